@@ -1,0 +1,400 @@
+"""The vocabulary: every part of perfcheck speaks in these types, and nothing here does any work.
+
+Latencies are milliseconds (``*_ms``), durations of the tool itself are seconds (``*_s``), sizes are bytes, rates are
+fractions between 0 and 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """OK < WARNING < CRITICAL. NOT_MEASURED stands beside them and is never OK."""
+
+    OK = "OK"
+    WARNING = "WARNING"
+    CRITICAL = "CRITICAL"
+    NOT_MEASURED = "not measured"
+
+
+class Severity(StrEnum):
+    """How heavily a finding weighs. A note explains and never changes a verdict."""
+
+    NOTE = "note"
+    WARNING = "WARNING"
+    CRITICAL = "CRITICAL"
+
+
+class Metric(StrEnum):
+    """The statistic that is held against the limits."""
+
+    MEDIAN = "median"
+    P75 = "p75"
+    P90 = "p90"
+    P95 = "p95"
+    P99 = "p99"
+    MEAN = "mean"
+
+
+class Failure(StrEnum):
+    """How a request failed. None of these enters the latency statistics, except a timeout, which is over every limit."""
+
+    STATUS = "status"
+    TIMEOUT = "timeout"
+    REFUSED = "refused"
+    RESET = "reset"
+    NAME = "name resolution"
+    CONNECT = "connect"
+    TLS = "tls"
+    PROTOCOL = "protocol"
+    TRUNCATED = "truncated"
+    REDIRECTS = "redirects"
+    BODY_TOO_LARGE = "body too large"
+    DECODING = "decoding"
+
+
+# --- The baseline: what the service promises ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A request value that a variable brought in, wholly or in part: used in requests, never shown."""
+
+    value: str
+    shown: str  # the same text with *** in place of what the variable brought in
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    ca: str | None = None  # file with the CA certificates to trust, PEM
+    cert: str | None = None  # client certificate, PEM
+    key: str | None = None  # its key; None when it stands in the same file
+    verify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    base_url: str
+    ready: str | None = None  # path polled until it answers 2xx, before the first sample
+    ready_timeout_s: float = 30.0
+    headers: tuple[tuple[str, str | Secret], ...] = ()
+    monitor: str | None = None
+    openapi: str | None = None
+    tls: Tls = Tls()
+    unix_socket: str | None = None
+    http2: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorLimits:
+    """Error rates, as fractions, over which an endpoint is WARNING or CRITICAL."""
+
+    warning: float = 0.01
+    critical: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One named request, with everything it inherits already resolved."""
+
+    name: str
+    path: str
+    line: int  # in the baseline file
+    group: str | None = None
+    method: str = "GET"
+    query: tuple[tuple[str, str | Secret], ...] = ()
+    headers: tuple[tuple[str, str | Secret], ...] = ()  # service, defaults, group and endpoint, merged
+    content: str | Secret | None = None  # request body, whether written as json, form or body
+    expect: tuple[tuple[int, int], ...] = ((200, 299),)  # inclusive ranges of status codes
+    timeout_s: float = 10.0
+    follow_redirects: bool = False
+    metric: Metric = Metric.MEDIAN
+    target_ms: float | None = None  # None: a new endpoint, held against `slow_ms` only
+    ideal_ms: float | None = None
+    warning_ms: float | None = None  # resolved limits; None without a target
+    critical_ms: float | None = None
+    ceiling_ms: float | None = None
+    slow_ms: float = 500.0  # an endpoint without a target warns over this
+    error_limits: ErrorLimits = ErrorLimits()
+    body_limit: int = 1_000_000  # bytes, decoded; a larger body warns
+    min_requests: int = 5
+    monitor_name: str | None = None
+    lines: dict[str, int] = field(default_factory=dict)  # key -> line where its value in force was written
+
+
+class UndecidedPolicy(StrEnum):
+    """Whether an undecided CRITICAL counts as CRITICAL (by its estimate) or as WARNING."""
+
+    ESTIMATE = "estimate"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    budget_s: float = 120.0
+    confirm: int = 1
+    warmup: int = 1
+    min_requests: int = 5
+    undecided: UndecidedPolicy = UndecidedPolicy.ESTIMATE
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    name: str
+    title: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    file: str  # as given on the command line or found, for messages: "baselines.yaml"
+    sha256: str
+    service: Service
+    sampling: Sampling
+    groups: tuple[Group, ...]
+    endpoints: tuple[Endpoint, ...]
+    secrets: frozenset[str] = frozenset()  # values that variables brought in; shown nowhere
+
+
+# --- Measuring -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """Where the time went. The first three are connection set-up and are not part of the latency."""
+
+    dns_ms: float | None = None
+    connect_ms: float | None = None
+    tls_ms: float | None = None
+    wait_ms: float | None = None  # first byte of the request written, to first byte of the response read
+    download_ms: float | None = None  # first to last byte of the response
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One timed request: when, how long in each phase, how it ended."""
+
+    at_s: float  # when its first byte was written (or it was tried), in seconds of the sampler's clock
+    latency_ms: float | None  # None for a failure; infinity for a timeout
+    failure: Failure | None = None
+    status: int | None = None
+    detail: str | None = None  # one clean line about a failure, free of secrets and control characters
+    phases: Phases = Phases()
+    body_bytes: int | None = None  # decoded
+    server_timing: str | None = None  # the response header, raw
+    cpu_ms: float | None = None  # of this process, during the request
+    run_queue_ms: float | None = None  # this thread was ready to run and had no CPU, during the request
+
+
+class Stop(StrEnum):
+    """Why a stage of an endpoint ended."""
+
+    DECIDED = "decided"
+    MAX_REQUESTS = "max requests"
+    BUDGET = "budget"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one stage of one endpoint came to."""
+
+    stage: int  # 1 for the first, 2 for its confirmation, ...
+    stop: Stop
+    requests: int  # judged requests of this stage, failures included
+    failures: int
+    latency: Verdict  # NOT_MEASURED with fewer than five latencies
+    latency_decided: bool
+    value_ms: float | None  # the metric over this stage; infinity when it lies over the timeout
+    interval_ms: tuple[float | None, float | None]  # valid at any stopping time; None is an open end
+    errors: Verdict
+    errors_decided: bool
+    more_requests: int | None = None  # about how many more would settle it, when undecided
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worse of latency and errors."""
+        return worst((self.latency, self.errors))
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """All samples of one endpoint in one run, and what the sampler decided from them, stage by stage."""
+
+    endpoint: str
+    samples: tuple[tuple[int, Sample], ...]  # (stage, sample) in order of time; stage 0 is warm-up
+    decisions: tuple[Decision, ...]  # one a stage; the last stands. Empty: never asked
+
+
+# --- The run: what is reported and recorded (field names are those of the run file) --------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule that fired."""
+
+    rule: str
+    severity: Severity
+    value: float | None
+    limit: float | None
+    unit: str | None  # "ms", "ratio", "bytes", "requests"
+    message: str
+    remedy: str | None
+    line: int | None  # in the baseline
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    sent: int  # all that were sent, warm-up excluded
+    succeeded: int
+    failed: int
+    warmup: int
+    judged: int  # of the stage whose verdict stands
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySummary:
+    """Of the judged stage, in milliseconds; None where there is no such figure (over the timeout, or no samples)."""
+
+    min: float | None = None
+    mean: float | None = None
+    stdev: float | None = None
+    median: float | None = None
+    p75: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSummary:
+    """Medians over the judged stage; set-up phases are medians over the connections that were opened."""
+
+    dns: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+    wait: float | None = None
+    download: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Every request of the run for one endpoint, warm-up included, as parallel arrays in order of time."""
+
+    at_ms: tuple[float, ...] = ()  # since the start of the run
+    latency_ms: tuple[float | None, ...] = ()  # None for a failure
+    stage: tuple[int, ...] = ()  # 0 warm-up, 1 first, 2 confirmation
+    outcome: tuple[str, ...] = ()  # "ok", or the kind of failure
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointResult:
+    name: str
+    group: str | None
+    method: str
+    url: str
+    verdict: Verdict
+    decided: bool
+    metric: Metric
+    value_ms: float | None  # the timeout, when the metric lies over it: see over_timeout
+    over_timeout: bool
+    interval_ms: tuple[float | None, float | None]
+    target_ms: float | None
+    ideal_ms: float | None
+    warning_ms: float | None
+    critical_ms: float | None
+    ceiling_ms: float | None
+    ratio: float | None  # value / target
+    requests: Requests
+    error_rate: float | None
+    error_rate_bound: float | None  # the true rate is below this with 95 % confidence
+    errors: dict[str, int]
+    latency_ms: LatencySummary
+    phases_ms: PhaseSummary
+    body_bytes: int | None
+    server_timing: dict[str, float]
+    samples_ms: tuple[float, ...]  # latencies of the judged stage, in order of time
+    timeline: Timeline
+    line: int
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    version: str
+    client: str
+    python: str
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    platform: str
+    cpus: int
+    ci: str | None
+    commit: str | None
+    branch: str | None
+    dirty: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerHealth:
+    """How well the machine that ran the check could measure. None: this system does not tell."""
+
+    cpu_ms_per_request: float | None = None
+    run_queue_share: float | None = None  # of the time in requests, spent ready to run without a CPU
+    steal_share: float | None = None  # of all CPU time during the run, taken by the hypervisor
+    load_average: float | None = None  # over one minute, at the end
+    message: str | None = None  # a sentence when the runner, not the service, may have been the bottleneck
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceInfo:
+    base_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineInfo:
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    ok: int
+    warning: int
+    critical: int
+    not_measured: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    format: str
+    id: str
+    label: str | None
+    started_at: str  # UTC, RFC 3339
+    finished_at: str
+    duration_ms: float
+    tool: Tool
+    environment: Environment
+    service: ServiceInfo
+    baseline: BaselineInfo
+    seed: int
+    alpha: float
+    verdict: Verdict
+    exit_code: int
+    complete: bool
+    counts: Counts
+    runner: RunnerHealth
+    findings: tuple[Finding, ...]  # of the run as a whole: runner, proxy, insecure TLS, interruption
+    endpoints: tuple[EndpointResult, ...]
+
+
+_RANK = {Verdict.OK: 0, Verdict.NOT_MEASURED: 1, Verdict.WARNING: 2, Verdict.CRITICAL: 3}
+
+
+def worst(verdicts: tuple[Verdict, ...] | list[Verdict]) -> Verdict:
+    """The worst of some verdicts; something not measured is worse than OK. NOT_MEASURED for none at all."""
+    return max(verdicts, key=_RANK.__getitem__, default=Verdict.NOT_MEASURED)

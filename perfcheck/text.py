@@ -1,0 +1,44 @@
+"""Foreign text made safe to show: no secrets, no control characters, no markup, one line, bounded."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+MASK = "***"
+_SHORTEST_SECRET_FOUND_IN_TEXT = 4  # a shorter one would be found in every other word
+_HIDDEN_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def clean(text: str, limit: int = 200) -> str:
+    """One line without control, format (bidirectional) or unassigned characters, at most ``limit`` long.
+
+    Escape sequences lose their escape character, so that what is left of them is inert text.
+    """
+    text = text[: 4 * limit]
+    shown = "".join(" " if char in "\t\r\n" else "" if unicodedata.category(char) in _HIDDEN_CATEGORIES else char for char in text)
+    shown = " ".join(shown.split())
+    return shown if len(shown) <= limit else shown[: limit - 3] + "..."
+
+
+class Redactor:
+    """Replaces the values that variables brought in by ``***``, also where they are quoted for a URL or JSON."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        forms: set[str] = set()
+        for secret in secrets:
+            if len(secret) >= _SHORTEST_SECRET_FOUND_IN_TEXT:
+                forms |= {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
+                forms |= {repr(secret)[1:-1], secret.strip()}
+        self._forms = sorted(forms - {""}, key=len, reverse=True)  # the longest first: one may contain another
+
+    def __call__(self, text: str) -> str:
+        for form in self._forms:
+            text = text.replace(form, MASK)
+        return text
+
+    def clean(self, text: str, limit: int = 200) -> str:
+        """Redacted first, then cleaned: a cut must not leave half a secret standing."""
+        return clean(self(text), limit)

@@ -1,0 +1,100 @@
+"""Durations, sizes, percentages and multiples, in and out. Imports nothing but the standard library."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_MS = {"us": 0.001, "µs": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0, "min": 60_000.0, "h": 3_600_000.0}
+_BYTES = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_NUMBER_AND_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([A-Za-zµ%]*)\s*", re.ASCII | re.IGNORECASE)
+
+
+def parse_duration_ms(text: str) -> float:
+    """``300ms`` -> 300.0, ``1.5s`` -> 1500.0. Raises ValueError with a sentence that suggests the unit."""
+    return _parse(text, _MS, "a duration", "ms")
+
+
+def parse_size(text: str) -> int:
+    """``1MB`` -> 1_000_000 bytes, ``1MiB`` -> 1_048_576. Raises ValueError with a sentence that suggests the unit."""
+    return round(_parse(text, _BYTES, "a size", "MB"))
+
+
+def parse_percentage(text: str) -> float:
+    """``5%`` -> 0.05. Raises ValueError with a sentence that suggests the unit."""
+    value = _parse(text, {"%": 1.0}, "a percentage", "%")
+    if value > 100:  # noqa: PLR2004
+        raise ValueError("a percentage lies between 0% and 100%")
+    return round(value / 100, 12)
+
+
+def parse_multiple(text: str) -> float:
+    """``1.5x`` -> 1.5. Raises ValueError with a sentence that suggests the unit."""
+    return _parse(text, {"x": 1.0}, "a multiple", "x")
+
+
+def _parse(text: str, units: dict[str, float] | dict[str, int], what: str, usual: str) -> float:
+    match = _NUMBER_AND_UNIT.fullmatch(text)
+    if not match:
+        raise ValueError(f"expected {what} such as {_example(usual)}")
+    number, unit = match.groups()
+    if not unit:
+        raise ValueError(f"{what} needs a unit: did you mean {number}{usual}?")
+    if unit not in units:
+        fitting = next((known for known in units if known.lower() == unit.lower()), None)
+        hint = f"did you mean {number}{fitting}?" if fitting else f"known are {', '.join(units)}"
+        raise ValueError(f"unknown unit '{unit}': {hint}")
+    value = round(float(number) * units[unit], 9)
+    if not math.isfinite(value):
+        raise ValueError(f"{what} this large is out of range")
+    return value
+
+
+def _example(unit: str) -> str:
+    return {"ms": "300ms or 1.5s", "MB": "1MB or 500KiB", "%": "5%", "x": "1.5x"}[unit]
+
+
+def format_ms(value: float | None, *, beside: float | None = None) -> str:
+    """``0.234 ms``, ``12.3 ms``, ``412 ms``, ``1.23 s``: three digits, or as many as tell it from ``beside``.
+
+    A value that rounds to the limit it is over would contradict its own verdict, so digits are added until the two
+    differ.
+    """
+    if value is None:
+        return "-"
+    if math.isinf(value):
+        return "never"
+    for digits in range(3, 12):
+        shown = _format_ms(value, digits)
+        if beside is None or value == beside or shown != _format_ms(beside, digits):
+            return shown
+    return _format_ms(value, 12)
+
+
+def _format_ms(value: float, digits: int) -> str:
+    if value == 0:
+        return "0 ms"
+    if value >= 999.5:  # noqa: PLR2004
+        value, unit = value / 1000, "s"
+    else:
+        unit = "ms"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:.{min(decimals, 12 if digits > 3 else 3)}f}"  # noqa: PLR2004
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return f"{text} {unit}"
+
+
+def format_size(value: int) -> str:
+    """``512 B``, ``12.3 kB``, ``1.5 MB``."""
+    amount = float(value)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:  # noqa: PLR2004
+            return f"{amount:.3g} {unit}"
+        amount /= 1000
+    return f"{amount:.3g} GB"
+
+
+def format_percentage(fraction: float) -> str:
+    """``0.05`` -> ``5 %``, ``0.0123`` -> ``1.23 %``."""
+    return f"{100 * fraction:.3g} %"
