@@ -39,7 +39,7 @@ class Metric(StrEnum):
 
 
 class Failure(StrEnum):
-    """How a request failed. None of these enters the latency statistics, except a timeout, which is over every limit."""
+    """How a request failed. None enters the latency statistics, except a timeout, which is over every limit."""
 
     STATUS = "status"
     TIMEOUT = "timeout"
@@ -316,7 +316,7 @@ class EndpointResult:
     phases_ms: PhaseSummary
     body_bytes: int | None
     server_timing: dict[str, float]
-    samples_ms: tuple[float, ...]  # latencies of the judged stage, in order of time
+    samples_ms: tuple[float | None, ...]  # of the judged stage, in order of time; None: over the timeout
     timeline: Timeline
     line: int
     findings: tuple[Finding, ...]

@@ -18,9 +18,17 @@ def clean(text: str, limit: int = 200) -> str:
     Escape sequences lose their escape character, so that what is left of them is inert text.
     """
     text = text[: 4 * limit]
-    shown = "".join(" " if char in "\t\r\n" else "" if unicodedata.category(char) in _HIDDEN_CATEGORIES else char for char in text)
+    shown = "".join(
+        " " if char in "\t\r\n" else "" if unicodedata.category(char) in _HIDDEN_CATEGORIES else char for char in text
+    )
     shown = " ".join(shown.split())
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
+
+
+def _shown(char: str) -> str:
+    if char in "\t\r\n":
+        return " "
+    return "" if unicodedata.category(char) in _HIDDEN_CATEGORIES else char
 
 
 class Redactor:

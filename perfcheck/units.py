@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 
 _MS = {"us": 0.001, "µs": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0, "min": 60_000.0, "h": 3_600_000.0}
 _BYTES = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
@@ -54,35 +55,44 @@ def _example(unit: str) -> str:
     return {"ms": "300ms or 1.5s", "MB": "1MB or 500KiB", "%": "5%", "x": "1.5x"}[unit]
 
 
-def format_ms(value: float | None, *, beside: float | None = None) -> str:
+def format_ms(value: float | None, *, beside: float | None = None, unit: bool = True) -> str:
     """``0.234 ms``, ``12.3 ms``, ``412 ms``, ``1.23 s``: three digits, or as many as tell it from ``beside``.
 
     A value that rounds to the limit it is over would contradict its own verdict, so digits are added until the two
-    differ.
+    differ. Without ``unit`` the number is in milliseconds, whatever its size, for a column that names its unit.
     """
     if value is None:
         return "-"
-    if math.isinf(value):
-        return "never"
+    return _distinct(value, beside, _milliseconds_or_seconds if unit else _three_digits)
+
+
+def format_multiple(value: float, *, beside: float | None = None) -> str:
+    """``1.72x``, ``33.3x``: three digits, or as many as tell it from ``beside``."""
+    return _distinct(value, beside, _three_digits) + "x"
+
+
+def _distinct(value: float, beside: float | None, render: Callable[[float, int], str]) -> str:
+    """``value`` with no more digits than it takes to look different from ``beside``, if it is."""
     for digits in range(3, 12):
-        shown = _format_ms(value, digits)
-        if beside is None or value == beside or shown != _format_ms(beside, digits):
+        shown = render(value, digits)
+        if beside is None or value == beside or shown != render(beside, digits):
             return shown
-    return _format_ms(value, 12)
+    return render(value, 12)
 
 
-def _format_ms(value: float, digits: int) -> str:
-    if value == 0:
-        return "0 ms"
-    if value >= 999.5:  # noqa: PLR2004
-        value, unit = value / 1000, "s"
-    else:
-        unit = "ms"
+def _milliseconds_or_seconds(value: float, digits: int) -> str:
+    if value >= 999.5:  # noqa: PLR2004 - where three digits become 1000 ms
+        return f"{_three_digits(value / 1000, digits)} s"
+    return f"{_three_digits(value, digits)} ms"
+
+
+def _three_digits(value: float, digits: int) -> str:
+    """At least ``digits`` significant digits; whole numbers are never rounded, trailing zeros are dropped."""
+    if value == 0 or math.isinf(value):
+        return "0" if value == 0 else "inf"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    text = f"{value:.{min(decimals, 12 if digits > 3 else 3)}f}"  # noqa: PLR2004
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return f"{text} {unit}"
+    text = f"{value:.{min(decimals, 3 if digits == 3 else 12)}f}"  # noqa: PLR2004 - no more than microseconds at first
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def format_size(value: int) -> str:

@@ -1,0 +1,210 @@
+"""The rules: which of them fired for an endpoint, in a sentence each, with the remedy.
+
+Pure: numbers and the vocabulary in, findings out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from perfcheck.model import (
+    Decision,
+    Endpoint,
+    Failure,
+    Finding,
+    Measurement,
+    Sample,
+    Severity,
+    Stop,
+    UndecidedPolicy,
+    Verdict,
+    worst,
+)
+from perfcheck.units import format_ms, format_multiple, format_percentage, format_size
+
+
+def find(
+    endpoint: Endpoint,
+    measurement: Measurement,
+    decision: Decision | None,
+    judged: Sequence[Sample],
+    body_bytes: int | None,
+    undecided: UndecidedPolicy,
+) -> tuple[Finding, ...]:
+    """All findings of one endpoint, the heaviest first; ``judged`` are the samples of the stage that stands."""
+    if decision is None:
+        return (_not_measured(endpoint, "it was never asked: the run ended before its turn"),)
+    found = [
+        *_latency_findings(endpoint, decision, judged, undecided),
+        *_error_findings(endpoint, decision, judged),
+        *_body_findings(endpoint, body_bytes),
+        *_recovery_notes(endpoint, measurement.decisions),
+    ]
+    order = [Severity.CRITICAL, Severity.WARNING, Severity.NOTE]
+    return tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
+
+
+def _latency_findings(
+    endpoint: Endpoint, decision: Decision, judged: Sequence[Sample], undecided: UndecidedPolicy
+) -> Iterable[Finding]:
+    if decision.latency is Verdict.NOT_MEASURED:
+        if decision.errors is not Verdict.CRITICAL:
+            succeeded = decision.requests - decision.failures
+            yield _not_measured(endpoint, f"only {succeeded} of {decision.requests} requests gave a latency, 5 needed")
+        return
+    value, _ = shown_value(endpoint, decision)
+    over_timeout = decision.value_ms is not None and math.isinf(decision.value_ms)
+    if decision.latency in {Verdict.WARNING, Verdict.CRITICAL}:
+        severity = Severity(decision.latency.value)
+        if severity is Severity.CRITICAL and not decision.latency_decided and undecided is UndecidedPolicy.WARNING:
+            severity = Severity.WARNING
+        rule, limit, reason = _broken_limit(endpoint, decision.latency)
+        more = "more than " if over_timeout else ""
+        message = f"{endpoint.metric} {more}{format_ms(value, beside=limit)}, {reason}"
+        yield Finding(rule, severity, value, limit, "ms", message, _latency_remedy(judged), _line(endpoint, rule))
+    elif endpoint.target_ms is not None and value is not None and value > endpoint.target_ms:
+        message = (
+            f"{endpoint.metric} {format_ms(value, beside=endpoint.target_ms)} is over its target of "
+            f"{format_ms(endpoint.target_ms)}, within the warning limit of {format_ms(endpoint.warning_ms)}"
+        )
+        line = _line(endpoint, "target")
+        yield Finding("over-target", Severity.NOTE, value, endpoint.target_ms, "ms", message, None, line)
+    if not decision.latency_decided:
+        yield _undecided(endpoint, decision)
+
+
+def _latency_remedy(judged: Sequence[Sample]) -> str | None:
+    """Nothing when the service already says where its time went."""
+    if any(sample.server_timing for sample in judged):
+        return None
+    return "a Server-Timing response header would name the slow part of the handler here"
+
+
+def _broken_limit(endpoint: Endpoint, verdict: Verdict) -> tuple[str, float, str]:
+    """The rule that a latency broke: its name, the limit in milliseconds, and a phrase for the message."""
+    ceiling = endpoint.ceiling_ms
+    own = endpoint.critical_ms if verdict is Verdict.CRITICAL else endpoint.warning_ms
+    if ceiling is not None and verdict is Verdict.CRITICAL and (own is None or ceiling <= own):
+        return "ceiling", ceiling, f"over the ceiling of {format_ms(ceiling)}"
+    if own is None or endpoint.target_ms is None:
+        return "new-slow-endpoint", endpoint.slow_ms, f"over {format_ms(endpoint.slow_ms)} and without a target"
+    target = format_ms(endpoint.target_ms)
+    return (
+        "latency",
+        own,
+        f"over {format_multiple(own / endpoint.target_ms)} its target of {target} (limit {format_ms(own)})",
+    )
+
+
+def _undecided(endpoint: Endpoint, decision: Decision) -> Finding:
+    reasons = {
+        Stop.BUDGET: "the time budget ended first",
+        Stop.MAX_REQUESTS: "the limit on requests came first",
+        Stop.INTERRUPTED: "the run was interrupted",
+        Stop.DECIDED: "the confirmation could not be finished",
+    }
+    more = f"about {decision.more_requests} more requests would settle it" if decision.more_requests else None
+    value, _ = shown_value(endpoint, decision)
+    message = f"undecided after {decision.requests} requests: {reasons[decision.stop]}"
+    remedy = f"{more}: raise --budget" if more else "raise --budget"
+    return Finding("undecided", Severity.NOTE, value, None, "ms", message, remedy, endpoint.line)
+
+
+def _error_findings(endpoint: Endpoint, decision: Decision, judged: Sequence[Sample]) -> Iterable[Finding]:
+    failed = [sample for sample in judged if sample.failure]
+    if not failed:
+        return
+    rate = len(failed) / len(judged)
+    limits = endpoint.error_limits
+    what = f"{len(failed)} of {len(judged)} requests failed ({format_percentage(rate)})"
+    kinds = _failure_kinds(failed)
+    line = _line(endpoint, "error_rate")
+    if decision.errors in {Verdict.WARNING, Verdict.CRITICAL}:
+        critical = decision.errors is Verdict.CRITICAL
+        limit = limits.critical if critical else limits.warning
+        message = f"{what}, over {format_percentage(limit)}: {kinds}"
+        severity = Severity(decision.errors.value)
+        yield Finding("error-rate", severity, rate, limit, "ratio", message, _failure_remedy(failed), line)
+    else:
+        over = rate > limits.warning
+        doubt = ", over the limit of " + format_percentage(limits.warning) + " but too few to judge by" if over else ""
+        message = f"{what}{doubt}: {kinds}"
+        remedy = "'min_requests: 100' on this endpoint buys more evidence"
+        yield Finding("errors-seen", Severity.NOTE, rate, limits.warning, "ratio", message, remedy, line)
+
+
+def _failure_kinds(failed: Sequence[Sample]) -> str:
+    counted = Counter(sample.detail or str(sample.failure) for sample in failed).most_common()
+    shown = [f"{count}x {detail}" if len(counted) > 1 or count > 1 else detail for detail, count in counted[:3]]
+    return "; ".join(shown) + ("; ..." if len(counted) > 3 else "")  # noqa: PLR2004
+
+
+def _failure_remedy(failed: Sequence[Sample]) -> str:
+    kind = Counter(sample.failure for sample in failed).most_common(1)[0][0]
+    return {
+        Failure.STATUS: "look into the service's log; if this status is right, say so with 'expect'",
+        Failure.TIMEOUT: "the service did not finish in time; 'timeout' sets how long a request may take",
+        Failure.REFUSED: "the service does not accept connections: has it died?",
+        Failure.RESET: "the service dropped the connection: look for a crash in its log",
+        Failure.NAME: "check the host name in 'base_url'",
+        Failure.TLS: "name the CA with 'tls: {ca: FILE}' under 'service', or use --insecure for a test system",
+        Failure.REDIRECTS: "check 'path'; a login page often redirects in a loop",
+        Failure.BODY_TOO_LARGE: "page the response, or ask for less of it with 'query'",
+    }.get(kind or Failure.STATUS, "ask for it with 'curl -v' to see what the service answers")
+
+
+def _body_findings(endpoint: Endpoint, body_bytes: int | None) -> Iterable[Finding]:
+    if body_bytes is not None and body_bytes > endpoint.body_limit:
+        size, limit = format_size(body_bytes), format_size(endpoint.body_limit)
+        if size == limit:
+            size = f"{body_bytes} bytes"
+        remedy = "page the response or trim its fields; 'body_limit' sets the limit"
+        line = _line(endpoint, "body_limit")
+        message = f"body of {size}, over the limit of {limit}"
+        yield Finding(
+            "body-size", Severity.WARNING, float(body_bytes), float(endpoint.body_limit), "bytes", message, remedy, line
+        )
+
+
+def _recovery_notes(endpoint: Endpoint, decisions: Sequence[Decision]) -> Iterable[Finding]:
+    """A worse stage before the one that stands is told: it may be a burst, or a service that was warming up."""
+    *earlier, last = decisions
+    for before in earlier:
+        if worst([before.verdict, last.verdict]) is before.verdict is not last.verdict:
+            if before.errors is before.verdict:
+                what = f"failing for a moment: {before.failures} of {before.requests} requests, then {last.failures}"
+                message = f"{what} of {last.requests}"
+            else:
+                then, now = format_ms(before.value_ms), format_ms(last.value_ms)
+                message = f"slow for a moment: {endpoint.metric} {then}, then {now} when measured again"
+            yield Finding(
+                "momentary", Severity.NOTE, shown_value(endpoint, before)[0], None, "ms", message, None, endpoint.line
+            )
+
+
+def _not_measured(endpoint: Endpoint, reason: str) -> Finding:
+    remedy = "raise --budget, or run this endpoint alone"
+    return Finding("not-measured", Severity.NOTE, None, None, None, reason, remedy, endpoint.line)
+
+
+def _line(endpoint: Endpoint, rule: str) -> int:
+    """The line of the baseline to look at: where the broken promise was written, else where the endpoint begins."""
+    key = {"latency": "target", "new-slow-endpoint": "slow"}.get(rule, rule)
+    return endpoint.lines.get(key, endpoint.line)
+
+
+def shown_value(endpoint: Endpoint, decision: Decision | None) -> tuple[float | None, bool]:
+    if decision is None or decision.value_ms is None:
+        return None, False
+    if math.isinf(decision.value_ms):
+        return endpoint.timeout_s * 1000, True
+    return decision.value_ms, False
+
+
+def finite_interval(decision: Decision | None) -> tuple[float | None, float | None]:
+    if decision is None:
+        return None, None
+    low, high = (end if end is not None and math.isfinite(end) else None for end in decision.interval_ms)
+    return low, high

@@ -1,0 +1,56 @@
+"""The Server-Timing response header: what the service itself says it spent its time on.
+
+Grammar: W3C Server Timing, section 3 (https://www.w3.org/TR/server-timing/). Like browsers, what cannot be parsed is
+passed over; the header never makes a request fail.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - an RFC 9110 token, not a secret
+_METRIC_NAME = re.compile(rf"\s*({_TOKEN})")
+_PARAMETER = re.compile(rf'\s*;\s*({_TOKEN})\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^;,"]*)))?')
+_TO_NEXT_METRIC = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"|")*?(?:,|$)')
+
+
+def parse_server_timing(header: str) -> dict[str, float]:
+    """``db;dur=812;desc="101 queries", app;dur=30`` -> {"db": 812.0, "app": 30.0}, in milliseconds.
+
+    Metrics without a duration are left out; of a repeated parameter the first counts; a repeated metric adds up.
+    """
+    durations: dict[str, float] = {}
+    position = 0
+    while position < len(header):
+        match = _METRIC_NAME.match(header, position)
+        if match:
+            name, position = match.group(1), match.end()
+            duration, position = _duration(header, position)
+            if duration is not None:
+                durations[name] = durations.get(name, 0.0) + duration
+        rest = _TO_NEXT_METRIC.match(header, position)
+        if rest is None or rest.end() == position:
+            break
+        position = rest.end()
+    return durations
+
+
+def _duration(header: str, position: int) -> tuple[float | None, int]:
+    duration: float | None = None
+    seen = False
+    while match := _PARAMETER.match(header, position):
+        position = match.end()
+        key, quoted, plain = match.groups()
+        if key.lower() == "dur" and not seen:
+            seen = True
+            duration = _number(quoted if quoted is not None else (plain or ""))
+    return duration, position
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text.strip())
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and value >= 0 else None

@@ -1,0 +1,167 @@
+"""From what was measured to verdicts and everything a report shows: the one place where perfcheck judges.
+
+Pure. Reports print what stands here and decide nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from perfcheck.judge.quantiles import summary
+
+from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
+from perfcheck.judge.findings import find, finite_interval, shown_value
+from perfcheck.judge.server_timing import parse_server_timing
+from perfcheck.model import (
+    Counts,
+    Decision,
+    Endpoint,
+    EndpointResult,
+    Finding,
+    Measurement,
+    Phases,
+    PhaseSummary,
+    Requests,
+    Sample,
+    Severity,
+    Timeline,
+    UndecidedPolicy,
+    Verdict,
+    worst,
+)
+
+ALPHA = 0.05
+
+
+def judge_endpoint(
+    endpoint: Endpoint, measurement: Measurement, *, url: str, started_s: float, undecided: UndecidedPolicy
+) -> EndpointResult:
+    """Everything a report says about one endpoint.
+
+    ``url`` is the address as it may be shown, ``started_s`` the sampler's clock at the start of the run.
+    """
+    decision = measurement.decisions[-1] if measurement.decisions else None
+    judged = [sample for stage, sample in measurement.samples if decision and stage == decision.stage]
+    sent = [sample for stage, sample in measurement.samples if stage > 0]
+    latencies = [sample.latency_ms for sample in judged if sample.latency_ms is not None]
+    bodies = [sample.body_bytes for sample in sent if sample.body_bytes is not None and sample.failure is None]
+    failed = [sample for sample in sent if sample.failure]
+    body_bytes = max(bodies, default=None)
+    findings = find(endpoint, measurement, decision, judged, body_bytes, undecided)
+    value, over_timeout = shown_value(endpoint, decision)
+    return EndpointResult(
+        name=endpoint.name,
+        group=endpoint.group,
+        method=endpoint.method,
+        url=url,
+        verdict=_verdict(decision, findings),
+        decided=_is_decided(decision),
+        metric=endpoint.metric,
+        value_ms=value,
+        over_timeout=over_timeout,
+        interval_ms=finite_interval(decision),
+        target_ms=endpoint.target_ms,
+        ideal_ms=endpoint.ideal_ms,
+        warning_ms=endpoint.warning_ms,
+        critical_ms=endpoint.critical_ms,
+        ceiling_ms=endpoint.ceiling_ms,
+        ratio=value / endpoint.target_ms if value is not None and endpoint.target_ms else None,
+        requests=Requests(
+            sent=len(sent),
+            succeeded=len(sent) - len(failed),
+            failed=len(failed),
+            warmup=len(measurement.samples) - len(sent),
+            judged=decision.requests if decision else 0,
+        ),
+        error_rate=len(failed) / len(sent) if sent else None,
+        error_rate_bound=1 - ALPHA ** (1 / len(sent)) if sent and not failed else None,
+        errors=dict(Counter(str(sample.failure) for sample in failed).most_common()),
+        latency_ms=summary(latencies),
+        phases_ms=_phases(judged, [sample for _, sample in measurement.samples]),
+        body_bytes=body_bytes,
+        server_timing=_server_timing(judged),
+        samples_ms=tuple(value if math.isfinite(value) else None for value in latencies),
+        timeline=_timeline(measurement, started_s),
+        line=endpoint.line,
+        findings=findings,
+    )
+
+
+def judge_run(results: Sequence[EndpointResult], fail_on: Verdict | None) -> tuple[Verdict, Counts, int]:
+    """The verdict of a run, its counts and its exit code.
+
+    ``fail_on`` is the mildest verdict that fails the run (None: no verdict does). A run that left an endpoint not
+    measured does not pass, since nothing is known of it.
+    """
+    verdicts = [result.verdict for result in results]
+    verdict = worst(verdicts)
+    counts = Counts(
+        ok=verdicts.count(Verdict.OK),
+        warning=verdicts.count(Verdict.WARNING),
+        critical=verdicts.count(Verdict.CRITICAL),
+        not_measured=verdicts.count(Verdict.NOT_MEASURED),
+    )
+    failing = counts.critical + (counts.warning if fail_on is Verdict.WARNING else 0)
+    if fail_on is not None and failing:
+        return verdict, counts, EXIT_CRITICAL
+    return verdict, counts, EXIT_NOT_MEASURED if counts.not_measured or not verdicts else EXIT_OK
+
+
+def _verdict(decision: Decision | None, findings: Iterable[Finding]) -> Verdict:
+    found = [Verdict(finding.severity.value) for finding in findings if finding.severity is not Severity.NOTE]
+    unmeasured = decision is None or decision.latency is Verdict.NOT_MEASURED
+    return worst([*found, Verdict.NOT_MEASURED if unmeasured else Verdict.OK])
+
+
+def _is_decided(decision: Decision | None) -> bool:
+    """Whether the part that gave the verdict has its stated error probability."""
+    if decision is None:
+        return False
+    if decision.errors is Verdict.CRITICAL and decision.errors_decided:
+        return True
+    return decision.latency_decided and (decision.errors_decided or decision.latency is Verdict.CRITICAL)
+
+
+# --- Summaries -----------------------------------------------------------------------------------------------------
+
+
+def _phases(judged: Sequence[Sample], every: Sequence[Sample]) -> PhaseSummary:
+    """Request phases of the judged requests; set-up phases of all connections, the warm-up's included."""
+    succeeded = [sample.phases for sample in judged if sample.failure is None]
+    opened = [sample.phases for sample in every]
+    return PhaseSummary(
+        dns=_median_of(opened, "dns_ms"),
+        connect=_median_of(opened, "connect_ms"),
+        tls=_median_of(opened, "tls_ms"),
+        wait=_median_of(succeeded, "wait_ms"),
+        download=_median_of(succeeded, "download_ms"),
+    )
+
+
+def _median_of(phases: Iterable[Phases], name: str) -> float | None:
+    values = [value for value in (getattr(phase, name) for phase in phases) if value is not None]
+    return median(values) if values else None
+
+
+def _server_timing(judged: Sequence[Sample]) -> dict[str, float]:
+    spans: dict[str, list[float]] = {}
+    for sample in judged:
+        for name, duration in parse_server_timing(sample.server_timing or "").items():
+            spans.setdefault(name, []).append(duration)
+    return {name: median(durations) for name, durations in spans.items()}
+
+
+def _timeline(measurement: Measurement, started_s: float) -> Timeline:
+    samples = [sample for _, sample in measurement.samples]
+    return Timeline(
+        at_ms=tuple(round((sample.at_s - started_s) * 1000, 3) for sample in samples),
+        latency_ms=tuple(
+            sample.latency_ms if sample.latency_ms is not None and math.isfinite(sample.latency_ms) else None
+            for sample in samples
+        ),
+        stage=tuple(stage for stage, _ in measurement.samples),
+        outcome=tuple(str(sample.failure) if sample.failure else "ok" for sample in samples),
+    )

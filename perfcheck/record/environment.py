@@ -1,0 +1,93 @@
+"""Where a run took place: the machine, the CI system, the state of the repository."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+
+from perfcheck.model import Environment
+from perfcheck.text import clean
+
+# Each sets a variable of its own; the general CI=true comes last.
+_CI_SYSTEMS = {
+    "GITHUB_ACTIONS": "GitHub Actions",
+    "GITLAB_CI": "GitLab CI",
+    "JENKINS_URL": "Jenkins",
+    "BUILDKITE": "Buildkite",
+    "TF_BUILD": "Azure Pipelines",
+    "CIRCLECI": "CircleCI",
+    "TEAMCITY_VERSION": "TeamCity",
+    "BITBUCKET_BUILD_NUMBER": "Bitbucket Pipelines",
+    "CI": "CI",
+}
+_GIT_PATIENCE_S = 5.0
+
+
+class EnvironmentProbe:
+    """Asks git in the background, since its answer is needed only when the run has ended."""
+
+    def __init__(self, env: Mapping[str, str] = os.environ) -> None:
+        self._env = env
+        command = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
+        try:
+            self._git: subprocess.Popen[str] | None = subprocess.Popen(  # noqa: S603 - a fixed command
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                errors="replace",
+                start_new_session=True,  # Ctrl-C is for us
+            )
+        except OSError:
+            self._git = None
+
+    def finish(self) -> Environment:
+        commit, branch, dirty = _parse_git_status(self._git_output())
+        return Environment(
+            platform=f"{platform.system()} {platform.release()} {platform.machine()}",
+            cpus=_usable_cpus(),
+            ci=next((name for variable, name in _CI_SYSTEMS.items() if self._env.get(variable)), None),
+            commit=commit,
+            branch=branch,
+            dirty=dirty,
+        )
+
+    def _git_output(self) -> str:
+        if self._git is None:
+            return ""
+        try:
+            output, _ = self._git.communicate(timeout=_GIT_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._git.kill()
+            self._git.communicate()
+            return ""
+        return output if self._git.returncode == 0 else ""
+
+
+def _usable_cpus() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _parse_git_status(output: str) -> tuple[str | None, str | None, bool | None]:
+    """Commit, branch and whether tracked files were changed, from ``git status --porcelain=v2 --branch``."""
+    if not output:
+        return None, None, None
+    headers: dict[str, str] = {}
+    dirty = False
+    for line in output.splitlines():
+        if line.startswith("# "):
+            key, _, value = line[2:].partition(" ")
+            headers[key] = value
+        elif line:
+            dirty = True
+    commit, branch = headers.get("branch.oid"), headers.get("branch.head")
+    return (
+        commit if commit and commit != "(initial)" else None,
+        clean(branch) if branch and branch != "(detached)" else None,
+        dirty,
+    )

@@ -1,0 +1,58 @@
+"""The characters that reports draw with: Unicode where the reader can show it, ASCII where not."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    bars: str  # from lowest to highest
+    dash: str
+    dot: str
+    ellipsis: str
+    full: str
+    empty: str
+
+
+UNICODE = Glyphs(bars="▁▂▃▄▅▆▇█", dash="\N{EN DASH}", dot="·", ellipsis="…", full="━", empty="─")
+ASCII = Glyphs(bars="_.:-=+*#", dash="-", dot="|", ellipsis="...", full="#", empty="-")
+
+
+def choose_glyphs(encoding: str, env: Mapping[str, str] = os.environ) -> Glyphs:
+    """ASCII for a stream that cannot encode more, for TERM=dumb, and where the locale says C or POSIX.
+
+    The locale is asked too because Python writes UTF-8 under LANG=C, whatever the reader may show.
+    """
+    locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
+    if locale in {"C", "POSIX"} or env.get("TERM") == "dumb" or not encoding.lower().startswith("utf"):
+        return ASCII
+    return UNICODE
+
+
+def shorten(text: str, width: int, ellipsis: str) -> str:
+    """Cut in the middle, since names share their beginnings and differ at their ends."""
+    if len(text) <= width:
+        return text
+    kept = max(0, width - len(ellipsis))
+    tail = kept // 2
+    return text[: kept - tail] + ellipsis + (text[-tail:] if tail else "")
+
+
+def sparkline(values: Sequence[float], width: int, bars: str) -> str:
+    """A histogram of ``width`` bins from the least to the greatest value; an empty bin is a space.
+
+    Bins are equal on a logarithmic scale, since latencies are skewed to the right.
+    """
+    positive = [math.log(value) for value in values if value > 0 and math.isfinite(value)]
+    if not positive:
+        return ""
+    low, span = min(positive), max(positive) - min(positive)
+    counts = [0] * width
+    for value in positive:
+        counts[min(width - 1, int((value - low) / span * width)) if span else width // 2] += 1
+    highest = max(counts)
+    return "".join(bars[math.ceil(count / highest * len(bars)) - 1] if count else " " for count in counts)

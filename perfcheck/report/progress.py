@@ -1,0 +1,106 @@
+"""What a terminal shows while the check runs. Drawn only between requests, so that it cannot slow one down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from perfcheck.model import Verdict
+from perfcheck.report.console import STYLES
+from perfcheck.report.glyphs import Glyphs, choose_glyphs, shorten
+from perfcheck.text import clean
+from perfcheck.units import format_ms
+
+_REDRAW_S = 0.1
+_MOST_LINES = 6
+_BAR = 24
+_LIKELY_REQUESTS = 12  # of an endpoint of which nothing is known yet, for the time that is left
+_GAP_S = 0.5  # between the requests of a confirmation
+
+
+class EndpointProgress(Protocol):
+    """Where one endpoint stands; the sampler provides it."""
+
+    @property
+    def endpoint(self) -> str: ...
+    @property
+    def stage(self) -> int: ...
+    @property
+    def requests(self) -> int: ...
+    @property
+    def value_ms(self) -> float | None: ...
+    @property
+    def verdict(self) -> Verdict | None: ...
+    @property
+    def wait_s(self) -> float: ...
+
+
+class HasProgress(Protocol):
+    def progress(self) -> Sequence[EndpointProgress]: ...
+
+
+@contextmanager
+def live_progress() -> Iterator[Callable[[HasProgress], None]]:
+    """A display on stderr that is gone when the block ends; what it yields is to be called between requests."""
+    console = Console(stderr=True, highlight=False, markup=False)
+    glyphs = choose_glyphs(console.encoding)
+    last = float("-inf")
+    # No refreshing thread: it would compete with the request that is being timed.
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+
+        def watch(source: HasProgress) -> None:
+            nonlocal last
+            if time.monotonic() - last >= _REDRAW_S:
+                live.update(render_progress(source.progress(), glyphs, console.width), refresh=True)
+                last = time.monotonic()
+
+        yield watch
+
+
+def render_progress(states: Sequence[EndpointProgress], glyphs: Glyphs, width: int) -> RenderableType:
+    """A bar of finished endpoints, the time that is left, and a line for each that is looked at closely."""
+    finished = sum(state.verdict is not None for state in states)
+    filled = round(_BAR * finished / len(states)) if states else _BAR
+    bar = Text("measuring ").append(glyphs.full * filled, style="green").append(glyphs.empty * (_BAR - filled), "dim")
+    bar.append(f" {finished}/{len(states)} decided")
+    left = seconds_left(states)
+    bar.append(f", about {left:.0f} s left" if left >= 1 else "", style="dim")
+    closely = [state for state in states if _is_watched(state)]
+    lines = [_line(state, glyphs, width) for state in closely[:_MOST_LINES]]
+    return Group(bar, *lines)
+
+
+def _is_watched(state: EndpointProgress) -> bool:
+    return state.stage > 1 if state.verdict is None else state.verdict is not Verdict.OK
+
+
+def _line(state: EndpointProgress, glyphs: Glyphs, width: int) -> Text:
+    value = "" if state.value_ms is None else format_ms(state.value_ms)
+    if state.verdict is not None:
+        text = Text(f"  {state.verdict}", style=STYLES[state.verdict])
+    elif state.wait_s > _GAP_S:
+        text, value = Text("  looks slow or failing; measured again in "), f"{state.wait_s:.0f} s"
+    else:
+        text = Text("  measuring again")
+    name = shorten(clean(state.endpoint), max(12, width - 60), glyphs.ellipsis)
+    return Text(f"  {name}").append_text(text).append(f" {value}")
+
+
+def seconds_left(states: Sequence[EndpointProgress]) -> float:
+    """A guess: the requests that unfinished endpoints will likely need, one after another; or the longest pause."""
+    known = [state.value_ms for state in states if state.value_ms is not None and state.value_ms < float("inf")]
+    usual_ms = sum(known) / len(known) if known else 50.0
+    busy_s, longest_wait_s = 0.0, 0.0
+    for state in states:
+        if state.verdict is None:
+            each_s = (state.value_ms if state.value_ms in known and state.value_ms else usual_ms) / 1000
+            count = max(2, _LIKELY_REQUESTS - state.requests)
+            busy_s += count * each_s
+            longest_wait_s = max(longest_wait_s, state.wait_s + (count * _GAP_S if state.stage > 1 else 0.0))
+    return max(busy_s, longest_wait_s)

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from support.runs import HOSTILE_NAME, decision, endpoint, result, run, samples, spread
+
+from perfcheck.errors import UsageError
+from perfcheck.model import Verdict
+from perfcheck.record.files import write_atomically
+from perfcheck.record.run_file import FORMAT, encode_run, read_run
+
+# One file of each version that was ever released, written by that version. Never edit or delete one.
+OLD_VERSIONS = sorted((Path(__file__).parent / "versions").glob("*.json"))
+
+
+def test_a_run_comes_back_as_it_was(tmp_path: Path) -> None:
+    before = run()
+    (tmp_path / "run.json").write_bytes(encode_run(before))
+    assert read_run(tmp_path / "run.json") == before
+
+
+def test_fields_are_those_of_the_format() -> None:
+    data = json.loads(encode_run(run()))
+    assert list(data) == [
+        "format",
+        "id",
+        "label",
+        "started_at",
+        "finished_at",
+        "duration_ms",
+        "tool",
+        "environment",
+        "service",
+        "baseline",
+        "seed",
+        "alpha",
+        "verdict",
+        "exit_code",
+        "complete",
+        "counts",
+        "runner",
+        "findings",
+        "endpoints",
+    ]
+    assert set(data["endpoints"][0]) >= set(
+        [
+            "name",
+            "group",
+            "method",
+            "url",
+            "verdict",
+            "decided",
+            "metric",
+            "value_ms",
+            "interval_ms",
+            "target_ms",
+            "ideal_ms",
+            "warning_ms",
+            "critical_ms",
+            "ceiling_ms",
+            "ratio",
+            "requests",
+            "error_rate",
+            "errors",
+            "latency_ms",
+            "phases_ms",
+            "body_bytes",
+            "server_timing",
+            "samples_ms",
+            "findings",
+        ]
+    )
+    assert set(data["endpoints"][0]["findings"][0]) == set(
+        ["rule", "severity", "value", "limit", "unit", "message", "remedy", "line"]
+    )
+    assert data["counts"] == {"ok": 3, "warning": 3, "critical": 3, "not_measured": 1}
+
+
+def test_absent_is_null_never_zero() -> None:
+    never = json.loads(encode_run(run([result(endpoint("never"), [])])))["endpoints"][0]
+    assert never["verdict"] == "not measured"
+    for key in ("value_ms", "ratio", "error_rate", "body_bytes", "ceiling_ms"):
+        assert never[key] is None
+    assert set(never["latency_ms"].values()) == {None}
+
+
+def test_hostile_names_survive_the_round_trip(tmp_path: Path) -> None:
+    before = run([result(endpoint(HOSTILE_NAME), samples(1, spread(40)), decision(Verdict.OK, 40.0))])
+    (tmp_path / "run.json").write_bytes(encode_run(before))
+    assert read_run(tmp_path / "run.json").endpoints[0].name == HOSTILE_NAME
+
+
+def test_every_old_version_is_read() -> None:
+    assert OLD_VERSIONS
+    assert {read_run(file).format for file in OLD_VERSIONS} == {FORMAT}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is not a run file"),
+        (b"[1]", "is not a run file"),
+        (b"\xff\xfe{}", "is not a run file"),
+        (b'{"format": "perfcheck.run/99"}', "has the format 'perfcheck.run/99'"),
+        (b'{"format": "perfcheck.run/1"}', "damaged run file: Object missing required field `id`"),
+        (encode_run(run())[:-500], "is not a run file"),
+    ],
+)
+def test_what_is_not_a_run_file_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    file = tmp_path / "results.json"
+    file.write_bytes(content)
+    with pytest.raises(UsageError, match=message):
+        read_run(file)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"absent\.json: No such file"):
+        read_run(tmp_path / "absent.json")
+
+
+def test_a_write_replaces_the_whole_file_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    file.write_bytes(b"old and longer than the new")
+    write_atomically(file, b"new")
+    assert file.read_bytes() == b"new"
+    assert [file.name for file in tmp_path.iterdir()] == ["results.json"]
+    assert file.stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    folder = tmp_path / "results.json"
+    (folder / "inside").mkdir(parents=True)
+    with pytest.raises(OSError, match="directory"):
+        write_atomically(folder, b"new")
+    assert [file.name for file in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_a_link_is_followed_and_a_device_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "real.json").write_bytes(b"old")
+    (tmp_path / "link.json").symlink_to("real.json")
+    write_atomically(tmp_path / "link.json", b"new")
+    assert (tmp_path / "real.json").read_bytes() == b"new"
+    assert (tmp_path / "link.json").is_symlink()
+    write_atomically(Path(os.devnull), b"gone")
+    assert not Path(os.devnull).is_file()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

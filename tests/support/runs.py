@@ -1,0 +1,193 @@
+"""Runs to report on, put together through the public judge, so that a report is tested on what it will really get."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+
+from perfcheck.judge.verdict import ALPHA, judge_endpoint, judge_run
+from perfcheck.model import (
+    BaselineInfo,
+    Decision,
+    Endpoint,
+    EndpointResult,
+    Environment,
+    Failure,
+    Finding,
+    Measurement,
+    Metric,
+    Phases,
+    Run,
+    RunnerHealth,
+    Sample,
+    ServiceInfo,
+    Severity,
+    Stop,
+    Tool,
+    UndecidedPolicy,
+    Verdict,
+)
+from perfcheck.record.run_file import FORMAT
+
+HOSTILE_NAME = "<script>alert(1)</script> ]]> ::error:: \x1b[31mred\x1b[0m [bold]markup[/bold] 🎬"
+
+
+def endpoint(name: str, *, target: float | None = 300.0, line: int = 10, metric: Metric = Metric.MEDIAN) -> Endpoint:
+    return Endpoint(
+        name=name,
+        path=f"/api/{name}",
+        line=line,
+        group="videos",
+        metric=metric,
+        target_ms=target,
+        ideal_ms=None if target is None else target * 2 / 3,
+        warning_ms=None if target is None else target * 1.5,
+        critical_ms=None if target is None else target * 2,
+        lines={"target": line + 2, "error_rate": 5},
+    )
+
+
+def samples(stage: int, latencies: Sequence[float], *, start_s: float = 100.0) -> list[tuple[int, Sample]]:
+    return [
+        (
+            stage,
+            Sample(
+                at_s=start_s + i * 0.1,
+                latency_ms=latency,
+                failure=Failure.TIMEOUT if math.isinf(latency) else None,
+                status=None if math.isinf(latency) else 200,
+                detail="no answer within 10 s" if math.isinf(latency) else None,
+                phases=Phases(0.1, 0.2, None, latency * 0.9, latency * 0.1) if i == 0 else Phases(wait_ms=latency),
+                body_bytes=None if math.isinf(latency) else 1234,
+                server_timing=f'db;dur={latency / 2:.3f};desc="queries", app;dur=1',
+            ),
+        )
+        for i, latency in enumerate(latencies)
+    ]
+
+
+def failed(stage: int, count: int, detail: str = "503 Service Unavailable") -> list[tuple[int, Sample]]:
+    return [
+        (stage, Sample(at_s=200.0 + i, latency_ms=None, failure=Failure.STATUS, status=503, detail=detail))
+        for i in range(count)
+    ]
+
+
+def decision(
+    verdict: Verdict,
+    value: float | None,
+    *,
+    stage: int = 1,
+    requests: int = 5,
+    failures: int = 0,
+    errors: Verdict = Verdict.OK,
+    decided: bool = True,
+    stop: Stop = Stop.DECIDED,
+) -> Decision:
+    return Decision(
+        stage=stage,
+        stop=stop,
+        requests=requests,
+        failures=failures,
+        latency=verdict,
+        latency_decided=decided,
+        value_ms=value,
+        interval_ms=(value * 0.9, value * 1.1) if value is not None else (None, None),
+        errors=errors,
+        errors_decided=True,
+        more_requests=None if decided else 120,
+    )
+
+
+def result(one: Endpoint, measured: list[tuple[int, Sample]], *decisions: Decision) -> EndpointResult:
+    return judge_endpoint(
+        one,
+        Measurement(one.name, tuple(measured), decisions),
+        url=f"http://localhost:5001/api/{one.name}",
+        started_s=100.0,
+        undecided=UndecidedPolicy.ESTIMATE,
+    )
+
+
+def spread(around: float, count: int = 5, seed: int = 1) -> list[float]:
+    rng = random.Random(seed)
+    return sorted(round(around * rng.lognormvariate(0, 0.1), 3) for _ in range(count))
+
+
+def example_results() -> list[EndpointResult]:
+    """One endpoint of each kind: OK, over target, WARNING, CRITICAL, undecided, failing, over the timeout, ..."""
+    slow, again = samples(1, spread(800)), samples(2, spread(810), start_s=104.0)
+    return [
+        result(
+            endpoint("videos.list", line=20),
+            samples(0, [900.0]) + slow + again,
+            decision(Verdict.CRITICAL, 802.5),
+            decision(Verdict.CRITICAL, 812.25, stage=2),
+        ),
+        result(endpoint("videos.by_date", line=30), samples(1, spread(41)), decision(Verdict.OK, 41.2)),
+        result(endpoint("videos.search", line=40), samples(1, spread(350)), decision(Verdict.OK, 350.0)),
+        result(
+            endpoint("settings.get", target=100.0, metric=Metric.P95, line=50),
+            samples(1, spread(170, 67)) + samples(2, spread(172, 67)),
+            decision(Verdict.WARNING, 171.0, requests=67),
+            decision(Verdict.WARNING, 172.0, stage=2, requests=67),
+        ),
+        result(
+            endpoint("videos.momentary", line=60),
+            samples(1, spread(640)) + samples(2, spread(210)),
+            decision(Verdict.CRITICAL, 640.0),
+            decision(Verdict.OK, 210.0, stage=2),
+        ),
+        result(
+            endpoint("videos.borderline", line=70),
+            samples(1, spread(452, 60)),
+            decision(Verdict.WARNING, 450.0003, requests=60, decided=False, stop=Stop.BUDGET),
+        ),
+        result(
+            endpoint("search.failing", line=80),
+            samples(1, [40.0, 41.0]) + failed(1, 3) + failed(2, 5),
+            decision(Verdict.NOT_MEASURED, None, failures=3, errors=Verdict.CRITICAL, decided=False),
+            decision(Verdict.NOT_MEASURED, None, stage=2, failures=5, errors=Verdict.CRITICAL, decided=False),
+        ),
+        result(
+            endpoint("search.hanging", line=90),
+            samples(1, [math.inf] * 5) + samples(2, [math.inf] * 5),
+            decision(Verdict.CRITICAL, math.inf, failures=5, errors=Verdict.CRITICAL),
+            decision(Verdict.CRITICAL, math.inf, stage=2, failures=5, errors=Verdict.CRITICAL),
+        ),
+        result(
+            endpoint("artists.new", target=None, line=100), samples(1, spread(700)), decision(Verdict.WARNING, 700.0)
+        ),
+        result(endpoint("artists.never", line=110), []),
+    ]
+
+
+def run(results: Sequence[EndpointResult] | None = None, *findings: Finding) -> Run:
+    results = example_results() if results is None else results
+    verdict, counts, exit_code = judge_run(results, Verdict.CRITICAL)
+    return Run(
+        format=FORMAT,
+        id="5e0cbd2e-9f0f-4d5f-8f3c-8f4ed3a3c7f1",
+        label="v1.2.3",
+        started_at="2026-11-23T12:00:00.000Z",
+        finished_at="2026-11-23T12:00:12.345Z",
+        duration_ms=12345.6,
+        tool=Tool("0.1.0", "httpx 0.28.1, HTTP/1.1", "3.11.7"),
+        environment=Environment("Linux 6.1 x86_64", 2, "GitHub Actions", "0123abc", "main", dirty=False),
+        service=ServiceInfo("http://localhost:5001"),
+        baseline=BaselineInfo("baselines.yaml", "0" * 64),
+        seed=42,
+        alpha=ALPHA,
+        verdict=verdict,
+        exit_code=exit_code,
+        complete=counts.not_measured == 0,
+        counts=counts,
+        runner=RunnerHealth(0.4, 0.002, 0.0, 0.5),
+        findings=findings,
+        endpoints=tuple(results),
+    )
+
+
+def warning(message: str) -> Finding:
+    return Finding("runner", Severity.WARNING, None, None, None, message, None, None)
