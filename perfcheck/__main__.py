@@ -1,0 +1,19 @@
+"""The entry point: ``perfcheck`` and ``python -m perfcheck``."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    try:
+        from perfcheck.cli.app import run_command_line  # noqa: PLC0415 - an interruption while importing is one too
+
+        code = run_command_line(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

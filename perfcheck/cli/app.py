@@ -1,0 +1,139 @@
+"""The command group, and the one place where an exception becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import platform
+import sys
+import traceback
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+import click
+
+from perfcheck import __version__
+from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, PerfcheckError
+from perfcheck.text import Redactor
+
+# Name -> one line for the list of commands. Each module is imported when its command is asked for, not before.
+_COMMANDS = {
+    "run": "Check a running service against its baseline.",
+    "validate": "Check the baseline file only, offline.",
+    "demo": "Serve a sample service to try perfcheck on.",
+}
+
+
+class LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command = importlib.import_module(f"perfcheck.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - a defect of ours, not of the user
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Without importing the commands, which click would do to read their help."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], _COMMANDS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else f" Commands: {', '.join(_COMMANDS)}."
+            ctx.fail(f"No such command '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Try it now: perfcheck run --demo",
+)
+@click.version_option(__version__, "-V", "--version", prog_name="perfcheck", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Did your HTTP service get slower? A regression check with a stated error probability."""
+
+
+class Session:
+    """What the error handler must know of a command that failed: which secrets it had loaded."""
+
+    def __init__(self) -> None:
+        self.redact = Redactor()
+
+
+def run_command_line(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code. Lets no exception out, and no traceback without PERFCHECK_DEBUG=1."""
+    session = Session()
+    try:
+        code = cli.main(args=list(arguments), prog_name="perfcheck", standalone_mode=False, obj=session)
+        sys.stdout.flush()
+    except PerfcheckError as error:
+        show_error(session.redact(error.message), session.redact(error.remedy) if error.remedy else None)
+        _show_traceback(session)
+        return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return EXIT_USAGE
+    except click.ClickException as error:
+        show_error(error.format_message(), _usage_remedy(error))
+        return EXIT_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        _silence_stdout()
+        return EXIT_OK
+    except Exception as error:  # noqa: BLE001 - the last resort, which says so
+        return _report_bug(error, session)
+    return code if isinstance(code, int) else EXIT_OK
+
+
+def show_error(message: str, remedy: str | None = None) -> None:
+    """On stderr; the first word in red where there is colour."""
+    click.echo(click.style("error: ", fg="red", bold=True) + message, err=True, color=stderr_color())
+    if remedy:
+        click.echo(click.style("help: ", fg="cyan") + remedy, err=True, color=stderr_color())
+
+
+def stderr_color() -> bool | None:
+    """None lets click look at the terminal; NO_COLOR and FORCE_COLOR come before that."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
+
+
+def _usage_remedy(error: click.ClickException) -> str | None:
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"'{error.ctx.command_path} --help' lists the options"
+    return None
+
+
+def _report_bug(error: Exception, session: Session) -> int:
+    """The message of an unknown exception is not shown: nothing is known of what it holds."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "perfcheck" in frame.filename] or frames
+    place = f"{os.path.basename(own[-1].filename)}:{own[-1].lineno}" if own else "an unknown place"  # noqa: PTH119
+    show_error(
+        f"this is a bug in perfcheck: {type(error).__name__} at {place}",
+        f"please report it with this line (perfcheck {__version__}, Python {platform.python_version()}, "
+        f"{platform.system()}) and what PERFCHECK_DEBUG=1 shows",
+    )
+    _show_traceback(session)
+    return EXIT_BUG
+
+
+def _show_traceback(session: Session) -> None:
+    if os.environ.get("PERFCHECK_DEBUG") == "1":
+        click.echo(session.redact(traceback.format_exc()), err=True)
+
+
+def _silence_stdout() -> None:
+    """The reader went away (``| head``): point stdout elsewhere, so that the interpreter's last flush is quiet."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,137 @@
+"""One check, from a baseline to a run: measures, judges, and keeps what there is when it is cut short."""
+
+from __future__ import annotations
+
+import platform
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from perfcheck import __version__
+from perfcheck.errors import EXIT_INTERRUPTED
+from perfcheck.judge.verdict import ALPHA, judge_endpoint, judge_run
+from perfcheck.measure.client import Client
+from perfcheck.measure.runner_health import RunnerMonitor
+from perfcheck.measure.sampler import Sampler
+from perfcheck.model import (
+    Baseline,
+    BaselineInfo,
+    Finding,
+    Run,
+    RunnerHealth,
+    ServiceInfo,
+    Severity,
+    Stop,
+    Tool,
+    Verdict,
+)
+from perfcheck.record.environment import EnvironmentProbe
+from perfcheck.record.run_file import FORMAT
+from perfcheck.text import Redactor
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    run: Run
+    defect: Exception | None  # an error of ours that cut the run short: to be raised once the reports are written
+
+
+def check(
+    baseline: Baseline,
+    *,
+    seed: int,
+    label: str | None,
+    max_requests: int | None,
+    fail_on: Verdict | None,
+    redact: Redactor,
+    watch: Callable[[Sampler], None] | None,
+) -> Outcome:
+    """Measure and judge every endpoint of ``baseline``; ``watch`` is called between requests.
+
+    Raises CouldNotMeasureError when the service does not answer.
+    """
+    environment = EnvironmentProbe()
+    with Client(baseline.service, redact=redact) as client:
+        client.wait_until_ready()
+        sampler = Sampler(
+            baseline.endpoints,
+            client.send,
+            sampling=baseline.sampling,
+            rng=random.Random(seed),  # noqa: S311 - the order of requests, not a secret
+            now=time.perf_counter,
+            sleep=time.sleep,
+            max_requests=max_requests,
+            observe=None if watch is None else lambda *_: watch(sampler),
+        )
+        runner = RunnerMonitor()
+        runner.start()
+        started_at, started_s = datetime.now(UTC), time.perf_counter()
+        interrupted, defect = _sample(sampler)
+        duration_ms = (time.perf_counter() - started_s) * 1000
+        measurements = sampler.measurements()
+        health = runner.finish([sample for m in measurements for _, sample in m.samples])
+        results = tuple(
+            judge_endpoint(
+                endpoint,
+                measurement,
+                url=client.url_shown(endpoint),
+                started_s=started_s,
+                undecided=baseline.sampling.undecided,
+            )
+            for endpoint, measurement in zip(baseline.endpoints, measurements, strict=True)
+        )
+    verdict, counts, exit_code = judge_run(results, fail_on)
+    ran_out = any(decision.stop is Stop.BUDGET for m in measurements for decision in m.decisions[-1:])
+    run = Run(
+        format=FORMAT,
+        id=str(uuid.uuid4()),
+        label=label,
+        started_at=_rfc3339(started_at),
+        finished_at=_rfc3339(datetime.now(UTC)),
+        duration_ms=duration_ms,
+        tool=Tool(__version__, client.description, platform.python_version()),
+        environment=environment.finish(),
+        service=ServiceInfo(client.base_url_shown),
+        baseline=BaselineInfo(baseline.file, baseline.sha256),
+        seed=seed,
+        alpha=ALPHA,
+        verdict=verdict,
+        exit_code=EXIT_INTERRUPTED if interrupted else exit_code,
+        complete=not (interrupted or defect or ran_out or counts.not_measured),
+        counts=counts,
+        runner=health,
+        findings=tuple(_run_findings(client.notices, health, interrupted=interrupted)),
+        endpoints=results,
+    )
+    return Outcome(run, defect)
+
+
+def _sample(sampler: Sampler) -> tuple[bool, Exception | None]:
+    """Whether the user interrupted it, and the defect of ours that ended it. What was measured stays either way."""
+    try:
+        sampler.run()
+    except KeyboardInterrupt:
+        return True, None
+    except Exception as error:  # noqa: BLE001 - raised again once the reports are written
+        return False, error
+    return False, None
+
+
+def _run_findings(notices: tuple[str, ...], health: RunnerHealth, *, interrupted: bool) -> Iterator[Finding]:
+    if interrupted:
+        yield _run_finding("interrupted", Severity.WARNING, "interrupted: this is what was measured until then")
+    for notice in notices:
+        yield _run_finding("connection", Severity.WARNING, notice)
+    if health.message:
+        yield _run_finding("runner", Severity.WARNING, health.message)
+
+
+def _run_finding(rule: str, severity: Severity, message: str) -> Finding:
+    return Finding(rule, severity, None, None, None, message, None, None)
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,140 @@
+"""`perfcheck demo`: serve the sample service."""
+
+from __future__ import annotations
+
+import errno
+import signal
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from perfcheck.cli.options import Duration, option
+from perfcheck.demo import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_ROUND_TRIP_MS, DEFAULT_SEED
+from perfcheck.demo.regressions import Regression
+from perfcheck.errors import EXIT_OK, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_WIDTH = max(len(name) for name in Regression)
+_REGRESSIONS = "\n".join(f"  {name:<{_WIDTH}}  {name.description}" for name in Regression)
+_HELP = f"""Serve a sample service: a music-video catalogue with an API worth checking.
+
+It stays within the targets of the sample baseline, until a regression is injected:
+
+\b
+{_REGRESSIONS}
+"""
+_EXAMPLES = """\b
+Examples:
+  perfcheck demo                              within its targets
+  perfcheck demo --regress n-plus-one         with a regression
+  perfcheck run -u http://127.0.0.1:5001      the check, in another terminal
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    host: str
+    port: int  # 0: any free one
+    regressions: tuple[str, ...]
+    round_trip_ms: float
+    seed: int
+    verbose: bool
+    stop_with_stdin: bool
+
+
+def run_demo(options: DemoOptions) -> int:
+    """Serve until interrupted; the exit code. Raises UsageError where it cannot listen."""
+    from perfcheck.demo.server import serve
+
+    def ready(url: str) -> None:
+        for name in dict.fromkeys(options.regressions):
+            click.echo(f"Injected: {name} ({Regression(name).description})", err=True)
+        click.echo(f"Sample service listening on {url} (Ctrl-C stops it)")
+        click.echo(f"Check it in another terminal: perfcheck run --base-url {url}", err=True)
+
+    try:
+        with _terminated_like_interrupted():
+            serve(
+                options.host,
+                options.port,
+                ready=ready,
+                regressions=options.regressions,
+                round_trip_ms=options.round_trip_ms,
+                seed=options.seed,
+                log=_log if options.verbose else None,
+                stop_with_stdin=options.stop_with_stdin,
+            )
+    except BrokenPipeError:  # whoever read our output has gone, which says nothing about the port
+        raise
+    except (OSError, UnicodeError) as error:
+        raise _cannot_listen(error, options) from error
+    return EXIT_OK
+
+
+def _log(line: str) -> None:
+    click.echo(line, err=True)
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _cannot_listen(error: OSError | UnicodeError, options: DemoOptions) -> UsageError:
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.EADDRINUSE:
+        message = f"Port {options.port} on {options.host} is in use by another program."
+        return UsageError(message, "Stop that program, or take any free port with `--port 0`.")
+    if number == errno.EACCES:
+        return UsageError(f"Port {options.port} is not for ordinary users.", "Take any free port with `--port 0`.")
+    message = f"Cannot listen on {options.host}: {getattr(error, 'strerror', None) or error}."
+    return UsageError(message, "Name an address of this machine, such as `--host 127.0.0.1`.")
+
+
+@click.command("demo", help=_HELP, epilog=_EXAMPLES, short_help="Serve a sample service to try perfcheck on.")
+@option("--host", default=DEFAULT_HOST, show_default=True, help="Address to listen on.")
+@option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="Port to listen on; 0 for any free one.",
+)
+@option(
+    "--regress",
+    "regressions",
+    metavar="NAME",
+    multiple=True,
+    type=click.Choice([str(name) for name in Regression]),
+    help="Inject a regression (above). Repeatable.",
+)
+@option(
+    "--round-trip",
+    "round_trip_s",
+    type=Duration(),
+    default=f"{DEFAULT_ROUND_TRIP_MS:g}ms",
+    show_default=True,
+    help="Median round trip to the database, paid for every query.",
+)
+@option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Seed of the catalogue and of the jitter.")
+@option("-v", "--verbose", is_flag=True, help="Log every request on standard error.")
+@option("--stop-with-stdin", is_flag=True, hidden=True, help="End when standard input does.")
+def command(
+    host: str,
+    port: int,
+    regressions: tuple[str, ...],
+    round_trip_s: float,
+    seed: int,
+    *,
+    verbose: bool,
+    stop_with_stdin: bool,
+) -> int:
+    return run_demo(DemoOptions(host, port, regressions, 1000 * round_trip_s, seed, verbose, stop_with_stdin))

@@ -1,0 +1,41 @@
+"""Options that several commands share. Each has a PERFCHECK_* twin in the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from perfcheck.units import parse_duration_ms
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def option(*names: str, **attributes: Any) -> Callable[[F], F]:
+    """``click.option`` whose environment twin is PERFCHECK_ and the long name."""
+    long = next(name for name in names if name.startswith("--"))
+    envvar = "PERFCHECK_" + long.removeprefix("--").split("/")[0].replace("-", "_").upper()
+    return click.option(*names, **{"envvar": envvar, **attributes})
+
+
+class Duration(click.ParamType):
+    """``60s``, ``2m``: given to the command in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        try:
+            return parse_duration_ms(str(value)) / 1000
+        except ValueError as error:
+            return self.fail(str(error), param, ctx)
+
+
+baseline_option = option(
+    "-f",
+    "--baseline",
+    metavar="FILE",
+    help="Baseline file. Default: baselines.yaml here, or above up to the repository's root.",
+)

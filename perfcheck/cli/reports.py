@@ -1,0 +1,140 @@
+"""Where reports go: ``--report FORMAT[=PATH]``, parsed, checked before the run, and written after it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from perfcheck.errors import UsageError
+from perfcheck.model import Run
+
+FORMATS = ("console", "json")
+_WIDTH_OF_A_LOG = 100  # where no terminal tells its width
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTarget:
+    format: str
+    path: Path | None  # None: stdout
+
+
+def parse_targets(reports: Sequence[str], output: str | None) -> tuple[ReportTarget, ...]:
+    """What to write where; a console report on stdout unless another report takes stdout.
+
+    Raises UsageError for an unknown format, two reports for one place, and a place that cannot be written: before the
+    run, so that nothing measured is lost for want of a folder.
+    """
+    targets = [_parse(text) for text in reports]
+    if output:
+        targets.append(ReportTarget("json", Path(output)))
+    if all(target.path is not None for target in targets):
+        targets.append(ReportTarget("console", None))
+    seen: set[Path | None] = set()
+    for target in targets:
+        if target.path in seen:
+            place = "stdout" if target.path is None else str(target.path)
+            raise UsageError(f"two reports would be written to {place}", "give each a path: --report json=results.json")
+        seen.add(target.path)
+        if target.path is not None:
+            _check_writable(target.path)
+    return tuple(targets)
+
+
+def _parse(text: str) -> ReportTarget:
+    name, separator, path = text.partition("=")
+    if name not in FORMATS:
+        raise UsageError(f"unknown report format '{name}'", f"known formats: {', '.join(FORMATS)}")
+    if separator and not path:
+        raise UsageError(f"--report {text} names no file", f"write --report {name}=FILE, or --report {name} for stdout")
+    return ReportTarget(name, Path(path) if path else None)
+
+
+def _check_writable(path: Path) -> None:
+    if path.is_dir():
+        raise UsageError(f"cannot write {path}: it is a folder", f"name a file in it: {path / 'results.json'}")
+    if not path.parent.is_dir():
+        raise UsageError(f"cannot write {path}: the folder {path.parent} does not exist", f"mkdir -p {path.parent}")
+    try:
+        if path.is_file():
+            with path.open("ab"):
+                pass
+        if path.is_file() or not path.exists():
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {path}: {error.strerror}", "name a file in a folder you may write to"
+        ) from error
+
+
+def write_reports(
+    run: Run, targets: Iterable[ReportTarget], *, rerun: Callable[[str], str], quiet: bool, verbose: bool
+) -> Iterator[str]:
+    """Write every report; yields a message for each that could not be written, whose content is kept elsewhere.
+
+    A failure of one does not keep the others from being written.
+    """
+    for target in targets:
+        if target.format == "console":
+            content = _console(run, target.path, rerun=rerun, quiet=quiet, verbose=verbose)
+        else:
+            from perfcheck.record.run_file import encode_run
+
+            content = encode_run(run)
+        if target.path is None:
+            _print(content)
+        else:
+            yield from _write(target.path, content)
+
+
+def _console(run: Run, path: Path | None, *, rerun: Callable[[str], str], quiet: bool, verbose: bool) -> bytes:
+    from rich.console import Console
+
+    from perfcheck.report.console import render_console
+    from perfcheck.report.glyphs import choose_glyphs
+
+    to_terminal = path is None and sys.stdout.isatty()
+    encoding = "utf-8" if path else sys.stdout.encoding
+    glyphs = choose_glyphs(encoding)
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - rich asks its file for an encoding; capture takes the text
+        console = Console(
+            file=sys.stdout if path is None else nowhere,
+            width=None if to_terminal or os.environ.get("COLUMNS") else _WIDTH_OF_A_LOG,
+            no_color=True if path else None,
+            color_system="auto" if path is None else None,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+        with console.capture() as captured:
+            console.print(render_console(run, glyphs, console.width, rerun=rerun, quiet=quiet, verbose=verbose))
+    text = "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+    return text.encode(encoding, errors="replace")
+
+
+def _print(content: bytes) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def _write(path: Path, content: bytes) -> Iterator[str]:
+    from perfcheck.record.files import write_atomically
+
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        yield f"cannot write {path}: {error.strerror}{_rescue(path, content)}"
+
+
+def _rescue(path: Path, content: bytes) -> str:
+    try:
+        with tempfile.NamedTemporaryFile(prefix="perfcheck-", suffix=path.suffix, delete=False) as file:
+            file.write(content)
+    except OSError:
+        return "; it could not be kept elsewhere either"
+    return f"; the report was kept in {file.name}"

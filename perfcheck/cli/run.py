@@ -1,0 +1,230 @@
+"""``perfcheck run``: the check."""
+
+from __future__ import annotations
+
+import os
+import random
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from perfcheck.cli.options import Duration, baseline_option, option
+from perfcheck.cli.selection import select_endpoints
+from perfcheck.demo.baseline import demo_baseline
+from perfcheck.demo.regressions import Regression
+from perfcheck.errors import UsageError
+from perfcheck.model import Baseline, Metric, Run, Verdict
+
+if TYPE_CHECKING:
+    from perfcheck.cli.app import Session
+    from perfcheck.cli.reports import ReportTarget
+    from perfcheck.measure.sampler import Sampler
+
+_EXAMPLES = """\b
+Examples:
+  perfcheck run --demo                       try it on a sample service
+  perfcheck run                              every endpoint of baselines.yaml
+  perfcheck run 'videos.*' -g core           some of them
+  perfcheck run -u http://localhost:8000 -o results.json
+  perfcheck run --budget 15s --fail-on warning
+
+\b
+Exit codes:
+  0  OK or WARNING        1  CRITICAL, or what --fail-on names
+  2  usage or baseline    3  could not measure
+  4  a bug in perfcheck   130  interrupted
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The command line of ``perfcheck run``, parsed."""
+
+    names: tuple[str, ...]
+    baseline: str | None
+    base_url: str | None
+    group: tuple[str, ...]
+    metric: str | None
+    label: str | None
+    budget: float | None
+    max_requests: int | None
+    confirm: int | None
+    fail_on: str
+    report: tuple[str, ...]
+    output: str | None
+    seed: int | None
+    insecure: bool
+    demo: bool
+    regress: tuple[str, ...]
+    quiet: bool
+    verbose: bool
+
+
+@click.command("run", epilog=_EXAMPLES, short_help="Check a running service against its baseline.")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@baseline_option
+@option("-u", "--base-url", metavar="URL", help="Address of the service, in place of the baseline's base_url.")
+@option("-g", "--group", multiple=True, metavar="NAME", help="Only the endpoints of this group. Repeatable.")
+@option("--metric", type=click.Choice([str(metric) for metric in Metric]), help="Judge every endpoint by this metric.")
+@option("--label", metavar="TEXT", help="A name for this run in its reports, such as a release.")
+@option("--budget", type=Duration(), help="Stop measuring after this time.  [default: 120s, or the baseline's]")
+@option("--max-requests", type=click.IntRange(min=5), metavar="N", help="At most this many requests an endpoint.")
+@option(
+    "--confirm",
+    type=click.IntRange(0, 2),
+    help="Measure a WARNING or CRITICAL again this often, on fresh data.  [default: 1, or the baseline's]",
+)
+@option(
+    "--fail-on",
+    type=click.Choice(["warning", "critical", "never"]),
+    default="critical",
+    show_default=True,
+    help="The mildest verdict that exits with 1.",
+)
+@option(
+    "--report",
+    multiple=True,
+    metavar="FORMAT[=PATH]",
+    help="Write a report: console or json; without a path to stdout. Repeatable.",
+)
+@option("-o", "--output", metavar="FILE", help="Save the run as JSON; the same as --report json=FILE.")
+@option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Repeat the order of requests of an earlier run."
+)
+@option("--insecure", is_flag=True, help="Accept any TLS certificate.")
+@option("--demo", is_flag=True, help="Start the sample service on a free port, check it, stop it.")
+@option(
+    "--regress",
+    multiple=True,
+    type=click.Choice([str(regression) for regression in Regression]),
+    help="With --demo: inject a regression.",
+)
+@option("-q", "--quiet", is_flag=True, help="Only what needs attention, and the closing line.")
+@option("-v", "--verbose", is_flag=True, help="Every endpoint, with lines of the baseline and the environment.")
+@click.pass_obj
+def command(session: Session, **options: Any) -> int:
+    """Check a running service: measure every endpoint of the baseline, and judge it against its targets.
+
+    NAME is an endpoint of the baseline, or a pattern such as 'videos.*'.
+    """
+    return run(RunOptions(**options), session)
+
+
+def run(options: RunOptions, session: Session) -> int:
+    """The whole command; returns its exit code."""
+    if options.regress and not options.demo:
+        raise UsageError("--regress needs --demo", "perfcheck run --demo --regress " + options.regress[0])
+    from perfcheck.cli.reports import parse_targets
+    from perfcheck.text import Redactor
+
+    targets = parse_targets(options.report, options.output)
+    with _sigterm_interrupts(), _demo_service(options) as demo_url:
+        baseline = _load(options, demo_url)
+        session.redact = Redactor(baseline.secrets)
+        from perfcheck.cli.check import check
+
+        with _progress(options) as watch:
+            outcome = check(
+                baseline,
+                seed=options.seed if options.seed is not None else random.SystemRandom().getrandbits(32),
+                label=options.label,
+                max_requests=options.max_requests,
+                fail_on=None if options.fail_on == "never" else Verdict(options.fail_on.upper()),
+                redact=session.redact,
+                watch=watch,
+            )
+    _write(outcome.run, targets, options)
+    if outcome.defect is not None:
+        raise outcome.defect
+    return outcome.run.exit_code
+
+
+# --- Before the run ------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """A cancelled CI job is told by SIGTERM; it gets the same report as Ctrl-C."""
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _demo_service(options: RunOptions) -> Iterator[str | None]:
+    if not options.demo:
+        yield None
+        return
+    from perfcheck.demo.process import running_demo
+
+    with running_demo(options.regress) as base_url:
+        yield base_url
+
+
+def _load(options: RunOptions, demo_url: str | None) -> Baseline:
+    """The baseline with the command line's overrides, reduced to the endpoints that were asked for."""
+    from perfcheck.baseline import find_baseline, load_baseline
+
+    if options.demo and options.baseline is None:
+        file, shown_as = demo_baseline(), "baselines.yaml"
+    else:
+        file, shown_as = find_baseline(options.baseline, os.environ, Path.cwd()), None
+    baseline = load_baseline(file, os.environ, base_url=demo_url or options.base_url, shown_as=shown_as)
+    endpoints = select_endpoints(baseline, options.names, options.group)
+    if options.metric is not None:
+        endpoints = tuple(replace(endpoint, metric=Metric(options.metric)) for endpoint in endpoints)
+    sampling = baseline.sampling
+    if options.budget is not None:
+        sampling = replace(sampling, budget_s=options.budget)
+    if options.confirm is not None:
+        sampling = replace(sampling, confirm=options.confirm)
+    service = baseline.service
+    if options.insecure:
+        service = replace(service, tls=replace(service.tls, verify=False))
+    return replace(baseline, endpoints=endpoints, sampling=sampling, service=service)
+
+
+# --- During and after it -------------------------------------------------------------------------------------------
+
+
+def _progress(options: RunOptions) -> AbstractContextManager[Callable[[Sampler], None] | None]:
+    """A live display on stderr, when that is a terminal; otherwise nothing, since a log keeps every redraw."""
+    if options.quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return nullcontext()
+    from perfcheck.report.progress import live_progress
+
+    return live_progress()
+
+
+def _write(run: Run, targets: Sequence[ReportTarget], options: RunOptions) -> None:
+    from perfcheck.cli.app import show_error
+    from perfcheck.cli.reports import write_reports
+
+    for problem in write_reports(
+        run, targets, rerun=_rerun_command(options), quiet=options.quiet, verbose=options.verbose
+    ):
+        show_error(problem)
+
+
+def _rerun_command(options: RunOptions) -> Callable[[str], str]:
+    """The command that checks one endpoint again in the same way."""
+    words: list[str] = []
+    for flag, value in (("-f", options.baseline), ("-u", options.base_url), ("--metric", options.metric)):
+        words += [flag, value] if value else []
+    words += ["--insecure"] * options.insecure + ["--demo"] * options.demo
+    for regression in options.regress:
+        words += ["--regress", regression]
+    return lambda name: shlex.join(["perfcheck", "run", *words, *(["--"] if name.startswith("-") else []), name])

@@ -1,0 +1,105 @@
+"""What a handler gets and what it may raise: the call, its checked parameters, the refusal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from perfcheck.demo.database import Session
+    from perfcheck.demo.regressions import Regression
+
+PAGE = 50
+LARGEST_PAGE = 200
+_LONGEST_TEXT = 100
+_MOST_FIELDS = 20
+_MOST_DIGITS = 9  # enough for any offset, and too few to overflow an integer of the database
+
+
+class RefusedError(Exception):
+    """The request cannot be served: a status and a sentence for the client."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to one handler."""
+
+    parameters: Parameters
+    session: Session
+    regressions: frozenset[Regression]
+
+
+class Parameters:
+    """The query string, read by name. Every getter raises RefusedError (400) with a sentence on what is wrong."""
+
+    def __init__(self, query: str, known: Collection[str]) -> None:
+        try:
+            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+        except ValueError as error:  # too many fields, or bytes that are not UTF-8
+            raise _wrong("the query string cannot be read") from error
+        self._values: dict[str, str] = {}
+        for name, value in pairs:
+            if name not in known:
+                raise _wrong(f"unknown parameter '{name}': {_known(known)}")
+            if name in self._values:
+                raise _wrong(f"parameter '{name}' is given twice")
+            self._values[name] = value
+
+    def choice(self, name: str, choices: Collection[str], default: str) -> str:
+        value = self._values.get(name, default).lower()
+        if value not in choices:
+            raise _wrong(f"{name} must be one of {', '.join(choices)}")
+        return value
+
+    def optional_choice(self, name: str, choices: Collection[str]) -> str | None:
+        return self.choice(name, choices, "") if name in self._values else None
+
+    def integer(self, name: str, default: int, low: int, high: int | None = None) -> int:
+        text = self._values.get(name, str(default))
+        if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
+            value = int(text)
+            if low <= value and (high is None or value <= high):
+                return value
+        bounds = f"from {low} to {high}" if high is not None else f"of at least {low}"
+        raise _wrong(f"{name} must be a whole number {bounds}")
+
+    def text(self, name: str) -> str:
+        value = self._values.get(name, "").strip()
+        if not value:
+            raise _wrong(f"{name} is required: what to search for")
+        if len(value) > _LONGEST_TEXT:
+            raise _wrong(f"{name} is longer than {_LONGEST_TEXT} characters")
+        if "\0" in value:  # where SQLite would take the pattern to end
+            raise _wrong(f"{name} holds a character that nothing is called by")
+        return value
+
+    def page(self, limit: int = PAGE, largest: int = LARGEST_PAGE) -> tuple[int, int]:
+        """The parameters ``limit`` and ``offset``."""
+        return self.integer("limit", limit, 1, largest), self.integer("offset", 0, 0)
+
+
+def like(text: str) -> str:
+    r"""The pattern that finds ``text`` anywhere, for ``LIKE ? ESCAPE '\'``."""
+    for special in ("\\", "%", "_"):
+        text = text.replace(special, "\\" + special)
+    return f"%{text}%"
+
+
+def _wrong(message: str) -> RefusedError:
+    return RefusedError(HTTPStatus.BAD_REQUEST, message)
+
+
+def _known(names: Collection[str]) -> str:
+    return f"known are {', '.join(sorted(names))}" if names else "this path takes none"
+
+
+Answer = dict[str, Any]

@@ -1,0 +1,121 @@
+"""The database as the handlers see it: connections from a small pool, and a round trip to pay for every query.
+
+SQLite in the same process answers in microseconds, and joins and N+1 queries would cost next to nothing. A database
+over a network is what they hurt on, so every query first waits as long as its way there and back would take.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections import deque
+from contextlib import contextmanager
+from functools import partial
+from random import Random
+from threading import BoundedSemaphore, Lock
+from time import perf_counter, sleep
+from typing import TYPE_CHECKING, Any
+
+from perfcheck.demo import catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+POOL_SIZE = 16
+_SIGMA = 0.4  # of the lognormal round trip: its 95th percentile is 1.9 times its median
+
+
+class RoundTrip:
+    """Waits as for a network: lognormal around ``median_ms``, from a seeded generator; 0 does not wait."""
+
+    def __init__(self, median_ms: float, seed: int) -> None:
+        self._mu = math.log(median_ms / 1000) if median_ms else None
+        self._random = Random(seed)  # noqa: S311 - jitter, not secrets
+
+    def wait(self) -> None:
+        if self._mu is not None:
+            sleep(self._random.lognormvariate(self._mu, _SIGMA))
+
+
+class Session:
+    """The queries of one request, counted and timed."""
+
+    def __init__(self, connection: sqlite3.Connection, round_trip: RoundTrip) -> None:
+        self._connection = connection
+        self._round_trip = round_trip
+        self.queries = 0
+        self.spent_ms = 0.0
+
+    def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
+        """One query, one round trip, all its rows."""
+        started = perf_counter()
+        self._round_trip.wait()
+        found: list[sqlite3.Row] = self._connection.execute(sql, parameters).fetchall()
+        self.queries += 1
+        self.spent_ms += 1000 * (perf_counter() - started)
+        return found
+
+    def pairs(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> dict[Any, Any]:
+        """The first column of all rows, each with the second."""
+        return {row[0]: row[1] for row in self.rows(sql, parameters)}
+
+    def value(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
+        """The first column of the first row."""
+        return self.rows(sql, parameters)[0][0]
+
+
+def as_set(values: Iterable[int]) -> tuple[str]:
+    """Parameters for ``IN (SELECT value FROM json_each(?))``: one placeholder, however many values."""
+    return (json.dumps(sorted(set(values))),)
+
+
+class Database:
+    """The catalogue of a seed, copied for each connection: threads never wait for each other's locks, only for a turn.
+
+    A request holds a connection for as long as it runs. At most ``POOL_SIZE`` run at once, as behind a real pool.
+    """
+
+    def __init__(self, seed: int, round_trip_ms: float, *, tag_index: bool = True) -> None:
+        self._build = partial(catalogue.build, seed, tag_index=tag_index)
+        self._origin: sqlite3.Connection | None = None
+        self._copying = Lock()
+        self._round_trip = RoundTrip(round_trip_ms, seed)
+        self._turns = BoundedSemaphore(POOL_SIZE)
+        self._idle: deque[sqlite3.Connection] = deque()
+
+    def prepare(self) -> None:
+        """Build the catalogue now, and not at the first request."""
+        with self._copying:
+            self._built()
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        with self._turns:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._copy()
+            try:
+                yield Session(connection, self._round_trip)
+            finally:
+                self._idle.append(connection)
+
+    def close(self) -> None:
+        """To be called when no session is open any more."""
+        while self._idle:
+            self._idle.pop().close()
+        if self._origin is not None:
+            self._origin.close()
+
+    def _copy(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        with self._copying:
+            self._built().backup(connection)
+        return connection
+
+    def _built(self) -> sqlite3.Connection:
+        if self._origin is None:
+            self._origin = self._build()
+        return self._origin

@@ -1,0 +1,134 @@
+"""The sample service on a socket: a thread for each connection, and a stop that leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import socket
+import socketserver
+import sys
+import threading
+import traceback
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from perfcheck.demo import DEFAULT_HOST, DEFAULT_ROUND_TRIP_MS, DEFAULT_SEED
+from perfcheck.demo.handler import Handler
+from perfcheck.demo.regressions import Regression
+from perfcheck.demo.service import Service
+from perfcheck.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_POLL_S = 0.1  # how long a stop from another thread may take to be seen
+
+
+class DemoServer(socketserver.ThreadingTCPServer):
+    """Listens as soon as it is made; closing it ends its connections and waits for their threads.
+
+    Raises OSError when it cannot listen there.
+    """
+
+    request_queue_size = 128
+    allow_reuse_address = os.name == "posix"  # elsewhere it would let two servers share a port
+    daemon_threads = False
+
+    def __init__(self, host: str, port: int, service: Service, log: Callable[[str], None] | None = None) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.service = service
+        self._log = log
+        self._connections: set[socket.socket] = set()
+        self._changing = threading.Lock()
+        super().__init__((host, port), Handler)
+
+    @property
+    def url(self) -> str:
+        return base_url_of(*self.server_address[:2])
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._changing:
+            self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._changing:
+            self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """Stop listening, end every connection, wait for their threads."""
+        with self._changing:
+            for connection in self._connections:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+        super().server_close()
+        self.service.close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the signature of the base class
+        error = sys.exception()
+        if error is not None and not isinstance(error, ConnectionError):  # clients may leave whenever they like
+            self.log_problem(error)
+
+    def log_line(self, line: str) -> None:
+        if self._log:
+            self._log(clean(line))
+
+    def log_problem(self, error: BaseException) -> None:
+        if self._log:
+            self._log("".join(traceback.format_exception(error)))
+
+
+def base_url_of(host: str | bytes | bytearray, port: int) -> str:
+    """The URL of an address as sockets tell it."""
+    name = host if isinstance(host, str) else host.decode()
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def create_server(
+    host: str = DEFAULT_HOST,
+    port: int = 0,
+    *,
+    regressions: Iterable[str] = (),
+    round_trip_ms: float = DEFAULT_ROUND_TRIP_MS,
+    seed: int = DEFAULT_SEED,
+    log: Callable[[str], None] | None = None,
+) -> DemoServer:
+    """A server that listens and does not answer yet: call ``serve_forever``, ``shutdown``, ``server_close``.
+
+    Port 0 is any free port. Raises OSError when it cannot listen there, ValueError for an unknown regression.
+    """
+    chosen = frozenset(Regression(name) for name in regressions)
+    return DemoServer(host, port, Service(regressions=chosen, round_trip_ms=round_trip_ms, seed=seed), log)
+
+
+def serve(
+    host: str,
+    port: int,
+    *,
+    ready: Callable[[str], None],
+    regressions: Iterable[str] = (),
+    round_trip_ms: float = DEFAULT_ROUND_TRIP_MS,
+    seed: int = DEFAULT_SEED,
+    log: Callable[[str], None] | None = None,
+    stop_with_stdin: bool = False,
+) -> None:
+    """Answer until interrupted, or until standard input ends where that is asked for. ``ready`` is told the base URL.
+
+    Raises OSError when it cannot listen there.
+    """
+    with suppress(KeyboardInterrupt):
+        server = create_server(host, port, regressions=regressions, round_trip_ms=round_trip_ms, seed=seed, log=log)
+        with server:
+            if stop_with_stdin:
+                threading.Thread(target=_stop_when_stdin_ends, args=(server,), daemon=True).start()
+            ready(server.url)
+            server.service.prepare()  # while whoever waited for us gets going: a connection waits in the backlog
+            server.serve_forever(_POLL_S)
+
+
+def _stop_when_stdin_ends(server: DemoServer) -> None:
+    """Whoever holds the other end has stopped us or died. Reads past Python's buffer: its lock would block the exit."""
+    with suppress(OSError):
+        while os.read(0, 1024):
+            pass
+    server.shutdown()
