@@ -25,6 +25,7 @@ from perfcheck.model import Baseline, Metric, Run, Verdict
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
     from perfcheck.cli.reports import ReportTarget
+    from perfcheck.demo.process import DemoProcess
     from perfcheck.measure.sampler import Sampler
 
 _EXAMPLES = """\b
@@ -121,15 +122,17 @@ def run(options: RunOptions, session: Session) -> int:
     """The whole command; returns its exit code."""
     if options.regress and not options.demo:
         raise UsageError("--regress needs --demo", "perfcheck run --demo --regress " + options.regress[0])
+    if options.demo and options.base_url:
+        raise UsageError("--demo and --base-url name two services", "leave one of them out")
     from perfcheck.cli.reports import parse_targets
     from perfcheck.text import Redactor
 
     targets = parse_targets(options.report, options.output)
-    with _sigterm_interrupts(), _demo_service(options) as demo_url:
-        baseline = _load(options, demo_url)
-        session.redact = Redactor(baseline.secrets)
-        from perfcheck.cli.check import check
+    with _sigterm_interrupts(), _demo_service(options) as demo:
+        from perfcheck.cli.check import check  # while the sample service starts
 
+        baseline = _load(options, demo.base_url() if demo else options.base_url)
+        session.redact = Redactor(baseline.secrets)
         with _progress(options) as watch:
             outcome = check(
                 baseline,
@@ -163,18 +166,15 @@ def _sigterm_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-@contextmanager
-def _demo_service(options: RunOptions) -> Iterator[str | None]:
+def _demo_service(options: RunOptions) -> AbstractContextManager[DemoProcess | None]:
     if not options.demo:
-        yield None
-        return
-    from perfcheck.demo.process import running_demo
+        return nullcontext()
+    from perfcheck.demo.process import start_demo
 
-    with running_demo(options.regress) as base_url:
-        yield base_url
+    return start_demo(options.regress)
 
 
-def _load(options: RunOptions, demo_url: str | None) -> Baseline:
+def _load(options: RunOptions, base_url: str | None) -> Baseline:
     """The baseline with the command line's overrides, reduced to the endpoints that were asked for."""
     from perfcheck.baseline import find_baseline, load_baseline
 
@@ -182,7 +182,7 @@ def _load(options: RunOptions, demo_url: str | None) -> Baseline:
         file, shown_as = demo_baseline(), "baselines.yaml"
     else:
         file, shown_as = find_baseline(options.baseline, os.environ, Path.cwd()), None
-    baseline = load_baseline(file, os.environ, base_url=demo_url or options.base_url, shown_as=shown_as)
+    baseline = load_baseline(file, os.environ, base_url=base_url, shown_as=shown_as)
     endpoints = select_endpoints(baseline, options.names, options.group)
     if options.metric is not None:
         endpoints = tuple(replace(endpoint, metric=Metric(options.metric)) for endpoint in endpoints)

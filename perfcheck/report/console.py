@@ -20,6 +20,7 @@ _ORDER = [Verdict.CRITICAL, Verdict.WARNING, Verdict.NOT_MEASURED, Verdict.OK]
 _MOST_OK_ROWS = 40
 _SPARK_WIDTH = 6
 _LONGEST_TEXT = 2000
+_MINOR = 0.01  # of the latency: a phase below it explains nothing
 
 
 def render_console(
@@ -125,7 +126,9 @@ def _ratio(result: EndpointResult) -> str:
     limit = _nearest_limit(result)
     if result.ratio is None or limit is None or result.target_ms is None:
         return "-"
-    shown = format_multiple(result.ratio, beside=limit / result.target_ms)
+    shown, at_limit = f"{result.ratio:.2f}x", limit / result.target_ms
+    if shown == f"{at_limit:.2f}x":
+        shown = format_multiple(result.ratio, beside=at_limit)
     return f">{shown}" if result.over_timeout else shown
 
 
@@ -189,7 +192,7 @@ def _where(result: EndpointResult) -> str:
         return ""
     phases = result.phases_ms
     named = [(phases.wait, "waiting for the first byte"), (phases.download, "download")]
-    measured = sorted(((ms, name) for ms, name in named if ms is not None), reverse=True)
+    measured = sorted(((ms, name) for ms, name in named if ms and ms > _MINOR * result.value_ms), reverse=True)
     parts = [f"{name} {format_ms(ms)}" for ms, name in measured]
     if result.server_timing:
         spans = sorted(result.server_timing.items(), key=lambda span: -span[1])

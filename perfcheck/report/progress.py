@@ -85,7 +85,7 @@ def _line(state: EndpointProgress, glyphs: Glyphs, width: int) -> Text:
     if state.verdict is not None:
         text = Text(f"  {state.verdict}", style=STYLES[state.verdict])
     elif state.wait_s > _GAP_S:
-        text, value = Text("  looks slow or failing; measured again in "), f"{state.wait_s:.0f} s"
+        text, value = Text("  looks slow or failing; measured again in"), f"{state.wait_s:.0f} s"
     else:
         text = Text("  measuring again")
     name = shorten(clean(state.endpoint), max(12, width - 60), glyphs.ellipsis)

@@ -1,0 +1,335 @@
+"""``perfcheck run`` as a process: exit codes, streams, files, signals."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.command import PERFCHECK, environment, perfcheck
+from support.service import Handler, ok, service, slow, status
+
+SECRET = "s3cr3t-t0ken-value"
+
+
+def baseline(folder: Path, url: str, endpoints: str, *, sampling: str = "{}", extra: str = "") -> Path:
+    file = folder / "baselines.yaml"
+    file.write_text(
+        f"version: 1\nservice:\n  base_url: {url}\n{extra}sampling: {sampling}\nendpoints:\n{endpoints}",
+        encoding="utf-8",
+    )
+    return file
+
+
+@pytest.fixture
+def healthy(tmp_path: Path) -> Iterator[Path]:
+    with service({"/a": ok(), "/b": ok()}) as url:
+        yield baseline(tmp_path, url, "  a: {path: /a, target: 2s}\n  b: {path: /b, target: 2s, ideal: 1s}\n")
+
+
+# --- Exit codes ----------------------------------------------------------------------------------------------------
+
+
+def test_0_when_all_is_well(healthy: Path) -> None:
+    done = perfcheck("run", cwd=healthy.parent)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].endswith("exit 0: passed")
+    assert "2 OK · 12 requests" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(("options", "code"), [((), 0), (("--fail-on", "warning"), 1), (("--fail-on", "never"), 0)])
+def test_a_warning_fails_only_when_asked_to(tmp_path: Path, options: tuple[str, ...], code: int) -> None:
+    with service({"/a": ok(b"x" * 2000)}) as url:
+        baseline(tmp_path, url, "  a: {path: /a, target: 2s, body_limit: 1kB}\n")
+        done = perfcheck("run", *options, cwd=tmp_path)
+    assert done.returncode == code
+    assert "WARNING   a" in done.stdout
+    assert "body of 2 kB, over the limit of 1 kB" in done.stdout
+    assert "baselines.yaml:6" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("handler", "target", "message"),
+    [
+        (slow(0.06), "20ms", "over 2x its target of 20 ms (limit 40 ms)"),
+        (status(503), "2s", "5 of 5 requests failed (100 %), over 5 %: 5x 503 Service Unavailable"),
+    ],
+)
+def test_1_when_an_endpoint_is_critical(tmp_path: Path, handler: Handler, target: str, message: str) -> None:
+    with service({"/a": handler, "/b": ok()}) as url:
+        baseline(tmp_path, url, f"  a: {{path: /a, target: {target}}}\n  b: {{path: /b, target: 2s}}\n")
+        done = perfcheck("run", cwd=tmp_path)
+    assert done.returncode == 1
+    assert message in done.stdout
+    assert "rerun" in done.stdout
+    assert "perfcheck run a" in done.stdout
+    assert "1 critical, 1 OK" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "--no-such"), "No such option"),
+        (("rum",), "Did you mean 'run'?"),
+        (("run", "aa"), "did you mean 'a'?"),
+        (("run", "-g", "core"), "has no group 'core'"),
+        (("run", "--report", "pdf"), "unknown report format 'pdf'"),
+        (("run", "--report", "json", "--report", "console"), "two reports would be written to stdout"),
+        (("run", "--report", "json="), "names no file"),
+        (("run", "-o", "absent/results.json"), "the folder absent does not exist"),
+        (("run", "-o", "."), "it is a folder"),
+        (("run", "--budget", "60"), "did you mean 60s?"),
+        (("run", "--regress", "errors"), "--regress needs --demo"),
+        (("run", "-f", "absent.yaml"), "absent.yaml"),
+    ],
+)
+def test_2_for_what_the_user_can_mend(healthy: Path, arguments: tuple[str, ...], message: str) -> None:
+    done = perfcheck(*arguments, cwd=healthy.parent)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stdout == ""
+
+
+def test_2_shows_every_error_of_the_baseline_with_its_line(tmp_path: Path) -> None:
+    baseline(tmp_path, "http://localhost", "  a: {path: /a, taget: 2s}\n  b: {path: /b, target: 300}\n")
+    done = perfcheck("run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "baselines.yaml:6:18" in done.stderr
+    assert "baselines.yaml:7:24" in done.stderr
+    assert "did you mean" in done.stderr
+
+
+def closed_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def test_3_when_the_service_does_not_answer(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{closed_port()}"
+    baseline(tmp_path, url, "  a: {path: /a, target: 2s}\n", extra="  ready: /a\n  ready_timeout: 300ms\n")
+    done = perfcheck("run", cwd=tmp_path)
+    assert done.returncode == 3
+    assert url in done.stderr
+    assert "--base-url" in done.stderr
+
+
+BROKEN = """
+import perfcheck.measure.sampler as sampler
+ask = sampler.Sampler._ask
+asked = []
+def broken(self, track):
+    asked.append(1)
+    if len(asked) > 4:
+        raise RuntimeError("defect near SECRET")
+    return ask(self, track)
+sampler.Sampler._ask = broken
+"""
+
+
+def test_4_for_a_bug_of_ours_and_what_was_measured_is_kept(
+    healthy: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "sitecustomize.py").write_text(BROKEN.replace("SECRET", SECRET), encoding="utf-8")
+    done = perfcheck("run", "-o", "results.json", cwd=healthy.parent, env={"PYTHONPATH": str(folder)})
+    assert done.returncode == 4
+    assert "this is a bug in perfcheck: RuntimeError at " in done.stderr
+    assert SECRET not in done.stderr + done.stdout
+    saved = json.loads((healthy.parent / "results.json").read_text())
+    assert saved["complete"] is False
+    assert sum(len(one["timeline"]["at_ms"]) for one in saved["endpoints"]) == 4
+
+
+def interrupted(folder: Path, number: signal.Signals, *options: str) -> tuple[int, str, str]:
+    process = subprocess.Popen(
+        [PERFCHECK, "run", *options],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        time.sleep(2)  # well into the measuring, which takes ten times as long
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_130_when_interrupted_and_what_was_measured_is_reported_and_saved(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with service({"/fast": ok(), "/slow": slow(0.2)}) as url:
+        endpoints = "  fast: {path: /fast, target: 2s}\n  slow: {path: /slow, target: 1s, metric: p95}\n"
+        baseline(tmp_path, url, endpoints)
+        code, out, err = interrupted(tmp_path, number, "-o", "results.json")
+    assert code == 130
+    assert "exit 130: interrupted" in out
+    assert "interrupted: this is what was measured until then" in out
+    assert "Traceback" not in err
+    saved = json.loads((tmp_path / "results.json").read_text())
+    assert (saved["exit_code"], saved["complete"]) == (130, False)
+    by_name = {one["name"]: one for one in saved["endpoints"]}
+    assert by_name["fast"]["verdict"] == "OK"
+    assert by_name["slow"]["requests"]["sent"] > 0
+
+
+def test_130_while_waiting_for_the_service(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{closed_port()}"
+    baseline(tmp_path, url, "  a: {path: /a, target: 2s}\n", extra="  ready: /a\n")
+    code, _, err = interrupted(tmp_path, signal.SIGINT)
+    assert code == 130
+    assert "Traceback" not in err
+
+
+# --- Output --------------------------------------------------------------------------------------------------------
+
+
+def test_json_on_stdout_is_the_run_file_and_nothing_else(healthy: Path) -> None:
+    done = perfcheck("run", "--report", "json", "--label", "v1", "--seed", "7", cwd=healthy.parent)
+    run = json.loads(done.stdout)
+    assert (run["format"], run["label"], run["seed"]) == ("perfcheck.run/1", "v1", 7)
+    assert {one["name"] for one in run["endpoints"]} == {"a", "b"}
+
+
+def test_several_reports_at_once(healthy: Path) -> None:
+    folder = healthy.parent
+    done = perfcheck("run", "--report", "console=report.txt", "--report", "json=a.json", "-o", "b.json", cwd=folder)
+    assert done.returncode == 0
+    assert "exit 0: passed" in done.stdout
+    assert "exit 0: passed" in (folder / "report.txt").read_text(encoding="utf-8")
+    assert (folder / "a.json").read_bytes() == (folder / "b.json").read_bytes()
+
+
+def test_options_have_twins_in_the_environment(healthy: Path) -> None:
+    twins = {"PERFCHECK_LABEL": "from-env", "PERFCHECK_REPORT": "json", "PERFCHECK_MAX_REQUESTS": "5"}
+    done = perfcheck("run", "a", cwd=healthy.parent, env=twins)
+    run = json.loads(done.stdout)
+    assert run["label"] == "from-env"
+    assert [one["name"] for one in run["endpoints"]] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [(("a",), {"a"}), (("*",), {"a", "b"}), (("[ab]", "b"), {"a", "b"})],
+)
+def test_names_and_patterns(healthy: Path, arguments: tuple[str, ...], names: set[str]) -> None:
+    done = perfcheck("run", *arguments, "--report", "json", cwd=healthy.parent)
+    assert {one["name"] for one in json.loads(done.stdout)["endpoints"]} == names
+
+
+def test_quiet_is_one_block_at_most(healthy: Path) -> None:
+    assert len(perfcheck("run", "-q", cwd=healthy.parent).stdout.splitlines()) == 2
+
+
+def test_a_reader_that_goes_away_is_no_error(healthy: Path) -> None:
+    process = subprocess.Popen(
+        [PERFCHECK, "run"], cwd=healthy.parent, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=30) == 0
+    assert errors == b""
+
+
+def test_a_report_that_cannot_be_written_in_the_end_is_kept_elsewhere(tmp_path: Path) -> None:
+    place = tmp_path / "reports"
+    place.mkdir()
+
+    def vanish() -> tuple[int, dict[str, str], bytes]:
+        if place.exists():
+            place.rmdir()
+        return 200, {}, b"{}"
+
+    with service({"/a": vanish}) as url:
+        baseline(tmp_path, url, "  a: {path: /a, target: 2s}\n")
+        done = perfcheck("run", "-o", "reports/results.json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "cannot write reports/results.json: No such file or directory; the report was kept in " in done.stderr
+    kept = Path(done.stderr.strip().rsplit(" ", 1)[1])
+    assert json.loads(kept.read_text())["verdict"] == "OK"
+    kept.unlink()
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"LANG": "C"}, {"COLUMNS": "60"}])
+def test_output_is_clean_in_every_environment(healthy: Path, variables: dict[str, str]) -> None:
+    done = perfcheck("run", cwd=healthy.parent, env=variables)
+    assert "\x1b" not in done.stdout
+    if variables.keys() & {"LANG"}:
+        assert done.stdout.isascii()
+    if "COLUMNS" in variables:
+        assert max(map(len, done.stdout.splitlines())) <= 60
+
+
+def test_force_color_colours_a_pipe(healthy: Path) -> None:
+    assert "\x1b[32mOK" in perfcheck("run", cwd=healthy.parent, env={"FORCE_COLOR": "1"}).stdout
+
+
+# --- Secrets and hostile services ----------------------------------------------------------------------------------
+
+
+def test_a_secret_from_the_environment_appears_nowhere(tmp_path: Path) -> None:
+    echoed = {"Location": f"/{SECRET}", "Retry-After": SECRET, "Server-Timing": f"{SECRET};dur=3"}
+    with service({"/a": lambda: (429, echoed, SECRET.encode())}) as url:
+        baseline(
+            tmp_path,
+            url,
+            "  a: {path: /a, target: 2s, query: {key: '${TOKEN}'}, headers: {X-Key: 'k ${TOKEN}'}}\n",
+            extra="  headers: {Authorization: 'Bearer ${TOKEN}'}\n",
+        )
+        done = perfcheck("run", "-v", "-o", "results.json", cwd=tmp_path, env={"TOKEN": SECRET})
+        debug = perfcheck("run", "-v", cwd=tmp_path, env={"TOKEN": SECRET, "PERFCHECK_DEBUG": "1"})
+    assert done.returncode == 1
+    assert "key=***" in done.stdout
+    everything = done.stdout + done.stderr + debug.stdout + debug.stderr + (tmp_path / "results.json").read_text()
+    assert SECRET not in everything
+
+
+def test_escapes_and_markup_of_a_service_stay_text(tmp_path: Path) -> None:
+    evil = {"Retry-After": "[red]1[/red] \x1b]0;title\x07", "Server-Timing": 'db;dur=1;desc="\x1b[31m"'}
+    with service({"/a": lambda: (429, evil, b"\x1b[2J")}) as url:
+        baseline(tmp_path, url, "  '[bold]a[/bold]': {path: /a, target: 2s}\n")
+        done = perfcheck("run", "-v", cwd=tmp_path)
+    assert "[bold]a[/bold]" in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+# --- The sample service --------------------------------------------------------------------------------------------
+
+
+def test_demo_passes(tmp_path: Path) -> None:
+    done = perfcheck("run", "--demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "exit 0: passed" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_demo_with_a_regression_names_the_slow_endpoints_and_no_other(tmp_path: Path) -> None:
+    done = perfcheck("run", "--demo", "--regress", "n-plus-one", "-o", "r.json", cwd=tmp_path)
+    assert done.returncode == 1
+    run = json.loads((tmp_path / "r.json").read_text())
+    verdicts = {one["name"]: one["verdict"] for one in run["endpoints"]}
+    assert {name for name, verdict in verdicts.items() if verdict == "CRITICAL"} >= {"videos.list"}
+    assert {verdicts[name] for name in verdicts if not name.startswith(("videos", "search"))} == {"OK"}
+    assert "waiting for the first byte" in done.stdout
+    assert "perfcheck run --demo --regress n-plus-one videos.list" in done.stdout
+
+
+def test_demo_with_an_endpoint_between_the_limits(tmp_path: Path) -> None:
+    done = perfcheck("run", "--demo", "--regress", "slow-settings", "-g", "core", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "1 warning" in done.stdout

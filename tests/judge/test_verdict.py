@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from support.runs import decision, endpoint, failed, result, samples, spread
+
+from perfcheck.judge.verdict import judge_endpoint, judge_run
+from perfcheck.model import (
+    Endpoint,
+    EndpointResult,
+    ErrorLimits,
+    Failure,
+    Measurement,
+    Sample,
+    Severity,
+    Stop,
+    UndecidedPolicy,
+    Verdict,
+)
+
+
+def rules(one: EndpointResult) -> list[tuple[str, Severity]]:
+    return [(finding.rule, finding.severity) for finding in one.findings]
+
+
+LIST = endpoint("videos.list")
+SLOW = samples(1, spread(800))
+
+
+def test_critical_latency_names_limit_value_and_line() -> None:
+    one = result(LIST, SLOW, decision(Verdict.CRITICAL, 812.0))
+    assert one.verdict is Verdict.CRITICAL
+    (finding,) = one.findings
+    assert (finding.rule, finding.value, finding.limit, finding.unit, finding.line) == (
+        "latency",
+        812.0,
+        600.0,
+        "ms",
+        12,
+    )
+    assert finding.message == "median 812 ms, over 2x its target of 300 ms (limit 600 ms)"
+    assert one.ratio == pytest.approx(812 / 300)
+
+
+def test_the_ceiling_is_named_where_it_is_the_lower_limit() -> None:
+    one = result(replace(LIST, ceiling_ms=500.0), SLOW, decision(Verdict.CRITICAL, 550.0))
+    assert rules(one) == [("ceiling", Severity.CRITICAL)]
+    assert one.findings[0].limit == 500.0
+
+
+def test_between_target_and_warning_is_ok_and_said() -> None:
+    one = result(LIST, samples(1, spread(350)), decision(Verdict.OK, 350.0))
+    assert one.verdict is Verdict.OK
+    assert rules(one) == [("over-target", Severity.NOTE)]
+
+
+def test_a_slow_endpoint_without_a_target_warns() -> None:
+    one = result(endpoint("new", target=None), SLOW, decision(Verdict.WARNING, 800.0))
+    assert rules(one) == [("new-slow-endpoint", Severity.WARNING)]
+    assert one.ratio is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [(UndecidedPolicy.ESTIMATE, Verdict.CRITICAL), (UndecidedPolicy.WARNING, Verdict.WARNING)],
+)
+def test_undecided_critical_by_policy(policy: UndecidedPolicy, expected: Verdict) -> None:
+    undecided = decision(Verdict.CRITICAL, 620.0, decided=False, stop=Stop.BUDGET)
+    one = judge_endpoint(
+        LIST, Measurement(LIST.name, tuple(SLOW), (undecided,)), url="u", started_s=0.0, undecided=policy
+    )
+    assert one.verdict is expected
+    assert not one.decided
+    assert one.findings[-1].rule == "undecided"
+    assert "about 120 more requests" in (one.findings[-1].remedy or "")
+
+
+def test_errors_are_critical_and_told_by_kind() -> None:
+    one = result(
+        LIST, samples(1, [40.0]) + failed(1, 4), decision(Verdict.OK, 40.0, failures=4, errors=Verdict.CRITICAL)
+    )
+    assert one.verdict is Verdict.CRITICAL
+    assert one.errors == {"status": 4}
+    assert one.error_rate == 0.8
+    assert one.findings[0].message == "4 of 5 requests failed (80 %), over 5 %: 4x 503 Service Unavailable"
+    assert one.findings[0].line == 5
+
+
+def test_a_few_failures_without_evidence_are_a_note() -> None:
+    one = result(LIST, samples(1, spread(40, 39)) + failed(1, 1), decision(Verdict.OK, 40.0, requests=40, failures=1))
+    assert one.verdict is Verdict.OK
+    assert rules(one) == [("errors-seen", Severity.NOTE)]
+    assert "too few to judge by" in one.findings[0].message
+
+
+def test_error_limits_of_the_endpoint_are_those_in_the_message() -> None:
+    strict = replace(LIST, error_limits=ErrorLimits(0.2, 0.5))
+    one = result(strict, failed(1, 5), decision(Verdict.NOT_MEASURED, None, failures=5, errors=Verdict.CRITICAL))
+    assert "over 50 %" in one.findings[0].message
+
+
+def test_no_failure_bounds_the_error_rate() -> None:
+    one = result(LIST, samples(1, spread(40)), decision(Verdict.OK, 40.0))
+    assert one.error_rate == 0.0
+    assert one.error_rate_bound == pytest.approx(1 - 0.05 ** (1 / 5))
+
+
+@pytest.mark.parametrize(("size", "verdict"), [(1_000_000, Verdict.OK), (1_000_001, Verdict.WARNING)])
+def test_a_large_body_warns(size: int, verdict: Verdict) -> None:
+    sample = Sample(at_s=100.0, latency_ms=40.0, status=200, body_bytes=size)
+    one = result(LIST, [(1, sample)] * 5, decision(Verdict.OK, 40.0))
+    assert one.verdict is verdict
+    if verdict is Verdict.WARNING:
+        assert one.findings[0].message == "body of 1000001 bytes, over the limit of 1 MB"
+
+
+def test_the_last_stage_stands_and_a_worse_one_before_is_told() -> None:
+    measured = samples(1, spread(640)) + samples(2, spread(210))
+    one = result(LIST, measured, decision(Verdict.CRITICAL, 640.0), decision(Verdict.OK, 210.0, stage=2))
+    assert one.verdict is Verdict.OK
+    assert rules(one) == [("momentary", Severity.NOTE)]
+    assert "median 640 ms, then 210 ms" in one.findings[0].message
+    assert len(one.samples_ms) == 5
+    assert one.timeline.stage == (1,) * 5 + (2,) * 5
+
+
+def test_over_the_timeout() -> None:
+    one = result(LIST, samples(1, [math.inf] * 5), decision(Verdict.CRITICAL, math.inf, failures=5))
+    assert (one.value_ms, one.over_timeout) == (10_000.0, True)
+    assert one.samples_ms == (None,) * 5
+    assert one.timeline.outcome == (str(Failure.TIMEOUT),) * 5
+    assert one.latency_ms.max is None
+
+
+@pytest.mark.parametrize("decisions", [(), (decision(Verdict.NOT_MEASURED, None, requests=2, decided=False),)])
+def test_not_measured_is_never_ok(decisions: tuple[object, ...]) -> None:
+    one = result(LIST, samples(1, [40.0, 41.0]) if decisions else [], *decisions)  # type: ignore[arg-type]
+    assert one.verdict is Verdict.NOT_MEASURED
+    assert not one.decided
+
+
+def test_all_failing_is_critical_though_no_latency_was_measured() -> None:
+    nothing = decision(Verdict.NOT_MEASURED, None, failures=5, errors=Verdict.CRITICAL, decided=False)
+    one = result(LIST, failed(1, 5), nothing)
+    assert one.verdict is Verdict.CRITICAL
+    assert one.decided
+    assert rules(one) == [("error-rate", Severity.CRITICAL)]
+
+
+OK = result(LIST, samples(1, spread(40)), decision(Verdict.OK, 40.0))
+WARN = result(LIST, samples(1, spread(500)), decision(Verdict.WARNING, 500.0))
+CRIT = result(LIST, SLOW, decision(Verdict.CRITICAL, 800.0))
+NONE = result(LIST, [])
+
+
+@pytest.mark.parametrize(
+    ("results", "fail_on", "verdict", "exit_code"),
+    [
+        ([OK, OK], Verdict.CRITICAL, Verdict.OK, 0),
+        ([OK, WARN], Verdict.CRITICAL, Verdict.WARNING, 0),
+        ([OK, WARN], Verdict.WARNING, Verdict.WARNING, 1),
+        ([OK, CRIT], Verdict.CRITICAL, Verdict.CRITICAL, 1),
+        ([OK, CRIT], Verdict.WARNING, Verdict.CRITICAL, 1),
+        ([OK, CRIT], None, Verdict.CRITICAL, 0),
+        ([OK, NONE], Verdict.CRITICAL, Verdict.NOT_MEASURED, 3),
+        ([WARN, NONE], Verdict.CRITICAL, Verdict.WARNING, 3),
+        ([CRIT, NONE], Verdict.CRITICAL, Verdict.CRITICAL, 1),
+        ([], Verdict.CRITICAL, Verdict.NOT_MEASURED, 3),
+    ],
+)
+def test_judge_run(results: list[EndpointResult], fail_on: Verdict | None, verdict: Verdict, exit_code: int) -> None:
+    judged, counts, code = judge_run(results, fail_on)
+    assert (judged, code) == (verdict, exit_code)
+    assert counts.ok + counts.warning + counts.critical + counts.not_measured == len(results)
+
+
+def test_server_timing_is_the_median_of_each_span() -> None:
+    one = result(LIST, samples(1, [10.0, 20.0, 60.0]), decision(Verdict.OK, 20.0))
+    assert one.server_timing == {"db": 10.0, "app": 1.0}
+
+
+def test_lines_fall_back_on_the_endpoint() -> None:
+    bare = Endpoint(name="x", path="/", line=7, target_ms=100.0, warning_ms=150.0, critical_ms=200.0)
+    one = result(bare, SLOW, decision(Verdict.CRITICAL, 800.0))
+    assert one.findings[0].line == 7

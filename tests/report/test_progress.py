@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import pytest
+from rich.console import Console
+
+from perfcheck.model import Verdict
+from perfcheck.report.glyphs import ASCII, UNICODE, Glyphs
+from perfcheck.report.progress import render_progress, seconds_left
+
+
+@dataclass(frozen=True)
+class State:
+    endpoint: str = "videos.list"
+    stage: int = 1
+    requests: int = 0
+    value_ms: float | None = None
+    verdict: Verdict | None = None
+    wait_s: float = 0.0
+
+
+def shown(*states: State, width: int = 80, glyphs: Glyphs = UNICODE) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
+    with console.capture() as captured:
+        console.print(render_progress(states, glyphs, width))
+    return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def test_a_bar_of_decided_endpoints() -> None:
+    done = State(verdict=Verdict.OK, value_ms=40.0, requests=5)
+    (line,) = shown(done, State(requests=2, value_ms=50.0), glyphs=ASCII)
+    assert line == "measuring ############------------ 1/2 decided"
+
+
+def test_endpoints_that_are_looked_at_closely_have_a_line() -> None:
+    lines = shown(
+        State("ok", verdict=Verdict.OK),
+        State("resting", stage=2, value_ms=640.0, wait_s=2.4),
+        State("again", stage=2, value_ms=640.0, requests=3),
+        State("found", verdict=Verdict.CRITICAL, value_ms=812.0),
+        State("first", value_ms=640.0),
+    )
+    assert lines[1:] == [
+        "  resting  looks slow or failing; measured again in 2 s",
+        "  again  measuring again 640 ms",
+        "  found  CRITICAL 812 ms",
+    ]
+
+
+def test_many_slow_endpoints_do_not_fill_the_screen() -> None:
+    assert len(shown(*[State(f"e{i}", verdict=Verdict.CRITICAL) for i in range(50)])) == 7
+
+
+def test_hostile_names_stay_text() -> None:
+    lines = shown(State("\x1b[31m[bold]x[/bold]", verdict=Verdict.CRITICAL), glyphs=ASCII)
+    assert lines[1] == "  [31m[bold]x[/bold]  CRITICAL"
+
+
+@pytest.mark.parametrize(
+    ("states", "seconds"),
+    [
+        ([], 0.0),
+        ([State(verdict=Verdict.OK, value_ms=100.0)], 0.0),
+        ([State(requests=2, value_ms=100.0)], 1.0),
+        ([State(requests=2, value_ms=100.0), State(requests=2)], 2.0),
+        ([State(stage=2, requests=0, value_ms=10.0, wait_s=3.0)], 9.0),
+    ],
+)
+def test_seconds_left(states: list[State], seconds: float) -> None:
+    assert seconds_left(states) == pytest.approx(seconds)

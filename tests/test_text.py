@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perfcheck.text import Redactor, clean
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain", "plain"),
+        ("two\r\nlines\tand  spaces ", "two lines and spaces"),
+        ("\x1b[31mred\x1b[0m", "[31mred[0m"),
+        ("\u202ereversed\u2066", "reversed"),
+        ("bell\x07 null\x00 \x9b31m", "bell null 31m"),
+        ("Grüße 🎬", "Grüße 🎬"),
+    ],
+)
+def test_clean(text: str, expected: str) -> None:
+    assert clean(text) == expected
+
+
+@given(st.text(), st.integers(min_value=4, max_value=50))
+def test_clean_text_is_one_short_printable_line(text: str, limit: int) -> None:
+    shown = clean(text, limit)
+    assert len(shown) <= limit
+    assert all(char.isprintable() for char in shown)
+
+
+SECRET = 'p@ss "word"/ü'
+
+
+@pytest.mark.parametrize(
+    "form", [SECRET, quote(SECRET), quote(SECRET, safe=""), json.dumps(SECRET)[1:-1], repr(SECRET)]
+)
+def test_a_secret_is_found_in_every_form_it_travels_in(form: str) -> None:
+    assert SECRET not in Redactor([SECRET])(f"before {form} after")
+    assert "word" not in Redactor([SECRET])(f"before {form} after")
+
+
+def test_the_longest_secret_goes_first() -> None:
+    assert Redactor(["token", "token-and-more"])("token-and-more token") == "*** ***"
+
+
+def test_a_cut_leaves_no_half_secret() -> None:
+    assert "secret" not in Redactor(["secret-value"]).clean("x" * 190 + "secret-value")
+
+
+def test_a_very_short_value_is_not_hunted_for_in_text() -> None:
+    assert Redactor(["a"])("a banana") == "a banana"
