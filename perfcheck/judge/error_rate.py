@@ -1,0 +1,111 @@
+"""Whether requests fail more often than they may: evidence that can be looked at after every request."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+from perfcheck.model import ErrorLimits, Verdict, worst
+
+EXTENDED = 40  # requests of a stage in which one failed
+WHEN_MEASURED_AGAIN = 30  # requests of a stage that follows one with too many failures
+MOST_EVIDENCE = 1e300
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What it takes to say that a rate is over its limit."""
+
+    failures: int
+    evidence: float
+
+
+CRITICAL_PROOF = Proof(failures=3, evidence=20.0)
+WARNING_PROOF = Proof(failures=2, evidence=20.0)
+PROOF_AGAIN = Proof(failures=2, evidence=10.0)  # on top of what the stage before has shown
+
+
+@lru_cache(maxsize=4096)
+def evidence(failures: int, requests: int, limit: float) -> float:
+    """How much better a failure rate over ``limit`` explains ``failures`` of ``requests`` than a rate at it.
+
+    This is the likelihood ratio against ``limit``, averaged over all rates from there to 1. It is an e-value: while
+    the true rate is at most the limit, it ever reaches 20 with a probability of at most 1/20, though one looks after
+    every request (Ville 1939). The average is an incomplete beta integral, that is, a binomial probability::
+
+        e(s, n, t) = P(Bin(n + 1, t) <= s) / ((n + 1) (1 - t) P(Bin(n, t) = s))
+
+    Infinite for a failure against a limit of 0, and 0 against a limit of 1, which no rate is over.
+    """
+    if limit >= 1:
+        return 0.0
+    if limit <= 0:
+        return math.inf if failures else 1 / (requests + 1)
+    terms = [_log_probability(count, requests + 1, limit) for count in range(failures + 1)]
+    largest = max(terms)
+    at_most = largest + math.log(math.fsum(math.exp(term - largest) for term in terms))
+    log_ratio = at_most - math.log((requests + 1) * (1 - limit)) - _log_probability(failures, requests, limit)
+    return math.exp(min(log_ratio, math.log(MOST_EVIDENCE)))
+
+
+def _log_probability(count: int, trials: int, probability: float) -> float:
+    """Of exactly ``count`` in ``trials``. As a logarithm, since the probability itself may be too small for a float."""
+    choices = math.lgamma(trials + 1) - math.lgamma(count + 1) - math.lgamma(trials - count + 1)
+    return choices + count * math.log(probability) + (trials - count) * math.log1p(-probability)
+
+
+class ErrorTest:
+    """The failures of one stage of one endpoint.
+
+    ``before`` is what the stage before came to. Its word is not taken for granted: what it found is looked for again,
+    with less evidence needed since there is some already. If it is not found again, the verdict falls by one step: a
+    service that failed beyond doubt a moment ago is not simply OK.
+    """
+
+    __slots__ = ("_before", "_critical", "_limits", "_warning", "failures", "found", "requests")
+
+    def __init__(self, limits: ErrorLimits, before: Verdict = Verdict.OK) -> None:
+        self._limits = limits
+        self._before = before
+        self._critical = PROOF_AGAIN if before is Verdict.CRITICAL else CRITICAL_PROOF
+        self._warning = WARNING_PROOF if before is Verdict.OK else PROOF_AGAIN
+        self.requests = 0
+        self.failures = 0
+        self.found = Verdict.OK  # by this stage alone
+
+    def add(self, *, failed: bool) -> None:
+        self.requests += 1
+        if failed:
+            self.failures += 1
+            self._look()
+
+    def _look(self) -> None:
+        """Evidence shrinks with every request that succeeds, so it is only after a failure that it may suffice."""
+        if self._holds(self._critical, self._limits.critical):
+            self.found = Verdict.CRITICAL
+        elif self.found is Verdict.OK and self._holds(self._warning, self._limits.warning):
+            self.found = Verdict.WARNING
+
+    def _holds(self, proof: Proof, limit: float) -> bool:
+        return self.failures >= proof.failures and evidence(self.failures, self.requests, limit) >= proof.evidence
+
+    @property
+    def needed(self) -> int:
+        """Requests after which the question is settled. Without a failure there is no question."""
+        if self.found is Verdict.CRITICAL:
+            return self.requests
+        if self._before is not Verdict.OK:
+            return WHEN_MEASURED_AGAIN
+        return EXTENDED if self.failures else 0
+
+    @property
+    def settled(self) -> bool:
+        return self.requests >= self.needed
+
+    @property
+    def verdict(self) -> Verdict:
+        if self._before is Verdict.OK:
+            return self.found
+        milder = Verdict.WARNING if self._before is Verdict.CRITICAL else Verdict.OK
+        return worst((self.found, milder if self.settled else self._before))

@@ -1,0 +1,179 @@
+"""The sequential test of a quantile: fed one latency at a time, it says when there are enough to tell its class.
+
+After every sample, what the exact boundaries show about the two limits is remembered: that the quantile is over a
+limit, or that it is under it, each wrongly with a probability of at most 5 % over all looks together. A class is
+decided when the point estimate falls into it and all that it claims was shown, at some n up to now:
+
+    OK        under the warning limit
+    WARNING   over the warning limit, and under the critical one
+    CRITICAL  over the critical limit
+
+Where estimate and evidence disagree, more samples are asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import insort
+from typing import Protocol
+
+from perfcheck.judge.boundaries import boundaries
+from perfcheck.judge.limits import Limits
+from perfcheck.judge.quantiles import QUANTILE, quantile
+from perfcheck.model import Metric, Verdict
+
+LOOKS = 200
+LOOKS_OF_TAILS = {Metric.P95: 300, Metric.P99: 1000}
+MOST_LOOKS = 10_000  # the exact walk takes a second there, and grows faster than n
+HOPELESS = 100_000  # more requests than this are not worth suggesting
+
+UNDER_WARNING, OVER_WARNING, UNDER_CRITICAL, OVER_CRITICAL = 1, 2, 4, 8
+CLAIMS = {
+    Verdict.OK: UNDER_WARNING,
+    Verdict.WARNING: OVER_WARNING | UNDER_CRITICAL,
+    Verdict.CRITICAL: OVER_CRITICAL,
+}
+
+
+class LatencyTest(Protocol):
+    """What a stage needs of the test of its metric."""
+
+    @property
+    def limits(self) -> Limits:
+        """What the metric is held against."""
+
+    @property
+    def count(self) -> int:
+        """Latencies so far."""
+
+    @property
+    def looks(self) -> int:
+        """Latencies after which an open question stays open."""
+
+    @property
+    def decided(self) -> Verdict | None:
+        """The class as decided by now; None while it is open."""
+
+    def add(self, latency_ms: float) -> None:
+        """Take one more latency; infinity for a request that timed out."""
+
+    def estimate(self) -> float:
+        """The metric over all latencies so far, in milliseconds. Raises ValueError when there is none."""
+
+    def interval(self) -> tuple[float | None, float | None]:
+        """Where the true metric lies, in milliseconds; None for an open end.
+
+        Each end misses it with a probability of at most 5 %, at whatever moment one stops.
+        """
+
+    def more_requests(self) -> int | None:
+        """About how many more would decide it. None when it is decided, or when no sensible number would."""
+
+
+class QuantileTest:
+    """A :class:`LatencyTest` of the median or a percentile. ``looks`` None takes the metric's usual number."""
+
+    __slots__ = (
+        "_lower",
+        "_over_critical",
+        "_over_warning",
+        "_p",
+        "_shown",
+        "_sorted",
+        "_table",
+        "_upper",
+        "count",
+        "decided",
+        "limits",
+        "looks",
+    )
+
+    def __init__(self, metric: Metric, limits: Limits, looks: int | None = None) -> None:
+        self._p = QUANTILE[metric]
+        self._table = boundaries(self._p, looks or looks_of(metric))
+        self._upper, self._lower = self._table.upper, self._table.lower
+        self._sorted: list[float] = []
+        self._over_warning = 0
+        self._over_critical = 0
+        self._shown = 0
+        self.limits = limits
+        self.looks = self._table.looks
+        self.count = 0
+        self.decided: Verdict | None = None
+
+    def add(self, latency_ms: float) -> None:
+        insort(self._sorted, latency_ms)
+        self.count += 1
+        if latency_ms > self.limits.warning_ms:
+            self._over_warning += 1
+            if latency_ms > self.limits.critical_ms:
+                self._over_critical += 1
+        if self.count <= self.looks:
+            self._look()
+        if self._shown:
+            verdict = self.limits.classify(quantile(self._sorted, self._p))
+            claim = CLAIMS[verdict]
+            self.decided = verdict if self._shown & claim == claim else None
+
+    def _look(self) -> None:
+        upper, lower = self._upper[self.count], self._lower[self.count]
+        if self._over_warning >= upper:
+            self._shown |= OVER_WARNING
+            if self._over_critical >= upper:
+                self._shown |= OVER_CRITICAL
+        if self._over_critical <= lower:
+            self._shown |= UNDER_CRITICAL
+            if self._over_warning <= lower:
+                self._shown |= UNDER_WARNING
+
+    def estimate(self) -> float:
+        return quantile(self._sorted, self._p)
+
+    def interval(self) -> tuple[float | None, float | None]:
+        """The values that the boundaries do not reject as limits: ``[x_(n-u+1), x_(n-l)]`` of the sorted samples."""
+        n = self.count
+        if not 0 < n <= self.looks:
+            return None, None
+        low, high = n - self._upper[n], n - self._lower[n] - 1  # ranks counted from 0
+        return self._sorted[low] if low >= 0 else None, self._sorted[high] if high < n else None
+
+    def more_requests(self) -> int | None:
+        """The count of slow requests is carried on at its share so far, to where it meets the boundary it needs."""
+        if self.decided or not self.count:
+            return None
+        verdict = self.limits.classify(self.estimate())
+        missing = CLAIMS[verdict] & ~self._shown
+        at = max(
+            self._meets(self._over_warning, upper=False) if missing & UNDER_WARNING else 0,
+            self._meets(self._over_warning, upper=True) if missing & OVER_WARNING else 0,
+            self._meets(self._over_critical, upper=False) if missing & UNDER_CRITICAL else 0,
+            self._meets(self._over_critical, upper=True) if missing & OVER_CRITICAL else 0,
+        )
+        return math.ceil(at) - self.count if at <= HOPELESS else None
+
+    def _meets(self, over: int, *, upper: bool) -> float:
+        """The number of requests at which ``over`` of ``count``, carried on, reaches a boundary; infinity for never.
+
+        Past the last look, boundaries are taken to follow ``n D(share over || 1 - p) = constant``, with D the
+        Kullback-Leibler divergence of two yes/no trials and the constant that of the last look: what Wald's bound
+        says of every sequential test, up to the constant.
+        """
+        share = over / self.count
+        for n in range(self.count + 1, self.looks + 1):
+            if share * n >= self._upper[n] if upper else share * n <= self._lower[n]:
+                return n
+        last = (self._upper if upper else self._lower)[self.looks]
+        if (share > self._table.share) is not upper or share == self._table.share:
+            return math.inf
+        evidence = self.looks * divergence(max(last, 0) / self.looks, self._table.share)
+        return max(evidence / divergence(share, self._table.share), self.count + 1.0)
+
+
+def looks_of(metric: Metric) -> int:
+    """How often a test of ``metric`` looks before it leaves the question open."""
+    return LOOKS_OF_TAILS.get(metric, LOOKS)
+
+
+def divergence(a: float, b: float) -> float:
+    """Kullback-Leibler divergence of a yes/no trial with probability ``a`` from one with ``b`` (0 < b < 1), in nats."""
+    return sum(p * math.log(p / q) for p, q in ((a, b), (1 - a, 1 - b)) if p > 0)

@@ -1,0 +1,97 @@
+"""Who is asked next, and when it is enough.
+
+The sampler measures nothing itself and knows no clock but the one it is given: it may be run against a real service,
+or through days of scripted time in a second.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+from perfcheck.measure.track import WARM_UP, Progress, Track
+from perfcheck.model import Endpoint, Measurement, Sample, Sampling, Stop
+
+
+class Sampler:
+    """Asks endpoints in turn until each has its verdict, or the time is up.
+
+    ``send`` makes one request. ``now`` and ``sleep`` are the clock, in seconds. ``max_requests`` bounds the judged
+    requests of an endpoint in each stage. ``observe`` is told of each sample after it was taken into account: the name
+    of the endpoint, the stage (0 is warm-up) and the sample.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        send: Callable[[Endpoint], Sample],
+        *,
+        sampling: Sampling,
+        rng: random.Random,
+        now: Callable[[], float],
+        sleep: Callable[[float], None],
+        max_requests: int | None = None,
+        observe: Callable[[str, int, Sample], None] | None = None,
+    ) -> None:
+        self._send = send
+        self._rng = rng
+        self._now = now
+        self._sleep = sleep
+        self._observe = observe
+        self._budget_s = sampling.budget_s
+        self._cut_short = Stop.INTERRUPTED
+        self._tracks = [Track(endpoint, sampling, max_requests) for endpoint in endpoints]
+
+    def run(self) -> None:
+        """Measure until every endpoint has its verdict or the budget has ended.
+
+        Whatever ``send``, ``sleep`` or ``observe`` raise passes through, KeyboardInterrupt included. What was measured
+        is kept, and :meth:`measurements` tells it.
+        """
+        deadline = self._now() + self._budget_s
+        while active := [track for track in self._tracks if not track.is_finished]:
+            if not self._round(active, deadline):
+                self._cut_short = Stop.BUDGET
+                return
+
+    def _round(self, active: list[Track], deadline: float) -> bool:
+        """One sample of each endpoint that may be asked now, or a sleep until one may. False: the budget has ended.
+
+        Nobody is asked twice before all have been asked, so that a short budget gives each at least a little.
+        """
+        warming = [track for track in active if track.stage == WARM_UP]
+        order = warming or active
+        self._rng.shuffle(order)
+        now = self._now()
+        asked = False
+        for track in order:
+            if track.not_before > now:
+                continue
+            if now >= deadline:
+                return False
+            now = self._ask(track)
+            asked = True
+        if not asked:
+            wake = min(track.not_before for track in order)
+            if wake >= deadline:
+                return False
+            self._sleep(wake - now)
+        return True
+
+    def _ask(self, track: Track) -> float:
+        stage = track.stage
+        sample = self._send(track.endpoint)
+        now = self._now()
+        track.take(sample, now)
+        if self._observe:
+            self._observe(track.endpoint.name, stage, sample)
+        return now
+
+    def measurements(self) -> tuple[Measurement, ...]:
+        """What was measured and decided so far, in the order of the endpoints. May be asked for at any time."""
+        return tuple(track.measurement(self._cut_short) for track in self._tracks)
+
+    def progress(self) -> tuple[Progress, ...]:
+        """Where each endpoint stands, in the order of the endpoints."""
+        now = self._now()
+        return tuple(track.progress(now) for track in self._tracks)
