@@ -11,9 +11,9 @@ _BYTES = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**
 _NUMBER_AND_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([A-Za-zµ%]*)\s*", re.ASCII | re.IGNORECASE)
 
 
-def parse_duration_ms(text: str) -> float:
-    """``300ms`` -> 300.0, ``1.5s`` -> 1500.0. Raises ValueError with a sentence that suggests the unit."""
-    return _parse(text, _MS, "a duration", "ms")
+def parse_duration_ms(text: str, usual: str = "ms") -> float:
+    """``300ms`` -> 300.0, ``1.5s`` -> 1500.0. Raises ValueError with a sentence that suggests the ``usual`` unit."""
+    return _parse(text, _MS, "a duration", usual)
 
 
 def parse_size(text: str) -> int:
@@ -52,7 +52,7 @@ def _parse(text: str, units: dict[str, float] | dict[str, int], what: str, usual
 
 
 def _example(unit: str) -> str:
-    return {"ms": "300ms or 1.5s", "MB": "1MB or 500KiB", "%": "5%", "x": "1.5x"}[unit]
+    return {"ms": "300ms or 1.5s", "s": "60s or 2m", "MB": "1MB or 500KiB", "%": "5%", "x": "1.5x"}[unit]
 
 
 def format_ms(value: float | None, *, beside: float | None = None, unit: bool = True) -> str:

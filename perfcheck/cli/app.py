@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import platform
@@ -86,9 +85,6 @@ def run_command_line(arguments: Sequence[str]) -> int:
         return EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        _silence_stdout()
-        return EXIT_OK
     except Exception as error:  # noqa: BLE001 - the last resort, which says so
         return _report_bug(error, session)
     return code if isinstance(code, int) else EXIT_OK
@@ -131,9 +127,3 @@ def _report_bug(error: Exception, session: Session) -> int:
 def _show_traceback(session: Session) -> None:
     if os.environ.get("PERFCHECK_DEBUG") == "1":
         click.echo(session.redact(traceback.format_exc()), err=True)
-
-
-def _silence_stdout() -> None:
-    """The reader went away (``| head``): point stdout elsewhere, so that the interpreter's last flush is quiet."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -119,7 +119,7 @@ def _cannot_listen(error: OSError | UnicodeError, options: DemoOptions) -> Usage
 @option(
     "--round-trip",
     "round_trip_s",
-    type=Duration(),
+    type=Duration("ms"),
     default=f"{DEFAULT_ROUND_TRIP_MS:g}ms",
     show_default=True,
     help="Median round trip to the database, paid for every query.",

@@ -19,16 +19,19 @@ def option(*names: str, **attributes: Any) -> Callable[[F], F]:
     return click.option(*names, **{"envvar": envvar, **attributes})
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
     """``60s``, ``2m``: given to the command in seconds."""
 
     name = "duration"
+
+    def __init__(self, usual: str = "s") -> None:
+        self._usual = usual  # the unit that a bare number was likely meant in
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, float):
             return value
         try:
-            return parse_duration_ms(str(value)) / 1000
+            return parse_duration_ms(str(value), self._usual) / 1000
         except ValueError as error:
             return self.fail(str(error), param, ctx)
 

@@ -110,7 +110,7 @@ class RunOptions:
 @option("-q", "--quiet", is_flag=True, help="Only what needs attention, and the closing line.")
 @option("-v", "--verbose", is_flag=True, help="Every endpoint, with lines of the baseline and the environment.")
 @click.pass_obj
-def command(session: Session, **options: Any) -> int:
+def command(session: Session, /, **options: Any) -> int:
     """Check a running service: measure every endpoint of the baseline, and judge it against its targets.
 
     NAME is an endpoint of the baseline, or a pattern such as 'videos.*'.

@@ -10,10 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from perfcheck.judge.quantiles import summary
-
 from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
 from perfcheck.judge.findings import find, finite_interval, shown_value
+from perfcheck.judge.quantiles import summary
 from perfcheck.judge.server_timing import parse_server_timing
 from perfcheck.model import (
     Counts,

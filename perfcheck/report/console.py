@@ -159,7 +159,6 @@ def _ideal_met(result: EndpointResult) -> bool:
 
 def _breach(run: Run, result: EndpointResult, rerun: str, glyphs: Glyphs, told: set[str]) -> RenderableType:
     head = Text.assemble((str(result.verdict), STYLES[result.verdict]), " ", (clean(result.name), "bold"))
-    head.append(f"  {result.method} {clean(result.url, _LONGEST_TEXT)}", style="dim")
     details = Table.grid(padding=(0, 2, 0, 0))
     details.add_column(style="dim", no_wrap=True)
     details.add_column(overflow="fold")
@@ -171,6 +170,7 @@ def _breach(run: Run, result: EndpointResult, rerun: str, glyphs: Glyphs, told: 
 
 def _breach_lines(run: Run, result: EndpointResult, glyphs: Glyphs, told: set[str]) -> Iterator[tuple[str, str]]:
     """Labels and texts; ``told`` are remedies that stand in a block above already."""
+    yield "request", f"{result.method} {result.url}"
     for finding in result.findings:
         if finding.rule != "undecided":
             yield ("note" if finding.severity is Severity.NOTE else "why"), finding.message

@@ -18,16 +18,19 @@ class Glyphs:
     empty: str
 
 
-UNICODE = Glyphs(bars="▁▂▃▄▅▆▇█", dash="\N{EN DASH}", dot="·", ellipsis="…", full="━", empty="─")
+UNICODE = Glyphs(bars="▁▂▃▄▅▆▇", dash="\N{EN DASH}", dot="·", ellipsis="…", full="━", empty="─")
 ASCII = Glyphs(bars="_.:-=+*#", dash="-", dot="|", ellipsis="...", full="#", empty="-")
 
 
 def choose_glyphs(encoding: str, env: Mapping[str, str] = os.environ) -> Glyphs:
     """ASCII for a stream that cannot encode more, for TERM=dumb, and where the locale says C or POSIX.
 
-    The locale is asked too because Python writes UTF-8 under LANG=C, whatever the reader may show.
+    The locale is asked too because Python writes UTF-8 under LANG=C, whatever the reader may show; it then sets
+    LC_CTYPE itself (PEP 538), which therefore says nothing.
     """
-    locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
+    character_set = env.get("LC_CTYPE", "")
+    coerced = character_set in {"C.UTF-8", "C.utf8", "UTF-8"}
+    locale = env.get("LC_ALL") or ("" if coerced else character_set) or env.get("LANG") or ""
     if locale in {"C", "POSIX"} or env.get("TERM") == "dumb" or not encoding.lower().startswith("utf"):
         return ASCII
     return UNICODE

@@ -50,27 +50,31 @@ def live_progress() -> Iterator[Callable[[HasProgress], None]]:
     """A display on stderr that is gone when the block ends; what it yields is to be called between requests."""
     console = Console(stderr=True, highlight=False, markup=False)
     glyphs = choose_glyphs(console.encoding)
-    last = float("-inf")
+    started, last = time.monotonic(), float("-inf")
     # No refreshing thread: it would compete with the request that is being timed.
     with Live(console=console, auto_refresh=False, transient=True) as live:
 
         def watch(source: HasProgress) -> None:
             nonlocal last
-            if time.monotonic() - last >= _REDRAW_S:
-                live.update(render_progress(source.progress(), glyphs, console.width), refresh=True)
+            now = time.monotonic()
+            if now - last >= _REDRAW_S:
+                states = source.progress()
+                live.update(render_progress(states, glyphs, console.width, elapsed_s=now - started), refresh=True)
                 last = time.monotonic()
 
         yield watch
 
 
-def render_progress(states: Sequence[EndpointProgress], glyphs: Glyphs, width: int) -> RenderableType:
-    """A bar of finished endpoints, the time that is left, and a line for each that is looked at closely."""
-    finished = sum(state.verdict is not None for state in states)
-    filled = round(_BAR * finished / len(states)) if states else _BAR
+def render_progress(
+    states: Sequence[EndpointProgress], glyphs: Glyphs, width: int, *, elapsed_s: float
+) -> RenderableType:
+    """How far the check has come, and a line for each endpoint that is looked at closely."""
+    left_s = seconds_left(states)
+    filled = round(_BAR * elapsed_s / (elapsed_s + left_s)) if left_s else _BAR
     bar = Text("measuring ").append(glyphs.full * filled, style="green").append(glyphs.empty * (_BAR - filled), "dim")
-    bar.append(f" {finished}/{len(states)} decided")
-    left = seconds_left(states)
-    bar.append(f", about {left:.0f} s left" if left >= 1 else "", style="dim")
+    finished = sum(state.verdict is not None for state in states)
+    bar.append(f" {finished} of {len(states)} decided")
+    bar.append(f", about {left_s:.0f} s left" if left_s >= 1 else "", style="dim")
     closely = [state for state in states if _is_watched(state)]
     lines = [_line(state, glyphs, width) for state in closely[:_MOST_LINES]]
     return Group(bar, *lines)

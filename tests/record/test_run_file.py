@@ -45,37 +45,42 @@ def test_fields_are_those_of_the_format() -> None:
         "findings",
         "endpoints",
     ]
-    assert set(data["endpoints"][0]) >= set(
-        [
-            "name",
-            "group",
-            "method",
-            "url",
-            "verdict",
-            "decided",
-            "metric",
-            "value_ms",
-            "interval_ms",
-            "target_ms",
-            "ideal_ms",
-            "warning_ms",
-            "critical_ms",
-            "ceiling_ms",
-            "ratio",
-            "requests",
-            "error_rate",
-            "errors",
-            "latency_ms",
-            "phases_ms",
-            "body_bytes",
-            "server_timing",
-            "samples_ms",
-            "findings",
-        ]
-    )
-    assert set(data["endpoints"][0]["findings"][0]) == set(
-        ["rule", "severity", "value", "limit", "unit", "message", "remedy", "line"]
-    )
+    assert set(data["endpoints"][0]) >= {
+        "name",
+        "group",
+        "method",
+        "url",
+        "verdict",
+        "decided",
+        "metric",
+        "value_ms",
+        "interval_ms",
+        "target_ms",
+        "ideal_ms",
+        "warning_ms",
+        "critical_ms",
+        "ceiling_ms",
+        "ratio",
+        "requests",
+        "error_rate",
+        "errors",
+        "latency_ms",
+        "phases_ms",
+        "body_bytes",
+        "server_timing",
+        "samples_ms",
+        "findings",
+    }
+    assert set(data["endpoints"][0]["findings"][0]) == {
+        "rule",
+        "severity",
+        "value",
+        "limit",
+        "unit",
+        "message",
+        "remedy",
+        "line",
+    }
     assert data["counts"] == {"ok": 3, "warning": 3, "critical": 3, "not_measured": 1}
 
 

@@ -100,6 +100,8 @@ def test_worst_comes_first() -> None:
         ("UTF-8", {"LANG": "de_DE.UTF-8"}, UNICODE),
         ("utf-8", {"LANG": "C"}, ASCII),
         ("utf-8", {"LANG": "en_US.UTF-8", "LC_ALL": "C"}, ASCII),
+        ("utf-8", {"LANG": "C", "LC_CTYPE": "C.UTF-8"}, ASCII),
+        ("utf-8", {"LC_CTYPE": "C.UTF-8"}, UNICODE),
         ("utf-8", {"LC_ALL": "C.UTF-8"}, UNICODE),
         ("utf-8", {"TERM": "dumb"}, ASCII),
         ("ascii", {}, ASCII),
@@ -128,9 +130,9 @@ def test_shorten(text: str, width: int, expected: str) -> None:
     ("values", "expected"),
     [
         ([], ""),
-        ([5.0], "  █ "),
-        ([1.0, 10.0, 100.0, 1000.0], "████"),
-        ([1.0, 1.0, 1.0, 1000.0], "█  ▃"),
+        ([5.0], "  ▇ "),
+        ([1.0, 10.0, 100.0, 1000.0], "▇▇▇▇"),
+        ([1.0, 1.0, 1.0, 1000.0], "▇  ▃"),
         ([float("inf"), 0.0], ""),
     ],
 )

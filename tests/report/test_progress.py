@@ -21,17 +21,22 @@ class State:
     wait_s: float = 0.0
 
 
-def shown(*states: State, width: int = 80, glyphs: Glyphs = UNICODE) -> list[str]:
+def shown(*states: State, width: int = 80, glyphs: Glyphs = UNICODE, elapsed_s: float = 1.0) -> list[str]:
     console = Console(file=io.StringIO(), width=width)
     with console.capture() as captured:
-        console.print(render_progress(states, glyphs, width))
+        console.print(render_progress(states, glyphs, width, elapsed_s=elapsed_s))
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
-def test_a_bar_of_decided_endpoints() -> None:
+def test_a_bar_of_the_time_gone_and_left() -> None:
     done = State(verdict=Verdict.OK, value_ms=40.0, requests=5)
-    (line,) = shown(done, State(requests=2, value_ms=50.0), glyphs=ASCII)
-    assert line == "measuring ############------------ 1/2 decided"
+    (line,) = shown(done, State(requests=2, value_ms=100.0), glyphs=ASCII)
+    assert line == "measuring ############------------ 1 of 2 decided, about 1 s left"
+
+
+def test_a_full_bar_when_all_are_decided() -> None:
+    (line,) = shown(State(verdict=Verdict.OK, value_ms=40.0, requests=5), glyphs=ASCII)
+    assert line == "measuring ######################## 1 of 1 decided"
 
 
 def test_endpoints_that_are_looked_at_closely_have_a_line() -> None:

@@ -13,7 +13,7 @@ PERFCHECK = str(Path(sys.executable).with_name("perfcheck"))
 
 def environment(**variables: str) -> dict[str, str]:
     """This process's environment without what would change the result: our own options, colour, CI systems."""
-    left_out = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "CI", "GITHUB_ACTIONS"}
+    left_out = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "CI", "GITHUB_ACTIONS", "LC_ALL", "LC_CTYPE"}
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PERFCHECK_") and k not in left_out}
     return {**kept, "LANG": "C.UTF-8", **variables}
 

@@ -34,6 +34,7 @@ def service(paths: dict[str, Handler]) -> Iterator[str]:
 
     class Requests(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             code, headers, body = paths.get(self.path.split("?")[0], status(404))()
