@@ -1,0 +1,9 @@
+"""The baseline file: YAML in, ``perfcheck.model.Baseline`` out, every error with its line and its remedy."""
+
+from __future__ import annotations
+
+from perfcheck.baseline.find import find_baseline
+from perfcheck.baseline.load import load_baseline
+from perfcheck.baseline.problems import BaselineError, Problem, format_problems
+
+__all__ = ["BaselineError", "Problem", "find_baseline", "format_problems", "load_baseline"]

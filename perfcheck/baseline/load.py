@@ -1,0 +1,108 @@
+"""A baseline file, read and checked."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from perfcheck.baseline.addresses import check_base_url
+from perfcheck.baseline.build import (
+    EndpointBuilder,
+    build_groups,
+    build_sampling,
+    build_service,
+    missing,
+    value_of,
+)
+from perfcheck.baseline.context import Context, Entries
+from perfcheck.baseline.keys import PLACES, TOP
+from perfcheck.baseline.kinds import WrongValueError
+from perfcheck.baseline.problems import BaselineError, Point, Problem, Problems, StopReading
+from perfcheck.baseline.reading import UnreadableError, decode, read_bytes
+from perfcheck.baseline.sections import Named
+from perfcheck.baseline.tree import compose, is_null
+from perfcheck.errors import UsageError
+from perfcheck.model import Baseline
+
+
+def load_baseline(
+    path: Path, env: Mapping[str, str], *, base_url: str | None = None, shown_as: str | None = None
+) -> Baseline:
+    """The baseline in ``path``, with variables from ``env``. ``base_url`` takes the place of the file's.
+
+    Raises BaselineError with everything that is wrong with the file, or UsageError for a wrong ``base_url``.
+    """
+    file = shown_as or str(path)
+    replacement = None if base_url is None else _checked(base_url)
+    try:
+        content = read_bytes(path)
+        text = decode(content)
+    except UnreadableError as error:
+        problem = Problem(error.line, error.column, error.message, error.remedy, source=error.source)
+        raise BaselineError(file, (problem,)) from error
+    problems = Problems(text)
+    context = Context(problems, env, path.parent, replacement, places=PLACES)
+    baseline = None
+    with _gc_paused():
+        with suppress(StopReading):
+            baseline = _read(context, text, file, hashlib.sha256(content).hexdigest())
+        if baseline is None or len(problems):
+            raise BaselineError(file, problems.in_order())
+    return baseline
+
+
+def _checked(base_url: str) -> str:
+    try:
+        return check_base_url(base_url)
+    except WrongValueError as error:
+        raise UsageError(f"--base-url: {error}", error.remedy) from None
+
+
+@contextmanager
+def _gc_paused() -> Iterator[None]:
+    """The tree of a large file has no cycles, and going through it again and again takes longer than building it."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _read(context: Context, text: str, file: str, sha256: str) -> Baseline | None:
+    tree = compose(text, context.problems)
+    if tree is None or is_null(tree):
+        context.wrong(Point(1, 1), "the file is empty", "begin with 'version: 1', then 'service:' and 'endpoints:'")
+        return None
+    top = TOP.read(context, tree, "")
+    if top is None:
+        return None
+    missing(context, top)
+    address = context.base_url or _address(context, top)
+    service: Entries = value_of(top, "service", {})
+    groups: dict[str, Named] | None = value_of(top, "groups", None if "groups" in top else {})
+    sampling = build_sampling(value_of(top, "sampling", {}))
+    defaults: Entries = value_of(top, "defaults", {})
+    builder = EndpointBuilder(
+        context, service=service, defaults=defaults, groups=groups, requests=sampling.min_requests
+    )
+    endpoints = [builder.build(named) for named in value_of(top, "endpoints", {}).values()]
+    model = build_service(context, service, address or "")
+    secrets = frozenset(context.secrets - {""})
+    complete = tuple(endpoint for endpoint in endpoints if endpoint is not None)
+    return Baseline(file, sha256, model, sampling, build_groups(groups or {}), complete, secrets)
+
+
+def _address(context: Context, top: Entries) -> str | None:
+    section = top.get("service")
+    if section is None or (section.value is not None and "base_url" not in section.value):
+        place = section.node if section else Point(1, 1)
+        remedy = "add 'service: {base_url: http://localhost:5001}', or give --base-url"
+        context.wrong(place, "there is no base_url: the service's address", remedy)
+        return None
+    address: str | None = value_of(section.value or {}, "base_url")
+    return address

@@ -1,0 +1,220 @@
+"""What is sent: headers, query and body; and the statuses that are expected in return."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+from perfcheck.baseline.context import Context, shown
+from perfcheck.baseline.kinds import WrongValueError
+from perfcheck.baseline.tree import Mapping, Node, Scalar, Sequence, is_null
+from perfcheck.model import Secret
+from perfcheck.text import clean
+
+_SCALAR_SCHEMA: dict[str, Any] = {"type": ["string", "number", "boolean"]}
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a field name, RFC 9110 section 5.6.2
+_FRAMING = {"content-length", "transfer-encoding"}
+_LONGEST_INTEGER = 300  # digits; JSON has no limit, and Python refuses thousands
+
+Pairs = tuple[tuple[str, "str | Secret"], ...]
+
+
+def sent(value: str | Secret) -> str:
+    return value.value if isinstance(value, Secret) else value
+
+
+def displayed(value: str | Secret) -> str:
+    return value.shown if isinstance(value, Secret) else value
+
+
+def _combined(value: str, masked: str) -> str | Secret:
+    return value if value == masked else Secret(value, masked)
+
+
+class Headers:
+    """Read as ``{lower-case name: (name, value)}``, so that layers merge by name."""
+
+    def read(self, context: Context, node: Node, name: str) -> dict[str, tuple[str, str | Secret]] | None:
+        if not isinstance(node, Mapping):
+            context.wrong_type(node, name, "a mapping", "write it as in 'headers: {Accept: application/json}'")
+            return None
+        headers: dict[str, tuple[str, str | Secret]] = {}
+        for key, value in node.pairs:
+            if not self._name_is_right(context, key, headers):
+                continue
+            text = context.request_text(value, f"{name}.{clean(key.text, 60)}")
+            if text is not None and self._value_is_right(context, value, key.text, sent(text)):
+                headers[key.text.lower()] = (key.text, _stripped(text))
+        return headers
+
+    @staticmethod
+    def _name_is_right(context: Context, key: Scalar, known: dict[str, Any]) -> bool:
+        lower = key.text.lower()
+        if not _TOKEN.fullmatch(key.text):
+            context.wrong(key, "not the name of a header", "use letters, digits and '-' only")
+        elif lower in known:
+            context.wrong(key, f"the header '{key.text}' is given twice", "keep one: case does not matter")
+        elif lower in _FRAMING:
+            context.wrong(key, f"'{key.text}' follows from the body", "remove it")
+        else:
+            return True
+        return False
+
+    @staticmethod
+    def _value_is_right(context: Context, node: Node, name: str, value: str) -> bool:
+        if value.isascii() and value.replace("\t", " ").isprintable():
+            return True
+        context.wrong(
+            node,
+            f"the value of the header '{name}' has line breaks, control or non-ASCII characters",
+            "remove them; a variable filled from a file often ends with a line break",
+        )
+        return False
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "object", "additionalProperties": _SCALAR_SCHEMA}
+
+
+def _stripped(value: str | Secret) -> str | Secret:
+    """Without the spaces around it, which are not part of a field value (RFC 9110 section 5.5)."""
+    return Secret(value.value.strip(), value.shown.strip()) if isinstance(value, Secret) else value.strip()
+
+
+class Query:
+    """Pairs in the order they are written; a list repeats its name."""
+
+    def read(self, context: Context, node: Node, name: str) -> Pairs | None:
+        if not isinstance(node, Mapping):
+            context.wrong_type(node, name, "a mapping", f"write it as in '{name}: {{q: love, limit: 20}}'")
+            return None
+        pairs: list[tuple[str, str | Secret]] = []
+        for key, value in node.pairs:
+            if _has_surrogates(key.text):
+                context.wrong(key, "the name is not valid Unicode", "write it as UTF-8 text")
+                continue
+            for item in value.items if isinstance(value, Sequence) else [value]:
+                text = context.request_text(item, f"{name}.{clean(key.text, 60)}")
+                if text is not None:
+                    pairs.append((key.text, text))
+        return tuple(pairs)
+
+    def schema(self) -> dict[str, Any]:
+        values = {"anyOf": [_SCALAR_SCHEMA, {"type": "array", "items": _SCALAR_SCHEMA}]}
+        return {"type": "object", "additionalProperties": values}
+
+
+class Form(Query):
+    """As a query, but read to the body that is sent."""
+
+    def read(self, context: Context, node: Node, name: str) -> Any:
+        pairs = super().read(context, node, name)
+        if pairs is None:
+            return None
+        value = urlencode([(key, sent(text)) for key, text in pairs])
+        return _combined(value, urlencode([(key, displayed(text)) for key, text in pairs], safe="*"))
+
+
+class Body:
+    def read(self, context: Context, node: Node, name: str) -> str | Secret | None:
+        return context.request_text(node, name)
+
+    def schema(self) -> dict[str, Any]:
+        return _SCALAR_SCHEMA
+
+
+class Json:
+    """Any YAML, to JSON. Plain scalars get their type by YAML's core schema; one with a variable is a string."""
+
+    def read(self, context: Context, node: Node, name: str) -> str | Secret | None:
+        before = len(context.problems)
+        value = self._value(context, node, name, sent)
+        if len(context.problems) > before:
+            return None
+        masked = self._value(context, node, name, displayed)
+        return _combined(*(json.dumps(tree, ensure_ascii=False) for tree in (value, masked)))
+
+    def _value(self, context: Context, node: Node, name: str, text_of: Callable[[str | Secret], str]) -> Any:
+        if isinstance(node, Mapping):
+            return {key.text: self._value(context, value, name, text_of) for key, value in self._pairs(context, node)}
+        if isinstance(node, Sequence):
+            return [self._value(context, item, name, text_of) for item in node.items]
+        if is_null(node):
+            return None
+        if node.plain and "$" not in node.text:
+            try:
+                return _core_schema(node.text)
+            except WrongValueError as error:
+                context.wrong(node, f"{name}: {error}", error.remedy)
+                return None
+        text = context.request_text(node, name) if node.text else ""
+        return None if text is None else text_of(text)
+
+    @staticmethod
+    def _pairs(context: Context, node: Mapping) -> Iterator[tuple[Scalar, Node]]:
+        for key, value in node.pairs:
+            if _has_surrogates(key.text):
+                context.wrong(key, "the name is not valid Unicode", "write it as UTF-8 text")
+            yield key, value
+
+    def schema(self) -> dict[str, Any]:
+        return {}
+
+
+def _core_schema(text: str) -> Any:
+    """A plain scalar by the core schema of YAML 1.2 (section 10.3.2); null is handled before."""
+    if text in {"true", "True", "TRUE", "false", "False", "FALSE"}:
+        return text.lower() == "true"
+    if len(text) <= _LONGEST_INTEGER:
+        if re.fullmatch(r"[-+]?[0-9]+", text):
+            return int(text)
+        if re.fullmatch(r"0o[0-7]+|0x[0-9a-fA-F]+", text):
+            return int(text, 0)
+    if re.fullmatch(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", text):
+        number = float(text)
+        if math.isfinite(number):
+            return number
+        raise WrongValueError("the number is too large for JSON", "quote it, to send it as text")
+    if re.fullmatch(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", text):
+        raise WrongValueError("JSON has no infinity and no NaN", "quote it, to send it as text")
+    return text
+
+
+def _has_surrogates(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)
+
+
+class Expect:
+    """``2xx``, ``404``, ``200-204``, or a list of them: inclusive ranges of status codes."""
+
+    _ONE = re.compile(r"([2-5])[xX]{2}|([2-5][0-9]{2})(?:-([2-5][0-9]{2}))?", re.ASCII)
+
+    def read(self, context: Context, node: Node, name: str) -> tuple[tuple[int, int], ...] | None:
+        items = node.items if isinstance(node, Sequence) else [node]
+        if not items:
+            context.wrong(node, f"{name} is empty", "write it as in 'expect: [2xx, 404]'")
+            return None
+        ranges = [self._range(context, item, name) for item in items]
+        return tuple(found for found in ranges if found) if all(ranges) else None
+
+    def _range(self, context: Context, node: Node, name: str) -> tuple[int, int] | None:
+        remedy = "write it as in 'expect: [2xx, 404]'"
+        found = context.scalar(node, name, "a status", remedy)
+        if found is None:
+            return None
+        match = self._ONE.fullmatch(found.value)
+        if match:
+            hundreds, low, high = match.groups()
+            pair = (int(f"{hundreds}00"), int(f"{hundreds}99")) if hundreds else (int(low), int(high or low))
+            if pair[0] <= pair[1]:
+                return pair
+        context.wrong(node, f"{name}: {shown(found)} is not a status from 200 to 599", remedy)
+        return None
+
+    def schema(self) -> dict[str, Any]:
+        text = {"type": "string", "pattern": r"^[2-5][xX]{2}$|^[2-5][0-9]{2}(-[2-5][0-9]{2})?$|\$\{"}
+        one = {"anyOf": [{"type": "integer", "minimum": 200, "maximum": 599}, text]}
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}

@@ -1,0 +1,39 @@
+"""Each file in ``bad`` and the exact message it gets. PERFCHECK_REWRITE_GOLDEN=1 writes the messages anew."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from perfcheck.baseline import BaselineError, format_problems, load_baseline
+
+BAD = Path(__file__).parent / "bad"
+ENVIRONMENT = {"PASSWORD": "hunter2-hunter2"}
+
+
+def message(file: Path) -> str:
+    with pytest.raises(BaselineError) as caught:
+        load_baseline(file, ENVIRONMENT, shown_as="baselines.yaml")
+    return format_problems(caught.value) + "\n"
+
+
+@pytest.mark.parametrize("file", sorted(BAD.glob("*.yaml")), ids=lambda file: file.stem)
+def test_the_message(file: Path) -> None:
+    found, golden = message(file), file.with_suffix(".txt")
+    if os.environ.get("PERFCHECK_REWRITE_GOLDEN") == "1":
+        golden.write_text(found, encoding="utf-8")
+    assert found == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("file", sorted(BAD.glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_error_has_a_remedy_and_no_secret(file: Path) -> None:
+    with pytest.raises(BaselineError) as caught:
+        load_baseline(file, ENVIRONMENT)
+    assert all(problem.remedy and problem.message for problem in caught.value.problems)
+    assert ENVIRONMENT["PASSWORD"] not in f"{caught.value} {caught.value.problems}"
+
+
+def test_every_golden_message_has_its_file() -> None:
+    assert {file.stem for file in BAD.glob("*.txt")} == {file.stem for file in BAD.glob("*.yaml")}

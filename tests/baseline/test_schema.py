@@ -1,0 +1,72 @@
+"""The JSON Schema and the reference say what the validator does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from perfcheck.baseline.keys import DOCUMENTED
+from perfcheck.baseline.schema import json_schema
+
+ROOT = Path(__file__).parents[2]
+DRAFT = jsonschema.Draft202012Validator
+
+
+def errors(text: str) -> list[str]:
+    return [error.message for error in DRAFT(json_schema()).iter_errors(yaml.safe_load(text))]
+
+
+def test_the_published_schema_is_the_current_one() -> None:
+    published = json.loads((ROOT / "docs" / "baselines.schema.json").read_text(encoding="utf-8"))
+    assert published == json_schema(), "run: python -m perfcheck.baseline.schema > docs/baselines.schema.json"
+
+
+def test_it_is_a_valid_schema() -> None:
+    DRAFT.check_schema(json_schema())
+
+
+def test_it_accepts_the_example() -> None:
+    assert errors((ROOT / "baselines.yaml").read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["durations-without-units", "unknown-keys", "enumerations", "nesting", "missing-everything", "version", "booleans"],
+)
+def test_it_refuses_what_the_validator_refuses(file: str) -> None:
+    assert errors((Path(__file__).parent / "bad" / f"{file}.yaml").read_text(encoding="utf-8"))
+
+
+def test_variables_are_accepted_where_they_are_interpolated() -> None:
+    text = """version: 1
+service: {base_url: "${A}", http2: "${B}"}
+sampling: {confirm: "${C}"}
+endpoints: {a: {path: "${D}", target: "${E:-300ms}", metric: "${F}", expect: "${G}", error_rate: {warning: "${H}"}}}
+"""
+    assert errors(text) == []
+
+
+def described(schema: dict[str, Any]) -> Iterator[str]:
+    for key in schema.get("properties", {}).values():
+        assert key["description"]
+        yield from described(key)
+
+
+def test_every_key_is_described() -> None:
+    assert list(described(json_schema())) == []
+
+
+@pytest.mark.parametrize(("section", "name"), DOCUMENTED)
+def test_the_reference_explains_every_key_and_its_default(section: str, name: str) -> None:
+    page = (ROOT / "docs" / "baseline.md").read_text(encoding="utf-8")
+    part = page.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    rows = [line for line in part.splitlines() if line.startswith(f"| `{name}` |")]
+    assert len(rows) == 1, f"{section}: {name}"
+    default = DOCUMENTED[section, name].default
+    assert default is None or f"| `{default}` |" in rows[0] or f"| {default} |" in rows[0]
