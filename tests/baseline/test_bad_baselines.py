@@ -1,11 +1,11 @@
-"""Each file in ``bad`` and the exact message it gets. PERFCHECK_REWRITE_GOLDEN=1 writes the messages anew."""
+"""Each file in ``bad`` and the exact message it gets."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
+from support.golden import check_golden
 
 from perfcheck.baseline import BaselineError, format_problems, load_baseline
 
@@ -21,10 +21,7 @@ def message(file: Path) -> str:
 
 @pytest.mark.parametrize("file", sorted(BAD.glob("*.yaml")), ids=lambda file: file.stem)
 def test_the_message(file: Path) -> None:
-    found, golden = message(file), file.with_suffix(".txt")
-    if os.environ.get("PERFCHECK_REWRITE_GOLDEN") == "1":
-        golden.write_text(found, encoding="utf-8")
-    assert found == golden.read_text(encoding="utf-8")
+    check_golden(file.with_suffix(".txt"), message(file))
 
 
 @pytest.mark.parametrize("file", sorted(BAD.glob("*.yaml")), ids=lambda file: file.stem)

@@ -1,0 +1,374 @@
+"""How often a verdict is wrong, and what it costs: the whole procedure on services of known truth, in scripted time.
+
+    python benchmarks/decisions.py [--runs 2000] [--quick] [--json PATH]
+
+Every figure stands beside the limit that perfcheck promises to keep; exits with 1 when one is not kept. The same seeds
+give the same figures. A full run takes a few minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import multiprocessing
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from perfcheck.judge.boundaries import ALPHA, boundaries
+from perfcheck.judge.quantiles import QUANTILE
+from perfcheck.judge.sequential import divergence, looks_of
+from perfcheck.model import Metric, Verdict
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+from support.noise import SHAPES, unit
+from support.simulation import Cell, Tally, fixed_rule, simulate
+
+MEDIAN, P95, P99, MEAN = Metric.MEDIAN, Metric.P95, Metric.P99, Metric.MEAN
+QUANTILES = (MEDIAN, Metric.P90, P95, P99)
+RATIOS = (0.3, 0.8, 1.2, 1.45, 2.0, 2.1, 2.5, 4.0)
+NARROW = ("lognormal .1", "lognormal .3")
+WIDE = "lognormal .6"
+SPIKES = "spikes 2 %"
+FIXED = (10, 20, 100)  # requests of the rules that are written in CI scripts
+BURSTS = [
+    Cell(shape=shape, ratio=ratio, burst_share=share, confirm=confirm)
+    for share, confirm in ((0.08, 1), (0.18, 1), (0.08, 2), (0.18, 2))
+    for shape in (*NARROW, WIDE)
+    for ratio in (0.8, 1.0, 1.2, 3.0)
+]
+TAIL_BURSTS = [
+    Cell(metric=P95, ratio=ratio, burst_share=share, confirm=confirm)
+    for share, confirm in ((0.08, 1), (0.08, 2), (0.18, 2))
+    for ratio in (0.3, 0.5, 0.8, 1.2)
+]
+ERRORS = [Cell(failure_rate=rate) for rate in (0.0, 0.001, 0.005, 0.01, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0)]
+Tallies = dict[Cell, Tally]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One promise."""
+
+    what: str
+    measured: float
+    limit: float
+    unit: str = "%"
+    at_least: bool = False
+
+    @property
+    def kept(self) -> bool:
+        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
+
+
+def independent(metric: Metric) -> list[Cell]:
+    return [Cell(shape=shape, metric=metric, ratio=ratio) for shape in SHAPES for ratio in RATIOS]
+
+
+# --- 1. Boundaries -------------------------------------------------------------------------------------------------
+
+GIVEN = {
+    (MEDIAN, "upper"): {5: 5, 10: 10, 20: 17, 50: 36, 100: 65, 200: 122},
+    (MEDIAN, "lower"): {5: 0, 15: 2, 20: 3, 50: 14, 100: 35, 200: 78},
+    (P95, "upper"): {5: 2, 10: 4, 50: 8, 100: 13, 300: 28},
+    (P95, "lower"): {67: 0, 150: 1, 200: 2, 300: 6},
+}
+
+
+def boundary_section(tallies: Tallies) -> Iterator[str | Check]:
+    wrong = 0
+    for (metric, side), given in GIVEN.items():
+        table = boundaries(QUANTILE[metric], looks_of(metric))
+        found = getattr(table, side)
+        wrong += sum(found[n] != count for n, count in given.items())
+        yield f"- {metric}, {side}: " + ", ".join(f"{n}:{found[n]}" for n in given)
+    yield ""
+    yield Check("boundary values that differ from the derivation", wrong, 0, "")
+    for side in ("above", "below"):
+        misses = [
+            getattr(tally, f"intervals_{side}") / tally.runs
+            for cell, tally in tallies.items()
+            if is_plain_quantile(cell)
+        ]
+        allowed = ALPHA + 3 * math.sqrt(ALPHA * (1 - ALPHA) / min(tally.runs for tally in tallies.values()))
+        what = f"intervals {side} the truth, worst of {len(misses)} situations (5 %, and chance)"
+        yield Check(what, 100 * max(misses), 100 * allowed)
+
+
+def is_plain_quantile(cell: Cell) -> bool:
+    return cell.metric is not MEAN and not cell.burst_share and not cell.failure_rate
+
+
+# --- 2. Wrong verdicts ---------------------------------------------------------------------------------------------
+
+
+def verdict_section(tallies: Tallies) -> Iterator[str | Check]:
+    for metric in (*QUANTILES, MEAN):
+        rows = [
+            [shape, *(outcome(tallies[Cell(shape=shape, metric=metric, ratio=ratio)], ratio) for ratio in RATIOS)]
+            for shape in SHAPES
+        ]
+        yield from table([str(metric), *(f"{ratio} T" for ratio in RATIOS)], rows)
+    yield "In %. Up to 2 T: CRITICAL, decided + undecided. Above: decided, and milder than CRITICAL."
+    yield ""
+    for metric in (*QUANTILES, MEAN):
+        yield from verdict_checks(metric, tallies)
+
+
+def outcome(tally: Tally, ratio: float) -> str:
+    if ratio > 2:
+        return f"{100 * milder(tally):.2f}"
+    decided, undecided = (tally.rate(Verdict.CRITICAL, decided=way) for way in (True, False))
+    return f"{100 * decided:.2f} + {100 * undecided:.2f}"
+
+
+def milder(tally: Tally) -> float:
+    return tally.rate(Verdict.OK, decided=True) + tally.rate(Verdict.WARNING, decided=True)
+
+
+def verdict_checks(metric: Metric, tallies: Tallies) -> Iterator[Check]:
+    def worst(rates: Iterable[float]) -> float:
+        return 100 * max(rates)
+
+    at = {ratio: [tallies[Cell(shape=shape, metric=metric, ratio=ratio)] for shape in SHAPES] for ratio in RATIOS}
+    fine = [tally for ratio in RATIOS if ratio <= 1.45 for tally in at[ratio]]
+    yield Check(
+        f"{metric}: decided CRITICAL up to 1.45 T", worst(t.rate(Verdict.CRITICAL, decided=True) for t in fine), 0.05
+    )
+    yield Check(f"{metric}: any CRITICAL up to 1.45 T", worst(t.rate(Verdict.CRITICAL) for t in fine), 0.1)
+    at_limit = sum(t.rate(Verdict.CRITICAL, decided=True) for t in at[2.0]) / len(SHAPES)
+    yield Check(f"{metric}: decided CRITICAL at 2 T, all shapes together", 100 * at_limit, 0.5)
+    warned = worst(t.rate(Verdict.WARNING, decided=True) for t in at[1.45])
+    yield Check(f"{metric}: decided WARNING at 1.45 T", warned, 0.5)
+    for ratio, limit in ((2.1, 5.0), (2.5, 2.0), (4.0, 0.1)):
+        # No bet on a mean can guard against a rare outlier that did not occur yet.
+        judged = [t for shape, t in zip(SHAPES, at[ratio], strict=True) if (metric, shape) != (MEAN, SPIKES)]
+        yield Check(f"{metric}: decided and milder at {ratio} T", worst(milder(t) for t in judged), limit)
+
+
+# --- 3. and 4. Requests --------------------------------------------------------------------------------------------
+
+
+def request_section(tallies: Tallies) -> Iterator[str | Check]:
+    for metric in (*QUANTILES, MEAN):
+        rows = [
+            [
+                shape,
+                *(f"{tallies[Cell(shape=shape, metric=metric, ratio=ratio)].mean_requests:.1f}" for ratio in RATIOS),
+            ]
+            for shape in SHAPES
+        ]
+        yield from table([str(metric), *(f"{ratio} T" for ratio in RATIOS)], rows)
+    yield "Requests until the verdict, on average, warm-up and confirmation included."
+    yield ""
+
+    def most(shapes: Iterable[str], ratio: float, metric: Metric = MEDIAN) -> float:
+        return max(tallies[Cell(shape=shape, metric=metric, ratio=ratio)].mean_requests for shape in shapes)
+
+    yield Check("median, 0.3 T", most(set(SHAPES) - {SPIKES}, 0.3), 6.2, "requests")
+    yield Check("median, 0.3 T, spikes", most([SPIKES], 0.3), 6.8, "requests")
+    yield Check("median, 0.8 T, sigma up to .3", most(NARROW, 0.8), 7, "requests")
+    yield Check("median, 0.8 T, sigma .6", most([WIDE], 0.8), 14, "requests")
+    yield Check("median, 4 T, sigma up to .3", most(NARROW, 4.0), 13, "requests")
+    yield Check("median, 4 T, sigma .6", most([WIDE], 4.0), 24, "requests")
+    yield Check("p95, 0.8 T, sigma up to .3", most(NARROW, 0.8, P95), 69, "requests")
+    yield Check("p95, 0.3 T, sigma .6", most([WIDE], 0.3, P95), 69, "requests")
+
+
+def bound_section(tallies: Tallies) -> Iterator[str | Check]:
+    """Wald: a test that errs at the limit in at most alpha, and finds its end, takes ln(1 / alpha) / D requests or more.
+
+    D is the Kullback-Leibler divergence of the true share over the limit from 1 - p. A CRITICAL needs two such tests.
+    """
+    alone: list[float] = []
+    whole: dict[Verdict, list[float]] = {Verdict.OK: [], Verdict.CRITICAL: []}
+    rows = []
+    for shape in SHAPES:
+        for ratio in (0.3, 0.8, 2.5, 4.0):
+            tally = tallies[Cell(shape=shape, ratio=ratio)]
+            verdict, limit, stages = (Verdict.OK, 1.5, 1) if ratio < 1 else (Verdict.CRITICAL, 2.0, 2)
+            share = 1 - SHAPES[shape].below(limit / ratio / unit(shape, MEDIAN))
+            bound = math.log(1 / ALPHA) / divergence(share, 0.5)
+            first = tally.first_stage / tally.runs
+            if bound < looks_of(MEDIAN) / 4:  # the others end undecided too often to be compared
+                alone.append(first / bound)
+                whole[verdict].append(tally.mean_requests / bound / stages)
+            rows.append([shape, f"{ratio} T", f"{bound:.1f}", f"{first:.1f}", f"{first / bound:.2f}"])
+            rows[-1] += [
+                f"{bound * stages:.1f}",
+                f"{tally.mean_requests:.1f}",
+                f"{tally.mean_requests / bound / stages:.2f}",
+            ]
+    yield from table(
+        ["median", "at", "bound", "first stage", "ratio", "bound, whole", "whole procedure", "ratio"], rows
+    )
+    yield Check("boundary alone, over Wald's bound", max(alone), 1.2, "times")
+    yield Check("whole procedure, OK", max(whole[Verdict.OK]), 1.45, "times")
+    yield Check("whole procedure, CRITICAL", max(whole[Verdict.CRITICAL]), 1.75, "times")
+
+
+# --- 5. Bursts -----------------------------------------------------------------------------------------------------
+
+
+def burst_section(tallies: Tallies) -> Iterator[str | Check]:
+    rows = []
+    for cell in (*BURSTS, *TAIL_BURSTS):
+        tally = tallies[cell]
+        found = [f"{100 * tally.rate(verdict):.2f}" for verdict in (Verdict.OK, Verdict.WARNING, Verdict.CRITICAL)]
+        situation = [
+            str(cell.metric),
+            cell.shape,
+            f"{100 * cell.burst_share:.0f} %",
+            str(cell.confirm),
+            f"{cell.ratio} T",
+        ]
+        rows.append([*situation, *found, f"{tally.mean_requests:.1f}", f"{tally.seconds / tally.runs:.1f}"])
+    yield from table(
+        ["metric", "shape", "in bursts", "confirm", "at", "OK %", "WARNING %", "CRITICAL %", "requests", "seconds"],
+        rows,
+    )
+
+    def false(share: float, confirm: int) -> float:
+        return 100 * max(
+            tallies[cell].rate(Verdict.CRITICAL)
+            for cell in BURSTS
+            if (cell.burst_share, cell.confirm) == (share, confirm) and cell.ratio < 3 and cell.shape in NARROW
+        )
+
+    yield Check("false CRITICAL up to 1.2 T, 8 % of the time in bursts", false(0.08, 1), 0.3)
+    yield Check("false CRITICAL up to 1.2 T, 18 %", false(0.18, 1), 1.0)
+    yield Check("false CRITICAL up to 1.2 T, 18 %, --confirm 2", false(0.18, 2), 0.1)
+    at = {cell: tallies[cell] for cell in BURSTS if cell.confirm == 1}
+    asked = max(t.mean_requests for c, t in at.items() if (c.ratio, c.burst_share) == (0.8, 0.08) and c.shape in NARROW)
+    yield Check("requests at 0.8 T, 8 %", asked, 9, "requests")
+    missed = max(1 - t.rate(Verdict.CRITICAL) for c, t in at.items() if c.ratio > 2)
+    yield Check("missed at 3 T", 100 * missed, 0.5)
+    tail = max(
+        tallies[c].rate(Verdict.CRITICAL)
+        for c in TAIL_BURSTS
+        if (c.burst_share, c.confirm) == (0.08, 1) and c.ratio < 1
+    )
+    yield Check("p95: false CRITICAL up to 0.8 T, 8 %", 100 * tail, 0.9)
+
+
+# --- 6. Errors, and the rules to compare with ----------------------------------------------------------------------
+
+
+def error_section(tallies: Tallies) -> Iterator[str | Check]:
+    rows = []
+    for cell in ERRORS:
+        tally = tallies[cell]
+        found = [f"{100 * tally.rate(verdict):.2f}" for verdict in (Verdict.OK, Verdict.WARNING, Verdict.CRITICAL)]
+        rows.append([f"{100 * cell.failure_rate:g} %", *found, f"{tally.mean_requests:.1f}"])
+    yield from table(["failing", "OK %", "WARNING %", "CRITICAL %", "requests"], rows)
+    few = max(tallies[cell].rate(Verdict.CRITICAL) for cell in ERRORS if cell.failure_rate <= 0.01)
+    yield Check("CRITICAL with at most 1 % failing", 100 * few, 0.1)
+    at = {cell.failure_rate: tallies[cell] for cell in ERRORS}
+    yield Check("CRITICAL with 50 % failing", 100 * at[0.5].rate(Verdict.CRITICAL), 95, at_least=True)
+    yield Check("CRITICAL with all failing", 100 * at[1.0].rate(Verdict.CRITICAL), 100, at_least=True)
+    yield Check("requests with all failing: warm-up, five, and five again", at[1.0].mean_requests, 11, "requests")
+
+
+FIXED_CELLS = [
+    *(Cell(shape=shape, ratio=ratio) for shape in ("lognormal .3", WIDE) for ratio in (0.8, 1.45, 2.1, 2.5, 4.0)),
+    *(Cell(ratio=ratio, burst_share=share) for share in (0.08, 0.18) for ratio in (0.8, 1.2)),
+]
+
+
+def fixed_section(tallies: Tallies, fixed: dict[Cell, list[float]]) -> Iterator[str | Check]:
+    rows = []
+    for cell in FIXED_CELLS:
+        tally = tallies[cell]
+        own = f"{100 * tally.rate(Verdict.CRITICAL):.2f} ({tally.mean_requests:.1f})"
+        situation = [cell.shape, f"{100 * cell.burst_share:.0f} %", f"{cell.ratio} T"]
+        rows.append([*situation, *(f"{100 * rate:.2f}" for rate in fixed[cell]), own])
+    yield from table(["shape", "in bursts", "at", *(f"n = {n}" for n in FIXED), "perfcheck (requests)"], rows)
+    yield "How often the median is called CRITICAL, in %: the point estimate of n requests in a row, and perfcheck."
+    yield ""
+
+
+# --- Running and printing ------------------------------------------------------------------------------------------
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+    yield ""
+
+
+def fixed_rules(cell: Cell, runs: int) -> list[float]:
+    return [fixed_rule(cell, requests, runs) for requests in FIXED]
+
+
+def show(title: str, lines: Iterable[str | Check]) -> list[Check]:
+    """Prints a section, its promises last; returns them."""
+    print(f"\n## {title}\n")
+    checks = []
+    for line in lines:
+        if isinstance(line, Check):
+            checks.append(line)
+        else:
+            print(line)
+    rows = []
+    for check in checks:
+        sign = "at least" if check.at_least else "at most"
+        shown = [check.what, f"{check.measured:.2f}", f"{sign} {check.limit:.3g} {check.unit}".rstrip()]
+        rows.append([*shown, "pass" if check.kept else "FAIL"])
+    if rows:
+        print("\n".join(table(["promise", "measured", "limit", ""], rows)))
+    return checks
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=2000, help="runs of each situation (default: 2000)")
+    parser.add_argument(
+        "--quick", action="store_true", help="200 runs: too few to hold rare errors against their limits"
+    )
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the promises and all counts there as well")
+    options = parser.parse_args()
+    runs = 200 if options.quick else options.runs
+    cells = [*(cell for metric in (*QUANTILES, MEAN) for cell in independent(metric)), *BURSTS, *TAIL_BURSTS, *ERRORS]
+    cells += [cell for cell in FIXED_CELLS if cell not in cells]
+    with multiprocessing.Pool(2) as pool:
+        tallies = dict(zip(cells, pool.map(partial(simulate, runs=runs), cells, chunksize=1), strict=True))
+        fixed = dict(zip(FIXED_CELLS, pool.map(partial(fixed_rules, runs=runs), FIXED_CELLS, chunksize=1), strict=True))
+    print(f"# Decisions\n\n{runs} runs of each situation. T is the target; limits at 1.5 T and 2 T.")
+    checks = [
+        *show("Boundaries", boundary_section(tallies)),
+        *show("Wrong verdicts, independent samples", verdict_section(tallies)),
+        *show("Requests", request_section(tallies)),
+        *show("Requests beside the theoretical bound", bound_section(tallies)),
+        *show(
+            "A machine that stalls: bursts of 0.1 to 3 s, in which all takes 2 to 6 times as long",
+            burst_section(tallies),
+        ),
+        *show("Failing requests", error_section(tallies)),
+        *show("Beside rules with a fixed number of requests", fixed_section(tallies, fixed)),
+    ]
+    if options.json:
+        options.json.write_text(json.dumps(as_json(runs, checks, tallies), indent=1) + "\n", encoding="utf-8")
+    broken = [check.what for check in checks if not check.kept]
+    print("All kept." if not broken else f"Not kept: {'; '.join(broken)}")
+    return 1 if broken else 0
+
+
+def as_json(runs: int, checks: Iterable[Check], tallies: Tallies) -> dict[str, object]:
+    situations = []
+    for cell, tally in tallies.items():
+        counts = {f"{verdict}{'' if decided else ', undecided'}": n for (verdict, decided), n in tally.verdicts.items()}
+        situations.append({**asdict(cell), "requests": tally.mean_requests, "verdicts": counts})
+    return {
+        "runs": runs,
+        "promises": [{**asdict(check), "kept": check.kept} for check in checks],
+        "situations": situations,
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
