@@ -13,7 +13,7 @@ import json
 import math
 import multiprocessing
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -113,17 +113,7 @@ def is_plain_quantile(cell: Cell) -> bool:
 
 def verdict_section(tallies: Tallies) -> Iterator[str | Check]:
     for metric in METRICS:
-        rows = [
-            [
-                shape,
-                *(
-                    outcome(tallies[Cell(shape=shape, metric=metric, ratio=ratio)], ratio)
-                    for ratio in ratios_of(metric)
-                ),
-            ]
-            for shape in SHAPES
-        ]
-        yield from table([str(metric), *(f"{ratio} T" for ratio in ratios_of(metric))], rows)
+        yield from by_shape(metric, lambda cell: outcome(tallies[cell], cell.ratio))
     yield "In %. Up to 2 T: CRITICAL, decided + undecided. Above: decided, and milder than CRITICAL."
     yield ""
     for metric in METRICS:
@@ -171,14 +161,7 @@ def verdict_checks(metric: Metric, tallies: Tallies) -> Iterator[Check]:
 
 def request_section(tallies: Tallies) -> Iterator[str | Check]:
     for metric in METRICS:
-        rows = [
-            [
-                shape,
-                *(f"{tallies[Cell(shape=shape, metric=metric, ratio=ratio)].mean_requests:.1f}" for ratio in RATIOS),
-            ]
-            for shape in SHAPES
-        ]
-        yield from table([str(metric), *(f"{ratio} T" for ratio in ratios_of(metric))], rows)
+        yield from by_shape(metric, lambda cell: f"{tallies[cell].mean_requests:.1f}")
     yield "Requests until the verdict, on average, warm-up and confirmation included."
     yield ""
 
@@ -252,7 +235,7 @@ def burst_section(tallies: Tallies) -> Iterator[str | Check]:
         return 100 * max(
             tallies[cell].rate(Verdict.CRITICAL)
             for cell in BURSTS
-            if (cell.burst_share, cell.confirm) == (share, confirm) and cell.ratio < 3 and cell.shape in NARROW
+            if (cell.burst_share, cell.confirm) == (share, confirm) and cell.ratio < 3
         )
 
     yield Check("false CRITICAL up to 1.2 T, 8 % of the time in bursts", false(0.08, 1), 0.3)
@@ -320,6 +303,13 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 def fixed_rules(cell: Cell, runs: int) -> list[float]:
     return [fixed_rule(cell, requests, runs) for requests in FIXED]
+
+
+def by_shape(metric: Metric, figure: Callable[[Cell], str]) -> Iterator[str]:
+    """A table of one figure: shapes down, ratios across."""
+    ratios = ratios_of(metric)
+    rows = [[shape, *(figure(Cell(shape=shape, metric=metric, ratio=ratio)) for ratio in ratios)] for shape in SHAPES]
+    return table([str(metric), *(f"{ratio} T" for ratio in ratios)], rows)
 
 
 def show(title: str, lines: Iterable[str | Check]) -> list[Check]:

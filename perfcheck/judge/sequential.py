@@ -1,7 +1,7 @@
 """The sequential test of a quantile: fed one latency at a time, it says when there are enough to tell its class.
 
 After every sample, what the exact boundaries show about the two limits is remembered: that the quantile is over a
-limit, or that it is under it, each wrongly with a probability of at most 5 % over all looks together. A class is
+limit, or that it is under it, each wrongly with a probability of at most alpha over all looks together. A class is
 decided when the point estimate falls into it and all that it claims was shown, at some n up to now:
 
     OK        under the warning limit
@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import math
 from bisect import insort
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from perfcheck.judge.boundaries import boundaries
+from perfcheck.judge.boundaries import ALPHA, boundaries
 from perfcheck.judge.limits import Limits
 from perfcheck.judge.quantiles import QUANTILE, quantile
 from perfcheck.model import Metric, Verdict
@@ -33,6 +35,17 @@ CLAIMS = {
     Verdict.WARNING: OVER_WARNING | UNDER_CRITICAL,
     Verdict.CRITICAL: OVER_CRITICAL,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The error that may be spent on saying that the metric is over a limit. To say that it is under takes ALPHA."""
+
+    warning: float = ALPHA
+    critical: float = ALPHA
+
+
+USUAL = Levels()
 
 
 class LatencyTest(Protocol):
@@ -81,23 +94,26 @@ class QuantileTest:
         "_shown",
         "_sorted",
         "_table",
-        "_upper",
+        "_upper_critical",
+        "_upper_warning",
         "count",
         "decided",
         "limits",
         "looks",
     )
 
-    def __init__(self, metric: Metric, limits: Limits, looks: int | None = None) -> None:
+    def __init__(self, metric: Metric, limits: Limits, looks: int | None = None, levels: Levels = USUAL) -> None:
         self._p = QUANTILE[metric]
         self._table = boundaries(self._p, looks or looks_of(metric))
-        self._upper, self._lower = self._table.upper, self._table.lower
+        self.looks = self._table.looks
+        self._lower = self._table.lower
+        self._upper_warning = boundaries(self._p, self.looks, levels.warning).upper
+        self._upper_critical = boundaries(self._p, self.looks, levels.critical).upper
         self._sorted: list[float] = []
         self._over_warning = 0
         self._over_critical = 0
         self._shown = 0
         self.limits = limits
-        self.looks = self._table.looks
         self.count = 0
         self.decided: Verdict | None = None
 
@@ -116,14 +132,14 @@ class QuantileTest:
             self.decided = verdict if self._shown & claim == claim else None
 
     def _look(self) -> None:
-        upper, lower = self._upper[self.count], self._lower[self.count]
-        if self._over_warning >= upper:
+        n = self.count
+        if self._over_warning >= self._upper_warning[n]:
             self._shown |= OVER_WARNING
-            if self._over_critical >= upper:
-                self._shown |= OVER_CRITICAL
-        if self._over_critical <= lower:
+        if self._over_critical >= self._upper_critical[n]:
+            self._shown |= OVER_CRITICAL
+        if self._over_critical <= self._lower[n]:
             self._shown |= UNDER_CRITICAL
-            if self._over_warning <= lower:
+            if self._over_warning <= self._lower[n]:
                 self._shown |= UNDER_WARNING
 
     def estimate(self) -> float:
@@ -134,7 +150,7 @@ class QuantileTest:
         n = self.count
         if not 0 < n <= self.looks:
             return None, None
-        low, high = n - self._upper[n], n - self._lower[n] - 1  # ranks counted from 0
+        low, high = n - self._table.upper[n], n - self._lower[n] - 1  # ranks counted from 0
         return self._sorted[low] if low >= 0 else None, self._sorted[high] if high < n else None
 
     def more_requests(self) -> int | None:
@@ -144,27 +160,33 @@ class QuantileTest:
         verdict = self.limits.classify(self.estimate())
         missing = CLAIMS[verdict] & ~self._shown
         at = max(
-            self._meets(self._over_warning, upper=False) if missing & UNDER_WARNING else 0,
-            self._meets(self._over_warning, upper=True) if missing & OVER_WARNING else 0,
-            self._meets(self._over_critical, upper=False) if missing & UNDER_CRITICAL else 0,
-            self._meets(self._over_critical, upper=True) if missing & OVER_CRITICAL else 0,
+            self._falls_to_lower(self._over_warning) if missing & UNDER_WARNING else 0,
+            self._falls_to_lower(self._over_critical) if missing & UNDER_CRITICAL else 0,
+            self._rises_to(self._upper_warning, self._over_warning) if missing & OVER_WARNING else 0,
+            self._rises_to(self._upper_critical, self._over_critical) if missing & OVER_CRITICAL else 0,
         )
         return math.ceil(at) - self.count if at <= HOPELESS else None
 
-    def _meets(self, over: int, *, upper: bool) -> float:
-        """The number of requests at which ``over`` of ``count``, carried on, reaches a boundary; infinity for never.
-
-        Past the last look, boundaries are taken to follow ``n D(share over || 1 - p) = constant``, with D the
-        Kullback-Leibler divergence of two yes/no trials and the constant that of the last look: what Wald's bound
-        says of every sequential test, up to the constant.
-        """
+    def _rises_to(self, upper: Sequence[int], over: int) -> float:
+        """The number of requests at which ``over`` of ``count``, carried on, meets a boundary; infinity for never."""
         share = over / self.count
         for n in range(self.count + 1, self.looks + 1):
-            if share * n >= self._upper[n] if upper else share * n <= self._lower[n]:
+            if share * n >= upper[n]:
                 return n
-        last = (self._upper if upper else self._lower)[self.looks]
-        if (share > self._table.share) is not upper or share == self._table.share:
-            return math.inf
+        return self._past_the_table(upper[self.looks], share) if share > self._table.share else math.inf
+
+    def _falls_to_lower(self, over: int) -> float:
+        share = over / self.count
+        for n in range(self.count + 1, self.looks + 1):
+            if share * n <= self._lower[n]:
+                return n
+        return self._past_the_table(self._lower[self.looks], share) if share < self._table.share else math.inf
+
+    def _past_the_table(self, last: int, share: float) -> float:
+        """Boundaries follow ``n D(share over || 1 - p) = constant``, the constant being that of the last look.
+
+        D is the Kullback-Leibler divergence of two yes/no trials: what bounds every sequential test (Wald 1945).
+        """
         evidence = self.looks * divergence(max(last, 0) / self.looks, self._table.share)
         return max(evidence / divergence(share, self._table.share), self.count + 1.0)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from perfcheck.judge.boundaries import LEAST_SAMPLES
+from perfcheck.judge.boundaries import ALPHA, ALPHA_ALONE, LEAST_SAMPLES
 from perfcheck.judge.error_rate import ErrorTest
 from perfcheck.judge.limits import limits_of
 from perfcheck.judge.mean import MeanTest
-from perfcheck.judge.sequential import MOST_LOOKS, LatencyTest, QuantileTest, looks_of
+from perfcheck.judge.sequential import MOST_LOOKS, USUAL, LatencyTest, Levels, QuantileTest, looks_of
 from perfcheck.model import Decision, Endpoint, Metric, Stop, Verdict
 
 
@@ -20,7 +20,7 @@ class Stage:
     ``max_requests``. Where latency finds no answer within the looks of its test, the stage ends all the same.
     """
 
-    __slots__ = ("_errors", "_least", "_most", "_most_is_looks", "_number", "latency", "stop")
+    __slots__ = ("_errors", "_least", "_most", "_number", "latency", "stop")
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Stage:
         """``before`` is what the stage before came to, and ``min_requests`` is on top of the endpoint's own."""
         self._number = before.stage + 1 if before else 1
         self._least = max(LEAST_SAMPLES, endpoint.min_requests, min_requests)
-        self.latency = latency_test(endpoint, self._least)
+        self.latency = latency_test(endpoint, self._least, levels_after(before))
         self._errors = ErrorTest(endpoint.error_limits, before.errors if before else Verdict.OK)
         self._most = max(self.latency.looks, self._least)
         if max_requests is not None:
@@ -113,9 +113,25 @@ def unconfirmed(decision: Decision, stop: Stop) -> Decision:
     )
 
 
-def latency_test(endpoint: Endpoint, least: int) -> LatencyTest:
+def levels_after(before: Decision | None) -> Levels:
+    """The error that a stage may spend on saying that the metric is over a limit.
+
+    An endpoint that sits at a limit is often measured again, and each time one of twenty is called wrongly. So only
+    what the stage before has shown already is believed at 5 %, which makes 0.25 % for both together; what it has not
+    shown takes a proof that would do alone.
+    """
+    if before is None:
+        return USUAL
+    seen = before.latency if before.latency_decided else Verdict.OK
+    return Levels(
+        warning=ALPHA if seen in {Verdict.WARNING, Verdict.CRITICAL} else ALPHA_ALONE,
+        critical=ALPHA if seen is Verdict.CRITICAL else ALPHA_ALONE,
+    )
+
+
+def latency_test(endpoint: Endpoint, least: int, levels: Levels) -> LatencyTest:
     """The test of the endpoint's metric, looking after at least ``least`` requests."""
     looks = min(max(looks_of(endpoint.metric), least), MOST_LOOKS)
     if endpoint.metric is Metric.MEAN:
-        return MeanTest(limits_of(endpoint), looks)
-    return QuantileTest(endpoint.metric, limits_of(endpoint), looks)
+        return MeanTest(limits_of(endpoint), looks, levels)
+    return QuantileTest(endpoint.metric, limits_of(endpoint), looks, levels)

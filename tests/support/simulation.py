@@ -6,9 +6,11 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 
+from support.noise import TARGET_MS, Clock, Service, endpoint
+
+from perfcheck.judge.quantiles import metric_value
 from perfcheck.measure.sampler import Sampler
 from perfcheck.model import Decision, Metric, Sampling, Verdict
-from support.noise import TARGET_MS, Clock, Service, endpoint
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,17 @@ class Cell:
     failure_rate: float = 0.0
     confirm: int = 1
 
+    def service(self, clock: Clock, rng: random.Random) -> Service:
+        return Service(
+            clock,
+            rng,
+            shape=self.shape,
+            metric=self.metric,
+            ratio=self.ratio,
+            burst_share=self.burst_share,
+            failure_rate=self.failure_rate,
+        )
+
 
 @dataclass
 class Tally:
@@ -29,12 +42,11 @@ class Tally:
 
     runs: int = 0
     requests: int = 0  # warm-up included
-    judged: int = 0
-    first_judged: int = 0  # of the first stage
+    first_stage: int = 0  # requests of the first stage alone
     seconds: float = 0.0
     verdicts: Counter[tuple[Verdict, bool]] = field(default_factory=Counter)  # with: is it decided
-    interval_low_misses: int = 0  # the truth lies under the interval
-    interval_high_misses: int = 0
+    intervals_above: int = 0  # first-stage intervals that lie wholly above the truth
+    intervals_below: int = 0
 
     def rate(self, verdict: Verdict, *, decided: bool | None = None) -> float:
         """Share of the runs that ended so; decided ones, undecided ones, or both."""
@@ -54,29 +66,34 @@ def simulate(cell: Cell, runs: int) -> Tally:
     tally = Tally(runs=runs)
     for _ in range(runs):
         clock = Clock()
-        service = Service(
-            clock,
-            rng,
-            shape=cell.shape,
-            metric=cell.metric,
-            ratio=cell.ratio,
-            burst_share=cell.burst_share,
-            failure_rate=cell.failure_rate,
-        )
+        service = cell.service(clock, rng)
         sampler = Sampler([asked], service.send, sampling=sampling, rng=rng, now=clock.now, sleep=clock.sleep)
         sampler.run()
         (measurement,) = sampler.measurements()
         tally.requests += len(measurement.samples)
-        tally.judged += sum(decision.requests for decision in measurement.decisions)
-        tally.first_judged += measurement.decisions[0].requests
+        tally.first_stage += measurement.decisions[0].requests
         tally.seconds += clock.seconds
-        _count(tally, measurement.decisions[-1], cell.ratio * TARGET_MS)
+        tally.verdicts[measurement.decisions[-1].verdict, _is_decided(measurement.decisions[-1])] += 1
+        low, high = measurement.decisions[0].interval_ms
+        tally.intervals_above += low is not None and low > cell.ratio * TARGET_MS
+        tally.intervals_below += high is not None and high < cell.ratio * TARGET_MS
     return tally
 
 
-def _count(tally: Tally, last: Decision, truth_ms: float) -> None:
-    decided = last.errors_decided if last.errors is last.verdict else last.latency_decided
-    tally.verdicts[last.verdict, decided] += 1
-    low, high = last.interval_ms
-    tally.interval_low_misses += low is not None and truth_ms < low
-    tally.interval_high_misses += high is not None and truth_ms > high
+def _is_decided(decision: Decision) -> bool:
+    """Whether the part that gave the verdict has its stated error probability."""
+    if decision.errors is Verdict.CRITICAL and decision.errors_decided:
+        return True
+    return decision.latency_decided and (decision.errors_decided or decision.latency is Verdict.CRITICAL)
+
+
+def fixed_rule(cell: Cell, requests: int, runs: int) -> float:
+    """How often a point estimate is over the critical limit: so many requests in a row, as many CI scripts have it."""
+    rng = random.Random(f"{requests} {cell!r}")
+    asked = endpoint(metric=cell.metric)
+    over = 0
+    for _ in range(runs):
+        service = cell.service(Clock(), rng)
+        latencies = [service.send(asked).latency_ms or 0.0 for _ in range(requests)]
+        over += metric_value(latencies, cell.metric) > 2 * TARGET_MS
+    return over / runs

@@ -1,0 +1,200 @@
+"""A stage: latency and errors together, and when there are enough requests."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from perfcheck.judge.stage import Stage, has_answer, levels_after, unconfirmed
+from perfcheck.model import Decision, Endpoint, ErrorLimits, Metric, Stop, Verdict
+
+OK, WARNING, CRITICAL, NOT_MEASURED = Verdict.OK, Verdict.WARNING, Verdict.CRITICAL, Verdict.NOT_MEASURED
+ENDPOINT = Endpoint("a", "/", 1, target_ms=100.0, warning_ms=150.0, critical_ms=200.0)
+FAILED = None  # in place of a latency
+
+
+def stage(
+    outcomes: Iterable[float | None],
+    endpoint: Endpoint = ENDPOINT,
+    before: Decision | None = None,
+    min_requests: int = 0,
+    max_requests: int | None = None,
+) -> Stage:
+    """Fed until it is over, or ``outcomes`` are: latencies in milliseconds, infinity a timeout, None a failure."""
+    one = Stage(endpoint, before, min_requests=min_requests, max_requests=max_requests)
+    for latency in outcomes:
+        assert one.stop is None, "fed beyond its end"
+        one.add(latency, failed=latency is None or math.isinf(latency))
+    return one
+
+
+def over_after(outcomes: Iterable[float | None], **options: object) -> Stage:
+    """Fed until it is over."""
+    one = Stage(ENDPOINT, **options)  # type: ignore[arg-type]
+    for latency in outcomes:
+        one.add(latency, failed=latency is None or math.isinf(latency))
+        if one.stop:
+            break
+    return one
+
+
+def test_healthy() -> None:
+    decision = stage([90.0, 110.0, 100.0, 95.0, 105.0]).decision()
+    assert decision == Decision(
+        stage=1,
+        stop=Stop.DECIDED,
+        requests=5,
+        failures=0,
+        latency=OK,
+        latency_decided=True,
+        value_ms=100.0,
+        interval_ms=(90.0, 110.0),
+        errors=OK,
+        errors_decided=True,
+        more_requests=None,
+    )
+
+
+def test_all_timeouts_are_slow_and_failing() -> None:
+    decision = stage([math.inf] * 5).decision()
+    assert (decision.stop, decision.requests, decision.failures) == (Stop.DECIDED, 5, 5)
+    assert (decision.latency, decision.latency_decided, decision.value_ms) == (CRITICAL, True, math.inf)
+    assert (decision.errors, decision.errors_decided) == (CRITICAL, True)
+
+
+def test_all_failing_has_no_latency() -> None:
+    decision = stage([FAILED] * 5).decision()
+    assert (decision.stop, decision.requests) == (Stop.DECIDED, 5)
+    assert (decision.latency, decision.latency_decided, decision.value_ms) == (NOT_MEASURED, False, None)
+    assert decision.interval_ms == (None, None)
+    assert decision.verdict is CRITICAL
+    assert has_answer(decision)
+
+
+def test_errors_end_it_early_but_not_before_five() -> None:
+    assert stage([FAILED] * 4).stop is None
+    assert over_after([100.0, FAILED, FAILED, 160.0, 100.0, FAILED, 100.0]).requests == 6
+
+
+def test_one_failure_asks_for_forty() -> None:
+    one = over_after([FAILED, *[100.0] * 100])
+    assert one.requests == 40
+    assert one.decision().verdict is OK
+
+
+def test_a_slow_endpoint_needs_no_answer_about_errors() -> None:
+    decision = over_after([FAILED, *[300.0] * 10]).decision()
+    assert (decision.requests, decision.latency, decision.latency_decided) == (6, CRITICAL, True)
+    assert not decision.errors_decided
+
+
+def test_without_an_error_limit_failing_requests_end_with_the_looks() -> None:
+    lenient = replace(ENDPOINT, error_limits=ErrorLimits(1.0, 1.0))
+    decision = stage([FAILED] * 200, lenient).decision()
+    assert (decision.stop, decision.verdict) == (Stop.MAX_REQUESTS, NOT_MEASURED)
+    assert not has_answer(decision)
+
+
+@pytest.mark.parametrize(("own", "common", "needed"), [(5, 5, 5), (12, 5, 12), (5, 20, 20), (1, 1, 5)])
+def test_min_requests_buy_more(own: int, common: int, needed: int) -> None:
+    endpoint = replace(ENDPOINT, min_requests=own)
+    assert stage([100.0] * (needed - 1), endpoint, min_requests=common).stop is None
+    assert stage([100.0] * needed, endpoint, min_requests=common).stop is Stop.DECIDED
+
+
+def test_min_requests_beyond_the_usual_looks_keep_the_question_open_until_then() -> None:
+    near = [140.0, 155.0, 140.0, 155.0, 140.0, 155.0, 140.0] * 100
+    assert over_after(near).decision().latency_decided is False
+    decision = over_after(near, min_requests=700).decision()
+    assert (decision.requests, decision.latency, decision.latency_decided) == (700, OK, True)
+
+
+@pytest.mark.parametrize(
+    ("metric", "slow_of_100", "looks"),
+    [
+        (Metric.MEDIAN, 50, 200),
+        (Metric.P75, 25, 200),
+        (Metric.P90, 10, 200),
+        (Metric.P95, 5, 300),
+        (Metric.MEAN, 50, 200),
+    ],
+)
+def test_an_open_question_is_left_open_after_the_looks(metric: Metric, slow_of_100: int, looks: int) -> None:
+    near = [150.0 + 1e-9 if i * slow_of_100 % 100 < slow_of_100 else 150.0 - 1e-9 for i in range(1000)]
+    one = Stage(replace(ENDPOINT, metric=metric))
+    while one.stop is None:
+        one.add(near[one.requests], failed=False)
+    assert (one.stop, one.requests) == (Stop.MAX_REQUESTS, looks)
+    assert one.decision().latency_decided is False
+
+
+def test_max_requests() -> None:
+    decision = over_after([100.0, 160.0] * 10, max_requests=8).decision()
+    assert (decision.stop, decision.requests, decision.latency_decided) == (Stop.MAX_REQUESTS, 8, False)
+    few = over_after([100.0] * 10, max_requests=3).decision()
+    assert (few.stop, few.requests, few.latency) == (Stop.MAX_REQUESTS, 3, NOT_MEASURED)
+    exact = over_after([100.0] * 10, max_requests=5).decision()
+    assert exact.stop is Stop.DECIDED
+
+
+def test_cut_short_it_has_the_class_of_its_estimate() -> None:
+    decision = stage([160.0, 170.0, 100.0, 180.0, 190.0]).decision(Stop.BUDGET)
+    assert (decision.stop, decision.latency, decision.latency_decided) == (Stop.BUDGET, WARNING, False)
+    assert decision.more_requests is not None
+    assert stage([160.0] * 4).decision(Stop.BUDGET).latency is NOT_MEASURED
+
+
+def test_what_errors_still_need_is_told() -> None:
+    decision = stage([FAILED, *[100.0] * 9]).decision(Stop.BUDGET)
+    assert (decision.latency_decided, decision.errors_decided, decision.more_requests) == (True, False, 30)
+
+
+def decided(latency: Verdict, *, errors: Verdict = OK, yes: bool = True) -> Decision:
+    return Decision(1, Stop.DECIDED, 5, 0, latency, yes, 100.0, (None, None), errors, errors_decided=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "latency_ms", "needed"),
+    [
+        (decided(CRITICAL), 300.0, 5),  # seen before
+        (decided(CRITICAL), 160.0, 5),  # over the critical limit was over the warning limit as well
+        (decided(WARNING), 160.0, 5),
+        (decided(WARNING), 300.0, 11),  # worse than what was seen: a proof that does alone
+        (decided(CRITICAL, yes=False), 300.0, 11),
+        (decided(OK, errors=CRITICAL), 160.0, 30),  # errors: until they are found, or not found in 30
+    ],
+)
+def test_only_what_was_seen_before_is_believed_easily(before: Decision, latency_ms: float, needed: int) -> None:
+    one = over_after([latency_ms] * 100, before=before)
+    assert one.requests == needed
+    assert one.decision().stage == 2
+    assert one.decision().latency_decided
+
+
+def test_ok_is_believed_at_once() -> None:
+    assert over_after([100.0] * 9, before=decided(CRITICAL)).requests == 5
+
+
+def test_first_stage_spends_the_usual_error() -> None:
+    assert levels_after(None) == levels_after(decided(CRITICAL))
+
+
+def test_confirmed_failing_needs_no_latency() -> None:
+    decision = over_after([100.0, FAILED, 100.0, FAILED, FAILED], before=decided(OK, errors=CRITICAL)).decision()
+    assert (decision.requests, decision.verdict, decision.latency) == (5, CRITICAL, NOT_MEASURED)
+
+
+def test_failing_no_more_falls_by_one_step() -> None:
+    decision = over_after([100.0] * 50, before=decided(OK, errors=CRITICAL)).decision()
+    assert (decision.requests, decision.errors, decision.latency) == (30, WARNING, OK)
+
+
+def test_unconfirmed_takes_back_what_was_to_be_confirmed() -> None:
+    taken = unconfirmed(decided(CRITICAL), Stop.BUDGET)
+    assert (taken.verdict, taken.latency_decided, taken.errors_decided) == (CRITICAL, False, True)
+    assert (taken.stop, taken.more_requests) == (Stop.BUDGET, 5)
+    taken = unconfirmed(decided(OK, errors=WARNING), Stop.INTERRUPTED)
+    assert (taken.verdict, taken.latency_decided, taken.errors_decided) == (WARNING, True, False)
