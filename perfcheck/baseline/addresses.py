@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from typing import Any
@@ -51,9 +52,13 @@ def _is_host(parts: SplitResult) -> bool:
 
 
 def passwords_of(base_url: str) -> set[str]:
-    """The password in the URL, as written and as meant."""
-    password = urlsplit(base_url).password
-    return {password, unquote(password)} if password else set()
+    """The password in the URL: as written, as meant, and as it travels in an Authorization header."""
+    parts = urlsplit(base_url)
+    if not parts.password:
+        return set()
+    password = unquote(parts.password)
+    basic = base64.b64encode(f"{unquote(parts.username or '')}:{password}".encode()).decode("ascii")
+    return {parts.password, password, basic}
 
 
 class BaseUrl:

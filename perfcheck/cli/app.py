@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import os
 import platform
@@ -13,6 +15,7 @@ from difflib import get_close_matches
 import click
 
 from perfcheck import __version__
+from perfcheck.cli.streams import silence_stdout
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, PerfcheckError
 from perfcheck.text import Redactor
 
@@ -22,6 +25,9 @@ _COMMANDS = {
     "validate": "Check the baseline file only, offline.",
     "demo": "Serve a sample service to try perfcheck on.",
 }
+
+
+_STREAM_TROUBLE = {errno.ENOSPC, errno.EIO, errno.EPIPE, errno.EFBIG}
 
 
 class LazyGroup(click.Group):
@@ -85,6 +91,15 @@ def run_command_line(arguments: Sequence[str]) -> int:
         return EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
+    except SystemExit:  # click's answer to a reader that went away (``| head``)
+        silence_stdout()
+        return EXIT_OK
+    except OSError as error:
+        if error.errno not in _STREAM_TROUBLE or error.filename is not None:
+            return _report_bug(error, session)
+        silence_stdout()
+        show_error(f"cannot write to stdout: {error.strerror}")
+        return EXIT_USAGE
     except Exception as error:  # noqa: BLE001 - the last resort, which says so
         return _report_bug(error, session)
     return code if isinstance(code, int) else EXIT_OK
@@ -92,9 +107,10 @@ def run_command_line(arguments: Sequence[str]) -> int:
 
 def show_error(message: str, remedy: str | None = None) -> None:
     """On stderr; the first word in red where there is colour."""
-    click.echo(click.style("error: ", fg="red", bold=True) + message, err=True, color=stderr_color())
-    if remedy:
-        click.echo(click.style("help: ", fg="cyan") + remedy, err=True, color=stderr_color())
+    with contextlib.suppress(OSError):  # nobody reads it: the exit code says enough
+        click.echo(click.style("error: ", fg="red", bold=True) + message, err=True, color=stderr_color())
+        if remedy:
+            click.echo(click.style("help: ", fg="cyan") + remedy, err=True, color=stderr_color())
 
 
 def stderr_color() -> bool | None:

@@ -7,6 +7,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -30,7 +31,9 @@ from perfcheck.model import (
 )
 from perfcheck.record.environment import EnvironmentProbe
 from perfcheck.record.run_file import FORMAT
-from perfcheck.text import Redactor
+from perfcheck.text import Redactor, clean
+
+_LONGEST_PATH = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +51,20 @@ def check(
     fail_on: Verdict | None,
     redact: Redactor,
     watch: Callable[[Sampler], None] | None,
+    measured: Callable[[], None],
+    waiting: Callable[[], AbstractContextManager[None]],
 ) -> Outcome:
-    """Measure and judge every endpoint of ``baseline``; ``watch`` is called between requests.
+    """Measure and judge every endpoint of ``baseline``.
+
+    ``watch`` is called before the first request and after each, ``measured`` when there are no more to come.
+    ``waiting`` surrounds the wait for the service.
 
     Raises CouldNotMeasureError when the service does not answer.
     """
     environment = EnvironmentProbe()
     with Client(baseline.service, redact=redact) as client:
-        client.wait_until_ready()
+        with waiting():
+            client.wait_until_ready()
         sampler = Sampler(
             baseline.endpoints,
             client.send,
@@ -66,10 +75,12 @@ def check(
             max_requests=max_requests,
             observe=None if watch is None else lambda *_: watch(sampler),
         )
+        if watch is not None:
+            watch(sampler)
         runner = RunnerMonitor()
         runner.start()
         started_at, started_s = datetime.now(UTC), time.perf_counter()
-        interrupted, defect = _sample(sampler)
+        interrupted, defect = _sample(sampler, measured)
         duration_ms = (time.perf_counter() - started_s) * 1000
         measurements = sampler.measurements()
         health = runner.finish([sample for m in measurements for _, sample in m.samples])
@@ -95,7 +106,7 @@ def check(
         tool=Tool(__version__, client.description, platform.python_version()),
         environment=environment.finish(),
         service=ServiceInfo(client.base_url_shown),
-        baseline=BaselineInfo(baseline.file, baseline.sha256),
+        baseline=BaselineInfo(clean(baseline.file, _LONGEST_PATH), baseline.sha256),
         seed=seed,
         alpha=ALPHA,
         verdict=verdict,
@@ -109,11 +120,15 @@ def check(
     return Outcome(run, defect)
 
 
-def _sample(sampler: Sampler) -> tuple[bool, Exception | None]:
+def _sample(sampler: Sampler, measured: Callable[[], None]) -> tuple[bool, Exception | None]:
     """Whether the user interrupted it, and the defect of ours that ended it. What was measured stays either way."""
     try:
-        sampler.run()
+        try:
+            sampler.run()
+        finally:
+            measured()
     except KeyboardInterrupt:
+        measured()  # in case the interruption came in the line before it
         return True, None
     except Exception as error:  # noqa: BLE001 - raised again once the reports are written
         return False, error

@@ -68,9 +68,9 @@ def run_demo(options: DemoOptions) -> int:
                 log=_log if options.verbose else None,
                 stop_with_stdin=options.stop_with_stdin,
             )
-    except BrokenPipeError:  # whoever read our output has gone, which says nothing about the port
-        raise
     except (OSError, UnicodeError) as error:
+        if isinstance(error, OSError) and error.errno in {errno.EPIPE, errno.ENOSPC, errno.EIO}:
+            raise  # of our output, which says nothing about the port
         raise _cannot_listen(error, options) from error
     return EXIT_OK
 

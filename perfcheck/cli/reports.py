@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import tempfile
@@ -10,8 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from perfcheck.cli.streams import silence_stdout, terminal_width
 from perfcheck.errors import UsageError
 from perfcheck.model import Run
+from perfcheck.record.files import descriptor_of, write_atomically
 
 FORMATS = ("console", "json")
 _WIDTH_OF_A_LOG = 100  # where no terminal tells its width
@@ -31,7 +32,7 @@ def parse_targets(reports: Sequence[str], output: str | None) -> tuple[ReportTar
     """
     targets = [_parse(text) for text in reports]
     if output:
-        targets.append(ReportTarget("json", Path(output)))
+        targets.append(_target("json", output))
     if all(target.path is not None for target in targets):
         targets.append(ReportTarget("console", None))
     seen: set[Path | None] = set()
@@ -51,21 +52,28 @@ def _parse(text: str) -> ReportTarget:
         raise UsageError(f"unknown report format '{name}'", f"known formats: {', '.join(FORMATS)}")
     if separator and not path:
         raise UsageError(f"--report {text} names no file", f"write --report {name}=FILE, or --report {name} for stdout")
-    return ReportTarget(name, Path(path) if path else None)
+    return _target(name, path)
+
+
+def _target(name: str, path: str) -> ReportTarget:
+    return ReportTarget(name, None if path in {"", "-", "/dev/stdout"} else Path(path))
 
 
 def _check_writable(path: Path) -> None:
+    """As far as one can tell before: that the folder is there and takes a file, and that the file may be written."""
     if path.is_dir():
         raise UsageError(f"cannot write {path}: it is a folder", f"name a file in it: {path / 'results.json'}")
-    if not path.parent.is_dir():
+    real = Path(os.path.realpath(path))
+    if descriptor_of(path) is not None or (real.exists() and not real.is_file()):
+        return  # an open file, a device or a pipe: to be tried when there is something to write
+    if not real.parent.is_dir():
         raise UsageError(f"cannot write {path}: the folder {path.parent} does not exist", f"mkdir -p {path.parent}")
     try:
-        if path.is_file():
-            with path.open("ab"):
+        if real.is_file():
+            with real.open("ab"):
                 pass
-        if path.is_file() or not path.exists():
-            with tempfile.TemporaryFile(dir=path.parent):
-                pass
+        with tempfile.TemporaryFile(dir=real.parent):
+            pass
     except OSError as error:
         raise UsageError(
             f"cannot write {path}: {error.strerror}", "name a file in a folder you may write to"
@@ -77,9 +85,9 @@ def write_reports(
 ) -> Iterator[str]:
     """Write every report; yields a message for each that could not be written, whose content is kept elsewhere.
 
-    A failure of one does not keep the others from being written.
+    A failure of one does not keep the others from being written. Stdout comes first: it cannot wait for a reader.
     """
-    for target in targets:
+    for target in sorted(targets, key=lambda target: target.path is not None):
         if target.format == "console":
             content = _console(run, target.path, rerun=rerun, quiet=quiet, verbose=verbose)
         else:
@@ -87,7 +95,7 @@ def write_reports(
 
             content = encode_run(run)
         if target.path is None:
-            _print(content)
+            yield from _print(content)
         else:
             yield from _write(target.path, content)
 
@@ -98,13 +106,12 @@ def _console(run: Run, path: Path | None, *, rerun: Callable[[str], str], quiet:
     from perfcheck.report.console import render_console
     from perfcheck.report.glyphs import choose_glyphs
 
-    to_terminal = path is None and sys.stdout.isatty()
     encoding = "utf-8" if path else sys.stdout.encoding
     glyphs = choose_glyphs(encoding)
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - rich asks its file for an encoding; capture takes the text
         console = Console(
             file=sys.stdout if path is None else nowhere,
-            width=None if to_terminal or os.environ.get("COLUMNS") else _WIDTH_OF_A_LOG,
+            width=_WIDTH_OF_A_LOG if path else terminal_width(_WIDTH_OF_A_LOG),
             no_color=True if path else None,
             color_system="auto" if path is None else None,
             highlight=False,
@@ -117,7 +124,7 @@ def _console(run: Run, path: Path | None, *, rerun: Callable[[str], str], quiet:
     return text.encode(encoding, errors="replace")
 
 
-def _print(content: bytes) -> None:
+def _print(content: bytes) -> Iterator[str]:
     """A reader that goes away (``| head``) changes neither the other reports nor the exit code."""
     try:
         sys.stdout.flush()
@@ -125,17 +132,12 @@ def _print(content: bytes) -> None:
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         silence_stdout()
-
-
-def silence_stdout() -> None:
-    """Point stdout elsewhere, so that the interpreter's last flush is quiet."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        silence_stdout()
+        yield f"cannot write to stdout: {error.strerror}"
 
 
 def _write(path: Path, content: bytes) -> Iterator[str]:
-    from perfcheck.record.files import write_atomically
-
     try:
         write_atomically(path, content)
     except OSError as error:

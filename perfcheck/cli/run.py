@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import random
 import shlex
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from perfcheck.cli.interrupts import Interrupts
 from perfcheck.cli.options import Duration, baseline_option, option
 from perfcheck.cli.selection import select_endpoints
 from perfcheck.demo.baseline import demo_baseline
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from perfcheck.cli.reports import ReportTarget
     from perfcheck.demo.process import DemoProcess
     from perfcheck.measure.sampler import Sampler
+    from perfcheck.text import Redactor
 
+_PATIENCE_S = 1.0
 _EXAMPLES = """\b
 Examples:
   perfcheck run --demo                       try it on a sample service
@@ -125,45 +128,34 @@ def run(options: RunOptions, session: Session) -> int:
     if options.demo and options.base_url:
         raise UsageError("--demo and --base-url name two services", "leave one of them out")
     from perfcheck.cli.reports import parse_targets
-    from perfcheck.text import Redactor
+    from perfcheck.text import Redactor, clean
 
     targets = parse_targets(options.report, options.output)
-    with _sigterm_interrupts(), _demo_service(options) as demo:
-        from perfcheck.cli.check import check  # while the sample service starts
+    with Interrupts() as interrupts:
+        with _demo_service(options) as demo:
+            from perfcheck.cli.check import check  # while the sample service starts
 
-        baseline = _load(options, demo.base_url() if demo else options.base_url)
-        session.redact = Redactor(baseline.secrets)
-        with _progress(options) as watch:
-            outcome = check(
-                baseline,
-                seed=options.seed if options.seed is not None else random.SystemRandom().getrandbits(32),
-                label=options.label,
-                max_requests=options.max_requests,
-                fail_on=None if options.fail_on == "never" else Verdict(options.fail_on.upper()),
-                redact=session.redact,
-                watch=watch,
-            )
-    _write(outcome.run, targets, options)
+            baseline = _load(options, demo.base_url() if demo else options.base_url)
+            session.redact = Redactor(baseline.secrets)
+            with _progress(options) as watch:
+                outcome = check(
+                    baseline,
+                    seed=options.seed if options.seed is not None else random.SystemRandom().getrandbits(32),
+                    label=clean(options.label) if options.label else None,
+                    max_requests=options.max_requests,
+                    fail_on=None if options.fail_on == "never" else Verdict(options.fail_on.upper()),
+                    redact=session.redact,
+                    watch=watch,
+                    measured=interrupts.hold,
+                    waiting=lambda: _told_when_waiting(baseline, options),
+                )
+        _write(outcome.run, targets, options, session.redact)
     if outcome.defect is not None:
         raise outcome.defect
     return outcome.run.exit_code
 
 
 # --- Before the run ------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """A cancelled CI job is told by SIGTERM; it gets the same report as Ctrl-C."""
-
-    def interrupt(_signal: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _demo_service(options: RunOptions) -> AbstractContextManager[DemoProcess | None]:
@@ -209,17 +201,32 @@ def _progress(options: RunOptions) -> AbstractContextManager[Callable[[Sampler],
     return live_progress()
 
 
-def _write(run: Run, targets: Sequence[ReportTarget], options: RunOptions) -> None:
+@contextmanager
+def _told_when_waiting(baseline: Baseline, options: RunOptions) -> Iterator[None]:
+    """A line on stderr when the service does not answer at once, since silence looks like a hang."""
+    seconds = baseline.service.ready_timeout_s
+    line = f"waiting up to {seconds:g} s for the service to answer (Ctrl-C stops it)"
+    timer = Timer(_PATIENCE_S, click.echo, [line], {"err": True})
+    timer.daemon = True
+    if not options.quiet:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _write(run: Run, targets: Sequence[ReportTarget], options: RunOptions, redact: Redactor) -> None:
     from perfcheck.cli.app import show_error
     from perfcheck.cli.reports import write_reports
 
     for problem in write_reports(
-        run, targets, rerun=_rerun_command(options), quiet=options.quiet, verbose=options.verbose
+        run, targets, rerun=_rerun_command(options, redact), quiet=options.quiet, verbose=options.verbose
     ):
         show_error(problem)
 
 
-def _rerun_command(options: RunOptions) -> Callable[[str], str]:
+def _rerun_command(options: RunOptions, redact: Redactor) -> Callable[[str], str]:
     """The command that checks one endpoint again in the same way."""
     words: list[str] = []
     for flag, value in (("-f", options.baseline), ("-u", options.base_url), ("--metric", options.metric)):
@@ -227,4 +234,6 @@ def _rerun_command(options: RunOptions) -> Callable[[str], str]:
     words += ["--insecure"] * options.insecure + ["--demo"] * options.demo
     for regression in options.regress:
         words += ["--regress", regression]
-    return lambda name: shlex.join(["perfcheck", "run", *words, *(["--"] if name.startswith("-") else []), name])
+    return lambda name: redact(
+        shlex.join(["perfcheck", "run", *words, *(["--"] if name.startswith("-") else []), name])
+    )

@@ -34,5 +34,7 @@ def select_endpoints(baseline: Baseline, names: Sequence[str], groups: Sequence[
 
 def _unknown(what: str, name: str, known: Sequence[str], file: str) -> UsageError:
     near = get_close_matches(name, known, n=1)
+    if not known:
+        return UsageError(f"{file} has no {what} '{name}'", f"it has no {what}s at all")
     remedy = f"did you mean '{near[0]}'?" if near else f"it has: {', '.join(known[:10])}{', ...' * (len(known) > 10)}"  # noqa: PLR2004
     return UsageError(f"{file} has no {what} '{name}'", remedy)

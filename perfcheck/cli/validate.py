@@ -8,7 +8,9 @@ from pathlib import Path
 import click
 
 from perfcheck.baseline import find_baseline, load_baseline
+from perfcheck.cli.app import show_error
 from perfcheck.cli.options import baseline_option
+from perfcheck.errors import EXIT_OK, UsageError
 
 _EXAMPLES = """\b
 Examples:
@@ -29,9 +31,17 @@ def command(files: tuple[str, ...], baseline: str | None) -> int:
 
 
 def validate(files: tuple[str | None, ...]) -> int:
-    for file in files:
-        found = find_baseline(file, os.environ, Path.cwd())
-        loaded = load_baseline(found, os.environ)
-        groups = f" in {len(loaded.groups)} groups" if loaded.groups else ""
-        click.echo(f"{loaded.file}: {len(loaded.endpoints)} endpoints{groups}, no errors")
-    return 0
+    """Every file is looked at, whatever is wrong with the ones before it."""
+    codes = [_validate_one(file) for file in files]
+    return max(codes)
+
+
+def _validate_one(file: str | None) -> int:
+    try:
+        baseline = load_baseline(find_baseline(file, os.environ, Path.cwd()), os.environ)
+    except UsageError as error:
+        show_error(error.message, error.remedy)
+        return error.exit_code
+    groups = f" in {len(baseline.groups)} groups" if baseline.groups else ""
+    click.echo(f"{baseline.file}: {len(baseline.endpoints)} endpoints{groups}, no errors")
+    return EXIT_OK

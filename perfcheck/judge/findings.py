@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from perfcheck.model import (
     Decision,
@@ -22,6 +22,7 @@ from perfcheck.model import (
     Verdict,
     worst,
 )
+from perfcheck.text import clean
 from perfcheck.units import format_ms, format_multiple, format_percentage, format_size
 
 
@@ -35,10 +36,10 @@ def find(
 ) -> tuple[Finding, ...]:
     """All findings of one endpoint, the heaviest first; ``judged`` are the samples of the stage that stands."""
     if decision is None:
-        return (_not_measured(endpoint, "it was never asked: the run ended before its turn"),)
+        return (_not_measured(endpoint, _why_not_judged(measurement)),)
     found = [
         *_latency_findings(endpoint, decision, judged, undecided),
-        *_error_findings(endpoint, decision, judged),
+        *_error_findings(endpoint, measurement, decision),
         *_body_findings(endpoint, body_bytes),
         *_recovery_notes(endpoint, measurement.decisions),
     ]
@@ -61,9 +62,12 @@ def _latency_findings(
         if severity is Severity.CRITICAL and not decision.latency_decided and undecided is UndecidedPolicy.WARNING:
             severity = Severity.WARNING
         rule, limit, reason = _broken_limit(endpoint, decision.latency)
-        more = "more than " if over_timeout else ""
-        message = f"{endpoint.metric} {more}{format_ms(value, beside=limit)}, {reason}"
-        yield Finding(rule, severity, value, limit, "ms", message, _latency_remedy(judged), _line(endpoint, rule))
+        message = f"{endpoint.metric} {format_ms(value, beside=limit)}, {reason}"
+        remedy = _latency_remedy(judged)
+        if over_timeout:
+            message = f"{endpoint.metric} over the timeout of {format_ms(value)}; the limit is {format_ms(limit)}"
+            remedy = None
+        yield Finding(rule, severity, value, limit, "ms", message, remedy, _line(endpoint, rule))
     elif endpoint.target_ms is not None and value is not None and value > endpoint.target_ms:
         message = (
             f"{endpoint.metric} {format_ms(value, beside=endpoint.target_ms)} is over its target of "
@@ -71,7 +75,7 @@ def _latency_findings(
         )
         line = _line(endpoint, "target")
         yield Finding("over-target", Severity.NOTE, value, endpoint.target_ms, "ms", message, None, line)
-    if not decision.latency_decided:
+    if not decision.latency_decided and not (decision.errors is Verdict.CRITICAL and decision.errors_decided):
         yield _undecided(endpoint, decision)
 
 
@@ -101,18 +105,22 @@ def _broken_limit(endpoint: Endpoint, verdict: Verdict) -> tuple[str, float, str
 def _undecided(endpoint: Endpoint, decision: Decision) -> Finding:
     reasons = {
         Stop.BUDGET: "the time budget ended first",
-        Stop.MAX_REQUESTS: "the limit on requests came first",
+        Stop.MAX_REQUESTS: "too close to a limit to tell with so many",
         Stop.INTERRUPTED: "the run was interrupted",
-        Stop.DECIDED: "the confirmation could not be finished",
+        Stop.DECIDED: "it could not be confirmed",
     }
-    more = f"about {decision.more_requests} more requests would settle it" if decision.more_requests else None
     value, _ = shown_value(endpoint, decision)
     message = f"undecided after {decision.requests} requests: {reasons[decision.stop]}"
-    remedy = f"{more}: raise --budget" if more else "raise --budget"
+    how = "set 'min_requests', or raise --max-requests" if decision.stop is Stop.MAX_REQUESTS else "raise --budget"
+    more = decision.more_requests
+    remedy = f"about {more} more requests would settle it: {how}" if more else how
     return Finding("undecided", Severity.NOTE, value, None, "ms", message, remedy, endpoint.line)
 
 
-def _error_findings(endpoint: Endpoint, decision: Decision, judged: Sequence[Sample]) -> Iterable[Finding]:
+def _error_findings(endpoint: Endpoint, measurement: Measurement, decision: Decision) -> Iterator[Finding]:
+    """Of the stage that stands; where that has none, of the stage before, which it was to confirm."""
+    stages = [_of_stage(measurement, number) for number in range(decision.stage, 0, -1)]
+    judged = next((samples for samples in stages if any(sample.failure for sample in samples)), [])
     failed = [sample for sample in judged if sample.failure]
     if not failed:
         return
@@ -121,22 +129,26 @@ def _error_findings(endpoint: Endpoint, decision: Decision, judged: Sequence[Sam
     what = f"{len(failed)} of {len(judged)} requests failed ({format_percentage(rate)})"
     kinds = _failure_kinds(failed)
     line = _line(endpoint, "error_rate")
+    since = "" if judged is stages[0] else f" a moment ago, none of {len(stages[0])} since"
     if decision.errors in {Verdict.WARNING, Verdict.CRITICAL}:
-        critical = decision.errors is Verdict.CRITICAL
-        limit = limits.critical if critical else limits.warning
-        message = f"{what}, over {format_percentage(limit)}: {kinds}"
+        limit = limits.critical if decision.errors is Verdict.CRITICAL else limits.warning
+        message = f"{what}{since or ', over ' + format_percentage(limit)}: {kinds}"
         severity = Severity(decision.errors.value)
         yield Finding("error-rate", severity, rate, limit, "ratio", message, _failure_remedy(failed), line)
-    else:
+    elif not since:
         over = rate > limits.warning
-        doubt = ", over the limit of " + format_percentage(limits.warning) + " but too few to judge by" if over else ""
-        message = f"{what}{doubt}: {kinds}"
+        doubt = f", over the limit of {format_percentage(limits.warning)} but too few to judge by" if over else ""
         remedy = "'min_requests: 100' on this endpoint buys more evidence"
+        message = f"{what}{doubt}: {kinds}"
         yield Finding("errors-seen", Severity.NOTE, rate, limits.warning, "ratio", message, remedy, line)
 
 
+def _of_stage(measurement: Measurement, number: int) -> list[Sample]:
+    return [sample for stage, sample in measurement.samples if stage == number]
+
+
 def _failure_kinds(failed: Sequence[Sample]) -> str:
-    counted = Counter(sample.detail or str(sample.failure) for sample in failed).most_common()
+    counted = Counter(clean(sample.detail or str(sample.failure), 100) for sample in failed).most_common()
     shown = [f"{count}x {detail}" if len(counted) > 1 or count > 1 else detail for detail, count in counted[:3]]
     return "; ".join(shown) + ("; ..." if len(counted) > 3 else "")  # noqa: PLR2004
 
@@ -187,6 +199,14 @@ def _recovery_notes(endpoint: Endpoint, decisions: Sequence[Decision]) -> Iterab
 def _not_measured(endpoint: Endpoint, reason: str) -> Finding:
     remedy = "raise --budget, or run this endpoint alone"
     return Finding("not-measured", Severity.NOTE, None, None, None, reason, remedy, endpoint.line)
+
+
+def _why_not_judged(measurement: Measurement) -> str:
+    if not measurement.samples:
+        return "it was never asked: the run ended before its turn"
+    _, warmup = measurement.samples[-1]
+    said = clean(warmup.detail or str(warmup.failure), 100) if warmup.failure else ""
+    return "the run ended after its warm-up" + (f", which failed: {said}" if said else "")
 
 
 def _line(endpoint: Endpoint, rule: str) -> int:

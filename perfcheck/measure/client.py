@@ -12,7 +12,7 @@ from typing import Self
 import httpcore
 import httpx
 
-from perfcheck.errors import UsageError
+from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.measure.answer import Answer, content_length
 from perfcheck.measure.bodies import BODY_CAP, decoded_size, read_raw
 from perfcheck.measure.exchange import Exchange, RequestFailedError
@@ -108,7 +108,15 @@ class Client:
         Raises CouldNotMeasureError when it does not within ``service.ready_timeout_s``.
         """
         target = self._proxy.url if self._proxy is not None else self._base
-        return wait_until_ready(self._service, self.send, self._backend, target, shown=self.url_shown)
+        try:
+            return wait_until_ready(self._service, self.send, self._backend, target, shown=self.url_shown)
+        except CouldNotMeasureError as error:
+            if self._proxy is None:
+                raise
+            remedy = (
+                f"it was asked for through the proxy of the environment; NO_PROXY={self._base.host} leaves that out"
+            )
+            raise CouldNotMeasureError(error.message, remedy) from error
 
     def send(self, endpoint: Endpoint) -> Sample:
         """One timed request. Failures are in the sample; only UsageError and KeyboardInterrupt are raised."""

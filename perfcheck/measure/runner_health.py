@@ -55,7 +55,9 @@ def _run_queue(samples: Sequence[Sample]) -> tuple[float | None, float]:
     waited_ms, asked_ms, requests = 0.0, 0.0, 0
     for sample in samples:
         wait_ms, download_ms = sample.phases.wait_ms, sample.phases.download_ms
-        if sample.run_queue_ms is not None and wait_ms is not None and download_ms is not None:
+        if sample.failure or sample.run_queue_ms is None:
+            continue
+        if wait_ms is not None and download_ms is not None:
             waited_ms += sample.run_queue_ms
             asked_ms += wait_ms + download_ms
             requests += 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import signal
 import subprocess
 from collections.abc import Mapping
 
@@ -61,10 +63,22 @@ class EnvironmentProbe:
         try:
             output, _ = self._git.communicate(timeout=_GIT_PATIENCE_S)
         except subprocess.TimeoutExpired:
-            self._git.kill()
-            self._git.communicate()
+            self._kill()
             return ""
         return output if self._git.returncode == 0 else ""
+
+    def _kill(self) -> None:
+        """With its children, one of which may hold the pipe open; and without waiting for the rest of it."""
+        if self._git is None:
+            return
+        with contextlib.suppress(OSError):
+            if hasattr(os, "killpg"):
+                os.killpg(self._git.pid, signal.SIGKILL)  # its own session, so its own group
+            else:
+                self._git.kill()
+        self._git.wait()
+        if self._git.stdout is not None:
+            self._git.stdout.close()
 
 
 def _usable_cpus() -> int:

@@ -4,21 +4,48 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import stat
 import tempfile
 from pathlib import Path
+
+_DESCRIPTOR = re.compile(r"/(?:dev/fd|proc/self/fd)/(\d+)")
+
+
+def descriptor_of(path: Path) -> int | None:
+    """The number of an open file that ``path`` only stands for: 1 of /dev/stdout, 3 of /dev/fd/3; None for others."""
+    named = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}.get(str(path))
+    if named is not None:
+        return named
+    match = _DESCRIPTOR.fullmatch(str(path))
+    return int(match.group(1)) if match else None
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write to a temporary file beside ``path`` and rename it, so that no reader ever sees half a file.
 
-    What is no regular file (/dev/stdout, a named pipe) is written to as it is, and a link is followed, since a rename
-    would replace them. Raises OSError, with nothing left behind.
+    An open file (/dev/fd/3), a device and a named pipe are written to as they are, and a link is followed, since a
+    rename would replace them. Raises OSError, with nothing left behind; also for a pipe that nobody reads.
     """
-    path = path.resolve()
-    if path.exists() and not path.is_file():
-        path.write_bytes(content)
-        return
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    descriptor = descriptor_of(path)
+    real = Path(os.path.realpath(path))
+    if descriptor is not None:
+        _write_to(os.dup(descriptor), content)
+    elif real.exists() and not real.is_file():
+        handle = os.open(real, os.O_WRONLY | (os.O_NONBLOCK if stat.S_ISFIFO(real.stat().st_mode) else 0))
+        os.set_blocking(handle, True)
+        _write_to(handle, content)
+    else:
+        _replace(real, content)
+
+
+def _write_to(handle: int, content: bytes) -> None:
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".perfcheck-", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

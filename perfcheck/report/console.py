@@ -18,6 +18,7 @@ from perfcheck.units import format_ms, format_multiple, format_percentage
 STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.CRITICAL: "bold red", Verdict.NOT_MEASURED: "magenta"}
 _ORDER = [Verdict.CRITICAL, Verdict.WARNING, Verdict.NOT_MEASURED, Verdict.OK]
 _MOST_OK_ROWS = 40
+_MOST_BLOCKS = 20
 _SPARK_WIDTH = 6
 _LONGEST_TEXT = 2000
 _MINOR = 0.01  # of the latency: a phase below it explains nothing
@@ -32,8 +33,13 @@ def render_console(
     if not quiet:
         parts += [_title(run, glyphs), Text(), _table(results, glyphs, width, verbose=verbose), Text()]
     told: set[str] = set()
-    for result in filter(_needs_attention, results):
+    breaches = [result for result in results if _needs_attention(result)]
+    shown = breaches if verbose else breaches[:_MOST_BLOCKS]
+    for result in shown:
         parts += [_breach(run, result, rerun(result.name), glyphs, told), Text()]
+    if len(breaches) > len(shown):
+        more = f"{glyphs.ellipsis} and {len(breaches) - len(shown)} more that need attention (-v shows them)"
+        parts += [Text(more, style="dim"), Text()]
     if not quiet:
         notes = list(_notes(run, results, verbose=verbose))
         parts += [*notes, Text()] if notes else []

@@ -7,6 +7,8 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
@@ -37,12 +39,19 @@ def choose_glyphs(encoding: str, env: Mapping[str, str] = os.environ) -> Glyphs:
 
 
 def shorten(text: str, width: int, ellipsis: str) -> str:
-    """Cut in the middle, since names share their beginnings and differ at their ends."""
-    if len(text) <= width:
+    """Cut in the middle, since names share their beginnings and differ at their ends. Widths are terminal cells."""
+    if cell_len(text) <= width:
         return text
     kept = max(0, width - len(ellipsis))
     tail = kept // 2
-    return text[: kept - tail] + ellipsis + (text[-tail:] if tail else "")
+    return _first_cells(text, kept - tail) + ellipsis + _first_cells(text[::-1], tail)[::-1]
+
+
+def _first_cells(text: str, width: int) -> str:
+    end = 0
+    while end < len(text) and cell_len(text[: end + 1]) <= width:
+        end += 1
+    return text[:end]
 
 
 def sparkline(values: Sequence[float], width: int, bars: str) -> str:

@@ -1,0 +1,37 @@
+"""Ctrl-C, and the SIGTERM that a cancelled CI job gets: the same report either way."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import Any, Self
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts:
+    """While measuring, a signal raises KeyboardInterrupt. Once held back, only the second one does.
+
+    What was measured is worth more than a second saved, but a report that cannot be written must not hold the user.
+    """
+
+    def __init__(self) -> None:
+        self._held = False
+        self._before: list[Any] = []
+
+    def __enter__(self) -> Self:
+        self._before = [signal.signal(number, self._handle) for number in _SIGNALS]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in zip(_SIGNALS, self._before, strict=True):
+            signal.signal(number, handler)
+
+    def hold(self) -> None:
+        """From now on there is something to lose."""
+        self._held = True
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        if not self._held:
+            raise KeyboardInterrupt
+        self._held = False

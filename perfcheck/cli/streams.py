@@ -1,0 +1,34 @@
+"""Standard streams that are closed, full, not a terminal, or whose reader went away."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+_NARROWEST = 20  # below it a width is a mistake: some systems set COLUMNS=0
+
+
+def open_closed_streams() -> None:
+    """Python leaves None where a stream was closed (``>&-``): what is written there is for nobody."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - as long as we live
+
+
+def silence_stdout() -> None:
+    """Point stdout elsewhere, so that the interpreter's last flush is quiet."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def terminal_width(otherwise: int) -> int:
+    """COLUMNS if it is sensible, else the width of the terminal on stdout, else ``otherwise``."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and int(columns) >= _NARROWEST:
+        return int(columns)
+    if not sys.stdout.isatty():
+        return otherwise
+    with contextlib.suppress(OSError):
+        return max(os.get_terminal_size(sys.stdout.fileno()).columns, _NARROWEST)
+    return otherwise
