@@ -271,7 +271,7 @@ class LatencySummary:
 
 @dataclass(frozen=True, slots=True)
 class PhaseSummary:
-    """Medians over the judged stage; set-up phases are medians over the connections that were opened."""
+    """Medians over the requests at least as slow as the metric; set-up phases over the connections opened."""
 
     dns: float | None = None
     connect: float | None = None

@@ -79,7 +79,12 @@ class RunOptions:
 @option("--metric", type=click.Choice([str(metric) for metric in Metric]), help="Judge every endpoint by this metric.")
 @option("--label", metavar="TEXT", help="A name for this run in its reports, such as a release.")
 @option("--budget", type=Duration(), help="Stop measuring after this time.  [default: 120s, or the baseline's]")
-@option("--max-requests", type=click.IntRange(min=5), metavar="N", help="At most this many requests an endpoint.")
+@option(
+    "--max-requests",
+    type=click.IntRange(min=5),
+    metavar="N",
+    help="At most this many requests an endpoint and stage.  [default: as many as it takes, up to the metric's most]",
+)
 @option(
     "--confirm",
     type=click.IntRange(0, 2),
@@ -108,10 +113,12 @@ class RunOptions:
     "--regress",
     multiple=True,
     type=click.Choice([str(regression) for regression in Regression]),
-    help="With --demo: inject a regression.",
+    help="With --demo: inject a regression. Repeatable.",
 )
 @option("-q", "--quiet", is_flag=True, help="Only what needs attention, and the closing line.")
-@option("-v", "--verbose", is_flag=True, help="Every endpoint, with lines of the baseline and the environment.")
+@option(
+    "-v", "--verbose", is_flag=True, help="Every endpoint and note, with lines of the baseline, and the environment."
+)
 @click.pass_obj
 def command(session: Session, /, **options: Any) -> int:
     """Check a running service: measure every endpoint of the baseline, and judge it against its targets.
@@ -171,7 +178,7 @@ def _load(options: RunOptions, base_url: str | None) -> Baseline:
     from perfcheck.baseline import find_baseline, load_baseline
 
     if options.demo and options.baseline is None:
-        file, shown_as = demo_baseline(), "baselines.yaml"
+        file, shown_as = demo_baseline(), "sample baseline"
     else:
         file, shown_as = find_baseline(options.baseline, os.environ, Path.cwd()), None
     baseline = load_baseline(file, os.environ, base_url=base_url, shown_as=shown_as)

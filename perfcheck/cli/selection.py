@@ -11,12 +11,10 @@ from perfcheck.model import Baseline, Endpoint
 
 
 def select_endpoints(baseline: Baseline, names: Sequence[str], groups: Sequence[str]) -> tuple[Endpoint, ...]:
-    """The endpoints with one of these names (or patterns) or in one of these groups; all of them when neither is given.
+    """The endpoints of these groups that have one of these names, or match one as a pattern. Neither given: all.
 
     Raises UsageError, with the nearest name, for one that the baseline does not have.
     """
-    if not names and not groups:
-        return baseline.endpoints
     wanted: set[str] = set()
     known = [endpoint.name for endpoint in baseline.endpoints]
     for name in names:
@@ -25,14 +23,21 @@ def select_endpoints(baseline: Baseline, names: Sequence[str], groups: Sequence[
             raise _unknown("endpoint", name, known, baseline.file)
         wanted.update(matches)
     for group in groups:
-        members = [endpoint.name for endpoint in baseline.endpoints if endpoint.group == group]
-        if not members:
+        if not any(endpoint.group == group for endpoint in baseline.endpoints):
             raise _unknown("group", group, [group.name for group in baseline.groups], baseline.file)
-        wanted.update(members)
-    return tuple(endpoint for endpoint in baseline.endpoints if endpoint.name in wanted)
+    chosen = tuple(
+        endpoint
+        for endpoint in baseline.endpoints
+        if (not names or endpoint.name in wanted) and (not groups or endpoint.group in groups)
+    )
+    if not chosen:
+        raise UsageError(f"no endpoint of {baseline.file} is in these groups and has one of these names")
+    return chosen
 
 
 def _unknown(what: str, name: str, known: Sequence[str], file: str) -> UsageError:
+    if name.endswith((".yaml", ".yml")):
+        return UsageError(f"{file} has no {what} '{name}'", f"did you mean '-f {name}'?")
     near = get_close_matches(name, known, n=1)
     if not known:
         return UsageError(f"{file} has no {what} '{name}'", f"it has no {what}s at all")

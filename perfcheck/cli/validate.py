@@ -27,7 +27,7 @@ def command(files: tuple[str, ...], baseline: str | None) -> int:
 
     Exit code 0 when it is right, 2 when it is not.
     """
-    return validate(files or (baseline,))
+    return validate((*([baseline] if baseline or not files else []), *files))
 
 
 def validate(files: tuple[str | None, ...]) -> int:
@@ -42,6 +42,10 @@ def _validate_one(file: str | None) -> int:
     except UsageError as error:
         show_error(error.message, error.remedy)
         return error.exit_code
-    groups = f" in {len(baseline.groups)} groups" if baseline.groups else ""
-    click.echo(f"{baseline.file}: {len(baseline.endpoints)} endpoints{groups}, no errors")
+    groups = f" in {_count(len(baseline.groups), 'group')}" if baseline.groups else ""
+    click.echo(f"{baseline.file}: {_count(len(baseline.endpoints), 'endpoint')}{groups}, no errors")
     return EXIT_OK
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

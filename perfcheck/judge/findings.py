@@ -25,6 +25,9 @@ from perfcheck.model import (
 from perfcheck.text import clean
 from perfcheck.units import format_ms, format_multiple, format_percentage, format_size
 
+_DELAYED_ACK_MS = (38.0, 46.0)
+_ONE_SEGMENT = 1400  # bytes
+
 
 def find(
     endpoint: Endpoint,
@@ -42,6 +45,7 @@ def find(
         *_error_findings(endpoint, measurement, decision),
         *_body_findings(endpoint, body_bytes),
         *_recovery_notes(endpoint, measurement.decisions),
+        *_delayed_acknowledgement(endpoint, judged),
     ]
     order = [Severity.CRITICAL, Severity.WARNING, Severity.NOTE]
     return tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
@@ -51,7 +55,10 @@ def _latency_findings(
     endpoint: Endpoint, decision: Decision, judged: Sequence[Sample], undecided: UndecidedPolicy
 ) -> Iterable[Finding]:
     if decision.latency is Verdict.NOT_MEASURED:
-        if decision.errors is not Verdict.CRITICAL:
+        if decision.stop is Stop.INTERRUPTED:
+            reason = f"interrupted after {decision.requests} requests; 5 are needed"
+            yield Finding("not-measured", Severity.NOTE, None, None, None, reason, None, endpoint.line)
+        elif decision.errors is not Verdict.CRITICAL:
             succeeded = decision.requests - decision.failures
             yield _not_measured(endpoint, f"only {succeeded} of {decision.requests} requests gave a latency, 5 needed")
         return
@@ -153,8 +160,19 @@ def _failure_kinds(failed: Sequence[Sample]) -> str:
     return "; ".join(shown) + ("; ..." if len(counted) > 3 else "")  # noqa: PLR2004
 
 
+_STATUS_REMEDIES = {
+    401: "is the token in 'headers' right?",
+    403: "may the user of the token in 'headers' do this?",
+    404: "is 'path' right? It is appended to 'base_url'",
+    405: "is 'method' right?",
+    429: "the service limits how often it may be asked; let it know the address of the check",
+}
+
+
 def _failure_remedy(failed: Sequence[Sample]) -> str:
-    kind = Counter(sample.failure for sample in failed).most_common(1)[0][0]
+    kind, status = Counter((sample.failure, sample.status) for sample in failed).most_common(1)[0][0]
+    if kind is Failure.STATUS and status in _STATUS_REMEDIES:
+        return _STATUS_REMEDIES[status]
     return {
         Failure.STATUS: "look into the service's log; if this status is right, say so with 'expect'",
         Failure.TIMEOUT: "the service did not finish in time; 'timeout' sets how long a request may take",
@@ -194,6 +212,21 @@ def _recovery_notes(endpoint: Endpoint, decisions: Sequence[Decision]) -> Iterab
             yield Finding(
                 "momentary", Severity.NOTE, shown_value(endpoint, before)[0], None, "ms", message, None, endpoint.line
             )
+
+
+def _delayed_acknowledgement(endpoint: Endpoint, judged: Sequence[Sample]) -> Iterator[Finding]:
+    """A small body some 40 ms after its headers: Nagle's algorithm in the service against our system's delayed ACK.
+
+    The service writes headers and body apart, and its system holds the second piece back until the first one is
+    acknowledged, which Linux does after 40 ms (RFC 896, RFC 1122 section 4.2.3.2).
+    """
+    gaps = sorted(sample.phases.download_ms for sample in judged if sample.phases.download_ms is not None)
+    small = all((sample.body_bytes or 0) < _ONE_SEGMENT for sample in judged)
+    if small and len(gaps) >= 5 and _DELAYED_ACK_MS[0] <= gaps[len(gaps) // 2] <= _DELAYED_ACK_MS[1]:  # noqa: PLR2004
+        gap = gaps[len(gaps) // 2]
+        message = f"a small body comes {format_ms(gap)} after its headers: they are likely written apart"
+        remedy = "let the service write them in one piece, or set TCP_NODELAY: it saves that time on every request"
+        yield Finding("delayed-ack", Severity.NOTE, gap, None, "ms", message, remedy, endpoint.line)
 
 
 def _not_measured(endpoint: Endpoint, reason: str) -> Finding:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from perfcheck.judge.boundaries import ALPHA
+from perfcheck.judge.boundaries import ALPHA, LEAST_SAMPLES
 from perfcheck.judge.limits import Limits
 from perfcheck.judge.quantiles import mean
 from perfcheck.judge.sequential import (
@@ -115,6 +115,10 @@ class MeanTest:
             UNDER_CRITICAL: self._critical.under,
             OVER_CRITICAL: self._critical.over,
         }
+
+    @property
+    def least(self) -> int:
+        return LEAST_SAMPLES
 
     def estimate(self) -> float:
         return mean(self._latencies)

@@ -64,6 +64,10 @@ class LatencyTest(Protocol):
         """Latencies after which an open question stays open."""
 
     @property
+    def least(self) -> int:
+        """Latencies before which OK cannot be decided, however low they are."""
+
+    @property
     def decided(self) -> Verdict | None:
         """The class as decided by now; None while it is open."""
 
@@ -116,6 +120,10 @@ class QuantileTest:
         self.limits = limits
         self.count = 0
         self.decided: Verdict | None = None
+
+    @property
+    def least(self) -> int:
+        return next((n for n, count in enumerate(self._lower) if count >= 0), self.looks)
 
     def add(self, latency_ms: float) -> None:
         insort(self._sorted, latency_ms)

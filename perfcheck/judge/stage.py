@@ -44,6 +44,11 @@ class Stage:
     def requests(self) -> int:
         return self._errors.requests
 
+    @property
+    def least(self) -> int:
+        """Requests before which the stage cannot find its endpoint OK."""
+        return max(self._least, self.latency.least)
+
     def add(self, latency_ms: float | None, *, failed: bool) -> None:
         """Take one more request: its latency if it has one (infinity for a timeout), and whether it failed."""
         if latency_ms is not None:

@@ -48,6 +48,7 @@ def judge_endpoint(
     latencies = [sample.latency_ms for sample in judged if sample.latency_ms is not None]
     bodies = [sample.body_bytes for sample in sent if sample.body_bytes is not None and sample.failure is None]
     failed = [sample for sample in sent if sample.failure]
+    slow = _that_make_the_metric(judged, decision)
     body_bytes = max(bodies, default=None)
     findings = find(endpoint, measurement, decision, judged, body_bytes, undecided)
     value, over_timeout = shown_value(endpoint, decision)
@@ -79,9 +80,9 @@ def judge_endpoint(
         error_rate_bound=1 - ALPHA ** (1 / len(sent)) if sent and not failed else None,
         errors=dict(Counter(str(sample.failure) for sample in failed).most_common()),
         latency_ms=summary(latencies),
-        phases_ms=_phases(judged, [sample for _, sample in measurement.samples]),
+        phases_ms=_phases(slow, [sample for _, sample in measurement.samples]),
         body_bytes=body_bytes,
-        server_timing=_server_timing(judged),
+        server_timing=_server_timing(slow),
         samples_ms=tuple(value if math.isfinite(value) else None for value in latencies),
         timeline=_timeline(measurement, started_s),
         line=endpoint.line,
@@ -127,9 +128,16 @@ def _is_decided(decision: Decision | None) -> bool:
 # --- Summaries -----------------------------------------------------------------------------------------------------
 
 
-def _phases(judged: Sequence[Sample], every: Sequence[Sample]) -> PhaseSummary:
-    """Request phases of the judged requests; set-up phases of all connections, the warm-up's included."""
-    succeeded = [sample.phases for sample in judged if sample.failure is None]
+def _that_make_the_metric(judged: Sequence[Sample], decision: Decision | None) -> list[Sample]:
+    """The requests at least as slow as the metric: the cause of a slow p95 is in the slowest, not in the typical."""
+    value = decision.value_ms if decision else None
+    succeeded = [sample for sample in judged if sample.failure is None and sample.latency_ms is not None]
+    return [sample for sample in succeeded if value is None or (sample.latency_ms or 0.0) >= value] or succeeded
+
+
+def _phases(slow: Sequence[Sample], every: Sequence[Sample]) -> PhaseSummary:
+    """Request phases of the slow requests; set-up phases of all connections, the warm-up's included."""
+    succeeded = [sample.phases for sample in slow]
     opened = [sample.phases for sample in every]
     return PhaseSummary(
         dns=_median_of(opened, "dns_ms"),
@@ -145,9 +153,9 @@ def _median_of(phases: Iterable[Phases], name: str) -> float | None:
     return median(values) if values else None
 
 
-def _server_timing(judged: Sequence[Sample]) -> dict[str, float]:
+def _server_timing(slow: Sequence[Sample]) -> dict[str, float]:
     spans: dict[str, list[float]] = {}
-    for sample in judged:
+    for sample in slow:
         for name, duration in parse_server_timing(sample.server_timing or "").items():
             spans.setdefault(name, []).append(duration)
     return {name: median(durations) for name, durations in spans.items()}

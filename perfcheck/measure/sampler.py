@@ -57,10 +57,11 @@ class Sampler:
     def _round(self, active: list[Track], deadline: float) -> bool:
         """One sample of each endpoint that may be asked now, or a sleep until one may. False: the budget has ended.
 
-        Nobody is asked twice before all have been asked, so that a short budget gives each at least a little.
+        Nobody is asked twice before all have been asked, so that a short budget gives each at least a little. After
+        that, endpoints that let a request time out wait until the others are done: they would eat the budget of all.
         """
         warming = [track for track in active if track.stage == WARM_UP]
-        order = warming or active
+        order = warming or [track for track in active if not track.hangs] or active
         self._rng.shuffle(order)
         now = self._now()
         asked = False

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from perfcheck.judge.stage import Stage, has_answer, unconfirmed
 from perfcheck.measure.pacing import PAUSE_S, gap_s
-from perfcheck.model import Decision, Endpoint, Measurement, Sample, Sampling, Stop, Verdict
+from perfcheck.model import Decision, Endpoint, Failure, Measurement, Sample, Sampling, Stop, Verdict
 
 WARM_UP = 0  # the stage of samples that are not judged
 
@@ -20,6 +20,7 @@ class Progress:
     endpoint: str
     stage: int  # 0 while it warms up
     requests: int  # in this stage
+    least: int  # requests that a stage takes at the least
     value_ms: float | None  # the metric over this stage so far
     verdict: Verdict | None  # once it is final
     wait_s: float  # until it may be asked again; 0 when it may be now, or is finished
@@ -58,6 +59,11 @@ class Track:
         self.stage = 1 if self._warmup == 0 else WARM_UP
         self.not_before = -math.inf
         self.is_finished = False
+
+    @property
+    def hangs(self) -> bool:
+        """Whether its last request got no answer in time."""
+        return bool(self._samples) and self._samples[-1][1].failure is Failure.TIMEOUT
 
     def take(self, sample: Sample, now: float) -> None:
         """Take one sample that was just measured; ``now`` is the sampler's clock after it."""
@@ -125,6 +131,7 @@ class Track:
             endpoint=self.endpoint.name,
             stage=self.stage,
             requests=len(self._samples) if self.stage == WARM_UP else current.requests,
+            least=current.least,
             value_ms=current.latency.estimate() if current.latency.count else None,
             verdict=self._decisions[-1].verdict if self.is_finished else None,
             wait_s=0.0 if self.is_finished else max(self.not_before - now, 0.0),

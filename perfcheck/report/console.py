@@ -13,12 +13,13 @@ from rich.text import Text
 from perfcheck.model import EndpointResult, Finding, Metric, Run, Severity, Verdict
 from perfcheck.report.glyphs import Glyphs, shorten, sparkline
 from perfcheck.text import clean
-from perfcheck.units import format_ms, format_multiple, format_percentage
+from perfcheck.units import format_ms, format_multiple, format_percentage, format_size
 
 STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.CRITICAL: "bold red", Verdict.NOT_MEASURED: "magenta"}
 _ORDER = [Verdict.CRITICAL, Verdict.WARNING, Verdict.NOT_MEASURED, Verdict.OK]
 _MOST_OK_ROWS = 40
 _MOST_BLOCKS = 20
+_RULES_OF_LATENCY = {"latency", "ceiling", "new-slow-endpoint"}
 _SPARK_WIDTH = 6
 _LONGEST_TEXT = 2000
 _MINOR = 0.01  # of the latency: a phase below it explains nothing
@@ -116,8 +117,19 @@ def _row(result: EndpointResult, glyphs: Glyphs) -> list[Text]:
         Text(format_ms(result.ideal_ms, unit=False), style="green" if _ideal_met(result) else ""),
         Text(_ratio(result)),
         Text(str(result.requests.sent)),
-        Text(sparkline([v for v in result.samples_ms if v is not None], _SPARK_WIDTH, glyphs.bars), style="cyan"),
+        _spread(result, glyphs),
     ]
+
+
+def _spread(result: EndpointResult, glyphs: Glyphs) -> Text:
+    """The distribution; or what else is wrong, in a word, where the latency does not show it."""
+    for finding in result.findings:
+        if finding.severity is not Severity.NOTE and finding.value is not None:
+            if finding.rule == "error-rate":
+                return Text(f"{finding.value:.0%} fail", style=STYLES[result.verdict])
+            if finding.rule == "body-size":
+                return Text(f"{format_size(int(finding.value))}", style=STYLES[result.verdict])
+    return Text(sparkline([v for v in result.samples_ms if v is not None], _SPARK_WIDTH, glyphs.bars), style="cyan")
 
 
 def _measured(result: EndpointResult) -> str:
@@ -153,7 +165,8 @@ def _interval(result: EndpointResult, glyphs: Glyphs) -> str:
         return f"<{format_ms(high, unit=False)}"
     if high is None:
         return f">{format_ms(low, unit=False)}"
-    return f"{format_ms(low, unit=False)}{glyphs.dash}{format_ms(high, unit=False)}"
+    ends = dict.fromkeys(format_ms(end, unit=False) for end in (low, high))  # once, where they look the same
+    return glyphs.dash.join(ends)
 
 
 def _ideal_met(result: EndpointResult) -> bool:
@@ -165,6 +178,7 @@ def _ideal_met(result: EndpointResult) -> bool:
 
 def _breach(run: Run, result: EndpointResult, rerun: str, glyphs: Glyphs, told: set[str]) -> RenderableType:
     head = Text.assemble((str(result.verdict), STYLES[result.verdict]), " ", (clean(result.name), "bold"))
+    head.append(" undecided" if not result.decided and result.value_ms is not None else "", style="dim")
     details = Table.grid(padding=(0, 2, 0, 0))
     details.add_column(style="dim", no_wrap=True)
     details.add_column(overflow="fold")
@@ -186,8 +200,9 @@ def _breach_lines(run: Run, result: EndpointResult, glyphs: Glyphs, told: set[st
         yield "evidence", _evidence(result, glyphs)
     for finding in result.findings:
         if finding.remedy and finding.remedy not in told:
-            told.add(finding.remedy)
             yield "help", finding.remedy
+        if finding.remedy and finding.rule in _RULES_OF_LATENCY:
+            told.add(finding.remedy)
     lines = dict.fromkeys(f.line for f in result.findings if f.line and f.severity is not Severity.NOTE)
     yield "baseline", ", ".join(f"{run.baseline.file}:{line}" for line in lines or [result.line])
 

@@ -20,7 +20,6 @@ from perfcheck.units import format_ms
 _REDRAW_S = 0.1
 _MOST_LINES = 6
 _BAR = 24
-_LIKELY_REQUESTS = 12  # of an endpoint of which nothing is known yet, for the time that is left
 _GAP_S = 0.5  # between the requests of a confirmation
 
 
@@ -33,6 +32,8 @@ class EndpointProgress(Protocol):
     def stage(self) -> int: ...
     @property
     def requests(self) -> int: ...
+    @property
+    def least(self) -> int: ...
     @property
     def value_ms(self) -> float | None: ...
     @property
@@ -75,7 +76,10 @@ def render_progress(
     finished = sum(state.verdict is not None for state in states)
     bar.append(f" {finished} of {len(states)} decided")
     bar.append(f", about {left_s:.0f} s left" if left_s >= 1 else "", style="dim")
-    closely = [state for state in states if _is_watched(state)]
+    open_ones = [state for state in states if state.verdict is None]
+    closely = [state for state in states if _is_watched(state)] + [
+        state for state in open_ones if len(open_ones) <= _MOST_LINES and not _is_watched(state)
+    ]
     lines = [_line(state, glyphs, width) for state in closely[:_MOST_LINES]]
     return Group(bar, *lines)
 
@@ -91,7 +95,8 @@ def _line(state: EndpointProgress, glyphs: Glyphs, width: int) -> Text:
     elif state.wait_s > _GAP_S:
         text, value = Text("  looks slow or failing; measured again in"), f"{state.wait_s:.0f} s"
     else:
-        text = Text("  measuring again")
+        text = Text("  measuring again," if state.stage > 1 else "  measuring,")
+        value = f"{state.requests} of at least {state.least} requests"
     name = shorten(clean(state.endpoint), max(12, width - 60), glyphs.ellipsis)
     return Text(f"  {name}").append_text(text).append(f" {value}")
 
@@ -104,7 +109,8 @@ def seconds_left(states: Sequence[EndpointProgress]) -> float:
     for state in states:
         if state.verdict is None:
             each_s = (state.value_ms if state.value_ms in known and state.value_ms else usual_ms) / 1000
-            count = max(2, _LIKELY_REQUESTS - state.requests)
+            # Past the least, it is close to a limit: it will likely take half as many again.
+            count = max(state.least - state.requests, state.requests / 2, 2)
             busy_s += count * each_s
             longest_wait_s = max(longest_wait_s, state.wait_s + (count * _GAP_S if state.stage > 1 else 0.0))
     return max(busy_s, longest_wait_s)

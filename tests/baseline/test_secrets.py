@@ -68,7 +68,7 @@ BASE = (
 def test_which_values_are_secrets(tmp_path: Path) -> None:
     env = {"HOST": "example.org", "METRIC": "p95", "TENANT": "tenant-17", "TARGET": "2s", "PASSWORD": "p%40ss"}
     baseline = load(tmp_path, BASE % ("http://user:${PASSWORD}@${HOST}", "/api/${TENANT}"), env)
-    assert baseline.secrets == {"tenant-17", "p%40ss", "p@ss"}
+    assert baseline.secrets == {"tenant-17", "p%40ss", "p@ss", "dXNlcjpwQHNz"}  # the last: Basic user:p@ss
     assert baseline.endpoints[0].target_ms == 2000
 
 

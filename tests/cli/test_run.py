@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -334,3 +335,118 @@ def test_demo_with_an_endpoint_between_the_limits(tmp_path: Path) -> None:
     done = perfcheck("run", "--demo", "--regress", "slow-settings", "-g", "core", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "1 warning" in done.stdout
+
+
+# --- Odd places to write to, and odd moments to be stopped ---------------------------------------------------------
+
+
+def shell(command: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        cwd=folder,
+        env=environment(PATH=f"{Path(PERFCHECK).parent}:{os.environ['PATH']}", **variables),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "perfcheck run -o /dev/stdout | python -m json.tool",
+        "perfcheck run -o - | python -m json.tool",
+        "perfcheck run -o /dev/fd/3 3>x.json >/dev/null && python -m json.tool x.json",
+        "mkfifo p; (cat p >x.json &) ; perfcheck run -o p >/dev/null && sleep 0.3 && python -m json.tool x.json",
+    ],
+)
+def test_a_run_file_goes_to_open_files_and_pipes(healthy: Path, command: str) -> None:
+    done = shell(command, healthy.parent)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verdict"] == "OK"
+
+
+def test_a_log_that_stdout_is_appended_to_stays_whole(healthy: Path) -> None:
+    done = shell("echo precious >app.log; perfcheck run -o /dev/stdout >>app.log; head -c 8 app.log", healthy.parent)
+    assert done.stdout == "precious"
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("perfcheck run 2>&-", 0),
+        ("perfcheck run >&- 2>&-", 0),
+        ("perfcheck run >/dev/full", 0),
+        ("perfcheck validate >&-", 0),
+        ("perfcheck validate | true", 0),
+        ("perfcheck validate >/dev/full", 2),
+        ("perfcheck run -f absent.yaml 2>/dev/full", 2),
+        ("mkfifo q; perfcheck run -o q", 0),
+    ],
+)
+def test_closed_and_full_streams_are_no_bug(healthy: Path, command: str, code: int) -> None:
+    done = shell(command, healthy.parent)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "bug" not in done.stderr
+
+
+def test_a_signal_after_the_last_request_does_not_cost_the_run(healthy: Path) -> None:
+    """git hangs, so the run waits at its very end, where it is interrupted."""
+    folder = healthy.parent
+    (folder / "git").write_text("#!/bin/sh\nsleep 30\n")
+    (folder / "git").chmod(0o755)
+    process = subprocess.Popen(
+        [PERFCHECK, "run", "-o", "results.json"],
+        cwd=folder,
+        env=environment(PATH=f"{folder}:{os.environ['PATH']}"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=25)  # less than git would take
+    assert process.returncode == 0
+    assert "exit 0: passed" in out
+    assert json.loads((folder / "results.json").read_text())["environment"]["commit"] is None
+
+
+def test_the_password_of_the_address_is_in_no_command_shown(tmp_path: Path) -> None:
+    with service({"/a": status(503)}) as url:
+        address = url.replace("//", f"//joe:{SECRET}@")
+        baseline(tmp_path, "http://localhost", "  a: {path: /a, target: 2s}\n")
+        done = perfcheck("run", "-v", cwd=tmp_path, env={"PERFCHECK_BASE_URL": address})
+    assert done.returncode == 1
+    assert SECRET not in done.stdout + done.stderr
+
+
+def test_groups_and_names_narrow_each_other(tmp_path: Path) -> None:
+    with service({"/": ok()}) as url:
+        endpoints = "".join(f"  {name}: {{group: {name[0]}, path: /, target: 2s}}\n" for name in ("a1", "a2", "b1"))
+        baseline(tmp_path, url, endpoints, extra="groups: {a: {title: A}, b: {title: B}}\n")
+        done = perfcheck("run", "*1", "-g", "a", "--report", "json", cwd=tmp_path)
+    assert [one["name"] for one in json.loads(done.stdout)["endpoints"]] == ["a1"]
+
+
+def test_validate_looks_at_every_file(healthy: Path) -> None:
+    (healthy.parent / "bad.yaml").write_text("version: 2\n")
+    done = perfcheck("validate", "bad.yaml", "absent.yaml", "baselines.yaml", cwd=healthy.parent)
+    assert done.returncode == 2
+    assert "bad.yaml:1" in done.stderr
+    assert "absent.yaml" in done.stderr
+    assert "baselines.yaml: 2 endpoints, no errors" in done.stdout
+
+
+def test_a_hang_does_not_eat_the_budget_of_the_others(tmp_path: Path) -> None:
+    with service({"/hang": slow(1.0), "/tail": ok()}) as url:
+        endpoints = (
+            "  hang: {path: /hang, target: 20ms, timeout: 400ms}\n  tail: {path: /tail, target: 2s, metric: p95}\n"
+        )
+        baseline(tmp_path, url, endpoints)
+        done = perfcheck("run", "--budget", "4s", "--report", "json", cwd=tmp_path)
+    verdicts = {one["name"]: (one["verdict"], one["decided"]) for one in json.loads(done.stdout)["endpoints"]}
+    assert verdicts["tail"] == ("OK", True)
+    assert verdicts["hang"][0] == "CRITICAL"
+    assert done.returncode == 1

@@ -13,6 +13,8 @@ from perfcheck.model import (
     ErrorLimits,
     Failure,
     Measurement,
+    Metric,
+    Phases,
     Sample,
     Severity,
     Stop,
@@ -176,12 +178,42 @@ def test_judge_run(results: list[EndpointResult], fail_on: Verdict | None, verdi
     assert counts.ok + counts.warning + counts.critical + counts.not_measured == len(results)
 
 
-def test_server_timing_is_the_median_of_each_span() -> None:
+def test_server_timing_is_the_median_of_each_span_of_the_slow_requests() -> None:
     one = result(LIST, samples(1, [10.0, 20.0, 60.0]), decision(Verdict.OK, 20.0))
-    assert one.server_timing == {"db": 10.0, "app": 1.0}
+    assert one.server_timing == {"db": 20.0, "app": 1.0}  # of those that took 20 and 60 ms
 
 
 def test_lines_fall_back_on_the_endpoint() -> None:
     bare = Endpoint(name="x", path="/", line=7, target_ms=100.0, warning_ms=150.0, critical_ms=200.0)
     one = result(bare, SLOW, decision(Verdict.CRITICAL, 800.0))
     assert one.findings[0].line == 7
+
+
+def test_a_first_stage_that_failed_beyond_doubt_is_told_when_its_confirmation_does_not() -> None:
+    failing = decision(Verdict.NOT_MEASURED, None, failures=5, errors=Verdict.CRITICAL, decided=False)
+    since = decision(Verdict.OK, 40.0, stage=2, requests=30, errors=Verdict.WARNING)
+    one = result(LIST, failed(1, 5) + samples(2, spread(40, 30)), failing, since)
+    assert one.verdict is Verdict.WARNING
+    assert ("error-rate", Severity.WARNING) in rules(one)
+    assert "5 of 5 requests failed (100 %) a moment ago, none of 30 since" in one.findings[0].message
+
+
+def test_the_cause_of_a_slow_tail_is_in_the_slow_requests() -> None:
+    fast = [(1, Sample(100.0, 10.0, phases=Phases(wait_ms=9.0, download_ms=1.0), server_timing="db;dur=1"))] * 60
+    slow = [(1, Sample(100.0, 400.0, phases=Phases(wait_ms=398.0, download_ms=2.0), server_timing="db;dur=390"))] * 7
+    one = result(replace(LIST, metric=Metric.P95), fast + slow, decision(Verdict.WARNING, 400.0, requests=67))
+    assert one.phases_ms.wait == 398.0
+    assert one.server_timing == {"db": 390.0}
+
+
+def test_a_body_apart_from_its_headers_is_pointed_out() -> None:
+    late = [(1, Sample(100.0, 45.0, status=200, phases=Phases(wait_ms=4.0, download_ms=40.9), body_bytes=2))] * 5
+    one = result(LIST, late, decision(Verdict.OK, 45.0))
+    assert rules(one) == [("delayed-ack", Severity.NOTE)]
+
+
+@pytest.mark.parametrize(("code", "remedy"), [(404, "is 'path' right?"), (401, "token"), (500, "service's log")])
+def test_a_status_has_its_own_remedy(code: int, remedy: str) -> None:
+    answers = [(1, Sample(100.0, None, failure=Failure.STATUS, status=code, detail=str(code)))] * 5
+    one = result(LIST, answers, decision(Verdict.NOT_MEASURED, None, failures=5, errors=Verdict.CRITICAL))
+    assert remedy in (one.findings[0].remedy or "")

@@ -16,6 +16,7 @@ class State:
     endpoint: str = "videos.list"
     stage: int = 1
     requests: int = 0
+    least: int = 12
     value_ms: float | None = None
     verdict: Verdict | None = None
     wait_s: float = 0.0
@@ -30,7 +31,7 @@ def shown(*states: State, width: int = 80, glyphs: Glyphs = UNICODE, elapsed_s: 
 
 def test_a_bar_of_the_time_gone_and_left() -> None:
     done = State(verdict=Verdict.OK, value_ms=40.0, requests=5)
-    (line,) = shown(done, State(requests=2, value_ms=100.0), glyphs=ASCII)
+    line, _ = shown(done, State(requests=2, value_ms=100.0), glyphs=ASCII)
     assert line == "measuring ############------------ 1 of 2 decided, about 1 s left"
 
 
@@ -49,8 +50,9 @@ def test_endpoints_that_are_looked_at_closely_have_a_line() -> None:
     )
     assert lines[1:] == [
         "  resting  looks slow or failing; measured again in 2 s",
-        "  again  measuring again 640 ms",
+        "  again  measuring again, 3 of at least 12 requests",
         "  found  CRITICAL 812 ms",
+        "  first  measuring, 0 of at least 12 requests",
     ]
 
 
