@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
 import tempfile
@@ -97,7 +99,7 @@ def write_reports(
         if target.path is None:
             yield from _print(content)
         else:
-            yield from _write(target.path, content)
+            yield from _write(target.path, content, quiet=quiet)
 
 
 def _console(run: Run, path: Path | None, *, rerun: Callable[[str], str], quiet: bool, verbose: bool) -> bytes:
@@ -108,19 +110,19 @@ def _console(run: Run, path: Path | None, *, rerun: Callable[[str], str], quiet:
 
     encoding = "utf-8" if path else sys.stdout.encoding
     glyphs = choose_glyphs(encoding)
-    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - rich asks its file for an encoding; capture takes the text
-        console = Console(
-            file=sys.stdout if path is None else nowhere,
-            width=_WIDTH_OF_A_LOG if path else terminal_width(_WIDTH_OF_A_LOG),
-            no_color=True if path else None,
-            color_system="auto" if path is None else None,
-            highlight=False,
-            markup=False,
-            emoji=False,
-        )
-        with console.capture() as captured:
-            console.print(render_console(run, glyphs, console.width, rerun=rerun, quiet=quiet, verbose=verbose))
-    text = "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+    page = io.StringIO()  # not stdout, to which rich would write by itself: trouble with it is for one place to handle
+    console = Console(
+        file=page,
+        width=_WIDTH_OF_A_LOG if path else terminal_width(_WIDTH_OF_A_LOG),
+        no_color=True if path else None,
+        color_system=None if path else "auto",
+        force_terminal=True if path is None and sys.stdout.isatty() else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    console.print(render_console(run, glyphs, console.width, rerun=rerun, quiet=quiet, verbose=verbose))
+    text = "\n".join(line.rstrip() for line in page.getvalue().splitlines()) + "\n"
     return text.encode(encoding, errors="replace")
 
 
@@ -137,11 +139,15 @@ def _print(content: bytes) -> Iterator[str]:
         yield f"cannot write to stdout: {error.strerror}"
 
 
-def _write(path: Path, content: bytes) -> Iterator[str]:
+def _write(path: Path, content: bytes, *, quiet: bool) -> Iterator[str]:
     try:
         write_atomically(path, content)
     except OSError as error:
         yield f"cannot write {path}: {error.strerror}{_rescue(path, content)}"
+    else:
+        if not quiet:
+            with contextlib.suppress(OSError):
+                print(f"wrote {path}", file=sys.stderr)
 
 
 def _rescue(path: Path, content: bytes) -> str:
