@@ -16,7 +16,7 @@ def option(*names: str, **attributes: Any) -> Callable[[F], F]:
     """``click.option`` whose environment twin is PERFCHECK_ and the long name."""
     long = next(name for name in names if name.startswith("--"))
     envvar = "PERFCHECK_" + long.removeprefix("--").split("/")[0].replace("-", "_").upper()
-    return click.option(*names, **{"envvar": envvar, "show_envvar": True, **attributes})
+    return click.option(*names, **{"envvar": envvar, **attributes})
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only

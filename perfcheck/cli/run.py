@@ -44,6 +44,9 @@ Exit codes:
   0  OK or WARNING        1  CRITICAL, or what --fail-on names
   2  usage or baseline    3  could not measure
   4  a bug in perfcheck   130  interrupted
+
+\b
+Every option has a twin in the environment: --base-url is PERFCHECK_BASE_URL.
 """
 
 
@@ -113,7 +116,8 @@ class RunOptions:
     "--regress",
     multiple=True,
     type=click.Choice([str(regression) for regression in Regression]),
-    help="With --demo: inject a regression. Repeatable.",
+    metavar="NAME",
+    help="With --demo: inject a regression (perfcheck demo --help). Repeatable.",
 )
 @option("-q", "--quiet", is_flag=True, help="Only what needs attention, and the closing line.")
 @option(
