@@ -17,11 +17,7 @@ def clean(text: str, limit: int = 200) -> str:
 
     Escape sequences lose their escape character, so that what is left of them is inert text.
     """
-    text = text[: 4 * limit]
-    shown = "".join(
-        " " if char in "\t\r\n" else "" if unicodedata.category(char) in _HIDDEN_CATEGORIES else char for char in text
-    )
-    shown = " ".join(shown.split())
+    shown = " ".join("".join(map(_shown, text[: 4 * limit])).split())
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
 
 
@@ -37,10 +33,10 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         forms: set[str] = set()
         for secret in secrets:
-            if len(secret) >= _SHORTEST_SECRET_FOUND_IN_TEXT:
-                forms |= {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
-                forms |= {repr(secret)[1:-1], secret.strip()}
-        self._forms = sorted(forms - {""}, key=len, reverse=True)  # the longest first: one may contain another
+            forms |= {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
+            forms |= {repr(secret)[1:-1], secret.strip()}
+        found = {form for form in forms if len(form) >= _SHORTEST_SECRET_FOUND_IN_TEXT}
+        self._forms = sorted(found, key=len, reverse=True)  # the longest first: one may contain another
 
     def __call__(self, text: str) -> str:
         for form in self._forms:

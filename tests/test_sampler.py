@@ -285,10 +285,10 @@ def test_a_service_that_dies_in_the_middle_keeps_what_was_measured() -> None:
 # --- Bounds --------------------------------------------------------------------------------------------------------
 
 
-def test_min_requests_of_the_run_and_of_the_endpoint() -> None:
+def test_min_requests_are_those_of_each_endpoint() -> None:
     script = Script({"a": always(FAST), "b": always(FAST)})
     first, second = named("a", "b")
-    sampler = script.sampler([first, replace(second, min_requests=30)], Sampling(min_requests=8))
+    sampler = script.sampler([replace(first, min_requests=8), replace(second, min_requests=30)], Sampling())
     sampler.run()
     assert [m.decisions[-1].requests for m in sampler.measurements()] == [8, 30]
 

@@ -52,10 +52,10 @@ def _is_host(parts: SplitResult) -> bool:
 
 
 def passwords_of(base_url: str) -> set[str]:
-    """The password in the URL: as written, as meant, and as it travels in an Authorization header."""
+    """The credential in the URL: as written, as meant, and as it travels in an Authorization header."""
     parts = urlsplit(base_url)
-    if not parts.password:
-        return set()
+    if not parts.password:  # a token may stand alone in the place of the user
+        return {parts.username, unquote(parts.username)} if parts.username else set()
     password = unquote(parts.password)
     basic = base64.b64encode(f"{unquote(parts.username or '')}:{password}".encode()).decode("ascii")
     return {parts.password, password, basic}

@@ -6,13 +6,13 @@ import platform
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from perfcheck import __version__
-from perfcheck.errors import EXIT_INTERRUPTED
+from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED
 from perfcheck.judge.verdict import ALPHA, judge_endpoint, judge_run
 from perfcheck.measure.client import Client
 from perfcheck.measure.runner_health import RunnerMonitor
@@ -20,7 +20,9 @@ from perfcheck.measure.sampler import Sampler
 from perfcheck.model import (
     Baseline,
     BaselineInfo,
+    EndpointResult,
     Finding,
+    Measurement,
     Run,
     RunnerHealth,
     ServiceInfo,
@@ -31,7 +33,7 @@ from perfcheck.model import (
 )
 from perfcheck.record.environment import EnvironmentProbe
 from perfcheck.record.run_file import FORMAT
-from perfcheck.text import Redactor, clean
+from perfcheck.text import Redactor
 
 _LONGEST_PATH = 4096
 
@@ -61,10 +63,10 @@ def check(
 
     Raises CouldNotMeasureError when the service does not answer.
     """
-    environment = EnvironmentProbe()
-    with Client(baseline.service, redact=redact) as client:
+    with EnvironmentProbe() as probe, Client(baseline.service, redact=redact) as client:
         with waiting():
             client.wait_until_ready()
+        environment = probe.finish()
         sampler = Sampler(
             baseline.endpoints,
             client.send,
@@ -82,20 +84,9 @@ def check(
         started_at, started_s = datetime.now(UTC), time.perf_counter()
         interrupted, defect = _sample(sampler, measured)
         duration_ms = (time.perf_counter() - started_s) * 1000
-        measurements = sampler.measurements()
-        health = runner.finish([sample for m in measurements for _, sample in m.samples])
-        results = tuple(
-            judge_endpoint(
-                endpoint,
-                measurement,
-                url=client.url_shown(endpoint),
-                started_s=started_s,
-                undecided=baseline.sampling.undecided,
-            )
-            for endpoint, measurement in zip(baseline.endpoints, measurements, strict=True)
-        )
+        health = runner.finish([sample for m in sampler.measurements() for _, sample in m.samples])
+        results = _judge(baseline, sampler.measurements(), client, started_s)
     verdict, counts, exit_code = judge_run(results, fail_on)
-    ran_out = any(decision.stop is Stop.BUDGET for m in measurements for decision in m.decisions[-1:])
     run = Run(
         format=FORMAT,
         id=str(uuid.uuid4()),
@@ -104,20 +95,39 @@ def check(
         finished_at=_rfc3339(datetime.now(UTC)),
         duration_ms=duration_ms,
         tool=Tool(__version__, client.description, platform.python_version()),
-        environment=environment.finish(),
+        environment=environment,
         service=ServiceInfo(client.base_url_shown),
-        baseline=BaselineInfo(clean(baseline.file, _LONGEST_PATH), baseline.sha256),
+        baseline=BaselineInfo(redact.clean(baseline.file, _LONGEST_PATH), baseline.sha256),
         seed=seed,
         alpha=ALPHA,
         verdict=verdict,
-        exit_code=EXIT_INTERRUPTED if interrupted else exit_code,
-        complete=not (interrupted or defect or ran_out or counts.not_measured),
+        exit_code=EXIT_INTERRUPTED if interrupted else EXIT_BUG if defect else exit_code,
+        complete=not (interrupted or defect or counts.not_measured or _ran_out_of_time(sampler)),
         counts=counts,
         runner=health,
-        findings=tuple(_run_findings(client.notices, health, interrupted=interrupted)),
+        findings=tuple(_run_findings(client.notices, health, interrupted=interrupted, defect=defect)),
         endpoints=results,
     )
     return Outcome(run, defect)
+
+
+def _judge(
+    baseline: Baseline, measurements: Sequence[Measurement], client: Client, started_s: float
+) -> tuple[EndpointResult, ...]:
+    return tuple(
+        judge_endpoint(
+            endpoint,
+            measurement,
+            url=client.url_shown(endpoint),
+            started_s=started_s,
+            undecided=baseline.sampling.undecided,
+        )
+        for endpoint, measurement in zip(baseline.endpoints, measurements, strict=True)
+    )
+
+
+def _ran_out_of_time(sampler: Sampler) -> bool:
+    return any(decision.stop is Stop.BUDGET for m in sampler.measurements() for decision in m.decisions[-1:])
 
 
 def _sample(sampler: Sampler, measured: Callable[[], None]) -> tuple[bool, Exception | None]:
@@ -135,17 +145,21 @@ def _sample(sampler: Sampler, measured: Callable[[], None]) -> tuple[bool, Excep
     return False, None
 
 
-def _run_findings(notices: tuple[str, ...], health: RunnerHealth, *, interrupted: bool) -> Iterator[Finding]:
+def _run_findings(
+    notices: tuple[str, ...], health: RunnerHealth, *, interrupted: bool, defect: Exception | None
+) -> Iterator[Finding]:
     if interrupted:
-        yield _run_finding("interrupted", Severity.WARNING, "interrupted: this is what was measured until then")
+        yield _run_warning("interrupted", "interrupted: this is what was measured until then")
+    if defect is not None:
+        yield _run_warning("defect", "a bug in perfcheck ended the run: this is what was measured until then")
     for notice in notices:
-        yield _run_finding("connection", Severity.WARNING, notice)
+        yield _run_warning("connection", notice)
     if health.message:
-        yield _run_finding("runner", Severity.WARNING, health.message)
+        yield _run_warning("runner", health.message)
 
 
-def _run_finding(rule: str, severity: Severity, message: str) -> Finding:
-    return Finding(rule, severity, None, None, None, message, None, None)
+def _run_warning(rule: str, message: str) -> Finding:
+    return Finding(rule, Severity.WARNING, None, None, None, message, None, None)
 
 
 def _rfc3339(moment: datetime) -> str:

@@ -89,17 +89,27 @@ def write_reports(
 
     A failure of one does not keep the others from being written. Stdout comes first: it cannot wait for a reader.
     """
+    defect: Exception | None = None
     for target in sorted(targets, key=lambda target: target.path is not None):
-        if target.format == "console":
-            content = _console(run, target.path, rerun=rerun, quiet=quiet, verbose=verbose)
-        else:
-            from perfcheck.record.run_file import encode_run
-
-            content = encode_run(run)
+        try:
+            content = _render(run, target, rerun=rerun, quiet=quiet, verbose=verbose)
+        except Exception as error:  # noqa: BLE001 - raised again once the other reports are written
+            defect = defect or error
+            continue
         if target.path is None:
             yield from _print(content)
         else:
             yield from _write(target.path, content, quiet=quiet)
+    if defect is not None:
+        raise defect
+
+
+def _render(run: Run, target: ReportTarget, *, rerun: Callable[[str], str], quiet: bool, verbose: bool) -> bytes:
+    if target.format == "console":
+        return _console(run, target.path, rerun=rerun, quiet=quiet, verbose=verbose)
+    from perfcheck.record.run_file import encode_run
+
+    return encode_run(run)
 
 
 def _console(run: Run, path: Path | None, *, rerun: Callable[[str], str], quiet: bool, verbose: bool) -> bytes:
@@ -110,13 +120,13 @@ def _console(run: Run, path: Path | None, *, rerun: Callable[[str], str], quiet:
 
     encoding = "utf-8" if path else sys.stdout.encoding
     glyphs = choose_glyphs(encoding)
+    plain = path is not None or bool(os.environ.get("NO_COLOR"))  # rich would still send bold and dim
     page = io.StringIO()  # not stdout, to which rich would write by itself: trouble with it is for one place to handle
     console = Console(
         file=page,
         width=_WIDTH_OF_A_LOG if path else terminal_width(_WIDTH_OF_A_LOG),
-        no_color=True if path else None,
-        color_system=None if path else "auto",
-        force_terminal=True if path is None and sys.stdout.isatty() else None,
+        color_system=None if plain else "auto",
+        force_terminal=False if plain else True if sys.stdout.isatty() else None,
         highlight=False,
         markup=False,
         emoji=False,

@@ -14,6 +14,7 @@ from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from perfcheck.cli.interrupts import Interrupts
 from perfcheck.cli.options import Duration, baseline_option, option
@@ -60,7 +61,7 @@ class RunOptions:
     group: tuple[str, ...]
     metric: str | None
     label: str | None
-    budget: float | None
+    budget: float | None  # in seconds
     max_requests: int | None
     confirm: int | None
     fail_on: str
@@ -129,6 +130,15 @@ def command(session: Session, /, **options: Any) -> int:
 
     NAME is an endpoint of the baseline, or a pattern such as 'videos.*'.
     """
+    context = click.get_current_context()
+
+    def give_way(name: str) -> None:
+        """What the environment holds for every command is not meant against what was typed."""
+        if context.get_parameter_source(name) is ParameterSource.ENVIRONMENT:
+            options[name] = () if name == "regress" else None
+
+    for name in ("base_url", "baseline") if options["demo"] else ("regress",):
+        give_way(name)
     return run(RunOptions(**options), session)
 
 
@@ -139,7 +149,7 @@ def run(options: RunOptions, session: Session) -> int:
     if options.demo and options.base_url:
         raise UsageError("--demo and --base-url name two services", "leave one of them out")
     from perfcheck.cli.reports import parse_targets
-    from perfcheck.text import Redactor, clean
+    from perfcheck.text import Redactor
 
     targets = parse_targets(options.report, options.output)
     with Interrupts() as interrupts:
@@ -152,7 +162,7 @@ def run(options: RunOptions, session: Session) -> int:
                 outcome = check(
                     baseline,
                     seed=options.seed if options.seed is not None else random.SystemRandom().getrandbits(32),
-                    label=clean(options.label) if options.label else None,
+                    label=session.redact.clean(options.label) if options.label else None,
                     max_requests=options.max_requests,
                     fail_on=None if options.fail_on == "never" else Verdict(options.fail_on.upper()),
                     redact=session.redact,
@@ -238,9 +248,12 @@ def _write(run: Run, targets: Sequence[ReportTarget], options: RunOptions, redac
 
 
 def _rerun_command(options: RunOptions, redact: Redactor) -> Callable[[str], str]:
-    """The command that checks one endpoint again in the same way."""
+    """The command that checks one endpoint again: the same service and baseline, with the usual budget."""
+    from perfcheck.measure.requests import base_url_shown
+
     words: list[str] = []
-    for flag, value in (("-f", options.baseline), ("-u", options.base_url), ("--metric", options.metric)):
+    address = base_url_shown(options.base_url) if options.base_url else None
+    for flag, value in (("-f", options.baseline), ("-u", address), ("--metric", options.metric)):
         words += [flag, value] if value else []
     words += ["--insecure"] * options.insecure + ["--demo"] * options.demo
     for regression in options.regress:

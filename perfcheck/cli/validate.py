@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from perfcheck.baseline import find_baseline, load_baseline
 from perfcheck.cli.app import show_error
@@ -27,6 +28,9 @@ def command(files: tuple[str, ...], baseline: str | None) -> int:
 
     Exit code 0 when it is right, 2 when it is not.
     """
+    source = click.get_current_context().get_parameter_source("baseline")
+    if files and source is ParameterSource.ENVIRONMENT:
+        baseline = None
     return validate((*([baseline] if baseline or not files else []), *files))
 
 

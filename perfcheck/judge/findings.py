@@ -42,8 +42,9 @@ def find(
         return (_not_measured(endpoint, _why_not_judged(measurement)),)
     found = [
         *_latency_findings(endpoint, decision, judged, undecided),
-        *_error_findings(endpoint, measurement, decision),
+        *_error_findings(endpoint, measurement, decision, undecided),
         *_body_findings(endpoint, body_bytes),
+        *([] if decision.latency is Verdict.NOT_MEASURED or is_decided(decision) else [_undecided(endpoint, decision)]),
         *_recovery_notes(endpoint, measurement.decisions),
         *_delayed_acknowledgement(endpoint, judged),
     ]
@@ -60,14 +61,13 @@ def _latency_findings(
             yield Finding("not-measured", Severity.NOTE, None, None, None, reason, None, endpoint.line)
         elif decision.errors is not Verdict.CRITICAL:
             succeeded = decision.requests - decision.failures
-            yield _not_measured(endpoint, f"only {succeeded} of {decision.requests} requests gave a latency, 5 needed")
+            reason = f"only {succeeded} of {decision.requests} requests gave a latency; 5 are needed"
+            yield _not_measured(endpoint, reason)
         return
     value, _ = shown_value(endpoint, decision)
     over_timeout = decision.value_ms is not None and math.isinf(decision.value_ms)
     if decision.latency in {Verdict.WARNING, Verdict.CRITICAL}:
-        severity = Severity(decision.latency.value)
-        if severity is Severity.CRITICAL and not decision.latency_decided and undecided is UndecidedPolicy.WARNING:
-            severity = Severity.WARNING
+        severity = _severity(decision.latency, undecided, decided=decision.latency_decided)
         rule, limit, reason = _broken_limit(endpoint, decision.latency)
         message = f"{endpoint.metric} {format_ms(value, beside=limit)}, {reason}"
         remedy = _latency_remedy(judged)
@@ -82,8 +82,19 @@ def _latency_findings(
         )
         line = _line(endpoint, "target")
         yield Finding("over-target", Severity.NOTE, value, endpoint.target_ms, "ms", message, None, line)
-    if not decision.latency_decided and not (decision.errors is Verdict.CRITICAL and decision.errors_decided):
-        yield _undecided(endpoint, decision)
+
+
+def is_decided(decision: Decision) -> bool:
+    """Whether the part that gave the verdict has its stated error probability."""
+    if decision.errors is Verdict.CRITICAL and decision.errors_decided:
+        return True
+    return decision.latency_decided and (decision.errors_decided or decision.latency is Verdict.CRITICAL)
+
+
+def _severity(verdict: Verdict, undecided: UndecidedPolicy, *, decided: bool) -> Severity:
+    if verdict is Verdict.CRITICAL and not decided and undecided is UndecidedPolicy.WARNING:
+        return Severity.WARNING
+    return Severity(verdict.value)
 
 
 def _latency_remedy(judged: Sequence[Sample]) -> str | None:
@@ -118,13 +129,19 @@ def _undecided(endpoint: Endpoint, decision: Decision) -> Finding:
     }
     value, _ = shown_value(endpoint, decision)
     message = f"undecided after {decision.requests} requests: {reasons[decision.stop]}"
-    how = "set 'min_requests', or raise --max-requests" if decision.stop is Stop.MAX_REQUESTS else "raise --budget"
     more = decision.more_requests
+    how = {
+        Stop.MAX_REQUESTS: f"'min_requests: {decision.requests + (more or 100)}' on this endpoint allows them, "
+        "with no --max-requests below",
+        Stop.INTERRUPTED: "run it again",
+    }.get(decision.stop, "raise --budget")
     remedy = f"about {more} more requests would settle it: {how}" if more else how
     return Finding("undecided", Severity.NOTE, value, None, "ms", message, remedy, endpoint.line)
 
 
-def _error_findings(endpoint: Endpoint, measurement: Measurement, decision: Decision) -> Iterator[Finding]:
+def _error_findings(
+    endpoint: Endpoint, measurement: Measurement, decision: Decision, undecided: UndecidedPolicy
+) -> Iterator[Finding]:
     """Of the stage that stands; where that has none, of the stage before, which it was to confirm."""
     stages = [_of_stage(measurement, number) for number in range(decision.stage, 0, -1)]
     judged = next((samples for samples in stages if any(sample.failure for sample in samples)), [])
@@ -140,7 +157,7 @@ def _error_findings(endpoint: Endpoint, measurement: Measurement, decision: Deci
     if decision.errors in {Verdict.WARNING, Verdict.CRITICAL}:
         limit = limits.critical if decision.errors is Verdict.CRITICAL else limits.warning
         message = f"{what}{since or ', over ' + format_percentage(limit)}: {kinds}"
-        severity = Severity(decision.errors.value)
+        severity = _severity(decision.errors, undecided, decided=decision.errors_decided)
         yield Finding("error-rate", severity, rate, limit, "ratio", message, _failure_remedy(failed), line)
     elif not since:
         over = rate > limits.warning
@@ -207,7 +224,7 @@ def _recovery_notes(endpoint: Endpoint, decisions: Sequence[Decision]) -> Iterab
                 what = f"failing for a moment: {before.failures} of {before.requests} requests, then {last.failures}"
                 message = f"{what} of {last.requests}"
             else:
-                then, now = format_ms(before.value_ms), format_ms(last.value_ms)
+                then, now = (format_ms(shown_value(endpoint, stage)[0]) for stage in (before, last))
                 message = f"slow for a moment: {endpoint.metric} {then}, then {now} when measured again"
             yield Finding(
                 "momentary", Severity.NOTE, shown_value(endpoint, before)[0], None, "ms", message, None, endpoint.line

@@ -27,12 +27,11 @@ class Stage:
         endpoint: Endpoint,
         before: Decision | None = None,
         *,
-        min_requests: int = 0,
         max_requests: int | None = None,
     ) -> None:
-        """``before`` is what the stage before came to, and ``min_requests`` is on top of the endpoint's own."""
+        """``before`` is what the stage before came to."""
         self._number = before.stage + 1 if before else 1
-        self._least = max(LEAST_SAMPLES, endpoint.min_requests, min_requests)
+        self._least = max(LEAST_SAMPLES, endpoint.min_requests)
         self.latency = latency_test(endpoint, self._least, levels_after(before))
         self._errors = ErrorTest(endpoint.error_limits, before.errors if before else Verdict.OK)
         self._most = max(self.latency.looks, self._least)

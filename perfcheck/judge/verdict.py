@@ -11,7 +11,9 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 
 from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
-from perfcheck.judge.findings import find, finite_interval, shown_value
+from perfcheck.judge.boundaries import ALPHA
+from perfcheck.judge.findings import find, finite_interval, is_decided, shown_value
+from perfcheck.judge.limits import limits_of
 from perfcheck.judge.quantiles import summary
 from perfcheck.judge.server_timing import parse_server_timing
 from perfcheck.model import (
@@ -32,7 +34,7 @@ from perfcheck.model import (
     worst,
 )
 
-ALPHA = 0.05
+__all__ = ["ALPHA", "judge_endpoint", "judge_run"]
 
 
 def judge_endpoint(
@@ -49,6 +51,7 @@ def judge_endpoint(
     bodies = [sample.body_bytes for sample in sent if sample.body_bytes is not None and sample.failure is None]
     failed = [sample for sample in sent if sample.failure]
     slow = _that_make_the_metric(judged, decision)
+    limits = limits_of(endpoint)
     body_bytes = max(bodies, default=None)
     findings = find(endpoint, measurement, decision, judged, body_bytes, undecided)
     value, over_timeout = shown_value(endpoint, decision)
@@ -58,15 +61,15 @@ def judge_endpoint(
         method=endpoint.method,
         url=url,
         verdict=_verdict(decision, findings),
-        decided=_is_decided(decision),
+        decided=decision is not None and is_decided(decision),
         metric=endpoint.metric,
         value_ms=value,
         over_timeout=over_timeout,
         interval_ms=finite_interval(decision),
         target_ms=endpoint.target_ms,
         ideal_ms=endpoint.ideal_ms,
-        warning_ms=endpoint.warning_ms,
-        critical_ms=endpoint.critical_ms,
+        warning_ms=_finite(limits.warning_ms),
+        critical_ms=_finite(limits.critical_ms),
         ceiling_ms=endpoint.ceiling_ms,
         ratio=value / endpoint.target_ms if value is not None and endpoint.target_ms else None,
         requests=Requests(
@@ -116,13 +119,8 @@ def _verdict(decision: Decision | None, findings: Iterable[Finding]) -> Verdict:
     return worst([*found, Verdict.NOT_MEASURED if unmeasured else Verdict.OK])
 
 
-def _is_decided(decision: Decision | None) -> bool:
-    """Whether the part that gave the verdict has its stated error probability."""
-    if decision is None:
-        return False
-    if decision.errors is Verdict.CRITICAL and decision.errors_decided:
-        return True
-    return decision.latency_decided and (decision.errors_decided or decision.latency is Verdict.CRITICAL)
+def _finite(limit_ms: float) -> float | None:
+    return limit_ms if math.isfinite(limit_ms) else None
 
 
 # --- Summaries -----------------------------------------------------------------------------------------------------

@@ -38,7 +38,6 @@ class Track:
         "_current",
         "_decisions",
         "_max_requests",
-        "_min_requests",
         "_samples",
         "_warmup",
         "endpoint",
@@ -51,7 +50,6 @@ class Track:
         self.endpoint = endpoint
         self._confirm = sampling.confirm
         self._warmup = sampling.warmup
-        self._min_requests = sampling.min_requests
         self._max_requests = max_requests
         self._samples: list[tuple[int, Sample]] = []
         self._decisions: list[Decision] = []
@@ -88,7 +86,6 @@ class Track:
         return Stage(
             self.endpoint,
             decisions[-1] if decisions else None,
-            min_requests=self._min_requests,
             max_requests=self._max_requests,
         )
 

@@ -8,6 +8,7 @@ import platform
 import signal
 import subprocess
 from collections.abc import Mapping
+from typing import Self
 
 from perfcheck.model import Environment
 from perfcheck.text import clean
@@ -24,11 +25,11 @@ _CI_SYSTEMS = {
     "BITBUCKET_BUILD_NUMBER": "Bitbucket Pipelines",
     "CI": "CI",
 }
-_GIT_PATIENCE_S = 5.0
+_GIT_PATIENCE_S = 2.0
 
 
 class EnvironmentProbe:
-    """Asks git in the background, since its answer is needed only when the run has ended."""
+    """Asks git while the service is waited for. A context manager: whatever happens, git does not outlive it."""
 
     def __init__(self, env: Mapping[str, str] = os.environ) -> None:
         self._env = env
@@ -46,7 +47,15 @@ class EnvironmentProbe:
         except OSError:
             self._git = None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._git is not None and self._git.returncode is None:
+            self._kill()
+
     def finish(self) -> Environment:
+        """Before the first request, which git would disturb."""
         commit, branch, dirty = _parse_git_status(self._git_output())
         return Environment(
             platform=f"{platform.system()} {platform.release()} {platform.machine()}",

@@ -293,6 +293,7 @@ def _exit_meaning(run: Run) -> str:
         0: "passed" if run.verdict is Verdict.OK else f"{run.verdict} does not fail the check",
         1: f"{run.verdict} fails the check",
         3: "not everything could be measured",
+        4: "a bug in perfcheck ended the run",
         130: "interrupted",
     }
     return f"exit {run.exit_code}: {meaning.get(run.exit_code, 'failed')}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from perfcheck.units import format_ms
 _REDRAW_S = 0.1
 _MOST_LINES = 6
 _BAR = 24
-_GAP_S = 0.5  # between the requests of a confirmation
+_GAP_S = 0.75  # between the requests of a confirmation, about
 
 
 class EndpointProgress(Protocol):
@@ -89,10 +90,10 @@ def _is_watched(state: EndpointProgress) -> bool:
 
 
 def _line(state: EndpointProgress, glyphs: Glyphs, width: int) -> Text:
-    value = "" if state.value_ms is None else format_ms(state.value_ms)
+    value = "" if state.value_ms in {None, math.inf} else format_ms(state.value_ms)
     if state.verdict is not None:
         text = Text(f"  {state.verdict}", style=STYLES[state.verdict])
-    elif state.wait_s > _GAP_S:
+    elif state.stage > 1 and state.requests == 0:
         text, value = Text("  looks slow or failing; measured again in"), f"{state.wait_s:.0f} s"
     else:
         text = Text("  measuring again," if state.stage > 1 else "  measuring,")

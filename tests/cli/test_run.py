@@ -16,6 +16,8 @@ import pytest
 from support.command import PERFCHECK, environment, perfcheck
 from support.service import Handler, ok, service, slow, status
 
+from perfcheck.cli.interrupts import Interrupts
+
 SECRET = "s3cr3t-t0ken-value"
 
 
@@ -145,7 +147,8 @@ def test_4_for_a_bug_of_ours_and_what_was_measured_is_kept(
     assert "this is a bug in perfcheck: RuntimeError at " in done.stderr
     assert SECRET not in done.stderr + done.stdout
     saved = json.loads((healthy.parent / "results.json").read_text())
-    assert saved["complete"] is False
+    assert (saved["complete"], saved["exit_code"]) == (False, 4)
+    assert "exit 4: a bug in perfcheck ended the run" in done.stdout
     assert sum(len(one["timeline"]["at_ms"]) for one in saved["endpoints"]) == 4
 
 
@@ -267,13 +270,17 @@ def test_a_report_that_cannot_be_written_in_the_end_is_kept_elsewhere(tmp_path: 
     kept.unlink()
 
 
-@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"LANG": "C"}, {"COLUMNS": "60"}])
+@pytest.mark.parametrize(
+    "variables",
+    [{"NO_COLOR": "1", "FORCE_COLOR": "1"}, {"TERM": "dumb"}, {"LANG": "C"}, {"COLUMNS": "60"}, {"COLUMNS": "0"}],
+)
 def test_output_is_clean_in_every_environment(healthy: Path, variables: dict[str, str]) -> None:
     done = perfcheck("run", cwd=healthy.parent, env=variables)
     assert "\x1b" not in done.stdout
     if variables.keys() & {"LANG"}:
         assert done.stdout.isascii()
-    if "COLUMNS" in variables:
+    assert "exit 0: passed" in done.stdout
+    if variables.get("COLUMNS") == "60":
         assert max(map(len, done.stdout.splitlines())) <= 60
 
 
@@ -286,17 +293,24 @@ def test_force_color_colours_a_pipe(healthy: Path) -> None:
 
 def test_a_secret_from_the_environment_appears_nowhere(tmp_path: Path) -> None:
     echoed = {"Location": f"/{SECRET}", "Retry-After": SECRET, "Server-Timing": f"{SECRET};dur=3"}
-    with service({"/a": lambda: (429, echoed, SECRET.encode())}) as url:
+
+    def echo(code: int) -> Handler:
+        return lambda: (code, echoed, SECRET.encode())
+
+    with service({f"/{code}": echo(code) for code in (200, 302, 429)}) as url:
         baseline(
             tmp_path,
             url,
-            "  a: {path: /a, target: 2s, query: {key: '${TOKEN}'}, headers: {X-Key: 'k ${TOKEN}'}}\n",
+            "  a: {path: /429, target: 2s, query: {key: '${TOKEN}'}, headers: {X-Key: 'k ${TOKEN}'}}\n"
+            "  b: {path: /302, target: 2s}\n"
+            "  c: {path: /200, target: 2s, body_limit: 1B}\n",
             extra="  headers: {Authorization: 'Bearer ${TOKEN}'}\n",
         )
         done = perfcheck("run", "-v", "-o", "results.json", cwd=tmp_path, env={"TOKEN": SECRET})
         debug = perfcheck("run", "-v", cwd=tmp_path, env={"TOKEN": SECRET, "PERFCHECK_DEBUG": "1"})
     assert done.returncode == 1
     assert "key=***" in done.stdout
+    assert "the service says" in done.stdout
     everything = done.stdout + done.stderr + debug.stdout + debug.stderr + (tmp_path / "results.json").read_text()
     assert SECRET not in everything
 
@@ -392,34 +406,44 @@ def test_closed_and_full_streams_are_no_bug(healthy: Path, command: str, code: i
     assert "bug" not in done.stderr
 
 
-def test_a_signal_after_the_last_request_does_not_cost_the_run(healthy: Path) -> None:
-    """git hangs, so the run waits at its very end, where it is interrupted."""
+def test_a_signal_after_the_last_request_does_not_cost_the_run() -> None:
+    with Interrupts() as interrupts:
+        interrupts.hold()
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):  # the second one means it
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_git_that_hangs_does_not_hold_the_run(healthy: Path) -> None:
     folder = healthy.parent
-    (folder / "git").write_text("#!/bin/sh\nsleep 30\n")
+    (folder / "git").write_text("#!/bin/sh\nsleep 300\n")
     (folder / "git").chmod(0o755)
-    process = subprocess.Popen(
-        [PERFCHECK, "run", "-o", "results.json"],
-        cwd=folder,
-        env=environment(PATH=f"{folder}:{os.environ['PATH']}"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+    (folder / ".git").mkdir()
+    done = perfcheck("run", "--report", "json", cwd=folder, env={"PATH": f"{folder}:{os.environ['PATH']}"})
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["environment"]["commit"] is None
+
+
+def test_what_the_environment_holds_gives_way_to_what_was_typed(tmp_path: Path) -> None:
+    twins = {"PERFCHECK_BASE_URL": "http://127.0.0.1:9", "PERFCHECK_BASELINE": "absent.yaml"}
+    assert perfcheck("run", "--demo", "health", cwd=tmp_path, env=twins).returncode == 0
+    (tmp_path / "good.yaml").write_text(
+        "version: 1\nservice: {base_url: http://localhost}\nendpoints: {a: {path: /, target: 1s}}\n"
     )
-    time.sleep(2)
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=25)  # less than git would take
-    assert process.returncode == 0
-    assert "exit 0: passed" in out
-    assert json.loads((folder / "results.json").read_text())["environment"]["commit"] is None
+    assert perfcheck("validate", "good.yaml", cwd=tmp_path, env=twins).returncode == 0
 
 
-def test_the_password_of_the_address_is_in_no_command_shown(tmp_path: Path) -> None:
+@pytest.mark.parametrize("user", [f"joe:{SECRET}", SECRET, "joe:abc"])
+def test_the_credential_of_the_address_is_in_no_command_shown(tmp_path: Path, user: str) -> None:
     with service({"/a": status(503)}) as url:
-        address = url.replace("//", f"//joe:{SECRET}@")
+        address = url.replace("//", f"//{user}@")
         baseline(tmp_path, "http://localhost", "  a: {path: /a, target: 2s}\n")
-        done = perfcheck("run", "-v", cwd=tmp_path, env={"PERFCHECK_BASE_URL": address})
+        done = perfcheck("run", "-v", "-o", "run.json", cwd=tmp_path, env={"PERFCHECK_BASE_URL": address})
     assert done.returncode == 1
-    assert SECRET not in done.stdout + done.stderr
+    everything = done.stdout + done.stderr + (tmp_path / "run.json").read_text()
+    assert f"{user}@" not in everything
+    assert SECRET not in everything
 
 
 def test_groups_and_names_narrow_each_other(tmp_path: Path) -> None:

@@ -20,11 +20,10 @@ def stage(
     outcomes: Iterable[float | None],
     endpoint: Endpoint = ENDPOINT,
     before: Decision | None = None,
-    min_requests: int = 0,
     max_requests: int | None = None,
 ) -> Stage:
     """Fed until it is over, or ``outcomes`` are: latencies in milliseconds, infinity a timeout, None a failure."""
-    one = Stage(endpoint, before, min_requests=min_requests, max_requests=max_requests)
+    one = Stage(endpoint, before, max_requests=max_requests)
     for latency in outcomes:
         assert one.stop is None, "fed beyond its end"
         one.add(latency, failed=latency is None or math.isinf(latency))
@@ -33,7 +32,7 @@ def stage(
 
 def over_after(outcomes: Iterable[float | None], **options: object) -> Stage:
     """Fed until it is over."""
-    one = Stage(ENDPOINT, **options)  # type: ignore[arg-type]
+    one = Stage(**{"endpoint": ENDPOINT, **options})  # type: ignore[arg-type]
     for latency in outcomes:
         one.add(latency, failed=latency is None or math.isinf(latency))
         if one.stop:
@@ -98,17 +97,17 @@ def test_without_an_error_limit_failing_requests_end_with_the_looks() -> None:
     assert not has_answer(decision)
 
 
-@pytest.mark.parametrize(("own", "common", "needed"), [(5, 5, 5), (12, 5, 12), (5, 20, 20), (1, 1, 5)])
-def test_min_requests_buy_more(own: int, common: int, needed: int) -> None:
-    endpoint = replace(ENDPOINT, min_requests=own)
-    assert stage([100.0] * (needed - 1), endpoint, min_requests=common).stop is None
-    assert stage([100.0] * needed, endpoint, min_requests=common).stop is Stop.DECIDED
+@pytest.mark.parametrize(("asked", "needed"), [(5, 5), (12, 12), (1, 5)])
+def test_min_requests_buy_more(asked: int, needed: int) -> None:
+    endpoint = replace(ENDPOINT, min_requests=asked)
+    assert stage([100.0] * (needed - 1), endpoint).stop is None
+    assert stage([100.0] * needed, endpoint).stop is Stop.DECIDED
 
 
 def test_min_requests_beyond_the_usual_looks_keep_the_question_open_until_then() -> None:
     near = [140.0, 155.0, 140.0, 155.0, 140.0, 155.0, 140.0] * 100
     assert over_after(near).decision().latency_decided is False
-    decision = over_after(near, min_requests=700).decision()
+    decision = over_after(near, endpoint=replace(ENDPOINT, min_requests=700)).decision()
     assert (decision.requests, decision.latency, decision.latency_decided) == (700, OK, True)
 
 

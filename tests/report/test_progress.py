@@ -72,7 +72,7 @@ def test_hostile_names_stay_text() -> None:
         ([State(verdict=Verdict.OK, value_ms=100.0)], 0.0),
         ([State(requests=2, value_ms=100.0)], 1.0),
         ([State(requests=2, value_ms=100.0), State(requests=2)], 2.0),
-        ([State(stage=2, requests=0, value_ms=10.0, wait_s=3.0)], 9.0),
+        ([State(stage=2, requests=0, value_ms=10.0, wait_s=3.0)], 12.0),
     ],
 )
 def test_seconds_left(states: list[State], seconds: float) -> None:
