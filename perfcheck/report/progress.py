@@ -97,7 +97,8 @@ def _line(state: EndpointProgress, glyphs: Glyphs, width: int) -> Text:
         text, value = Text("  looks slow or failing; measured again in"), f"{state.wait_s:.0f} s"
     else:
         text = Text("  measuring again," if state.stage > 1 else "  measuring,")
-        value = f"{state.requests} of at least {state.least} requests"
+        least = f" of at least {state.least}" if state.requests < state.least else ""
+        value = f"{state.requests}{least} requests"
     name = shorten(clean(state.endpoint), max(12, width - 60), glyphs.ellipsis)
     return Text(f"  {name}").append_text(text).append(f" {value}")
 

@@ -47,12 +47,14 @@ def test_endpoints_that_are_looked_at_closely_have_a_line() -> None:
         State("again", stage=2, value_ms=640.0, requests=3),
         State("found", verdict=Verdict.CRITICAL, value_ms=812.0),
         State("first", value_ms=640.0),
+        State("long", value_ms=640.0, requests=30),
     )
     assert lines[1:] == [
         "  resting  looks slow or failing; measured again in 2 s",
         "  again  measuring again, 3 of at least 12 requests",
         "  found  CRITICAL 812 ms",
         "  first  measuring, 0 of at least 12 requests",
+        "  long  measuring, 30 requests",
     ]
 
 
