@@ -194,7 +194,8 @@ def _breach_lines(run: Run, result: EndpointResult, glyphs: Glyphs, told: set[st
     for finding in result.findings:
         if finding.rule != "undecided":
             yield ("note" if finding.severity is Severity.NOTE else "why"), finding.message
-    if where := _where(result):
+    slow = any(finding.rule in _RULES_OF_LATENCY for finding in result.findings)
+    if slow and (where := _where(result)):
         yield "where", where
     if result.value_ms is not None:
         yield "evidence", _evidence(result, glyphs)
