@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 
 from perfcheck import __version__
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED
-from perfcheck.judge.verdict import ALPHA, judge_endpoint, judge_run
+from perfcheck.judge.boundaries import ALPHA
+from perfcheck.judge.verdict import judge_endpoint, judge_run
 from perfcheck.measure.client import Client
 from perfcheck.measure.runner_health import RunnerMonitor
 from perfcheck.measure.sampler import Sampler

@@ -34,8 +34,6 @@ from perfcheck.model import (
     worst,
 )
 
-__all__ = ["ALPHA", "judge_endpoint", "judge_run"]
-
 
 def judge_endpoint(
     endpoint: Endpoint, measurement: Measurement, *, url: str, started_s: float, undecided: UndecidedPolicy

@@ -82,10 +82,6 @@ class Exchange:
     def timeout_s(self) -> float:
         return self.timeout_ns / 1e9
 
-    @property
-    def latency_ns(self) -> int:
-        return self.last_ns - self.sent_ns - self.excluded_ns
-
     def phases(self) -> Phases:
         """The phases that took place; those of the request itself add up to its latency."""
         answered = bool(self.first_ns and self.sent_ns)

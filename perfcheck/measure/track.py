@@ -24,6 +24,7 @@ class Progress:
     value_ms: float | None  # the metric over this stage so far
     verdict: Verdict | None  # once it is final
     wait_s: float  # until it may be asked again; 0 when it may be now, or is finished
+    gap_s: float  # between its next requests
 
 
 class Track:
@@ -132,4 +133,5 @@ class Track:
             value_ms=current.latency.estimate() if current.latency.count else None,
             verdict=self._decisions[-1].verdict if self.is_finished else None,
             wait_s=0.0 if self.is_finished else max(self.not_before - now, 0.0),
+            gap_s=gap_s(self.endpoint.metric, max(self.stage, 1), current.requests),
         )

@@ -21,7 +21,6 @@ from perfcheck.units import format_ms
 _REDRAW_S = 0.1
 _MOST_LINES = 6
 _BAR = 24
-_GAP_S = 0.75  # between the requests of a confirmation, about
 
 
 class EndpointProgress(Protocol):
@@ -41,6 +40,8 @@ class EndpointProgress(Protocol):
     def verdict(self) -> Verdict | None: ...
     @property
     def wait_s(self) -> float: ...
+    @property
+    def gap_s(self) -> float: ...
 
 
 class HasProgress(Protocol):
@@ -114,5 +115,5 @@ def seconds_left(states: Sequence[EndpointProgress]) -> float:
             # Past the least, it is close to a limit: it will likely take half as many again.
             count = max(state.least - state.requests, state.requests / 2, 2)
             busy_s += count * each_s
-            longest_wait_s = max(longest_wait_s, state.wait_s + (count * _GAP_S if state.stage > 1 else 0.0))
+            longest_wait_s = max(longest_wait_s, state.wait_s + count * state.gap_s)
     return max(busy_s, longest_wait_s)

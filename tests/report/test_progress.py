@@ -20,6 +20,7 @@ class State:
     value_ms: float | None = None
     verdict: Verdict | None = None
     wait_s: float = 0.0
+    gap_s: float = 0.0
 
 
 def shown(*states: State, width: int = 80, glyphs: Glyphs = UNICODE, elapsed_s: float = 1.0) -> list[str]:
@@ -74,7 +75,7 @@ def test_hostile_names_stay_text() -> None:
         ([State(verdict=Verdict.OK, value_ms=100.0)], 0.0),
         ([State(requests=2, value_ms=100.0)], 1.0),
         ([State(requests=2, value_ms=100.0), State(requests=2)], 2.0),
-        ([State(stage=2, requests=0, value_ms=10.0, wait_s=3.0)], 12.0),
+        ([State(stage=2, requests=0, value_ms=10.0, wait_s=3.0, gap_s=0.75)], 12.0),
     ],
 )
 def test_seconds_left(states: list[State], seconds: float) -> None:

@@ -6,7 +6,8 @@ import math
 import random
 from collections.abc import Sequence
 
-from perfcheck.judge.verdict import ALPHA, judge_endpoint, judge_run
+from perfcheck.judge.boundaries import ALPHA
+from perfcheck.judge.verdict import judge_endpoint, judge_run
 from perfcheck.model import (
     BaselineInfo,
     Decision,
