@@ -390,6 +390,8 @@ class Run:
     runner: RunnerHealth
     findings: tuple[Finding, ...]  # of the run as a whole: runner, proxy, insecure TLS, interruption
     endpoints: tuple[EndpointResult, ...]
+    command: tuple[str, ...] = ("perfcheck", "run")  # words that, with a name behind them, check that endpoint again
+    groups: dict[str, str] = field(default_factory=dict)  # name -> title, of those that have one
 
 
 _RANK = {Verdict.OK: 0, Verdict.NOT_MEASURED: 1, Verdict.WARNING: 2, Verdict.CRITICAL: 3}

@@ -12,18 +12,19 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "perfcheck"
 
-VOCABULARY = {"perfcheck", "model", "errors", "units", "text"}
+VOCABULARY = {"perfcheck", "model", "errors", "units", "text", "workflow_commands"}
 # part -> (parts of perfcheck it may import, packages from elsewhere it may import)
 ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "model": (set(), set()),
     "errors": (set(), set()),
     "units": (set(), set()),
     "text": (set(), set()),
+    "workflow_commands": (set(), set()),
     "judge": (VOCABULARY, set()),
     "baseline": (VOCABULARY, {"yaml"}),
     "measure": (VOCABULARY | {"judge"}, {"httpx", "httpcore", "h11", "h2"}),
     "record": (VOCABULARY, {"msgspec"}),
-    "report": (VOCABULARY, {"rich"}),
+    "report": (VOCABULARY, {"rich", "jinja2"}),
     "demo": (VOCABULARY, set()),
     "cli": (VOCABULARY | {"judge", "baseline", "measure", "record", "report", "demo", "cli"}, {"click", "rich"}),
     "__main__": ({"cli"}, set()),

@@ -22,6 +22,7 @@ from perfcheck.text import Redactor
 # Name -> one line for the list of commands. Each module is imported when its command is asked for, not before.
 _COMMANDS = {
     "run": "Check a running service against its baseline.",
+    "report": "Render a saved run again: HTML, Markdown, JUnit, ...",
     "validate": "Check the baseline file only, offline.",
     "demo": "Serve a sample service to try perfcheck on.",
 }
@@ -109,6 +110,14 @@ def show_error(message: str, remedy: str | None = None) -> None:
     """On stderr; the first word in red where there is colour."""
     with contextlib.suppress(OSError):  # nobody reads it: the exit code says enough
         click.echo(click.style("error: ", fg="red", bold=True) + message, err=True, color=stderr_color())
+        if remedy:
+            click.echo(click.style("help: ", fg="cyan") + remedy, err=True, color=stderr_color())
+
+
+def show_warning(message: str, remedy: str | None = None) -> None:
+    """Like an error, for what does not end the command."""
+    with contextlib.suppress(OSError):
+        click.echo(click.style("warning: ", fg="yellow", bold=True) + message, err=True, color=stderr_color())
         if remedy:
             click.echo(click.style("help: ", fg="cyan") + remedy, err=True, color=stderr_color())
 

@@ -8,11 +8,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from perfcheck import __version__
-from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED
+from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, CouldNotMeasureError, PerfcheckError
 from perfcheck.judge.boundaries import ALPHA
 from perfcheck.judge.verdict import judge_endpoint, judge_run
 from perfcheck.measure.client import Client
@@ -42,7 +42,7 @@ _LONGEST_PATH = 4096
 @dataclass(frozen=True, slots=True)
 class Outcome:
     run: Run
-    defect: Exception | None  # an error of ours that cut the run short: to be raised once the reports are written
+    defect: Exception | None  # what cut the run short, or kept it from starting: to be raised after the reports
 
 
 def check(
@@ -50,6 +50,7 @@ def check(
     *,
     seed: int,
     label: str | None,
+    command: tuple[str, ...],
     max_requests: int | None,
     fail_on: Verdict | None,
     redact: Redactor,
@@ -60,13 +61,11 @@ def check(
     """Measure and judge every endpoint of ``baseline``.
 
     ``watch`` is called before the first request and after each, ``measured`` when there are no more to come.
-    ``waiting`` surrounds the wait for the service.
-
-    Raises CouldNotMeasureError when the service does not answer.
+    ``waiting`` surrounds the wait for the service; when it does not answer, the outcome's defect is a
+    CouldNotMeasureError, and every endpoint not measured.
     """
     with EnvironmentProbe() as probe, Client(baseline.service, redact=redact) as client:
-        with waiting():
-            client.wait_until_ready()
+        defect: Exception | None = _wait(client, waiting)
         environment = probe.finish()
         sampler = Sampler(
             baseline.endpoints,
@@ -83,10 +82,14 @@ def check(
         runner = RunnerMonitor()
         runner.start()
         started_at, started_s = datetime.now(UTC), time.perf_counter()
-        interrupted, defect = _sample(sampler, measured)
+        interrupted = False
+        if defect is None:
+            interrupted, defect = _sample(sampler, measured)
         duration_ms = (time.perf_counter() - started_s) * 1000
         health = runner.finish([sample for m in sampler.measurements() for _, sample in m.samples])
         results = _judge(baseline, sampler.measurements(), client, started_s)
+    if isinstance(defect, CouldNotMeasureError):
+        results = tuple(_unreached(result, defect) for result in results)
     verdict, counts, exit_code = judge_run(results, fail_on)
     run = Run(
         format=FORMAT,
@@ -102,14 +105,39 @@ def check(
         seed=seed,
         alpha=ALPHA,
         verdict=verdict,
-        exit_code=EXIT_INTERRUPTED if interrupted else EXIT_BUG if defect else exit_code,
+        exit_code=_exit_code(exit_code, interrupted=interrupted, defect=defect),
         complete=not (interrupted or defect or counts.not_measured or _ran_out_of_time(sampler)),
         counts=counts,
         runner=health,
         findings=tuple(_run_findings(client.notices, health, interrupted=interrupted, defect=defect)),
         endpoints=results,
+        command=command,
+        groups={group.name: group.title for group in baseline.groups if group.title != group.name},
     )
     return Outcome(run, defect)
+
+
+def _wait(client: Client, waiting: Callable[[], AbstractContextManager[None]]) -> CouldNotMeasureError | None:
+    """Until the service answers; the reason when it does not, which every report is to tell."""
+    try:
+        with waiting():
+            client.wait_until_ready()
+    except CouldNotMeasureError as error:
+        return error
+    return None
+
+
+def _unreached(result: EndpointResult, reason: CouldNotMeasureError) -> EndpointResult:
+    finding = Finding("not-measured", Severity.NOTE, None, None, None, reason.message, reason.remedy, result.line)
+    return replace(result, findings=(finding,))
+
+
+def _exit_code(judged: int, *, interrupted: bool, defect: Exception | None) -> int:
+    if interrupted:
+        return EXIT_INTERRUPTED
+    if defect is not None:
+        return defect.exit_code if isinstance(defect, PerfcheckError) else EXIT_BUG
+    return judged
 
 
 def _judge(
@@ -151,7 +179,9 @@ def _run_findings(
 ) -> Iterator[Finding]:
     if interrupted:
         yield _run_warning("interrupted", "interrupted: this is what was measured until then")
-    if defect is not None:
+    if isinstance(defect, CouldNotMeasureError):
+        yield _run_warning("service", defect.message)
+    elif defect is not None:
         yield _run_warning("defect", "a bug in perfcheck ended the run: this is what was measured until then")
     for notice in notices:
         yield _run_warning("connection", notice)

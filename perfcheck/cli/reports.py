@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from perfcheck.cli.streams import silence_stdout, terminal_width
@@ -16,7 +18,8 @@ from perfcheck.errors import UsageError
 from perfcheck.model import Run
 from perfcheck.record.files import descriptor_of, write_atomically
 
-FORMATS = ("console", "json")
+_RENDERED = ("junit", "markdown", "html", "github", "openmetrics", "csv")  # each a module of perfcheck.report
+FORMATS = ("console", "json", *_RENDERED)
 _WIDTH_OF_A_LOG = 100  # where no terminal tells its width
 
 
@@ -24,6 +27,15 @@ _WIDTH_OF_A_LOG = 100  # where no terminal tells its width
 class ReportTarget:
     format: str
     path: Path | None  # None: stdout
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """How the reports of a run are to look, beside what is in the run."""
+
+    previous: Run | None = None  # an earlier run, to show the changes since
+    quiet: bool = False
+    verbose: bool = False
 
 
 def parse_targets(reports: Sequence[str], output: str | None) -> tuple[ReportTarget, ...]:
@@ -51,7 +63,9 @@ def parse_targets(reports: Sequence[str], output: str | None) -> tuple[ReportTar
 def _parse(text: str) -> ReportTarget:
     name, separator, path = text.partition("=")
     if name not in FORMATS:
-        raise UsageError(f"unknown report format '{name}'", f"known formats: {', '.join(FORMATS)}")
+        near = get_close_matches(name, FORMATS, n=1)
+        known = f"known formats: {', '.join(FORMATS)}"
+        raise UsageError(f"unknown report format '{name}'", f"did you mean '{near[0]}'? {known}" if near else known)
     if separator and not path:
         raise UsageError(f"--report {text} names no file", f"write --report {name}=FILE, or --report {name} for stdout")
     return _target(name, path)
@@ -82,9 +96,7 @@ def _check_writable(path: Path) -> None:
         ) from error
 
 
-def write_reports(
-    run: Run, targets: Iterable[ReportTarget], *, rerun: Callable[[str], str], quiet: bool, verbose: bool
-) -> Iterator[str]:
+def write_reports(run: Run, targets: Iterable[ReportTarget], presentation: Presentation) -> Iterator[str]:
     """Write every report; yields a message for each that could not be written, whose content is kept elsewhere.
 
     A failure of one does not keep the others from being written. Stdout comes first: it cannot wait for a reader.
@@ -92,29 +104,33 @@ def write_reports(
     defect: Exception | None = None
     for target in sorted(targets, key=lambda target: target.path is not None):
         try:
-            content = _render(run, target, rerun=rerun, quiet=quiet, verbose=verbose)
+            content = _render(run, target, presentation)
         except Exception as error:  # noqa: BLE001 - raised again once the other reports are written
             defect = defect or error
             continue
         if target.path is None:
             yield from _print(content)
         else:
-            yield from _write(target.path, content, quiet=quiet)
+            yield from _write(target.path, content, quiet=presentation.quiet)
     if defect is not None:
         raise defect
 
 
-def _render(run: Run, target: ReportTarget, *, rerun: Callable[[str], str], quiet: bool, verbose: bool) -> bytes:
+def _render(run: Run, target: ReportTarget, presentation: Presentation) -> bytes:
     if target.format == "console":
-        return _console(run, target.path, rerun=rerun, quiet=quiet, verbose=verbose)
-    from perfcheck.record.run_file import encode_run
+        return _console(run, target.path, presentation)
+    if target.format == "json":
+        from perfcheck.record.run_file import encode_run
 
-    return encode_run(run)
+        return encode_run(run)
+    render: Callable[[Run, Run | None], str] = importlib.import_module(f"perfcheck.report.{target.format}").render
+    return render(run, presentation.previous).encode()
 
 
-def _console(run: Run, path: Path | None, *, rerun: Callable[[str], str], quiet: bool, verbose: bool) -> bytes:
+def _console(run: Run, path: Path | None, presentation: Presentation) -> bytes:
     from rich.console import Console
 
+    from perfcheck.report.changes import changes
     from perfcheck.report.console import render_console
     from perfcheck.report.glyphs import choose_glyphs
 
@@ -131,7 +147,15 @@ def _console(run: Run, path: Path | None, *, rerun: Callable[[str], str], quiet:
         markup=False,
         emoji=False,
     )
-    console.print(render_console(run, glyphs, console.width, rerun=rerun, quiet=quiet, verbose=verbose))
+    report = render_console(
+        run,
+        glyphs,
+        console.width,
+        changed=changes(run, presentation.previous),
+        quiet=presentation.quiet,
+        verbose=presentation.verbose,
+    )
+    console.print(report)
     text = "\n".join(line.rstrip() for line in page.getvalue().splitlines()) + "\n"
     return text.encode(encoding, errors="replace")
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,20 +17,21 @@ from click.core import ParameterSource
 
 from perfcheck.cli.interrupts import Interrupts
 from perfcheck.cli.options import Duration, baseline_option, option
+from perfcheck.cli.report_options import compare_to_option, github_option, report_option
 from perfcheck.cli.selection import select_endpoints
 from perfcheck.demo.baseline import demo_baseline
 from perfcheck.demo.regressions import Regression
-from perfcheck.errors import UsageError
-from perfcheck.model import Baseline, Metric, Run, Verdict
+from perfcheck.errors import EXIT_OK, CouldNotMeasureError, UsageError
+from perfcheck.model import Baseline, Metric, Verdict
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
-    from perfcheck.cli.reports import ReportTarget
     from perfcheck.demo.process import DemoProcess
     from perfcheck.measure.sampler import Sampler
     from perfcheck.text import Redactor
 
 _PATIENCE_S = 1.0
+_PATIENCE_OF_A_HOOK_S = 2.0  # with a service that may be down
 _EXAMPLES = """\b
 Examples:
   perfcheck run --demo                       try it on a sample service
@@ -67,8 +67,11 @@ class RunOptions:
     fail_on: str
     report: tuple[str, ...]
     output: str | None
+    compare_to: str | None
+    github: bool | None  # None: where GitHub Actions runs it
     seed: int | None
     insecure: bool
+    require_service: bool
     demo: bool
     regress: tuple[str, ...]
     quiet: bool
@@ -101,17 +104,20 @@ class RunOptions:
     show_default=True,
     help="The mildest verdict that exits with 1.",
 )
-@option(
-    "--report",
-    multiple=True,
-    metavar="FORMAT[=PATH]",
-    help="Write a report: console or json; without a path to stdout. Repeatable.",
-)
+@report_option
 @option("-o", "--output", metavar="FILE", help="Save the run as JSON; the same as --report json=FILE.")
+@compare_to_option
+@github_option
 @option(
     "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Repeat the order of requests of an earlier run."
 )
 @option("--insecure", is_flag=True, help="Accept any TLS certificate.")
+@option(
+    "--require-service/--skip-unreachable",
+    default=True,
+    help="Whether a service that does not answer fails the check, or skips it with a line that says so.  "
+    "[default: it fails]",
+)
 @option("--demo", is_flag=True, help="Start the sample service on a free port, check it, stop it.")
 @option(
     "--regress",
@@ -148,10 +154,17 @@ def run(options: RunOptions, session: Session) -> int:
         raise UsageError("--regress needs --demo", "perfcheck run --demo --regress " + options.regress[0])
     if options.demo and options.base_url:
         raise UsageError("--demo and --base-url name two services", "leave one of them out")
-    from perfcheck.cli.reports import parse_targets
+    from perfcheck.cli.reporting import Reporting
     from perfcheck.text import Redactor
 
-    targets = parse_targets(options.report, options.output)
+    reporting = Reporting.prepare(
+        options.report,
+        options.output,
+        compare_to=options.compare_to,
+        github=options.github,
+        quiet=options.quiet,
+        verbose=options.verbose,
+    )
     with Interrupts() as interrupts:
         with _demo_service(options) as demo:
             from perfcheck.cli.check import check  # while the sample service starts
@@ -163,6 +176,7 @@ def run(options: RunOptions, session: Session) -> int:
                     baseline,
                     seed=options.seed if options.seed is not None else random.SystemRandom().getrandbits(32),
                     label=session.redact.clean(options.label) if options.label else None,
+                    command=_rerun_command(options, session.redact),
                     max_requests=options.max_requests,
                     fail_on=None if options.fail_on == "never" else Verdict(options.fail_on.upper()),
                     redact=session.redact,
@@ -170,10 +184,23 @@ def run(options: RunOptions, session: Session) -> int:
                     measured=interrupts.hold,
                     waiting=lambda: _told_when_waiting(baseline, options),
                 )
-        _write(outcome.run, targets, options, session.redact)
+        if isinstance(outcome.defect, CouldNotMeasureError) and not options.require_service:
+            return _skipped(outcome.defect)
+        unreached = isinstance(outcome.defect, CouldNotMeasureError)
+        reporting.write(outcome.run, leave_out=["console"] if unreached else [])  # the error says it all
     if outcome.defect is not None:
         raise outcome.defect
     return outcome.run.exit_code
+
+
+def _skipped(reason: CouldNotMeasureError) -> int:
+    """Loud, since a check that is skipped without a word is soon believed to have passed."""
+    from perfcheck.cli.app import show_warning
+
+    show_warning(
+        f"SKIPPED, nothing was checked: {reason.message}", "start the service; --require-service fails instead"
+    )
+    return EXIT_OK
 
 
 # --- Before the run ------------------------------------------------------------------------------------------------
@@ -207,6 +234,8 @@ def _load(options: RunOptions, base_url: str | None) -> Baseline:
     service = baseline.service
     if options.insecure:
         service = replace(service, tls=replace(service.tls, verify=False))
+    if not options.require_service:
+        service = replace(service, ready_timeout_s=min(service.ready_timeout_s, _PATIENCE_OF_A_HOOK_S))
     return replace(baseline, endpoints=endpoints, sampling=sampling, service=service)
 
 
@@ -237,18 +266,8 @@ def _told_when_waiting(baseline: Baseline, options: RunOptions) -> Iterator[None
         timer.cancel()
 
 
-def _write(run: Run, targets: Sequence[ReportTarget], options: RunOptions, redact: Redactor) -> None:
-    from perfcheck.cli.app import show_error
-    from perfcheck.cli.reports import write_reports
-
-    for problem in write_reports(
-        run, targets, rerun=_rerun_command(options, redact), quiet=options.quiet, verbose=options.verbose
-    ):
-        show_error(problem)
-
-
-def _rerun_command(options: RunOptions, redact: Redactor) -> Callable[[str], str]:
-    """The command that checks one endpoint again: the same service and baseline, with the usual budget."""
+def _rerun_command(options: RunOptions, redact: Redactor) -> tuple[str, ...]:
+    """What checks an endpoint again, with its name behind it: the same service and baseline, with the usual budget."""
     from perfcheck.measure.requests import base_url_shown
 
     words: list[str] = []
@@ -258,6 +277,4 @@ def _rerun_command(options: RunOptions, redact: Redactor) -> Callable[[str], str
     words += ["--insecure"] * options.insecure + ["--demo"] * options.demo
     for regression in options.regress:
         words += ["--regress", regression]
-    return lambda name: redact(
-        shlex.join(["perfcheck", "run", *words, *(["--"] if name.startswith("-") else []), name])
-    )
+    return ("perfcheck", "run", *map(redact, words))

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from perfcheck.measure.track import WARM_UP, Progress, Track
-from perfcheck.model import Endpoint, Measurement, Sample, Sampling, Stop
+from perfcheck.model import Endpoint, Failure, Measurement, Sample, Sampling, Stop
 
 
 class Sampler:
@@ -45,6 +45,8 @@ class Sampler:
     def run(self) -> None:
         """Measure until every endpoint has its verdict or the budget has ended.
 
+        A request that is under way when the budget ends is given up within a second, and not judged.
+
         Whatever ``send``, ``sleep`` or ``observe`` raise passes through, KeyboardInterrupt included. What was measured
         is kept, and :meth:`measurements` tells it.
         """
@@ -70,7 +72,9 @@ class Sampler:
                 continue
             if now >= deadline:
                 return False
-            now = self._ask(track)
+            if not self._ask(track, deadline - now):
+                return False
+            now = self._now()
             asked = True
         if not asked:
             wake = min(track.not_before for track in order)
@@ -79,14 +83,18 @@ class Sampler:
             self._sleep(wake - now)
         return True
 
-    def _ask(self, track: Track) -> float:
+    def _ask(self, track: Track, left_s: float) -> bool:
+        """One sample. False: the budget ended before the answer came, which is no failure of the endpoint."""
         stage = track.stage
-        sample = self._send(track.endpoint)
-        now = self._now()
-        track.take(sample, now)
+        endpoint = track.endpoint_within(left_s)
+        sample = self._send(endpoint)
+        given_up = sample.failure is Failure.TIMEOUT and endpoint.timeout_s < track.endpoint.timeout_s
+        if given_up and stage != WARM_UP:
+            return False
+        track.take(sample, self._now())
         if self._observe:
             self._observe(track.endpoint.name, stage, sample)
-        return now
+        return not given_up
 
     def measurements(self) -> tuple[Measurement, ...]:
         """What was measured and decided so far, in the order of the endpoints. May be asked for at any time."""

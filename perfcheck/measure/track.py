@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perfcheck.judge.stage import Stage, has_answer, unconfirmed
 from perfcheck.measure.pacing import PAUSE_S, gap_s
@@ -41,6 +41,7 @@ class Track:
         "_max_requests",
         "_samples",
         "_warmup",
+        "_within",
         "endpoint",
         "is_finished",
         "not_before",
@@ -58,6 +59,19 @@ class Track:
         self.stage = 1 if self._warmup == 0 else WARM_UP
         self.not_before = -math.inf
         self.is_finished = False
+        self._within = endpoint
+
+    def endpoint_within(self, left_s: float) -> Endpoint:
+        """The endpoint with a timeout of no more than about ``left_s``: rounded up to whole seconds.
+
+        So it changes once a second, and not for every request, which would have to be prepared anew.
+        """
+        if left_s >= self.endpoint.timeout_s:
+            return self.endpoint
+        timeout_s = min(float(math.ceil(left_s)), self.endpoint.timeout_s)
+        if self._within.timeout_s != timeout_s:
+            self._within = replace(self.endpoint, timeout_s=timeout_s)
+        return self._within
 
     @property
     def hangs(self) -> bool:

@@ -17,8 +17,11 @@ from support.command import PERFCHECK, environment, perfcheck
 from support.service import Handler, ok, service, slow, status
 
 from perfcheck.cli.interrupts import Interrupts
+from perfcheck.model import Verdict
+from perfcheck.record.run_file import read_run
 
 SECRET = "s3cr3t-t0ken-value"
+NEVER_READY = "  ready: /a\n  ready_timeout: 300ms\n"
 
 
 def baseline(folder: Path, url: str, endpoints: str, *, sampling: str = "{}", extra: str = "") -> Path:
@@ -124,15 +127,52 @@ def test_3_when_the_service_does_not_answer(tmp_path: Path) -> None:
     assert "--base-url" in done.stderr
 
 
+def test_the_reports_of_a_service_that_does_not_answer_say_so(tmp_path: Path) -> None:
+    baseline(tmp_path, f"http://127.0.0.1:{closed_port()}", "  a: {path: /a, target: 2s}\n", extra=NEVER_READY)
+    done = perfcheck("run", "-o", "results.json", cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stdout == ""  # the error says it all
+    run = read_run(tmp_path / "results.json")
+    assert (run.exit_code, run.complete, run.verdict) == (3, False, Verdict.NOT_MEASURED)
+    assert "is not ready" in run.endpoints[0].findings[0].message
+    assert "is not ready" in run.findings[0].message
+
+
+def test_a_service_that_does_not_answer_is_skipped_loudly_when_asked_to(tmp_path: Path) -> None:
+    baseline(tmp_path, f"http://127.0.0.1:{closed_port()}", "  a: {path: /a, target: 2s}\n", extra=NEVER_READY)
+    done = perfcheck("run", "--skip-unreachable", "-o", "results.json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "SKIPPED, nothing was checked" in done.stderr
+    assert not (tmp_path / "results.json").exists()
+    again = perfcheck("run", "--skip-unreachable", "--require-service", cwd=tmp_path)
+    assert again.returncode == 3
+
+
+def test_a_service_that_answers_is_not_skipped(healthy: Path) -> None:
+    done = perfcheck("run", "--skip-unreachable", cwd=healthy.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "exit 0: passed" in done.stdout
+
+
+def test_the_change_since_an_earlier_run_stands_beside_each_endpoint(healthy: Path) -> None:
+    perfcheck("run", "-o", "before.json", cwd=healthy.parent)
+    done = perfcheck("run", "--compare-to", "before.json", cwd=healthy.parent)
+    assert done.returncode == 0
+    assert re.search(r"^ +endpoint .* ratio +change ", done.stdout, re.MULTILINE)
+    missing = perfcheck("run", "--compare-to", "none.json", cwd=healthy.parent)
+    assert missing.returncode == 2
+    assert "cannot read none.json" in missing.stderr
+
+
 BROKEN = """
 import perfcheck.measure.sampler as sampler
 ask = sampler.Sampler._ask
 asked = []
-def broken(self, track):
+def broken(self, *arguments):
     asked.append(1)
     if len(asked) > 4:
         raise RuntimeError("defect near SECRET")
-    return ask(self, track)
+    return ask(self, *arguments)
 sampler.Sampler._ask = broken
 """
 

@@ -44,6 +44,8 @@ def test_fields_are_those_of_the_format() -> None:
         "runner",
         "findings",
         "endpoints",
+        "command",
+        "groups",
     ]
     assert set(data["endpoints"][0]) >= {
         "name",

@@ -28,10 +28,7 @@ def render(
         file=io.StringIO(), width=width, force_terminal=color, color_system="standard" if color else None, markup=False
     )
     with console.capture() as captured:
-        report = render_console(
-            one, glyphs, width, rerun=lambda name: f"perfcheck run {name}", quiet=quiet, verbose=verbose
-        )
-        console.print(report)
+        console.print(render_console(one, glyphs, width, quiet=quiet, verbose=verbose))
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
 

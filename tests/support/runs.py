@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from perfcheck.judge.boundaries import ALPHA
 from perfcheck.judge.verdict import judge_endpoint, judge_run
@@ -187,6 +188,69 @@ def run(results: Sequence[EndpointResult] | None = None, *findings: Finding) -> 
         runner=RunnerHealth(0.4, 0.002, 0.0, 0.5),
         findings=findings,
         endpoints=tuple(results),
+    )
+
+
+def hostile_names() -> list[str]:
+    """Names that a baseline may really hold, and that must do no harm in any format."""
+    return [
+        HOSTILE_NAME,
+        "<img src=x onerror=alert(1)>",
+        "a]]>b",
+        "::error::injected %0A::warning::",
+        "x\n::error::on a line of its own",
+        "\x1b]0;title\x07\x1b[2J",
+        '=HYPERLINK("http://localhost")',
+        'quote " and \\ backslash \n newline',
+        "| pipe | `tick` ``` **bold** [link](javascript:alert(1)) <!-- comment",
+        "\u202egnp.exe \ufeff\u200b\ufffe",
+        "\N{CLAPPER BOARD} \N{FAMILY}\u200d\N{GIRL} e\u0301",
+        "long." + "x" * 10_000 + ".one",
+        "long." + "x" * 10_000 + ".two",
+        "{{ 7 * 7 }} {% raw %}",
+        "  ",
+    ]
+
+
+def hostile_run() -> Run:
+    """Every kind of result, under names (and with messages, groups, a label) made to do harm in a report."""
+    results = example_results()
+    for i, name in enumerate(hostile_names()):
+        one = replace(endpoint(name, line=200 + i), path=f"/api/{i}", group=name)
+        told = "<script>alert(2)</script> ]]> ::error:: \x1b[31m |"
+        verdicts = [
+            (samples(1, spread(800)), decision(Verdict.CRITICAL, 800.0)),
+            (samples(1, spread(500)), decision(Verdict.WARNING, 500.0)),
+            (samples(1, spread(41)), decision(Verdict.OK, 41.0)),
+            (failed(1, 5, told), decision(Verdict.NOT_MEASURED, None, failures=5, errors=Verdict.CRITICAL)),
+            (failed(0, 1, told), None),
+        ]
+        measured, judged = verdicts[i % len(verdicts)]
+        results.append(result(one, measured, *([judged] if judged else [])))
+    hostile = run(results, warning("the runner said <script>alert(3)</script> ]]> ::error:: \x1b[31m"))
+    return replace(
+        hostile,
+        label=HOSTILE_NAME,
+        service=ServiceInfo("http://localhost:5001/<script>"),
+        groups={name: f"Title {name}" for name in hostile_names()},
+    )
+
+
+def big_run(endpoints: int = 1000, count: int = 500) -> Run:
+    """As large as a run gets: half a million samples."""
+    rng = random.Random(1)
+    few = [
+        result(
+            replace(endpoint(f"module{i % 40}.endpoint_{i}", line=10 + 5 * i), group=f"module{i % 40}"),
+            samples(1, [round(around * rng.lognormvariate(0, 0.2), 3) for _ in range(count)]),
+            decision(verdict, around, requests=count),
+        )
+        for i, (verdict, around) in enumerate(
+            [(Verdict.OK, 40.0), (Verdict.OK, 120.0), (Verdict.WARNING, 500.0), (Verdict.CRITICAL, 800.0)] * 5
+        )
+    ]
+    return run(
+        [replace(few[i % len(few)], name=f"module{i % 40}.endpoint_{i}", line=10 + 5 * i) for i in range(endpoints)]
     )
 
 

@@ -1,0 +1,41 @@
+"""GitHub Actions as a reader: annotations in the log, the job summary, and outputs for the steps that follow."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from perfcheck.model import Run
+from perfcheck.report import github
+
+_LONGEST_SUMMARY = 1024 * 1024  # bytes a step; a longer one is not shown at all
+
+
+def publish(
+    run: Run, previous: Run | None, env: Mapping[str, str], written: Mapping[str, Path], *, annotate: bool
+) -> Iterator[str]:
+    """Tell GitHub of the run; ``written`` are the report files by format. Yields what could not be told.
+
+    Annotations go to stderr, which the runner reads as well: stdout may be a file or another program's input.
+    """
+    if annotate:
+        workspace = Path(env["GITHUB_WORKSPACE"]) if env.get("GITHUB_WORKSPACE") else None
+        with contextlib.suppress(OSError):
+            sys.stderr.write(github.render(run, previous, workspace=workspace))
+            sys.stderr.flush()
+    yield from _append(env, "GITHUB_STEP_SUMMARY", lambda room: github.summary(run, previous, room=room))
+    yield from _append(env, "GITHUB_OUTPUT", lambda _: github.outputs(run, written))
+
+
+def _append(env: Mapping[str, str], variable: str, text: Callable[[int], str]) -> Iterator[str]:
+    if not env.get(variable):
+        return
+    path = Path(env[variable])
+    try:
+        there = path.stat().st_size if path.exists() else 0
+        with path.open("a", encoding="utf-8", newline="\n") as file:
+            file.write(text(_LONGEST_SUMMARY - there))
+    except OSError as error:
+        yield f"cannot write to {variable}: {error.strerror}"

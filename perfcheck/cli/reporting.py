@@ -1,0 +1,59 @@
+"""Everything a run is told through: the reports that were asked for, and GitHub where it is the one that asks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from perfcheck.cli.app import show_error
+from perfcheck.cli.reports import Presentation, ReportTarget, parse_targets, write_reports
+from perfcheck.model import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    targets: tuple[ReportTarget, ...]
+    presentation: Presentation
+    github: bool
+
+    @classmethod
+    def prepare(
+        cls,
+        reports: Sequence[str],
+        output: str | None,
+        *,
+        compare_to: str | None,
+        github: bool | None,
+        quiet: bool,
+        verbose: bool,
+    ) -> Self:
+        """Before the run, so that a mistake costs no measurement. Raises UsageError."""
+        targets = parse_targets(reports, output)
+        previous = None
+        if compare_to:
+            from perfcheck.record.run_file import read_run
+
+            previous = read_run(Path(compare_to))
+        asked_by_github = os.environ.get("GITHUB_ACTIONS") == "true"
+        return cls(targets, Presentation(previous, quiet, verbose), asked_by_github if github is None else github)
+
+    def write(self, run: Run, *, leave_out: Sequence[str] = ()) -> None:
+        """Every report but those of the formats ``leave_out``; trouble with one is told on stderr."""
+        targets = [target for target in self.targets if target.format not in leave_out]
+        try:
+            for problem in write_reports(run, targets, self.presentation):
+                show_error(problem)
+        finally:
+            if self.github:
+                self._publish(run)
+
+    def _publish(self, run: Run) -> None:
+        from perfcheck.cli.github import publish
+
+        annotated = any(target.format == "github" and target.path is None for target in self.targets)
+        written = {target.format: target.path for target in self.targets if target.path is not None}
+        for problem in publish(run, self.presentation.previous, os.environ, written, annotate=not annotated):
+            show_error(problem)
