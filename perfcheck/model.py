@@ -320,6 +320,7 @@ class EndpointResult:
     timeline: Timeline
     line: int
     findings: tuple[Finding, ...]
+    server_timing_details: dict[str, str] = field(default_factory=dict)  # of the median slow request: "101 queries"
 
 
 @dataclass(frozen=True, slots=True)

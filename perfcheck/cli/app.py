@@ -24,6 +24,7 @@ _COMMANDS = {
     "run": "Check a running service against its baseline.",
     "report": "Render a saved run again: HTML, Markdown, JUnit, ...",
     "validate": "Check the baseline file only, offline.",
+    "lint": "List the route handlers that are not monitored.",
     "demo": "Serve a sample service to try perfcheck on.",
 }
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - an RFC 9110 token, not a secret
 _METRIC_NAME = re.compile(rf"\s*({_TOKEN})")
 _PARAMETER = re.compile(rf'\s*;\s*({_TOKEN})\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^;,"]*)))?')
 _TO_NEXT_METRIC = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"|")*?(?:,|$)')
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def parse_server_timing(header: str) -> dict[str, float]:
@@ -21,31 +23,47 @@ def parse_server_timing(header: str) -> dict[str, float]:
     Metrics without a duration are left out; of a repeated parameter the first counts; a repeated metric adds up.
     """
     durations: dict[str, float] = {}
+    for name, parameters in _metrics(header):
+        duration = _number(parameters.get("dur", ""))
+        if duration is not None:
+            durations[name] = durations.get(name, 0.0) + duration
+    return durations
+
+
+def parse_descriptions(header: str) -> dict[str, str]:
+    """``db;dur=812;desc="101 queries", cache;desc=hit`` -> {"db": "101 queries", "cache": "hit"}, with or without dur.
+
+    Of a repeated metric the first description counts; empty ones are left out.
+    """
+    descriptions: dict[str, str] = {}
+    for name, parameters in _metrics(header):
+        if text := parameters.get("desc", "").strip():
+            descriptions.setdefault(name, text)
+    return descriptions
+
+
+def _metrics(header: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each metric with its parameters, their names in lower case."""
     position = 0
     while position < len(header):
         match = _METRIC_NAME.match(header, position)
         if match:
-            name, position = match.group(1), match.end()
-            duration, position = _duration(header, position)
-            if duration is not None:
-                durations[name] = durations.get(name, 0.0) + duration
+            parameters, position = _parameters(header, match.end())
+            yield match.group(1), parameters
         rest = _TO_NEXT_METRIC.match(header, position)
         if rest is None or rest.end() == position:
             break
         position = rest.end()
-    return durations
 
 
-def _duration(header: str, position: int) -> tuple[float | None, int]:
-    duration: float | None = None
-    seen = False
+def _parameters(header: str, position: int) -> tuple[dict[str, str], int]:
+    parameters: dict[str, str] = {}
     while match := _PARAMETER.match(header, position):
         position = match.end()
         key, quoted, plain = match.groups()
-        if key.lower() == "dur" and not seen:
-            seen = True
-            duration = _number(quoted if quoted is not None else (plain or ""))
-    return duration, position
+        value = _ESCAPED.sub(r"\1", quoted) if quoted is not None else (plain or "").strip()
+        parameters.setdefault(key.lower(), value)
+    return parameters, position
 
 
 def _number(text: str) -> float | None:

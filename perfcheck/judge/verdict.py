@@ -15,7 +15,7 @@ from perfcheck.judge.boundaries import ALPHA
 from perfcheck.judge.findings import find, finite_interval, is_decided, shown_value
 from perfcheck.judge.limits import limits_of
 from perfcheck.judge.quantiles import summary
-from perfcheck.judge.server_timing import parse_server_timing
+from perfcheck.judge.server_timing import parse_descriptions, parse_server_timing
 from perfcheck.model import (
     Counts,
     Decision,
@@ -88,6 +88,7 @@ def judge_endpoint(
         timeline=_timeline(measurement, started_s),
         line=endpoint.line,
         findings=findings,
+        server_timing_details=_server_timing_details(slow),
     )
 
 
@@ -155,6 +156,13 @@ def _server_timing(slow: Sequence[Sample]) -> dict[str, float]:
         for name, duration in parse_server_timing(sample.server_timing or "").items():
             spans.setdefault(name, []).append(duration)
     return {name: median(durations) for name, durations in spans.items()}
+
+
+def _server_timing_details(slow: Sequence[Sample]) -> dict[str, str]:
+    """What the service said in words, with the request in the middle of the slow ones: words have no median."""
+    told = [sample for sample in slow if sample.server_timing]
+    told.sort(key=lambda sample: sample.latency_ms or 0.0)
+    return parse_descriptions(told[(len(told) - 1) // 2].server_timing or "") if told else {}
 
 
 def _timeline(measurement: Measurement, started_s: float) -> Timeline:

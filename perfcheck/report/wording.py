@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable
 
@@ -14,6 +15,10 @@ LONGEST_TEXT = 2000
 RULES_OF_LATENCY = {"latency", "ceiling", "new-slow-endpoint"}
 _ORDER = [Verdict.CRITICAL, Verdict.WARNING, Verdict.NOT_MEASURED, Verdict.OK]
 _MINOR = 0.01  # of the latency: a phase below it explains nothing
+_PART_OF_THE_TIME = 0.1  # of the latency: a database below it is not where to look
+_ALIKE = re.compile(r"\b(\d{1,9}) alike\b", re.ASCII)  # as the monitor in the service says of one statement's shape
+_MOST_SPANS = 5
+_LONGEST_DETAIL = 80
 
 
 # --- The run -------------------------------------------------------------------------------------------------------
@@ -151,10 +156,32 @@ def where_the_time_went(result: EndpointResult) -> str:
     named = [(phases.wait, "waiting for the first byte"), (phases.download, "download")]
     taken = sorted(((ms, name) for ms, name in named if ms and ms > _MINOR * result.value_ms), reverse=True)
     parts = [f"{name} {format_ms(ms)}" for ms, name in taken]
-    if result.server_timing:
-        spans = sorted(result.server_timing.items(), key=lambda span: -span[1])
-        parts.append("the service says " + ", ".join(f"{name} {format_ms(ms)}" for name, ms in spans[:5]))
+    parts += what_the_service_says(result)
     return "; ".join(parts)
+
+
+def what_the_service_says(result: EndpointResult) -> list[str]:
+    """From its Server-Timing header: ``the service says db 812 ms of 930 ms, 101 queries``, and N+1 where it shows."""
+    described = result.server_timing_details.items()  # a label ("Database") tells no more than the name; a count does
+    details = {name: clean(text, _LONGEST_DETAIL) for name, text in described if any(map(str.isdecimal, text))}
+    spans = sorted(result.server_timing.items(), key=lambda span: (span[0] not in details, -span[1]))[:_MOST_SPANS]
+    total = format_ms(result.value_ms)
+    told = [
+        f"{name} {format_ms(ms)}" + (f" of {total}, {details[name]}" if name in details else "") for name, ms in spans
+    ]
+    told += [f"{name} {text}" for name, text in details.items() if name not in result.server_timing][:_MOST_SPANS]
+    if not told:
+        return []
+    said = "the service says " + ("; " if details else ", ").join(told)
+    alike = _statements_alike(result)
+    return [said, f"likely cause: N+1, {alike} statements alike in one request"] if alike else [said]
+
+
+def _statements_alike(result: EndpointResult) -> int:
+    """How often one request sent the same statement, where the service says so and its database is part of the time."""
+    share = result.server_timing.get("db", 0.0) / result.value_ms if result.value_ms else 0.0
+    found = _ALIKE.search(result.server_timing_details.get("db", ""))
+    return int(found.group(1)) if found and share >= _PART_OF_THE_TIME else 0
 
 
 def evidence(result: EndpointResult, dash: str = EN_DASH) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcheck.judge.server_timing import parse_server_timing
+from perfcheck.judge.server_timing import parse_descriptions, parse_server_timing
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,24 @@ def test_parse(header: str, expected: dict[str, float]) -> None:
     assert parse_server_timing(header) == expected
 
 
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("", {}),
+        ("db;dur=53", {}),
+        ('db;dur=812;desc="101 queries, 100 alike", app;dur=30', {"db": "101 queries, 100 alike"}),
+        ('cache;desc="12 hits, 3 misses"', {"cache": "12 hits, 3 misses"}),
+        ("db;DESC=queries;dur=1", {"db": "queries"}),
+        ('db;desc="one";desc="two", db;desc="three"', {"db": "one"}),
+        (r'db;desc="a \"quoted\" \\ word"', {"db": r'a "quoted" \ word'}),
+        ('db;desc="  ";dur=1, app;desc=""', {}),
+    ],
+)
+def test_descriptions(header: str, expected: dict[str, str]) -> None:
+    assert parse_descriptions(header) == expected
+
+
 @given(st.text(alphabet='ab;,="\\ durx1.', max_size=200))
 def test_any_header_is_parsed_or_passed_over(header: str) -> None:
     assert all(duration >= 0 for duration in parse_server_timing(header).values())
+    assert all(parse_descriptions(header).values())

@@ -183,6 +183,14 @@ def test_server_timing_is_the_median_of_each_span_of_the_slow_requests() -> None
     assert one.server_timing == {"db": 20.0, "app": 1.0}  # of those that took 20 and 60 ms
 
 
+def test_the_words_of_the_service_are_those_of_the_median_slow_request() -> None:
+    told = [(latency, f'db;dur=1;desc="{int(latency)} queries"') for latency in (10.0, 60.0, 20.0, 30.0)]
+    measured = [(1, Sample(100.0, latency, server_timing=header)) for latency, header in told]
+    one = result(LIST, measured, decision(Verdict.OK, 20.0))
+    assert one.server_timing_details == {"db": "30 queries"}  # of those that took 20, 30 and 60 ms
+    assert result(LIST, [(1, Sample(100.0, 10.0))], decision(Verdict.OK, 10.0)).server_timing_details == {}
+
+
 def test_lines_fall_back_on_the_endpoint() -> None:
     bare = Endpoint(name="x", path="/", line=7, target_ms=100.0, warning_ms=150.0, critical_ms=200.0)
     one = result(bare, SLOW, decision(Verdict.CRITICAL, 800.0))

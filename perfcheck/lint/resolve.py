@@ -1,0 +1,256 @@
+"""What a name stands for, followed through assignments, imports, factories and base classes; nothing is executed."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Hashable, Iterator
+
+from perfcheck.lint.facts import Binding, Definition, Imported, Module, Parameter, Parts, Scope, Value, parts_of
+from perfcheck.lint.meanings import Argument, External, Meaning, Variable, unquoted
+from perfcheck.lint.project import Project
+from perfcheck.lint.words import Kind, kind_of
+
+_FARTHEST = 40  # steps from a name to what it stands for; each takes some frames of Python's stack
+_MOST = 300  # names looked into for one: real ones take a handful, but two names may multiply each other without end
+_ITSELF = {("router",), ("wsgi_app",), ("asgi_app",), ("app",)}  # attributes of an app that are the app, for routes
+
+
+class Resolver:
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._known: dict[Hashable, Meaning | None] = {}
+        self._steps = 0  # to where the search is now
+        self._looked_into = 0  # since it began
+        self._kinds: dict[Definition, Kind | None] = {}
+
+    def meaning(self, node: ast.expr, scope: Scope) -> Meaning | None:
+        """What an expression made of names, or a call of a name, stands for; None when that cannot be told."""
+        if isinstance(node, ast.Await):
+            node = node.value
+        if isinstance(node, ast.Call):
+            made = self._callee(node, scope)
+            if isinstance(made, External) and kind_of(made.name) is None and not made.name.startswith("perfcheck."):
+                return made  # get_wsgi_application(): whose object it is tells enough
+            return self._made_by(node, "(call)", scope)
+        parts = parts_of(node)
+        return self.of(parts, scope) if parts else None
+
+    def of(self, parts: Parts, scope: Scope) -> Meaning | None:
+        """What a name with its attributes stands for."""
+        return self._once((scope, parts), lambda: self._meanings(parts, scope))
+
+    def _once(self, key: Hashable, search: Callable[[], Iterator[Meaning]]) -> Meaning | None:
+        """Every question is looked into once, so that the time stays in proportion to the source."""
+        if key not in self._known:
+            if self._steps == 0:
+                self._looked_into = 0
+            if self._steps >= _FARTHEST or self._looked_into >= _MOST:
+                return None
+            self._looked_into += 1
+            self._known[key] = None  # what stands for itself stands for nothing
+            self._steps += 1
+            try:
+                self._known[key] = self._best(search())
+            finally:
+                self._steps -= 1
+        return self._known[key]
+
+    def _best(self, meanings: Iterator[Meaning]) -> Meaning | None:
+        """The first, unless it is an object of no known kind and another is of one: ``app = Wrapper(app)``."""
+        first: Meaning | None = None
+        for meaning in meanings:
+            if not isinstance(meaning, Variable) or self.kind(meaning) is not None:
+                return meaning if first is None or isinstance(meaning, Variable) else first
+            first = first or meaning
+        return first
+
+    def _meanings(self, parts: Parts, scope: Scope) -> Iterator[Meaning]:
+        if parts[0] in {"self", "cls"} and len(parts) > 1:
+            if around := scope.class_around:
+                yield from _one(self.member(around, parts[1], parts[2:]))
+            return
+        holder: Scope | None = scope
+        while holder is not None:
+            # The last binding is what callers see; the ones before it are what it may have been made from.
+            for binding in reversed(holder.bindings.get(parts[0], ())):
+                yield from self._bound(binding, parts, holder)
+            for star in holder.stars:
+                yield from self._from_star(star, parts, holder)
+            if parts[0] in holder.bindings:
+                return
+            holder = holder.parent
+            while holder is not None and holder.owner is not None and holder.owner.is_class:
+                holder = holder.parent  # functions do not see the names of the class around them
+
+    def member(self, owner: Definition, name: str, rest: Parts) -> Meaning | None:
+        """``self.name.rest`` in the class, else in its bases."""
+        return self._once((owner, name, rest), lambda: self._members(owner, name, rest))
+
+    def _members(self, owner: Definition, name: str, rest: Parts) -> Iterator[Meaning]:
+        for one in self.ancestors(owner):
+            for known in (f"self.{name}", name):
+                for binding in reversed(one.inside.bindings.get(known, ())):
+                    yield from self._bound(binding, (known, *rest), one.inside)
+
+    def _class(self, node: ast.expr, scope: Scope) -> Definition | None:
+        parts = parts_of(node)
+        meaning = self.of(parts, scope) if parts else None
+        return meaning if isinstance(meaning, Definition) and meaning.is_class else None
+
+    def _bound(self, binding: Binding, parts: Parts, scope: Scope) -> Iterator[Meaning]:
+        rest = parts[1:]
+        match binding:
+            case Definition():
+                if not rest:
+                    yield binding
+                elif binding.is_class:
+                    yield from _one(self.member(binding, rest[0], rest[1:]))
+            case Parameter(annotation):
+                argument = Argument(scope, parts[0], annotation)
+                yield from _one(self._attribute(argument, rest))
+            case Imported():
+                yield from self._imported(binding, rest, scope)
+            case Value(node, where):
+                yield from self._assigned(node, parts, where)
+
+    def _assigned(self, value: ast.expr, parts: Parts, scope: Scope) -> Iterator[Meaning]:
+        waiting = [value]
+        while waiting:
+            node = waiting.pop()
+            match node:
+                case ast.Await(value=inner):
+                    waiting.append(inner)
+                case ast.IfExp(body=body, orelse=orelse):
+                    waiting += [orelse, body]
+                case ast.BoolOp(values=values):
+                    waiting += reversed(values)
+                case ast.Call():
+                    made = self._made_by(node, parts[0], scope)
+                    yield from _one(self._attribute(made, parts[1:]) if made is not None else None)
+                case ast.Name() | ast.Attribute() if names := parts_of(node):
+                    yield from _one(self.of((*names, *parts[1:]), scope))
+
+    def _made_by(self, call: ast.Call, name: str, scope: Scope) -> Meaning | None:
+        """The object that a call gives; of a factory that was read, the object in the factory."""
+        return self._once((call, name), lambda: self._objects(call, name, scope))
+
+    def _objects(self, call: ast.Call, name: str, scope: Scope) -> Iterator[Meaning]:
+        made = self._callee(call, scope)
+        if isinstance(made, Definition) and not made.is_class:
+            for returned in made.returns:
+                if isinstance(returned, ast.Call):
+                    yield from _one(self._made_by(returned, "return", made.inside))
+                elif parts := parts_of(returned):
+                    found = self.of(parts, made.inside)
+                    yield from _one(None if isinstance(found, Argument) else found)
+        elif isinstance(made, External) and made.name.endswith(".Monitor"):
+            inner = parts_of(call.args[0]) if call.args else None
+            yield from _one(self.of(inner, scope) if inner else None)  # an app in a middleware is still that app
+        yield Variable(scope, name, call)
+
+    def _callee(self, call: ast.Call, scope: Scope) -> Meaning | None:
+        parts = parts_of(call.func)
+        return self.of(parts, scope) if parts else None
+
+    def _attribute(self, meaning: Meaning, rest: Parts) -> Meaning | None:
+        if not rest:
+            return meaning
+        owner = self._instance_of(meaning)
+        if owner is not None:
+            return self.member(owner, rest[0], rest[1:])
+        return meaning if rest in _ITSELF and self.kind(meaning) is not None else None
+
+    def _instance_of(self, meaning: Meaning) -> Definition | None:
+        if isinstance(meaning, Variable) and isinstance(meaning.value, ast.Call):
+            made = self._callee(meaning.value, meaning.scope)
+            return made if isinstance(made, Definition) and made.is_class else None
+        if isinstance(meaning, Argument) and meaning.annotation is not None:
+            return self._class(unquoted(meaning.annotation), meaning.scope)
+        return None
+
+    def _imported(self, imported: Imported, rest: Parts, scope: Scope) -> Iterator[Meaning]:
+        path = tuple(imported.module.split(".")) if imported.module else ()
+        if imported.name is not None:
+            module = self._project.find(path, imported.level, scope.module)
+            if module is not None and (found := self._in_module(module, (imported.name, *rest))):
+                yield found
+                return
+            path = (*path, imported.name)
+        for length in range(len(rest), -1, -1):  # the longest name that is a module
+            module = self._project.find((*path, *rest[:length]), imported.level, scope.module)
+            if module is not None:
+                found = self._in_module(module, rest[length:]) if rest[length:] else module
+                if found is not None:
+                    yield found
+                return
+        if not imported.level:
+            yield External(".".join((*path, *rest)))
+
+    def _in_module(self, module: Module, parts: Parts) -> Meaning | None:
+        found = self.of(parts, module.scope)
+        if found is None and module.is_package:
+            inner = self._project.find((parts[0],), 1, module)
+            if inner is not None:
+                return self._in_module(inner, parts[1:]) if parts[1:] else inner
+        return found
+
+    def _from_star(self, star: Imported, parts: Parts, scope: Scope) -> Iterator[Meaning]:
+        path = tuple(star.module.split(".")) if star.module else ()
+        module = self._project.find(path, star.level, scope.module)
+        if module is not None and module is not scope.module:
+            if found := self.of(parts, module.scope):
+                yield found
+        elif not star.level and path[:2] in {("django", "urls"), ("django", "conf")}:
+            yield External(".".join((*path, *parts)))
+
+    def kind(self, meaning: Meaning | None) -> Kind | None:
+        """What the object is to a framework: an app, a router, something foreign; None when that cannot be told."""
+        match meaning:
+            case External(name):
+                return kind_of(name)
+            case Variable(scope, _, value) if isinstance(value, ast.Call):
+                made = self._callee(value, scope)
+                if isinstance(made, Definition) and not made.is_class:
+                    return self._annotated(made.annotation, made.outside)
+                return self._class_kind(made)
+            case Argument(scope, _, annotation):
+                return self._annotated(annotation, scope)
+            case Definition():
+                return self._class_kind(meaning)
+        return None
+
+    def _annotated(self, annotation: ast.expr | None, scope: Scope) -> Kind | None:
+        return self._class_kind(self.meaning(unquoted(annotation), scope)) if annotation is not None else None
+
+    def _class_kind(self, meaning: Meaning | None) -> Kind | None:
+        if isinstance(meaning, External):
+            return kind_of(meaning.name)
+        if not isinstance(meaning, Definition) or not meaning.is_class:
+            return None
+        if meaning not in self._kinds:
+            self._kinds[meaning] = None  # a class that is its own ancestor is of no kind
+            named = (self.meaning(base, one.outside) for one in self.ancestors(meaning) for base in one.bases)
+            found = (kind_of(base.name) for base in named if isinstance(base, External))
+            self._kinds[meaning] = next((kind for kind in found if kind is not None), None)
+        return self._kinds[meaning]
+
+    def makes(self, call: ast.Call, scope: Scope) -> Kind | None:
+        """What a call makes: ``Flask(__name__)``."""
+        return self.kind(Variable(scope, "(call)", call))
+
+    def ancestors(self, definition: Definition) -> Iterator[Definition]:
+        """The class and those before it that were read, each once."""
+        seen, waiting = {definition}, [definition]
+        while waiting:
+            one = waiting.pop(0)
+            yield one
+            for base in one.bases:
+                parent = self._class(base, one.outside)
+                if parent is not None and parent not in seen:
+                    seen.add(parent)
+                    waiting.append(parent)
+
+
+def _one(meaning: Meaning | None) -> Iterator[Meaning]:
+    if meaning is not None:
+        yield meaning

@@ -1,0 +1,126 @@
+"""Which handler an expression in a registration stands for: through wrappers, ``as_view()`` and factories."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, replace
+
+from perfcheck.lint.facts import Definition, Scope, Value, parts_of
+from perfcheck.lint.meanings import Argument, Meaning, Variable
+from perfcheck.lint.model import Place
+from perfcheck.lint.monitors import Monitors
+from perfcheck.lint.resolve import Resolver
+from perfcheck.text import clean
+
+_DEEPEST = 16  # wrappers around a handler
+_NOT_HANDLERS = {"include", "urls", "get_urls", "urlpatterns", "get_urlpatterns", "static"}
+_ITSELF = {("self",), ("cls",)}
+_MAY_BE_HANDLER = (ast.Name, ast.Attribute, ast.Call, ast.Lambda)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A handler: its definition if that was read, else the place where it is registered."""
+
+    name: str
+    place: Place
+    definition: Definition | None
+    monitored: bool
+
+
+class Targets:
+    def __init__(self, resolver: Resolver, monitors: Monitors) -> None:
+        self._resolver = resolver
+        self._monitors = monitors
+
+    def of(self, node: ast.expr, scope: Scope, left: int = _DEEPEST) -> Target | None:
+        """None for what is not one handler: other routes, or a parameter that whoever calls decides."""
+        match node:
+            case ast.Call():
+                return self._call(node, scope, left)
+            case ast.Name() | ast.Attribute():
+                return self._named(node, scope, left)
+            case ast.Lambda():
+                return Target("lambda", scope.module.place(node), None, monitored=False)
+        return None
+
+    def _named(self, node: ast.Name | ast.Attribute, scope: Scope, left: int) -> Target | None:
+        parts = parts_of(node)
+        if (parts or (getattr(node, "attr", ""),))[-1] in _NOT_HANDLERS:
+            return None
+        if parts in _ITSELF:
+            return self._defined(scope.class_around) if scope.class_around else None
+        meaning = self._resolver.of(parts, scope) if parts else None
+        match meaning:
+            case Definition() as found if not _is_property(found):
+                return self._defined(found)
+            case Variable(where, _, value) if left > 0:
+                inner = self.of(value, where, left - 1)
+                if inner is None or inner.definition is not None or inner.monitored:
+                    return inner
+            case Argument() if parts is not None and parts[0] not in {"self", "cls"}:
+                return None
+        if _is_parameter(meaning, parts, scope, self._resolver):
+            return None
+        return self._unread(node, scope)
+
+    def _call(self, node: ast.Call, scope: Scope, left: int) -> Target | None:
+        called = parts_of(node.func)
+        last = called[-1] if called else getattr(node.func, "attr", "")
+        if last in _NOT_HANDLERS or left <= 0:
+            return None
+        if last.startswith("as_") and last.endswith("view") and isinstance(node.func, ast.Attribute):
+            return self.of(node.func.value, scope, left - 1)
+        meaning = self._resolver.of(called, scope) if called else None
+        if isinstance(meaning, Definition) and meaning.is_class:
+            return self._defined(meaning)  # an object that is called as a handler
+        made = self._made_by(meaning) if isinstance(meaning, Definition) else None
+        given = [one for one in node.args if isinstance(one, _MAY_BE_HANDLER) and parts_of(one) not in _ITSELF]
+        targets = [target for one in given if (target := self.of(one, scope, left - 1)) is not None]
+        read = next((one for one in targets if one.definition and not (made and one.definition.is_class)), None)
+        wrapped = read or (None if made else next(iter(targets), None))
+        if wrapped is not None:
+            monitored = wrapped.monitored or self._monitors.is_monitor(node.func, scope)
+            return replace(wrapped, monitored=monitored)
+        if given and made is None:
+            return None
+        return made or self._unread(node.func, scope)
+
+    def _made_by(self, factory: Definition) -> Target | None:
+        """The handler that a function makes: one that is defined in it, and returned."""
+        for returned in factory.returns:
+            found = self._resolver.meaning(returned, factory.inside) if isinstance(returned, ast.Name) else None
+            if isinstance(found, Definition) and found.outside is factory.inside:
+                return self._defined(found)
+        return None
+
+    def _defined(self, found: Definition) -> Target:
+        monitored = self._monitors.covers_class(found) if found.is_class else self._monitors.decorated(found)
+        return Target(found.qualified, found.place, found, monitored)
+
+    @staticmethod
+    def _unread(node: ast.expr, scope: Scope) -> Target:
+        parts = parts_of(node)
+        try:
+            name = ".".join(parts) if parts else clean(ast.unparse(node), 60)
+        except RecursionError:
+            name = "handler"
+        return Target(name, scope.module.place(node), None, monitored=False)
+
+
+def _is_property(definition: Definition) -> bool:
+    names = (parts_of(decorator) for decorator in definition.decorators)
+    return any(parts is not None and parts[-1].endswith("property") for parts in names)
+
+
+def _is_parameter(meaning: Meaning | None, parts: tuple[str, ...] | None, scope: Scope, resolver: Resolver) -> bool:
+    """``view`` in ``def register(view): app.add_url_rule("/x", view_func=view)``, also through an assignment."""
+    if meaning is not None or parts is None or len(parts) < 1 or parts[0] in {"self", "cls"}:
+        return isinstance(meaning, Argument)
+    holder: Scope | None = scope
+    while holder is not None:
+        for binding in holder.bindings.get(parts[0], ()):
+            if isinstance(binding, Value) and isinstance(resolver.meaning(binding.node, binding.scope), Argument):
+                return True
+        holder = holder.parent
+    return False

@@ -1,0 +1,95 @@
+"""Who may read the statistics: this machine, or whoever has the token. Pure; decided from what the server was sent.
+
+Without a token the answer goes to the loopback interface only, and three things show that a request only seems to come
+from there: a header that a proxy adds (what it says is never believed, that it is there is enough), a Host that is not
+this machine (a web page whose name was pointed at 127.0.0.1), and a peer without an address, which is a Unix socket
+with a proxy on its other side. With a token configured the token decides, for everyone.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import urlsplit
+
+_CONFIGURE = "set PERFCHECK_MONITOR_TOKEN for the service and send 'Authorization: Bearer TOKEN'"
+_PROXIED = (
+    "cf-connecting-ip",
+    "client-ip",
+    "fastly-client-ip",
+    "forwarded",
+    "true-client-ip",
+    "via",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+)
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]@/\s]+)(?::\d{1,5})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not, in a sentence, and what would help."""
+
+    status: int  # 401 where a token is asked for, 403 where nothing but another set-up helps
+    reason: str
+    remedy: str
+
+
+def refusal(method: str, headers: Mapping[str, str], peer: str | None, token: str | None) -> Refusal | None:
+    """None for a request that may be answered. ``headers`` by lower-case name; ``peer`` as the server saw it."""
+    if token is not None:
+        if _has_token(headers.get("authorization", ""), token):
+            return None
+        return Refusal(401, "the token is missing or wrong", "send 'Authorization: Bearer TOKEN'")
+    if not _is_loopback(peer or ""):
+        return Refusal(403, "the statistics are for this machine only, and no token is configured", _CONFIGURE)
+    if any(name in headers for name in _PROXIED):
+        return Refusal(403, "this came through a proxy, and no token is configured", _CONFIGURE)
+    if not _is_this_machine(headers.get("host", "")):
+        return Refusal(403, "the Host header does not name this machine, and no token is configured", _CONFIGURE)
+    if method not in ("GET", "HEAD") and _is_of_another_site(headers):
+        return Refusal(403, "this came from a page of another site", "send it from a shell, or configure a token")
+    return None
+
+
+def _has_token(authorization: str, token: str) -> bool:
+    scheme, _, given = authorization.partition(" ")
+    # Headers are bytes that came as Latin-1 text; comparing bytes takes the same time wherever they differ.
+    same = hmac.compare_digest(given.strip().encode("latin-1", "replace"), token.strip().encode())
+    return same and scheme.lower() == "bearer"
+
+
+def _is_loopback(peer: str) -> bool:
+    try:
+        address = ip_address(peer.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def _is_this_machine(host: str) -> bool:
+    match = _HOST.fullmatch(host.strip())
+    name = match.group(1).strip("[]").lower().removesuffix(".") if match else ""
+    return name == "localhost" or name.endswith(".localhost") or _is_loopback(name)
+
+
+def _is_of_another_site(headers: Mapping[str, str]) -> bool:
+    """What a browser says of itself; a shell says nothing of the kind."""
+    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return True
+    origin = headers.get("origin")
+    if origin is None:
+        return False
+    try:
+        return urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+    except ValueError:
+        return True

@@ -1,0 +1,150 @@
+"""``app = Monitor(app)`` for any ASGI application: every HTTP request is counted, and timed to the end of its body.
+
+WebSockets and the lifespan pass through untouched, and so does every message of a response; a Server-Timing header is
+added where that is switched on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
+from typing import Any
+
+from perfcheck.monitor.lifecycle import Request, begin
+from perfcheck.monitor.registry import default
+from perfcheck.monitor.results import is_cancellation
+from perfcheck.monitor.routes import asgi_name, named
+from perfcheck.monitor.settings import settings
+from perfcheck.monitor.trace import Trace
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_SEEN = "perfcheck.monitor"  # in the scope: another Monitor counts this request already
+
+
+class Monitor:
+    """``route_of`` tells the template of a request's route, where no framework leaves it: ``/videos/{id}``, or None.
+
+    It must come from a limited set, never from the path itself. ``api``
+    mounts the statistics API under the prefix that is set.
+    """
+
+    def __init__(
+        self, app: Application, *, route_of: Callable[[Scope], str | None] | None = None, api: bool = True
+    ) -> None:
+        self.app = app
+        self._route_of = route_of
+        self._api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope.get(_SEEN) is not None:
+            await self.app(scope, receive, send)
+            return
+        if self._api and scope["path"].startswith(settings().prefix) and await _answered(scope, send):
+            return
+        request = begin(route=partial(self._name, scope, scope.get("root_path") or ""))
+        scope[_SEEN] = True  # not the request, which would close a circle
+        exchange = _Exchange(request, receive, send)
+        try:
+            await self.app(scope, exchange.receive, exchange.send)
+        except BaseException as error:
+            exchange.failed(error)
+            raise
+        exchange.returned()
+
+    def _name(self, scope: Scope, root_path: str) -> str:
+        template = self._route_of(scope) if self._route_of is not None else None
+        return asgi_name(scope, root_path) if template is None else named(scope.get("method"), template)
+
+
+class _Exchange:
+    """What passes between the server and the application for one request."""
+
+    __slots__ = ("_gone", "_receive", "_request", "_send", "_sent", "_status")
+
+    def __init__(self, request: Request, receive: Receive, send: Send) -> None:
+        self._request = request
+        self._receive = receive
+        self._send = send
+        self._status: int | None = None
+        self._sent = 0
+        self._gone = False  # the client, as far as this side was told
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self._gone = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        last = False
+        try:
+            message, last = self._observed(message)
+        except Exception as error:  # noqa: BLE001 - the server will say what is wrong with it
+            default.defect(error)
+        try:
+            await self._send(message)
+        except OSError:  # as the specification has it (2.4) for a client that left
+            self._gone = True
+            raise
+        if last:  # background tasks of the application come after the response and are not in its time
+            self._finish()
+
+    def _observed(self, message: Message) -> tuple[Message, bool]:
+        """The message to send, and whether the response is complete with it."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._status = message["status"]
+            self._request.responding()
+            if settings().server_timing:
+                value = (self._request.trace or Trace()).server_timing(self._request.elapsed_s)
+                headers = [*message.get("headers", ()), (b"server-timing", value.encode("latin-1"))]
+                return {**message, "headers": headers}, False
+        elif kind == "http.response.body":
+            self._sent += len(message.get("body", b""))
+            return message, not message.get("more_body", False)
+        elif kind in {"http.response.pathsend", "http.response.zerocopysend"}:
+            return message, not message.get("more_body", False)
+        return message, False
+
+    def failed(self, error: BaseException) -> None:
+        self._finish(error=True, disconnected=self._gone or is_cancellation(error))
+
+    def returned(self) -> None:
+        """Where the response is not complete by now, the client has left, or the application forgot about it."""
+        self._finish(error=True, disconnected=self._gone)
+
+    def _finish(self, *, error: bool = False, disconnected: bool = False) -> None:
+        self._request.finish(
+            status=self._status, error=error, disconnected=disconnected or self._gone, response_bytes=self._sent
+        )
+
+
+async def _answered(scope: Scope, send: Send) -> bool:
+    """Whether the request was for the statistics API, and got its answer."""
+    from perfcheck.monitor import api  # noqa: PLC0415 - not needed before somebody asks
+
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope.get("headers", ()):
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    client = scope.get("client")
+    query = scope.get("query_string", b"").decode("latin-1")
+    answer = partial(api.answer, str(scope["method"]), scope["path"], query, headers, client[0] if client else None)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # trio
+        found = answer()
+    else:  # it may read files: the loop goes on meanwhile
+        found = await asyncio.to_thread(answer)
+    if found is None:
+        return False
+    fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in found.headers]
+    await send({"type": "http.response.start", "status": found.status, "headers": fields})
+    await send({"type": "http.response.body", "body": found.body})
+    return True

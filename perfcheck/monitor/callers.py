@@ -1,0 +1,108 @@
+"""The line of the application that is running: the innermost frame that belongs to no library.
+
+Looked for only when something is worth reporting, since walking the stack takes some ten microseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+_DEEPEST = 500  # frames
+_INSTALLED = ("/site-packages/", "/dist-packages/")
+_PATHS = sysconfig.get_paths()
+_OWN = f"{Path(__file__).parent.as_posix()}/"
+_STANDARD = tuple(f"{Path(_PATHS[name]).as_posix()}/" for name in ("stdlib", "platstdlib"))
+# What stands between an application and its database. An application that is itself installed is told from these.
+_LAYERS = """
+aiomysql aiosqlite anyio asgiref asyncpg django fastapi flask flask_sqlalchemy greenlet gunicorn MySQLdb oracledb
+perfcheck psycopg psycopg2 pymysql sqlalchemy sqlmodel starlette uvicorn werkzeug
+"""
+_DATA_LAYERS = frozenset(_LAYERS.split())
+_Place = tuple[str, int]  # file and line
+
+
+def caller(task: asyncio.Task[Any] | None = None) -> str | None:
+    """``shop/views.py:42``, or None where no line of the application is to be seen. Raises nothing.
+
+    ``task`` is asked where this thread's stack has no such line: what it waits for, from the outside in.
+    """
+    try:
+        own = _best(_stack()) or (_best(_awaited(task)) if task is not None else None)
+    except (AttributeError, ValueError, RuntimeError):  # a stack that cannot be walked is no reason to fail a request
+        return None
+    return None if own is None else f"{_shown(own[0])}:{own[1]}"
+
+
+def _best(places: Iterable[_Place]) -> _Place | None:
+    """The innermost line of the application; else that of an installed package which is no known library."""
+    installed = None
+    for place in places:
+        kind = _kind(place[0])
+        if kind == "application":
+            return place
+        if kind == "installed" and installed is None:
+            installed = place
+    return installed
+
+
+def _stack() -> Iterator[_Place]:
+    for frame in _frames():
+        yield frame.f_code.co_filename, frame.f_lineno
+
+
+def _awaited(task: asyncio.Task[Any]) -> list[_Place]:
+    """The coroutines that wait for one another below a task, the innermost first."""
+    places: list[_Place] = []
+    waiting: Any = task.get_coro()
+    while waiting is not None and len(places) < _DEEPEST:
+        frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "gi_frame", None)
+        if frame is not None:
+            places.append((frame.f_code.co_filename, frame.f_lineno))
+        waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "gi_yieldfrom", None)
+    return places[::-1]
+
+
+def _frames() -> Iterator[FrameType]:
+    """This thread's frames from the inside out; behind a greenlet, those of the one that waits for it.
+
+    SQLAlchemy runs its synchronous core in a greenlet of its own below asyncio, whose stack ends where it began.
+    """
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - there is no public way that does not build every frame
+    greenlets: Any = sys.modules.get("greenlet")
+    waiting = greenlets.getcurrent().parent if greenlets is not None else None
+    for _ in range(_DEEPEST):
+        if frame is None:
+            frame, waiting = getattr(waiting, "gr_frame", None), getattr(waiting, "parent", None)
+            if frame is None:
+                return
+        yield frame
+        frame = frame.f_back
+
+
+@lru_cache(maxsize=2048)
+def _kind(file: str) -> str:
+    path = file.replace("\\", "/")
+    for folder in _INSTALLED:
+        _, found, inside = path.rpartition(folder)
+        if found:
+            return "library" if inside.split("/")[0].removesuffix(".py") in _DATA_LAYERS else "installed"
+    return "library" if path.startswith(("<", _OWN, *_STANDARD)) else "application"
+
+
+@lru_cache(maxsize=256)
+def _shown(file: str) -> str:
+    """From the folder that the process runs in, or from the folder of packages; else as it is."""
+    path = file.replace("\\", "/")
+    for folder in _INSTALLED:
+        _, found, inside = path.rpartition(folder)
+        if found:
+            return inside
+    here = f"{Path.cwd().as_posix()}/"
+    return path.removeprefix(here)

@@ -1,0 +1,88 @@
+"""What a handler's return value or exception says of the response, where no middleware sees the response itself.
+
+Looks only at types that it knows: asking an object of the application for an attribute may run its code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+_FRAMEWORKS = frozenset({"django", "fastapi", "flask", "quart", "starlette", "werkzeug"})
+PLAIN = frozenset({type(None), dict, list, int, float, bool})  # serialised later: nothing is known yet
+_TYPES_KEPT = 256
+_NOT_AN_ERROR = {"Http404": 404, "PermissionDenied": 403, "SuspiciousOperation": 400, "BadRequest": 400}  # of Django
+_STOPPED = frozenset({"Cancelled", "GreenletExit"})
+_is_response: dict[type, bool] = {}
+
+Told = tuple[int | None, int | None]  # status, bytes of the body
+
+
+def of_result(result: object) -> Told:
+    """Status and size that a return value tells. May raise what a broken response raises."""
+    kind = type(result)
+    if kind in PLAIN:
+        return None, None
+    if isinstance(result, bytes):
+        return None, len(result)
+    if isinstance(result, str):
+        return None, len(result) if result.isascii() else len(result.encode("utf-8", "surrogatepass"))
+    if isinstance(result, tuple):
+        return _of_tuple(result)
+    if _comes_from_framework(kind):
+        return _of_response(result)
+    return None, None
+
+
+def _of_tuple(result: tuple[Any, ...]) -> Told:
+    """Flask's (body, status) and (body, status, headers). Pairs of other things are left alone."""
+    if len(result) not in {2, 3} or isinstance(result[0], int | float | tuple | None):
+        return None, None
+    status, size = of_result(result[0])
+    told = result[1]
+    if isinstance(told, str) and told[:3].isdigit():
+        told = int(told[:3])
+    return (int(told) if isinstance(told, int) and 100 <= told < 600 else status), size  # noqa: PLR2004
+
+
+def _of_response(response: Any) -> Told:
+    status = getattr(response, "status_code", None)
+    size: object = None
+    if not getattr(response, "streaming", False) and not getattr(response, "is_streamed", False):
+        for name in ("body", "content"):  # of Starlette, of Django
+            content = getattr(response, name, None)
+            if isinstance(content, bytes):
+                return _whole(status), len(content)
+        size = getattr(response, "content_length", None)  # of Werkzeug
+    return _whole(status), _whole(size)
+
+
+def _whole(value: object) -> int | None:
+    return int(value) if isinstance(value, int) else None
+
+
+def _comes_from_framework(kind: type) -> bool:
+    known = _is_response.get(kind)
+    if known is None:
+        if len(_is_response) >= _TYPES_KEPT:
+            _is_response.clear()
+        known = any(base.__module__.split(".")[0] in _FRAMEWORKS for base in kind.__mro__)
+        _is_response[kind] = known
+    return known
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Whether a handler was stopped from outside, as when its client leaves: by asyncio, trio, gevent, eventlet."""
+    return isinstance(error, asyncio.CancelledError | GeneratorExit) or type(error).__name__ in _STOPPED
+
+
+def of_exception(error: BaseException) -> int | None:
+    """The status that a framework will make of an exception: 404 of ``abort(404)``. None: an error of the handler."""
+    kind = type(error)
+    if not _comes_from_framework(kind):
+        return None
+    for base in kind.__mro__:
+        if base.__name__ in _NOT_AN_ERROR and base.__module__.startswith("django."):
+            return _NOT_AN_ERROR[base.__name__]
+    status = getattr(error, "status_code", None)  # Starlette, Django REST framework's own aside
+    return _whole(status if status is not None else getattr(error, "code", None))  # Werkzeug

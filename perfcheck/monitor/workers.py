@@ -1,0 +1,177 @@
+"""Several workers of one service: each leaves its counts in a directory, and whoever is asked adds them all up.
+
+A thread writes once a second while something changes, and less often where that takes more than 2 % of its time; the
+last counts are written at exit. So another worker's latest second may be missing from an answer, and nothing older. A
+worker that is killed loses the counts of that second, no more. What goes wrong with the directory never reaches a
+request: this worker's own figures stay right, and the snapshot says what is missing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import time
+from dataclasses import replace
+from threading import Event, Lock, Thread
+
+from perfcheck.monitor import directory, registry
+from perfcheck.monitor.directory import Membership, Others
+from perfcheck.monitor.settings import Settings, settings
+from perfcheck.monitor.statistics import Snapshot, merge_snapshots
+
+WRITE_EVERY_S = 1.0
+_SHARE = 0.02  # of the time may go into writing
+_PATIENCE_S = 2.0
+_log = logging.getLogger("perfcheck.monitor")
+
+
+class Worker:
+    """This process among the others."""
+
+    def __init__(self) -> None:
+        self._exit_registered = False
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin as if the process had just started; a forked child does."""
+        self._lock = Lock()
+        self._membership: Membership | None = None
+        self._path: str | None = None
+        self._thread: Thread | None = None
+        self._stop = Event()
+        self._written: object = None
+        self._problem: str | None = None
+        self._told: set[str] = set()
+        self._left = False
+
+    def close_inherited(self) -> None:
+        """In a forked child: the lock is the parent's, who keeps it."""
+        if self._membership is not None:
+            self._membership.close()
+
+    def follow(self, now: Settings) -> None:
+        """Take part in the directory that is set, from the first request on."""
+        if now.directory is None or (self._thread is not None and self._thread.is_alive()):
+            return
+        if not self._exit_registered:
+            self._exit_registered = True
+            atexit.register(self.leave)
+        self._stop = Event()
+        self._thread = Thread(
+            target=self._write_now_and_then, args=(self._stop,), name="perfcheck-monitor", daemon=True
+        )
+        self._thread.start()
+
+    def snapshot(self) -> Snapshot:
+        """All workers' figures; this one's alone without a directory, or where it cannot be read."""
+        own = registry.default.snapshot()
+        now = settings()
+        if now.directory is None:
+            return own
+        self.follow(now)
+        others = Others()
+        if self._lock.acquire(timeout=_PATIENCE_S):
+            try:
+                self._publish(own, now.directory)
+                others = self._others()
+            finally:
+                self._lock.release()
+        else:
+            others = Others(problems=("the counts of the other workers are missing: the directory is slow",))
+        merged = merge_snapshots(
+            [own, *others.alive, *([others.gone] if others.gone else [])],
+            window=now.window,
+            max_endpoints=now.max_endpoints,
+        )
+        problems = (*merged.problems, *([self._problem] if self._problem else []), *others.problems)
+        return replace(merged, problems=tuple(dict.fromkeys(problems)))
+
+    def write(self) -> None:
+        """Leave the current counts in the directory, if there is one."""
+        path = settings().directory
+        if path is not None and self._lock.acquire(timeout=_PATIENCE_S):
+            try:
+                self._publish(registry.default.snapshot(), path)
+            finally:
+                self._lock.release()
+
+    def leave(self) -> None:
+        """At exit: the last counts, which stay."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(_PATIENCE_S)
+            self.write()
+        self._left = True
+        if self._membership is not None:
+            self._membership.close()
+            self._membership = None
+
+    def _publish(self, own: Snapshot, path: str) -> None:
+        if self._left:  # what was written stands for this worker; to begin again would count it twice
+            return
+        state = [(one.name, one.total, one.in_flight) for one in own.endpoints]
+        try:
+            if self._membership is not None and self._path != path:
+                moving, self._membership = self._membership, None
+                moving.withdraw()
+            if self._membership is None:
+                self._membership, self._path, self._written = Membership(path), path, None
+                self._membership.others()  # puts the counts of the dead together, also where nobody ever asks
+            if state != self._written or self._problem is not None:
+                self._membership.publish(own)
+            self._written, self._problem = state, None
+        except (OSError, ValueError) as error:
+            self._written = None
+            self._report(f"the other workers do not see the counts of this one: {error}")
+
+    def _others(self) -> Others:
+        if self._membership is None:
+            return Others()
+        try:
+            return self._membership.others()
+        except (OSError, ValueError) as error:
+            problem = f"the counts of the other workers are missing: {error}"
+            self._tell(problem)
+            return Others(problems=(problem,))
+
+    def _report(self, problem: str) -> None:
+        self._problem = problem
+        self._tell(problem)
+
+    def _tell(self, problem: str) -> None:
+        if len(self._told) < 10 and problem not in self._told:  # noqa: PLR2004 - a few, once each
+            self._told.add(problem)
+            _log.warning("%s", problem)
+
+    def _write_now_and_then(self, stop: Event) -> None:
+        pause = WRITE_EVERY_S
+        while not stop.wait(pause):
+            began = time.thread_time()
+            try:
+                self.write()
+            except Exception as error:  # noqa: BLE001 - tried again in a moment
+                registry.default.defect(error)
+            pause = max(WRITE_EVERY_S, (time.thread_time() - began) / _SHARE)
+
+
+this = Worker()
+registry.default.on_settings = this.follow
+
+
+def _in_child() -> None:
+    directory.forget_locks()
+    this.close_inherited()
+    this.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
+
+
+def restart() -> None:
+    """Leave the directory and forget it. For tests."""
+    with contextlib.suppress(OSError):
+        this.leave()
+    this.forget()

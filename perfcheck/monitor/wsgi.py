@@ -1,0 +1,227 @@
+"""``app = Monitor(app)`` for any WSGI application: every request is counted, and timed to the last byte of its body.
+
+The response is the application's own, byte for byte: nothing is buffered, nothing is added but a Server-Timing header
+where that is switched on. A body of known length still has one, and a file still goes out by the server's sendfile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from perfcheck.monitor.lifecycle import Request, begin
+from perfcheck.monitor.registry import default
+from perfcheck.monitor.results import is_cancellation
+from perfcheck.monitor.routes import named, wsgi_template
+from perfcheck.monitor.settings import settings
+from perfcheck.monitor.trace import Trace
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Callable[[bytes], object]]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_SEEN = "perfcheck.monitor"  # in the environ: another Monitor counts this request already
+
+
+class Monitor:
+    """``route_of`` tells the template of a request's route, where no framework leaves it: ``/videos/<id>``, or None.
+
+    It must come from a limited set, never from the path itself. ``api``
+    mounts the statistics API under the prefix that is set.
+    """
+
+    def __init__(
+        self, app: Application, *, route_of: Callable[[Environ], str | None] | None = None, api: bool = True
+    ) -> None:
+        self.app = app
+        self._route_of = route_of
+        self._api = api
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get(_SEEN) is not None:
+            return self.app(environ, start_response)
+        if self._api and environ.get("PATH_INFO", "").startswith(settings().prefix):
+            answered = _answer(environ, start_response)
+            if answered is not None:
+                return answered
+        request = begin(route=lambda: named(environ.get("REQUEST_METHOD"), self._template(environ)))
+        environ[_SEEN] = True  # not the request, which would close a circle
+        response = _Response(request, start_response, partial(self._name, request, environ))
+        try:
+            body = self.app(environ, response.start)
+        except BaseException as error:
+            request.finish(error=True, disconnected=is_cancellation(error))
+            raise
+        request.leave()
+        return response.around(body, environ)
+
+    def _name(self, request: Request, environ: Environ) -> None:
+        """While the application responds: Flask forgets the rule when it is done."""
+        template = self._template(environ)
+        if template is not None:
+            request.name(named(environ.get("REQUEST_METHOD"), template))
+
+    def _template(self, environ: Environ) -> str | None:
+        return (self._route_of(environ) if self._route_of is not None else None) or wsgi_template(environ)
+
+
+class _Response:
+    """What start_response and the body tell of one response."""
+
+    __slots__ = ("done", "length", "name", "request", "sent", "start_response", "status")
+
+    def __init__(self, request: Request, start_response: StartResponse, name: Callable[[], None]) -> None:
+        self.request = request
+        self.start_response = start_response
+        self.name = name
+        self.status: int | None = None
+        self.length: int | None = None
+        self.sent = 0
+        self.done = False
+
+    def start(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
+        try:
+            self._observe(status, headers)
+            if settings().server_timing:
+                headers = [*headers, ("Server-Timing", _server_timing(self.request))]
+        except Exception as error:  # noqa: BLE001 - the server will say what is wrong with it
+            default.defect(error)
+        return partial(self._written, self.start_response(status, headers, *exc_info))
+
+    def _observe(self, status: str, headers: list[tuple[str, str]]) -> None:
+        self.status = int(status[:3]) if status[:3].isdigit() else None
+        self.length = next((int(value) for name, value in headers if name.lower() == "content-length"), None)
+        self.request.responding()
+        self.name()
+
+    def _written(self, write: Callable[[bytes], object], data: bytes) -> object:
+        result = write(data)
+        self.sent += len(data)
+        return result
+
+    def around(self, body: Iterable[bytes], environ: Environ) -> Iterable[bytes]:
+        """A body that finishes the request at its end."""
+        wrapper = environ.get("wsgi.file_wrapper")
+        if isinstance(wrapper, type) and isinstance(body, wrapper) and self._finish_on_close(body):
+            return body
+        return _SizedBody(body, self) if hasattr(body, "__len__") else _Body(body, self)
+
+    def _finish_on_close(self, body: Any) -> bool:
+        """For the server's own file wrapper, which must stay what it is for sendfile to be used."""
+        close = getattr(body, "close", None)
+
+        def closing() -> None:
+            try:
+                if close is not None:
+                    close()
+            finally:
+                self.finish(sent=self.length)
+
+        try:
+            body.close = closing
+        except (AttributeError, TypeError):
+            return False
+        return True
+
+    def finish(self, *, error: bool = False, disconnected: bool = False, sent: int | None = None) -> None:
+        if self.done:  # closed, and now collected
+            return
+        self.done = True
+        self.request.finish(
+            status=self.status,
+            error=error,
+            disconnected=disconnected,
+            response_bytes=self.sent if sent is None else sent,
+        )
+
+
+class _Body:
+    """Passes on what the application's iterable gives, and sees its end."""
+
+    __slots__ = ("_body", "_ended", "_iterator", "_response")
+
+    def __init__(self, body: Iterable[bytes], response: _Response) -> None:
+        self._body = body
+        self._iterator: Iterator[bytes] | None = None
+        self._response = response
+        self._ended = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        response = self._response
+        response.request.enter()
+        try:
+            if self._iterator is None:
+                self._iterator = iter(self._body)
+            chunk = next(self._iterator)
+            response.sent += len(chunk)
+        except StopIteration:
+            self._ended = True
+            raise
+        except BaseException as error:
+            self._ended = True
+            response.finish(error=True, disconnected=is_cancellation(error))
+            raise
+        finally:
+            response.request.leave()
+        return chunk
+
+    def close(self) -> None:
+        """By the server, in any case: after the last byte, or when the client is gone before it."""
+        request = self._response.request
+        request.enter()
+        try:
+            close = getattr(self._body, "close", None)
+            if close is not None:
+                close()
+        except BaseException:
+            self._response.finish(error=True)
+            raise
+        finally:
+            request.leave()
+            self._response.finish(disconnected=not self._ended)
+
+    def __del__(self) -> None:
+        """For a server that forgets to close: the request must not stay in flight."""
+        self._response.finish(disconnected=not self._ended)
+
+
+class _SizedBody(_Body):
+    """Of known length: a server may set Content-Length from a body of one part."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return len(self._body)  # type: ignore[arg-type]
+
+
+def _server_timing(request: Request) -> str:
+    return (request.trace or Trace()).server_timing(request.elapsed_s)
+
+
+def _answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes] | None:
+    """The statistics API's answer, where the request is for it."""
+    from perfcheck.monitor import api  # noqa: PLC0415 - not needed before somebody asks
+
+    headers = {
+        name[5:].replace("_", "-").lower(): str(value) for name, value in environ.items() if name.startswith("HTTP_")
+    }
+    found = api.answer(
+        str(environ.get("REQUEST_METHOD", "GET")),
+        str(environ.get("PATH_INFO", "")),
+        str(environ.get("QUERY_STRING", "")),
+        headers,
+        environ.get("REMOTE_ADDR"),
+    )
+    if found is None:
+        return None
+    try:
+        reason = HTTPStatus(found.status).phrase
+    except ValueError:
+        reason = "Unknown"
+    start_response(f"{found.status} {reason}", list(found.headers))
+    return [found.body]

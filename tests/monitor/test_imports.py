@@ -1,0 +1,65 @@
+"""The monitor needs no other package, and nothing of perfcheck but its vocabulary."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import perfcheck.monitor
+
+PACKAGE = Path(perfcheck.monitor.__file__).parent
+OWN_FRAMEWORK = {
+    "flask.py": {"flask"},
+    "fastapi.py": {"starlette"},
+    "sqlalchemy.py": {"sqlalchemy"},
+    "metrics.py": {"prometheus_client"},
+}
+
+
+def imported_by(statement: str) -> set[str]:
+    """The modules that a fresh interpreter has more of after ``statement``."""
+    code = f"import sys\nbefore = set(sys.modules)\n{statement}\nprint('\\n'.join(set(sys.modules) - before))"
+    command = [sys.executable, "-c", code]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import perfcheck.monitor",
+        "import perfcheck.monitor.wsgi",
+        "import perfcheck.monitor.asgi",
+        "import perfcheck.monitor.api",
+        "import perfcheck.monitor as m\nm.monitor_performance('a')(lambda: None)()\nm.statistics()",
+    ],
+)
+def test_no_third_party_package_is_loaded(statement: str) -> None:
+    found = imported_by(statement)
+    assert "perfcheck.monitor" in found
+    foreign = {name.split(".")[0] for name in found} - set(sys.stdlib_module_names) - {"perfcheck"}
+    assert {name for name in foreign if not name.startswith("_")} == set()
+
+
+@pytest.mark.parametrize("statement", ["import perfcheck.monitor", "import perfcheck.monitor.asgi"])
+def test_of_perfcheck_it_loads_the_vocabulary_only(statement: str) -> None:
+    parts = {name.split(".")[1] for name in imported_by(statement) if name.startswith("perfcheck.")}
+    assert parts <= {"monitor", "units", "text"}
+
+
+@pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.py")), ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_each_module_imports_its_own_framework_only(file: Path) -> None:
+    allowed = {"django", "asgiref"} if file.parent != PACKAGE else OWN_FRAMEWORK.get(file.name, set())
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    foreign = {name.split(".")[0] for name in modules} - set(sys.stdlib_module_names) - {"perfcheck"}
+    assert foreign <= allowed
+
+
+def test_importing_it_starts_nothing() -> None:
+    found = imported_by("import perfcheck.monitor, threading\nassert threading.active_count() == 1")
+    assert "perfcheck.monitor" in found

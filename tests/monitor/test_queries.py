@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perfcheck.monitor import queries
+from perfcheck.monitor.queries import Repetition, Tally, shape_of, warn_of
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> None:
+    queries.forget()
+
+
+@pytest.mark.parametrize(
+    ("statement", "shape"),
+    [
+        ("SELECT 1", "SELECT ?"),
+        ("SELECT * FROM t WHERE id = 7", "SELECT * FROM t WHERE id = ?"),
+        ("SELECT * FROM t WHERE id IN (1, 2, 3)", "SELECT * FROM t WHERE id IN (?)"),
+        ("SELECT * FROM t WHERE id IN (?, ?)", "SELECT * FROM t WHERE id IN (?)"),
+        ("SELECT * FROM t WHERE id IN (%(id_1_1)s, %(id_1_2)s)", "SELECT * FROM t WHERE id IN (?)"),
+        ("SELECT * FROM t WHERE id = %s AND x = %s", "SELECT * FROM t WHERE id = ? AND x = ?"),
+        ("SELECT * FROM t WHERE id = $1", "SELECT * FROM t WHERE id = ?"),
+        ("SELECT * FROM t WHERE id = :id_1", "SELECT * FROM t WHERE id = ?"),
+        ("SELECT id::text FROM t", "SELECT id::text FROM t"),
+        ("INSERT INTO t VALUES (1, 'a'), (2, 'b')", "INSERT INTO t VALUES (?)"),
+        ("SELECT  *\n FROM\tt -- who asks\nWHERE a = 1", "SELECT * FROM t WHERE a = ?"),
+        ("SELECT 1 /*traceparent='00-abc'*/ FROM t", "SELECT ? FROM t"),
+        ("SELECT t1.a2, x3 FROM t1 WHERE a2 = -1.5e3", "SELECT t1.a2, x3 FROM t1 WHERE a2 = ?"),
+        ('SELECT "t"."id" FROM "t" WHERE "t"."id" = "u"."id"', 'SELECT "t"."id" FROM "t" WHERE "t"."id" = "u"."id"'),
+        ('SELECT a FROM t WHERE name = "Bob"', "SELECT a FROM t WHERE name = ?"),
+        ("SELECT 'it''s' , 0x1F", "SELECT ? , ?"),
+        ("SELECT $$secret 'text'$$, 2", "SELECT ?, ?"),
+    ],
+)
+def test_the_shape_of_a_statement(statement: str, shape: str) -> None:
+    assert shape_of(statement) == shape
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT 'secret",
+        "SELECT 'a\\' , 'secret', 'b'",  # where the text ends differs between dialects
+        "SELECT E'it\\'s secret'",
+        "SELECT '" + "x" * 5000 + "secret'",
+        "SELECT $t$ secret",
+        "SELECT 1 /* secret",
+        'SELECT a WHERE b = "secret',
+    ],
+)
+def test_no_value_stays_in_a_shape(statement: str) -> None:
+    assert "secret" not in shape_of(statement)
+
+
+@given(st.text(alphabet="'\"\\$ab1?(),;:%@/*-\n ", max_size=300))
+def test_any_text_has_a_shape_and_a_bounded_one(statement: str) -> None:
+    shape = shape_of(statement)
+    assert len(shape) <= 300
+    assert "\n" not in shape
+
+
+@given(st.text(max_size=100).filter(lambda text: "\\" not in text))
+def test_a_quoted_value_changes_nothing(value: str) -> None:
+    quoted = value.replace("'", "''")
+    assert shape_of(f"SELECT a FROM t WHERE b = '{quoted}' AND c = 1") == "SELECT a FROM t WHERE b = ? AND c = ?"
+
+
+def test_the_end_of_a_long_statement_is_in_its_shape() -> None:
+    columns = ", ".join(f"t.column_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz" * 3)
+    by_id, by_name = (shape_of(f"SELECT {columns} FROM t WHERE t.{key} = 1") for key in ("id", "name"))
+    assert by_id != by_name
+    assert by_id.endswith("WHERE t.id = ?")
+
+
+def test_neither_statements_nor_shapes_pile_up() -> None:
+    for number in range(3000):
+        shape_of(f"SELECT {number}")
+    assert len(queries._kept) <= 512
+    tally = Tally(2)
+    for number in range(3000):
+        tally.add(f"SELECT a FROM t_{chr(97 + number % 26)}{chr(97 + number // 26 % 26)}{chr(97 + number // 676)}")
+    assert len(tally._counts) == 200
+    for number in range(3000):
+        warn_of(f"endpoint {number}", [Repetition("SELECT ?", 10, None)])
+    assert len(queries._reported) == 1000
+
+
+def ask(tally: Tally, statement: str) -> None:
+    tally.add(statement)
+
+
+def test_the_caller_is_found_when_a_statement_comes_too_often() -> None:
+    tally = Tally(3)
+    for number in range(5):
+        ask(tally, f"SELECT {number} FROM t")
+        ask(tally, "SELECT name FROM once_or_twice") if number < 2 else None
+    (found,) = tally.repetitions()
+    assert (found.shape, found.count) == ("SELECT ? FROM t", 5)
+    line = ask.__code__.co_firstlineno + 1
+    assert found.caller is not None
+    assert found.caller.endswith(f"tests/monitor/test_queries.py:{line}")
+
+
+def test_the_most_frequent_comes_first() -> None:
+    tally = Tally(2)
+    for statement in ["SELECT a FROM x"] * 2 + ["SELECT b FROM y"] * 4:
+        tally.add(statement)
+    assert [one.count for one in tally.repetitions()] == [4, 2]
+
+
+def test_a_shape_is_logged_once_for_an_endpoint(caplog: pytest.LogCaptureFixture) -> None:
+    found = [Repetition("SELECT ?", 12, "shop/views.py:42")]
+    with caplog.at_level(logging.WARNING, "perfcheck.monitor"):
+        for endpoint in ("GET /a", "GET /a", "GET /b"):
+            warn_of(endpoint, found)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+    assert caplog.messages[0] == (
+        "N+1: GET /a sent the same statement 12 times in one request, from shop/views.py:42: SELECT ?"
+    )

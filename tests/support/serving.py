@@ -1,0 +1,121 @@
+"""Real servers on free ports of the loopback interface, for as long as a block runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+import uvicorn
+from werkzeug.serving import make_server
+
+TESTS = Path(__file__).parent.parent
+_PATIENCE_S = 30.0
+
+
+@contextlib.contextmanager
+def werkzeug(app: Any) -> Iterator[str]:
+    """Flask's own server, with a thread for each request; yields the base URL."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server.log = lambda *_, **__: None  # type: ignore[method-assign]
+    with _in_thread(lambda: server.serve_forever(0.02), server.shutdown):
+        yield f"http://127.0.0.1:{server.server_port}"
+    server.server_close()
+
+
+class _Wsgiref(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that goes away in the middle is part of the tests."""
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def wsgiref(app: Any) -> Iterator[str]:
+    """The standard library's server, with a thread for each request; yields the base URL."""
+    with _Wsgiref(("127.0.0.1", 0), _Quiet) as server:
+        server.set_app(app)
+        with _in_thread(lambda: server.serve_forever(0.02), server.shutdown):
+            yield f"http://127.0.0.1:{server.server_port}"
+
+
+@contextlib.contextmanager
+def uvicorn_server(app: Any, *, lifespan: str = "auto", unix: Path | None = None) -> Iterator[str]:
+    """uvicorn with one worker in a thread; yields the base URL (of the Unix socket's Host, where there is one)."""
+    listener = socket.socket(socket.AF_UNIX) if unix else socket.create_server(("127.0.0.1", 0))
+    if unix:
+        listener.bind(str(unix))
+    config = uvicorn.Config(app, log_config=None, lifespan=lifespan, ws="none", timeout_graceful_shutdown=5)  # type: ignore[arg-type]
+    server = uvicorn.Server(config)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    with _in_thread(lambda: server.run([listener]), stop):
+        deadline = time.monotonic() + _PATIENCE_S
+        while not server.started:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield "http://localhost" if unix else f"http://127.0.0.1:{listener.getsockname()[1]}"
+    listener.close()
+
+
+@contextlib.contextmanager
+def _in_thread(run: Any, stop: Any) -> Iterator[None]:
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop()
+        thread.join(_PATIENCE_S)
+    assert not thread.is_alive()
+
+
+@contextlib.contextmanager
+def gunicorn(app: str, *options: str, env: Mapping[str, str] | None = None) -> Iterator[str]:
+    """``gunicorn support.module:app`` as a process group of its own; yields the base URL once it answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        command = [sys.executable, "-m", "gunicorn", "--bind", f"fd://{listener.fileno()}", "--no-control-socket"]
+        process = subprocess.Popen(
+            [*command, *options, app],
+            cwd=TESTS,
+            env={**os.environ, "PYTHONPATH": str(TESTS), **(env or {})},
+            pass_fds=[listener.fileno()],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            _await_line(process, "Booting worker")
+            yield url
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=_PATIENCE_S)
+
+
+def _await_line(process: subprocess.Popen[str], words: str) -> None:
+    assert process.stderr is not None
+    deadline, seen = time.monotonic() + _PATIENCE_S, ""
+    while words not in seen:
+        ready, _, _ = select.select([process.stderr], [], [], max(0.0, deadline - time.monotonic()))
+        line = process.stderr.readline() if ready else ""
+        assert line, f"it did not start: {seen}"
+        seen += line
