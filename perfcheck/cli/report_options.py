@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from perfcheck.cli.options import option
 
 report_option = option(
@@ -19,3 +21,8 @@ github_option = option(
     default=None,
     help="Annotations, job summary and outputs for GitHub Actions.  [default: where GITHUB_ACTIONS is true]",
 )
+
+
+def is_for_github(asked: bool | None, env: Mapping[str, str]) -> bool:  # noqa: FBT001 - the value of the option above
+    """Whether GitHub Actions is to be told: as asked, else where it is the one that runs us."""
+    return env.get("GITHUB_ACTIONS") == "true" if asked is None else asked

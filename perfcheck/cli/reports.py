@@ -104,7 +104,7 @@ def write_reports(run: Run, targets: Iterable[ReportTarget], presentation: Prese
     defect: Exception | None = None
     for target in sorted(targets, key=lambda target: target.path is not None):
         try:
-            content = _render(run, target, presentation)
+            content = render_report(run, target, presentation)
         except Exception as error:  # noqa: BLE001 - raised again once the other reports are written
             defect = defect or error
             continue
@@ -116,7 +116,8 @@ def write_reports(run: Run, targets: Iterable[ReportTarget], presentation: Prese
         raise defect
 
 
-def _render(run: Run, target: ReportTarget, presentation: Presentation) -> bytes:
+def render_report(run: Run, target: ReportTarget, presentation: Presentation) -> bytes:
+    """One report of a run, as it is written."""
     if target.format == "console":
         return _console(run, target.path, presentation)
     if target.format == "json":

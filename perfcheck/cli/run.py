@@ -169,7 +169,7 @@ def run(options: RunOptions, session: Session) -> int:
         with _demo_service(options) as demo:
             from perfcheck.cli.check import check  # while the sample service starts
 
-            baseline = _load(options, demo.base_url() if demo else options.base_url)
+            baseline = _load(options, demo.base_url() if demo else options.base_url, annotate=reporting.github)
             session.redact = Redactor(baseline.secrets)
             with _progress(options) as watch:
                 outcome = check(
@@ -214,15 +214,22 @@ def _demo_service(options: RunOptions) -> AbstractContextManager[DemoProcess | N
     return start_demo(options.regress)
 
 
-def _load(options: RunOptions, base_url: str | None) -> Baseline:
+def _load(options: RunOptions, base_url: str | None, *, annotate: bool) -> Baseline:
     """The baseline with the command line's overrides, reduced to the endpoints that were asked for."""
-    from perfcheck.baseline import find_baseline, load_baseline
+    from perfcheck.baseline import BaselineError, find_baseline, load_baseline
 
     if options.demo and options.baseline is None:
         file, shown_as = demo_baseline(), "sample baseline"
     else:
         file, shown_as = find_baseline(options.baseline, os.environ, Path.cwd()), None
-    baseline = load_baseline(file, os.environ, base_url=base_url, shown_as=shown_as)
+    try:
+        baseline = load_baseline(file, os.environ, base_url=base_url, shown_as=shown_as)
+    except BaselineError as error:
+        if annotate:
+            from perfcheck.cli.annotations import annotate_baseline
+
+            annotate_baseline(error, os.environ)
+        raise
     endpoints = select_endpoints(baseline, options.names, options.group)
     if options.metric is not None:
         endpoints = tuple(replace(endpoint, metric=Metric(options.metric)) for endpoint in endpoints)

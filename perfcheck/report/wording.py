@@ -51,7 +51,8 @@ def headline(run: Run) -> str:
     first = worst_first(run.endpoints)[0]
     reason = next(iter(reasons(first)), None)
     told = reason.message if reason else "it could not be measured"
-    return f"{clean(first.name)}: {clean(told, LONGEST_TEXT)}. Of {total} endpoints: {counts_text(run)}."
+    what = "endpoint" if total == 1 else "endpoints"
+    return f"{clean(first.name)}: {clean(told, LONGEST_TEXT)}. Of {total} {what}: {counts_text(run)}."
 
 
 def requests_sent(run: Run) -> int:

@@ -1,0 +1,55 @@
+"""Lines that a GitHub Actions runner takes out of a job's log and shows beside the code."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["error", "warning", "notice"]
+
+# '%' comes first: the others bring it in.
+_IN_DATA = (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"))
+_IN_PROPERTIES = (*_IN_DATA, (":", "%3A"), (",", "%2C"))
+
+
+def workflow_command(
+    kind: Kind,
+    message: str,
+    *,
+    title: str | None = None,
+    file: str | None = None,
+    line: int | None = None,
+    col: int | None = None,
+) -> str:
+    """One line, without its end: ``::error file=baselines.yaml,line=41,col=5,title=Slow::what is wrong``.
+
+    ``line`` and ``col`` count from 1. Whatever the texts hold, the runner reads back exactly them, and no second
+    command: they are escaped as ``escapeData`` and ``escapeProperty`` of actions/toolkit do (``core/src/command.ts``).
+    """
+    given = {"file": file, "line": line, "col": col, "title": title}
+    pairs = [
+        f"{name}={_escaped(str(value), _IN_PROPERTIES)}" for name, value in given.items() if value not in {None, ""}
+    ]
+    properties = " " + ",".join(pairs) if pairs else ""
+    return f"::{kind}{properties}::{_escaped(message, _IN_DATA)}"
+
+
+def file_in(workspace: Path | None, file: str) -> str:
+    """``file`` as an annotation has to name it, from the folder of the checkout (GITHUB_WORKSPACE), with ``/``.
+
+    One that lies elsewhere, or without a workspace, stays as it is. Links to the file itself are not followed: it is
+    the link that is in the repository.
+    """
+    if workspace is None:
+        return file
+    folder, name = os.path.split(file)
+    path = Path(os.path.realpath(folder), name)  # unlike Path.resolve, takes a loop of links as it is
+    root = os.path.realpath(workspace)
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else file
+
+
+def _escaped(text: str, replacements: tuple[tuple[str, str], ...]) -> str:
+    for char, replacement in replacements:
+        text = text.replace(char, replacement)
+    return text
