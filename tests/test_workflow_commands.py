@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perfcheck.workflow_commands import file_in, workflow_command
+from perfcheck.workflow_commands import file_in, inert, workflow_command
 
 DATA = {"%0D": "\r", "%0A": "\n"}
 PROPERTY = {**DATA, "%3A": ":", "%2C": ","}
@@ -85,3 +85,8 @@ def test_a_file_is_named_from_the_checkout(tmp_path: Path, monkeypatch: pytest.M
     assert file_in(checkout, "../loop.yaml") == "loop.yaml"
     assert file_in(checkout, "../../elsewhere/baselines.yaml") == "../../elsewhere/baselines.yaml"
     assert file_in(None, "baselines.yaml") == "baselines.yaml"
+
+
+def test_a_log_is_made_inert() -> None:
+    log = "CRITICAL a\n  ::error::x\n::add-mask::y\nsaid ##[error]z\n1 :: 2 ::\n"
+    assert inert(log) == "CRITICAL a\n  : :error::x\n: :add-mask::y\nsaid # #[error]z\n1 :: 2 ::\n"

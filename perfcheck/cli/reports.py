@@ -17,6 +17,7 @@ from perfcheck.cli.streams import silence_stdout, terminal_width
 from perfcheck.errors import UsageError
 from perfcheck.model import Run
 from perfcheck.record.files import descriptor_of, write_atomically
+from perfcheck.workflow_commands import inert
 
 _RENDERED = ("junit", "markdown", "html", "github", "openmetrics", "csv")  # each a module of perfcheck.report
 FORMATS = ("console", "json", *_RENDERED)
@@ -158,6 +159,8 @@ def _console(run: Run, path: Path | None, presentation: Presentation) -> bytes:
     )
     console.print(report)
     text = "\n".join(line.rstrip() for line in page.getvalue().splitlines()) + "\n"
+    if os.environ.get("GITHUB_ACTIONS") == "true":  # a long message may be broken just before what looks like a command
+        text = inert(text)
     return text.encode(encoding, errors="replace")
 
 

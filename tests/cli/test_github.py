@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.command import perfcheck
-from support.runs import run
+from support.runs import run, warning
 
 from perfcheck.record.run_file import encode_run
 
@@ -93,3 +93,11 @@ def test_a_wrong_baseline_is_annotated_where_it_is_wrong(runner: dict[str, str],
     off = perfcheck("run", "--no-github", cwd=tmp_path, env=runner)
     assert off.returncode == 2
     assert "::error" not in off.stderr
+
+
+def test_no_message_reaches_the_runner_as_a_command(runner: dict[str, str], tmp_path: Path) -> None:
+    told = "x" * 79 + " ::error::injected ##[error]injected"
+    (tmp_path / "results.json").write_bytes(encode_run(run(None, warning(told))))
+    done = perfcheck("report", "--from", "results.json", cwd=tmp_path, env={**runner, "COLUMNS": "100"})
+    assert "injected" in done.stdout
+    assert not [line for line in done.stdout.splitlines() if line.lstrip().startswith("::") or "##[" in line]
