@@ -160,7 +160,7 @@ def where_the_time_went(result: EndpointResult) -> str:
 
 def evidence(result: EndpointResult, dash: str = EN_DASH) -> str:
     """How many requests the verdict rests on, stage by stage, the interval, and why it is undecided if it is."""
-    if result.value_ms is None:
+    if result.value_ms is None or not any(result.timeline.stage):
         return ""
     stages = [result.timeline.stage.count(stage) for stage in range(1, max(result.timeline.stage, default=0) + 1)]
     text = ", then ".join([f"{stages[0]} requests", *(f"{n} when measured again" for n in stages[1:])])
