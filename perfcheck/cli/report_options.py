@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from perfcheck.cli.complete_values import complete_files, complete_report
 from perfcheck.cli.options import option
 
 report_option = option(
     "--report",
     multiple=True,
     metavar="FORMAT[=PATH]",
+    shell_complete=complete_report,
     help="Write a report: console, json, junit, markdown, html, github, openmetrics or csv; without a path to stdout. "
     "Repeatable.",
 )
 compare_to_option = option(
-    "--compare-to", metavar="FILE", help="Show the change since this run, saved earlier with -o."
+    "--compare-to",
+    metavar="FILE",
+    shell_complete=complete_files,
+    help="Show the change since this run, saved earlier with -o.",
 )
 github_option = option(
     "--github/--no-github",

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,6 +23,7 @@ from perfcheck.workflow_commands import inert
 _RENDERED = ("junit", "markdown", "html", "github", "openmetrics", "csv")  # each a module of perfcheck.report
 FORMATS = ("console", "json", *_RENDERED)
 _WIDTH_OF_A_LOG = 100  # where no terminal tells its width
+_END_OF_LINE = re.compile(r"(?: |\x1b\[[0-9;]*m)+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ def _console(run: Run, path: Path | None, presentation: Presentation) -> bytes:
     console = Console(
         file=page,
         width=_WIDTH_OF_A_LOG if path else terminal_width(_WIDTH_OF_A_LOG),
+        height=25,  # without it rich takes a dumb terminal for 80 wide, whatever its width
         color_system=None if plain else "auto",
         force_terminal=False if plain else True if sys.stdout.isatty() else None,
         highlight=False,
@@ -158,10 +161,15 @@ def _console(run: Run, path: Path | None, presentation: Presentation) -> bytes:
         verbose=presentation.verbose,
     )
     console.print(report)
-    text = "\n".join(line.rstrip() for line in page.getvalue().splitlines()) + "\n"
+    text = "".join(_without_blank_end(line) + "\n" for line in page.getvalue().splitlines())
     if os.environ.get("GITHUB_ACTIONS") == "true":  # a long message may be broken just before what looks like a command
         text = inert(text)
     return text.encode(encoding, errors="replace")
+
+
+def _without_blank_end(line: str) -> str:
+    """Spaces at the end are gone, also those between the codes that end a style."""
+    return _END_OF_LINE.sub(lambda end: end[0].replace(" ", ""), line)
 
 
 def _print(content: bytes) -> Iterator[str]:

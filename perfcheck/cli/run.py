@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from perfcheck.cli.complete_values import complete_endpoints, complete_files, complete_groups
+from perfcheck.cli.formatting import Command
 from perfcheck.cli.interrupts import Interrupts
 from perfcheck.cli.options import Duration, baseline_option, option
 from perfcheck.cli.report_options import compare_to_option, github_option, report_option
@@ -45,9 +47,6 @@ Exit codes:
   0  OK or WARNING        1  CRITICAL, or what --fail-on names
   2  usage or baseline    3  could not measure
   4  a bug in perfcheck   130  interrupted
-
-\b
-Every option has a twin in the environment: --base-url is PERFCHECK_BASE_URL.
 """
 
 
@@ -78,11 +77,18 @@ class RunOptions:
     verbose: bool
 
 
-@click.command("run", epilog=_EXAMPLES, short_help="Check a running service against its baseline.")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.command("run", cls=Command, epilog=_EXAMPLES, short_help="Check a running service against its baseline.")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_endpoints)
 @baseline_option
 @option("-u", "--base-url", metavar="URL", help="Address of the service, in place of the baseline's base_url.")
-@option("-g", "--group", multiple=True, metavar="NAME", help="Only the endpoints of this group. Repeatable.")
+@option(
+    "-g",
+    "--group",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_groups,
+    help="Only the endpoints of this group. Repeatable.",
+)
 @option("--metric", type=click.Choice([str(metric) for metric in Metric]), help="Judge every endpoint by this metric.")
 @option("--label", metavar="TEXT", help="A name for this run in its reports, such as a release.")
 @option("--budget", type=Duration(), help="Stop measuring after this time.  [default: 120s, or the baseline's]")
@@ -105,7 +111,13 @@ class RunOptions:
     help="The mildest verdict that exits with 1.",
 )
 @report_option
-@option("-o", "--output", metavar="FILE", help="Save the run as JSON; the same as --report json=FILE.")
+@option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=complete_files,
+    help="Save the run as JSON; the same as --report json=FILE.",
+)
 @compare_to_option
 @github_option
 @option(

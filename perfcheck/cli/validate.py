@@ -11,6 +11,8 @@ from click.core import ParameterSource
 from perfcheck.baseline import BaselineError, Summary, check_baseline, find_baseline
 from perfcheck.cli.annotations import annotate_baseline
 from perfcheck.cli.app import show_error
+from perfcheck.cli.complete_values import complete_files
+from perfcheck.cli.formatting import Command
 from perfcheck.cli.options import baseline_option, option
 from perfcheck.cli.report_options import github_option, is_for_github
 from perfcheck.errors import EXIT_OK, UsageError
@@ -25,8 +27,8 @@ Examples:
 """
 
 
-@click.command("validate", epilog=_EXAMPLES, short_help="Check the baseline file only, offline.")
-@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.command("validate", cls=Command, epilog=_EXAMPLES, short_help="Check the baseline file only, offline.")
+@click.argument("files", nargs=-1, metavar="[FILE]...", shell_complete=complete_files)
 @baseline_option
 @option(
     "--allow-unset",
