@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
 Kind = Literal["error", "warning", "notice"]
 
+_COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
+_COMMAND_OF_OLD = re.compile(r"##\[")
 # '%' comes first: the others bring it in.
 _IN_DATA = (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"))
 _IN_PROPERTIES = (*_IN_DATA, (":", "%3A"), (",", "%2C"))
@@ -33,6 +36,14 @@ def workflow_command(
     ]
     properties = " " + ",".join(pairs) if pairs else ""
     return f"::{kind}{properties}::{_escaped(message, _IN_DATA)}"
+
+
+def inert(text: str) -> str:
+    """The lines of a log with nothing in them that the runner would obey.
+
+    It takes a line that begins with ``::`` for a command, after blanks, and the older ``##[command]`` anywhere in one.
+    """
+    return _COMMAND_OF_OLD.sub("# #[", _COMMAND.sub(r"\1: :", text))
 
 
 def file_in(workspace: Path | None, file: str) -> str:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from perfcheck.baseline.find import find_baseline
-from perfcheck.baseline.load import load_baseline
+from perfcheck.baseline.load import Summary, check_baseline, load_baseline
 from perfcheck.baseline.problems import BaselineError, Problem, format_problems
 
-__all__ = ["BaselineError", "Problem", "find_baseline", "format_problems", "load_baseline"]
+__all__ = [
+    "BaselineError",
+    "Problem",
+    "Summary",
+    "check_baseline",
+    "find_baseline",
+    "format_problems",
+    "load_baseline",
+]

@@ -34,6 +34,8 @@ class Context:
     base_url: str | None = None  # takes the place of the one in the file
     secrets: set[str] = field(default_factory=set)
     places: AnyMapping[str, str] = field(default_factory=dict)  # key -> the section where it belongs
+    allow_unset: bool = False  # a variable without a value is no error: what depends on it is not judged
+    unset: set[str] = field(default_factory=set)  # the variables that were found to be so
 
     def wrong(self, place: Place, message: str, remedy: str) -> None:
         self.problems.add(place, message, remedy)
@@ -56,10 +58,11 @@ class Context:
             found = Interpolated(node.text, node.text)
         else:
             try:
-                found = interpolate(node.text, self.env)
+                found = interpolate(node.text, self.env, allow_unset=self.allow_unset)
             except VariableError as error:
                 self.wrong(self.problems.within(node, error.part), error.message, error.remedy)
                 return None
+            self.unset.update(found.unset)
         if not found.value.isascii() and any("\ud800" <= char <= "\udfff" for char in found.value):
             self.wrong(node, f"{name}: the value is not valid Unicode", "write it as UTF-8 text")
             return None

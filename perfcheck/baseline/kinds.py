@@ -50,7 +50,7 @@ class Text:
     def read(self, context: Context, node: Node, name: str) -> Any:
         remedy = f"write it as in '{name.rpartition('.')[2]}: {self.example}'"
         found = context.scalar(node, name, self.expected, remedy)
-        if found is None:
+        if found is None or found.unset:  # what is not known is not held against the rest, like what is wrong
             return None
         if self.secret:
             context.secrets.update(found.secrets)

@@ -78,7 +78,7 @@ class LimitReader:
             limits = f"{format_ms(critical_ms, beside=warning_ms)} is not above warning at {format_ms(warning_ms)}"
             self._tell(("critical", "warning", "target"), f"critical at {limits}", "let critical be the higher limit")
         timeout: float = self._value("timeout", _TIMEOUT_MS)
-        if timeout <= target:
+        if not self._is_wrong("timeout") and timeout <= target:
             message = f"the timeout of {format_ms(timeout, beside=target)} is not above {promised}"
             self._tell(("timeout", "target"), message, "raise it: a request that takes longer cannot be measured")
 

@@ -6,6 +6,7 @@ import gc
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from perfcheck.baseline.addresses import check_base_url
@@ -28,6 +29,16 @@ from perfcheck.errors import UsageError
 from perfcheck.model import Baseline
 
 
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a right baseline holds. ``unset`` are the variables that have no value, in the order of the alphabet."""
+
+    file: str
+    endpoints: int
+    groups: int
+    unset: tuple[str, ...] = ()
+
+
 def load_baseline(
     path: Path, env: Mapping[str, str], *, base_url: str | None = None, shown_as: str | None = None
 ) -> Baseline:
@@ -35,8 +46,23 @@ def load_baseline(
 
     Raises BaselineError with everything that is wrong with the file, or UsageError for a wrong ``base_url``.
     """
-    file = shown_as or str(path)
     replacement = None if base_url is None else _checked(base_url)
+    return _load(path, env, shown_as or str(path), base_url=replacement)[0]
+
+
+def check_baseline(path: Path, env: Mapping[str, str], *, allow_unset: bool = False) -> Summary:
+    """The errors of the file, and no Baseline.
+
+    ``allow_unset``: a variable that has no value is no error, and what depends on its value is not judged, so that a
+    file can be checked where the secrets are not. Raises BaselineError with everything that is wrong with the file.
+    """
+    return _load(path, env, str(path), allow_unset=allow_unset)[1]
+
+
+def _load(
+    path: Path, env: Mapping[str, str], file: str, *, base_url: str | None = None, allow_unset: bool = False
+) -> tuple[Baseline, Summary]:
+    """With ``allow_unset`` the Baseline has holes, and is not to be used."""
     try:
         content = read_bytes(path)
         text = decode(content)
@@ -44,14 +70,14 @@ def load_baseline(
         problem = Problem(error.line, error.column, error.message, error.remedy, source=error.source)
         raise BaselineError(file, (problem,)) from error
     problems = Problems(text)
-    context = Context(problems, env, path.parent, replacement, places=PLACES)
-    baseline = None
+    context = Context(problems, env, path.parent, base_url, places=PLACES, allow_unset=allow_unset)
+    found = None
     with _gc_paused():
         with suppress(StopReading):
-            baseline = _read(context, text, file, hashlib.sha256(content).hexdigest())
-        if baseline is None or len(problems):
+            found = _read(context, text, file, hashlib.sha256(content).hexdigest())
+        if found is None or len(problems):
             raise BaselineError(file, problems.in_order())
-    return baseline
+    return found
 
 
 def _checked(base_url: str) -> str:
@@ -73,7 +99,7 @@ def _gc_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _read(context: Context, text: str, file: str, sha256: str) -> Baseline | None:
+def _read(context: Context, text: str, file: str, sha256: str) -> tuple[Baseline, Summary] | None:
     tree = compose(text, context.problems)
     if tree is None or is_null(tree):
         context.wrong(Point(1, 1), "the file is empty", "begin with 'version: 1', then 'service:' and 'endpoints:'")
@@ -94,7 +120,8 @@ def _read(context: Context, text: str, file: str, sha256: str) -> Baseline | Non
     model = build_service(context, service, address or "")
     secrets = frozenset(context.secrets - {""})
     complete = tuple(endpoint for endpoint in endpoints if endpoint is not None)
-    return Baseline(file, sha256, model, sampling, build_groups(groups or {}), complete, secrets)
+    baseline = Baseline(file, sha256, model, sampling, build_groups(groups or {}), complete, secrets)
+    return baseline, Summary(file, len(endpoints), len(baseline.groups), tuple(sorted(context.unset)))
 
 
 def _address(context: Context, top: Entries) -> str | None:

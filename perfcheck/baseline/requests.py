@@ -203,7 +203,7 @@ class Expect:
     def _range(self, context: Context, node: Node, name: str) -> tuple[int, int] | None:
         remedy = "write it as in 'expect: [2xx, 404]'"
         found = context.scalar(node, name, "a status", remedy)
-        if found is None:
+        if found is None or found.unset:
             return None
         match = self._ONE.fullmatch(found.value)
         if match:

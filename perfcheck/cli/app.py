@@ -11,28 +11,49 @@ import sys
 import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import click
 
 from perfcheck import __version__
+from perfcheck.cli.formatting import Formatted
 from perfcheck.cli.streams import silence_stdout
+from perfcheck.cli.variables import misspelt_variables
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, PerfcheckError
 from perfcheck.text import Redactor
 
-# Name -> one line for the list of commands. Each module is imported when its command is asked for, not before.
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+# Name -> one line for the list of commands. Each module is imported when its command is asked for, not before: not for
+# the list, and not for completing a command's name.
 _COMMANDS = {
     "run": "Check a running service against its baseline.",
     "report": "Render a saved run again: HTML, Markdown, JUnit, ...",
     "validate": "Check the baseline file only, offline.",
     "lint": "List the route handlers that are not monitored.",
     "demo": "Serve a sample service to try perfcheck on.",
+    "completion": "Print the completion script of a shell.",
+    "help": "Show the help of a command.",
 }
+_EXAMPLES = """\b
+Examples:
+  perfcheck run --demo                  try it now, on a sample service
+  perfcheck run -u http://localhost:8000
+  perfcheck help run                    the options of a command
 
+\b
+Exit codes:
+  0  OK or WARNING        1  CRITICAL, or what --fail-on names
+  2  usage or baseline    3  could not measure
+  4  a bug in perfcheck   130  interrupted
+"""
+_ASKS_FOR_NOTHING = {"-h", "--help", "help", "-V", "--version", "completion"}
 
 _STREAM_TROUBLE = {errno.ENOSPC, errno.EIO, errno.EPIPE, errno.EFBIG}
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Formatted, click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
 
@@ -42,6 +63,15 @@ class LazyGroup(click.Group):
         command = importlib.import_module(f"perfcheck.cli.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101 - a defect of ours, not of the user
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Without importing the commands, which click would do to read their help."""
+        from click.shell_completion import CompletionItem
+
+        names = [
+            CompletionItem(name, help=purpose) for name, purpose in _COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Without importing the commands, which click would do to read their help."""
@@ -61,7 +91,7 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Try it now: perfcheck run --demo",
+    epilog=_EXAMPLES,
 )
 @click.version_option(__version__, "-V", "--version", prog_name="perfcheck", message="%(prog)s %(version)s")
 def cli() -> None:
@@ -77,6 +107,13 @@ class Session:
 
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code. Lets no exception out, and no traceback without PERFCHECK_DEBUG=1."""
+    if instruction := os.environ.get("_PERFCHECK_COMPLETE"):  # a shell asks, at the Tab key
+        from perfcheck.cli.shells import answer
+
+        return answer(cli, instruction)
+    if arguments and not _ASKS_FOR_NOTHING.intersection(arguments):
+        for sentence in misspelt_variables(cli, os.environ):
+            show_warning(sentence)
     session = Session()
     try:
         code = cli.main(args=list(arguments), prog_name="perfcheck", standalone_mode=False, obj=session)
@@ -89,7 +126,9 @@ def run_command_line(arguments: Sequence[str]) -> int:
         error.show()
         return EXIT_USAGE
     except click.ClickException as error:
-        show_error(error.format_message(), _usage_remedy(error))
+        from perfcheck.cli.mistakes import explain
+
+        show_error(*explain(error, cli, arguments))
         return EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
@@ -128,12 +167,6 @@ def stderr_color() -> bool | None:
     if os.environ.get("NO_COLOR"):
         return False
     return True if os.environ.get("FORCE_COLOR") else None
-
-
-def _usage_remedy(error: click.ClickException) -> str | None:
-    if isinstance(error, click.UsageError) and error.ctx is not None:
-        return f"'{error.ctx.command_path} --help' lists the options"
-    return None
 
 
 def _report_bug(error: Exception, session: Session) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from perfcheck.cli.formatting import Command
 from perfcheck.cli.options import Duration, option
 from perfcheck.demo import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_ROUND_TRIP_MS, DEFAULT_SEED
 from perfcheck.demo.regressions import Regression
@@ -20,14 +21,11 @@ if TYPE_CHECKING:
 
 _WIDTH = max(len(name) for name in Regression)
 _REGRESSIONS = "\n".join(f"  {name:<{_WIDTH}}  {name.description}" for name in Regression)
-_HELP = f"""Serve a sample service: a music-video catalogue with an API worth checking.
-
-It stays within the targets of the sample baseline, until a regression is injected:
+_EXAMPLES = f"""\b
+Regressions:
+{_REGRESSIONS}
 
 \b
-{_REGRESSIONS}
-"""
-_EXAMPLES = """\b
 Examples:
   perfcheck demo                              within its targets
   perfcheck demo --regress n-plus-one         with a regression
@@ -99,7 +97,7 @@ def _cannot_listen(error: OSError | UnicodeError, options: DemoOptions) -> Usage
     return UsageError(message, "Name an address of this machine, such as `--host 127.0.0.1`.")
 
 
-@click.command("demo", help=_HELP, epilog=_EXAMPLES, short_help="Serve a sample service to try perfcheck on.")
+@click.command("demo", cls=Command, epilog=_EXAMPLES, short_help="Serve a sample service to try perfcheck on.")
 @option("--host", default=DEFAULT_HOST, show_default=True, help="Address to listen on.")
 @option(
     "--port",
@@ -114,7 +112,7 @@ def _cannot_listen(error: OSError | UnicodeError, options: DemoOptions) -> Usage
     metavar="NAME",
     multiple=True,
     type=click.Choice([str(name) for name in Regression]),
-    help="Inject a regression (above). Repeatable.",
+    help="Inject a regression (below). Repeatable.",
 )
 @option(
     "--round-trip",
@@ -137,4 +135,8 @@ def command(
     verbose: bool,
     stop_with_stdin: bool,
 ) -> int:
+    """Serve a sample service: a music-video catalogue with an API worth checking.
+
+    It stays within the targets of the sample baseline, until a regression is injected.
+    """
     return run_demo(DemoOptions(host, port, regressions, 1000 * round_trip_s, seed, verbose, stop_with_stdin))

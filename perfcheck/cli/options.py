@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
+from perfcheck.cli.complete_values import complete_files
 from perfcheck.units import parse_duration_ms
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Option(click.Option):
+    """An option whose twin means for a flag what it says: click 8.2.1 takes any text for true, 'false' too."""
+
+    def value_from_envvar(self, ctx: click.Context) -> Any:
+        if not self.is_flag:
+            return super().value_from_envvar(ctx)
+        text = os.environ.get(str(self.envvar))
+        if not text:
+            return None
+        ctx.set_parameter_source(self.name or "", ParameterSource.ENVIRONMENT)  # before it is refused: the error asks
+        return click.BOOL.convert(text, self, ctx)
 
 
 def option(*names: str, **attributes: Any) -> Callable[[F], F]:
     """``click.option`` whose environment twin is PERFCHECK_ and the long name."""
     long = next(name for name in names if name.startswith("--"))
     envvar = "PERFCHECK_" + long.removeprefix("--").split("/")[0].replace("-", "_").upper()
-    return click.option(*names, **{"envvar": envvar, **attributes})
+    return click.option(*names, **{"cls": Option, "envvar": envvar, **attributes})
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
@@ -40,5 +56,6 @@ baseline_option = option(
     "-f",
     "--baseline",
     metavar="FILE",
+    shell_complete=complete_files,
     help="Baseline file. Default: baselines.yaml here, or above up to the repository's root.",
 )

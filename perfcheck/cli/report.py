@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from perfcheck.cli.complete_values import complete_files
+from perfcheck.cli.formatting import Command
 from perfcheck.cli.options import option
 from perfcheck.cli.report_options import compare_to_option, github_option, report_option
 from perfcheck.errors import EXIT_OK
@@ -24,8 +26,17 @@ Exit codes:
 """
 
 
-@click.command("report", epilog=_EXAMPLES, short_help="Render a saved run again: HTML, Markdown, JUnit, ...")
-@option("--from", "source", metavar="FILE", required=True, help="The run, saved with -o; '-' reads it from stdin.")
+@click.command(
+    "report", cls=Command, epilog=_EXAMPLES, short_help="Render a saved run again: HTML, Markdown, JUnit, ..."
+)
+@option(
+    "--from",
+    "source",
+    metavar="FILE",
+    required=True,
+    shell_complete=complete_files,
+    help="The run, saved with -o; '-' reads it from stdin.",
+)
 @report_option
 @compare_to_option
 @github_option

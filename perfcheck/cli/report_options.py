@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from perfcheck.cli.complete_values import complete_files, complete_report
 from perfcheck.cli.options import option
 
 report_option = option(
     "--report",
     multiple=True,
     metavar="FORMAT[=PATH]",
+    shell_complete=complete_report,
     help="Write a report: console, json, junit, markdown, html, github, openmetrics or csv; without a path to stdout. "
     "Repeatable.",
 )
 compare_to_option = option(
-    "--compare-to", metavar="FILE", help="Show the change since this run, saved earlier with -o."
+    "--compare-to",
+    metavar="FILE",
+    shell_complete=complete_files,
+    help="Show the change since this run, saved earlier with -o.",
 )
 github_option = option(
     "--github/--no-github",
     default=None,
     help="Annotations, job summary and outputs for GitHub Actions.  [default: where GITHUB_ACTIONS is true]",
 )
+
+
+def is_for_github(asked: bool | None, env: Mapping[str, str]) -> bool:  # noqa: FBT001 - the value of the option above
+    """Whether GitHub Actions is to be told: as asked, else where it is the one that runs us."""
+    return env.get("GITHUB_ACTIONS") == "true" if asked is None else asked

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from perfcheck.cli.app import show_error
+from perfcheck.cli.report_options import is_for_github
 from perfcheck.cli.reports import Presentation, ReportTarget, parse_targets, write_reports
 from perfcheck.model import Run
 
@@ -37,8 +38,7 @@ class Reporting:
             from perfcheck.record.run_file import read_run
 
             previous = read_run(Path(compare_to))
-        asked_by_github = os.environ.get("GITHUB_ACTIONS") == "true"
-        return cls(targets, Presentation(previous, quiet, verbose), asked_by_github if github is None else github)
+        return cls(targets, Presentation(previous, quiet, verbose), is_for_github(github, os.environ))
 
     def write(self, run: Run, *, leave_out: Sequence[str] = ()) -> None:
         """Every report but those of the formats ``leave_out``; trouble with one is told on stderr."""
@@ -54,6 +54,7 @@ class Reporting:
         from perfcheck.cli.github import publish
 
         annotated = any(target.format == "github" and target.path is None for target in self.targets)
-        written = {target.format: target.path for target in self.targets if target.path is not None}
+        # Absolute, since the steps that follow may work in another folder.
+        written = {target.format: target.path.absolute() for target in self.targets if target.path is not None}
         for problem in publish(run, self.presentation.previous, os.environ, written, annotate=not annotated):
             show_error(problem)

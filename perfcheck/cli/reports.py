@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,10 +18,12 @@ from perfcheck.cli.streams import silence_stdout, terminal_width
 from perfcheck.errors import UsageError
 from perfcheck.model import Run
 from perfcheck.record.files import descriptor_of, write_atomically
+from perfcheck.workflow_commands import inert
 
 _RENDERED = ("junit", "markdown", "html", "github", "openmetrics", "csv")  # each a module of perfcheck.report
 FORMATS = ("console", "json", *_RENDERED)
 _WIDTH_OF_A_LOG = 100  # where no terminal tells its width
+_END_OF_LINE = re.compile(r"(?: |\x1b\[[0-9;]*m)+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def write_reports(run: Run, targets: Iterable[ReportTarget], presentation: Prese
     defect: Exception | None = None
     for target in sorted(targets, key=lambda target: target.path is not None):
         try:
-            content = _render(run, target, presentation)
+            content = render_report(run, target, presentation)
         except Exception as error:  # noqa: BLE001 - raised again once the other reports are written
             defect = defect or error
             continue
@@ -116,7 +119,8 @@ def write_reports(run: Run, targets: Iterable[ReportTarget], presentation: Prese
         raise defect
 
 
-def _render(run: Run, target: ReportTarget, presentation: Presentation) -> bytes:
+def render_report(run: Run, target: ReportTarget, presentation: Presentation) -> bytes:
+    """One report of a run, as it is written."""
     if target.format == "console":
         return _console(run, target.path, presentation)
     if target.format == "json":
@@ -141,6 +145,7 @@ def _console(run: Run, path: Path | None, presentation: Presentation) -> bytes:
     console = Console(
         file=page,
         width=_WIDTH_OF_A_LOG if path else terminal_width(_WIDTH_OF_A_LOG),
+        height=25,  # without it rich takes a dumb terminal for 80 wide, whatever its width
         color_system=None if plain else "auto",
         force_terminal=False if plain else True if sys.stdout.isatty() else None,
         highlight=False,
@@ -156,8 +161,15 @@ def _console(run: Run, path: Path | None, presentation: Presentation) -> bytes:
         verbose=presentation.verbose,
     )
     console.print(report)
-    text = "\n".join(line.rstrip() for line in page.getvalue().splitlines()) + "\n"
+    text = "".join(_without_blank_end(line) + "\n" for line in page.getvalue().splitlines())
+    if os.environ.get("GITHUB_ACTIONS") == "true":  # a long message may be broken just before what looks like a command
+        text = inert(text)
     return text.encode(encoding, errors="replace")
+
+
+def _without_blank_end(line: str) -> str:
+    """Spaces at the end are gone, also those between the codes that end a style."""
+    return _END_OF_LINE.sub(lambda end: end[0].replace(" ", ""), line)
 
 
 def _print(content: bytes) -> Iterator[str]:

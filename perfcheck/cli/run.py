@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from perfcheck.cli.complete_values import complete_endpoints, complete_files, complete_groups
+from perfcheck.cli.formatting import Command
 from perfcheck.cli.interrupts import Interrupts
 from perfcheck.cli.options import Duration, baseline_option, option
 from perfcheck.cli.report_options import compare_to_option, github_option, report_option
@@ -45,9 +47,6 @@ Exit codes:
   0  OK or WARNING        1  CRITICAL, or what --fail-on names
   2  usage or baseline    3  could not measure
   4  a bug in perfcheck   130  interrupted
-
-\b
-Every option has a twin in the environment: --base-url is PERFCHECK_BASE_URL.
 """
 
 
@@ -78,11 +77,18 @@ class RunOptions:
     verbose: bool
 
 
-@click.command("run", epilog=_EXAMPLES, short_help="Check a running service against its baseline.")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.command("run", cls=Command, epilog=_EXAMPLES, short_help="Check a running service against its baseline.")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_endpoints)
 @baseline_option
 @option("-u", "--base-url", metavar="URL", help="Address of the service, in place of the baseline's base_url.")
-@option("-g", "--group", multiple=True, metavar="NAME", help="Only the endpoints of this group. Repeatable.")
+@option(
+    "-g",
+    "--group",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_groups,
+    help="Only the endpoints of this group. Repeatable.",
+)
 @option("--metric", type=click.Choice([str(metric) for metric in Metric]), help="Judge every endpoint by this metric.")
 @option("--label", metavar="TEXT", help="A name for this run in its reports, such as a release.")
 @option("--budget", type=Duration(), help="Stop measuring after this time.  [default: 120s, or the baseline's]")
@@ -105,7 +111,13 @@ class RunOptions:
     help="The mildest verdict that exits with 1.",
 )
 @report_option
-@option("-o", "--output", metavar="FILE", help="Save the run as JSON; the same as --report json=FILE.")
+@option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=complete_files,
+    help="Save the run as JSON; the same as --report json=FILE.",
+)
 @compare_to_option
 @github_option
 @option(
@@ -169,7 +181,7 @@ def run(options: RunOptions, session: Session) -> int:
         with _demo_service(options) as demo:
             from perfcheck.cli.check import check  # while the sample service starts
 
-            baseline = _load(options, demo.base_url() if demo else options.base_url)
+            baseline = _load(options, demo.base_url() if demo else options.base_url, annotate=reporting.github)
             session.redact = Redactor(baseline.secrets)
             with _progress(options) as watch:
                 outcome = check(
@@ -214,15 +226,22 @@ def _demo_service(options: RunOptions) -> AbstractContextManager[DemoProcess | N
     return start_demo(options.regress)
 
 
-def _load(options: RunOptions, base_url: str | None) -> Baseline:
+def _load(options: RunOptions, base_url: str | None, *, annotate: bool) -> Baseline:
     """The baseline with the command line's overrides, reduced to the endpoints that were asked for."""
-    from perfcheck.baseline import find_baseline, load_baseline
+    from perfcheck.baseline import BaselineError, find_baseline, load_baseline
 
     if options.demo and options.baseline is None:
         file, shown_as = demo_baseline(), "sample baseline"
     else:
         file, shown_as = find_baseline(options.baseline, os.environ, Path.cwd()), None
-    baseline = load_baseline(file, os.environ, base_url=base_url, shown_as=shown_as)
+    try:
+        baseline = load_baseline(file, os.environ, base_url=base_url, shown_as=shown_as)
+    except BaselineError as error:
+        if annotate:
+            from perfcheck.cli.annotations import annotate_baseline
+
+            annotate_baseline(error, os.environ)
+        raise
     endpoints = select_endpoints(baseline, options.names, options.group)
     if options.metric is not None:
         endpoints = tuple(replace(endpoint, metric=Metric(options.metric)) for endpoint in endpoints)

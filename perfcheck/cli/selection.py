@@ -24,6 +24,8 @@ def select_endpoints(baseline: Baseline, names: Sequence[str], groups: Sequence[
         wanted.update(matches)
     for group in groups:
         if not any(endpoint.group == group for endpoint in baseline.endpoints):
+            if any(known_group.name == group for known_group in baseline.groups):
+                raise UsageError(f"the group '{group}' of {baseline.file} has no endpoints")
             raise _unknown("group", group, [group.name for group in baseline.groups], baseline.file)
     chosen = tuple(
         endpoint

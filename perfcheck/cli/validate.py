@@ -8,22 +8,35 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from perfcheck.baseline import find_baseline, load_baseline
+from perfcheck.baseline import BaselineError, Summary, check_baseline, find_baseline
+from perfcheck.cli.annotations import annotate_baseline
 from perfcheck.cli.app import show_error
-from perfcheck.cli.options import baseline_option
+from perfcheck.cli.complete_values import complete_files
+from perfcheck.cli.formatting import Command
+from perfcheck.cli.options import baseline_option, option
+from perfcheck.cli.report_options import github_option, is_for_github
 from perfcheck.errors import EXIT_OK, UsageError
 
+_MOST_NAMES = 8
+_LONGEST_NAME = 40
 _EXAMPLES = """\b
 Examples:
   perfcheck validate
   perfcheck validate services/catalogue/baselines.yaml
+  perfcheck validate --allow-unset           where the secrets are not at hand
 """
 
 
-@click.command("validate", epilog=_EXAMPLES, short_help="Check the baseline file only, offline.")
-@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.command("validate", cls=Command, epilog=_EXAMPLES, short_help="Check the baseline file only, offline.")
+@click.argument("files", nargs=-1, metavar="[FILE]...", shell_complete=complete_files)
 @baseline_option
-def command(files: tuple[str, ...], baseline: str | None) -> int:
+@option(
+    "--allow-unset",
+    is_flag=True,
+    help="A variable that is not set is no error; what depends on its value is not judged.",
+)
+@github_option
+def command(files: tuple[str, ...], baseline: str | None, *, allow_unset: bool, github: bool | None) -> int:
     """Check the baseline file only: every error at once, each with its line. Sends nothing.
 
     Exit code 0 when it is right, 2 when it is not.
@@ -31,24 +44,38 @@ def command(files: tuple[str, ...], baseline: str | None) -> int:
     source = click.get_current_context().get_parameter_source("baseline")
     if files and source is ParameterSource.ENVIRONMENT:
         baseline = None
-    return validate((*([baseline] if baseline or not files else []), *files))
+    named = (*([baseline] if baseline or not files else []), *files)
+    return validate(named, allow_unset=allow_unset, annotate=is_for_github(github, os.environ))
 
 
-def validate(files: tuple[str | None, ...]) -> int:
+def validate(files: tuple[str | None, ...], *, allow_unset: bool, annotate: bool) -> int:
     """Every file is looked at, whatever is wrong with the ones before it."""
-    codes = [_validate_one(file) for file in files]
+    codes = [_validate_one(file, allow_unset=allow_unset, annotate=annotate) for file in files]
     return max(codes)
 
 
-def _validate_one(file: str | None) -> int:
+def _validate_one(file: str | None, *, allow_unset: bool, annotate: bool) -> int:
     try:
-        baseline = load_baseline(find_baseline(file, os.environ, Path.cwd()), os.environ)
+        found = check_baseline(find_baseline(file, os.environ, Path.cwd()), os.environ, allow_unset=allow_unset)
     except UsageError as error:
         show_error(error.message, error.remedy)
+        if annotate and isinstance(error, BaselineError):
+            annotate_baseline(error, os.environ)
         return error.exit_code
-    groups = f" in {_count(len(baseline.groups), 'group')}" if baseline.groups else ""
-    click.echo(f"{baseline.file}: {_count(len(baseline.endpoints), 'endpoint')}{groups}, no errors")
+    click.echo(_sentence(found))
     return EXIT_OK
+
+
+def _sentence(found: Summary) -> str:
+    groups = f" in {_count(found.groups, 'group')}" if found.groups else ""
+    unset = f"; not set: {_listed(found.unset)}" if found.unset else ""
+    return f"{found.file}: {_count(found.endpoints, 'endpoint')}{groups}, no errors{unset}"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = [name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 3] + "..." for name in names[:_MOST_NAMES]]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
 def _count(number: int, what: str) -> str:

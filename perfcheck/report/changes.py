@@ -9,6 +9,7 @@ from perfcheck.units import format_multiple
 
 _MANIFOLD = 3.0  # from here on a multiple says more than a percentage
 
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """The metric of one endpoint, then and now."""

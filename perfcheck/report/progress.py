@@ -1,11 +1,13 @@
-"""What a terminal shows while the check runs. Drawn only between requests, so that it cannot slow one down."""
+"""What a terminal shows while the check runs. Drawn between requests, or when one takes long: it slows none down."""
 
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import Event, Thread
 from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
@@ -19,8 +21,10 @@ from perfcheck.text import clean
 from perfcheck.units import format_ms
 
 _REDRAW_S = 0.1
+_TICK_S = 1.0
 _MOST_LINES = 6
 _BAR = 24
+_BESIDE_THE_BAR = 52  # its label, the endpoints decided, the time left
 
 
 class EndpointProgress(Protocol):
@@ -51,33 +55,74 @@ class HasProgress(Protocol):
 @contextmanager
 def live_progress() -> Iterator[Callable[[HasProgress], None]]:
     """A display on stderr that is gone when the block ends; what it yields is to be called between requests."""
-    console = Console(stderr=True, highlight=False, markup=False)
+    plain = bool(os.environ.get("NO_COLOR"))  # rich would still send bold and dim
+    console = Console(stderr=True, color_system=None if plain else "auto", highlight=False, markup=False, emoji=False)
     glyphs = choose_glyphs(console.encoding)
+    states: Sequence[EndpointProgress] = ()
     started, last = time.monotonic(), float("-inf")
-    # No refreshing thread: it would compete with the request that is being timed.
-    with Live(console=console, auto_refresh=False, transient=True) as live:
 
-        def watch(source: HasProgress) -> None:
-            nonlocal last
-            now = time.monotonic()
-            if now - last >= _REDRAW_S:
-                states = source.progress()
-                live.update(render_progress(states, glyphs, console.width, elapsed_s=now - started), refresh=True)
-                last = time.monotonic()
+    def draw(now: float, waiting_s: float) -> None:
+        page = render_progress(states, glyphs, console.width, elapsed_s=now - started, waiting_s=waiting_s)
+        live.update(page, refresh=True)
 
+    def watch(source: HasProgress) -> None:
+        nonlocal last, states
+        now = time.monotonic()
+        if now - last >= _REDRAW_S:
+            states = source.progress()
+            draw(now, 0.0)
+            last = time.monotonic()
+
+    def tick() -> None:
+        now = time.monotonic()
+        if now - last >= _TICK_S and states:
+            draw(now, now - last)
+
+    with Live(console=console, auto_refresh=False, transient=True) as live, _every_second(tick):
         yield watch
 
 
+@contextmanager
+def _every_second(tick: Callable[[], None]) -> Iterator[None]:
+    """Call ``tick`` from a thread, which mostly finds that there is nothing to do.
+
+    A thread that redraws while a request is under way competes with it. So this one draws only when nothing has
+    happened for a second: a request that takes this long can bear the part of a millisecond that it costs.
+    """
+    done = Event()
+
+    def run() -> None:
+        while not done.wait(_TICK_S):
+            tick()
+
+    thread = Thread(target=run, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
 def render_progress(
-    states: Sequence[EndpointProgress], glyphs: Glyphs, width: int, *, elapsed_s: float
+    states: Sequence[EndpointProgress], glyphs: Glyphs, width: int, *, elapsed_s: float, waiting_s: float = 0.0
 ) -> RenderableType:
-    """How far the check has come, and a line for each endpoint that is looked at closely."""
+    """How far the check has come, and a line for each endpoint that is looked at closely.
+
+    ``states`` are ``waiting_s`` old, since nothing has happened in between.
+    """
     left_s = seconds_left(states)
-    filled = round(_BAR * elapsed_s / (elapsed_s + left_s)) if left_s else _BAR
-    bar = Text("measuring ").append(glyphs.full * filled, style="green").append(glyphs.empty * (_BAR - filled), "dim")
+    length = min(_BAR, max(0, width - _BESIDE_THE_BAR))
+    filled = round(length * elapsed_s / (elapsed_s + left_s)) if left_s else length
+    # A line that wraps would make the display jump; what a narrow terminal has no room for is left out.
+    bar = Text("measuring ", no_wrap=True, overflow="crop")
+    bar.append(glyphs.full * filled, style="green").append(glyphs.empty * (length - filled), "dim")
     finished = sum(state.verdict is not None for state in states)
     bar.append(f" {finished} of {len(states)} decided")
-    bar.append(f", about {left_s:.0f} s left" if left_s >= 1 else "", style="dim")
+    if waiting_s >= _TICK_S:
+        bar.append(f", waiting {waiting_s:.0f} s", style="dim")
+    elif left_s >= 1:
+        bar.append(f", about {left_s:.0f} s left", style="dim")
     open_ones = [state for state in states if state.verdict is None]
     closely = [state for state in states if _is_watched(state)] + [
         state for state in open_ones if len(open_ones) <= _MOST_LINES and not _is_watched(state)
@@ -101,7 +146,7 @@ def _line(state: EndpointProgress, glyphs: Glyphs, width: int) -> Text:
         least = f" of at least {state.least}" if state.requests < state.least else ""
         value = f"{state.requests}{least} requests"
     name = shorten(clean(state.endpoint), max(12, width - 60), glyphs.ellipsis)
-    return Text(f"  {name}").append_text(text).append(f" {value}")
+    return Text(f"  {name}", no_wrap=True, overflow="crop").append_text(text).append(f" {value}")
 
 
 def seconds_left(states: Sequence[EndpointProgress]) -> float:

@@ -56,7 +56,8 @@ def headline(run: Run) -> str:
     first = worst_first(run.endpoints)[0]
     reason = next(iter(reasons(first)), None)
     told = reason.message if reason else "it could not be measured"
-    return f"{clean(first.name)}: {clean(told, LONGEST_TEXT)}. Of {total} endpoints: {counts_text(run)}."
+    what = "endpoint" if total == 1 else "endpoints"
+    return f"{clean(first.name)}: {clean(told, LONGEST_TEXT)}. Of {total} {what}: {counts_text(run)}."
 
 
 def requests_sent(run: Run) -> int:
@@ -186,7 +187,7 @@ def _statements_alike(result: EndpointResult) -> int:
 
 def evidence(result: EndpointResult, dash: str = EN_DASH) -> str:
     """How many requests the verdict rests on, stage by stage, the interval, and why it is undecided if it is."""
-    if result.value_ms is None:
+    if result.value_ms is None or not any(result.timeline.stage):
         return ""
     stages = [result.timeline.stage.count(stage) for stage in range(1, max(result.timeline.stage, default=0) + 1)]
     text = ", then ".join([f"{stages[0]} requests", *(f"{n} when measured again" for n in stages[1:])])

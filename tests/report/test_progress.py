@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import threading
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 
 import pytest
@@ -8,7 +10,7 @@ from rich.console import Console
 
 from perfcheck.model import Verdict
 from perfcheck.report.glyphs import ASCII, UNICODE, Glyphs
-from perfcheck.report.progress import render_progress, seconds_left
+from perfcheck.report.progress import live_progress, render_progress, seconds_left
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,12 @@ class State:
     gap_s: float = 0.0
 
 
-def shown(*states: State, width: int = 80, glyphs: Glyphs = UNICODE, elapsed_s: float = 1.0) -> list[str]:
+def shown(
+    *states: State, width: int = 80, glyphs: Glyphs = UNICODE, elapsed_s: float = 1.0, waiting_s: float = 0.0
+) -> list[str]:
     console = Console(file=io.StringIO(), width=width)
     with console.capture() as captured:
-        console.print(render_progress(states, glyphs, width, elapsed_s=elapsed_s))
+        console.print(render_progress(states, glyphs, width, elapsed_s=elapsed_s, waiting_s=waiting_s))
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
@@ -39,6 +43,53 @@ def test_a_bar_of_the_time_gone_and_left() -> None:
 def test_a_full_bar_when_all_are_decided() -> None:
     (line,) = shown(State(verdict=Verdict.OK, value_ms=40.0, requests=5), glyphs=ASCII)
     assert line == "measuring ######################## 1 of 1 decided"
+
+
+def test_a_long_wait_is_counted() -> None:
+    line, _ = shown(State(requests=2, value_ms=100.0), glyphs=ASCII, waiting_s=7.4)
+    assert line.endswith(" 0 of 1 decided, waiting 7 s")
+
+
+@pytest.mark.parametrize("width", [20, 40, 60])
+def test_no_line_wraps_in_a_narrow_terminal(width: int) -> None:
+    lines = shown(
+        State("videos.by_date.and_title", stage=2, value_ms=640.0, wait_s=2.4),
+        State("a", requests=2, value_ms=9999.0),
+        glyphs=ASCII,
+        width=width,
+    )
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= width
+
+
+class Terminal(io.StringIO):
+    """Says when it was told of waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting = threading.Event()
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if "waiting" in text:
+            self.waiting.set()
+        return super().write(text)
+
+
+class Hanging:
+    def progress(self) -> list[State]:
+        return [State("hanging")]
+
+
+def test_the_display_moves_while_a_request_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Terminal()
+    with redirect_stderr(terminal), live_progress() as watch:
+        watch(Hanging())
+        assert terminal.waiting.wait(timeout=30)
+    assert all(thread.name != "progress" for thread in threading.enumerate())
 
 
 def test_endpoints_that_are_looked_at_closely_have_a_line() -> None:

@@ -1,0 +1,87 @@
+"""What one wants to know of a run beside its verdict: when and where it was made, with what, and how well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from perfcheck.model import Run
+from perfcheck.report.html.words import LONGEST_NAME
+from perfcheck.report.wording import exit_meaning, requests_sent
+from perfcheck.text import clean
+from perfcheck.units import format_ms, format_percentage
+
+_SHORT_HASH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    label: str
+    text: str
+    machine: str = ""  # the same as a machine reads it, of a time
+    code: bool = False
+
+
+def summary_facts(run: Run) -> list[Fact]:
+    """For the head of the page."""
+    environment = run.environment
+    commit = (environment.commit or "")[:_SHORT_HASH] + (" (with changes)" if environment.dirty else "")
+    facts = [
+        Fact("Service", run.service.base_url),
+        Fact("Label", run.label or ""),
+        Fact("Commit", commit if environment.commit else "", code=True),
+        Fact("Branch", environment.branch or "", code=True),
+        Fact("Started", when(run.started_at), machine=_machine(run.started_at)),
+        Fact("Measured", f"{requests_sent(run)} requests in {_duration(run.duration_ms)}"),
+        Fact("Result", exit_meaning(run)),
+    ]
+    return _known(facts)
+
+
+def about(run: Run) -> list[Fact]:
+    """For the foot: enough to make the run again, and to judge the machine that made it."""
+    environment, runner = run.environment, run.runner
+    shares = [("waited for a CPU", runner.run_queue_share), ("taken by the hypervisor", runner.steal_share)]
+    health = [f"{name} {format_percentage(share)} of the time" for name, share in shares if share is not None]
+    if runner.cpu_ms_per_request is not None:
+        health.insert(0, f"own CPU {format_ms(runner.cpu_ms_per_request)} a request")
+    if runner.load_average is not None:
+        health.append(f"load average {runner.load_average:.2f}")
+    facts = [
+        Fact("perfcheck", f"{run.tool.version}, {run.tool.client}, Python {run.tool.python}"),
+        Fact("Machine", f"{environment.platform}, {environment.cpus} CPUs"),
+        Fact("CI", environment.ci or ""),
+        Fact("Runner", ", ".join(health)),
+        Fact("Baseline", clean(run.baseline.file, LONGEST_NAME), code=True),
+        Fact("Baseline SHA-256", run.baseline.sha256, code=True),
+        Fact("Seed", str(run.seed), code=True),
+        Fact("Run", run.id, code=True),
+    ]
+    return _known(facts)
+
+
+def _known(facts: list[Fact]) -> list[Fact]:
+    return [fact for fact in facts if clean(fact.text)]
+
+
+def _parsed(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def when(text: str) -> str:
+    """``23 November 2026, 18:44 UTC``; what is no time is shown as it is."""
+    time = _parsed(text)
+    return text if time is None else f"{time.day} {time:%B %Y, %H:%M} UTC"
+
+
+def _machine(text: str) -> str:
+    time = _parsed(text)
+    return "" if time is None else time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _duration(ms: float) -> str:
+    minutes, seconds = divmod(ms / 1000, 60)
+    return f"{minutes:.0f} min {seconds:.0f} s" if minutes else f"{seconds:.1f} s"

@@ -1,0 +1,130 @@
+"""Every endpoint on one scale: its value as a multiple of its own target, so that 5 ms and 2 s can stand together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from perfcheck.model import EndpointResult, Verdict
+from perfcheck.report.changes import Change
+from perfcheck.report.html.limits import backdrop, limits_of
+from perfcheck.report.html.scale import Knee, Linear, Log, Scale, fitting, ratio_axis, ratio_ticks, round_ticks
+from perfcheck.report.html.svg import Svg, chart, decoration, label, layer, mark, rect, spans, text_at, vertical
+from perfcheck.report.html.words import CSS
+from perfcheck.report.wording import interval, is_undecided, measured, ratio_to_target
+from perfcheck.units import format_ms, format_multiple, format_percentage
+
+_ROW = 30  # pixels
+_AXIS = 22
+_RUG = 26
+_ABOVE_ALL = 6.0  # times the target: how far up an interval may stretch the axis
+
+
+def common_axis(results: Sequence[EndpointResult]) -> Knee:
+    """One axis for all endpoints that have a target."""
+    ratios, limits = [1.0], [1.0]
+    for result in results:
+        if not result.target_ms:
+            continue
+        values = [ms / result.target_ms for ms in result.interval_ms if ms is not None]
+        ratios += [result.ratio or 0.0, *(min(ratio, _ABOVE_ALL) for ratio in values)]
+        limits += [ms / result.target_ms for ms in (result.warning_ms, result.critical_ms) if ms is not None]
+    return ratio_axis(ratios, limits)
+
+
+def absolute_axis(results: Sequence[EndpointResult]) -> Linear | Log:
+    """For the endpoints without a target: milliseconds."""
+    return fitting([ms for one in results for ms in (one.value_ms, *one.interval_ms, limits_of(one).warning)])
+
+
+def ratio_scale_marks(scale: Knee) -> Svg:
+    names = {0.0: "0", 1.0: "target"}
+    ticks = [(scale(tick), names.get(tick, f"{tick:,.10g}x")) for tick in ratio_ticks(scale)]
+    return decoration(_AXIS, [label(at, 13, name, "tick", edge=0.02) for at, name in ticks], "axis")
+
+
+def absolute_scale_marks(scale: Linear | Log) -> Svg:
+    parts = [label(scale(tick), 13, format_ms(tick), "tick", edge=0.04) for tick in round_ticks(scale)]
+    return decoration(_AXIS, parts, "axis")
+
+
+def row(result: EndpointResult, scale: Scale, change: Change | None = None) -> Svg:
+    """One endpoint: zones, interval, value, and a ring where it stood in the earlier run."""
+    factor = 1 / result.target_ms if result.target_ms else 1.0
+    middle = _ROW / 2
+    parts = backdrop(limits_of(result), factor, scale, 0, _ROW) or [rect(0, 1, 0, _ROW, "zn")]
+    if result.ideal_ms and result.value_ms is not None:
+        parts.append(vertical(scale(result.ideal_ms * factor), 9, _ROW - 9, "ideal"))
+    if result.target_ms:
+        parts.append(vertical(scale(1.0), 0, _ROW, "target"))
+    if result.value_ms is None:
+        parts.append(text_at(0.015, middle + 4, without_latency(result), "said"))
+        return chart(_ROW, parts, title=in_words(result, change), css="chart row")
+    css = CSS[result.verdict]
+    at = scale(result.value_ms * factor)
+    parts += _interval_bar(result, factor, scale, middle, css)
+    if change is not None:
+        before = scale(change.before_ms * factor)
+        parts += [
+            rect(min(before, at), max(before, at), middle - 0.5, 1, "moved"),
+            mark("m-ring", before, middle, "was"),
+        ]
+    parts.append(mark(f"m-{css}", at, middle, f"v {css}"))
+    if result.over_timeout:
+        parts.append(mark("m-beyond", at, middle, css))
+    return chart(_ROW, parts, title=in_words(result, change), css="chart row")
+
+
+def _interval_bar(result: EndpointResult, factor: float, scale: Scale, y: float, css: str) -> list[str]:
+    low, high = result.interval_ms
+    if low is None and high is None:
+        return []
+    left = 0.0 if low is None else scale(low * factor)
+    right = 1.0 if high is None else scale(high * factor)
+    parts = [rect(left, right, y - 3, 6, f"iv {css}")]
+    parts += [mark("m-less", 0.0, y, css)] if low is None else []
+    parts += [mark("m-more", 1.0, y, css)] if high is None or right == 1.0 else []
+    return parts
+
+
+def without_latency(result: EndpointResult) -> str:
+    """Why an endpoint has no value, in a few words."""
+    judged = [finding.value for finding in result.findings if finding.rule == "error-rate"]
+    if rate := next(iter(judged), result.error_rate):
+        return f"{format_percentage(rate)} of requests failed"
+    return f"{result.requests.sent} requests, too few" if result.requests.sent else "never asked"
+
+
+def in_words(result: EndpointResult, change: Change | None = None) -> str:
+    """The figures of a row for a screen reader, and for who points at it."""
+    words = [f"{result.verdict}{', undecided' if is_undecided(result) else ''}"]
+    if result.value_ms is None:
+        words.append(without_latency(result))
+    else:
+        words.append(f"{result.metric} {measured(result).split()[-1]} ms")
+    if result.target_ms:
+        target = f"target of {format_ms(result.target_ms)}"
+        words.append(target if result.ratio is None else f"{ratio_to_target(result)} its {target}")
+    if interval(result) != "-":
+        words.append(f"interval {interval(result)} ms")
+    limits = limits_of(result)
+    words += [f"{word} limit {format_ms(ms)}" for ms, word in limits.named if word != "target"]
+    if change is not None:
+        words.append(f"before {format_ms(change.before_ms)}: {change.text}")
+    return "; ".join(words)
+
+
+def rug(results: Sequence[EndpointResult], scale: Knee) -> Svg:
+    """The endpoints that have no row of their own, each as a line on the same scale; one picture whatever their number.
+
+    They are told apart by verdict; the zones behind are those of the usual limits.
+    """
+    parts = [vertical(scale(1.0), 0, _RUG, "target")]
+    for verdict in (Verdict.OK, Verdict.WARNING, Verdict.CRITICAL):
+        ratios = [one.ratio for one in results if one.verdict is verdict and one.ratio is not None]
+        places = sorted({round(scale(ratio), 3) for ratio in ratios})
+        parts.append(layer([spans(((at, 0.15, 0.85) for at in places), f"rug {CSS[verdict]}")], top=0, height=_RUG))
+    shown = sorted(one.ratio for one in results if one.ratio is not None)
+    words = "none has a ratio to its target"
+    if shown:
+        words = f"from {format_multiple(shown[0])} to {format_multiple(shown[-1])} their targets"
+    return chart(_RUG, [rect(0, 1, 0, _RUG, "zn"), *parts], title=f"{len(results)} more endpoints, {words}")

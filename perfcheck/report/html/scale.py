@@ -1,0 +1,132 @@
+"""Where a value stands on an axis, as a fraction of its length. Pure arithmetic, nothing is drawn here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+_WIDE = 12.0  # a greater quotient of the highest to the lowest value calls for a logarithmic axis
+_SMALLEST = 1e-6
+_LINEAR_SHARE = 0.62  # of a `Knee` axis, at least
+
+
+class Scale(Protocol):
+    def __call__(self, value: float) -> float:
+        """The place of ``value``: 0 at the lower end, 1 at the upper; what lies beyond stands at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    low: float
+    high: float
+
+    def __call__(self, value: float) -> float:
+        return _clip((value - self.low) / ((self.high - self.low) or 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    low: float  # above 0
+    high: float
+
+    def __call__(self, value: float) -> float:
+        if value <= self.low:
+            return 0.0
+        return _clip(math.log(value / self.low) / (math.log(self.high / self.low) or 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Knee:
+    """Linear from 0 to ``knee``, logarithmic from there to ``high``.
+
+    Up to the limits distances can be compared by eye; a value thirty times too high still has its place, and does not
+    press all others into a corner.
+    """
+
+    knee: float
+    high: float
+
+    def __call__(self, value: float) -> float:
+        if self.high <= self.knee:
+            return _clip(value / self.knee)
+        decades = math.log(self.high / self.knee)
+        share = max(_LINEAR_SHARE, 1 / (1 + decades))  # with the latter the axis has no bend at the knee
+        if value <= self.knee:
+            return _clip(value / self.knee * share)
+        return _clip(share + (1 - share) * math.log(value / self.knee) / decades)
+
+
+def _clip(fraction: float) -> float:
+    return min(max(fraction, 0.0), 1.0)
+
+
+def fitting(values: Iterable[float | None]) -> Linear | Log:
+    """An axis in milliseconds that holds all values: linear from 0, or logarithmic where they span too much."""
+    known = [value for value in values if value is not None and value > 0 and math.isfinite(value)]
+    low, high = min(known, default=1.0), max(known, default=1.0)
+    if high / low > _WIDE:
+        return Log(max(low / 1.4, _SMALLEST), high * 1.25)
+    return Linear(0.0, high * 1.08)
+
+
+def ratio_axis(ratios: Iterable[float], limits: Iterable[float]) -> Knee:
+    """The common axis of all endpoints: the measured value as a multiple of its own target."""
+    knee = min(max([2.0, *limits]), 4.0)
+    return Knee(knee, max([knee * 1.3, *(ratio * 1.1 for ratio in ratios)]))
+
+
+def ratio_ticks(scale: Knee, apart: float = 0.1) -> list[float]:
+    """Round multiples, none so near to the one before that their labels touch."""
+    ticks: list[float] = []
+    for tick in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, *_round_multiples()):
+        near = ticks and scale(tick) - scale(ticks[-1]) < apart
+        if tick <= scale.high and not near:
+            ticks.append(tick)
+    return ticks
+
+
+def _round_multiples() -> list[float]:
+    return [digit * 10.0**power for power in range(7) for digit in (1, 2, 5) if digit * 10.0**power >= 5]  # noqa: PLR2004
+
+
+def round_ticks(scale: Linear | Log, apart: float = 0.14) -> list[float]:
+    """Round values between the ends of an axis, with room for their labels: 0, 200, 400 or 1, 10, 100."""
+    if isinstance(scale, Linear):
+        step = next(step for step in _one_two_five(scale.high) if scale(step) >= apart)
+        return [i * step for i in range(math.floor(scale.high / step) + 1)]
+    ticks: list[float] = []
+    for tick in _one_two_five(scale.high, scale.low):
+        near = ticks and scale(tick) - scale(ticks[-1]) < apart
+        if scale.low <= tick <= scale.high and not near:
+            ticks.append(tick)
+    return ticks
+
+
+def _one_two_five(high: float, low: float | None = None) -> list[float]:
+    """1, 2, 5, 10, ... from below ``low``, or from a thousandth of ``high``, to above ``high``."""
+    first = math.floor(math.log10(low if low is not None else high / 1000))
+    last = math.ceil(math.log10(high)) + 1
+    return [digit * 10.0**power for power in range(first, last) for digit in (1, 2, 5)]
+
+
+def histogram(values: Sequence[float], scale: Scale, bins: int) -> list[int]:
+    """How many values fall into each of ``bins`` equal parts of the axis."""
+    counts = [0] * bins
+    for value in values:
+        counts[min(bins - 1, int(scale(value) * bins))] += 1
+    return counts
+
+
+def shape(values: Sequence[float], bins: int) -> list[int]:
+    """The same from the least to the greatest value; quick, for the many small pictures of a large run."""
+    low, high = min(values), max(values)
+    counts = [0] * bins
+    if low == high:
+        counts[bins // 2] = len(values)
+        return counts
+    factor = (bins - 1e-9) / (high - low)
+    for value in values:
+        counts[int((value - low) * factor)] += 1
+    return counts

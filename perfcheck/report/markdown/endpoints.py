@@ -1,0 +1,127 @@
+"""Endpoints in Markdown: a table of them, and a block for each that needs an explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from perfcheck.model import EndpointResult, Finding, Run, Verdict
+from perfcheck.report.changes import Change
+from perfcheck.report.markdown.text import cell, code, prose, prose_cell, shorten_name, table
+from perfcheck.report.wording import (
+    LONGEST_TEXT,
+    RULES_OF_LATENCY,
+    baseline_lines,
+    evidence,
+    interval,
+    is_undecided,
+    measured,
+    needs_attention,
+    ratio_to_target,
+    reasons,
+    rerun,
+    where_the_time_went,
+)
+from perfcheck.units import format_ms, format_percentage, format_size
+
+SIGNS = {Verdict.OK: "🟢", Verdict.WARNING: "🟡", Verdict.CRITICAL: "🔴", Verdict.NOT_MEASURED: "⚪"}
+_WIDTH_IN_TABLE = 48
+_WIDTH_IN_HEADING = 120
+_LONGEST_REASON = 72
+_LONGEST_REQUEST = 400
+_RIGHT = {"measured ms", "interval", "target", "ratio"}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """With an earlier run."""
+
+    changed: dict[str, Change]
+    known: frozenset[str]  # the names of its endpoints
+
+    def cell(self, name: str) -> str:
+        """``was 640 (+27 %)``; ``new`` for an endpoint that the earlier run did not have."""
+        if name not in self.known:
+            return "new"
+        return _was(self.changed[name], unit=False) if name in self.changed else "-"
+
+
+def _was(change: Change, *, unit: bool) -> str:
+    return f"was {format_ms(change.before_ms, unit=unit)} ({change.text})"
+
+
+def rows(
+    results: Sequence[EndpointResult], comparison: Comparison | None, *, with_verdict: bool
+) -> tuple[str, list[str]]:
+    """The head of a table and its rows, each with the end of its line."""
+    columns: dict[str, Callable[[EndpointResult], str]] = {
+        "endpoint": lambda one: cell(shorten_name(one.name, _WIDTH_IN_TABLE)),
+        "measured ms": measured,
+        "interval": interval,
+        "target": lambda one: format_ms(one.target_ms, unit=False),
+        "ratio": ratio_to_target,
+    }
+    if with_verdict:
+        columns = {"verdict": lambda one: f"{SIGNS[one.verdict]} {one.verdict}", **columns}
+    if comparison is not None:
+        columns["change"] = lambda one: comparison.cell(one.name)
+    columns["why" if with_verdict else "note"] = _in_short
+    lines = table(list(columns), _RIGHT, [[column(one) for column in columns.values()] for one in results])
+    return "\n".join(lines[:2]) + "\n", [line + "\n" for line in lines[2:]]
+
+
+def _in_short(result: EndpointResult) -> str:
+    """Why the verdict is what it is, or what else there is to know, as short as the row allows."""
+    findings = reasons(result) if needs_attention(result) else list(result.findings)
+    phrases = dict.fromkeys(_phrase(finding) for finding in findings)
+    said = "; ".join([*phrases, *(["undecided"] if is_undecided(result) else [])])
+    return prose_cell(said, _LONGEST_REASON) if said else "-"
+
+
+def _phrase(finding: Finding) -> str:
+    if finding.limit is not None:
+        if finding.rule == "over-target":
+            return f"over its target of {format_ms(finding.limit)}"
+        if finding.rule == "new-slow-endpoint":
+            return f"over {format_ms(finding.limit)}, without a target"
+        if finding.rule in RULES_OF_LATENCY:
+            return f"over {'the ceiling' if finding.rule == 'ceiling' else 'its limit'} of {format_ms(finding.limit)}"
+        if finding.rule == "error-rate" and finding.value is not None:
+            return f"{format_percentage(finding.value)} of the requests fail"
+        if finding.rule == "body-size" and finding.value is not None:
+            return f"body over {format_size(int(finding.limit))}"
+    return finding.message
+
+
+def blocks(run: Run, results: Sequence[EndpointResult], comparison: Comparison | None) -> Iterator[str]:
+    """What explains each verdict, with a blank line before it; a remedy for latency is told once."""
+    told: set[str] = set()
+    for result in results:
+        verdict = f"{SIGNS[result.verdict]} {result.verdict}{', undecided' if is_undecided(result) else ''}"
+        heading = f"\n#### {verdict}: {code(shorten_name(result.name, _WIDTH_IN_HEADING))}\n\n"
+        yield heading + "".join(
+            f"- **{label}**: {text}\n" for label, text in _explanation(run, result, comparison, told)
+        )
+
+
+def _explanation(
+    run: Run, result: EndpointResult, comparison: Comparison | None, told: set[str]
+) -> Iterator[tuple[str, str]]:
+    """Labels and Markdown; ``told`` are remedies that stand in a block above already."""
+    yield "request", code(f"{result.method} {result.url}", _LONGEST_REQUEST)
+    for finding in result.findings:
+        if finding.rule != "undecided":
+            yield "why" if finding in reasons(result) else "note", prose(finding.message, LONGEST_TEXT)
+    if comparison is not None and (change := comparison.changed.get(result.name)):
+        yield "change", f"{format_ms(change.now_ms)}, {_was(change, unit=True)}"
+    if where := where_the_time_went(result):
+        yield "where", prose(where, LONGEST_TEXT)
+    if seen := evidence(result):
+        yield "evidence", prose(seen, LONGEST_TEXT)
+    for finding in result.findings:
+        if finding.remedy and finding.remedy not in told:
+            yield "help", prose(finding.remedy, LONGEST_TEXT)
+        if finding.remedy and finding.rule in RULES_OF_LATENCY:
+            told.add(finding.remedy)
+    yield "baseline", ", ".join(code(f"{run.baseline.file}:{line}") for line in baseline_lines(result))
+    yield "rerun", code(rerun(run, result.name), LONGEST_TEXT)

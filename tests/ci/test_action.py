@@ -1,0 +1,211 @@
+"""The composite action: its steps are run by bash as the runner would, against the sample service."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.steps import EXPRESSION, ROOT, Done, load, path_with, run_step, step_named, steps_of
+
+from perfcheck import __version__
+from perfcheck.demo.process import running_demo
+
+ACTION = load(ROOT / "action.yml")
+INSTALL = step_named(ACTION, "Install perfcheck")
+CHECK = step_named(ACTION, "Check the service")
+DEFAULTS = {f"inputs.{name}": entry.get("default", "") for name, entry in ACTION["inputs"].items()}
+
+BASELINE = """version: 1
+service: {base_url: http://localhost:1, ready: /api/health}
+groups: {core: {title: Core}, other: {title: Other}}
+endpoints:
+  health: {group: core, path: /api/health, target: 2s}
+  settings.get: {group: other, path: /api/settings/, target: %s}
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """The one real installation; it is what takes the time here."""
+    folder = tmp_path_factory.mktemp("install")
+    return run_step(INSTALL, folder, env={"PATH": path_with(Path(sys.executable).parent)}, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def sample_service() -> Iterator[str]:
+    with running_demo() as url:
+        yield url
+
+
+def check(folder: Path, command: str, *, target: str = "2s", **inputs: str) -> Done:
+    work = folder / "work"
+    work.mkdir(exist_ok=True)
+    (work / "baselines.yaml").write_text(BASELINE % target)
+    values = {f"inputs.{name.replace('_', '-')}": value for name, value in inputs.items()}
+    assert values.keys() <= DEFAULTS.keys()
+    return run_step(CHECK, folder, values={**DEFAULTS, **values, "steps.install.outputs.command": command})
+
+
+def test_it_installs_into_an_environment_of_its_own(installed: Done) -> None:
+    assert installed.code == 0, installed.log
+    command = Path(installed.outputs["command"])
+    assert command.parent.parent.parent.name == "runner"  # RUNNER_TEMP
+    assert f"perfcheck {__version__}\n" in installed.log
+
+
+def test_a_second_use_in_the_same_job_installs_nothing(installed: Done, tmp_path: Path) -> None:
+    runner = Path(installed.outputs["command"]).parents[2]
+    env = {"RUNNER_TEMP": str(runner), "PIP_NO_INDEX": "1", "PATH": path_with(Path(sys.executable).parent)}
+    again = run_step(INSTALL, tmp_path, env=env)
+    assert (again.code, again.outputs) == (0, installed.outputs)
+
+
+def test_a_python_that_is_too_old_is_told(tmp_path: Path) -> None:
+    for name in ("python", "python3"):
+        (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    done = run_step(INSTALL, tmp_path, env={"PATH": path_with(tmp_path)})
+    assert done.code == 2
+    assert "::error title=perfcheck::No Python 3.11 or newer here" in done.log
+    assert not done.outputs
+
+
+def test_a_healthy_service(installed: Done, sample_service: str, tmp_path: Path) -> None:
+    done = check(tmp_path, installed.outputs["command"], base_url=sample_service, label="a release")
+    assert done.code == 0, done.log
+    found = done.outputs
+    assert (found["verdict"], found["exit-code"], found["ok"], found["critical"]) == ("OK", "0", "2", "0")
+    work = tmp_path / "work"
+    run = json.loads((work / "perfcheck-reports" / "run.json").read_text())
+    assert (run["verdict"], run["label"]) == ("OK", "a release")
+    assert (work / found["report-html"]).read_text().lower().startswith("<!doctype html>")
+    assert (work / found["report-markdown"]).read_text().startswith("<!-- perfcheck:")
+    assert (work / found["report-junit"]).exists()
+    assert (work / found["run-file"]).exists()
+    assert "perfcheck" in done.summary
+    assert "2 endpoints" in done.log or "settings.get" in done.log
+
+
+def test_every_output_of_the_action_is_one_that_the_step_writes(
+    installed: Done, sample_service: str, tmp_path: Path
+) -> None:
+    done = check(tmp_path, installed.outputs["command"], base_url=sample_service)
+    for name, output in ACTION["outputs"].items():
+        (expression,) = EXPRESSION.findall(output["value"])
+        assert expression == f"steps.run.outputs.{name}"
+        assert name in done.outputs
+
+
+def test_a_breach_fails_the_step_and_leaves_its_outputs(installed: Done, sample_service: str, tmp_path: Path) -> None:
+    first = check(tmp_path, installed.outputs["command"], base_url=sample_service)
+    assert first.code == 0, first.log
+    (tmp_path / "work" / "perfcheck-reports" / "run.json").rename(tmp_path / "work" / "before.json")
+    done = check(
+        tmp_path,
+        installed.outputs["command"],
+        target="1us",
+        base_url=sample_service,
+        compare_to="before.json",
+        args="--confirm=0\n--quiet",
+    )
+    assert done.code == 1, done.log
+    assert (done.outputs["verdict"], done.outputs["exit-code"], done.outputs["critical"]) == ("CRITICAL", "1", "1")
+    assert re.search(r"^::error file=baselines\.yaml,line=\d+", done.log, re.MULTILINE)
+
+
+def test_a_service_that_is_not_there(installed: Done, tmp_path: Path) -> None:
+    baseline = tmp_path / "work" / "b.yaml"
+    baseline.parent.mkdir()
+    baseline.write_text(BASELINE.replace("ready:", "ready_timeout: 100ms, ready:") % "1s")
+    done = check(tmp_path, installed.outputs["command"], baseline="b.yaml", base_url="http://127.0.0.1:9")
+    assert done.code == 3
+
+
+def test_names_and_groups_narrow_it(installed: Done, sample_service: str, tmp_path: Path) -> None:
+    command = installed.outputs["command"]
+    by_name = check(tmp_path, command, base_url=sample_service, names="\n  settings.*  \n\n")
+    by_group = check(tmp_path, command, base_url=sample_service, groups="core\nother\n")
+    assert (by_name.outputs["ok"], by_group.outputs["ok"]) == ("1", "2")
+
+
+def test_it_runs_in_the_working_directory(installed: Done, sample_service: str, tmp_path: Path) -> None:
+    deep = tmp_path / "work" / "a folder"
+    deep.mkdir(parents=True)
+    (deep / "own.yaml").write_text(BASELINE % "1s")
+    done = check(
+        tmp_path,
+        installed.outputs["command"],
+        base_url=sample_service,
+        baseline="own.yaml",
+        working_directory="a folder",
+        reports="json=out/of here/run.json\n",
+    )
+    assert done.code == 0, done.log
+    assert (deep / "out" / "of here" / "run.json").exists()
+
+
+HOSTILE = [
+    "; touch pwned",
+    "$(touch pwned)",
+    "`touch pwned`",
+    '"; touch pwned; "',
+    "'; touch pwned; '",
+    "first\ntouch pwned\nEOF",
+    "${{ github.token }}",
+    "--insecure",
+    "* ~ \\n %s",
+    "::error::x",
+]
+ONE_A_LINE = ("names", "groups", "reports", "args")
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_what_an_input_holds_is_never_run(tmp_path: Path, value: str) -> None:
+    """A program that writes down its arguments stands in for perfcheck: what reaches it is the input, character by
+    character.
+    """
+    recorder = tmp_path / "recorder"
+    recorder.write_text('#!/bin/sh\nprintf "%s\\0" "$@" >../arguments\n')
+    recorder.chmod(0o755)
+    names = [name.removeprefix("inputs.") for name in DEFAULTS]
+    taken = [name for name in names if name not in ("working-directory", "python-version")]
+    done = check(tmp_path, str(recorder), **{name.replace("-", "_"): value for name in taken})
+    assert done.code == 0, done.log
+    arguments = (tmp_path / "arguments").read_text().split("\0")[:-1]
+    lines = [line.strip() for line in value.splitlines()]
+    single = ("baseline", "base-url", "budget", "fail-on", "label", "compare-to")
+    assert arguments == [
+        "run",
+        *(f"--{name}={value}" for name in single),
+        *(f"--group={line}" for line in lines),
+        *(f"--report={line}" for line in lines),
+        *lines,
+        "--",
+        *lines,
+    ]
+    assert not list(tmp_path.rglob("pwned"))
+
+
+@pytest.mark.parametrize("name", ["names", "groups", "base_url", "reports", "fail_on", "budget"])
+def test_a_hostile_value_is_a_usage_error_of_perfcheck(installed: Done, tmp_path: Path, name: str) -> None:
+    done = check(tmp_path, installed.outputs["command"], **{name: "$(touch pwned); touch pwned"})
+    assert done.code == 2, done.log
+    assert not list(tmp_path.rglob("pwned"))
+
+
+def test_every_input_is_used_and_told() -> None:
+    text = (ROOT / "action.yml").read_text(encoding="utf-8")
+    for name, entry in ACTION["inputs"].items():
+        assert entry["description"], name
+        assert "default" in entry, name
+        assert f"inputs.{name} " in text, name
+
+
+def test_what_is_set_up_for_perfcheck_leaves_the_users_python_alone() -> None:
+    (step,) = (step for step in steps_of(ACTION) if step.get("id") == "python")
+    assert step["if"] == "inputs.python-version != ''"
+    assert step["with"]["update-environment"] == "false"

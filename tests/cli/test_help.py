@@ -1,0 +1,245 @@
+"""Help, and errors that help: of every command, and of every option in the environment."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+from support.command import perfcheck
+from support.commands import commands
+from support.golden import check_golden
+
+from perfcheck.cli.app import cli
+from perfcheck.cli.described import visible_options
+from perfcheck.cli.epilog import Block, laid_out, parse_epilog
+
+GOLDEN = Path(__file__).parent / "golden"
+COMMANDS = dict(commands())
+OPTIONS = [(name, option) for name, command in COMMANDS.items() for option in visible_options(command)]
+BASELINE = "version: 1\nservice: {base_url: http://localhost}\nendpoints: {a: {path: /, target: 1s}}\n"
+
+
+# --- Every command, every option -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("command", "option"), OPTIONS, ids=[f"{name} {one.opts[-1]}" for name, one in OPTIONS])
+def test_every_option_has_help_and_a_twin(command: str, option: click.Option) -> None:
+    assert option.help
+    assert option.help.rstrip()[-1] in ".]"
+    longest = max(option.opts, key=len)
+    assert option.envvar == "PERFCHECK_" + longest.removeprefix("--").replace("-", "_").upper()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_says_what_it_is_for_in_a_line_and_gives_examples(name: str) -> None:
+    command = COMMANDS[name]
+    assert command.help
+    assert command.short_help
+    assert command.short_help in perfcheck("--help").stdout
+    (examples,) = [block for block in parse_epilog(command.epilog) if block.title == "Examples"]
+    assert any(line.startswith(f"perfcheck {name}") for line, _ in examples.pairs())
+
+
+def examples() -> list[str]:
+    """Every line of an epilog that begins with perfcheck and that no shell syntax follows."""
+    epilogs = [cli.epilog, *(command.epilog for command in COMMANDS.values())]
+    lines = [line for epilog in epilogs for block in parse_epilog(epilog) for line, _ in block.pairs() if block.title]
+    return sorted({line for line in lines if line.startswith("perfcheck ") and ">" not in line})
+
+
+@pytest.mark.parametrize("example", examples())
+def test_every_example_is_accepted(example: str) -> None:
+    context = click.Context(cli, info_name="perfcheck")
+    name, command, rest = cli.resolve_command(context, shlex.split(example)[1:])
+    assert command is not None
+    command.make_context(name, rest, parent=context)
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+@pytest.mark.parametrize("width", [60, 80])
+def test_help_fits_the_terminal(name: str, width: int) -> None:
+    done = perfcheck(*name.split(), "-h", env={"COLUMNS": str(width)})
+    assert done.returncode == 0
+    assert done.stderr == ""
+    for line in done.stdout.splitlines():
+        assert len(line) <= width
+        assert line == line.rstrip()
+    assert perfcheck(*name.split(), "--help", env={"COLUMNS": str(width)}).stdout == done.stdout
+    assert perfcheck("help", *name.split(), env={"COLUMNS": str(width)}).stdout == done.stdout
+
+
+@pytest.mark.parametrize(("name", "width"), [("demo", 60), ("demo", 80), ("completion", 80)])
+def test_help_word_for_word(name: str, width: int) -> None:
+    check_golden(GOLDEN / f"help-{name}-{width}.txt", perfcheck(name, "-h", env={"COLUMNS": str(width)}).stdout)
+
+
+def test_many_options_stand_in_sections() -> None:
+    lines = perfcheck("run", "-h").stdout.splitlines()
+    titles = [line for line in lines if re.fullmatch(r"(What|How|Options|Help).*:", line)]
+    assert titles == ["What is checked:", "How it is measured:", "How it is judged:", "What is reported:", "Help:"]
+
+
+def test_a_long_command_is_folded_where_a_shell_goes_on() -> None:
+    block = Block("Examples", ("  perfcheck run -o 'two words' --report html=report.html --label x  what it does",))
+    lines = list(laid_out(block, 40))
+    assert lines == [
+        "Examples:",
+        "  # what it does",
+        "  perfcheck run -o 'two words' \\",
+        "      --report html=report.html \\",
+        "      --label x",
+    ]
+    assert shlex.split("\n".join(lines[2:]).replace("\\\n", ""))[-1] == "x"
+
+
+def test_exit_codes_are_read_from_two_columns() -> None:
+    (block,) = parse_epilog("\b\nExit codes:\n  0  OK or WARNING        1  CRITICAL\n  130  interrupted\n")
+    assert block.exit_codes() == ((0, "OK or WARNING"), (1, "CRITICAL"), (130, "interrupted"))
+    assert Block("Examples", ("  perfcheck run -u http://localhost:5001    the check",)).exit_codes() == ()
+
+
+# --- Mistakes ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "remedy"),
+    [
+        ("run --base-ur x", "No such option '--base-ur'.", "did you mean --base-url?"),
+        ("run --bsae-url x", "No such option '--bsae-url'.", "did you mean --base-url?"),
+        ("run --base x", "No such option '--base'.", "did you mean --baseline or --base-url?"),
+        ("run -base-url x", "No such option '-b'.", "did you mean --base-url?"),
+        ("run --frobnicate", "No such option '--frobnicate'.", "'perfcheck run --help' lists the options"),
+        ("run -z", "No such option '-z'.", "'perfcheck run --help' lists the options"),
+        ("--demo", "No such option '--demo'.", "'--demo' is an option of: perfcheck run"),
+        ("validate --base-url x", "No such option '--base-url'.", "'--base-url' is an option of: perfcheck run"),
+        ("rum", "No such command 'rum'. Did you mean 'run'?", "'perfcheck --help' lists the options"),
+        ("help rnu", "No such command 'rnu'. Did you mean 'run'?", "'perfcheck --help' lists the options"),
+        ("run --fail-on warnin", "Invalid value for '--fail-on': 'warnin' is not one of", "did you mean 'warning'?"),
+        ("demo --regress hangs", "Invalid value for '--regress': 'hangs' is not one of", "did you mean 'hang'?"),
+        ("run --budget 60", "Invalid value for '--budget': a duration needs a unit", "--budget DURATION: Stop"),
+        ("run --budget", "Option '--budget' requires an argument.", "--budget DURATION: Stop measuring"),
+        ("validate -f", "Option '-f' requires an argument.", "-f, --baseline FILE: Baseline file."),
+        ("run --quiet=3", "Option '--quiet' does not take a value.", "-q, --quiet: Only what needs attention"),
+        ("demo --port x", "Invalid value for '--port': 'x' is not a whole number", "--port N: Port to listen on"),
+        ("report", "Missing option '--from'.", "--from FILE: The run, saved with -o"),
+        ("report results.json", "Missing option '--from'.", "did you mean --from results.json?"),
+        ("demo n-plus-one", "Got unexpected extra argument (n-plus-one)", "did you mean --regress n-plus-one?"),
+        ("completion bash zsh", "Got unexpected extra argument (zsh)", "'perfcheck completion --help' lists"),
+        ("completion tcsh", "Invalid value for SHELL: 'tcsh' is not one of", "'perfcheck completion --help' lists"),
+    ],
+)
+def test_an_error_says_what_was_likely_meant(line: str, message: str, remedy: str) -> None:
+    done = perfcheck(*line.split())
+    assert done.returncode == 2
+    assert done.stdout == ""
+    first, second = done.stderr.splitlines()
+    assert first.startswith(f"error: {message}")
+    assert second.startswith(f"help: {remedy}")
+
+
+# --- The environment -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("PERFCHECK_BUDGET", "60", "Invalid value for PERFCHECK_BUDGET, the twin of --budget: a duration needs"),
+        ("PERFCHECK_FAIL_ON", "warn", "Invalid value for PERFCHECK_FAIL_ON, the twin of --fail-on: 'warn' is not"),
+        ("PERFCHECK_CONFIRM", "9", "Invalid value for PERFCHECK_CONFIRM, the twin of --confirm: 9 is not in"),
+        ("PERFCHECK_DEMO", "maybe", "Invalid value for PERFCHECK_DEMO, the twin of --demo: 'maybe' is not a valid"),
+        ("PERFCHECK_GROUP", "nix", "(the value comes from PERFCHECK_GROUP in the environment)"),
+        ("PERFCHECK_REPORT", "pdf", "(the value comes from PERFCHECK_REPORT in the environment)"),
+        ("PERFCHECK_COMPARE_TO", "absent.json", "the value comes from PERFCHECK_COMPARE_TO in the environment"),
+        ("PERFCHECK_BASELINE", "absent.yaml", "the value comes from PERFCHECK_BASELINE in the environment"),
+    ],
+)
+def test_a_wrong_value_from_the_environment_names_its_variable(
+    tmp_path: Path, variable: str, value: str, message: str
+) -> None:
+    (tmp_path / "baselines.yaml").write_text(BASELINE, encoding="utf-8")
+    done = perfcheck("run", cwd=tmp_path, env={variable: value})
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_a_value_that_was_typed_is_not_said_to_come_from_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "baselines.yaml").write_text(BASELINE, encoding="utf-8")
+    done = perfcheck("run", "-g", "nix", cwd=tmp_path, env={"PERFCHECK_GROUP": "nix", "PERFCHECK_LABEL": "a"})
+    assert done.returncode == 2
+    assert "environment" not in done.stderr
+
+
+FLAGS = [(name, option) for name, option in OPTIONS if option.is_flag]
+
+
+@pytest.mark.parametrize(("command", "flag"), FLAGS, ids=[f"{name} {one.opts[-1]}" for name, one in FLAGS])
+def test_a_flag_in_the_environment_means_what_it_says(
+    monkeypatch: pytest.MonkeyPatch, command: str, flag: click.Option
+) -> None:
+    for text in ("true", "TRUE", "1", "yes", "on"):
+        assert parsed(monkeypatch, command, flag, text) is True
+    for text in ("false", "False", "0", "no", "off"):
+        assert parsed(monkeypatch, command, flag, text) is False
+
+
+@pytest.mark.parametrize(("command", "flag"), FLAGS, ids=[f"{name} {one.opts[-1]}" for name, one in FLAGS])
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, command: str, flag: click.Option) -> None:
+    untouched = COMMANDS[command].make_context(command, list(REQUIRED.get(command, ())))
+    assert flag.name
+    assert parsed(monkeypatch, command, flag, "") == untouched.params[flag.name]
+
+
+REQUIRED = {"report": ("--from", "run.json")}
+
+
+def parsed(monkeypatch: pytest.MonkeyPatch, command: str, option: click.Option, text: str) -> object:
+    assert isinstance(option.envvar, str)
+    assert option.name
+    monkeypatch.setenv(option.envvar, text)
+    return COMMANDS[command].make_context(command, list(REQUIRED.get(command, ()))).params[option.name]
+
+
+@pytest.mark.parametrize(("value", "code"), [("false", 2), ("0", 2), ("no", 2), ("", 2), ("true", 0)])
+def test_a_flag_from_the_environment_is_obeyed(tmp_path: Path, value: str, code: int) -> None:
+    (tmp_path / "baselines.yaml").write_text(BASELINE.replace("http://localhost", "'${UNSET_BASE}'"), encoding="utf-8")
+    assert perfcheck("validate", cwd=tmp_path, env={"PERFCHECK_ALLOW_UNSET": value}).returncode == code
+
+
+@pytest.mark.parametrize(("value", "meant"), [("a b", ("a", "b")), (" a\tb ", ("a", "b")), ("", ())])
+def test_a_repeatable_option_takes_words_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, value: str, meant: tuple[str, ...]
+) -> None:
+    group = next(option for name, option in OPTIONS if name == "run" and "--group" in option.opts)
+    assert parsed(monkeypatch, "run", group, value) == meant
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("PERFCHECK_BASEURL", "PERFCHECK_BASE_URL"),
+        ("PERFCHECK_REPORTS", "PERFCHECK_REPORT"),
+        ("PERFCHECK_MAX_REQUEST", "PERFCHECK_MAX_REQUESTS"),
+        ("PERFCHECK_NO_GITHUB", "PERFCHECK_GITHUB=false"),
+        ("PERFCHECK_SKIP_UNREACHABLE", "PERFCHECK_REQUIRE_SERVICE=false"),
+    ],
+)
+def test_a_misspelt_variable_is_told_and_changes_nothing(tmp_path: Path, variable: str, meant: str) -> None:
+    (tmp_path / "baselines.yaml").write_text(BASELINE, encoding="utf-8")
+    done = perfcheck("validate", cwd=tmp_path, env={variable: "x"})
+    assert done.returncode == 0
+    assert done.stderr == f"warning: {variable} has no effect: did you mean {meant}?\n"
+    assert done.stdout == perfcheck("validate", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("variable", ["PERFCHECK_DEBUG", "PERFCHECK_TEST_X", "PERFCHECK_API_TOKEN", "PERFCHECK_SEED"])
+def test_other_variables_are_left_alone(tmp_path: Path, variable: str) -> None:
+    (tmp_path / "baselines.yaml").write_text(BASELINE, encoding="utf-8")
+    assert perfcheck("validate", cwd=tmp_path, env={variable: "1"}).stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("run", "-h"), ("help", "run"), ("completion", "bash")])
+def test_who_asks_for_help_hears_nothing_of_variables(arguments: tuple[str, ...]) -> None:
+    assert perfcheck(*arguments, env={"PERFCHECK_BASEURL": "x"}).stderr == ""

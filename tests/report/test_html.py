@@ -1,0 +1,252 @@
+"""The page as a parser sees it. What only a browser can tell stands in test_html_browser.py."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+import html5lib
+import pytest
+from support.golden import check_golden
+from support.runs import (
+    big_run,
+    decision,
+    endpoint,
+    example_results,
+    failed,
+    hostile_run,
+    result,
+    run,
+    samples,
+    spread,
+)
+
+from perfcheck.model import EndpointResult, Run, Timeline, Verdict
+from perfcheck.report.html import render
+
+GOLDEN = Path(__file__).parent / "golden"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def critical(name: str = "videos.list", count: int = 5) -> EndpointResult:
+    measured = samples(1, spread(800, count)) + samples(2, spread(810, count), start_s=110.0)
+    return result(
+        endpoint(name),
+        measured,
+        decision(Verdict.CRITICAL, 802.5, requests=count),
+        decision(Verdict.CRITICAL, 812.25, stage=2, requests=count),
+    )
+
+
+def extremes() -> Run:
+    """What a run may hold at its edges: next to nothing, a minute, one moment, all alike, a limit below the target."""
+    fast = result(endpoint("fast", target=0.01), samples(1, [0.001] * 5), decision(Verdict.OK, 0.001))
+    slow = result(endpoint("slow", target=0.01), samples(1, [60_000.0] * 5), decision(Verdict.CRITICAL, 60_000.0))
+    moment = replace(critical("moment"), timeline=Timeline((0.0,), (0.0,), (1,), ("ok",)))
+    capped = result(
+        replace(endpoint("capped"), ceiling_ms=100.0), samples(1, [800.0] * 5), decision(Verdict.CRITICAL, 800.0)
+    )
+    lost = result(endpoint("lost"), failed(0, 1))
+    open_ends = [
+        replace(critical(f"open {ends}"), interval_ms=ends) for ends in ((None, None), (700.0, None), (None, 900.0))
+    ]
+    return replace(run([fast, slow, moment, capped, lost, *open_ends]), duration_ms=0.0, started_at="never")
+
+
+def without_measurements() -> Run:
+    return run([result(endpoint(f"videos.{i}"), []) for i in range(3)])
+
+
+def healthy() -> Run:
+    return run([result(endpoint(f"videos.{i}"), samples(1, spread(40)), decision(Verdict.OK, 40.0)) for i in range(60)])
+
+
+def compared() -> str:
+    before = [
+        result(endpoint("videos.list"), samples(1, spread(40)), decision(Verdict.OK, 40.0)),
+        *example_results()[1:],
+    ]
+    return render(run(), replace(run(before), label="v1.2.2"))
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "example": lambda: render(run()),
+    "hostile": lambda: render(hostile_run()),
+    "big": lambda: render(big_run()),
+    "empty": lambda: render(run([])),
+    "extremes": lambda: render(extremes()),
+    "nothing measured": lambda: render(without_measurements()),
+    "healthy": lambda: render(healthy()),
+    "compared": compared,
+}
+
+
+@cache
+def html(name: str) -> str:
+    return PAGES[name]()
+
+
+@cache
+def tree(name: str) -> Element:
+    """Parsed as HTML 5; any error of syntax is raised."""
+    parser = html5lib.HTMLParser(html5lib.getTreeBuilder("etree"), strict=True, namespaceHTMLElements=False)
+    parsed: Element = parser.parse(html(name))
+    return parsed
+
+
+def tags(name: str) -> Iterator[tuple[str, Element]]:
+    for element in tree(name).iter():
+        if isinstance(element.tag, str):  # a comment's is not
+            yield element.tag.removeprefix(SVG), element
+
+
+def text_of(element: Element) -> str:
+    return " ".join("".join(element.itertext()).split())
+
+
+every_page = pytest.mark.parametrize("name", PAGES)
+
+
+@every_page
+def test_nothing_can_be_executed_or_loaded(name: str) -> None:
+    active = {"script", "iframe", "object", "embed", "link", "base", "form", "img", "image", "foreignObject", "animate"}
+    for tag, element in tags(name):
+        assert tag not in active
+        for attribute, value in element.attrib.items():
+            plain = attribute.rsplit("}", 1)[-1]
+            assert not plain.startswith("on")
+            assert plain not in {"src", "srcset", "action", "background", "ping"}
+            assert plain != "href" or value.startswith("#")
+            assert "url(" not in value
+    styles = " ".join(text_of(element) for tag, element in tags(name) if tag == "style")
+    assert "@import" not in styles
+    assert "url(" not in styles
+
+
+@every_page
+def test_a_policy_forbids_what_the_page_does_without(name: str) -> None:
+    policies = [one.get("content") for tag, one in tags(name) if one.get("http-equiv") == "Content-Security-Policy"]
+    assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
+
+
+@every_page
+def test_every_link_has_its_place(name: str) -> None:
+    ids = [element.get("id") for _, element in tags(name) if element.get("id")]
+    assert len(ids) == len(set(ids))
+    assert all(re.fullmatch(r"[a-z0-9-]+", one or "") for one in ids)
+    for _, element in tags(name):
+        for attribute in ("href", "aria-labelledby"):
+            assert element.get(attribute, "#main").removeprefix("#") in ids
+
+
+@every_page
+def test_pictures_speak_or_keep_out_of_the_way(name: str) -> None:
+    for tag, element in tags(name):
+        if tag == "svg" and element.get("aria-hidden") != "true" and element.get("class") != "layer":
+            assert element.get("role") == "img"
+            assert text_of(element.findall(f"{SVG}title")[0])
+
+
+@every_page
+def test_structure_for_keyboard_and_screen_reader(name: str) -> None:
+    levels = [int(tag[1]) for tag, _ in tags(name) if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(deeper - level <= 1 for level, deeper in pairwise(levels))
+    assert all(element.get("scope") in {"row", "col"} for tag, element in tags(name) if tag == "th")
+    assert [tag for tag, _ in tags(name) if tag in {"header", "main", "footer"}] == ["header", "main", "footer"]
+    assert tree(name).get("lang") == "en"
+
+
+@every_page
+def test_no_hidden_character_reaches_the_page(name: str) -> None:
+    unwanted = {
+        char for char in html(name) if char != "\n" and unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn"}
+    }
+    assert not unwanted
+
+
+@every_page
+def test_places_in_charts_are_numbers_within_them(name: str) -> None:
+    for tag, element in tags(name):
+        for attribute in ("x", "x1", "x2", "width"):
+            value = element.get(attribute, "")
+            if tag in {"rect", "line", "use", "text"} and value.endswith("%"):
+                assert -2 <= float(value[:-1]) <= 100
+        assert "nan" not in element.get("d", "")
+        assert "inf" not in element.get("d", "")
+
+
+def test_what_the_page_says() -> None:
+    """Word for word, without the pictures."""
+    blocks = {"h1", "h2", "h3", "h4", "p", "li", "dt", "dd", "th", "td", "figcaption", "summary", "title", "caption"}
+    lines = [f"{tag}: {text_of(element)}" for tag, element in tags("example") if tag in blocks]
+    check_golden(GOLDEN / "html.txt", "\n".join(line.rstrip() for line in lines) + "\n")
+
+
+def test_hostile_text_is_shown_as_text() -> None:
+    shown = text_of(tree("hostile"))
+    assert "<script>alert(1)</script> ]]> ::error:: [31mred" in shown
+    assert "<img src=x onerror=alert(1)>" in shown
+    assert "{{ 7 * 7 }} {% raw %}" in shown
+    assert "the runner said <script>alert(3)</script>" in shown
+
+
+def test_long_names_are_shortened_and_still_told_apart() -> None:
+    names = [text_of(one) for tag, one in tags("hostile") if tag == "a" and "long." in text_of(one)]
+    names += [text_of(one) for tag, one in tags("hostile") if one.get("scope") == "row" and "long." in text_of(one)]
+    assert {name.rsplit(".", 1)[1] for name in names} == {"one", "two"}
+    assert max(map(len, names)) < 200
+
+
+def test_size_of_a_page_with_fifty_endpoints() -> None:
+    """The dearest: every one needs attention, and has a dot for every request."""
+    page = render(run([critical(f"videos.endpoint_{i}", 30) for i in range(50)]))
+    assert len(page.encode()) < 300_000
+
+
+def test_a_large_run_aggregates() -> None:
+    assert len(html("big").encode()) < 2_000_000
+    assert len([tag for tag, _ in tags("big") if tag == "article"]) == 30
+    assert len([one for _, one in tags("big") if one.get("scope") == "row"]) == 970
+
+
+def test_every_endpoint_has_its_place() -> None:
+    places = {one.get("id") for _, one in tags("big") if one.get("id")}
+    assert {f"e{i}" for i in range(1, 1001)} <= places
+
+
+def test_worst_first_and_under_the_titles_of_groups() -> None:
+    one, other = critical("videos.slow"), replace(critical("search.slow"), group="search", ratio=9.0)
+    page = render(replace(run([one, other]), groups={"videos": "Video lists", "search": "Search"}))
+    assert page.index("<h3>Search</h3>") < page.index("<h3>Video lists</h3>")
+
+
+def test_change_is_told_where_it_is_clear() -> None:
+    shown = text_of(tree("compared"))
+    assert "Compared with v1.2.2: 1 of" in shown
+    assert "before 40 ms: 20.3x" in shown
+    assert "no clear change" in shown
+    assert "m-ring" in html("compared")
+
+
+def test_a_burst_on_all_endpoints_shows_as_one() -> None:
+    def with_burst(name: str) -> EndpointResult:
+        latencies = [40.0 if not 20 <= i < 25 else 400.0 for i in range(60)]
+        return result(endpoint(name), samples(1, latencies), decision(Verdict.OK, 40.0, requests=60))
+
+    page = render(run([with_burst("a"), with_burst("b")]))
+    assert "the slowest took 10.0 times its endpoint&#x27;s median" in page
+
+
+def test_an_endpoint_that_failed_says_so_in_place_of_a_value() -> None:
+    down = result(
+        endpoint("down"), failed(1, 5), decision(Verdict.NOT_MEASURED, None, failures=5, errors=Verdict.CRITICAL)
+    )
+    assert "100 % of requests failed" in render(run([down]))

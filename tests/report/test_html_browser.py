@@ -1,0 +1,208 @@
+"""The page in a real browser: what it loads and says, how wide it is, and whether it can be read and reached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, Page
+from support.browser import browser, browser_path
+from support.runs import big_run, example_results, hostile_run, run
+
+from perfcheck.report.html import render
+
+Scheme = Literal["light", "dark"]
+WAIT_MS = 20_000
+LEAST_CONTRAST = 4.5  # WCAG 2.1, 1.4.3, level AA
+ZONES = ("--z0", "--z1", "--z2", "--z3", "--zn")
+
+# Every element with text of its own, with the colour of its text and the first opaque colour behind it.
+COLOURS = """() => [...document.querySelectorAll('body *')].flatMap(element => {
+  const own = [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
+  if (!own || !element.getClientRects().length || element.closest('.hidden, .skip, title, desc')) return [];
+  let behind = element, colour = 'rgba(0, 0, 0, 0)';
+  while (behind && colour === 'rgba(0, 0, 0, 0)') {
+    colour = getComputedStyle(behind).backgroundColor;
+    behind = behind.parentElement;
+  }
+  const style = getComputedStyle(element);
+  return [[element.textContent.trim().slice(0, 40), element.closest('svg') ? style.fill : style.color, colour]];
+})"""
+SAID_OVER_ZONES = "() => getComputedStyle(document.querySelector('text.said')).fill"
+BOXES = """() => [...document.querySelectorAll('svg[role=img]')].filter(one => one.checkVisibility())
+  .map(one => one.getBoundingClientRect()).map(box => [box.width, box.height])"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    before = replace(run([replace(one, value_ms=20.0) for one in example_results()]), label="before")
+    pages = {
+        "example": render(run()),
+        "hostile": render(hostile_run()),
+        "big": render(big_run(200, 100)),
+        "empty": render(run([])),
+        "compared": render(run(), before),
+    }
+    for name, page in pages.items():
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+    return {name: folder / f"{name}.html" for name in pages}
+
+
+@contextmanager
+def opened(chromium: Browser, file: Path, width: int = 1280, scheme: Scheme = "light") -> Iterator[Page]:
+    page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.set_default_timeout(WAIT_MS)
+    try:
+        page.goto(file.as_uri())
+        yield page
+    finally:
+        page.close()
+
+
+@pytest.mark.parametrize("name", ["example", "hostile", "big", "empty", "compared"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_page_fits_and_is_quiet(chromium: Browser, files: dict[str, Path], name: str, width: int) -> None:
+    """No message on the console, no dialog, nothing asked of the network; and no scrolling sideways."""
+    page = chromium.new_page(viewport={"width": width, "height": 900})
+    seen: list[str] = []
+    page.on("console", lambda message: seen.append(message.text))
+    page.on("pageerror", lambda error: seen.append(str(error)))
+    page.on("dialog", lambda dialog: seen.append(dialog.message))
+    page.on("request", lambda request: seen.append(request.url))
+    page.goto(files[name].as_uri(), timeout=WAIT_MS)
+    page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+    assert seen == [files[name].as_uri()]
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_charts_are_there(chromium: Browser, files: dict[str, Path], width: int) -> None:
+    with opened(chromium, files["example"], width) as page:
+        boxes = page.evaluate(BOXES)
+        assert len(boxes) == 10 + 7 * 2 - 3 + 3 + 1  # overview; two a card, where something was measured; table; strip
+        assert all(wide > 60 and high >= 18 for wide, high in boxes)
+        dots = page.locator("article .dots.now").first.bounding_box()
+        assert dots
+        assert dots["width"] > 10
+
+
+def test_dots_stay_round_whatever_the_width(chromium: Browser, files: dict[str, Path]) -> None:
+    """Their size does not stretch with the chart: a stroke that would scale has no such effect."""
+    with opened(chromium, files["example"], 390) as page:
+        effects = page.locator(".dots").evaluate_all("all => all.map(one => getComputedStyle(one).vectorEffect)")
+        assert effects
+        assert set(effects) == {"non-scaling-stroke"}
+
+
+def test_nothing_of_a_hostile_name_becomes_an_element(chromium: Browser, files: dict[str, Path]) -> None:
+    with opened(chromium, files["hostile"]) as page:
+        assert page.locator("script, img, iframe").count() == 0
+        assert page.get_by_text("<img src=x onerror=alert(1)>").first.is_visible()
+
+
+def test_light_and_dark_differ(chromium: Browser, files: dict[str, Path]) -> None:
+    colours = []
+    for scheme in ("light", "dark"):
+        with opened(chromium, files["example"], scheme=scheme) as page:
+            colours.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    light, dark = (luminance(channels(colour)) for colour in colours)
+    assert light > 0.8
+    assert dark < 0.05
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["example", "hostile", "compared", "big"])
+def test_text_stands_out(chromium: Browser, files: dict[str, Path], name: str, scheme: Scheme) -> None:
+    with opened(chromium, files[name], scheme=scheme) as page:
+        found = page.evaluate(COLOURS)
+        assert len(found) > 100
+        weak = {(text, ink, ground) for text, ink, ground in found if contrast(ink, ground) < LEAST_CONTRAST}
+        assert not weak
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_within_a_chart_stand_out_from_every_zone(
+    chromium: Browser, files: dict[str, Path], scheme: Scheme
+) -> None:
+    with opened(chromium, files["example"], scheme=scheme) as page:
+        said = page.evaluate(SAID_OVER_ZONES)
+        for zone in ZONES:
+            ground = page.evaluate(
+                "name => { document.body.style.outlineColor = `var(${name})`;"
+                " return getComputedStyle(document.body).outlineColor }",
+                zone,
+            )
+            assert contrast(said, ground) >= LEAST_CONTRAST, zone
+
+
+def test_keyboard_reaches_every_row_in_order(chromium: Browser, files: dict[str, Path]) -> None:
+    with opened(chromium, files["example"]) as page:
+        reached = []
+        for _ in range(11):
+            page.keyboard.press("Tab")
+            reached.append(page.evaluate("document.activeElement.getAttribute('href')"))
+            assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        rows = page.locator("a.name").evaluate_all("all => all.map(one => one.getAttribute('href'))")
+        assert reached == ["#main", *rows]
+
+
+def test_skip_link_comes_into_view_when_it_has_the_focus(chromium: Browser, files: dict[str, Path]) -> None:
+    with opened(chromium, files["example"]) as page:
+        link = page.locator("a.skip")
+        before = link.bounding_box()
+        page.keyboard.press("Tab")
+        after = link.bounding_box()
+        assert before
+        assert after
+        assert before["x"] < 0 <= after["x"]
+
+
+def test_a_row_leads_to_its_details_even_when_they_are_folded(chromium: Browser, files: dict[str, Path]) -> None:
+    with opened(chromium, files["big"]) as page:
+        assert not page.locator("#e60").is_visible()
+        page.locator("a[href='#e60']").click()
+        page.locator("#e60").wait_for(state="visible")
+
+
+def test_print_is_light_and_unfolded(chromium: Browser, files: dict[str, Path]) -> None:
+    with opened(chromium, files["big"], scheme="dark") as page:
+        page.emulate_media(media="print", color_scheme="dark")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        box = page.locator("#e60").bounding_box()
+        assert box
+        assert box["height"] > 10
+        assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_a_missing_browser_is_a_failure_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERFCHECK_TEST_BROWSER", "/nowhere/chromium")
+    with pytest.raises(AssertionError, match=r"no browser: looked for /nowhere/chromium\. Install chromium"):
+        browser_path()
+
+
+def channels(colour: str) -> list[float]:
+    return [float(number) / 255 for number in re.findall(r"[\d.]+", colour)[:3]]
+
+
+def luminance(rgb: list[float]) -> float:
+    """Relative luminance after WCAG 2.1."""
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in rgb)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: Any, other: Any) -> float:
+    dark, light = sorted(luminance(channels(colour)) for colour in (one, other))
+    return (light + 0.05) / (dark + 0.05)

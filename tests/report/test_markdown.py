@@ -1,0 +1,466 @@
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import html5lib
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from rich.cells import cell_len
+from support.golden import check_golden
+from support.runs import (
+    HOSTILE_NAME,
+    big_run,
+    decision,
+    endpoint,
+    example_results,
+    hostile_names,
+    hostile_run,
+    result,
+    run,
+    samples,
+    spread,
+    warning,
+)
+
+from perfcheck.model import BaselineInfo, EndpointResult, Finding, Run, Severity, Verdict
+from perfcheck.report.markdown import LONGEST_COMMENT, marker, render
+from perfcheck.report.markdown.text import cell, code, prose, prose_cell
+from perfcheck.text import clean
+
+GOLDEN = Path(__file__).parent / "golden"
+# Links that need no markup are not asked of this renderer but looked for in the text that it leaves: see MAGIC.
+RENDERER = MarkdownIt("gfm-like", {"html": True, "linkify": False})
+LONGEST_ON_GITHUB = 65_536  # characters
+
+ELEMENTS = {
+    *("h3", "h4", "p", "strong", "em", "ul", "li", "code", "sub"),
+    *("table", "thead", "tbody", "tr", "th", "td", "details", "summary"),
+}
+ATTRIBUTES = {("th", "style"), ("td", "style"), ("details", "open")}
+
+# What GitHub and GitLab turn into links, mentions, references, emoji or formulas wherever it stands outside of code.
+MAGIC = re.compile(
+    r"""
+      :// | \bwww\. | \w@\w               # links and addresses
+    | (?<!\w) [@#!$%~&^] ["\w]            # users, issues, merge requests, snippets, milestones, labels, epics, alerts
+    | \b [A-Za-z][A-Za-z0-9_]* - \d       # GH-1, JIRA-1, CVE-2020-1
+    | \b GHSA-
+    | \b [0-9a-f]{7,40} \b                # commits
+    | : [\w+-]+ :                         # emoji
+    | \$ | \[ | \] | ` | < [A-Za-z/!]     # formulas, and markup that was not understood
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def parse(markdown: str) -> ET.Element:
+    """The page as a browser reads it, which must have nothing to repair."""
+    parser = html5lib.HTMLParser(namespaceHTMLElements=False)
+    page: ET.Element = parser.parseFragment(RENDERER.render(markdown))
+    assert not parser.errors
+    return page
+
+
+def is_comment(element: ET.Element) -> bool:
+    return not isinstance(element.tag, str)
+
+
+def elements(page: ET.Element) -> Iterator[ET.Element]:
+    return (element for element in page.iter() if element is not page and not is_comment(element))
+
+
+def text_outside_code(element: ET.Element) -> Iterator[str]:
+    if element.tag != "code" and not is_comment(element):
+        yield element.text or ""
+        for child in element:
+            yield from text_outside_code(child)
+    yield element.tail or ""
+
+
+def text_of(element: ET.Element) -> str:
+    return "".join(element.itertext())
+
+
+def check_page(markdown: str) -> ET.Element:
+    """Nothing in it but what the report itself puts there, and every table whole."""
+    page = parse(markdown)
+    for element in elements(page):
+        assert element.tag in ELEMENTS
+        assert {(element.tag, name) for name in element.attrib} <= ATTRIBUTES
+        assert element.get("style", "text-align:right") == "text-align:right"
+    assert sum(map(is_comment, page.iter())) == 1
+    for text in text_outside_code(page):
+        assert not MAGIC.search(text)
+    for table in page.iter("table"):
+        assert len({len(row) for row in table.iter("tr")}) == 1
+    return page
+
+
+def rows(page: ET.Element) -> list[list[str]]:
+    """The cells of all rows of all tables, the heads left out."""
+    return [[text_of(cell).strip() for cell in row] for body in page.iter("tbody") for row in body]
+
+
+def size(text: str) -> int:
+    return len(text.encode())
+
+
+def healthy(count: int) -> list[EndpointResult]:
+    return [result(endpoint(f"videos.{i}"), samples(1, spread(40)), decision(Verdict.OK, 40.0)) for i in range(count)]
+
+
+def slower(one: Run, factor: float) -> Run:
+    """The same run as if the service had taken so many times as long."""
+
+    def changed(endpoint_: EndpointResult) -> EndpointResult:
+        low, high = endpoint_.interval_ms
+        return replace(
+            endpoint_,
+            value_ms=endpoint_.value_ms and endpoint_.value_ms * factor,
+            interval_ms=(low and low * factor, high and high * factor),
+        )
+
+    return replace(one, endpoints=tuple(map(changed, one.endpoints)))
+
+
+def previous_run() -> Run:
+    """A run in which ``artists.never`` was not there yet, and ``videos.removed`` still was."""
+    before = slower(run(), 0.7)
+    removed = replace(before.endpoints[1], name="videos.removed")
+    return replace(
+        before,
+        endpoints=(*before.endpoints[:-1], removed),
+        label="v1.2.2",
+        started_at="2026-11-22T09:30:00.000Z",
+    )
+
+
+# --- What it says --------------------------------------------------------------------------------------------------
+
+
+def test_report() -> None:
+    report = render(run(None, warning("the runner was busy")))
+    check_page(report)
+    check_golden(GOLDEN / "report.md", report)
+
+
+def test_report_compared_with_an_earlier_run() -> None:
+    report = render(run(), previous_run())
+    check_page(report)
+    check_golden(GOLDEN / "report-compared.md", report)
+
+
+def test_healthy_report_is_all_but_folded_away() -> None:
+    report = render(run(healthy(2)))
+    check_page(report)
+    check_golden(GOLDEN / "report-healthy.md", report)
+
+
+def test_the_marker_is_the_first_line() -> None:
+    assert render(run()).splitlines()[0] == marker(run()) == "<!-- perfcheck:baselines.yaml -->"
+
+
+def test_a_run_without_endpoints_says_that_nothing_was_measured() -> None:
+    report = render(run([]))
+    assert not rows(check_page(report))
+    assert "**Nothing was measured.**" in report
+
+
+def test_what_needs_attention_comes_first_and_is_not_folded() -> None:
+    page = check_page(render(run()))
+    folded = [row for details in page.iter("details") for row in rows(details)]
+    seen = [row for row in rows(page) if row not in folded]
+    assert [row[0].split()[-1] for row in seen] == [*["CRITICAL"] * 3, *["WARNING"] * 3, "measured"]
+    assert len(folded) == 3
+
+
+@pytest.mark.parametrize(("count", "unfolded"), [(3, True), (4, False)])
+def test_few_explanations_are_unfolded(count: int, *, unfolded: bool) -> None:
+    slow = [result(endpoint(f"v.{i}"), samples(1, spread(800)), decision(Verdict.CRITICAL, 800)) for i in range(count)]
+    details = check_page(render(run(slow))).iter("details")
+    assert [one.get("open") is not None for one in details] == [unfolded]
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "limit", "expected"),
+    [
+        ("latency", 812.25, 600.0, "over its limit of 600 ms"),
+        ("ceiling", 1200.0, 1000.0, "over the ceiling of 1 s"),
+        ("new-slow-endpoint", 700.0, 500.0, "over 500 ms, without a target"),
+        ("error-rate", 0.25, 0.05, "25 % of the requests fail"),
+        ("body-size", 2_500_000.0, 1_000_000.0, "body over 1 MB"),
+        ("of a later version", None, None, "its whole message"),
+    ],
+)
+def test_the_row_says_why_in_short(rule: str, value: float | None, limit: float | None, expected: str) -> None:
+    told = Finding(rule, Severity.WARNING, value, limit, None, "its whole message", None, 5)
+    slow = replace(run().endpoints[0], findings=(told, told))
+    assert rows(check_page(render(run([slow]))))[0][-1] == expected
+
+
+def test_change_shows_both_figures() -> None:
+    by_name = {row[1]: row for row in rows(check_page(render(run(), previous_run()))) if len(row) == 8}
+    assert by_name["videos.list"][6] == "was 569 (+43 %)"
+    assert "812 ms, was 569 ms (+43 %)" in render(run(), previous_run())
+
+
+def test_no_change_is_claimed_where_the_intervals_overlap() -> None:
+    assert "was 804 (no clear change)" in render(run(), slower(run(), 0.99))
+
+
+def test_endpoints_that_are_new_or_gone_are_told_in_one_line() -> None:
+    told = [line for line in render(run(), previous_run()).splitlines() if "gone" in line]
+    which, *names = told[0].split("; ")
+    assert which == "Compared with the run `v1.2.2` of `2026-11-22 09:30` UTC"
+    assert names == ["new since: `artists.never`", "gone since: `videos.removed`."]
+    assert len(told) == 1
+    by_name = {row[1]: row for row in rows(check_page(render(run(), previous_run()))) if len(row) == 8}
+    assert by_name["artists.never"][6] == "new"
+
+
+def test_many_endpoints_that_are_new_are_counted() -> None:
+    assert "`videos.4` and 7 more." in render(run(healthy(12)), run([]))
+
+
+def test_columns_are_aligned_for_who_reads_it_as_text() -> None:
+    lines = [line for line in render(run()).splitlines() if line.startswith("|")]
+    attention, folded = lines[:9], lines[9:]
+    for table in (attention, folded):
+        assert len({cell_len(line) for line in table}) == 1
+
+
+def test_lines_stay_readable_in_a_viewer() -> None:
+    lines = render(run(), previous_run()).splitlines()
+    assert max(map(len, lines)) <= 180
+    assert "\t" not in "".join(lines)
+
+
+# --- Markers -------------------------------------------------------------------------------------------------------
+
+
+def baseline(file: str) -> Run:
+    return replace(run([]), baseline=BaselineInfo(file, "0" * 64))
+
+
+def test_markers_tell_baselines_apart_and_stay_when_their_content_changes() -> None:
+    files = [
+        "baselines.yaml",
+        "a/baselines.yaml",
+        "b/baselines.yaml",
+        "a b.yaml",
+        "a%20b.yaml",
+        "--.yaml",
+        "sample baseline",
+    ]
+    assert len({marker(baseline(file)) for file in files}) == len(files)
+    edited = replace(baseline("a/baselines.yaml"), baseline=BaselineInfo("a/baselines.yaml", "1" * 64), label="v2")
+    assert marker(edited) == marker(baseline("a/baselines.yaml"))
+
+
+@pytest.mark.parametrize("file", ["./a/baselines.yaml", "a/./baselines.yaml", "a//baselines.yaml", "a\\baselines.yaml"])
+def test_one_file_written_differently_has_one_marker(file: str) -> None:
+    assert marker(baseline(file)) == "<!-- perfcheck:a/baselines.yaml -->"
+
+
+@given(st.text())
+@example("--><script>")
+@example("--!>")
+@example("-")
+@example("\udcff\n->")
+@example("x" * 5000)
+def test_no_file_name_ends_the_marker(file: str) -> None:
+    text = marker(baseline(file))
+    assert re.fullmatch(r"<!-- perfcheck:[A-Za-z0-9/._~%-]+ -->", text)
+    assert "--" not in text[4:-3]
+    assert len(text) < 700
+
+
+def test_long_file_names_that_begin_alike_have_markers_of_their_own() -> None:
+    assert marker(baseline("x" * 5000 + "1")) != marker(baseline("x" * 5000 + "2"))
+
+
+# --- Hostile text --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("previous", [None, run(), hostile_run()])
+def test_hostile_run_shows_nothing_executable(previous: Run | None) -> None:
+    check_page(render(hostile_run(), previous))
+
+
+def test_hostile_names_are_shown_as_themselves() -> None:
+    page = parse(render(hostile_run()))
+    headings = [text_of(heading) for heading in page.iter("h4")]
+    shown = [clean(name) for name in hostile_names() if 0 < len(clean(name)) < 120]
+    needing_attention = [name for name in shown if any(heading.endswith(f": {name}") for heading in headings)]
+    in_tables = [cells for row in rows(page) for cells in row]
+    assert clean(HOSTILE_NAME) in needing_attention
+    for name in set(shown) - set(needing_attention):
+        assert name in in_tables
+
+
+FRAGMENTS = [
+    *("|", "\\", "\\|", "`", "``", "```", "*", "_", "~~", "[", "](", ")", "![", "{", "$", "^", "'", '"', '%"'),
+    *("<b>", "<!--", "-->", "</details>", "<summary>", "</sub>", "<", ">", "&lt;", "&#64;", "1. ", "- ", "# "),
+    *("http://e.com", "www.e.com", "e.com", "@me", "a@b.co", "#1", "GH-1", "!1", ":x:", "0123abc", "0123456789ab"),
+    *("word", "it's", "'quoted word'", "5 %", "9", "/close", "::error::", "javascript:", "🎬", "e\u0301", "\n", " "),
+]
+FOREIGN = st.one_of(
+    st.text(max_size=30),
+    st.lists(st.sampled_from(FRAGMENTS), max_size=8).map("".join),
+    st.lists(st.sampled_from(FRAGMENTS), max_size=8).map(" ".join),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(FOREIGN, min_size=10, max_size=10), FOREIGN, FOREIGN)
+def test_no_text_can_change_the_page(names: list[str], message: str, label: str) -> None:
+    """The same page as with harmless names: no more elements, no fewer, and none but ours."""
+    results = [
+        replace(
+            one,
+            name=name,
+            url=message,
+            findings=tuple(replace(finding, message=message, remedy=name) for finding in one.findings),
+        )
+        for one, name in zip(example_results(), names, strict=True)
+    ]
+    foreign = replace(run(results, warning(message)), label=label, baseline=BaselineInfo(label, ""))
+    page = check_page(render(foreign, replace(foreign, endpoints=())))
+    assert len(rows(page)) == len(results)
+    assert len(list(page.iter("h4"))) == 7
+    assert len(list(page.iter("details"))) == 2
+
+
+def shown_by(markdown: str) -> str:
+    return " ".join(text_of(parse(markdown)).split())
+
+
+@settings(deadline=None)
+@given(FOREIGN)
+@example("the limit is 'tls: {ca: FILE}', not '@me'")
+@example("@('quoted')@")
+@example('5 %". the next "milestone"')
+@example("'a' `b` 'c`d'")
+@example("'''")
+def test_prose_shows_the_text_and_nothing_else(text: str) -> None:
+    page = parse(f"x {prose(text, 200)} y")
+    assert {element.tag for element in elements(page)} <= {"p", "code"}
+    assert not any(MAGIC.search(part) for part in text_outside_code(page))
+    expected = f"x {clean(text, 200)} y".replace("'", "")  # quotes of ours become code
+    assert re.sub(r"\(blank\)|\s", "", text_of(page).replace("'", "")) == re.sub(r"\(blank\)|\s", "", expected)
+
+
+@settings(deadline=None)
+@given(FOREIGN)
+def test_code_shows_the_text_exactly(text: str) -> None:
+    assert shown_by(f"x {code(text)} y") == f"x {clean(text) or '(blank)'} y"
+
+
+@settings(deadline=None)
+@given(FOREIGN)
+@example("\\|")
+@example("a\\\\|b\\")
+def test_a_cell_is_one_cell(text: str) -> None:
+    shown = clean(text)
+    for one in (cell(shown), prose_cell(text, 200)):
+        assert [len(row) for row in rows(parse(f"| a | b |\n| - | - |\n| {one} | z |"))] == [2]
+    assert rows(parse(f"| a |\n| - |\n| {cell(shown)} |")) == [[shown.replace("\\|", "\\ |") or "(blank)"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("median 812 ms, over 2x its target of 300 ms (limit 600 ms)", None),
+        ("5 of 5 requests failed (100 %), over 5 %: 5x 503 Service Unavailable", None),
+        ("look into the service's log", None),
+        ("'timeout' sets how long", "`timeout` sets how long"),
+        ("allowed by 'min_requests: 100'; see", "allowed by `min_requests: 100`; see"),
+        ("ask @user (or #12).", "ask `@user` (or `#12`)."),
+        ("<b>bold</b> [a](b) text", "`<b>bold</b> [a](b)` text"),
+        ("a ` tick", "a `` ` `` tick"),
+        ("commit 0123abc4", "commit `0123abc4`"),
+    ],
+)
+def test_prose_reads_well_as_text(text: str, expected: str | None) -> None:
+    assert prose(text, 200) == (expected or text)
+
+
+# --- Room ----------------------------------------------------------------------------------------------------------
+
+
+def shown_and_left_out(report: str) -> dict[str, tuple[int, int]]:
+    """Of the rows that need attention, the explanations and the healthy rows: how many are shown, and how many not."""
+    page = check_page(report)
+    widths = [len(row) for row in rows(page)]
+    shown = {
+        "endpoints that need attention": widths.count(7),
+        "explanations": len(list(page.iter("h4"))),
+        "endpoints within their limits": widths.count(6),
+    }
+    text = text_of(page)
+    left_out = {what: re.search(rf"room: (\d+) of the {what};", text) for what in shown}
+    return {what: (count, int(match[1]) if (match := left_out[what]) else 0) for what, count in shown.items()}
+
+
+def test_the_largest_run_fits_into_a_comment() -> None:
+    report = render(big_run(1000, 20))
+    assert LONGEST_COMMENT * 0.9 < size(report) <= LONGEST_COMMENT
+    assert len(report) < LONGEST_ON_GITHUB
+    assert [sum(counts) for counts in shown_and_left_out(report).values()] == [500, 500, 500]
+
+
+@pytest.mark.parametrize("limit", [4_000, 10_000, 30_000, LONGEST_COMMENT, 100_000, 250_000, 1_000_000])
+def test_the_least_important_goes_first(limit: int) -> None:
+    report = render(big_run(400, 20), limit=limit)
+    assert size(report) <= limit
+    parts = list(shown_and_left_out(report).values())
+    assert [shown + left_out for shown, left_out in parts] == [200, 200, 200]
+    for (_, left_out), (shown_after, _) in pairwise(parts):
+        assert not left_out or not shown_after
+
+
+@pytest.mark.parametrize("limit", [-1, 0, 10, 100, 150, 200, 300, 400, 600, 900, 1_200, 1_500, 2_000, 3_000])
+@pytest.mark.parametrize("one", [run(), hostile_run()], ids=["example", "hostile"])
+def test_little_room_still_gives_a_whole_page_or_nothing(one: Run, limit: int) -> None:
+    report = render(one, previous_run(), limit=limit)
+    assert size(report) <= max(0, limit)
+    if report:
+        assert "perfcheck: CRITICAL" in report
+        assert "Left out for want of room" in report
+        check_page(report if report.startswith("<!--") else f"{marker(one)}\n{report}")
+
+
+def test_no_healthy_row_takes_the_place_of_an_explanation() -> None:
+    """Though it would fit into what is left, being shorter."""
+    long = [replace(one, url="x" * 400, findings=one.findings * 4) for one in run().endpoints[:1] * 2]
+    one = run([*long, *healthy(1)])
+    whole = size(render(one))
+    for limit in range(whole - 1, whole - 1_200, -50):
+        parts = shown_and_left_out(render(one, limit=limit))
+        assert not parts["explanations"][1] or not parts["endpoints within their limits"][0]
+        assert parts["endpoints that need attention"] == (2, 0)
+
+
+def test_nothing_is_left_out_where_there_is_room() -> None:
+    report = render(big_run(1000, 20), limit=1024 * 1024)
+    assert list(shown_and_left_out(report).values()) == [(500, 0), (500, 0), (500, 0)]
+    assert "Left out" not in report
+
+
+def test_wide_characters_count_as_the_bytes_they_take() -> None:
+    named = [replace(one, name=f"🎬{i}" * 60) for i, one in enumerate(big_run(300, 5).endpoints)]
+    report = render(run(named))
+    assert size(report) <= LONGEST_COMMENT
+
+
+def test_many_notes_on_the_run_are_bounded() -> None:
+    report = render(run(None, *[warning(f"note {'x' * 5000} {i}") for i in range(50)]))
+    assert size(report) <= LONGEST_COMMENT
+    assert "- and 40 more, which the run file has" in report

@@ -1,0 +1,65 @@
+"""The sentences that all reports share; how they look in place is in the golden files."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+
+import pytest
+from support.runs import HOSTILE_NAME, decision, endpoint, example_results, result, run, samples, spread
+
+from perfcheck.model import EndpointResult, Verdict
+from perfcheck.report import wording
+
+
+def healthy(name: str) -> EndpointResult:
+    return result(endpoint(name), samples(1, spread(40)), decision(Verdict.OK, 40.0))
+
+
+def test_headline_names_the_worst_and_counts_the_rest() -> None:
+    line = wording.headline(run())
+    assert line.startswith("search.hanging: median over the timeout of 10 s")
+    assert line.endswith("Of 10 endpoints: 3 critical, 3 warning, 1 not measured, 3 OK.")
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        ([healthy("a"), healthy("b")], "All 2 endpoints are within their limits."),
+        ([healthy("a")], "The endpoint is within its limits."),
+        ([], "Nothing was measured."),
+        (
+            [result(endpoint("a"), [])],
+            "a: it was never asked: the run ended before its turn. Of 1 endpoint: 1 not measured.",
+        ),
+    ],
+)
+def test_headline(results: list[EndpointResult], expected: str) -> None:
+    assert wording.headline(run(results)) == expected
+
+
+def test_worst_first_and_the_farthest_over_its_target_first_among_equals() -> None:
+    results = wording.worst_first(example_results())
+    critical = [one for one in results if one.verdict is Verdict.CRITICAL]
+    assert results[: len(critical)] == critical
+    ratios = [one.ratio or 0.0 for one in critical]
+    assert ratios == sorted(ratios, reverse=True)
+
+
+def test_certainty_tells_how_many_are_undecided() -> None:
+    assert "; 1 undecided, judged by estimate" in wording.certainty(run())
+    assert "undecided" not in wording.certainty(run([healthy("a")]))
+
+
+@pytest.mark.parametrize("name", ["videos.list", "-q", "a b; rm -rf ~", HOSTILE_NAME])
+def test_the_rerun_command_is_one_that_a_shell_takes(name: str) -> None:
+    words = shlex.split(wording.rerun(replace(run(), command=("perfcheck", "run", "-f", "my file.yaml")), name))
+    assert words[:4] == ["perfcheck", "run", "-f", "my file.yaml"]
+    assert words[-1] == name
+    assert ("--" in words) == name.startswith("-")
+
+
+def test_a_rounded_value_never_looks_like_the_limit_that_it_is_over() -> None:
+    barely = result(endpoint("a"), samples(1, spread(450)), decision(Verdict.WARNING, 450.0003))
+    assert float(wording.measured(barely)) > 450
+    assert float(wording.ratio_to_target(barely).removesuffix("x")) > 1.5
