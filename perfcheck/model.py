@@ -228,6 +228,79 @@ class Measurement:
     decisions: tuple[Decision, ...]  # one a stage; the last stands. Empty: never asked
 
 
+# --- The monitor inside the service, as its statistics API tells ----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer that was asked for what it says, not for how long it took."""
+
+    status: int | None = None
+    content_type: str = ""
+    body: bytes = b""  # decoded, as far as it came; also with a status that was not expected
+    failure: Failure | None = None
+    detail: str | None = None  # one clean line about a failure
+
+
+class MonitorStatus(StrEnum):
+    """What the monitor says of the service. UNKNOWN: it says nothing, or nothing that is known."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    NO_DATA = "no data"
+    ERROR = "error"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A database statement that came again and again within one request: N+1."""
+
+    shape: str  # of the statement, without its values
+    most: int  # times in one request
+    caller: str | None  # "file.py:42"
+    requests: int | None  # how many requests had it
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoredEndpoint:
+    """One endpoint by the monitor's figures; None is what it does not tell. Latencies in milliseconds."""
+
+    name: str
+    requests: int | None = None
+    errors: int | None = None
+    mean_ms: float | None = None  # of the recent requests, where it tells these apart
+    min_ms: float | None = None
+    max_ms: float | None = None
+    stdev_ms: float | None = None
+    latest_ms: float | None = None
+    median_ms: float | None = None
+    p75_ms: float | None = None
+    p90_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    largest_body: int | None = None  # bytes
+    most_queries: int | None = None  # in one request
+    n_plus_one: tuple[Repeated, ...] = ()
+    listed_as_slow: bool = False  # by the monitor, asked with the threshold in force
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorReading:
+    """All that was read. Not ``alive``: there is no monitor, or no getting at it, and ``message`` says why."""
+
+    alive: bool
+    status: MonitorStatus = MonitorStatus.UNKNOWN
+    message: str = ""
+    remedy: str | None = None
+    issues: tuple[str, ...] = ()
+    endpoints: tuple[MonitoredEndpoint, ...] = ()
+    since: str | None = None  # when counting began, as the monitor writes it
+    generated_at: str | None = None
+    workers: int | None = None
+    problems: tuple[str, ...] = ()  # why the figures may not be everything
+
+
 # --- The run: what is reported and recorded (field names are those of the run file) --------------------------------
 
 
@@ -290,6 +363,13 @@ class Timeline:
     outcome: tuple[str, ...] = ()  # "ok", or the kind of failure
 
 
+class Source(StrEnum):
+    """Where the figures of an endpoint come from."""
+
+    MEASURED = "measured"  # requests of perfcheck's own
+    MONITORED = "monitored"  # what the monitor inside the service counted
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointResult:
     name: str
@@ -318,9 +398,10 @@ class EndpointResult:
     server_timing: dict[str, float]
     samples_ms: tuple[float | None, ...]  # of the judged stage, in order of time; None: over the timeout
     timeline: Timeline
-    line: int
+    line: int  # in the baseline; 0 for an endpoint that is not in it
     findings: tuple[Finding, ...]
     server_timing_details: dict[str, str] = field(default_factory=dict)  # of the median slow request: "101 queries"
+    source: Source = Source.MEASURED
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "measure": (VOCABULARY | {"judge"}, {"httpx", "httpcore", "h11", "h2"}),
     "record": (VOCABULARY, {"msgspec"}),
     "report": (VOCABULARY, {"rich", "jinja2"}),
-    "demo": (VOCABULARY, set()),
+    "discover": (VOCABULARY, set()),
+    "demo": (VOCABULARY | {"monitor"}, set()),
     "lint": (VOCABULARY, set()),
     # Which of its modules may import which framework: tests/monitor/test_imports.py.
     "monitor": (
@@ -33,7 +34,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         {"asgiref", "django", "flask", "prometheus_client", "sqlalchemy", "starlette"},
     ),
     "cli": (
-        VOCABULARY | {"judge", "baseline", "measure", "record", "report", "demo", "lint", "cli"},
+        VOCABULARY | {"judge", "baseline", "measure", "record", "report", "discover", "demo", "lint", "cli"},
         {"click", "rich"},
     ),
     "__main__": ({"cli"}, set()),

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from perfcheck import __version__
+from perfcheck.discover.monitor_api import read_monitor, stats_of
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, CouldNotMeasureError, PerfcheckError
 from perfcheck.judge.boundaries import ALPHA
+from perfcheck.judge.health import beside_a_run
 from perfcheck.judge.verdict import judge_endpoint, judge_run
 from perfcheck.measure.client import Client
 from perfcheck.measure.runner_health import RunnerMonitor
@@ -21,6 +23,7 @@ from perfcheck.measure.sampler import Sampler
 from perfcheck.model import (
     Baseline,
     BaselineInfo,
+    Endpoint,
     EndpointResult,
     Finding,
     Measurement,
@@ -37,6 +40,7 @@ from perfcheck.record.run_file import FORMAT
 from perfcheck.text import Redactor
 
 _LONGEST_PATH = 4096
+_SLOW_MS = 500.0  # on average, of an endpoint that is not in the baseline
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,11 @@ def check(
     watch: Callable[[Sampler], None] | None,
     measured: Callable[[], None],
     waiting: Callable[[], AbstractContextManager[None]],
+    known: Sequence[Endpoint] = (),
 ) -> Outcome:
-    """Measure and judge every endpoint of ``baseline``.
+    """Measure and judge every endpoint of ``baseline``, and hear what the monitor inside the service has beside.
+
+    ``known`` are the endpoints that the baseline had before some of them were chosen.
 
     ``watch`` is called before the first request and after each, ``measured`` when there are no more to come.
     ``waiting`` surrounds the wait for the service; when it does not answer, the outcome's defect is a
@@ -88,15 +95,18 @@ def check(
         duration_ms = (time.perf_counter() - started_s) * 1000
         health = runner.finish([sample for m in sampler.measurements() for _, sample in m.samples])
         results = _judge(baseline, sampler.measurements(), client, started_s)
+        beside: tuple[Finding, ...] = ()
+        if defect is None and not interrupted and baseline.service.monitor is not None:
+            results, beside = _with_the_monitor(baseline, known or baseline.endpoints, results, client, redact)
     if isinstance(defect, CouldNotMeasureError):
-        results = tuple(_unreached(result, defect) for result in results)
+        results = tuple(unreached(result, defect) for result in results)
     verdict, counts, exit_code = judge_run(results, fail_on)
     run = Run(
         format=FORMAT,
         id=str(uuid.uuid4()),
         label=label,
-        started_at=_rfc3339(started_at),
-        finished_at=_rfc3339(datetime.now(UTC)),
+        started_at=rfc3339(started_at),
+        finished_at=rfc3339(datetime.now(UTC)),
         duration_ms=duration_ms,
         tool=Tool(__version__, client.description, platform.python_version()),
         environment=environment,
@@ -109,7 +119,7 @@ def check(
         complete=not (interrupted or defect or counts.not_measured or _ran_out_of_time(sampler)),
         counts=counts,
         runner=health,
-        findings=tuple(_run_findings(client.notices, health, interrupted=interrupted, defect=defect)),
+        findings=(*_run_findings(client.notices, health, interrupted=interrupted, defect=defect), *beside),
         endpoints=results,
         command=command,
         groups={group.name: group.title for group in baseline.groups if group.title != group.name},
@@ -127,7 +137,8 @@ def _wait(client: Client, waiting: Callable[[], AbstractContextManager[None]]) -
     return None
 
 
-def _unreached(result: EndpointResult, reason: CouldNotMeasureError) -> EndpointResult:
+def unreached(result: EndpointResult, reason: CouldNotMeasureError) -> EndpointResult:
+    """Not measured, for this reason."""
     finding = Finding("not-measured", Severity.NOTE, None, None, None, reason.message, reason.remedy, result.line)
     return replace(result, findings=(finding,))
 
@@ -152,6 +163,22 @@ def _judge(
             undecided=baseline.sampling.undecided,
         )
         for endpoint, measurement in zip(baseline.endpoints, measurements, strict=True)
+    )
+
+
+def _with_the_monitor(
+    baseline: Baseline, known: Sequence[Endpoint], results: tuple[EndpointResult, ...], client: Client, redact: Redactor
+) -> tuple[tuple[EndpointResult, ...], tuple[Finding, ...]]:
+    """What it has counted by now, after the last sample: its answers disturb none."""
+    reading = read_monitor(baseline.service, client.fetch, threshold_ms=_SLOW_MS, redact=redact, shown=client.url_shown)
+    return beside_a_run(
+        reading,
+        baseline.service,
+        known,
+        results,
+        threshold_ms=_SLOW_MS,
+        url=client.url_shown(stats_of(baseline.service)),
+        whole=len(known) == len(baseline.endpoints),
     )
 
 
@@ -193,5 +220,6 @@ def _run_warning(rule: str, message: str) -> Finding:
     return Finding(rule, Severity.WARNING, None, None, None, message, None, None)
 
 
-def _rfc3339(moment: datetime) -> str:
+def rfc3339(moment: datetime) -> str:
+    """UTC, as a run file has it."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

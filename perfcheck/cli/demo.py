@@ -64,6 +64,7 @@ def run_demo(options: DemoOptions) -> int:
                 round_trip_ms=options.round_trip_ms,
                 seed=options.seed,
                 log=_log if options.verbose else None,
+                monitor_log=None if options.stop_with_stdin else _log,  # nobody reads what a child says
                 stop_with_stdin=options.stop_with_stdin,
             )
     except (OSError, UnicodeError) as error:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from perfcheck.cli.complete_values import complete_files
+from perfcheck.cli.formatting import Command
 from perfcheck.cli.options import option
+from perfcheck.cli.report_options import github_option, is_for_github
 from perfcheck.errors import EXIT_CRITICAL, EXIT_OK, EXIT_USAGE
 from perfcheck.lint import Result, lint
-from perfcheck.lint.report import as_json, github, problems, text
+from perfcheck.lint.report import as_github, as_json, problems, text
 
 _EXAMPLES = """\b
 Examples:
@@ -21,8 +25,8 @@ Examples:
 """
 
 
-@click.command("lint", epilog=_EXAMPLES, short_help="List the route handlers that are not monitored.")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.command("lint", cls=Command, epilog=_EXAMPLES, short_help="List the route handlers that are not monitored.")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=complete_files)
 @option(
     "--exclude",
     multiple=True,
@@ -38,14 +42,9 @@ Examples:
     show_default=True,
     help="What is written to stdout.",
 )
-@option(
-    "--github/--no-github",
-    "annotate",
-    default=None,
-    help="Annotations for GitHub Actions, beside the text.  [default: where GITHUB_ACTIONS is true]",
-)
+@github_option
 def command(
-    paths: tuple[str, ...], exclude: tuple[str, ...], form: str, *, include_tests: bool, annotate: bool | None
+    paths: tuple[str, ...], exclude: tuple[str, ...], form: str, *, include_tests: bool, github: bool | None
 ) -> int:
     """List the route handlers of Flask, FastAPI, Starlette and Django that no monitor covers.
 
@@ -54,14 +53,15 @@ def command(
 
     Exit code 0 when nothing is found, 1 when something is, 2 when a path or a file could not be read.
     """
+    gc.disable()  # the process is short, and looking for cycles in what was read takes longer than to end it
     result = lint(paths, exclude, include_tests=include_tests)
-    publish(result, form, os.environ, annotate=annotate)
+    publish(result, form, os.environ, annotate=is_for_github(github, os.environ))
     if result.problems:
         return EXIT_USAGE
     return EXIT_CRITICAL if result.findings or result.wrong_ignores else EXIT_OK
 
 
-def publish(result: Result, form: str, env: Mapping[str, str], *, annotate: bool | None) -> None:
+def publish(result: Result, form: str, env: Mapping[str, str], *, annotate: bool) -> None:
     """The result goes to stdout; files that could not be read, and annotations beside a text, to stderr."""
     workspace = Path(env["GITHUB_WORKSPACE"]) if env.get("GITHUB_WORKSPACE") else None
     for line in problems(result):
@@ -70,9 +70,8 @@ def publish(result: Result, form: str, env: Mapping[str, str], *, annotate: bool
         case "json":
             click.echo(as_json(result), nl=False)
         case "github":
-            click.echo(github(result, workspace), nl=False)
+            click.echo(as_github(result, workspace), nl=False)
         case _:
             click.echo(text(result), nl=False)
-    wanted = annotate if annotate is not None else env.get("GITHUB_ACTIONS") == "true"
-    if wanted and form != "github":
-        click.echo(github(result, workspace), nl=False, err=True)
+    if annotate and form != "github":
+        click.echo(as_github(result, workspace), nl=False, err=True)

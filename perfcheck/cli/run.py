@@ -24,7 +24,7 @@ from perfcheck.cli.selection import select_endpoints
 from perfcheck.demo.baseline import demo_baseline
 from perfcheck.demo.regressions import Regression
 from perfcheck.errors import EXIT_OK, CouldNotMeasureError, UsageError
-from perfcheck.model import Baseline, Metric, Verdict
+from perfcheck.model import Baseline, Endpoint, Metric, Verdict
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
@@ -181,7 +181,7 @@ def run(options: RunOptions, session: Session) -> int:
         with _demo_service(options) as demo:
             from perfcheck.cli.check import check  # while the sample service starts
 
-            baseline = _load(options, demo.base_url() if demo else options.base_url, annotate=reporting.github)
+            baseline, known = _load(options, demo.base_url() if demo else options.base_url, annotate=reporting.github)
             session.redact = Redactor(baseline.secrets)
             with _progress(options) as watch:
                 outcome = check(
@@ -195,6 +195,7 @@ def run(options: RunOptions, session: Session) -> int:
                     watch=watch,
                     measured=interrupts.hold,
                     waiting=lambda: _told_when_waiting(baseline, options),
+                    known=known,
                 )
         if isinstance(outcome.defect, CouldNotMeasureError) and not options.require_service:
             return _skipped(outcome.defect)
@@ -226,8 +227,8 @@ def _demo_service(options: RunOptions) -> AbstractContextManager[DemoProcess | N
     return start_demo(options.regress)
 
 
-def _load(options: RunOptions, base_url: str | None, *, annotate: bool) -> Baseline:
-    """The baseline with the command line's overrides, reduced to the endpoints that were asked for."""
+def _load(options: RunOptions, base_url: str | None, *, annotate: bool) -> tuple[Baseline, tuple[Endpoint, ...]]:
+    """The baseline with the command line's overrides, reduced to the endpoints that were asked for; and all it has."""
     from perfcheck.baseline import BaselineError, find_baseline, load_baseline
 
     if options.demo and options.baseline is None:
@@ -255,7 +256,7 @@ def _load(options: RunOptions, base_url: str | None, *, annotate: bool) -> Basel
         service = replace(service, tls=replace(service.tls, verify=False))
     if not options.require_service:
         service = replace(service, ready_timeout_s=min(service.ready_timeout_s, _PATIENCE_OF_A_HOOK_S))
-    return replace(baseline, endpoints=endpoints, sampling=sampling, service=service)
+    return replace(baseline, endpoints=endpoints, sampling=sampling, service=service), baseline.endpoints
 
 
 # --- During and after it -------------------------------------------------------------------------------------------

@@ -1,17 +1,27 @@
-"""HTTP/1.1 for the sample service: keep-alive, one send a response, JSON also for what cannot be served."""
+"""HTTP/1.1 for the sample service: keep-alive, one send a response, JSON also for what cannot be served.
+
+Every request is counted by the monitor, whose statistics API stands beside the service's own paths. A service on a
+framework has a line for that; this one is its own server, so it says by itself where a request begins and ends.
+"""
 
 from __future__ import annotations
 
 import json
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from time import perf_counter
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from perfcheck.demo.service import ROUTES, Reply, refusal
+from perfcheck.monitor.lifecycle import Request, begin
+from perfcheck.monitor.routes import named
+from perfcheck.monitor.settings import settings
+from perfcheck.monitor.trace import Trace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from urllib.parse import SplitResult
+
     from perfcheck.demo.server import DemoServer
 
 _ALLOWED = "GET, HEAD"
@@ -41,55 +51,88 @@ class Handler(BaseHTTPRequestHandler):
         """For what the base class refuses (a malformed request line, headers too long): as JSON, and then close."""
         self.close_connection = True
         status = HTTPStatus(code)
-        self._send(refusal(status, message or explain or status.description), perf_counter())
+        self._send(refusal(status, message or explain or status.description))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the signature of the base class
         self.server.log_line(format % args)
 
     def _respond(self, *, allowed: bool) -> None:
-        started = perf_counter()
         if problem := self._body_problem():
             self.send_error(problem)
             return
         try:
             target = urlsplit(self.path)
         except ValueError:
-            self._send(refusal(HTTPStatus.BAD_REQUEST, "the address cannot be read"), started)
+            self._send(refusal(HTTPStatus.BAD_REQUEST, "the address cannot be read"))
             return
-        if not allowed and target.path in ROUTES:
-            message = f"{self.command} is not allowed here, only {_ALLOWED}"
-            self._send(refusal(HTTPStatus.METHOD_NOT_ALLOWED, message), started, f"Allow: {_ALLOWED}")
-        elif self.server.service.hangs(target.path):
-            self._hang()
-        else:
-            self._send(self._reply(target.path, target.query), started)
+        if not self._tell_statistics(target):
+            self._serve(target, allowed=allowed)
 
-    def _reply(self, path: str, query: str) -> Reply:
+    def _serve(self, target: SplitResult, *, allowed: bool) -> None:
+        """Counted by the monitor from here to the last byte, under its route: clients choose paths, and have no end."""
+        request = begin(named(self.command, target.path if allowed and target.path in ROUTES else None))
         try:
-            return self.server.service.get(path, query)
+            if allowed and self.server.service.hangs(target.path):
+                self._hang()
+                request.finish(disconnected=True)
+            else:
+                reply = self._reply(target) if allowed or target.path not in ROUTES else self._not_allowed()
+                request.finish(status=reply.status, response_bytes=self._send(reply, request))
+        except BaseException as error:
+            request.finish(error=True, disconnected=isinstance(error, ConnectionError))
+            raise
+
+    def _reply(self, target: SplitResult) -> Reply:
+        try:
+            return self.server.service.get(target.path, target.query)
         except Exception as error:  # noqa: BLE001 - a bug in here: the client gets a 500 and the log gets the rest
             self.server.log_problem(error)
             return refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the sample service failed; see its log (-v)")
 
-    def _send(self, reply: Reply, started: float, *more_headers: str) -> None:
-        """Headers and body in one send, so that neither waits for the other to be acknowledged."""
+    def _not_allowed(self) -> Reply:
+        return refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"{self.command} is not allowed here, only {_ALLOWED}")
+
+    def _tell_statistics(self, target: SplitResult) -> bool:
+        """Whether the request was for the monitor's API, and is answered."""
+        if not target.path.startswith(settings().prefix):
+            return False
+        from perfcheck.monitor import api  # noqa: PLC0415 - a start-up need not wait for it
+
+        headers = {name.lower(): ", ".join(self.headers.get_all(name, ())) for name in self.headers}
+        told = api.answer(self.command, target.path, target.query, headers, str(self.client_address[0]))
+        if told is not None:
+            self._write(HTTPStatus(told.status), told.headers, told.body, "the monitor's own")
+        return told is not None
+
+    def _send(self, reply: Reply, request: Request | None = None) -> int:
+        """The number of bytes of the body that were sent."""
         body = json.dumps(reply.answer, ensure_ascii=False, separators=(",", ":")).encode()
-        spent_ms = 1000 * (perf_counter() - started)
-        head = [
-            f"HTTP/1.1 {reply.status.value} {reply.status.phrase}",
-            f"Date: {self.date_time_string()}",
-            "Content-Type: application/json; charset=utf-8",
-            f"Content-Length: {len(body)}",
-            f"Connection: {'close' if self.close_connection else 'keep-alive'}",
-            f"X-Query-Count: {reply.queries}",
-            f"Server-Timing: db;dur={reply.database_ms:.2f}, app;dur={max(0.0, spent_ms - reply.database_ms):.2f}",
-            *more_headers,
+        headers = [
+            ("Content-Type", "application/json; charset=utf-8"),
+            ("Content-Length", str(len(body))),
+            ("X-Query-Count", str(reply.queries)),
         ]
-        without_body = self.command == "HEAD"
-        self.wfile.write("\r\n".join([*head, "", ""]).encode("latin-1") + (b"" if without_body else body))
-        self.server.log_line(
-            f"{self.requestline} -> {reply.status.value}, {spent_ms:.1f} ms, {reply.queries} queries, {len(body)} B"
-        )
+        if reply.status is HTTPStatus.METHOD_NOT_ALLOWED:
+            headers.append(("Allow", _ALLOWED))
+        took_s = 0.0
+        if request is not None:
+            request.responding()
+            took_s = request.elapsed_s
+            headers.append(("Server-Timing", (request.trace or Trace()).server_timing(took_s)))
+        sent = b"" if self.command == "HEAD" else body
+        self._write(reply.status, headers, sent, f"{1000 * took_s:.1f} ms, {reply.queries} queries")
+        return len(sent)
+
+    def _write(self, status: HTTPStatus, headers: Iterable[tuple[str, str]], body: bytes, told: str) -> None:
+        """Headers and body in one send, so that neither waits for the other to be acknowledged."""
+        head = [
+            f"HTTP/1.1 {status.value} {status.phrase}",
+            f"Date: {self.date_time_string()}",
+            *(f"{name}: {value}" for name, value in headers),
+            f"Connection: {'close' if self.close_connection else 'keep-alive'}",
+        ]
+        self.wfile.write("\r\n".join([*head, "", ""]).encode("latin-1") + body)
+        self.server.log_line(f"{self.requestline} -> {status.value}, {told}, {len(body)} B")
 
     def _body_problem(self) -> HTTPStatus | None:
         """Read past a body, which would be taken for the next request. A status where its end is unknown or far off."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import socketserver
 import sys
 import threading
 import traceback
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from perfcheck.demo import DEFAULT_HOST, DEFAULT_ROUND_TRIP_MS, DEFAULT_SEED
@@ -18,7 +19,7 @@ from perfcheck.demo.service import Service
 from perfcheck.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 _POLL_S = 0.1  # how long a stop from another thread may take to be seen
 
@@ -110,13 +111,15 @@ def serve(
     round_trip_ms: float = DEFAULT_ROUND_TRIP_MS,
     seed: int = DEFAULT_SEED,
     log: Callable[[str], None] | None = None,
+    monitor_log: Callable[[str], None] | None = None,
     stop_with_stdin: bool = False,
 ) -> None:
     """Answer until interrupted, or until standard input ends where that is asked for. ``ready`` is told the base URL.
 
+    ``log`` gets a line for each request, ``monitor_log`` what the monitor finds worth one: slow responses, N+1 queries.
     Raises OSError when it cannot listen there.
     """
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), _monitor_logging_to(monitor_log):
         server = create_server(host, port, regressions=regressions, round_trip_ms=round_trip_ms, seed=seed, log=log)
         with server:
             if stop_with_stdin:
@@ -132,3 +135,30 @@ def _stop_when_stdin_ends(server: DemoServer) -> None:
         while os.read(0, 1024):
             pass
     server.shutdown()
+
+
+@contextmanager
+def _monitor_logging_to(write: Callable[[str], None] | None) -> Iterator[None]:
+    """To nobody, without ``write``: left alone, a warning goes to standard error, where it may be that nobody reads."""
+    logger = logging.getLogger("perfcheck.monitor")
+    handler = _Lines(write) if write else logging.NullHandler()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
+
+
+class _Lines(logging.Handler):
+    def __init__(self, write: Callable[[str], None]) -> None:
+        super().__init__()
+        self._write = write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._write(f"monitor: {record.levelname.lower()}: {clean(self.format(record))}")
+        except Exception:  # noqa: BLE001 - a request must not fail for a log that cannot be written
+            self.handleError(record)

@@ -39,7 +39,6 @@ class Reply:
     status: HTTPStatus
     answer: Answer
     queries: int = 0
-    database_ms: float = 0.0
 
 
 class Service:
@@ -69,7 +68,7 @@ class Service:
             self._faults.before(path)
             with self._database.session() as session:
                 answer = route.handler(Call(parameters, session, self._regressions))
-                return Reply(HTTPStatus.OK, answer, session.queries, session.spent_ms)
+                return Reply(HTTPStatus.OK, answer, session.queries)
         except RefusedError as refused:
             return refusal(refused.status, refused.message)
 

@@ -62,7 +62,7 @@ def as_json(result: Result) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def github(result: Result, workspace: Path | None) -> str:
+def as_github(result: Result, workspace: Path | None) -> str:
     """A line for each annotation: findings are warnings, files that could not be read are errors."""
     lines = [
         *(_annotation("warning", finding.place, finding.message, workspace) for finding in result.findings),

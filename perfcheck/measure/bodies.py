@@ -36,7 +36,12 @@ def read_raw(stream: Iterable[bytes], *, announced: int) -> list[bytes]:
 
 
 def decoded_size(pieces: list[bytes], content_encoding: str) -> int:
-    """The size of the body once its codings are undone. A coding that is not known here is left as it is.
+    """The size of the body once its codings are undone. Raises RequestFailedError as ``decoded`` does."""
+    return sum(map(len, decoded(pieces, content_encoding)))
+
+
+def decoded(pieces: list[bytes], content_encoding: str) -> Iterable[bytes]:
+    """The body once its codings are undone, piece by piece. A coding that is not known here is left as it is.
 
     Raises RequestFailedError: DECODING, or BODY_TOO_LARGE.
     """
@@ -44,14 +49,14 @@ def decoded_size(pieces: list[bytes], content_encoding: str) -> int:
     if len(codings) > _MOST_CODINGS:
         raise RequestFailedError(Failure.DECODING, f"{len(codings)} content codings on one body")
     if not any(pieces):
-        return 0  # the answer to HEAD, or a 304
+        return ()  # the answer to HEAD, or a 304
     stream: Iterable[bytes] = pieces
     for name in reversed(codings):
         decode = _DECODERS.get(name)
         if decode is None:
             break
         stream = _capped(decode(stream))
-    return sum(map(len, stream))
+    return stream
 
 
 def _too_large(size: int, how: str) -> RequestFailedError:

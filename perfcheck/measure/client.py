@@ -14,7 +14,7 @@ import httpx
 
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.measure.answer import Answer, content_length
-from perfcheck.measure.bodies import BODY_CAP, decoded_size, read_raw
+from perfcheck.measure.bodies import BODY_CAP, decoded, decoded_size, read_raw
 from perfcheck.measure.exchange import Exchange, RequestFailedError
 from perfcheck.measure.failures import from_library
 from perfcheck.measure.pool import open_pool
@@ -24,7 +24,7 @@ from perfcheck.measure.redirects import RedirectRules
 from perfcheck.measure.requests import PreparedRequest, base_url_shown, prepare, url_shown, wire_request
 from perfcheck.measure.scheduling import RunQueue
 from perfcheck.measure.wire import StampedBackend
-from perfcheck.model import Endpoint, Failure, Sample, Service
+from perfcheck.model import Endpoint, Failure, Fetched, Sample, Service
 from perfcheck.text import Redactor
 
 _MOST_REDIRECTS = 10
@@ -165,6 +165,32 @@ class Client:
             server_timing=self._server_timing(answer),
             cpu_ms=cpu_s * 1000,
             run_queue_ms=None if waited_ns is None or waited_after_ns is None else (waited_after_ns - waited_ns) / 1e6,
+        )
+
+    def fetch(self, endpoint: Endpoint) -> Fetched:
+        """One request for what its answer says. Failures are in what is returned; raises as ``send`` does."""
+        prepared = prepare(self._service, endpoint)
+        exchange = self._backend.exchange = Exchange(prepared.timeout_s)
+        answer = Answer()
+        failed: RequestFailedError | None = None
+        try:
+            self._ask(prepared, exchange, answer)
+        except RequestFailedError as error:
+            failed = error
+        except _LIBRARY_ERRORS as error:
+            failed = from_library(error, exchange)
+        failed = answer.problem(prepared.expect, failed)
+        body = b""
+        try:
+            body = b"".join(decoded(answer.pieces, answer.header(b"content-encoding")))
+        except RequestFailedError as error:
+            failed = failed or error
+        return Fetched(
+            status=answer.status,
+            content_type=self._redact.clean(answer.header(b"content-type")),
+            body=body,
+            failure=failed.failure if failed else None,
+            detail=self._redact.clean(failed.detail) if failed else None,
         )
 
     def _prepare(self, endpoint: Endpoint) -> PreparedRequest:

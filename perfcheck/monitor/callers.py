@@ -22,29 +22,30 @@ _STANDARD = tuple(f"{Path(_PATHS[name]).as_posix()}/" for name in ("stdlib", "pl
 # What stands between an application and its database. An application that is itself installed is told from these.
 _LAYERS = """
 aiomysql aiosqlite anyio asgiref asyncpg django fastapi flask flask_sqlalchemy greenlet gunicorn MySQLdb oracledb
-perfcheck psycopg psycopg2 pymysql sqlalchemy sqlmodel starlette uvicorn werkzeug
+psycopg psycopg2 pymysql sqlalchemy sqlmodel starlette uvicorn werkzeug
 """
 _DATA_LAYERS = frozenset(_LAYERS.split())
 _Place = tuple[str, int]  # file and line
 
 
-def caller(task: asyncio.Task[Any] | None = None) -> str | None:
+def caller(task: asyncio.Task[Any] | None = None, layer: str | None = None) -> str | None:
     """``shop/views.py:42``, or None where no line of the application is to be seen. Raises nothing.
 
-    ``task`` is asked where this thread's stack has no such line: what it waits for, from the outside in.
+    ``task`` is asked where this thread's stack has no such line: what it waits for, from the outside in. The lines of
+    the file ``layer`` are passed over: it sends what others ask for.
     """
     try:
-        own = _best(_stack()) or (_best(_awaited(task)) if task is not None else None)
+        own = _best(_stack(), layer) or (_best(_awaited(task), layer) if task is not None else None)
     except (AttributeError, ValueError, RuntimeError):  # a stack that cannot be walked is no reason to fail a request
         return None
     return None if own is None else f"{_shown(own[0])}:{own[1]}"
 
 
-def _best(places: Iterable[_Place]) -> _Place | None:
+def _best(places: Iterable[_Place], layer: str | None) -> _Place | None:
     """The innermost line of the application; else that of an installed package which is no known library."""
     installed = None
     for place in places:
-        kind = _kind(place[0])
+        kind = "library" if place[0] == layer else _kind(place[0])
         if kind == "application":
             return place
         if kind == "installed" and installed is None:
@@ -89,11 +90,13 @@ def _frames() -> Iterator[FrameType]:
 @lru_cache(maxsize=2048)
 def _kind(file: str) -> str:
     path = file.replace("\\", "/")
+    if path.startswith(_OWN):
+        return "library"
     for folder in _INSTALLED:
         _, found, inside = path.rpartition(folder)
         if found:
             return "library" if inside.split("/")[0].removesuffix(".py") in _DATA_LAYERS else "installed"
-    return "library" if path.startswith(("<", _OWN, *_STANDARD)) else "application"
+    return "library" if path.startswith(("<", *_STANDARD)) else "application"
 
 
 @lru_cache(maxsize=256)

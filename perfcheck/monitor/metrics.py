@@ -30,7 +30,8 @@ def exposition(snapshot: Snapshot, process: ProcessUsage) -> tuple[bytes, str]:
 
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector(snapshot, process))
-    return bytes(generate_latest(registry)), CONTENT_TYPE_LATEST
+    text: bytes = generate_latest(registry)  # type: ignore[no-untyped-call]
+    return text, CONTENT_TYPE_LATEST
 
 
 class _Collector:

@@ -6,13 +6,16 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+_getrusage: Callable[[int], Any] | None
 try:
-    import resource
+    from resource import getrusage as _getrusage
 except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
+    _getrusage = None
 
 _STATM = Path("/proc/self/statm")
 
@@ -67,7 +70,7 @@ def _resident() -> int | None:
 
 
 def _peak() -> int | None:
-    if resource is None:
+    if _getrusage is None:
         return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = int(_getrusage(0).ru_maxrss)  # 0: RUSAGE_SELF
     return peak if sys.platform == "darwin" else 1024 * peak  # kilobytes, except there

@@ -62,8 +62,11 @@ class Tally:
         self._counts: dict[str, int] = {}
         self._callers: dict[str, str | None] = {}
 
-    def add(self, statement: str, task: asyncio.Task[Any] | None = None) -> None:
-        """To be called from within the call that sends the statement: the stack tells who asks, else ``task`` does."""
+    def add(self, statement: str, task: asyncio.Task[Any] | None = None, layer: str | None = None) -> None:
+        """To be called from within the call that sends the statement: the stack tells who asks, else ``task`` does.
+
+        ``layer`` is a file that only sends what others ask for.
+        """
         shape = shape_of(statement)
         counts = self._counts
         count = counts.get(shape, 0) + 1
@@ -71,7 +74,7 @@ class Tally:
             return
         counts[shape] = count
         if count == self._threshold:
-            self._callers[shape] = caller(task)
+            self._callers[shape] = caller(task, layer)
 
     def repetitions(self) -> tuple[Repetition, ...]:
         """The shapes that reached the threshold, the most frequent first."""

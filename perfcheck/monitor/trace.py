@@ -47,14 +47,18 @@ class Trace:
             total, count = spans.get(token, (0.0, 0))
             spans[token] = (total + seconds, count + 1)
 
-    def add_query(self, statement: str, seconds: float) -> None:
-        """One statement sent to the database, and how long it took. Call it where the statement was sent from."""
+    def add_query(self, statement: str, seconds: float, *, layer: str | None = None) -> None:
+        """One statement sent to the database, and how long it took. Call it where the statement was sent from.
+
+        A module through which an application sends all its statements gives its ``__file__`` as ``layer``: the line
+        that an N+1 is reported with is then that of its caller.
+        """
         with self._lock:
             self.queries += 1
             self.query_seconds += seconds
             if self._tally is None:
                 self._tally = Tally(settings().n_plus_one)
-            self._tally.add(statement, self._task)
+            self._tally.add(statement, self._task, layer)
 
     def cache(self, hit: bool) -> None:  # noqa: FBT001 - the one thing that there is to say
         """One look-up in a cache."""

@@ -19,16 +19,19 @@ from perfcheck.report.wording import (
     baseline_lines,
     certainty,
     counts_by_verdict,
+    effort,
     evidence,
     exit_meaning,
     ideal_met,
     interval,
+    is_monitored,
+    is_of_monitor,
     is_undecided,
     measured,
     needs_attention,
     ratio_to_target,
-    requests_sent,
     rerun,
+    state_of_monitor,
     where_the_time_went,
     worst_first,
 )
@@ -54,6 +57,8 @@ def render_console(
     results = worst_first(run.endpoints)
     parts: list[RenderableType] = []
     if not quiet:
+        state = state_of_monitor(run)
+        parts += [Text(clean(state.message, LONGEST_TEXT), style="bold")] if state else []
         parts += [_title(run, glyphs), Text(), _table(results, changed or {}, glyphs, width, verbose=verbose), Text()]
     told: set[str] = set()
     breaches = [result for result in results if needs_attention(result)]
@@ -92,10 +97,13 @@ def _table(
     hidden = 0 if verbose else max(0, healthy - _MOST_OK_ROWS)
     rows = [_row(result, changed.get(result.name), glyphs) for result in results[: len(results) - hidden]]
     widths = [max([len(header), *(_cell_width(row[i]) for row in rows)]) for i, header in enumerate(_HEADERS)]
-    kept, name_width = _fit([i for i, header in enumerate(_HEADERS) if changed or header != "change"], widths, width)
+    monitored = all(map(is_monitored, results))
+    empty = ({"interval"} if monitored else set()) | (set() if changed else {"change"})
+    kept, name_width = _fit([i for i, header in enumerate(_HEADERS) if header not in empty], widths, width)
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for i in kept:
-        table.add_column(_HEADERS[i], justify="left" if _HEADERS[i] in _LEFT else "right", no_wrap=True)
+        title = "seen" if monitored and _HEADERS[i] == "sent" else _HEADERS[i]  # by the monitor: sent by others
+        table.add_column(title, justify="left" if _HEADERS[i] in _LEFT else "right", no_wrap=True)
     for row in rows:
         row[_NAME].plain = shorten(row[_NAME].plain, name_width, glyphs.ellipsis)
         table.add_row(*(row[i] for i in kept))
@@ -153,7 +161,7 @@ def _spread(result: EndpointResult, glyphs: Glyphs) -> Text:
 
 def _breach(run: Run, result: EndpointResult, glyphs: Glyphs, told: set[str]) -> RenderableType:
     head = Text.assemble((str(result.verdict), STYLES[result.verdict]), " ", (clean(result.name), "bold"))
-    head.append(" undecided" if not result.decided and result.value_ms is not None else "", style="dim")
+    head.append(" undecided" if is_undecided(result) and result.value_ms is not None else "", style="dim")
     details = Table.grid(padding=(0, 2, 0, 0))
     details.add_column(style="dim", no_wrap=True)
     details.add_column(overflow="fold")
@@ -178,15 +186,18 @@ def _breach_lines(run: Run, result: EndpointResult, glyphs: Glyphs, told: set[st
             yield "help", finding.remedy
         if finding.remedy and finding.rule in RULES_OF_LATENCY:
             told.add(finding.remedy)
-    yield "baseline", ", ".join(f"{run.baseline.file}:{line}" for line in baseline_lines(result))
+    if lines := baseline_lines(result):
+        yield "baseline", ", ".join(f"{run.baseline.file}:{line}" for line in lines)
 
 
 # --- Notes, environment, closing line ------------------------------------------------------------------------------
 
 
 def _notes(run: Run, results: list[EndpointResult], *, verbose: bool) -> Iterable[Text]:
+    state = state_of_monitor(run)  # the report begins with it
     for finding in run.findings:
-        yield _note("run", finding, None)
+        if finding is not state:
+            yield _note("service" if is_of_monitor(run) else "run", finding, None)
     for result in results:
         if not needs_attention(result):
             for finding in result.findings:
@@ -221,5 +232,5 @@ def _closing(run: Run, glyphs: Glyphs) -> RenderableType:
     text = Text()
     for count, word, verdict in counts_by_verdict(run):
         text.append(", " if text else "").append(f"{count} {word}", style=STYLES[verdict])
-    facts = ["", f"{requests_sent(run)} requests in {run.duration_ms / 1000:.1f} s", exit_meaning(run)]
+    facts = ["", effort(run), exit_meaning(run)]
     return Group(Text(certainty(run), style="dim"), text.append(f" {glyphs.dot} ".join(facts)))

@@ -112,7 +112,7 @@ _OF_AN_ENDPOINT: dict[str, Callable[[EndpointResult], _Cell]] = {
     "phase_download_ms": lambda one: one.phases_ms.download,
     "body_bytes": lambda one: one.body_bytes,
     "reason": _reason,
-    "baseline_line": lambda one: baseline_lines(one)[0],
+    "baseline_line": lambda one: next(iter(baseline_lines(one)), None),
 }
 _OF_A_CHANGE: dict[str, Callable[[Change], _Cell]] = {
     "change_from_ms": lambda change: change.before_ms,

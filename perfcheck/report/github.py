@@ -87,7 +87,7 @@ def _annotations(run: Run, changed: Mapping[str, Change]) -> Iterator[_Annotatio
         if needs_attention(result):
             name = shorten(clean(result.name, len(result.name)), _LONGEST_TITLE, "...")
             message = _message(run, result, changed.get(result.name))
-            line = baseline_lines(result)[0]
+            line = next(iter(baseline_lines(result)), None)
             yield _Annotation(_OF_VERDICT[result.verdict], name, f"{result.verdict}: {name}", message, line)
 
 

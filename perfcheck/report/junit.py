@@ -139,7 +139,8 @@ def _lines(run: Run, result: EndpointResult, change: Change | None) -> Iterator[
     if change:
         yield _changed(change)
     yield from (f"help: {remedy}" for remedy in dict.fromkeys(f.remedy for f in result.findings) if remedy)
-    yield "baseline: " + ", ".join(f"{run.baseline.file}:{line}" for line in baseline_lines(result))
+    if places := baseline_lines(result):
+        yield "baseline: " + ", ".join(f"{run.baseline.file}:{line}" for line in places)
     yield f"rerun: {rerun(run, result.name)}"
 
 

@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Iterable
 
-from perfcheck.model import EndpointResult, Finding, Metric, Run, Severity, Verdict
+from perfcheck.model import EndpointResult, Finding, Metric, Run, Severity, Source, Verdict
 from perfcheck.text import clean
 from perfcheck.units import format_ms, format_multiple
 
@@ -54,6 +54,10 @@ def headline(run: Run) -> str:
     if run.verdict is Verdict.OK:
         return f"All {total} endpoints are within their limits." if total > 1 else "The endpoint is within its limits."
     first = worst_first(run.endpoints)[0]
+    if first.verdict is Verdict.OK:  # it is something about the whole
+        whole = next((one for one in run.findings if one.severity is not Severity.NOTE), None)
+        said = clean(whole.message, LONGEST_TEXT) if whole else str(run.verdict)
+        return f"{said[:1].upper()}{said[1:]}. Of {total} endpoint{'s' * (total > 1)}: {counts_text(run)}."
     reason = next(iter(reasons(first)), None)
     told = reason.message if reason else "it could not be measured"
     what = "endpoint" if total == 1 else "endpoints"
@@ -61,15 +65,40 @@ def headline(run: Run) -> str:
 
 
 def requests_sent(run: Run) -> int:
-    """Warm-up included."""
-    return sum(result.requests.sent + result.requests.warmup for result in run.endpoints)
+    """Warm-up included. What a monitor counted was sent by others."""
+    measured_ones = (result for result in run.endpoints if not is_monitored(result))
+    return sum(result.requests.sent + result.requests.warmup for result in measured_ones)
+
+
+def effort(run: Run) -> str:
+    """``112 requests in 12.3 s``; of a check of the monitor, the requests that this one counted."""
+    if is_of_monitor(run):
+        return f"{sum(result.requests.sent for result in run.endpoints)} requests counted by the monitor"
+    return f"{requests_sent(run)} requests in {run.duration_ms / 1000:.1f} s"
 
 
 def certainty(run: Run) -> str:
     """What the verdicts are worth: the stated error probability, and how many do not have it."""
+    monitored = sum(is_monitored(result) for result in run.endpoints)
+    if is_of_monitor(run):
+        return (
+            "Judged by what the monitor inside the service counted, all its requests and no sample of them: "
+            "no error probability is stated."
+        )
     undecided = sum(is_undecided(result) for result in run.endpoints)
     rest = f"; {undecided} undecided, judged by estimate" if undecided else ""
+    rest += f"; {monitored} judged by what the monitor inside the service counted" if monitored else ""
     return f"Each decided verdict is wrong with a probability of at most {run.alpha:.0%}{rest}."
+
+
+def is_of_monitor(run: Run) -> bool:
+    """Whether no endpoint was measured, and all that is told comes from the monitor inside the service."""
+    return bool(run.endpoints) and all(map(is_monitored, run.endpoints))
+
+
+def state_of_monitor(run: Run) -> Finding | None:
+    """What a check of the monitor begins with."""
+    return next((finding for finding in run.findings if finding.rule == "monitor-state"), None)
 
 
 def exit_meaning(run: Run) -> str:
@@ -91,9 +120,14 @@ def needs_attention(result: EndpointResult) -> bool:
     return result.verdict is not Verdict.OK
 
 
+def is_monitored(result: EndpointResult) -> bool:
+    """Whether its figures are those of the monitor inside the service."""
+    return result.source is Source.MONITORED
+
+
 def is_undecided(result: EndpointResult) -> bool:
     """Judged, but by the estimate: the budget or the requests ran out first."""
-    return not result.decided and result.verdict is not Verdict.NOT_MEASURED
+    return not result.decided and result.verdict is not Verdict.NOT_MEASURED and not is_monitored(result)
 
 
 def reasons(result: EndpointResult) -> list[Finding]:
@@ -187,6 +221,8 @@ def _statements_alike(result: EndpointResult) -> int:
 
 def evidence(result: EndpointResult, dash: str = EN_DASH) -> str:
     """How many requests the verdict rests on, stage by stage, the interval, and why it is undecided if it is."""
+    if is_monitored(result):
+        return _counted(result)
     if result.value_ms is None or not any(result.timeline.stage):
         return ""
     stages = [result.timeline.stage.count(stage) for stage in range(1, max(result.timeline.stage, default=0) + 1)]
@@ -197,12 +233,22 @@ def evidence(result: EndpointResult, dash: str = EN_DASH) -> str:
     return "; ".join([text, *undecided])
 
 
+def _counted(result: EndpointResult) -> str:
+    told = result.latency_ms
+    named = [("mean", told.mean), ("median", told.median), ("p95", told.p95), ("p99", told.p99), ("max", told.max)]
+    figures = [f"{name} {format_ms(ms)}" for name, ms in named if ms is not None]
+    requests = [f"{result.requests.sent} requests counted by the monitor"] if result.requests.sent else []
+    return "; ".join([*requests, ", ".join(figures)] if figures else requests)
+
+
 def baseline_lines(result: EndpointResult) -> list[int]:
-    """Where to look in the baseline: at the broken promises, else where the endpoint begins."""
+    """Where to look in the baseline: at the broken promises, else where the endpoint begins; if it is in there."""
     lines = dict.fromkeys(f.line for f in result.findings if f.line and f.severity is not Severity.NOTE)
-    return list(lines) or [result.line]
+    return list(lines) or [result.line] * (result.line > 0)
 
 
 def rerun(run: Run, name: str) -> str:
-    """The command that checks this endpoint again, as a shell takes it."""
+    """The command that checks this endpoint again, as a shell takes it: all of it, for what it only read."""
+    if run.command[1:2] == ("run",) and any(one.name == name and is_monitored(one) for one in run.endpoints):
+        return shlex.join(run.command)
     return shlex.join([*run.command, *(["--"] if name.startswith("-") else []), name])

@@ -10,7 +10,7 @@ from support.golden import check_golden
 from support.sources import write
 
 from perfcheck.lint import Finding, Framework, Place, Result, Route, lint
-from perfcheck.lint.report import as_json, github, problems, text
+from perfcheck.lint.report import as_github, as_json, problems, text
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = {
@@ -66,12 +66,12 @@ def test_json(result: Result) -> None:
 
 
 def test_annotations(result: Result) -> None:
-    check_golden(GOLDEN / "lint.github.txt", github(result, None))
+    check_golden(GOLDEN / "lint.github.txt", as_github(result, None))
 
 
 def test_annotations_name_files_from_the_folder_of_the_checkout(result: Result) -> None:
-    assert "file=shop/app.py," in github(result, Path.cwd())
-    assert "file=app.py," in github(result, Path.cwd() / "shop")
+    assert "file=shop/app.py," in as_github(result, Path.cwd())
+    assert "file=app.py," in as_github(result, Path.cwd() / "shop")
 
 
 def test_nothing_found(tmp_path: Path) -> None:
@@ -84,12 +84,12 @@ def test_what_a_source_holds_cannot_disturb_a_terminal_or_a_log() -> None:
     route = Route(("GET",), "/\x1b]0;x\x07\n::stop-commands::y,%0A" + "z" * 1000, place)
     finding = Finding(place, "f", Framework.FLASK, (route,))
     shown = Result((finding,), (), (), (), files=1, handlers=1, monitored=0, ignored=0)
-    for rendered in (text(shown), github(shown, None)):
+    for rendered in (text(shown), as_github(shown, None)):
         assert "\x1b" not in rendered
         assert max(map(len, rendered.splitlines())) < 700
         rendered.encode()
     assert len(text(shown).splitlines()) == 4
-    assert len(github(shown, None).splitlines()) == 1
+    assert len(as_github(shown, None).splitlines()) == 1
     assert json.loads(as_json(shown))["findings"][0]["routes"][0]["path"] == route.path
 
 

@@ -159,8 +159,10 @@ def test_summary() -> None:
     }
     assert summary["recommendations"] == [
         "GET /slow: 2 of 3 requests failed (66.7 %); the service's log has the reasons",
-        "GET /slow: N+1, the same statement up to 100 times in one request, from shop/views.py:42; "
-        "load these rows with one query: SELECT ?",
+        (
+            "GET /slow: N+1, the same statement up to 100 times in one request, from shop/views.py:42; "
+            "load these rows with one query: SELECT ?"
+        ),
         "GET /worse: 1.6 s on average; instrument its database, or measure parts of the handler with 'span(name)'",
         "GET /slow: 800 ms on average; most of it in 100 queries a request, 6.67 ms each: look at their plans",
         "GET /slow: 3 MB a response on average; send pages, or fewer fields",
@@ -282,7 +284,9 @@ def test_a_bad_threshold_is_not_given_back_raw() -> None:
     assert len(text) < 200
 
 
-@pytest.mark.parametrize("query", ["threshold=0", "threshold=0.5", "threshold=3600000", "other=1", "", "threshold=500&_=1"])
+@pytest.mark.parametrize(
+    "query", ["threshold=0", "threshold=0.5", "threshold=3600000", "other=1", "", "threshold=500&_=1"]
+)
 def test_a_good_threshold(query: str) -> None:
     assert call("/slow", query).status == 200
 
@@ -309,7 +313,8 @@ def test_head_has_the_headers_of_get_and_no_body() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/api/performance", "/api/performance/", "/api/performance/other", "/api/performance2/stats", "/stats"]
+    "path",
+    ["/", "/api/performance", "/api/performance/", "/api/performance/other", "/api/performance2/stats", "/stats"],
 )
 def test_every_other_address_is_left_to_the_application(path: str) -> None:
     assert api.answer("GET", path, "", HOST, "127.0.0.1", lambda: FULL) is None
@@ -344,12 +349,16 @@ def test_behind_a_proxy_nobody_is_this_machine(name: str, value: str) -> None:
     assert call("/stats", headers={**HOST, name: value}).status == 403
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:5001", "localhost.", "app.localhost:80", "127.0.0.1:5001", "[::1]:5001"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:5001", "localhost.", "app.localhost:80", "127.0.0.1:5001", "[::1]:5001"]
+)
 def test_a_host_of_this_machine(host: str) -> None:
     assert call("/health", headers={"host": host}).status == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "", "a@localhost", "10.0.0.5"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "", "a@localhost", "10.0.0.5"]
+)
 def test_a_name_that_was_pointed_at_this_machine(host: str) -> None:
     assert call("/health", headers={"host": host}).status == 403
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from flask import Flask
+from support import flask_app
+from support.command import perfcheck as perfcheck_command
+from support.serving import werkzeug
+from support.waiting import eventually
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 import perfcheck.monitor
@@ -18,9 +23,6 @@ from perfcheck.judge.server_timing import parse_descriptions, parse_server_timin
 from perfcheck.monitor import configure, statistics
 from perfcheck.monitor import flask as monitor_flask
 from perfcheck.monitor.statistics import EndpointStatistics, Snapshot
-from support import flask_app
-from support.serving import werkzeug
-from support.waiting import eventually
 
 API = "/api/performance"
 
@@ -99,7 +101,7 @@ def test_a_stream_is_timed_to_its_last_byte(client: httpx.Client) -> None:
     found = one("GET /api/stream")
     assert found.sizes.total == 5000
     assert found.min_s is not None
-    assert found.min_s >= 5 * 0.02
+    assert found.min_s > 4 * 0.02  # five pauses of 20 ms, and a clock that rounds
 
 
 def test_a_client_that_leaves_is_no_error(client: httpx.Client) -> None:
@@ -169,8 +171,8 @@ def test_the_test_client_of_flask_is_monitored_too() -> None:
     with app.test_client() as client:
         assert client.get("/api/items/3").get_json()["url"] == "/api/items/3"
         assert client.get(f"{API}/health").get_json()["status"] == "healthy"
+        app.config["TESTING"] = True
         with pytest.raises(RuntimeError, match="the handler is broken"):
-            app.config["TESTING"] = True
             client.get("/api/fails")
     assert {found.name: found.errors for found in ended(2).endpoints} == {
         "GET /api/items/<int:number>": 0,
@@ -200,11 +202,25 @@ def test_every_response_is_what_it_is_without_the_monitor() -> None:
     with werkzeug(monitored) as one_url, werkzeug(bare) as other_url, httpx.Client(trust_env=False) as client:
         for path in ("items/1", "named", "stream", "fails", "handled", "gone", "missing", "n-plus-one"):
             answers = [client.get(f"{url}/api/{path}") for url in (one_url, other_url)]
-            shown = [
-                (answer.status_code, answer.content, replace_date(list(answer.headers.raw))) for answer in answers
-            ]
+            shown = [(answer.status_code, answer.content, replace_date(list(answer.headers.raw))) for answer in answers]
             assert shown[0] == shown[1], path
 
 
 def replace_date(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     return [(name, b"" if name.lower() == b"date" else value) for name, value in headers]
+
+
+def test_perfcheck_run_names_the_queries_and_n_plus_one(tmp_path: Path) -> None:
+    """The header of the monitor, through a real check, to the words of its report."""
+    configure(server_timing=True)
+    baseline = tmp_path / "baselines.yaml"
+    with werkzeug(flask_app.create_app()) as url:
+        baseline.write_text(
+            f"version: 1\nservice: {{base_url: {url}}}\nsampling: {{confirm: 0}}\n"
+            "endpoints:\n  loop: {path: /api/n-plus-one-slow, target: 1ms}\n",
+            encoding="utf-8",
+        )
+        done = perfcheck_command("run", "-f", str(baseline), env={"COLUMNS": "300"})
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert re.search(r"the service says db [\d.]+ ms of [\d.]+ ms, 25 queries, 25 alike; app ", done.stdout)
+    assert "likely cause: N+1, 25 statements alike in one request" in done.stdout

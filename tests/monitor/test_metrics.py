@@ -20,14 +20,21 @@ HOSTILE = 'GET /x"} 1\n# EOF\\'
 def samples(snapshot: Snapshot) -> dict[str, list[Sample]]:
     text, content_type = exposition(snapshot, process_usage())
     assert content_type.startswith("application/openmetrics-text")
-    return {family.name: family.samples for family in text_string_to_metric_families(text.decode())}
+    families = text_string_to_metric_families(text.decode())  # type: ignore[no-untyped-call]
+    return {family.name: family.samples for family in families}
 
 
 def endpoint(name: str, durations_ns: list[int]) -> EndpointStatistics:
     duration = Histogram()
     duration.add_all(durations_ns)
     return EndpointStatistics(
-        name, total=len(durations_ns), errors=2, disconnects=1, in_flight=3, duration=duration, queries=Queries(9, 3, 1.0)
+        name,
+        total=len(durations_ns),
+        errors=2,
+        disconnects=1,
+        in_flight=3,
+        duration=duration,
+        queries=Queries(9, 3, 1.0),
     )
 
 

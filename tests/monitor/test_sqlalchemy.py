@@ -63,9 +63,9 @@ def traced(work: Callable[[], object]) -> Trace:
     return trace
 
 
-def statement(engine: Engine, sql: str) -> None:
+def statement(engine: Engine, sql: str) -> object:
     with engine.connect() as connection:
-        connection.execute(text(sql))
+        return connection.execute(text(sql)).all()
 
 
 def test_every_statement_of_a_request_is_counted(engine: Engine) -> None:

@@ -51,14 +51,14 @@ django.setup()
 from perfcheck.monitor import monitor_performance, span  # noqa: E402
 
 
-class Artist(models.Model):  # type: ignore[misc] # Django has no types of its own
+class Artist(models.Model):  # type: ignore[misc] # noqa: DJ008 - Django has no types of its own
     name = models.CharField(max_length=50)
 
     class Meta:
         app_label = "shop"
 
 
-class Video(models.Model):  # type: ignore[misc]
+class Video(models.Model):  # type: ignore[misc] # noqa: DJ008
     artist = models.ForeignKey(Artist, on_delete=models.CASCADE)
 
     class Meta:

@@ -15,11 +15,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
+from support.flask_app import ROWS, make_engine
 
 from perfcheck.monitor import fastapi as monitor_fastapi
 from perfcheck.monitor import monitor_performance, span
 from perfcheck.monitor.sqlalchemy import instrument
-from support.flask_app import ROWS, make_engine
 
 
 @dataclass

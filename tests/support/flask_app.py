@@ -14,6 +14,7 @@ from perfcheck.monitor import monitor_performance, span
 from perfcheck.monitor.sqlalchemy import instrument
 
 ROWS = 25
+COUNTING = "SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000"
 
 
 class ShopError(Exception):
@@ -50,6 +51,13 @@ def create_app() -> Flask:
                 for number in range(1, ROWS + 1)
             ]
         return {"count": len(names)}
+
+    @api.get("/n-plus-one-slow")
+    def n_plus_one_slow() -> dict[str, int]:
+        with engine.connect() as connection:
+            for number in range(1, ROWS + 1):  # a recursion takes a database its time
+                connection.scalar(text(f"WITH RECURSIVE n(i) AS ({COUNTING}) SELECT max(i) + {number} FROM n"))
+        return {"count": ROWS}
 
     @api.get("/named")
     @monitor_performance("api.shop.named")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -90,8 +90,8 @@ def _in_thread(run: Any, stop: Any) -> Iterator[None]:
 
 @contextlib.contextmanager
 def gunicorn(app: str, *options: str, env: Mapping[str, str] | None = None) -> Iterator[str]:
-    """``gunicorn support.module:app`` as a process group of its own; yields the base URL once it answers."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    """``gunicorn support.module:app`` as a process of its own; yields the base URL once a worker has begun."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.NamedTemporaryFile() as log:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         command = [sys.executable, "-m", "gunicorn", "--bind", f"fd://{listener.fileno()}", "--no-control-socket"]
         process = subprocess.Popen(
@@ -100,22 +100,22 @@ def gunicorn(app: str, *options: str, env: Mapping[str, str] | None = None) -> I
             env={**os.environ, "PYTHONPATH": str(TESTS), **(env or {})},
             pass_fds=[listener.fileno()],
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=log,  # a file, not a pipe: nobody reads while the tests run, and a full pipe would stop the server
         )
         try:
-            _await_line(process, "Booting worker")
+            _await_words(process, Path(log.name), "Booting worker")
             yield url
         finally:
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=_PATIENCE_S)
+            process.wait(timeout=_PATIENCE_S)
 
 
-def _await_line(process: subprocess.Popen[str], words: str) -> None:
-    assert process.stderr is not None
-    deadline, seen = time.monotonic() + _PATIENCE_S, ""
-    while words not in seen:
-        ready, _, _ = select.select([process.stderr], [], [], max(0.0, deadline - time.monotonic()))
-        line = process.stderr.readline() if ready else ""
-        assert line, f"it did not start: {seen}"
-        seen += line
+def _await_words(process: subprocess.Popen[bytes], log: Path, words: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        seen = log.read_text(encoding="utf-8", errors="replace")
+        if words in seen:
+            return
+        assert process.poll() is None, f"it did not start: {seen}"
+        assert time.monotonic() < deadline, f"it did not start: {seen}"
+        time.sleep(0.02)

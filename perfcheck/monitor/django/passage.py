@@ -14,21 +14,22 @@ from perfcheck.monitor.routes import named
 from perfcheck.monitor.settings import settings
 from perfcheck.monitor.trace import Trace
 
+_BEGUN = "_perfcheck_monitor"
+_SEEN = "perfcheck.monitor"  # which wsgi.Monitor and asgi.Monitor leave in the environ and in the scope
+
 
 class Passage:
     """Begins when it is made; ends by ``failed``, or when the response that it was given is closed or forgotten."""
 
     def __init__(self, request: Any, task: asyncio.Task[Any] | None = None) -> None:
         self._request = request
-        outer = lifecycle.current()
+        outer = lifecycle.current() if _has_begun(request) else None
         self._owned = outer is None
-        self._running = outer or lifecycle.begin(route=self._name)
+        self._running = outer or lifecycle.begin(route=partial(_name, request))
+        setattr(request, _BEGUN, True)  # not the running one, which would close a circle
         if task is not None and self._running.trace is None:
             # An asynchronous view waits while its query runs in another thread: the task knows the waiting line.
             self._running.trace = Trace(task)
-
-    def _name(self) -> str:
-        return named(self._request.method, route_of(self._request))
 
     def failed(self, error: BaseException) -> None:
         """No response: an exception that Django was told to let through, or a cancellation."""
@@ -40,7 +41,7 @@ class Passage:
         """Go on until ``response`` is closed."""
         try:
             if not self._owned:
-                self._running.name(self._name())
+                self._running.name(_name(self._request))
             elif self._is_of_the_monitor():
                 self._running.cancel()
             else:
@@ -69,6 +70,17 @@ class Passage:
         else:
             response.streaming_content = end.follow(response.streaming_content)
         response._resource_closers.append(end)  # noqa: SLF001 - the only place that Django itself closes
+
+
+def _name(request: Any) -> str:
+    return named(request.method, route_of(request))
+
+
+def _has_begun(request: Any) -> bool:
+    """Whether a middleware around this one counts it. The context alone does not tell: a thread's may still hold an
+    earlier request, whose response somebody keeps without closing it.
+    """
+    return hasattr(request, _BEGUN) or _SEEN in request.META or _SEEN in getattr(request, "scope", ())
 
 
 def _length(response: Any) -> int | None:

@@ -97,4 +97,5 @@ def _lines(run: Run, result: EndpointResult, told: set[str]) -> Iterator[Line]:
         if finding.remedy and finding.rule in RULES_OF_LATENCY:
             told.add(finding.remedy)
     file = clean(run.baseline.file, LONGEST_NAME)
-    yield Line("Baseline", ", ".join(f"{file}:{line}" for line in baseline_lines(result)), code=True)
+    if lines := baseline_lines(result):
+        yield Line("Baseline", ", ".join(f"{file}:{line}" for line in lines), code=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from perfcheck.model import Run
 from perfcheck.report.html.words import LONGEST_NAME
-from perfcheck.report.wording import exit_meaning, requests_sent
+from perfcheck.report.wording import effort, exit_meaning, is_of_monitor, requests_sent
 from perfcheck.text import clean
 from perfcheck.units import format_ms, format_percentage
 
@@ -32,7 +32,7 @@ def summary_facts(run: Run) -> list[Fact]:
         Fact("Commit", commit if environment.commit else "", code=True),
         Fact("Branch", environment.branch or "", code=True),
         Fact("Started", when(run.started_at), machine=_machine(run.started_at)),
-        Fact("Measured", f"{requests_sent(run)} requests in {_duration(run.duration_ms)}"),
+        Fact("Read" if is_of_monitor(run) else "Measured", _effort(run)),
         Fact("Result", exit_meaning(run)),
     ]
     return _known(facts)
@@ -58,6 +58,10 @@ def about(run: Run) -> list[Fact]:
         Fact("Run", run.id, code=True),
     ]
     return _known(facts)
+
+
+def _effort(run: Run) -> str:
+    return effort(run) if is_of_monitor(run) else f"{requests_sent(run)} requests in {_duration(run.duration_ms)}"
 
 
 def _known(facts: list[Fact]) -> list[Fact]:

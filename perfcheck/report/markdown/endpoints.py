@@ -83,7 +83,7 @@ def _phrase(finding: Finding) -> str:
         if finding.rule == "over-target":
             return f"over its target of {format_ms(finding.limit)}"
         if finding.rule == "new-slow-endpoint":
-            return f"over {format_ms(finding.limit)}, without a target"
+            return f"over {format_ms(finding.limit)}, {'without a target' if finding.line else 'not in the baseline'}"
         if finding.rule in RULES_OF_LATENCY:
             return f"over {'the ceiling' if finding.rule == 'ceiling' else 'its limit'} of {format_ms(finding.limit)}"
         if finding.rule == "error-rate" and finding.value is not None:
@@ -123,5 +123,6 @@ def _explanation(
             yield "help", prose(finding.remedy, LONGEST_TEXT)
         if finding.remedy and finding.rule in RULES_OF_LATENCY:
             told.add(finding.remedy)
-    yield "baseline", ", ".join(code(f"{run.baseline.file}:{line}") for line in baseline_lines(result))
+    if lines := baseline_lines(result):
+        yield "baseline", ", ".join(code(f"{run.baseline.file}:{line}") for line in lines)
     yield "rerun", code(rerun(run, result.name), LONGEST_TEXT)

@@ -15,10 +15,11 @@ from perfcheck.report.markdown.text import code, prose, shorten_name
 from perfcheck.report.wording import (
     LONGEST_TEXT,
     certainty,
+    effort,
     exit_meaning,
     headline,
+    is_of_monitor,
     needs_attention,
-    requests_sent,
     worst_first,
 )
 
@@ -141,7 +142,8 @@ def _some(names: Sequence[str]) -> str:
 
 def _certainty_and_origin(run: Run) -> str:
     environment = run.environment
-    sent = f"{requests_sent(run)} requests in {run.duration_ms / 1000:.1f} s to {code(run.service.base_url)}"
+    sent = f"{effort(run)} {'of' if is_of_monitor(run) else 'to'} {code(run.service.base_url)}"
+    against = f"against {code(run.baseline.file)} " if run.baseline.file else ""
     origin = [f"perfcheck {prose(run.tool.version, 50)} on {prose(environment.platform, 100)}"]
     origin += [f"{environment.cpus} CPUs"]
     origin += [prose(environment.ci, 100)] if environment.ci else []
@@ -150,7 +152,7 @@ def _certainty_and_origin(run: Run) -> str:
     origin += [f"label {code(run.label)}"] if run.label else []
     lines = [
         certainty(run),
-        f"Checked against {code(run.baseline.file)} with {sent}; {exit_meaning(run)}.",
+        f"Checked {against}with {sent}; {exit_meaning(run)}.",
         f"By {', '.join(origin)}.",
     ]
     return "<sub>" + "\n".join(lines) + "</sub>"

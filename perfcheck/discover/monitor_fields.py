@@ -1,0 +1,146 @@
+"""The statistics API's JSON, field by field: whatever form a figure has, it is found or it is None.
+
+Any service may have this API, written by hand, in any language: so times may be whole seconds or text, fields may be
+missing or null, lists may be objects and objects lists. What makes no sense is passed over and never raises.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from perfcheck.model import MonitoredEndpoint, MonitorStatus, Repeated
+from perfcheck.text import Redactor
+
+MOST_ENDPOINTS = 10_000
+_MOST_TEXTS = 20
+_MOST_REPEATED = 10
+_LONGEST_NAME = 500
+_LONGEST_TEXT = 300
+_LONGEST_NUMBER = 40  # characters
+_LARGEST = 1e15  # of anything that is counted, and of milliseconds: some 30,000 years
+_NAMES = ("endpoint", "name", "endpoint_name", "route", "path")
+_WORDS = {
+    MonitorStatus.HEALTHY: {"healthy", "ok", "okay", "up", "pass", "good", "running"},
+    MonitorStatus.DEGRADED: {"degraded", "warn", "warning", "slow"},
+    MonitorStatus.NO_DATA: {"no_data", "no-data", "no data", "nodata", "empty"},
+    MonitorStatus.ERROR: {"error", "down", "fail", "failed", "failing", "unhealthy", "critical"},
+}
+
+Object = dict[str, Any]
+
+
+def as_object(value: object) -> Object:
+    """``value`` if it is an object, or the only object in a list; else an empty one."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, dict) else {}
+
+
+def number(value: object) -> float | None:
+    """A finite number that is not negative, also as text (``"0.35"``); None for anything else, true and false too."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = float(value[:_LONGEST_NUMBER] if isinstance(value, str) else value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) and 0 <= found <= _LARGEST else None
+
+
+def count(value: object) -> int | None:
+    found = number(value)
+    return None if found is None else int(found)
+
+
+def status(value: object) -> MonitorStatus:
+    word = value.strip().lower() if isinstance(value, str) else ""
+    return next((known for known, words in _WORDS.items() if word in words), MonitorStatus.UNKNOWN)
+
+
+def text(value: object, redact: Redactor) -> str:
+    return redact.clean(value, _LONGEST_TEXT) if isinstance(value, str) else ""
+
+
+def texts(value: object, redact: Redactor) -> tuple[str, ...]:
+    """A list of sentences; also a single one, and objects with a ``message``."""
+    given = value if isinstance(value, list) else [value]
+    found = (text(one.get("message") if isinstance(one, dict) else one, redact) for one in given[:_MOST_TEXTS])
+    return tuple(one for one in found if one)
+
+
+def endpoints(value: object, redact: Redactor, *, listed_as_slow: bool = False) -> Iterator[MonitoredEndpoint]:
+    """From a list of objects or of names, or an object of either by name. At most MOST_ENDPOINTS, none twice."""
+    seen: set[str] = set()
+    for name, fields in _named(value):
+        shown = redact.clean(name, _LONGEST_NAME)
+        if shown and shown not in seen and len(seen) < MOST_ENDPOINTS:
+            seen.add(shown)
+            yield _endpoint(shown, fields, redact, listed_as_slow=listed_as_slow)
+
+
+def _named(value: object) -> Iterator[tuple[str, Object]]:
+    if isinstance(value, dict):
+        for name, fields in value.items():
+            yield name, fields if isinstance(fields, dict) else {"avg_response_time": fields}
+    for one in value if isinstance(value, list) else ():
+        if isinstance(one, str):
+            yield one, {}
+        elif isinstance(one, dict):
+            name = next((one[key] for key in _NAMES if isinstance(one.get(key), str)), None)
+            if name is not None:
+                yield name, one
+
+
+def _endpoint(name: str, fields: Object, redact: Redactor, *, listed_as_slow: bool) -> MonitoredEndpoint:
+    def milliseconds(*kinds: str) -> float | None:
+        return next((found for kind in kinds if (found := _milliseconds(fields, kind)) is not None), None)
+
+    requests = count(fields.get("total_requests", fields.get("requests")))
+    errors = count(fields.get("errors", fields.get("error_count")))
+    return MonitoredEndpoint(
+        name=name,
+        requests=requests,
+        errors=errors if requests is None or errors is None else min(errors, requests),
+        mean_ms=milliseconds("avg", "mean"),
+        min_ms=milliseconds("min"),
+        max_ms=milliseconds("max"),
+        stdev_ms=milliseconds("stdev"),
+        latest_ms=milliseconds("latest"),
+        median_ms=milliseconds("p50", "median"),
+        p75_ms=milliseconds("p75"),
+        p90_ms=milliseconds("p90"),
+        p95_ms=milliseconds("p95"),
+        p99_ms=milliseconds("p99"),
+        largest_body=count(fields.get("max_response_bytes")),
+        most_queries=count(as_object(fields.get("queries")).get("max_per_request")),
+        n_plus_one=tuple(_repeated(fields.get("n_plus_one"), redact)),
+        listed_as_slow=listed_as_slow,
+    )
+
+
+def _milliseconds(fields: Object, kind: str) -> float | None:
+    """``avg_response_time`` is in seconds; ``avg_response_time_ms`` says otherwise."""
+    seconds = number(fields.get(f"{kind}_response_time"))
+    return number(fields.get(f"{kind}_response_time_ms")) if seconds is None else seconds * 1000
+
+
+def _repeated(value: object, redact: Redactor) -> Iterator[Repeated]:
+    for one in value[:_MOST_REPEATED] if isinstance(value, list) else ():
+        most = count(one.get("most")) if isinstance(one, dict) else None
+        if most:
+            yield Repeated(
+                shape=text(one.get("shape"), redact),
+                most=most,
+                caller=text(one.get("caller"), redact) or None,
+                requests=count(one.get("requests")),
+            )
+
+
+def merged(known: Iterable[MonitoredEndpoint], more: Iterable[MonitoredEndpoint]) -> tuple[MonitoredEndpoint, ...]:
+    """``known``, told which of them are listed as slow, and what ``more`` has beside."""
+    others = {one.name: one for one in more}
+    first = [replace(one, listed_as_slow=True) if others.pop(one.name, None) else one for one in known]
+    return (*first, *others.values())

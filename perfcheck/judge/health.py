@@ -1,0 +1,228 @@
+"""What the monitor inside the service says, in the words that a check of perfcheck's own ends in. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
+from perfcheck.judge.matching import is_of_path, match
+from perfcheck.judge.monitored import (
+    has_figures,
+    is_told,
+    judge_monitored,
+    note,
+    repetitions,
+    shown_name,
+    some,
+)
+from perfcheck.model import (
+    Counts,
+    Endpoint,
+    EndpointResult,
+    Finding,
+    MonitoredEndpoint,
+    MonitorReading,
+    MonitorStatus,
+    Service,
+    Severity,
+    Verdict,
+    worst,
+)
+
+_MOST_NOTES = 5  # of one kind; more are told together
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What ``perfcheck health`` says of a service."""
+
+    results: tuple[EndpointResult, ...]
+    findings: tuple[Finding, ...]  # of the service as a whole
+    verdict: Verdict
+    counts: Counts
+    exit_code: int
+
+
+def why_unreadable(reading: MonitorReading) -> tuple[str, str | None] | None:
+    """Why a reading says nothing of the service, and the remedy; None where it does."""
+    if not reading.alive:
+        return reading.message, reading.remedy
+    if any(is_told(one, []) for one in reading.endpoints):
+        return None
+    since = f" since {_when(reading.since)}" if reading.since else ""
+    if reading.status is MonitorStatus.NO_DATA or not reading.endpoints:
+        remedy = "ask again when the service has been used; was it restarted just now, or is nothing monitored?"
+        return f"the monitor has no data: no requests have been counted{since}", remedy
+    return "the monitor has no figures of its endpoints", "'avg_response_time' of each in /stats is where they belong"
+
+
+def judge_health(
+    reading: MonitorReading,
+    service: Service,
+    endpoints: Sequence[Endpoint],
+    *,
+    threshold_ms: float,
+    fail_on: Verdict | None,
+    wanted: Sequence[str] | None = None,
+    url: str,
+) -> Health:
+    """Every endpoint of a readable reading, and the service as a whole.
+
+    ``endpoints`` are the baseline's, none without one. ``wanted`` are the names to report on, the baseline's or the
+    monitor's; None: all. ``url`` is the address that the figures were read from. ``fail_on`` as for ``judge_run``.
+    """
+    matches = match(endpoints, [one.name for one in reading.endpoints], service.base_url)
+    results = [
+        result
+        for result in _results(reading, endpoints, matches, threshold_ms, url)
+        if wanted is None or result.name in wanted
+    ]
+    whole_service = wanted is None
+    findings = (
+        *_state(reading),
+        *(_trouble(reading) if whole_service else ()),
+        *(_about_the_baseline(endpoints, matches, reading) if whole_service else ()),
+    )
+    verdicts = [result.verdict for result in results]
+    whole = [Verdict(one.severity.value) for one in findings if one.severity is not Severity.NOTE]
+    counts = Counts(
+        ok=verdicts.count(Verdict.OK),
+        warning=verdicts.count(Verdict.WARNING),
+        critical=verdicts.count(Verdict.CRITICAL),
+        not_measured=0,
+    )
+    verdict = worst([*verdicts, *whole]) if verdicts else Verdict.NOT_MEASURED
+    failing = {Verdict.CRITICAL} | ({Verdict.WARNING} if fail_on is Verdict.WARNING else set())
+    if fail_on is not None and verdict in failing:
+        return Health(tuple(results), findings, verdict, counts, EXIT_CRITICAL)
+    return Health(tuple(results), findings, verdict, counts, EXIT_OK if verdicts else EXIT_NOT_MEASURED)
+
+
+def names_in(reading: MonitorReading, service: Service, endpoints: Sequence[Endpoint]) -> list[str]:
+    """The names under which ``judge_health`` reports."""
+    matches = match(endpoints, [one.name for one in reading.endpoints], service.base_url)
+    owners = _owners(endpoints, matches)
+    named = ((one, owners.get(one.name, [])) for one in reading.endpoints)
+    return [shown_name(one, its) for one, its in named if is_told(one, its)]
+
+
+def beside_a_run(
+    reading: MonitorReading,
+    service: Service,
+    endpoints: Sequence[Endpoint],
+    measured: Sequence[EndpointResult],
+    *,
+    threshold_ms: float,
+    url: str,
+    whole: bool,
+) -> tuple[tuple[EndpointResult, ...], tuple[Finding, ...]]:
+    """What only the monitor knows, beside a check that has just been made.
+
+    The endpoints measured, with N+1 in their notes; behind them, where the check was of the ``whole`` baseline, those
+    that are slow and not in it; and notes on the run. A monitor that cannot be read is a note: the check itself worked.
+    ``endpoints`` are all of the baseline, whichever were measured.
+    """
+    unreadable = why_unreadable(reading)
+    if unreadable is not None:
+        why = f"without the monitor's word on slow endpoints that are not in the baseline: {unreadable[0]}"
+        return tuple(measured), (note("monitor", why, unreadable[1]),)
+    matches = match(endpoints, [one.name for one in reading.endpoints], service.base_url)
+    known = {one.name: one for one in reading.endpoints}
+    told = [_with_repetitions(result, known.get(matches.get(result.name, ""))) for result in measured]
+    new = [] if not whole else list(_new_slow_endpoints(reading, service, frozenset(matches.values()), threshold_ms, url))
+    problems = [note("monitor", f"the monitor says: {problem}", None) for problem in reading.problems]
+    return (*told, *new), tuple(problems)
+
+
+def _with_repetitions(result: EndpointResult, one: MonitoredEndpoint | None) -> EndpointResult:
+    notes = tuple(repetitions(one, result.line)) if one is not None else ()
+    return replace(result, findings=(*result.findings, *notes))
+
+
+def _new_slow_endpoints(
+    reading: MonitorReading, service: Service, matched: frozenset[str], threshold_ms: float, url: str
+) -> Iterator[EndpointResult]:
+    """Without what perfcheck itself asks for: the ready check, and the statistics."""
+    own = [path for path in (service.ready, service.monitor) if path]
+    for one in reading.endpoints:
+        if one.name in matched or any(is_of_path(one.name, path, service.base_url) for path in own):
+            continue
+        result = judge_monitored(one, [], threshold_ms, url)
+        if any(finding.rule == "new-slow-endpoint" for finding in result.findings):
+            yield result
+
+
+# --- The service as a whole ----------------------------------------------------------------------------------------
+
+
+def _state(reading: MonitorReading) -> Iterator[Finding]:
+    """What a person wants to know first: does it live, since when, and how much has it seen?"""
+    requests = sum(one.requests or 0 for one in reading.endpoints)
+    count = len(reading.endpoints)
+    facts = [f"{count} endpoint{'s' * (count != 1)}", f"{requests} requests"]
+    facts[-1] += f" since {_when(reading.since)}" if reading.since else ""
+    facts += [f"{reading.workers} workers"] if (reading.workers or 0) > 1 else []
+    state = "answers" if reading.status is MonitorStatus.UNKNOWN else f"is {reading.status}"
+    yield note("monitor-state", f"the monitor {state}: {', '.join(facts)}", None)
+
+
+def _trouble(reading: MonitorReading) -> Iterator[Finding]:
+    """What the monitor says of the service, and of itself."""
+    if reading.status is MonitorStatus.DEGRADED:
+        why = "; ".join(reading.issues) or reading.message or "without a word why"
+        remedy = "the service says so by thresholds of its own"
+        yield Finding("degraded", Severity.WARNING, None, None, None, f"the monitor is degraded: {why}", remedy, None)
+    for problem in reading.problems:
+        if problem not in reading.issues or reading.status is not MonitorStatus.DEGRADED:
+            yield note("monitor", f"the monitor says: {problem}", "its figures may not be everything")
+
+
+def _about_the_baseline(
+    endpoints: Sequence[Endpoint], matches: Mapping[str, str], reading: MonitorReading
+) -> Iterator[Finding]:
+    figures = {one.name for one in reading.endpoints if has_figures(one)}
+    unseen = [one for one in endpoints if matches.get(one.name) not in figures]
+    remedy = "nobody has asked for it, its handler is not monitored, or 'monitor_name' has to tell what it is called"
+    if len(unseen) > _MOST_NOTES:
+        names = some([one.name for one in unseen])
+        message = f"{len(unseen)} endpoints of the baseline are unknown to the monitor: {names}"
+        yield note("never-seen", message, remedy)
+        return
+    for one in unseen:
+        message = f"{one.name} is in the baseline and unknown to the monitor"
+        yield Finding("never-seen", Severity.NOTE, None, None, None, message, remedy, one.line)
+
+
+def _when(text: str) -> str:
+    """``2026-11-23 06:00 UTC``; what is no time with a zone is shown as it is."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if time.tzinfo else text
+
+
+# --- By endpoint ---------------------------------------------------------------------------------------------------
+
+
+def _results(
+    reading: MonitorReading,
+    endpoints: Sequence[Endpoint],
+    matches: Mapping[str, str],
+    threshold_ms: float,
+    url: str,
+) -> Iterator[EndpointResult]:
+    owners = _owners(endpoints, matches)
+    for one in reading.endpoints:
+        if is_told(one, owners.get(one.name, [])):
+            yield judge_monitored(one, owners.get(one.name, []), threshold_ms, url)
+
+
+def _owners(endpoints: Sequence[Endpoint], matches: Mapping[str, str]) -> dict[str, list[Endpoint]]:
+    owners: dict[str, list[Endpoint]] = {}
+    for one in endpoints:
+        if one.name in matches:
+            owners.setdefault(matches[one.name], []).append(one)
+    return owners

@@ -1,0 +1,147 @@
+"""Which endpoint of the baseline is which one of the monitor: by name, by route, and only where there is no doubt.
+
+Pure. A monitor names an endpoint as its decorator says (``api.videos.list``), or by method and route template
+(``GET /api/videos/<int:id>``); the baseline has names and paths of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import unquote, urlsplit
+
+from perfcheck.model import Endpoint
+
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_PLACEHOLDERS = {"<": ">", "{": "}"}  # of Flask and Django, of Starlette
+_REST = ("<path:", ":path}")  # a placeholder that holds slashes
+
+
+def match(endpoints: Sequence[Endpoint], names: Iterable[str], base_url: str) -> dict[str, str]:
+    """Name in the baseline -> the monitor's name, for the endpoints that the monitor has.
+
+    ``monitor_name`` decides where it is given. Otherwise the same name, else method and path, else one name that ends
+    like the other (``api.videos.list`` and ``videos.list``). Several endpoints that differ in their query are one
+    route to a monitor. An endpoint that fits two names of the monitor equally well fits neither.
+    """
+    known = list(dict.fromkeys(names))
+    literal = _by_path(known)
+    templates = [route for name in known if (route := _Route.parse(name)) and route.placeholders]
+    suffixes = _by_suffix([one.name for one in endpoints if one.monitor_name is None], known)
+    base = unquote(urlsplit(base_url).path).strip("/")
+    found: dict[str, str] = {}
+    for one in endpoints:
+        if one.monitor_name is not None:
+            name = one.monitor_name if one.monitor_name in literal.all_names else None
+        elif one.name in literal.all_names:
+            name = one.name
+        else:
+            name = _by_route(one, literal, templates, base) or suffixes.get(one.name)
+        if name is not None:
+            found[one.name] = name
+    return found
+
+
+def is_of_path(name: str, path: str, base_url: str) -> bool:
+    """Whether the monitor's name is a route to ``path`` (or below it), such as that of the ready check."""
+    route = _Route.parse(name)
+    if route is None or route.placeholders:
+        return False
+    base = unquote(urlsplit(base_url).path).strip("/")
+    ours = [_segments(path), _segments(f"{base}/{path}")]
+    return any(list(route.segments[: len(parts)]) == parts for parts in ours if parts)
+
+
+class _Route:
+    """A name of the monitor that is a route: ``GET /api/videos/<int:id>``, or without the method."""
+
+    def __init__(self, name: str, method: str | None, path: str) -> None:
+        self.name = name
+        self.method = method
+        self.segments = tuple(_segments(path))
+        self.placeholders = sum(_is_template(one) for one in self.segments)
+
+    @classmethod
+    def parse(cls, name: str) -> _Route | None:
+        first, _, rest = name.strip().partition(" ")
+        method = first.upper() if first.upper() in _METHODS else None
+        path = rest.strip() if method else name.strip()
+        return cls(name, method, path) if "/" in path else None
+
+    def fits(self, method: str, segments: Sequence[str]) -> bool:
+        if self.method is not None and self.method != method:
+            return False
+        for at, pattern in enumerate(self.segments):
+            if any(mark in pattern for mark in _REST):
+                return at < len(segments) and at == len(self.segments) - 1
+            if at >= len(segments) or not _fits(pattern, segments[at]):
+                return False
+        return len(segments) == len(self.segments)
+
+
+class _Literal:
+    def __init__(self, names: Sequence[str]) -> None:
+        self.all_names = frozenset(names)
+        self.by_path: dict[tuple[str | None, tuple[str, ...]], list[str]] = {}
+
+
+def _by_path(names: Sequence[str]) -> _Literal:
+    literal = _Literal(names)
+    for name in names:
+        route = _Route.parse(name)
+        if route is not None and not route.placeholders:
+            literal.by_path.setdefault((route.method, route.segments), []).append(name)
+    return literal
+
+
+def _by_route(one: Endpoint, literal: _Literal, templates: Sequence[_Route], base: str) -> str | None:
+    """A route without placeholders before one with them, and of these the one with the fewest."""
+    path = one.path.partition("?")[0]
+    for segments in dict.fromkeys((tuple(_segments(path)), tuple(_segments(f"{base}/{path}")))):
+        for method in (one.method, None):
+            names = literal.by_path.get((method, segments), [])
+            if len(names) == 1:
+                return names[0]
+        fitting = [route for route in templates if route.fits(one.method, segments)]
+        fewest = min((route.placeholders for route in fitting), default=0)
+        best = [route for route in fitting if route.placeholders == fewest]
+        if len(best) == 1:
+            return best[0].name
+    return None
+
+
+def _by_suffix(ours: Sequence[str], theirs: Sequence[str]) -> Mapping[str, str]:
+    """Whole words at the end, where one name fits one other and nothing else."""
+    tails: dict[str, list[str]] = {}
+    for name in theirs:
+        for tail in _tails(name):
+            tails.setdefault(tail, []).append(name)
+    known = set(theirs)
+    candidates = {name: [*tails.get(name, []), *(tail for tail in _tails(name) if tail in known)] for name in ours}
+    taken = [names[0] for names in candidates.values() if len(names) == 1]
+    return {name: names[0] for name, names in candidates.items() if len(names) == 1 and taken.count(names[0]) == 1}
+
+
+def _tails(name: str) -> list[str]:
+    """``videos.list`` and ``list`` of ``api.videos.list``; of a route, nothing."""
+    if "/" in name or " " in name:
+        return []
+    words = name.split(".")[-8:]
+    return [".".join(words[at:]) for at in range(1, len(words))]
+
+
+def _segments(path: str) -> list[str]:
+    return [unquote(part) for part in path.strip("/").split("/")] if path.strip("/") else []
+
+
+def _is_template(segment: str) -> bool:
+    return any(opened in segment and closed in segment for opened, closed in _PLACEHOLDERS.items())
+
+
+def _fits(pattern: str, segment: str) -> bool:
+    """The text before the first placeholder and after the last must be there, and something between."""
+    if not _is_template(pattern):
+        return pattern == segment
+    opened = min(at for mark in _PLACEHOLDERS if (at := pattern.find(mark)) >= 0)
+    closed = max(pattern.rfind(mark) for mark in _PLACEHOLDERS.values())
+    before, after = pattern[:opened], pattern[closed + 1 :]
+    return len(segment) > len(before) + len(after) and segment.startswith(before) and segment.endswith(after)

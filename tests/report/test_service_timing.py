@@ -1,0 +1,59 @@
+"""What a report says of where the service itself spent its time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from support.runs import decision, endpoint, result, run, samples
+
+from perfcheck.model import EndpointResult, Verdict
+from perfcheck.record.run_file import encode_run
+from perfcheck.report.wording import where_the_time_went
+
+
+def slow(header: str | None) -> EndpointResult:
+    measured = [(stage, replace(sample, server_timing=header)) for stage, sample in samples(1, [930.0] * 5)]
+    return result(endpoint("videos.list"), measured, decision(Verdict.CRITICAL, 930.0))
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ('app;dur=925, db;dur=812;desc="101 queries"', "the service says db 812 ms of 930 ms, 101 queries; app 925 ms"),
+        (
+            'app;dur=925, db;dur=812;desc="101 queries, 100 alike"',
+            (
+                "the service says db 812 ms of 930 ms, 101 queries, 100 alike; app 925 ms; "
+                "likely cause: N+1, 100 statements alike in one request"
+            ),
+        ),
+        (
+            'db;dur=5;desc="101 queries, 100 alike", app;dur=925',  # not where the time went
+            "the service says db 5 ms of 930 ms, 101 queries, 100 alike; app 925 ms",
+        ),
+        (
+            'app;dur=925, cache;desc="12 hits, 3 misses"',
+            "the service says app 925 ms; cache 12 hits, 3 misses",
+        ),
+        ('db;dur=812;desc="Database", app;dur=30', "the service says db 812 ms, app 30 ms"),
+        ("cache;desc=hit", None),
+        (None, None),
+    ],
+)
+def test_what_the_service_says_stands_beside_a_breach(header: str | None, said: str | None) -> None:
+    phases = "waiting for the first byte 930 ms; download 93 ms"
+    assert where_the_time_went(slow(header)) == (f"{phases}; {said}" if said else phases)
+
+
+def test_words_of_a_service_are_made_safe() -> None:
+    told = where_the_time_went(slow('db;dur=812;desc="1 \x1b[31mred\u202e' + "x" * 500 + '"'))
+    assert told.isprintable()
+    assert len(told) < 250
+
+
+def test_the_words_are_in_the_run_file() -> None:
+    encoded = encode_run(run([slow('db;dur=812;desc="101 queries"')]))
+    assert json.loads(encoded)["endpoints"][0]["server_timing_details"] == {"db": "101 queries"}
+    assert json.loads(encoded)["endpoints"][0]["server_timing"] == {"db": 812.0}
