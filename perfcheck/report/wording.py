@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from perfcheck.model import EndpointResult, Finding, Metric, Run, Severity, Verdict
+from perfcheck.report.changes import Change
 from perfcheck.text import clean
 from perfcheck.units import format_ms, format_multiple
 
@@ -53,6 +54,16 @@ def headline(run: Run) -> str:
     told = reason.message if reason else "it could not be measured"
     what = "endpoint" if total == 1 else "endpoints"
     return f"{clean(first.name)}: {clean(told, LONGEST_TEXT)}. Of {total} {what}: {counts_text(run)}."
+
+
+def compared_with(run: Run, previous: Run, changed: Mapping[str, Change]) -> str:
+    """What the changes are held against, and how many are clear; also that there is nothing to hold against it."""
+    name = clean(previous.label) if previous.label else f"the run of {previous.started_at[:16].replace('T', ' ')} UTC"
+    if not changed:
+        return f"Compared with {name}, which measured none of these endpoints by the same metric."
+    clear = sum(change.clear for change in changed.values())
+    what = "endpoint" if len(run.endpoints) == 1 else "endpoints"
+    return f"Compared with {name}: {clear} of {len(run.endpoints)} {what} changed clearly."
 
 
 def requests_sent(run: Run) -> int:
