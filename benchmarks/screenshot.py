@@ -27,7 +27,7 @@ def main() -> None:
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     command = " ".join(["perfcheck", *COMMAND])
     console.print(f"$ {command}\n", highlight=False)
-    console.print(render_console(run, UNICODE, WIDTH, rerun=lambda name: f"{command} {name}"))
+    console.print(render_console(run, UNICODE, WIDTH))
     picture = Path(__file__).parent.parent / "docs" / "run.svg"
     svg = console.export_svg(title="perfcheck")
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # no fonts from the network: the reader's own

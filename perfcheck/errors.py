@@ -32,4 +32,10 @@ class UsageError(PerfcheckError):
 
 
 class CouldNotMeasureError(PerfcheckError):
+    """``is_down`` tells a service that is not there, or not yet, from one that is there and answers something else."""
+
     exit_code = EXIT_NOT_MEASURED
+
+    def __init__(self, message: str, remedy: str | None = None, *, is_down: bool = True) -> None:
+        super().__init__(message, remedy)
+        self.is_down = is_down

@@ -10,7 +10,7 @@ from typing import Literal
 Kind = Literal["error", "warning", "notice"]
 
 _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
-_COMMAND_OF_OLD = re.compile(r"##\[")
+_COMMAND_OF_OLD = re.compile(r"##(?=\w*\[)")
 # '%' comes first: the others bring it in.
 _IN_DATA = (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"))
 _IN_PROPERTIES = (*_IN_DATA, (":", "%3A"), (",", "%2C"))
@@ -41,9 +41,10 @@ def workflow_command(
 def inert(text: str) -> str:
     """The lines of a log with nothing in them that the runner would obey.
 
-    It takes a line that begins with ``::`` for a command, after blanks, and the older ``##[command]`` anywhere in one.
+    It takes a line that begins with ``::`` for a command, after blanks, and the older ``##[command]`` anywhere in one,
+    as the agent of Azure Pipelines takes ``##vso[command]``.
     """
-    return _COMMAND_OF_OLD.sub("# #[", _COMMAND.sub(r"\1: :", text))
+    return _COMMAND_OF_OLD.sub("# #", _COMMAND.sub(r"\1: :", text))
 
 
 def file_in(workspace: Path | None, file: str) -> str:

@@ -88,5 +88,5 @@ def test_a_file_is_named_from_the_checkout(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_log_is_made_inert() -> None:
-    log = "CRITICAL a\n  ::error::x\n::add-mask::y\nsaid ##[error]z\n1 :: 2 ::\n"
-    assert inert(log) == "CRITICAL a\n  : :error::x\n: :add-mask::y\nsaid # #[error]z\n1 :: 2 ::\n"
+    log = "CRITICAL a\n  ::error::x\n::add-mask::y\nsaid ##[error]z ##vso[task]\n1 :: 2 ::\n"
+    assert inert(log) == "CRITICAL a\n  : :error::x\n: :add-mask::y\nsaid # #[error]z # #vso[task]\n1 :: 2 ::\n"

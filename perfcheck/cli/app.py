@@ -21,6 +21,7 @@ from perfcheck.cli.streams import silence_stdout
 from perfcheck.cli.variables import misspelt_variables
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, PerfcheckError
 from perfcheck.text import Redactor
+from perfcheck.workflow_commands import inert
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -150,17 +151,19 @@ def run_command_line(arguments: Sequence[str]) -> int:
 def show_error(message: str, remedy: str | None = None) -> None:
     """On stderr; the first word in red where there is colour."""
     with contextlib.suppress(OSError):  # nobody reads it: the exit code says enough
-        click.echo(click.style("error: ", fg="red", bold=True) + message, err=True, color=stderr_color())
-        if remedy:
-            click.echo(click.style("help: ", fg="cyan") + remedy, err=True, color=stderr_color())
+        _show(click.style("error: ", fg="red", bold=True) + message, remedy)
 
 
 def show_warning(message: str, remedy: str | None = None) -> None:
     """Like an error, for what does not end the command."""
     with contextlib.suppress(OSError):
-        click.echo(click.style("warning: ", fg="yellow", bold=True) + message, err=True, color=stderr_color())
-        if remedy:
-            click.echo(click.style("help: ", fg="cyan") + remedy, err=True, color=stderr_color())
+        _show(click.style("warning: ", fg="yellow", bold=True) + message, remedy)
+
+
+def _show(message: str, remedy: str | None) -> None:
+    """Messages hold what services and files say: no CI is to take that for its own commands."""
+    lines = [message, *([click.style("help: ", fg="cyan") + remedy] if remedy else [])]
+    click.echo(inert("\n".join(lines)), err=True, color=stderr_color())
 
 
 def stderr_color() -> bool | None:

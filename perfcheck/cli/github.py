@@ -35,7 +35,10 @@ def _append(env: Mapping[str, str], variable: str, text: Callable[[int], str]) -
     path = Path(env[variable])
     try:
         there = path.stat().st_size if path.exists() else 0
+        content = text(_LONGEST_SUMMARY - there)
+        if not content:
+            yield f"{variable} is full: what other steps wrote leaves no room"
         with path.open("a", encoding="utf-8", newline="\n") as file:
-            file.write(text(_LONGEST_SUMMARY - there))
+            file.write(content)
     except OSError as error:
         yield f"cannot write to {variable}: {error.strerror}"

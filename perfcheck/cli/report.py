@@ -10,8 +10,8 @@ import click
 from perfcheck.cli.complete_values import complete_files
 from perfcheck.cli.formatting import Command
 from perfcheck.cli.options import option
-from perfcheck.cli.report_options import compare_to_option, github_option, report_option
-from perfcheck.errors import EXIT_OK
+from perfcheck.cli.report_options import compare_to_option, report_option
+from perfcheck.errors import EXIT_OK, EXIT_USAGE
 
 _EXAMPLES = """\b
 Examples:
@@ -22,7 +22,7 @@ Examples:
 
 \b
 Exit codes:
-  0  rendered, whatever the verdict says     2  no such run, or a wrong option
+  0  rendered, whatever the verdict says     2  no such run, a wrong option, or not written
 """
 
 
@@ -39,7 +39,7 @@ Exit codes:
 )
 @report_option
 @compare_to_option
-@github_option
+@option("--github/--no-github", default=False, help="Tell GitHub Actions again: annotations, summary, outputs.")
 @option("-q", "--quiet", is_flag=True, help="On the console, only what needs attention, and the closing line.")
 @option("-v", "--verbose", is_flag=True, help="On the console, every endpoint and note, and the environment.")
 def command(source: str, report: tuple[str, ...], **options: Any) -> int:
@@ -48,5 +48,5 @@ def command(source: str, report: tuple[str, ...], **options: Any) -> int:
     from perfcheck.record.run_file import read_run
 
     run = read_run(Path("/dev/stdin" if source == "-" else source))
-    Reporting.prepare(report, None, **options).write(run)
-    return EXIT_OK
+    written = Reporting.prepare(report, None, **options).write(run)
+    return EXIT_OK if written else EXIT_USAGE

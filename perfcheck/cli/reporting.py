@@ -37,24 +37,32 @@ class Reporting:
         if compare_to:
             from perfcheck.record.run_file import read_run
 
-            previous = read_run(Path(compare_to))
+            previous = read_run(Path("/dev/stdin" if compare_to == "-" else compare_to))
         return cls(targets, Presentation(previous, quiet, verbose), is_for_github(github, os.environ))
 
-    def write(self, run: Run, *, leave_out: Sequence[str] = ()) -> None:
-        """Every report but those of the formats ``leave_out``; trouble with one is told on stderr."""
-        targets = [target for target in self.targets if target.format not in leave_out]
+    def write(self, run: Run, *, on_screen: bool = True) -> bool:
+        """Every report; trouble with one is told on stderr. Whether all could be written.
+
+        Without ``on_screen`` the console report on stdout is left out.
+        """
+        targets = [target for target in self.targets if on_screen or target != ReportTarget("console", None)]
+        written: list[ReportTarget] = []
         try:
-            for problem in write_reports(run, targets, self.presentation):
-                show_error(problem)
+            for target, problem in write_reports(run, targets, self.presentation):
+                if problem is None:
+                    written.append(target)
+                else:
+                    show_error(problem)
         finally:
             if self.github:
-                self._publish(run)
+                self._publish(run, written)
+        return len(written) == len(targets)
 
-    def _publish(self, run: Run) -> None:
+    def _publish(self, run: Run, targets: Sequence[ReportTarget]) -> None:
         from perfcheck.cli.github import publish
 
-        annotated = any(target.format == "github" and target.path is None for target in self.targets)
+        annotated = any(target.format == "github" and target.path is None for target in targets)
         # Absolute, since the steps that follow may work in another folder.
-        written = {target.format: target.path.absolute() for target in self.targets if target.path is not None}
+        written = {target.format: target.path.absolute() for target in targets if target.path is not None}
         for problem in publish(run, self.presentation.previous, os.environ, written, annotate=not annotated):
             show_error(problem)

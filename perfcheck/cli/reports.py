@@ -22,6 +22,7 @@ from perfcheck.workflow_commands import inert
 
 _RENDERED = ("junit", "markdown", "html", "github", "openmetrics", "csv")  # each a module of perfcheck.report
 FORMATS = ("console", "json", *_RENDERED)
+_STDOUT = 1
 _WIDTH_OF_A_LOG = 100  # where no terminal tells its width
 _END_OF_LINE = re.compile(r"(?: |\x1b\[[0-9;]*m)+$")
 
@@ -52,12 +53,13 @@ def parse_targets(reports: Sequence[str], output: str | None) -> tuple[ReportTar
         targets.append(_target("json", output))
     if all(target.path is not None for target in targets):
         targets.append(ReportTarget("console", None))
-    seen: set[Path | None] = set()
+    seen: set[int | str] = set()
     for target in targets:
-        if target.path in seen:
-            place = "stdout" if target.path is None else str(target.path)
-            raise UsageError(f"two reports would be written to {place}", "give each a path: --report json=results.json")
-        seen.add(target.path)
+        place = _place(target.path)
+        if place in seen:
+            shown = "stdout" if place == _STDOUT else str(target.path)
+            raise UsageError(f"two reports would be written to {shown}", "give each a path: --report json=results.json")
+        seen.add(place)
         if target.path is not None:
             _check_writable(target.path)
     return tuple(targets)
@@ -66,7 +68,7 @@ def parse_targets(reports: Sequence[str], output: str | None) -> tuple[ReportTar
 def _parse(text: str) -> ReportTarget:
     name, separator, path = text.partition("=")
     if name not in FORMATS:
-        near = get_close_matches(name, FORMATS, n=1)
+        near = get_close_matches(name.lower(), FORMATS, n=1)
         known = f"known formats: {', '.join(FORMATS)}"
         raise UsageError(f"unknown report format '{name}'", f"did you mean '{near[0]}'? {known}" if near else known)
     if separator and not path:
@@ -74,7 +76,17 @@ def _parse(text: str) -> ReportTarget:
     return _target(name, path)
 
 
+def _place(path: Path | None) -> int | str:
+    """Where a report ends up: an open file by its number, any other by its path, with links followed."""
+    if path is None:
+        return _STDOUT
+    descriptor = descriptor_of(path)
+    return os.path.realpath(path) if descriptor is None else descriptor
+
+
 def _target(name: str, path: str) -> ReportTarget:
+    if path.endswith("/"):
+        raise UsageError(f"{path} is a folder", f"name a file in it: {path}report")
     return ReportTarget(name, None if path in {"", "-", "/dev/stdout"} else Path(path))
 
 
@@ -86,7 +98,8 @@ def _check_writable(path: Path) -> None:
     if descriptor_of(path) is not None or (real.exists() and not real.is_file()):
         return  # an open file, a device or a pipe: to be tried when there is something to write
     if not real.parent.is_dir():
-        raise UsageError(f"cannot write {path}: the folder {path.parent} does not exist", f"mkdir -p {path.parent}")
+        folder = real.parent if path.is_symlink() else path.parent
+        raise UsageError(f"cannot write {path}: the folder {folder} does not exist", f"mkdir -p {folder}")
     try:
         if real.is_file():
             with real.open("ab"):
@@ -99,8 +112,10 @@ def _check_writable(path: Path) -> None:
         ) from error
 
 
-def write_reports(run: Run, targets: Iterable[ReportTarget], presentation: Presentation) -> Iterator[str]:
-    """Write every report; yields a message for each that could not be written, whose content is kept elsewhere.
+def write_reports(
+    run: Run, targets: Iterable[ReportTarget], presentation: Presentation
+) -> Iterator[tuple[ReportTarget, str | None]]:
+    """Write every report; yields each with None, or with why it could not be written and where it is kept instead.
 
     A failure of one does not keep the others from being written. Stdout comes first: it cannot wait for a reader.
     """
@@ -112,9 +127,9 @@ def write_reports(run: Run, targets: Iterable[ReportTarget], presentation: Prese
             defect = defect or error
             continue
         if target.path is None:
-            yield from _print(content)
+            yield target, _print(content)
         else:
-            yield from _write(target.path, content, quiet=presentation.quiet)
+            yield target, _write(target.path, content, quiet=presentation.quiet)
     if defect is not None:
         raise defect
 
@@ -134,7 +149,6 @@ def render_report(run: Run, target: ReportTarget, presentation: Presentation) ->
 def _console(run: Run, path: Path | None, presentation: Presentation) -> bytes:
     from rich.console import Console
 
-    from perfcheck.report.changes import changes
     from perfcheck.report.console import render_console
     from perfcheck.report.glyphs import choose_glyphs
 
@@ -156,7 +170,7 @@ def _console(run: Run, path: Path | None, presentation: Presentation) -> bytes:
         run,
         glyphs,
         console.width,
-        changed=changes(run, presentation.previous),
+        previous=presentation.previous,
         quiet=presentation.quiet,
         verbose=presentation.verbose,
     )
@@ -172,7 +186,7 @@ def _without_blank_end(line: str) -> str:
     return _END_OF_LINE.sub(lambda end: end[0].replace(" ", ""), line)
 
 
-def _print(content: bytes) -> Iterator[str]:
+def _print(content: bytes) -> str | None:
     """A reader that goes away (``| head``) changes neither the other reports nor the exit code."""
     try:
         sys.stdout.flush()
@@ -182,18 +196,19 @@ def _print(content: bytes) -> Iterator[str]:
         silence_stdout()
     except OSError as error:
         silence_stdout()
-        yield f"cannot write to stdout: {error.strerror}"
+        return f"cannot write to stdout: {error.strerror}"
+    return None
 
 
-def _write(path: Path, content: bytes, *, quiet: bool) -> Iterator[str]:
+def _write(path: Path, content: bytes, *, quiet: bool) -> str | None:
     try:
         write_atomically(path, content)
     except OSError as error:
-        yield f"cannot write {path}: {error.strerror}{_rescue(path, content)}"
-    else:
-        if not quiet:
-            with contextlib.suppress(OSError):
-                print(f"wrote {path}", file=sys.stderr)
+        return f"cannot write {path}: {error.strerror}{_rescue(path, content)}"
+    if not quiet:
+        with contextlib.suppress(OSError):
+            print(f"wrote {path}", file=sys.stderr)
+    return None
 
 
 def _rescue(path: Path, content: bytes) -> str:

@@ -197,22 +197,25 @@ def run(options: RunOptions, session: Session) -> int:
                     waiting=lambda: _told_when_waiting(baseline, options),
                     known=known,
                 )
-        if isinstance(outcome.defect, CouldNotMeasureError) and not options.require_service:
-            return _skipped(outcome.defect)
+        if isinstance(outcome.defect, CouldNotMeasureError) and outcome.defect.is_down and not options.require_service:
+            return _skipped(outcome.defect, annotate=reporting.github)
         unreached = isinstance(outcome.defect, CouldNotMeasureError)
-        reporting.write(outcome.run, leave_out=["console"] if unreached else [])  # the error says it all
+        reporting.write(outcome.run, on_screen=not unreached)  # where the error says it all
     if outcome.defect is not None:
         raise outcome.defect
     return outcome.run.exit_code
 
 
-def _skipped(reason: CouldNotMeasureError) -> int:
+def _skipped(reason: CouldNotMeasureError, *, annotate: bool) -> int:
     """Loud, since a check that is skipped without a word is soon believed to have passed."""
     from perfcheck.cli.app import show_warning
 
-    show_warning(
-        f"SKIPPED, nothing was checked: {reason.message}", "start the service; --require-service fails instead"
-    )
+    message = f"SKIPPED, nothing was checked and no report was written: {reason.message}"
+    show_warning(message, f"{reason.remedy or 'start the service'}; --require-service fails instead")
+    if annotate:
+        from perfcheck.workflow_commands import workflow_command
+
+        click.echo(workflow_command("warning", message, title="perfcheck"), err=True)
     return EXIT_OK
 
 

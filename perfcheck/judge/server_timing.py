@@ -6,13 +6,13 @@ passed over; the header never makes a request fail.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - an RFC 9110 token, not a secret
 _METRIC_NAME = re.compile(rf"\s*({_TOKEN})")
 _PARAMETER = re.compile(rf'\s*;\s*({_TOKEN})\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^;,"]*)))?')
+_LONGEST_MS = 86_400_000.0  # a day: what is longer is no duration of a request
 _TO_NEXT_METRIC = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"|")*?(?:,|$)')
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
@@ -71,4 +71,4 @@ def _number(text: str) -> float | None:
         value = float(text.strip())
     except ValueError:
         return None
-    return value if math.isfinite(value) and value >= 0 else None
+    return round(value, 6) if 0 <= value <= _LONGEST_MS else None

@@ -116,7 +116,7 @@ class Client:
             remedy = (
                 f"it was asked for through the proxy of the environment; NO_PROXY={self._base.host} leaves that out"
             )
-            raise CouldNotMeasureError(error.message, remedy) from error
+            raise CouldNotMeasureError(error.message, remedy, is_down=error.is_down) from error
 
     def send(self, endpoint: Endpoint) -> Sample:
         """One timed request. Failures are in the sample; only UsageError and KeyboardInterrupt are raised."""

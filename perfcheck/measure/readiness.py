@@ -18,6 +18,7 @@ _LONGEST_TRY_S = 10.0
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
 _HOPELESS = {Failure.TLS}  # waiting changes nothing
+_SERVER_ERROR = 500  # from here on: a proxy before a service that is down, or one that is still starting
 _REMEDIES = {
     Failure.STATUS: "service.ready must be a path that answers 2xx; service.ready_timeout gives it longer",
     Failure.TLS: "correct service.base_url or service.tls",
@@ -44,18 +45,21 @@ def wait_until_ready(
     while True:
         left_s = service.ready_timeout_s - (time.monotonic() - started_s)
         try_s = min(max(left_s, 0.001), _LONGEST_TRY_S)
+        status: int | None = None
         if service.ready is None:
             failure, seen = _connect(service, backend, target, try_s)
         else:
             sample = send(replace(endpoint, timeout_s=try_s))
-            failure, seen = sample.failure, sample.detail
+            failure, seen, status = sample.failure, sample.detail, sample.status
         waited_s = time.monotonic() - started_s
         if failure is None:
             return waited_s
         if failure in _HOPELESS or waited_s + pause_s > service.ready_timeout_s:
             after = "" if failure in _HOPELESS else f" after {format_ms(waited_s * 1000)}"
             raise CouldNotMeasureError(
-                f"{shown(endpoint)} is not ready{after}: {seen}", _REMEDIES.get(failure, _REMEDY)
+                f"{shown(endpoint)} is not ready{after}: {seen}",
+                _REMEDIES.get(failure, _REMEDY),
+                is_down=failure not in _HOPELESS and (status is None or status >= _SERVER_ERROR),
             )
         time.sleep(pause_s)
         pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)

@@ -13,9 +13,11 @@ import msgspec
 
 from perfcheck.errors import UsageError
 from perfcheck.model import Run
+from perfcheck.record.plausible import implausible
 from perfcheck.text import clean
 
 FORMAT = "perfcheck.run/1"
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Header(msgspec.Struct):
@@ -35,7 +37,7 @@ def read_run(path: Path) -> Run:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     try:
         header = msgspec.json.decode(content, type=_Header)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise UsageError(
             f"{path} is not a run file: {clean(str(error))}", "a run file is written by 'perfcheck run -o FILE'"
         ) from error
@@ -45,6 +47,9 @@ def read_run(path: Path) -> Run:
             "was it written by a newer version? Then upgrade perfcheck",
         )
     try:
-        return msgspec.json.decode(content, type=Run)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        run = msgspec.json.decode(content, type=Run)
+    except _UNREADABLE as error:
         raise UsageError(f"{path} is a damaged run file: {clean(str(error))}") from error
+    if problem := implausible(run):
+        raise UsageError(f"{path} is a damaged run file: {problem}")
+    return run

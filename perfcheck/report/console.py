@@ -11,13 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from perfcheck.model import EndpointResult, Finding, Run, Severity, Verdict
-from perfcheck.report.changes import Change
+from perfcheck.report.changes import Change, changes
 from perfcheck.report.glyphs import Glyphs, shorten, sparkline
 from perfcheck.report.wording import (
     LONGEST_TEXT,
     RULES_OF_LATENCY,
     baseline_lines,
     certainty,
+    compared_with,
     counts_by_verdict,
     effort,
     evidence,
@@ -49,17 +50,18 @@ def render_console(
     glyphs: Glyphs,
     width: int,
     *,
-    changed: Mapping[str, Change] | None = None,
+    previous: Run | None = None,
     quiet: bool = False,
     verbose: bool = False,
 ) -> RenderableType:
-    """The report of a run, for a terminal of ``width`` cells; ``changed`` since an earlier run, by endpoint."""
+    """The report of a run, for a terminal of ``width`` cells; with the changes since ``previous``, an earlier run."""
+    changed = changes(run, previous)
     results = worst_first(run.endpoints)
     parts: list[RenderableType] = []
     if not quiet:
         state = state_of_monitor(run)
         parts += [Text(clean(state.message, LONGEST_TEXT), style="bold")] if state else []
-        parts += [_title(run, glyphs), Text(), _table(results, changed or {}, glyphs, width, verbose=verbose), Text()]
+        parts += [_title(run, glyphs), Text(), _table(results, changed, glyphs, width, verbose=verbose), Text()]
     told: set[str] = set()
     breaches = [result for result in results if needs_attention(result)]
     shown = breaches if verbose else breaches[:_MOST_BLOCKS]
@@ -72,6 +74,8 @@ def render_console(
         notes = list(_notes(run, results, verbose=verbose))
         parts += [*notes, Text()] if notes else []
         parts += [_environment(run, glyphs), Text()] if verbose else []
+    if previous is not None:
+        parts.append(Text(compared_with(run, previous, changed), style="dim"))
     parts.append(_closing(run, glyphs))
     return Group(*parts)
 
@@ -208,17 +212,17 @@ def _note(subject: str, finding: Finding, file: str | None) -> Text:
     text = Text.assemble((f"{finding.severity} ", "dim" if finding.severity is Severity.NOTE else "yellow"))
     text.append(f"{clean(subject)}: {clean(finding.message, LONGEST_TEXT)}")
     if file and finding.line:
-        text.append(f" ({file}:{finding.line})", style="dim")
+        text.append(f" ({clean(file)}:{finding.line})", style="dim")
     if finding.remedy:
-        text.append(f"; {finding.remedy}", style="dim")
+        text.append(f"; {clean(finding.remedy, LONGEST_TEXT)}", style="dim")
     return text
 
 
 def _environment(run: Run, glyphs: Glyphs) -> Text:
     environment, runner = run.environment, run.runner
     facts = [
-        f"{run.tool.client}, Python {run.tool.python}",
-        f"{environment.platform}, {environment.cpus} CPUs",
+        f"{clean(run.tool.client)}, Python {clean(run.tool.python)}",
+        f"{clean(environment.platform)}, {environment.cpus} CPUs",
         f"seed {run.seed}",
     ]
     if runner.cpu_ms_per_request is not None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from perfcheck.model import EndpointResult, Finding, Metric, Run, Severity, Source, Verdict
+from perfcheck.report.changes import Change
 from perfcheck.text import clean
 from perfcheck.units import format_ms, format_multiple
 
@@ -62,6 +63,16 @@ def headline(run: Run) -> str:
     told = reason.message if reason else "it could not be measured"
     what = "endpoint" if total == 1 else "endpoints"
     return f"{clean(first.name)}: {clean(told, LONGEST_TEXT)}. Of {total} {what}: {counts_text(run)}."
+
+
+def compared_with(run: Run, previous: Run, changed: Mapping[str, Change]) -> str:
+    """What the changes are held against, and how many are clear; also that there is nothing to hold against it."""
+    name = clean(previous.label) if previous.label else f"the run of {previous.started_at[:16].replace('T', ' ')} UTC"
+    if not changed:
+        return f"Compared with {name}, which measured none of these endpoints by the same metric."
+    clear = sum(change.clear for change in changed.values())
+    what = "endpoint" if len(run.endpoints) == 1 else "endpoints"
+    return f"Compared with {name}: {clear} of {len(run.endpoints)} {what} changed clearly."
 
 
 def requests_sent(run: Run) -> int:
@@ -200,7 +211,8 @@ def what_the_service_says(result: EndpointResult) -> list[str]:
     described = result.server_timing_details.items()  # a label ("Database") tells no more than the name; a count does
     details = {name: clean(text, _LONGEST_DETAIL) for name, text in described if any(map(str.isdecimal, text))}
     spans = sorted(result.server_timing.items(), key=lambda span: (span[0] not in details, -span[1]))[:_MOST_SPANS]
-    total = format_ms(result.value_ms)
+    # Of the same slow requests as the spans, and up to the first byte, as the header can tell only what came before it.
+    total = format_ms(result.phases_ms.wait or result.value_ms)
     told = [
         f"{name} {format_ms(ms)}" + (f" of {total}, {details[name]}" if name in details else "") for name, ms in spans
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,10 @@ def runner(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def test_annotations_summary_and_outputs_come_by_themselves(runner: dict[str, str], tmp_path: Path) -> None:
-    done = perfcheck("report", "--from", "results.json", "--report", "html=out.html", cwd=tmp_path, env=runner)
+def test_annotations_summary_and_outputs(runner: dict[str, str], tmp_path: Path) -> None:
+    done = perfcheck(
+        "report", "--github", "--from", "results.json", "--report", "html=out.html", cwd=tmp_path, env=runner
+    )
     assert done.returncode == 0, done.stderr
     assert "::error file=baselines.yaml,line=" in done.stderr
     assert "::" not in done.stdout  # which may be a file
@@ -39,28 +42,55 @@ def test_annotations_summary_and_outputs_come_by_themselves(runner: dict[str, st
 
 def test_the_baseline_is_named_from_the_root_of_the_workspace(runner: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "api").mkdir()
-    done = perfcheck("report", "--from", "../results.json", cwd=tmp_path / "api", env=runner)
+    done = perfcheck("report", "--github", "--from", "../results.json", cwd=tmp_path / "api", env=runner)
     assert "::error file=api/baselines.yaml,line=" in done.stderr
 
 
-@pytest.mark.parametrize(("option", "env"), [("--no-github", {}), (None, {"PERFCHECK_GITHUB": "false"})])
-def test_it_can_be_turned_off(option: str | None, env: dict[str, str], runner: dict[str, str], tmp_path: Path) -> None:
-    options = [option] if option else []
-    done = perfcheck("report", "--from", "results.json", *options, cwd=tmp_path, env={**runner, **env})
-    assert done.returncode == 0
-    assert done.stderr == ""
+def check(folder: Path, env: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+    """A real check, of a service that is down: the quickest there is."""
+    (folder / "baselines.yaml").write_text(
+        "version: 1\nservice: {base_url: 'http://127.0.0.1:9', ready_timeout: 10ms}\n"
+        "endpoints:\n  a: {path: /a, target: 1s}\n",
+        encoding="utf-8",
+    )
+    return perfcheck("run", *options, cwd=folder, env=env)
+
+
+def test_a_check_tells_github_by_itself(runner: dict[str, str], tmp_path: Path) -> None:
+    done = check(tmp_path, runner, "--report", "console=console.txt")
+    assert done.returncode == 3
+    assert "::error file=baselines.yaml,line=4,title=not measured%3A a::" in done.stderr
+    assert "is not ready" in (tmp_path / "summary").read_text(encoding="utf-8")
+    assert "is not ready" in (tmp_path / "console.txt").read_text(encoding="utf-8")
+    outputs = (tmp_path / "output").read_text(encoding="utf-8").splitlines()
+    assert {"verdict=not measured", "exit-code=3", str(tmp_path / "console.txt")} <= set(outputs)
+
+
+@pytest.mark.parametrize(("options", "env"), [(["--no-github"], {}), ([], {"PERFCHECK_GITHUB": "false"})])
+def test_it_can_be_turned_off(options: list[str], env: dict[str, str], runner: dict[str, str], tmp_path: Path) -> None:
+    done = check(tmp_path, {**runner, **env}, *options)
+    assert done.returncode == 3
+    assert "::" not in done.stderr
     assert (tmp_path / "summary").read_bytes() == (tmp_path / "output").read_bytes() == b""
 
 
-def test_elsewhere_nothing_of_it_appears_unless_asked_for(runner: dict[str, str], tmp_path: Path) -> None:
-    del runner["GITHUB_ACTIONS"]
+def test_a_check_that_is_skipped_is_told(runner: dict[str, str], tmp_path: Path) -> None:
+    done = check(tmp_path, runner, "--skip-unreachable")
+    assert done.returncode == 0
+    assert "::warning title=perfcheck::SKIPPED" in done.stderr
+
+
+def test_elsewhere_and_for_an_old_run_nothing_of_it_appears_unless_asked_for(
+    runner: dict[str, str], tmp_path: Path
+) -> None:
     assert perfcheck("report", "--from", "results.json", cwd=tmp_path, env=runner).stderr == ""
-    asked = perfcheck("report", "--from", "results.json", "--github", cwd=tmp_path, env=runner)
-    assert "::error" in asked.stderr
+    del runner["GITHUB_ACTIONS"]
+    assert "::" not in check(tmp_path, runner).stderr
+    assert "::error" in check(tmp_path, runner, "--github").stderr
 
 
 def test_annotations_asked_for_on_stdout_do_not_come_twice(runner: dict[str, str], tmp_path: Path) -> None:
-    done = perfcheck("report", "--from", "results.json", "--report", "github", cwd=tmp_path, env=runner)
+    done = perfcheck("report", "--github", "--from", "results.json", "--report", "github", cwd=tmp_path, env=runner)
     assert done.stdout.startswith("::error")
     assert "::" not in done.stderr
     assert (tmp_path / "summary").stat().st_size > 0
@@ -71,7 +101,7 @@ def test_what_other_steps_wrote_stays_and_the_whole_stays_under_the_limit(
 ) -> None:
     before = "x" * (LIMIT - 2000) + "\n"
     (tmp_path / "summary").write_text(before, encoding="utf-8")
-    assert perfcheck("report", "--from", "results.json", cwd=tmp_path, env=runner).returncode == 0
+    assert perfcheck("report", "--github", "--from", "results.json", cwd=tmp_path, env=runner).returncode == 0
     after = (tmp_path / "summary").read_text(encoding="utf-8")
     assert after.startswith(before)
     assert len(before) < len(after.encode()) <= LIMIT
@@ -79,7 +109,7 @@ def test_what_other_steps_wrote_stays_and_the_whole_stays_under_the_limit(
 
 def test_a_summary_that_cannot_be_written_changes_nothing_else(runner: dict[str, str], tmp_path: Path) -> None:
     runner["GITHUB_STEP_SUMMARY"] = str(tmp_path / "no" / "such" / "folder")
-    done = perfcheck("report", "--from", "results.json", cwd=tmp_path, env=runner)
+    done = perfcheck("report", "--github", "--from", "results.json", cwd=tmp_path, env=runner)
     assert done.returncode == 0
     assert "cannot write to GITHUB_STEP_SUMMARY: No such file or directory" in done.stderr
     assert "verdict=CRITICAL" in (tmp_path / "output").read_text(encoding="utf-8")
@@ -98,6 +128,22 @@ def test_a_wrong_baseline_is_annotated_where_it_is_wrong(runner: dict[str, str],
 def test_no_message_reaches_the_runner_as_a_command(runner: dict[str, str], tmp_path: Path) -> None:
     told = "x" * 79 + " ::error::injected ##[error]injected"
     (tmp_path / "results.json").write_bytes(encode_run(run(None, warning(told))))
-    done = perfcheck("report", "--from", "results.json", cwd=tmp_path, env={**runner, "COLUMNS": "100"})
+    done = perfcheck("report", "--github", "--from", "results.json", cwd=tmp_path, env={**runner, "COLUMNS": "100"})
     assert "injected" in done.stdout
     assert not [line for line in done.stdout.splitlines() if line.lstrip().startswith("::") or "##[" in line]
+
+
+def test_a_report_that_was_not_written_is_no_output(runner: dict[str, str], tmp_path: Path) -> None:
+    done = perfcheck(
+        "report", "--github", "--from", "results.json", "--report", "csv=/dev/full", cwd=tmp_path, env=runner
+    )
+    assert done.returncode == 2  # to write it was all there was to do
+    assert "cannot write /dev/full" in done.stderr
+    assert "report-csv" not in (tmp_path / "output").read_text(encoding="utf-8")
+
+
+def test_a_full_summary_is_told(runner: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "summary").write_text("x" * (LIMIT - 5), encoding="utf-8")
+    done = perfcheck("report", "--github", "--from", "results.json", cwd=tmp_path, env=runner)
+    assert "GITHUB_STEP_SUMMARY is full" in done.stderr
+    assert (tmp_path / "summary").stat().st_size == LIMIT - 5

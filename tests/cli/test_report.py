@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -99,3 +100,20 @@ def test_reports_are_named_in_the_environment_as_well(saved: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (saved.parent / "out.xml").exists()
     assert (saved.parent / "out.md").exists()
+
+
+def test_two_names_of_one_place_are_noticed(saved: Path) -> None:
+    (saved.parent / "link").symlink_to("out.xml")
+    for one, other in (("csv=link", "junit=out.xml"), ("csv=/dev/fd/1", "junit")):
+        done = perfcheck("report", "--from", saved.name, "--report", one, "--report", other, cwd=saved.parent)
+        assert done.returncode == 2
+        assert "two reports would be written to" in done.stderr
+
+
+def test_a_comparison_with_nothing_in_common_says_so(saved: Path) -> None:
+    (saved.parent / "other.json").write_bytes(encode_run(run([])))
+    for style in ("console", "markdown", "html"):
+        done = perfcheck(
+            "report", "--from", saved.name, "--compare-to", "other.json", "--report", style, cwd=saved.parent
+        )
+        assert re.search(r"measured\s+none\s+of\s+these\s+endpoints\s+by\s+the\s+same\s+metric", done.stdout)

@@ -148,6 +148,15 @@ def test_a_service_that_does_not_answer_is_skipped_loudly_when_asked_to(tmp_path
     assert again.returncode == 3
 
 
+@pytest.mark.parametrize(("answer", "code"), [(404, 3), (401, 3), (503, 0)])
+def test_only_what_is_down_is_skipped_and_not_what_is_wrong(answer: int, code: int, tmp_path: Path) -> None:
+    with service({"/a": status(answer)}) as url:
+        baseline(tmp_path, url, "  a: {path: /a, target: 2s}\n", extra=NEVER_READY)
+        done = perfcheck("run", "--skip-unreachable", cwd=tmp_path)
+    assert done.returncode == code
+    assert "service.ready" in done.stderr
+
+
 def test_a_service_that_answers_is_not_skipped(healthy: Path) -> None:
     done = perfcheck("run", "--skip-unreachable", cwd=healthy.parent)
     assert (done.returncode, done.stderr) == (0, "")

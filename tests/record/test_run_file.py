@@ -159,3 +159,41 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "problem"),
+    [
+        (("endpoints", 0, "target_ms"), 0.0, "endpoints[0].target_ms is 0.0"),
+        (("endpoints", 1, "value_ms"), 1e308, "endpoints[1].value_ms is out of range"),
+        (("endpoints", 1, "value_ms"), -1.0, "endpoints[1].value_ms is out of range"),
+        (("endpoints", 1, "latency_ms", "median"), 5e-324, "endpoints[1].latency_ms is out of range"),
+        (("endpoints", 1, "samples_ms", 0), 1e300, "endpoints[1].samples_ms is out of range"),
+        (("endpoints", 1, "server_timing", "db"), 1e308, "endpoints[1].server_timing is out of range"),
+        (("endpoints", 1, "timeline", "stage", 0), 10**15, "endpoints[1].timeline.stage is out of range"),
+        (("endpoints", 1, "timeline", "stage", 0), -1, "endpoints[1].timeline.stage is out of range"),
+        (("endpoints", 1, "timeline", "at_ms", 0), 1.7e308, "endpoints[1].timeline.at_ms is out of range"),
+        (("endpoints", 1, "timeline", "at_ms"), [], "endpoints[1].timeline has arrays of unequal length"),
+        (("duration_ms",), -5, "duration_ms is -5"),
+        (("alpha",), 0, "alpha is 0"),
+    ],
+)
+def test_what_cannot_have_been_measured_is_refused(
+    place: tuple[str | int, ...], value: object, problem: str, tmp_path: Path
+) -> None:
+    data = json.loads(encode_run(run()))
+    inner = data
+    for step in place[:-1]:
+        inner = inner[step]
+    inner[place[-1]] = value
+    (tmp_path / "run.json").write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        read_run(tmp_path / "run.json")
+    assert problem in caught.value.message
+
+
+def test_depth_without_end_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "run.json"
+    file.write_text('{"format": "perfcheck.run/1", "x": ' + "[" * 200_000, encoding="utf-8")
+    with pytest.raises(UsageError, match="not a run file"):
+        read_run(file)

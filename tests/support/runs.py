@@ -232,6 +232,9 @@ def hostile_run() -> Run:
         hostile,
         label=HOSTILE_NAME,
         service=ServiceInfo("http://localhost:5001/<script>"),
+        tool=Tool(HOSTILE_NAME, HOSTILE_NAME, HOSTILE_NAME),
+        environment=Environment(HOSTILE_NAME, 2, HOSTILE_NAME, HOSTILE_NAME, HOSTILE_NAME, dirty=True),
+        command=("perfcheck", "run", "-f", HOSTILE_NAME),
         groups={name: f"Title {name}" for name in hostile_names()},
     )
 

@@ -9,7 +9,7 @@ from perfcheck.model import EndpointResult, Finding, Run
 from perfcheck.report.changes import Change, changes
 from perfcheck.report.html import overview
 from perfcheck.report.html.cards import Card, card
-from perfcheck.report.html.facts import Fact, about, summary_facts, when
+from perfcheck.report.html.facts import Fact, about, summary_facts
 from perfcheck.report.html.scale import Scale
 from perfcheck.report.html.strip import Strip, whole_run
 from perfcheck.report.html.svg import Svg
@@ -17,6 +17,7 @@ from perfcheck.report.html.table import TableRow, table_row
 from perfcheck.report.html.words import CSS, LONGEST_NAME, shown_name
 from perfcheck.report.wording import (
     certainty,
+    compared_with,
     counts_by_verdict,
     headline,
     measured,
@@ -112,7 +113,7 @@ def page(run: Run, previous: Run | None) -> Page:
         counts=[Count(number, word, CSS[verdict]) for number, word, verdict in counts_by_verdict(run)],
         facts=summary_facts(run),
         findings=run.findings,
-        compared=_compared(previous, changed),
+        compared=_compared(run, previous, changed),
         axis=overview.ratio_scale_marks(axis),
         sections=[Section(title, [row(one, axis) for one in some]) for title, some in _grouped(run, shown)],
         absolute_axis=overview.absolute_scale_marks(absolute),
@@ -151,9 +152,7 @@ def _grouped(run: Run, results: Sequence[EndpointResult]) -> list[tuple[str, lis
     return list(groups.items())
 
 
-def _compared(previous: Run | None, changed: Mapping[str, Change]) -> str:
+def _compared(run: Run, previous: Run | None, changed: Mapping[str, Change]) -> str:
     if previous is None:
         return ""
-    name = clean(previous.label or f"the run of {when(previous.started_at)}", LONGEST_NAME)
-    clear = sum(change.clear for change in changed.values())
-    return f"Compared with {name}: {clear} of {len(changed)} endpoints changed clearly."
+    return compared_with(run, previous, changed)

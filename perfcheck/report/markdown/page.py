@@ -132,7 +132,8 @@ def _since(run: Run, previous: Run | None) -> list[str]:
     told = [f"{word} since: {_some(names)}" for word, names in (("new", new), ("gone", gone)) if names]
     which = f"the run {code(previous.label)}" if previous.label else "the run"
     when = code(previous.started_at[:16].replace("T", " "))
-    return ["; ".join([f"Compared with {which} of {when} UTC", *told]) + "."]
+    common = "" if changes(run, previous) else ", which measured none of these endpoints by the same metric"
+    return ["; ".join([f"Compared with {which} of {when} UTC{common}", *told]) + "."]
 
 
 def _some(names: Sequence[str]) -> str:

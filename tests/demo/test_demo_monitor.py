@@ -1,0 +1,158 @@
+"""The sample service watched by the monitor: what its statistics API tells, and where N+1 comes to light."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+from typing import Any
+
+import httpx
+import pytest
+from support.waiting import eventually
+
+import perfcheck.monitor
+from perfcheck.demo import loading
+from perfcheck.demo.process import start_demo
+from perfcheck.demo.server import create_server
+from perfcheck.monitor import statistics
+
+DAILY_LINES = {
+    "curl -s http://localhost:5001/api/performance/health | jq .status": '"healthy"',
+    "curl -s http://localhost:5001/api/performance/slow?threshold=500 | jq .slow_endpoints_count": "0",
+    "curl -s http://localhost:5001/api/performance/summary | jq .performance_summary.monitored_endpoints": "1",
+}
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in [name for name in os.environ if name.startswith("PERFCHECK_MONITOR_")]:
+        monkeypatch.delenv(name)
+    perfcheck.monitor.reset()
+    yield
+    perfcheck.monitor.reset()
+
+
+@contextmanager
+def serving(*regressions: str) -> Iterator[httpx.Client]:
+    server = create_server(regressions=regressions, round_trip_ms=0)
+    thread = Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        with httpx.Client(base_url=server.url, trust_env=False, timeout=10) as client:
+            yield client
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def endpoints(client: httpx.Client, total: int) -> dict[str, Any]:
+    """The monitor's endpoints by name, once it has counted so many requests: the last byte is sent before it does."""
+    eventually(lambda: statistics().total >= total)
+    answer = client.get("/api/performance/stats").json()
+    assert answer["summary"]["total_requests_processed"] == total
+    return {one["endpoint"]: one for one in answer["all_endpoints"]}
+
+
+def test_requests_are_counted_by_route_whatever_the_path_and_query() -> None:
+    with serving() as client:
+        sizes = [len(client.get(f"/api/videos/?limit={limit}").content) for limit in (1, 50)]
+        client.head("/api/health")
+        client.get("/api/videos/?limit=0")
+        client.post("/api/settings/")
+        for number in range(5):
+            client.get(f"/api/nothing/{number}")
+        found = endpoints(client, 10)
+    assert {name: one["statuses"] for name, one in found.items()} == {
+        "GET /api/videos/": {"200": 2, "400": 1},
+        "HEAD /api/health": {"200": 1},
+        "POST (unmatched)": {"405": 1},
+        "GET (unmatched)": {"404": 5},
+    }
+    assert found["GET /api/videos/"]["queries"]["total"] == 10
+    assert found["GET /api/videos/"]["max_response_bytes"] == max(sizes)
+    assert found["HEAD /api/health"]["max_response_bytes"] == 0
+
+
+def test_n_plus_one_is_found_with_the_line_that_asks(caplog: pytest.LogCaptureFixture) -> None:
+    with serving("n-plus-one") as client:
+        response = client.get("/api/videos/?limit=20")
+        found = endpoints(client, 1)["GET /api/videos/"]
+    assert response.headers["Server-Timing"].endswith('desc="62 queries, 20 alike"')
+    assert (found["queries"]["total"], found["queries"]["max_per_request"]) == (62, 62)
+    assert [one["most"] for one in found["n_plus_one"]] == [20, 20, 20]
+    with open(loading.__file__, encoding="utf-8") as source:
+        lines = source.readlines()
+    for one in found["n_plus_one"]:
+        file, _, line = one["caller"].rpartition(":")
+        assert file.endswith("demo/loading.py")
+        assert "session.rows(_" in lines[int(line) - 1]
+    assert [record.levelno for record in caplog.records if record.getMessage().startswith("N+1: ")] == [
+        logging.WARNING
+    ] * 3
+
+
+def test_a_healthy_service_has_no_n_plus_one() -> None:
+    with serving() as client:
+        client.get("/api/videos/?limit=200")
+        client.get("/api/videos/search?q=love")
+        assert [one["n_plus_one"] for one in endpoints(client, 2).values()] == [[], []]
+
+
+def test_errors_and_clients_that_leave_are_told_apart() -> None:
+    with serving("errors", "hang") as client:
+        for _ in range(5):
+            client.get("/api/videos/search?q=love")
+        with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as leaving:
+            leaving.sendall(b"GET /api/videos/universal-search?q=a HTTP/1.1\r\nHost: a\r\n\r\n")
+            eventually(lambda: client.get("/api/performance/stats").json()["summary"]["requests_in_flight"] == 1)
+        found = endpoints(client, 6)
+    assert found["GET /api/videos/search"]["errors"] == 1
+    assert found["GET /api/videos/universal-search"]["disconnects"] == 1
+    assert found["GET /api/videos/universal-search"]["errors"] == 0
+
+
+def test_the_statistics_are_not_for_web_pages_of_others() -> None:
+    with serving() as client:
+        assert client.get("/api/performance/health").json()["status"] == "no_data"
+        refused = client.get("/api/performance/health", headers={"Host": "evil.example"})
+        assert refused.status_code == 403
+        assert client.get("/api/performance/nothing").status_code == 404  # the service's own answer
+        assert client.request("POST", "/api/performance/log-summary", content=b"x" * 1000).status_code == 200
+        head = client.head("/api/performance/health")
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("line", DAILY_LINES)
+def test_the_lines_of_a_daily_script_work_word_for_word(line: str) -> None:
+    bash = shutil.which("bash")
+    assert bash
+    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    with start_demo(options=["--round-trip", "1ms"]) as process:
+        url = httpx.URL(process.base_url())
+        httpx.get(f"{url}/api/health", trust_env=False).raise_for_status()
+
+        def said() -> str:
+            script = line.replace(":5001", f":{url.port}")
+            command = [bash, "-eu", "-o", "pipefail", "-c", script]
+            return subprocess.run(command, env=kept, capture_output=True, text=True, timeout=60, check=True).stdout
+
+        eventually(lambda: said() == f"{DAILY_LINES[line]}\n")
+
+
+def test_a_child_is_silent_about_its_slow_responses() -> None:
+    """Nobody reads what it says: a pipe that is full would stop it."""
+    with start_demo(["n-plus-one"], options=["--round-trip", "12ms"]) as process:
+        response = httpx.get(f"{process.base_url()}/api/videos/?limit=40", trust_env=False, timeout=30)
+        assert response.elapsed.total_seconds() > 0.5
+        assert process.stop() in {0, -15}
+        stderr = process._process.stderr
+        assert stderr is not None
+        assert stderr.closed or "slow" not in stderr.read()
