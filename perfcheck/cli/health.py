@@ -137,7 +137,7 @@ def health(options: HealthOptions, session: Session) -> int:
             choose=lambda names: _chosen(options.names, names),
         )
         interrupts.hold()
-        reporting.write(outcome.run, leave_out=["console"] if outcome.defect else [])  # the error says it all
+        reporting.write(outcome.run, on_screen=outcome.defect is None)  # where the error says it all
         if options.save:
             _save(outcome.run, quiet=options.quiet)
     if outcome.defect is not None:

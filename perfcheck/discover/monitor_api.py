@@ -51,6 +51,8 @@ _LOG = "look into the log of the service"
 _OTHER_PATH = "is the path right? A login page, or the page of a front end, often answers for any path"
 _ABSENT = {404, 405, 501}
 
+_KNOWN_FIELDS = {"status", "issues", "monitored_endpoints", "summary", "all_endpoints"}  # one of them at least
+
 Ask = Callable[[Endpoint], Fetched]
 
 
@@ -175,7 +177,7 @@ def _reading(
     listed = fields.endpoints(slow_ones, redact, listed_as_slow=True)
     endpoints = fields.merged(fields.endpoints(figures.get("all_endpoints"), redact), listed)
     status = fields.status(told.get("status"))
-    if not told and not endpoints and not figures.get("summary"):
+    if not endpoints and not _KNOWN_FIELDS & {*told, *figures}:
         return MonitorReading(
             alive=False, message="no monitor there: the answer has none of the fields of a monitor", remedy=_OTHER_PATH
         )

@@ -161,19 +161,19 @@ def _state(reading: MonitorReading) -> Iterator[Finding]:
     """What a person wants to know first: does it live, since when, and how much has it seen?"""
     requests = sum(one.requests or 0 for one in reading.endpoints)
     count = len(reading.endpoints)
-    facts = [f"{count} endpoint{'s' * (count != 1)}", f"{requests} requests"]
+    facts = [f"{count} endpoint{'s' * (count != 1)}", f"{requests} request{'s' * (requests != 1)}"]
     facts[-1] += f" since {_when(reading.since)}" if reading.since else ""
     facts += [f"{reading.workers} workers"] if (reading.workers or 0) > 1 else []
-    state = "answers" if reading.status is MonitorStatus.UNKNOWN else f"is {reading.status}"
-    yield note("monitor-state", f"the monitor {state}: {', '.join(facts)}", None)
+    says = "" if reading.status is MonitorStatus.UNKNOWN else f" and says {reading.status}"
+    yield note("monitor-state", f"the monitor answers{says}: {', '.join(facts)}", None)
 
 
 def _trouble(reading: MonitorReading) -> Iterator[Finding]:
     """What the monitor says of the service, and of itself."""
     if reading.status is MonitorStatus.DEGRADED:
         why = "; ".join(reading.issues) or reading.message or "without a word why"
-        remedy = "the service says so by thresholds of its own"
-        yield Finding("degraded", Severity.WARNING, None, None, None, f"the monitor is degraded: {why}", remedy, None)
+        remedy = "it says so by thresholds of its own"
+        yield Finding("degraded", Severity.WARNING, None, None, None, f"the service calls itself degraded: {why}", remedy, None)
     for problem in reading.problems:
         if problem not in reading.issues or reading.status is not MonitorStatus.DEGRADED:
             yield note("monitor", f"the monitor says: {problem}", "its figures may not be everything")

@@ -47,7 +47,7 @@ def is_of_path(name: str, path: str, base_url: str) -> bool:
     if route is None or route.placeholders:
         return False
     base = unquote(urlsplit(base_url).path).strip("/")
-    ours = [_segments(path), _segments(f"{base}/{path}")]
+    ours = [_segments(path), _segments(f"{base}/{path.lstrip('/')}")]
     return any(list(route.segments[: len(parts)]) == parts for parts in ours if parts)
 
 
@@ -96,7 +96,7 @@ def _by_path(names: Sequence[str]) -> _Literal:
 def _by_route(one: Endpoint, literal: _Literal, templates: Sequence[_Route], base: str) -> str | None:
     """A route without placeholders before one with them, and of these the one with the fewest."""
     path = one.path.partition("?")[0]
-    for segments in dict.fromkeys((tuple(_segments(path)), tuple(_segments(f"{base}/{path}")))):
+    for segments in dict.fromkeys((tuple(_segments(path)), tuple(_segments(f"{base}/{path.lstrip('/')}")))):
         for method in (one.method, None):
             names = literal.by_path.get((method, segments), [])
             if len(names) == 1:

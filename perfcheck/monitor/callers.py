@@ -5,14 +5,16 @@ Looked for only when something is worth reporting, since walking the stack takes
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # it takes longer to import than all of the monitor
+    import asyncio
 
 _DEEPEST = 500  # frames
 _INSTALLED = ("/site-packages/", "/dist-packages/")

@@ -21,6 +21,7 @@ from perfcheck.monitor.trace import span
 
 _Handler = TypeVar("_Handler")
 _METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace", "query")
+_GIVEN = {"options", "head", "trace"}  # that a framework's base class may bring along
 _DISPATCHERS = ("dispatch", "dispatch_request", "__call__")
 
 
@@ -69,7 +70,8 @@ def _monitored_class(view: type, name: str | None) -> type:
     """The class itself, with its handlers replaced: frameworks compare and subclass it."""
     shown = name or _default_name(view)
     found = [one for one in _METHODS if inspect.isroutine(getattr(view, one, None))]
-    found = found or [one for one in _DISPATCHERS if inspect.isfunction(getattr(view, one, None))][:1]
+    if not set(found) - _GIVEN:  # a class that does its work elsewhere, in actions that it dispatches to
+        found = [one for one in _DISPATCHERS if inspect.isfunction(getattr(view, one, None))][:1] or found
     if not found:
         raise TypeError(f"{view.__qualname__} has no handler to monitor: none of {', '.join(_METHODS + _DISPATCHERS)}")
     for one in found:

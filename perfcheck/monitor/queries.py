@@ -6,14 +6,16 @@ IN list, comments. No literal stays in a shape, so that no value of a user reach
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perfcheck.monitor.callers import caller
+
+if TYPE_CHECKING:  # it takes longer to import than all of the monitor
+    import asyncio
 
 _READ = 4000  # characters of a statement that are looked at
 _SHOWN_HEAD, _SHOWN_TAIL = 190, 100  # of a shape: what is selected, and the condition at its end

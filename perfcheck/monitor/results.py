@@ -5,14 +5,13 @@ Looks only at types that it knows: asking an object of the application for an at
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 _FRAMEWORKS = frozenset({"django", "fastapi", "flask", "quart", "starlette", "werkzeug"})
 PLAIN = frozenset({type(None), dict, list, int, float, bool})  # serialised later: nothing is known yet
 _TYPES_KEPT = 256
 _NOT_AN_ERROR = {"Http404": 404, "PermissionDenied": 403, "SuspiciousOperation": 400, "BadRequest": 400}  # of Django
-_STOPPED = frozenset({"Cancelled", "GreenletExit"})
+_STOPPED = frozenset({"Cancelled", "CancelledError", "GreenletExit"})  # by name: importing asyncio takes 40 ms
 _is_response: dict[type, bool] = {}
 
 Told = tuple[int | None, int | None]  # status, bytes of the body
@@ -73,7 +72,9 @@ def _comes_from_framework(kind: type) -> bool:
 
 def is_cancellation(error: BaseException) -> bool:
     """Whether a handler was stopped from outside, as when its client leaves: by asyncio, trio, gevent, eventlet."""
-    return isinstance(error, asyncio.CancelledError | GeneratorExit) or type(error).__name__ in _STOPPED
+    if isinstance(error, Exception):  # concurrent.futures.CancelledError is one: the handler's own, and an error
+        return False
+    return isinstance(error, GeneratorExit) or any(base.__name__ in _STOPPED for base in type(error).__mro__)
 
 
 def of_exception(error: BaseException) -> int | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from threading import RLock
 from time import perf_counter
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perfcheck.monitor import lifecycle
 from perfcheck.monitor.queries import Repetition, Tally
 from perfcheck.monitor.settings import settings
+
+if TYPE_CHECKING:  # it takes longer to import than all of the monitor
+    import asyncio
 
 _MOST_SPANS = 20
 _LONGEST_NAME = 40

@@ -249,7 +249,8 @@ def _counted(result: EndpointResult) -> str:
     told = result.latency_ms
     named = [("mean", told.mean), ("median", told.median), ("p95", told.p95), ("p99", told.p99), ("max", told.max)]
     figures = [f"{name} {format_ms(ms)}" for name, ms in named if ms is not None]
-    requests = [f"{result.requests.sent} requests counted by the monitor"] if result.requests.sent else []
+    sent = result.requests.sent
+    requests = [f"{sent} request{'s' * (sent != 1)} counted by the monitor"] if sent else []
     return "; ".join([*requests, ", ".join(figures)] if figures else requests)
 
 

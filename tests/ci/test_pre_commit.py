@@ -251,3 +251,24 @@ def test_a_push_is_refused_when_the_service_has_become_slow(user: User, sample_s
     skipped = push(NOWHERE)
     assert skipped.code == 0, skipped.log
     assert "SKIPPED" in skipped.log
+
+
+# --- perfcheck-lint --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "told"),
+    [
+        ("", 1, "app.py:5:1: videos (GET /videos) is not monitored"),
+        ("from perfcheck.monitor.flask import init_app\ninit_app(app)\n", 0, "1 monitored"),
+    ],
+)
+def test_handlers_without_a_monitor_are_refused(user: User, body: str, code: int, told: str) -> None:
+    user.write(
+        "app.py",
+        f'from flask import Flask\napp = Flask(__name__)\n\n@app.get("/videos")\ndef videos():\n    return []\n{body}',
+    )
+    user.configure("perfcheck-lint")
+    done = user.pre_commit("run", "--all-files", "--verbose")
+    assert done.code == code, done.log
+    assert told in done.log

@@ -192,7 +192,7 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, command: str
     assert parsed(monkeypatch, command, flag, "") == untouched.params[flag.name]
 
 
-REQUIRED = {"report": ("--from", "run.json")}
+REQUIRED = {"report": ("--from", "run.json"), "lint": ("src",)}
 
 
 def parsed(monkeypatch: pytest.MonkeyPatch, command: str, option: click.Option, text: str) -> object:

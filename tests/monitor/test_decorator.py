@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, 
 from http import HTTPStatus
 from typing import Any
 
-import django.http  # type: ignore[import-untyped]
+import django.http
 import pytest
 import starlette.exceptions
 import starlette.responses
@@ -371,6 +371,26 @@ def test_classes_of_views() -> None:
     assert (videos.get(), videos.post(), asyncio.run(videos.put()), Base().post()) == ("got", "posted", "put", "posted")
     assert inspect.iscoroutinefunction(Videos.put)
     assert names() == ["api.videos.get", "api.videos.post", "api.videos.put"]
+
+
+def test_what_a_base_class_brings_along_is_not_taken_for_the_handler() -> None:
+    class Base:
+        def options(self) -> str:
+            return "options"
+
+        def dispatch(self) -> str:
+            return self.list()
+
+        def list(self) -> str:
+            raise NotImplementedError
+
+    @monitor_performance("api.pages")
+    class Pages(Base):
+        def list(self) -> str:
+            return "pages"
+
+    assert Pages().dispatch() == "pages"
+    assert names() == ["api.pages.dispatch"]
 
 
 def test_a_class_with_a_dispatcher_only() -> None:
