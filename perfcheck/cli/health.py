@@ -28,7 +28,7 @@ _EXAMPLES = """\b
 Examples:
   perfcheck health                              by the limits of baselines.yaml
   perfcheck health -u http://localhost:5001     without a baseline: what is over 500 ms
-  perfcheck health --threshold 300ms --save --fail-on warning
+  perfcheck health --save --fail-on warning     every morning
 
 \b
 Exit codes:

@@ -131,7 +131,8 @@ def beside_a_run(
     matches = match(endpoints, [one.name for one in reading.endpoints], service.base_url)
     known = {one.name: one for one in reading.endpoints}
     told = [_with_repetitions(result, known.get(matches.get(result.name, ""))) for result in measured]
-    new = [] if not whole else list(_new_slow_endpoints(reading, service, frozenset(matches.values()), threshold_ms, url))
+    matched = frozenset(matches.values())
+    new = list(_new_slow_endpoints(reading, service, matched, threshold_ms, url)) if whole else []
     problems = [note("monitor", f"the monitor says: {problem}", None) for problem in reading.problems]
     return (*told, *new), tuple(problems)
 
@@ -173,7 +174,8 @@ def _trouble(reading: MonitorReading) -> Iterator[Finding]:
     if reading.status is MonitorStatus.DEGRADED:
         why = "; ".join(reading.issues) or reading.message or "without a word why"
         remedy = "it says so by thresholds of its own"
-        yield Finding("degraded", Severity.WARNING, None, None, None, f"the service calls itself degraded: {why}", remedy, None)
+        message = f"the service calls itself degraded: {why}"
+        yield Finding("degraded", Severity.WARNING, None, None, None, message, remedy, None)
     for problem in reading.problems:
         if problem not in reading.issues or reading.status is not MonitorStatus.DEGRADED:
             yield note("monitor", f"the monitor says: {problem}", "its figures may not be everything")

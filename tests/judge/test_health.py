@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from support.monitored import reading
@@ -30,7 +31,7 @@ SERVICE = Service("http://localhost:5001", monitor="/api/performance", ready="/a
 URL = "http://localhost:5001/api/performance/stats"
 
 
-def seen(name: str, mean_ms: float | None = 50.0, *, requests: int | None = 100, **more: object) -> MonitoredEndpoint:
+def seen(name: str, mean_ms: float | None = 50.0, *, requests: int | None = 100, **more: Any) -> MonitoredEndpoint:
     return replace(MonitoredEndpoint(name=name, mean_ms=mean_ms, requests=requests), **more)
 
 
