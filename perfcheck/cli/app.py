@@ -21,7 +21,6 @@ from perfcheck.cli.streams import silence_stdout
 from perfcheck.cli.variables import misspelt_variables
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, PerfcheckError
 from perfcheck.text import Redactor
-from perfcheck.workflow_commands import inert
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -162,6 +161,8 @@ def show_warning(message: str, remedy: str | None = None) -> None:
 
 def _show(message: str, remedy: str | None) -> None:
     """Messages hold what services and files say: no CI is to take that for its own commands."""
+    from perfcheck.workflow_commands import inert
+
     lines = [message, *([click.style("help: ", fg="cyan") + remedy] if remedy else [])]
     click.echo(inert("\n".join(lines)), err=True, color=stderr_color())
 
