@@ -31,8 +31,6 @@ from perfcheck.model import (
     worst,
 )
 
-_MOST_NOTES = 5  # of one kind; more are told together
-
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -120,9 +118,9 @@ def beside_a_run(
 ) -> tuple[tuple[EndpointResult, ...], tuple[Finding, ...]]:
     """What only the monitor knows, beside a check that has just been made.
 
-    The endpoints measured, with N+1 in their notes; behind them, where the check was of the ``whole`` baseline, those
-    that are slow and not in it; and notes on the run. A monitor that cannot be read is a note: the check itself worked.
-    ``endpoints`` are all of the baseline, whichever were measured.
+    The endpoints measured, with N+1 in the notes of the worst that it may have slowed; behind them, where the check was
+    of the ``whole`` baseline, those that are slow and not in it; and notes on the run. A monitor that cannot be read is
+    a note: the check itself worked. ``endpoints`` are all of the baseline, whichever were measured.
     """
     unreadable = why_unreadable(reading)
     if unreadable is not None:
@@ -130,16 +128,25 @@ def beside_a_run(
         return tuple(measured), (note("monitor", why, unreadable[1]),)
     matches = match(endpoints, [one.name for one in reading.endpoints], service.base_url)
     known = {one.name: one for one in reading.endpoints}
-    told = [_with_repetitions(result, known.get(matches.get(result.name, ""))) for result in measured]
+    told = _with_repetitions(measured, {name: known[its] for name, its in matches.items()})
     matched = frozenset(matches.values())
     new = list(_new_slow_endpoints(reading, service, matched, threshold_ms, url)) if whole else []
     problems = [note("monitor", f"the monitor says: {problem}", None) for problem in reading.problems]
     return (*told, *new), tuple(problems)
 
 
-def _with_repetitions(result: EndpointResult, one: MonitoredEndpoint | None) -> EndpointResult:
-    notes = tuple(repetitions(one, result.line)) if one is not None else ()
-    return replace(result, findings=(*result.findings, *notes))
+def _with_repetitions(
+    measured: Sequence[EndpointResult], known: Mapping[str, MonitoredEndpoint]
+) -> list[EndpointResult]:
+    """Told once for each endpoint of the monitor, which may be several of the baseline: by the one farthest off."""
+    farthest = sorted(measured, key=lambda result: -(result.ratio or 0.0))
+    spokesman = {known[result.name].name: result.name for result in reversed(farthest) if result.name in known}
+    return [
+        replace(result, findings=(*result.findings, *repetitions(known[result.name], result.line)))
+        if result.name in known and spokesman[known[result.name].name] == result.name
+        else result
+        for result in measured
+    ]
 
 
 def _new_slow_endpoints(
@@ -187,7 +194,7 @@ def _about_the_baseline(
     figures = {one.name for one in reading.endpoints if has_figures(one)}
     unseen = [one for one in endpoints if matches.get(one.name) not in figures]
     remedy = "nobody has asked for it, its handler is not monitored, or 'monitor_name' has to tell what it is called"
-    if len(unseen) > _MOST_NOTES:
+    if len(unseen) > 1:
         names = some([one.name for one in unseen])
         message = f"{len(unseen)} endpoints of the baseline are unknown to the monitor: {names}"
         yield note("never-seen", message, remedy)

@@ -33,7 +33,6 @@ from perfcheck.units import format_ms, format_percentage
 FEW = 5  # requests: below it no latency is CRITICAL, as none of a measurement would be
 _MOST_FAILURES_EXACTLY = 2000
 _NAMED = 10
-_MOST_REPEATED = 3
 _NOT_AN_ENDPOINT = ("(unmatched)", "(other endpoints)")  # what the monitor cannot tell apart
 
 
@@ -207,14 +206,21 @@ def _how_it_was_read(owners: Sequence[Endpoint], held: Endpoint | None, metric: 
 
 
 def repetitions(one: MonitoredEndpoint, line: int | None) -> Iterator[Finding]:
-    for found in one.n_plus_one[:_MOST_REPEATED]:
-        times = f" in {found.requests} requests" if found.requests else ""
-        message = (
-            f"likely N+1: the same statement up to {found.most} times in one request{times}, "
-            f"from {found.caller or 'an unknown line'}: {found.shape or 'not told'}"
-        )
-        remedy = "load these rows with one query: a join, or an eager load"
-        yield Finding("n-plus-one", Severity.NOTE, float(found.most), None, "requests", message, remedy, line)
+    """One note for all: which statement is repeated the most, and the lines that the others come from."""
+    found = sorted(one.n_plus_one, key=lambda repeated: -repeated.most)
+    if not found:
+        return
+    worst_one = found[0]
+    times = f" in {worst_one.requests} requests" if worst_one.requests else ""
+    message = (
+        f"likely N+1: the same statement up to {worst_one.most} times in one request{times}, "
+        f"from {worst_one.caller or 'an unknown line'}: {worst_one.shape or 'not told'}"
+    )
+    if others := found[1:]:
+        lines = some(list(dict.fromkeys(repeated.caller or "an unknown line" for repeated in others)))
+        message += f"; and {len(others)} more statement{'s' * (len(others) > 1)}, from {lines}"
+    remedy = "load these rows with one query: a join, or an eager load"
+    yield Finding("n-plus-one", Severity.NOTE, float(worst_one.most), None, "requests", message, remedy, line)
 
 
 # --- Errors --------------------------------------------------------------------------------------------------------

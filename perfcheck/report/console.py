@@ -15,7 +15,6 @@ from perfcheck.report.changes import Change, changes
 from perfcheck.report.glyphs import Glyphs, shorten, sparkline
 from perfcheck.report.wording import (
     LONGEST_TEXT,
-    RULES_OF_LATENCY,
     baseline_lines,
     certainty,
     compared_with,
@@ -31,6 +30,7 @@ from perfcheck.report.wording import (
     measured,
     needs_attention,
     ratio_to_target,
+    remedies,
     rerun,
     state_of_monitor,
     where_the_time_went,
@@ -185,11 +185,8 @@ def _breach_lines(run: Run, result: EndpointResult, glyphs: Glyphs, told: set[st
         yield "where", where
     if seen := evidence(result, glyphs.dash):
         yield "evidence", seen
-    for finding in result.findings:
-        if finding.remedy and finding.remedy not in told:
-            yield "help", finding.remedy
-        if finding.remedy and finding.rule in RULES_OF_LATENCY:
-            told.add(finding.remedy)
+    for remedy in remedies(result, told):
+        yield "help", remedy
     if lines := baseline_lines(result):
         yield "baseline", ", ".join(f"{run.baseline.file}:{line}" for line in lines)
 

@@ -254,6 +254,13 @@ def _counted(result: EndpointResult) -> str:
     return "; ".join([*requests, ", ".join(figures)] if figures else requests)
 
 
+def remedies(result: EndpointResult, told: set[str]) -> list[str]:
+    """What to do, each once; ``told`` are remedies that stand above already, and those of latency join them."""
+    found = list(dict.fromkeys(f.remedy for f in result.findings if f.remedy and f.remedy not in told))
+    told.update(f.remedy for f in result.findings if f.remedy and f.rule in RULES_OF_LATENCY)
+    return found
+
+
 def baseline_lines(result: EndpointResult) -> list[int]:
     """Where to look in the baseline: at the broken promises, else where the endpoint begins; if it is in there."""
     lines = dict.fromkeys(f.line for f in result.findings if f.line and f.severity is not Severity.NOTE)

@@ -15,12 +15,12 @@ from perfcheck.report.html.timeline import over_time
 from perfcheck.report.html.words import CSS, LONGEST_NAME, shown_name
 from perfcheck.report.wording import (
     LONGEST_TEXT,
-    RULES_OF_LATENCY,
     baseline_lines,
     evidence,
     is_undecided,
     measured,
     ratio_to_target,
+    remedies,
     rerun,
 )
 from perfcheck.text import clean
@@ -91,11 +91,8 @@ def _lines(run: Run, result: EndpointResult, told: set[str]) -> Iterator[Line]:
             yield Line("Note", finding.message)
     if seen := evidence(result):
         yield Line("Evidence", seen)
-    for finding in result.findings:
-        if finding.remedy and finding.remedy not in told:
-            yield Line("Help", finding.remedy)
-        if finding.remedy and finding.rule in RULES_OF_LATENCY:
-            told.add(finding.remedy)
+    for remedy in remedies(result, told):
+        yield Line("Help", remedy)
     file = clean(run.baseline.file, LONGEST_NAME)
     if lines := baseline_lines(result):
         yield Line("Baseline", ", ".join(f"{file}:{line}" for line in lines), code=True)

@@ -19,6 +19,7 @@ from perfcheck.report.wording import (
     needs_attention,
     ratio_to_target,
     reasons,
+    remedies,
     rerun,
     where_the_time_went,
 )
@@ -118,11 +119,8 @@ def _explanation(
         yield "where", prose(where, LONGEST_TEXT)
     if seen := evidence(result):
         yield "evidence", prose(seen, LONGEST_TEXT)
-    for finding in result.findings:
-        if finding.remedy and finding.remedy not in told:
-            yield "help", prose(finding.remedy, LONGEST_TEXT)
-        if finding.remedy and finding.rule in RULES_OF_LATENCY:
-            told.add(finding.remedy)
+    for remedy in remedies(result, told):
+        yield "help", prose(remedy, LONGEST_TEXT)
     if lines := baseline_lines(result):
         yield "baseline", ", ".join(code(f"{run.baseline.file}:{line}") for line in lines)
     yield "rerun", code(rerun(run, result.name), LONGEST_TEXT)
