@@ -155,11 +155,16 @@ def _new_slow_endpoints(
     """Without what perfcheck itself asks for: the ready check, and the statistics."""
     own = [path for path in (service.ready, service.monitor) if path]
     for one in reading.endpoints:
-        if one.name in matched or any(is_of_path(one.name, path, service.base_url) for path in own):
+        if (
+            not is_told(one, [])
+            or one.name in matched
+            or any(is_of_path(one.name, path, service.base_url) for path in own)
+        ):
             continue
         result = judge_monitored(one, [], threshold_ms, url)
-        if any(finding.rule == "new-slow-endpoint" for finding in result.findings):
-            yield result
+        slow = tuple(finding for finding in result.findings if finding.rule == "new-slow-endpoint")
+        if slow:  # and only that: what else is wrong with it is for the daily check to say
+            yield replace(result, verdict=Verdict.WARNING, findings=slow)
 
 
 # --- The service as a whole ----------------------------------------------------------------------------------------

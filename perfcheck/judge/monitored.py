@@ -150,7 +150,7 @@ def _latency(
     threshold_ms: float,
 ) -> Iterator[Finding]:
     if value is None:  # its name stands in a list of slow endpoints, and that is all there is
-        if held is None:
+        if held is None and one.listed_as_slow:
             message = f"the monitor lists it as over {format_ms(threshold_ms)}, and it is not in the baseline"
             yield _new_slow(one, None, threshold_ms, message)
         return

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import io
+import os
+import stat
 import tokenize
 
 _LARGEST = 16 * 2**20  # bytes; no source that anyone wrote is larger
@@ -19,6 +21,8 @@ class UnreadableError(Exception):
 
 def read_source(file: str) -> str:
     try:
+        if not stat.S_ISREG(os.stat(file).st_mode):  # noqa: PTH116 - a pipe would be waited for
+            raise UnreadableError("not a file")
         with open(file, "rb") as stream:  # noqa: PTH123
             data = stream.read(_LARGEST + 1)
         if len(data) > _LARGEST:

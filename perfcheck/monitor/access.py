@@ -16,7 +16,9 @@ from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 _CONFIGURE = "set PERFCHECK_MONITOR_TOKEN for the service and send 'Authorization: Bearer TOKEN'"
+_PROXIED_BY_PREFIX = ("x-forwarded-", "x-original-", "x-envoy-", "x-azure-", "x-arr-", "x-amzn-", "fly-")
 _PROXIED = (
+    "cdn-loop",
     "cf-connecting-ip",
     "client-ip",
     "fastly-client-ip",
@@ -29,7 +31,10 @@ _PROXIED = (
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-proto",
+    "max-forwards",
+    "x-proxyuser-ip",
     "x-real-ip",
+    "x-scheme",
 )
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]@/\s]+)(?::\d{1,5})?", re.ASCII)
 
@@ -51,7 +56,7 @@ def refusal(method: str, headers: Mapping[str, str], peer: str | None, token: st
         return Refusal(401, "the token is missing or wrong", "send 'Authorization: Bearer TOKEN'")
     if not _is_loopback(peer or ""):
         return Refusal(403, "the statistics are for this machine only, and no token is configured", _CONFIGURE)
-    if any(name in headers for name in _PROXIED):
+    if any(name in _PROXIED or name.startswith(_PROXIED_BY_PREFIX) for name in headers):
         return Refusal(403, "this came through a proxy, and no token is configured", _CONFIGURE)
     if not _is_this_machine(headers.get("host", "")):
         return Refusal(403, "the Host header does not name this machine, and no token is configured", _CONFIGURE)
@@ -63,7 +68,9 @@ def refusal(method: str, headers: Mapping[str, str], peer: str | None, token: st
 def _has_token(authorization: str, token: str) -> bool:
     scheme, _, given = authorization.partition(" ")
     # Headers are bytes that came as Latin-1 text; comparing bytes takes the same time wherever they differ.
-    same = hmac.compare_digest(given.strip().encode("latin-1", "replace"), token.strip().encode())
+    same = hmac.compare_digest(
+        given.strip().encode("latin-1", "replace"), token.strip().encode("utf-8", "surrogateescape")
+    )
     return same and scheme.lower() == "bearer"
 
 

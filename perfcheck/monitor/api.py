@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 from perfcheck.monitor import figures, metrics
 from perfcheck.monitor.access import refusal
 from perfcheck.monitor.advice import recommendations
+from perfcheck.monitor.log import NAME, tell
 from perfcheck.monitor.process import process_usage
 from perfcheck.monitor.settings import Settings, settings
 from perfcheck.monitor.statistics import Snapshot
@@ -26,8 +27,6 @@ _LARGEST_THRESHOLD_MS = 3_600_000.0  # an hour
 _MOST_FIELDS = 50
 _LONGEST_QUERY = 2000
 _NAMED_IN_LOG = 5
-
-_log = logging.getLogger("perfcheck.monitor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +77,11 @@ def answer(
         except _BadRequestError as error:
             found = _json(400, {"error": str(error)})
         except Exception:  # noqa: BLE001 - told to the client as 500, and to the log
-            _log.exception("the monitor's API failed")
+            tell(logging.ERROR, "the monitor's API failed", exc_info=True)
             found = _json(500, {**_FAILED, "status": "error"})
         return Answer(found.status, found.headers, b"") if method == "HEAD" else found
     except Exception:  # noqa: BLE001 - not even the settings can be read: the application goes on without its monitor
-        _log.exception("the monitor's API failed")
+        tell(logging.ERROR, "the monitor's API failed", exc_info=True)
         return None
 
 
@@ -142,10 +141,16 @@ def _health(call: _Call) -> Answer:
 def _log_summary(call: _Call) -> Answer:
     """One line for the whole and one for each of the slowest: bounded, however many endpoints there are."""
     told = figures.health(call.snapshot, call.slow_ms)
-    _log.info("%s: %s", told["status"], told["message"])
+    tell(logging.INFO, "%s: %s", told["status"], told["message"])
     for one in figures.slowest(figures.served(call.snapshot), call.slow_ms)[:_NAMED_IN_LOG]:
-        _log.info("slow: %s, %.0f ms on average of %d", one.name, 1000 * (one.recent_mean_s or 0), len(one.recent))
-    return _json(200, {"status": "logged", "message": told["message"], "logger": _log.name})
+        tell(
+            logging.INFO,
+            "slow: %s, %.0f ms on average of %d",
+            one.name,
+            1000 * (one.recent_mean_s or 0),
+            len(one.recent),
+        )
+    return _json(200, {"status": "logged", "message": told["message"], "logger": NAME})
 
 
 def _metrics(call: _Call) -> Answer:

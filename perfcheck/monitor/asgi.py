@@ -45,7 +45,7 @@ class Monitor:
         if scope["type"] != "http" or scope.get(_SEEN) is not None:
             await self.app(scope, receive, send)
             return
-        if self._api and scope["path"].startswith(settings().prefix) and await _answered(scope, send):
+        if self._api and (path := _path(scope)).startswith(settings().prefix) and await _answered(scope, path, send):
             return
         request = begin(route=partial(self._name, scope, scope.get("root_path") or ""))
         scope[_SEEN] = True  # not the request, which would close a circle
@@ -99,7 +99,8 @@ class _Exchange:
         """The message to send, and whether the response is complete with it."""
         kind = message["type"]
         if kind == "http.response.start":
-            self._status = message["status"]
+            status = message["status"]
+            self._status = status if isinstance(status, int) else None
             self._request.responding()
             if settings().server_timing:
                 value = (self._request.trace or Trace()).server_timing(self._request.elapsed_s)
@@ -113,19 +114,25 @@ class _Exchange:
         return message, False
 
     def failed(self, error: BaseException) -> None:
-        self._finish(error=True, disconnected=self._gone or is_cancellation(error))
+        """A defect of the application is an error, whether the client waited for it or not."""
+        left = isinstance(error, OSError) or type(error).__name__ == "ClientDisconnect" or is_cancellation(error)
+        self._finish(error=True, disconnected=is_cancellation(error) or (self._gone and left))
 
     def returned(self) -> None:
         """Where the response is not complete by now, the client has left, or the application forgot about it."""
-        self._finish(error=True, disconnected=self._gone)
+        self._finish(error=not self._gone, disconnected=self._gone)
 
     def _finish(self, *, error: bool = False, disconnected: bool = False) -> None:
-        self._request.finish(
-            status=self._status, error=error, disconnected=disconnected or self._gone, response_bytes=self._sent
-        )
+        self._request.finish(status=self._status, error=error, disconnected=disconnected, response_bytes=self._sent)
 
 
-async def _answered(scope: Scope, send: Send) -> bool:
+def _path(scope: Scope) -> str:
+    """Below where the application is mounted: the path begins with the root path."""
+    path, root = str(scope["path"]), str(scope.get("root_path") or "").rstrip("/")
+    return path[len(root) :] if root and path.startswith(root + "/") else path
+
+
+async def _answered(scope: Scope, path: str, send: Send) -> bool:
     """Whether the request was for the statistics API, and got its answer."""
     from perfcheck.monitor import api  # noqa: PLC0415 - not needed before somebody asks
 
@@ -135,7 +142,7 @@ async def _answered(scope: Scope, send: Send) -> bool:
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     client = scope.get("client")
     query = scope.get("query_string", b"").decode("latin-1")
-    answer = partial(api.answer, str(scope["method"]), scope["path"], query, headers, client[0] if client else None)
+    answer = partial(api.answer, str(scope["method"]), path, query, headers, client[0] if client else None)
     try:
         asyncio.get_running_loop()
     except RuntimeError:  # trio

@@ -173,7 +173,10 @@ class Membership:
             _in_process.release()
 
     def _read(self, name: str) -> tuple[Snapshot, frozenset[str]]:
-        return exchange.read(self._file(name).read_text(encoding="utf-8"))
+        file = self._file(name)
+        if file.exists() and not file.is_file():  # a pipe would be waited for
+            raise ValueError("not a file")
+        return exchange.read(file.read_text(encoding="utf-8"))
 
     def _write(self, name: str, text: str) -> None:
         temporary = self._file(name, f"{self.id}.tmp")

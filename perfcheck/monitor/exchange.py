@@ -59,7 +59,7 @@ def read(text: str) -> tuple[Snapshot, frozenset[str]]:
             defects=int(header["defects"]),
         )
         return snapshot, frozenset(map(str, header["folded"]))
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise ValueError(f"not a file of the monitor: {error!r}") from error
 
 

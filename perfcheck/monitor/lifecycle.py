@@ -108,9 +108,10 @@ class Request:
             if _current.get() is self:
                 self.leave()
             outcome = Outcome.OK
-            if disconnected:
+            failed = status is not None and status >= _SERVER_ERROR
+            if disconnected and not failed:
                 outcome, ended_ns = Outcome.DISCONNECTED, self.response_ns or ended_ns
-            elif error or (status is not None and status >= _SERVER_ERROR):
+            elif error or failed:
                 outcome = Outcome.ERROR
             default.record(self, ended_ns, status, outcome, response_bytes)
         except Exception as defect:  # noqa: BLE001 - never into the handler

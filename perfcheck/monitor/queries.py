@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from perfcheck.monitor.callers import caller
+from perfcheck.monitor.log import tell
 
 if TYPE_CHECKING:  # it takes longer to import than all of the monitor
     import asyncio
@@ -24,20 +25,24 @@ _LONGEST_KEPT = 2000  # a longer statement carries its values, and will not come
 _SHAPES_PER_REQUEST = 200  # more shapes than this in one request are not N+1; the others are still counted as queries
 _REPORTED_KEPT = 1000
 
-_log = logging.getLogger("perfcheck.monitor")
 
 # What is the same thing to the database, or nothing at all. A quoted text that holds a backslash ends elsewhere in one
 # dialect than in another, so that everything behind it is folded: rather too much than half of a value.
 _FOLDED = re.compile(
     r"""
-    '[^'\\]*(?:''[^'\\]*)*(?:'|\\.*\Z|\Z)                # 'text', also where it was cut
+    \bq'(?:\[.*?\]|\(.*?\)|\{.*?\}|<.*?>)'                # q'[text]' of Oracle
+  | '[^'\\]*(?:''[^'\\]*)*(?:'|\\.*\Z|\Z)                # 'text', also where it was cut
   | /\*.*?(?:\*/|\Z) | --[^\n]*                          # comments
-  | (?<=[=<>])\s*"[^"]*(?:"(?!\s*\.)|\Z)                 # = "text", as MySQL allows; not = "table"."column"
-  | \$(?P<tag>[A-Za-z_]*)\$.*?(?:\$(?P=tag)\$|\Z)        # $$text$$
+  | (?<=[=<>])\s*"[^"\\]*(?:"(?!\s*\.)|\\.*\Z|\Z)        # = "text", as MySQL allows; not = "table"."column"
+  | (?<=LIKE)\s*"[^"\\]*(?:"(?!\s*\.)|\\.*\Z|\Z)
+  | (?<=BETWEEN)\s*"[^"\\]*(?:"(?!\s*\.)|\\.*\Z|\Z)
+  | (?P<name>"\w+"(?:\s*\.\s*"\w+")*)                    # "table"."column": stays
+  | "(?=[^"]*[^\w"])[^"\\]*(?:"(?!\s*\.)|\\.*\Z|\Z)      # "text" that is hardly a name
+  | \$(?P<tag>[A-Za-z_]\w*|)\$.*?(?:\$(?P=tag)\$|\Z)     # $$text$$
   | (?<![\w.$"`])[-+]?\.?\d[\w.]*                        # numbers
   | %\(\w+\)s | %s | (?<![:\w]):\w+ | \$\d+ | @p\d+      # markers of parameters
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
 _LIST = re.compile(r"\( ?\?(?: ?, ?\?)* ?\)(?: ?, ?\( ?\?(?: ?, ?\?)* ?\))*")
 
@@ -91,7 +96,8 @@ def warn_of(endpoint: str, repetitions: Iterable[Repetition]) -> None:
         if key in _reported or len(_reported) >= _REPORTED_KEPT:
             continue
         _reported.add(key)
-        _log.warning(
+        tell(
+            logging.WARNING,
             "N+1: %s sent the same statement %d times in one request, from %s: %s",
             endpoint,
             one.count,
@@ -131,6 +137,8 @@ def _fold(statement: str) -> str:
 
 def _folded(match: re.Match[str]) -> str:
     text = match.group()
+    if match["name"]:
+        return text
     if text.startswith(("/*", "--")):
         return " "
     return " ?" if text[0].isspace() else "?"

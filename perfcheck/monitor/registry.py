@@ -19,6 +19,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, TypeVar
 
 from perfcheck.monitor.accumulator import Accumulator, Outcome, Record, Return, Traced
+from perfcheck.monitor.log import tell
 from perfcheck.monitor.queries import warn_of
 from perfcheck.monitor.settings import Settings, on_change, settings
 from perfcheck.monitor.slow_log import SlowLog
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 FOLD_AT = 512
 _OK = Outcome.OK
 _LONGEST_NAME = 200
-_log = logging.getLogger("perfcheck.monitor")
 
 
 _Queued = TypeVar("_Queued", Record, Return)
@@ -117,7 +117,7 @@ class Registry:
         self.defects += 1
         if not self._defect_told:
             self._defect_told = True
-            _log.error("a defect of the monitor; requests go on, statistics may lack some", exc_info=error)
+            tell(logging.ERROR, "a defect of the monitor; requests go on, statistics may lack some", exc_info=error)
 
     def snapshot(self) -> Snapshot:
         """Everything up to now, of this process."""
@@ -153,7 +153,10 @@ class Registry:
             records[name] = sorted((*records[name], *whole), key=itemgetter(1))
             del returns[name]
         for name, several in records.items():
-            self._accumulator(name, len(several)).add(several, offset_ns)
+            try:
+                self._accumulator(name, len(several)).add(several, offset_ns)
+            except Exception as error:  # noqa: BLE001 - of one endpoint: the others' are not to be lost with it
+                self.defect(error)
         for name, few in returns.items():
             self._accumulator(name, len(few)).add_returns(few, offset_ns)
 

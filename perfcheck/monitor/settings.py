@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-_log = logging.getLogger("perfcheck.monitor")
+from perfcheck.monitor.log import tell
+
 _PREFIX = "PERFCHECK_MONITOR_"
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
@@ -108,7 +109,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
             read = replace(read, **change)
         except (ValueError, TypeError) as error:
             # Never the value: it may be the token.
-            _log.warning("%s is ignored: %s", variable, error)
+            tell(logging.WARNING, "%s is ignored: %s", variable, error)
     return read
 
 

@@ -10,9 +10,9 @@ import logging
 from dataclasses import dataclass, field
 from time import monotonic
 
+from perfcheck.monitor.log import tell
 from perfcheck.monitor.settings import Settings
 
-_log = logging.getLogger("perfcheck.monitor")
 _BURST = 5  # lines of one endpoint before it is held back
 _EVERY_S = 60.0
 _NAMES_KEPT = 10_000
@@ -39,7 +39,7 @@ class SlowLog:
         left_out = self._left_out(name, monotonic())
         if left_out is None:
             return
-        _log.log(
+        tell(
             logging.ERROR if very else logging.WARNING,
             "%s response: %s took %.0f ms (over %.0f ms), status %s, %d queries%s",
             "very slow" if very else "slow",

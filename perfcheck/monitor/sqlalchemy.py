@@ -13,11 +13,10 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import Engine, ExceptionContext
 
+from perfcheck.monitor.log import tell
 from perfcheck.monitor.trace import current
 
 _STARTED = "_perfcheck_started"
-
-_log = logging.getLogger("perfcheck.monitor")
 
 
 def instrument(engine: Any = Engine) -> None:
@@ -55,7 +54,7 @@ def _record(statement: str, context: Any) -> None:
             started = getattr(context, _STARTED, None)
             trace.add_query(statement, perf_counter() - started if started is not None else 0.0)
     except Exception:  # noqa: BLE001 - the application's statement must not fail for its monitor
-        _log.exception("a statement could not be recorded")
+        tell(logging.ERROR, "a statement could not be recorded", exc_info=True)
     finally:
         if hasattr(context, _STARTED):
             delattr(context, _STARTED)

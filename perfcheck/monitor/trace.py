@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from threading import RLock
@@ -49,18 +50,19 @@ class Trace:
             total, count = spans.get(token, (0.0, 0))
             spans[token] = (total + seconds, count + 1)
 
-    def add_query(self, statement: str, seconds: float, *, layer: str | None = None) -> None:
+    def add_query(self, statement: object, seconds: float, *, layer: str | None = None) -> None:
         """One statement sent to the database, and how long it took. Call it where the statement was sent from.
 
         A module through which an application sends all its statements gives its ``__file__`` as ``layer``: the line
         that an N+1 is reported with is then that of its caller.
         """
+        text = statement if isinstance(statement, str) else f"({type(statement).__name__})"  # drivers have own kinds
         with self._lock:
             self.queries += 1
-            self.query_seconds += seconds
+            self.query_seconds += seconds if 0 <= seconds < math.inf else 0.0
             if self._tally is None:
                 self._tally = Tally(settings().n_plus_one)
-            self._tally.add(statement, self._task, layer)
+            self._tally.add(text, self._task, layer)
 
     def cache(self, hit: bool) -> None:  # noqa: FBT001 - the one thing that there is to say
         """One look-up in a cache."""

@@ -18,13 +18,13 @@ from threading import Event, Lock, Thread
 
 from perfcheck.monitor import directory, registry
 from perfcheck.monitor.directory import Membership, Others
+from perfcheck.monitor.log import tell
 from perfcheck.monitor.settings import Settings, settings
 from perfcheck.monitor.statistics import Snapshot, merge_snapshots
 
 WRITE_EVERY_S = 1.0
 _SHARE = 0.02  # of the time may go into writing
 _PATIENCE_S = 2.0
-_log = logging.getLogger("perfcheck.monitor")
 
 
 class Worker:
@@ -59,10 +59,13 @@ class Worker:
             self._exit_registered = True
             atexit.register(self.leave)
         self._stop = Event()
-        self._thread = Thread(
-            target=self._write_now_and_then, args=(self._stop,), name="perfcheck-monitor", daemon=True
-        )
-        self._thread.start()
+        thread = Thread(target=self._write_now_and_then, args=(self._stop,), name="perfcheck-monitor", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # as many threads or processes as this machine allows
+            self._report(f"the counts of this worker reach the others late: {error}")
+            return
+        self._thread = thread
 
     def snapshot(self) -> Snapshot:
         """All workers' figures; this one's alone without a directory, or where it cannot be read."""
@@ -102,6 +105,7 @@ class Worker:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(_PATIENCE_S)
+        if settings().directory is not None:
             self.write()
         self._left = True
         if self._membership is not None:
@@ -134,6 +138,7 @@ class Worker:
         except (OSError, ValueError) as error:
             problem = f"the counts of the other workers are missing: {error}"
             self._tell(problem)
+            self._written = None  # the directory may be gone: to be made anew
             return Others(problems=(problem,))
 
     def _report(self, problem: str) -> None:
@@ -143,7 +148,7 @@ class Worker:
     def _tell(self, problem: str) -> None:
         if len(self._told) < 10 and problem not in self._told:  # noqa: PLR2004 - a few, once each
             self._told.add(problem)
-            _log.warning("%s", problem)
+            tell(logging.WARNING, "%s", problem)
 
     def _write_now_and_then(self, stop: Event) -> None:
         pause = WRITE_EVERY_S

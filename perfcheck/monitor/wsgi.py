@@ -42,7 +42,7 @@ class Monitor:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get(_SEEN) is not None:
             return self.app(environ, start_response)
-        if self._api and environ.get("PATH_INFO", "").startswith(settings().prefix):
+        if self._api and str(environ.get("PATH_INFO") or "").startswith(settings().prefix):
             answered = _answer(environ, start_response)
             if answered is not None:
                 return answered
@@ -81,16 +81,20 @@ class _Response:
         self.sent = 0
         self.done = False
 
-    def start(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
+    def start(
+        self, status: str, headers: Iterable[tuple[str, str]], *exc_info: Any, **named_ones: Any
+    ) -> Callable[[bytes], object]:
+        if not isinstance(headers, list | tuple):  # some servers take an iterator, which can be read once
+            headers = list(headers)
         try:
             self._observe(status, headers)
             if settings().server_timing:
                 headers = [*headers, ("Server-Timing", _server_timing(self.request))]
         except Exception as error:  # noqa: BLE001 - the server will say what is wrong with it
             default.defect(error)
-        return partial(self._written, self.start_response(status, headers, *exc_info))
+        return partial(self._written, self.start_response(status, headers, *exc_info, **named_ones))
 
-    def _observe(self, status: str, headers: list[tuple[str, str]]) -> None:
+    def _observe(self, status: str, headers: Iterable[tuple[str, str]]) -> None:
         self.status = int(status[:3]) if status[:3].isdigit() else None
         self.length = next((int(value) for name, value in headers if name.lower() == "content-length"), None)
         self.request.responding()

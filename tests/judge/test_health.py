@@ -277,3 +277,11 @@ def test_a_monitor_that_says_nothing_is_a_note(read: MonitorReading) -> None:
     results, notes = beside(read)
     assert len(results) == 1
     assert "without the monitor's word" in notes[0]
+
+
+def test_what_is_not_slow_is_never_invented_beside_a_run() -> None:
+    read = reading(seen("neg", None, requests=3, errors=3), seen("GET /slow", 900, requests=100, errors=90))
+    results, _ = beside(read)
+    assert [one.name for one in results] == ["videos.list", "GET /slow"]
+    assert results[1].verdict is Verdict.WARNING  # that it fails, too, is for the daily check to say
+    assert [finding.rule for finding in results[1].findings] == ["new-slow-endpoint"]

@@ -25,6 +25,8 @@ from support.waiting import eventually
 
 import perfcheck.monitor
 from perfcheck.monitor import asgi, configure, lifecycle, monitor_performance
+from perfcheck.monitor.asgi import Monitor
+from perfcheck.monitor.lifecycle import begin
 from perfcheck.monitor.registry import default
 from perfcheck.monitor.statistics import EndpointStatistics
 
@@ -267,3 +269,36 @@ def test_a_broken_registry_changes_no_response(
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     monkeypatch.undo()
     default.running.clear()
+
+
+async def _asked(app: Any, path: str, root_path: str = "") -> list[Any]:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "root_path": root_path, "query_string": b""}
+    scope |= {"headers": [(b"host", b"localhost")], "client": ("127.0.0.1", 1)}
+    await Monitor(app)(scope, receive, send)
+    return sent
+
+
+async def _odd(_: Any, __: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": "200", "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def test_the_api_is_found_below_a_root_path() -> None:
+    sent = asyncio.run(_asked(_odd, "/svc/api/performance/health", "/svc"))
+    assert sent[0]["status"] == 200
+    assert b"no_data" in sent[1]["body"]
+
+
+def test_a_status_that_is_no_number_costs_no_other_request_its_place() -> None:
+    sent = asyncio.run(_asked(_odd, "/odd"))
+    assert sent[0]["status"] == "200"  # as the application had it
+    begin("api.other").finish(status=200)
+    assert {one.name for one in default.snapshot().endpoints} >= {"api.other"}

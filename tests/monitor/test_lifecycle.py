@@ -53,7 +53,7 @@ def test_it_is_current_until_it_is_finished_and_counts_once() -> None:
         (None, True, False, 1, 0),
         (200, True, False, 1, 0),
         (200, True, True, 0, 1),
-        (500, False, True, 0, 1),
+        (500, False, True, 1, 0),
     ],
 )
 def test_how_it_ended(status: int | None, error: bool, disconnected: bool, errors: int, disconnects: int) -> None:  # noqa: FBT001

@@ -45,6 +45,12 @@ def test_the_shape_of_a_statement(statement: str, shape: str) -> None:
     "statement",
     [
         "SELECT 'secret",
+        'SELECT a FROM t WHERE b IN ("secret@x.com", "b c")',
+        'SELECT a FROM t WHERE b LIKE "secret%"',
+        'SELECT a FROM t WHERE b BETWEEN "secret" AND "z"',
+        'SELECT a FROM t WHERE n = "it\\" secret"',
+        "SELECT $t1$secret$t1$",
+        "SELECT q'[it's secret]'",
         "SELECT 'a\\' , 'secret', 'b'",  # where the text ends differs between dialects
         "SELECT E'it\\'s secret'",
         "SELECT '" + "x" * 5000 + "secret'",

@@ -78,3 +78,16 @@ def test_nonsense_in_code_is_refused_and_changes_nothing(change: dict[str, objec
 def test_the_token_is_not_shown() -> None:
     assert "secret" not in repr(Settings(token="secret"))
     assert "***" in str(Settings(token="secret"))
+
+
+def test_a_log_that_fails_changes_nothing() -> None:
+    class Broken(logging.Handler):
+        def emit(self, _: logging.LogRecord) -> None:
+            raise OSError("disk full")
+
+    handler = Broken()
+    logging.getLogger("perfcheck.monitor").addHandler(handler)
+    try:
+        assert from_environment({"PERFCHECK_MONITOR_WINDOW": "many"}).window == 100
+    finally:
+        logging.getLogger("perfcheck.monitor").removeHandler(handler)

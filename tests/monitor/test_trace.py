@@ -132,3 +132,12 @@ def test_no_count_is_lost_between_threads() -> None:
         thread.join()
     assert (trace.queries, trace.query_seconds, trace.cache_hits) == (8000, 4000.0, 8000)
     assert trace.repetitions[0].count == 8000
+
+
+@pytest.mark.parametrize("statement", [None, b"SELECT 1", 5, ["SELECT"]])
+@pytest.mark.parametrize("seconds", [0.1, float("nan"), float("inf"), -1.0])
+def test_whatever_a_driver_gives_raises_nothing(statement: object, seconds: float) -> None:
+    trace = Trace()
+    trace.add_query(statement, seconds)
+    assert trace.queries == 1
+    assert 0 <= trace.query_seconds < 1

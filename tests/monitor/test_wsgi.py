@@ -23,6 +23,7 @@ import perfcheck.monitor
 from perfcheck.monitor import configure, lifecycle, monitor_performance, wsgi
 from perfcheck.monitor.registry import default
 from perfcheck.monitor.statistics import EndpointStatistics
+from perfcheck.monitor.wsgi import Monitor
 
 PATHS = [  # every kind of body
     "ok",
@@ -307,3 +308,20 @@ def test_a_broken_registry_changes_no_response(
     monkeypatch.undo()
     with contextlib.suppress(KeyError):
         default.running.clear()
+
+
+def test_headers_from_an_iterator_and_exc_info_by_its_name_reach_the_server() -> None:
+    def app(_: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", iter([("Content-Length", "2"), ("X-Own", "1")]), exc_info=None)
+        return [b"ok"]
+
+    told: dict[str, Any] = {}
+
+    def start_response(status: str, headers: Any, exc_info: Any = "not given") -> Any:
+        told.update(status=status, headers=list(headers), exc_info=exc_info)
+        return lambda _: None
+
+    body = Monitor(app)({"PATH_INFO": "/", "REQUEST_METHOD": "GET"}, start_response)
+    assert b"".join(body) == b"ok"
+    body.close()  # type: ignore[attr-defined]
+    assert told == {"status": "200 OK", "headers": [("Content-Length", "2"), ("X-Own", "1")], "exc_info": None}

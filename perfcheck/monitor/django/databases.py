@@ -14,9 +14,8 @@ from typing import Any
 from django.db import connections
 from django.db.backends.signals import connection_created
 
+from perfcheck.monitor.log import tell
 from perfcheck.monitor.trace import current
-
-_log = logging.getLogger("perfcheck.monitor")
 
 
 def watch_databases() -> None:
@@ -55,4 +54,4 @@ def _record(sql: Any, seconds: float) -> None:
         if trace is not None:
             trace.add_query(sql if isinstance(sql, str) else f"({type(sql).__name__})", seconds)
     except Exception:  # noqa: BLE001 - the application's statement must not fail for its monitor
-        _log.exception("a statement could not be recorded")
+        tell(logging.ERROR, "a statement could not be recorded", exc_info=True)

@@ -11,8 +11,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 
 from perfcheck.monitor.django.databases import watch_databases, watch_open_connections
 from perfcheck.monitor.django.passage import Passage
-
-_log = logging.getLogger("perfcheck.monitor")
+from perfcheck.monitor.log import tell
 
 
 class MonitorMiddleware:
@@ -60,4 +59,4 @@ def _safely(watch: Callable[[], None]) -> None:
     try:
         watch()
     except Exception:  # noqa: BLE001 - a monitor that sees no queries is better than no service
-        _log.exception("the databases cannot be watched")
+        tell(logging.ERROR, "the databases cannot be watched", exc_info=True)
