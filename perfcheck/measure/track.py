@@ -122,19 +122,22 @@ class Track:
         unconfirmed: what looked CRITICAL must not turn into something milder for want of time.
         """
         decisions = self._decisions[:]
+        unfinished: Stop | None = None
         while not self._is_final(decisions):
             current = self._next_stage(decisions)
             for stage, sample in samples:
                 if stage == len(decisions) + 1:
                     current.add(sample.latency_ms, failed=sample.failure is not None)
             if current.requests == 0:
-                return [*decisions[:-1], unconfirmed(decisions[-1], stop)] if decisions else []
+                unfinished = stop
+                break
             decisions.append(current.decision(stop))
             if current.stop is None:
                 break
-        last = decisions[-1]
-        if len(decisions) > 1 and not has_answer(last):
-            return [*decisions[:-2], unconfirmed(decisions[-2], last.stop)]
+        while len(decisions) > 1 and not has_answer(decisions[-1]):
+            unfinished = decisions.pop().stop
+        if decisions and unfinished is not None:
+            decisions[-1] = unconfirmed(decisions[-1], unfinished)
         return decisions
 
     def progress(self, now: float) -> Progress:
