@@ -96,6 +96,15 @@ class ErrorLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class CompareLimits:
+    """How much slower than before is too slow. Shares are of the latency before: 0.10 is 10 % slower."""
+
+    warning: float = 0.10
+    critical: float = 0.25
+    min_difference_ms: float = 5.0  # less than that is no change, whatever its share
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One named request, with everything it inherits already resolved."""
 
@@ -121,6 +130,7 @@ class Endpoint:
     body_limit: int = 1_000_000  # bytes, decoded; a larger body warns
     min_requests: int = 5
     monitor_name: str | None = None
+    critical_path: bool = False  # one of those that a release is judged by first
     lines: dict[str, int] = field(default_factory=dict)  # key -> line where its value in force was written
 
 
@@ -156,6 +166,7 @@ class Baseline:
     groups: tuple[Group, ...]
     endpoints: tuple[Endpoint, ...]
     secrets: frozenset[str] = frozenset()  # values that variables brought in; shown nowhere
+    compare: CompareLimits = CompareLimits()
 
 
 # --- Measuring -----------------------------------------------------------------------------------------------------
@@ -370,6 +381,32 @@ class Source(StrEnum):
     MONITORED = "monitored"  # what the monitor inside the service counted
 
 
+class Changed(StrEnum):
+    """What a comparison with an earlier release came to, for one endpoint."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    NO_CHANGE = "no change"
+    CANNOT_TELL = "cannot tell"  # too few samples, or too much noise: a state of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One endpoint beside how it was before. ``ratio`` is after / before: 1.1 is 10 % slower."""
+
+    changed: Changed
+    metric: Metric  # what the two figures are, and what the ratio is of
+    before_ms: float | None
+    after_ms: float | None
+    ratio: float | None
+    ratio_interval: tuple[float | None, float | None]
+    before_samples: int
+    after_samples: int
+    pairs: int | None = None  # of a live comparison; None for stored samples
+    before_error_rate: float | None = None
+    more_samples: int | None = None  # about how many more, or more pairs, would settle it
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointResult:
     name: str
@@ -402,6 +439,8 @@ class EndpointResult:
     findings: tuple[Finding, ...]
     server_timing_details: dict[str, str] = field(default_factory=dict)  # of the median slow request: "101 queries"
     source: Source = Source.MEASURED
+    critical_path: bool = False
+    comparison: Comparison | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,6 +490,30 @@ class Counts:
     not_measured: int
 
 
+class ComparedHow(StrEnum):
+    """What the two sides of a comparison are."""
+
+    STORED = "stored"  # two runs, each measured in its own time
+    LIVE = "live"  # two services, measured side by side
+    SAME = "same"  # one service against itself: what is found is noise
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What a run was held against."""
+
+    how: ComparedHow
+    label: str | None
+    run_id: str | None  # of a stored run
+    started_at: str | None
+    commit: str | None
+    base_url: str
+    limits: CompareLimits
+    differences: tuple[str, ...] = ()  # of the two environments, in words: why the comparison may be worth little
+    added: tuple[str, ...] = ()  # endpoints that only this run has
+    removed: tuple[str, ...] = ()  # endpoints that only the other had
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     format: str
@@ -474,6 +537,7 @@ class Run:
     endpoints: tuple[EndpointResult, ...]
     command: tuple[str, ...] = ("perfcheck", "run")  # words that, with a name behind them, check that endpoint again
     groups: dict[str, str] = field(default_factory=dict)  # name -> title, of those that have one
+    against: Against | None = None  # an earlier release, or another service
 
 
 _RANK = {Verdict.OK: 0, Verdict.NOT_MEASURED: 1, Verdict.WARNING: 2, Verdict.CRITICAL: 3}

@@ -14,6 +14,7 @@ from perfcheck.baseline.sections import Named
 from perfcheck.baseline.tree import Mapping as Tree
 from perfcheck.baseline.tree import Scalar
 from perfcheck.model import (
+    CompareLimits,
     Endpoint,
     Group,
     Metric,
@@ -24,6 +25,7 @@ from perfcheck.model import (
     UndecidedPolicy,
 )
 from perfcheck.text import clean
+from perfcheck.units import format_percentage
 
 _BODIES = {"json": "application/json", "form": "application/x-www-form-urlencoded", "body": None}
 _TOP = Point(1, 1)
@@ -86,6 +88,30 @@ def build_sampling(entries: Entries) -> Sampling:
             undecided=None if undecided is None else UndecidedPolicy(undecided),
         )
     )
+
+
+def build_compare(context: Context, entry: Entry | None) -> CompareLimits:
+    """Limits of a comparison; told when they contradict each other."""
+    built_in = CompareLimits()
+    if entry is None or entry.value is None or any(part.value is None for part in entry.value.values()):
+        return built_in
+    given: Entries = entry.value
+    limits = CompareLimits(
+        **known(
+            warning=value_of(given, "warning"),
+            critical=value_of(given, "critical"),
+            min_difference_ms=value_of(given, "min_difference"),
+        )
+    )
+    if limits.critical < limits.warning:
+        low, high = format_percentage(limits.critical), format_percentage(limits.warning)
+        place = given["critical"].node if "critical" in given else entry.node
+        remedy = "write both, as in {warning: 10%, critical: 25%}"
+        context.wrong(place, f"critical at {low} slower is below warning at {high}", remedy)
+    elif not limits.warning:
+        remedy = "no two measurements are quite alike: allow some, as in 'warning: 10%'"
+        context.wrong(given["warning"].node, "compare.warning: 0% slower is no limit", remedy)
+    return limits
 
 
 def build_groups(named: Mapping[str, Named]) -> tuple[Group, ...]:
@@ -160,6 +186,7 @@ class EndpointBuilder:
                 slow_ms=value_of(merged, "slow"),
                 body_limit=value_of(merged, "body_limit"),
                 monitor_name=value_of(merged, "monitor_name"),
+                critical_path=value_of(merged, "critical_path"),
             ),
         )
 

@@ -69,6 +69,14 @@ SAMPLING = Section(
     }
 )
 
+COMPARE = Section(
+    {
+        "warning": Key(PERCENTAGE, "An endpoint that became slower by more than this is WARNING.", "10%"),
+        "critical": Key(PERCENTAGE, "An endpoint that became slower by more than this is CRITICAL.", "25%"),
+        "min_difference": Key(DURATION, "A smaller difference is no change, whatever its share.", "5ms"),
+    }
+)
+
 # May stand in an endpoint, in its group and in the defaults; the first of these that has it counts.
 INHERITED = {
     "target": Key(DURATION, "The latency promised. An endpoint without one is new, and held against 'slow'."),
@@ -89,6 +97,7 @@ INHERITED = {
     "min_requests": Key(
         integer(FEWEST_REQUESTS, 10_000), "At least this many requests, instead of sampling.min_requests."
     ),
+    "critical_path": Key(BOOLEAN, "Whether a release is judged by it first.", "false"),
 }
 
 GROUP = Section({"title": Key(TEXT, "How reports call the group.", "its name"), **INHERITED})
@@ -117,6 +126,7 @@ TOP = Section(
         "service": Key(SERVICE, "The service that is checked."),
         "defaults": Key(Section(INHERITED), "For every endpoint that, like its group, does not say otherwise."),
         "sampling": Key(SAMPLING, "How much is measured."),
+        "compare": Key(COMPARE, "How much slower than before, in a comparison, is too slow."),
         "groups": Key(NamedSections("group", GROUP), "What endpoints have in common, by the name of the group."),
         "endpoints": Key(NamedSections("endpoint", ENDPOINT), "The requests, by name."),
     },
@@ -128,6 +138,7 @@ TOP = Section(
 PLACES = {
     **dict.fromkeys(TLS.keys, "'tls' of 'service'"),
     **dict.fromkeys(SAMPLING.keys, "'sampling'"),
+    "min_difference": "'compare'",
     **dict.fromkeys(SERVICE.keys, "'service'"),
     **dict.fromkeys(ENDPOINT.keys, "an endpoint"),
     **dict.fromkeys(INHERITED, "an endpoint, a group or 'defaults'"),
@@ -143,6 +154,7 @@ DOCUMENTED = {
         "service": SERVICE.keys,
         "service.tls": TLS.keys,
         "sampling": SAMPLING.keys,
+        "compare": COMPARE.keys,
         "Endpoints": {name: key for name, key in ENDPOINT.keys.items() if name not in INHERITED},
         "Endpoints, groups and defaults": INHERITED,
         "error_rate": ERROR_RATE.keys,

@@ -12,6 +12,7 @@ from pathlib import Path
 from perfcheck.baseline.addresses import check_base_url
 from perfcheck.baseline.build import (
     EndpointBuilder,
+    build_compare,
     build_groups,
     build_sampling,
     build_service,
@@ -120,7 +121,8 @@ def _read(context: Context, text: str, file: str, sha256: str) -> tuple[Baseline
     model = build_service(context, service, address or "")
     secrets = frozenset(context.secrets - {""})
     complete = tuple(endpoint for endpoint in endpoints if endpoint is not None)
-    baseline = Baseline(file, sha256, model, sampling, build_groups(groups or {}), complete, secrets)
+    compare = build_compare(context, top.get("compare"))
+    baseline = Baseline(file, sha256, model, sampling, build_groups(groups or {}), complete, secrets, compare)
     return baseline, Summary(file, len(endpoints), len(baseline.groups), tuple(sorted(context.unset)))
 
 

@@ -53,7 +53,7 @@ class Section:
             _tell_no_mapping(context, node, name or "the file")
             return None
         entries: Entries = {}
-        prefix = f"{name}." if name in {"sampling", "tls", "error_rate"} else ""
+        prefix = f"{name}." if name in {"sampling", "compare", "tls", "error_rate"} else ""
         for key, value in node.pairs:
             known = self.keys.get(key.text)
             if known is not None:

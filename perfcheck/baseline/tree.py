@@ -19,6 +19,7 @@ from perfcheck.baseline.syntax import remedy_for
 from perfcheck.text import clean
 
 DEEPEST = 50
+_TOO_DEEP = (f"nested more than {DEEPEST} levels deep", "look for brackets that are never closed")
 MOST_NODES = 1_000_000  # as visited, aliases followed: about 40,000 endpoints
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -84,6 +85,8 @@ def _events(text: str, problems: Problems, loader: type[Any]) -> Iterator[Any]:
             mark = error.context_mark  # where the quote was opened
         place = Point(mark.line + 1, mark.column + 1) if mark else None
         what = clean(error.problem or error.context or "it cannot be read")
+        if "nesting depth" in what:  # newer parsers in C look ahead, and have a limit of their own
+            raise problems.fatal(place, *_TOO_DEEP) from error
         raise problems.fatal(
             place, f"not valid YAML: {what}", remedy_for(what, problems.source(place.line) if place else "")
         ) from error
@@ -218,8 +221,7 @@ class _Composer:
 
     def _check_depth(self, place: Node | Point, height: int) -> None:
         if len(self._stack) + height > DEEPEST:
-            message = f"nested more than {DEEPEST} levels deep"
-            raise self._problems.fatal(place, message, "look for brackets that are never closed")
+            raise self._problems.fatal(place, *_TOO_DEEP)
 
     def _refuse_tag(self, event: Any) -> None:
         message = f"the tag '{clean(event.tag)}' has no meaning here"

@@ -89,6 +89,7 @@ def judge_endpoint(
         line=endpoint.line,
         findings=findings,
         server_timing_details=_server_timing_details(slow),
+        critical_path=endpoint.critical_path,
     )
 
 

@@ -46,6 +46,7 @@ def test_fields_are_those_of_the_format() -> None:
         "endpoints",
         "command",
         "groups",
+        "against",
     ]
     assert set(data["endpoints"][0]) >= {
         "name",
