@@ -404,6 +404,7 @@ class Comparison:
     after_samples: int
     pairs: int | None = None  # of a live comparison; None for stored samples
     before_error_rate: float | None = None
+    before_samples_ms: tuple[float | None, ...] = ()  # as samples_ms of the result, which are those after
     more_samples: int | None = None  # about how many more, or more pairs, would settle it
 
 
@@ -509,6 +510,7 @@ class Against:
     commit: str | None
     base_url: str
     limits: CompareLimits
+    with_targets: bool  # whether the targets of the baseline were judged by as well
     differences: tuple[str, ...] = ()  # of the two environments, in words: why the comparison may be worth little
     added: tuple[str, ...] = ()  # endpoints that only this run has
     removed: tuple[str, ...] = ()  # endpoints that only the other had

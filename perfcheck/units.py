@@ -71,6 +71,22 @@ def format_multiple(value: float, *, beside: float | None = None) -> str:
     return _distinct(value, beside, _three_digits) + "x"
 
 
+_MANIFOLD = 3.0  # from here on a multiple says more than a percentage
+
+
+def format_change(ratio: float) -> str:
+    """``+27 %``, ``-5 %``, ``3.4x``: after / before, as a change."""
+    return format_multiple(ratio) if ratio >= _MANIFOLD else f"{(ratio - 1) * 100:+.0f} %"
+
+
+def format_slower(ratio: float) -> str:
+    """``27 % slower``, ``5 % faster``, ``3.4 times as slow``: after / before, in words."""
+    if ratio >= _MANIFOLD:
+        return f"{format_multiple(ratio)[:-1]} times as slow"
+    percentage = f"{abs(ratio - 1) * 100:.0f} %"
+    return f"{percentage} {'slower' if ratio >= 1 else 'faster'}"
+
+
 def _distinct(value: float, beside: float | None, render: Callable[[float, int], str]) -> str:
     """``value`` with no more digits than it takes to look different from ``beside``, if it is."""
     for digits in range(3, 12):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # the list, and not for completing a command's name.
 _COMMANDS = {
     "run": "Check a running service against its baseline.",
+    "compare": "Compare two releases: saved runs, or running services.",
     "report": "Render a saved run again: HTML, Markdown, JUnit, ...",
     "validate": "Check the baseline file only, offline.",
     "health": "Check what the monitor inside the service says.",

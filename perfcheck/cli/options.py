@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from perfcheck.cli.complete_values import complete_files
+from perfcheck.cli.complete_values import complete_files, complete_groups
+from perfcheck.model import Verdict
 from perfcheck.units import parse_duration_ms
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -59,3 +60,35 @@ baseline_option = option(
     shell_complete=complete_files,
     help="Baseline file. Default: baselines.yaml here, or above up to the repository's root.",
 )
+group_option = option(
+    "-g",
+    "--group",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_groups,
+    help="Only the endpoints of this group. Repeatable.",
+)
+budget_option = option(
+    "--budget", type=Duration(), help="Stop measuring after this time.  [default: 120s, or the baseline's]"
+)
+seed_option = option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Repeat the order of requests of an earlier run."
+)
+insecure_option = option("--insecure", is_flag=True, help="Accept any TLS certificate.")
+fail_on_option = option(
+    "--fail-on",
+    type=click.Choice(["warning", "critical", "never"]),
+    default="critical",
+    show_default=True,
+    help="The mildest verdict that exits with 1.",
+)
+history_option = option(
+    "--history",
+    metavar="URL",
+    help="Database of past runs.  [default: .perfcheck/history.sqlite at the repository's root]",
+)
+
+
+def mildest(fail_on: str) -> Verdict | None:
+    """The mildest verdict that fails a run, by the value of --fail-on; None: no verdict does."""
+    return None if fail_on == "never" else Verdict(fail_on.upper())

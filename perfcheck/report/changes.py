@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perfcheck.model import EndpointResult, Run
-from perfcheck.units import format_multiple
-
-_MANIFOLD = 3.0  # from here on a multiple says more than a percentage
+from perfcheck.units import format_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class Change:
         """``+27 %``, ``-5 %``, ``3.4x``; ``no clear change`` where the intervals overlap."""
         if not self.clear:
             return "no clear change"
-        return format_multiple(self.ratio) if self.ratio >= _MANIFOLD else f"{(self.ratio - 1) * 100:+.0f} %"
+        return format_change(self.ratio)
 
 
 def changes(run: Run, previous: Run | None) -> dict[str, Change]:
