@@ -408,6 +408,13 @@ class Comparison:
     more_samples: int | None = None  # about how many more, or more pairs, would settle it
 
 
+class Promise(StrEnum):
+    """What a latency is held against, and so what ``target_ms`` is."""
+
+    TARGET = "target"  # of the baseline
+    BEFORE = "before"  # the latency of an earlier release
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointResult:
     name: str
@@ -442,6 +449,7 @@ class EndpointResult:
     source: Source = Source.MEASURED
     critical_path: bool = False
     comparison: Comparison | None = None
+    promise: Promise = Promise.TARGET
 
 
 @dataclass(frozen=True, slots=True)

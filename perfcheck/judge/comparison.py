@@ -16,6 +16,7 @@ from perfcheck.model import (
     Comparison,
     EndpointResult,
     Finding,
+    Promise,
     Severity,
     Source,
     Verdict,
@@ -62,6 +63,7 @@ def compared_alone(held: Held, limits: CompareLimits) -> EndpointResult:
         interval_ms=_interval_ms(comparison),
         findings=_heaviest_first(findings),
         comparison=comparison,
+        promise=Promise.BEFORE,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from perfcheck.model import EndpointResult, Run, Severity
 from perfcheck.report.changes import Change
 from perfcheck.report.html.distribution import distribution
-from perfcheck.report.html.overview import without_latency
+from perfcheck.report.html.overview import beside_the_promise, without_latency
 from perfcheck.report.html.phases import Bar, bars, set_up
 from perfcheck.report.html.svg import Svg
 from perfcheck.report.html.timeline import over_time
@@ -19,7 +19,6 @@ from perfcheck.report.wording import (
     evidence,
     is_undecided,
     measured,
-    ratio_to_target,
     remedies,
     rerun,
 )
@@ -66,7 +65,7 @@ def card(run: Run, result: EndpointResult, anchor: str, change: Change | None, t
         request=clean(f"{result.method} {result.url}", LONGEST_TEXT),
         value=f"{measured(result)} ms" if result.value_ms is not None else "",
         instead="" if result.value_ms is not None else without_latency(result),
-        beside=_beside(result),
+        beside=beside_the_promise(result),
         change=f"before {format_ms(change.before_ms)}: {change.text}" if change else "",
         why=[finding.message for finding in result.findings if finding.severity is not Severity.NOTE],
         lines=list(_lines(run, result, told)),
@@ -76,13 +75,6 @@ def card(run: Run, result: EndpointResult, anchor: str, change: Change | None, t
         bars=bars(result),
         set_up=set_up(result),
     )
-
-
-def _beside(result: EndpointResult) -> str:
-    if result.target_ms is None:
-        return "no target yet"
-    target = f"target of {format_ms(result.target_ms)}"
-    return target if result.ratio is None else f"{ratio_to_target(result)} its {target}"
 
 
 def _lines(run: Run, result: EndpointResult, told: set[str]) -> Iterator[Line]:

@@ -48,7 +48,7 @@ def distribution(result: EndpointResult) -> Svg | None:
     plot = _BOTTOM - _TOP
     parts = backdrop(limits, 1.0, scale, _TOP, plot) or [rect(0, 1, _TOP, plot, "zn")]
     parts += [
-        vertical(scale(ms), _TOP, _BOTTOM, "target" if word == "target" else "limit") for ms, word in limits.named
+        vertical(scale(ms), _TOP, _BOTTOM, "target" if word == limits.promise else "limit") for ms, word in limits.named
     ]
     parts.append(_stack(values, scale, plot))
     parts += _value(result, scale, css)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from perfcheck.model import EndpointResult, Finding, Run
+from perfcheck.model import EndpointResult, Finding, Promise, Run
 from perfcheck.report.changes import Change, changes
+from perfcheck.report.comparison_words import before_and_now, change_of, is_comparison
 from perfcheck.report.html import overview
 from perfcheck.report.html.cards import Card, card
 from perfcheck.report.html.facts import Fact, about, summary_facts
@@ -72,6 +73,9 @@ class Page:
     counts: list[Count]
     facts: list[Fact]
     findings: tuple[Finding, ...]
+    words: Words
+    with_change: bool  # whether each endpoint shows its change since an earlier run
+    has_ideals: bool
     compared: str  # what the earlier run was; empty without one
     axis: Svg
     sections: list[Section]
@@ -85,6 +89,44 @@ class Page:
     more_healthy: list[TableRow]
     strip: Strip | None
     about: list[Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the page calls things, which depends on what the endpoints are held against."""
+
+    overview: str
+    intro: str
+    within: str
+    over: str
+    promised: str
+    ratio: str
+    without: str
+    fine: str
+
+
+_OF_TARGETS = Words(
+    overview="Every endpoint against its target",
+    intro="On one scale: how many times its own target each endpoint takes. The bar is the interval in which the true "
+    "value lies, as far as these requests can tell.",
+    within="within its target",
+    over="over it",
+    promised="Target",
+    ratio="Of target",
+    without="Without a target yet",
+    fine="Within their limits",
+)
+_OF_COMPARISON = Words(
+    overview="Every endpoint against how it was before",
+    intro="On one scale: how many times as long as before each endpoint takes. The bar is the interval in which the "
+    "true change lies, as far as these requests can tell.",
+    within="not slower",
+    over="slower",
+    promised="Before",
+    ratio="Change",
+    without="With nothing to hold them against",
+    fine="Not slower than before",
+)
 
 
 def page(run: Run, previous: Run | None) -> Page:
@@ -113,8 +155,11 @@ def page(run: Run, previous: Run | None) -> Page:
         counts=[Count(number, word, CSS[verdict]) for number, word, verdict in counts_by_verdict(run)],
         facts=summary_facts(run),
         findings=run.findings,
+        words=_OF_COMPARISON if is_comparison(run) else _OF_TARGETS,
+        with_change=previous is not None,
+        has_ideals=any(result.ideal_ms for result in results) or not is_comparison(run),
         compared=_compared(run, previous, changed),
-        axis=overview.ratio_scale_marks(axis),
+        axis=overview.ratio_scale_marks(axis, Promise.BEFORE if is_comparison(run) else Promise.TARGET),
         sections=[Section(title, [row(one, axis) for one in some]) for title, some in _grouped(run, shown)],
         absolute_axis=overview.absolute_scale_marks(absolute),
         absolute_rows=[row(result, absolute) for result in without],
@@ -136,10 +181,16 @@ def _row(result: EndpointResult, anchor: str, scale: Scale, change: Change | Non
         css=CSS[result.verdict],
         verdict=str(result.verdict),
         value=f"{measured(result)} ms" if result.value_ms is not None else "\N{EN DASH}",
-        ratio=ratio_to_target(result) if result.ratio is not None else "",
+        ratio=_ratio(result),
         change=change.text if change else "",
         picture=overview.row(result, scale, change),
     )
+
+
+def _ratio(result: EndpointResult) -> str:
+    if result.ratio is None:
+        return ""
+    return change_of(result) if result.promise is Promise.BEFORE else ratio_to_target(result)
 
 
 def _grouped(run: Run, results: Sequence[EndpointResult]) -> list[tuple[str, list[EndpointResult]]]:
@@ -153,6 +204,8 @@ def _grouped(run: Run, results: Sequence[EndpointResult]) -> list[tuple[str, lis
 
 
 def _compared(run: Run, previous: Run | None, changed: Mapping[str, Change]) -> str:
+    if is_comparison(run):
+        return "Before: {}. Now: {}.".format(*before_and_now(run))
     if previous is None:
         return ""
     return compared_with(run, previous, changed)

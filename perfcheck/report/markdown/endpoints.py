@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from perfcheck.model import EndpointResult, Finding, Run, Verdict
+from perfcheck.model import EndpointResult, Finding, Promise, Run, Verdict
 from perfcheck.report.changes import Change
+from perfcheck.report.comparison_words import change_interval, change_of
 from perfcheck.report.markdown.text import cell, code, prose, prose_cell, shorten_name, table
 from perfcheck.report.wording import (
     LONGEST_TEXT,
@@ -23,14 +24,14 @@ from perfcheck.report.wording import (
     rerun,
     where_the_time_went,
 )
-from perfcheck.units import format_ms, format_percentage, format_size
+from perfcheck.units import format_ms, format_percentage, format_size, format_slower
 
 SIGNS = {Verdict.OK: "🟢", Verdict.WARNING: "🟡", Verdict.CRITICAL: "🔴", Verdict.NOT_MEASURED: "⚪"}
 _WIDTH_IN_TABLE = 48
 _WIDTH_IN_HEADING = 120
 _LONGEST_REASON = 72
 _LONGEST_REQUEST = 400
-_RIGHT = {"measured ms", "interval", "target", "ratio"}
+_RIGHT = {"measured ms", "interval", "target", "ratio", "before ms", "now ms", "change"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,28 @@ def _was(change: Change, *, unit: bool) -> str:
     return f"was {format_ms(change.before_ms, unit=unit)} ({change.text})"
 
 
+_AGAINST_TARGET: dict[str, Callable[[EndpointResult], str]] = {
+    "measured ms": measured,
+    "interval": interval,
+    "target": lambda one: format_ms(one.target_ms, unit=False),
+    "ratio": ratio_to_target,
+}
+_BEFORE_AND_NOW: dict[str, Callable[[EndpointResult], str]] = {
+    "before ms": lambda one: format_ms(one.target_ms, unit=False),
+    "now ms": measured,
+    "change": change_of,
+    "interval": change_interval,
+}
+
+
 def rows(
     results: Sequence[EndpointResult], comparison: Comparison | None, *, with_verdict: bool
 ) -> tuple[str, list[str]]:
     """The head of a table and its rows, each with the end of its line."""
+    compared = any(one.promise is Promise.BEFORE for one in results)
     columns: dict[str, Callable[[EndpointResult], str]] = {
         "endpoint": lambda one: cell(shorten_name(one.name, _WIDTH_IN_TABLE)),
-        "measured ms": measured,
-        "interval": interval,
-        "target": lambda one: format_ms(one.target_ms, unit=False),
-        "ratio": ratio_to_target,
+        **(_BEFORE_AND_NOW if compared else _AGAINST_TARGET),
     }
     if with_verdict:
         columns = {"verdict": lambda one: f"{SIGNS[one.verdict]} {one.verdict}", **columns}
@@ -81,6 +94,8 @@ def _in_short(result: EndpointResult) -> str:
 
 def _phrase(finding: Finding) -> str:
     if finding.limit is not None:
+        if finding.rule == "slower" and finding.value is not None:
+            return f"{format_slower(finding.value)}, over {format_percentage(finding.limit - 1)}"
         if finding.rule == "over-target":
             return f"over its target of {format_ms(finding.limit)}"
         if finding.rule == "new-slow-endpoint":

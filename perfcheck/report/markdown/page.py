@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from perfcheck.model import Finding, Run
 from perfcheck.report.changes import changes
+from perfcheck.report.comparison_words import before_and_now, is_comparison
 from perfcheck.report.markdown.endpoints import SIGNS, Comparison, blocks, rows
 from perfcheck.report.markdown.fitting import Section, size
 from perfcheck.report.markdown.text import code, prose, shorten_name
@@ -87,6 +88,8 @@ def _sections(run: Run, previous: Run | None) -> list[Section]:
     attention = [result for result in results if needs_attention(result)]
     healthy = [result for result in results if not needs_attention(result)]
     count = "1 endpoint within its limits" if len(healthy) == 1 else f"{len(healthy)} endpoints within their limits"
+    if is_comparison(run):
+        count = f"{len(healthy)} endpoint{'s' * (len(healthy) != 1)} not found to be slower"
     head, lines = rows(attention, comparison, with_verdict=True)
     folded_head, folded_lines = rows(healthy, comparison, with_verdict=False)
     unfolded = " open" if len(attention) <= _MOST_OPEN else ""
@@ -125,6 +128,9 @@ def _note(finding: Finding) -> str:
 
 def _since(run: Run, previous: Run | None) -> list[str]:
     """What is compared, and the endpoints that only one of the two runs has."""
+    if is_comparison(run):
+        before_side, now_side = before_and_now(run)
+        return [f"Before: {code(before_side)}. Now: {code(now_side)}."]
     if previous is None:
         return []
     now, before = (dict.fromkeys(result.name for result in one.endpoints) for one in (run, previous))
