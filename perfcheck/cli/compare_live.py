@@ -167,7 +167,7 @@ def _result(
 def _comparison(before: EndpointResult, after: EndpointResult, pair: PairMeasurement) -> Comparison | None:
     """None where there is not a single pair of latencies."""
     outcome = pair.outcome
-    if not outcome.pairs:
+    if not pair.pairs:
         return None
     return Comparison(
         changed=outcome.changed,
@@ -178,7 +178,7 @@ def _comparison(before: EndpointResult, after: EndpointResult, pair: PairMeasure
         ratio_interval=outcome.interval,
         before_samples=len(before.samples_ms),
         after_samples=len(after.samples_ms),
-        pairs=outcome.pairs,
+        pairs=pair.pairs,
         before_error_rate=before.error_rate,
         before_samples_ms=before.samples_ms,
         more_samples=outcome.more_pairs,

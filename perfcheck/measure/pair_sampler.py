@@ -18,6 +18,7 @@ from perfcheck.model import CompareLimits, Endpoint, Failure, Measurement, Metri
 
 WARM_UP = 0
 _JUDGED = 1
+_USUAL_PAIRS = 12
 Send = Callable[[Endpoint], Sample]
 
 
@@ -28,6 +29,7 @@ class PairMeasurement:
     before: Measurement
     after: Measurement
     outcome: PairOutcome
+    pairs: int  # that gave a latency on both sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class PairProgress:
     endpoint: str
     stage: int  # 0 while it warms up
     requests: int  # pairs so far
-    least: int  # pairs that it takes at the least
+    least: int  # pairs that it usually takes
     value_ms: float | None  # typical latency of both requests of a pair together
     verdict: Verdict | None  # once it is final
     wait_s: float = 0.0
@@ -148,7 +150,7 @@ class PairTrack:
     def measurement(self, cut_short: Stop) -> PairMeasurement:
         stop = (Stop.MAX_REQUESTS if self._judged >= self._most else Stop.DECIDED) if self.is_finished else cut_short
         before, after = (self._side(side, stop) for side in (0, 1))
-        return PairMeasurement(before, after, self._test.outcome())
+        return PairMeasurement(before, after, self._test.outcome(), self._test.pairs)
 
     def _side(self, side: int, stop: Stop) -> Measurement:
         samples = tuple(
@@ -163,7 +165,7 @@ class PairTrack:
             endpoint=self.patience.endpoint.name,
             stage=WARM_UP if self.is_warming_up else _JUDGED,
             requests=self._judged,
-            least=self._test.least,
+            least=_USUAL_PAIRS,
             value_ms=sum(typical) if typical else None,
             verdict=self._test.outcome().severity if self.is_finished else None,
         )

@@ -31,7 +31,7 @@ _WIDTH_IN_TABLE = 48
 _WIDTH_IN_HEADING = 120
 _LONGEST_REASON = 72
 _LONGEST_REQUEST = 400
-_RIGHT = {"measured ms", "interval", "target", "ratio", "before ms", "now ms", "change"}
+_RIGHT = {"measured ms", "interval", "target", "ratio", "before ms", "now ms"}
 
 
 @dataclass(frozen=True, slots=True)
