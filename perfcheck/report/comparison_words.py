@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from perfcheck.model import Changed, ComparedHow, EndpointResult, Run
+from perfcheck.model import Changed, ComparedHow, Comparison, EndpointResult, Run
 from perfcheck.text import clean
 from perfcheck.units import format_change
 
@@ -60,11 +60,14 @@ def amount_compared(result: EndpointResult) -> str:
 
 
 def change_of(result: EndpointResult) -> str:
-    """``+26 %``, ``no change``, ``cannot tell``, ``new``; of what an endpoint became since."""
-    comparison = result.comparison
-    if comparison is None:
-        added = any(finding.rule == "added" for finding in result.findings)
-        return "new" if added else "-"
+    """``+26 %``, ``no change``, ``cannot tell``, ``new``: what became of an endpoint since."""
+    if result.comparison is None:
+        return "new" if any(finding.rule == "added" for finding in result.findings) else "-"
+    return change_in_words(result.comparison)
+
+
+def change_in_words(comparison: Comparison) -> str:
+    """``+26 %``, ``no change``, ``cannot tell``."""
     if comparison.changed in {Changed.NO_CHANGE, Changed.CANNOT_TELL} or comparison.ratio is None:
         return str(comparison.changed)
     return format_change(comparison.ratio)

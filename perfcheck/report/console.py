@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perfcheck.model import EndpointResult, Finding, Run, Severity
-from perfcheck.report.changes import changes
+from perfcheck.report.changes import since
 from perfcheck.report.comparison_words import before_and_now, is_comparison
 from perfcheck.report.console_table import STYLES, columns_of, table
 from perfcheck.report.glyphs import Glyphs
@@ -23,6 +23,7 @@ from perfcheck.report.wording import (
     effort,
     evidence,
     exit_meaning,
+    in_order,
     is_of_monitor,
     is_undecided,
     needs_attention,
@@ -30,7 +31,6 @@ from perfcheck.report.wording import (
     rerun,
     state_of_monitor,
     where_the_time_went,
-    worst_first,
 )
 from perfcheck.text import clean
 from perfcheck.units import format_ms, format_percentage
@@ -48,8 +48,9 @@ def render_console(
     verbose: bool = False,
 ) -> RenderableType:
     """The report of a run, for a terminal of ``width`` cells; with the changes since ``previous``, an earlier run."""
-    changed = changes(run, previous)
-    results = worst_first(run.endpoints)
+    earlier = since(run, previous)
+    changed = earlier.changed if earlier else {}
+    results = in_order(run)
     parts: list[RenderableType] = []
     if not quiet:
         state = state_of_monitor(run)
@@ -72,8 +73,8 @@ def render_console(
         notes = list(_notes(run, results, verbose=verbose))
         parts += [*notes, Text()] if notes else []
         parts += [_environment(run, glyphs), Text()] if verbose else []
-    if previous is not None:
-        parts.append(Text(compared_with(run, previous, changed), style="dim"))
+    if earlier is not None:
+        parts.append(Text(compared_with(run, earlier), style="dim"))
     parts.append(_closing(run, glyphs))
     return Group(*parts)
 

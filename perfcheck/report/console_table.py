@@ -15,6 +15,7 @@ from perfcheck.report.changes import Change
 from perfcheck.report.comparison_words import change_interval, change_of, is_comparison
 from perfcheck.report.glyphs import Glyphs, shorten, sparkline
 from perfcheck.report.wording import (
+    has_critical_path,
     ideal_met,
     interval,
     is_monitored,
@@ -50,6 +51,7 @@ def _of_targets(run: Run, changed: Mapping[str, Change], glyphs: Glyphs) -> list
     monitored = bool(run.endpoints) and all(map(is_monitored, run.endpoints))
     columns = [
         *_first(),
+        Column("path", lambda one: Text("critical" if one.critical_path else "", style="bold"), right=False),
         Column("ms", _measured),
         Column("interval", lambda one: Text(interval(one, glyphs.dash), style="dim"), dropped=3),
         Column("target", lambda one: Text(format_ms(one.target_ms, unit=False))),
@@ -61,6 +63,7 @@ def _of_targets(run: Run, changed: Mapping[str, Change], glyphs: Glyphs) -> list
         Column("spread", lambda one: _spread(one, glyphs), right=False, dropped=1),
     ]
     empty = ({"interval"} if monitored else set()) | (set() if changed else {"change"})
+    empty |= set() if has_critical_path(run) else {"path"}
     return [column for column in columns if column.header not in empty]
 
 

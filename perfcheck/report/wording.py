@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from perfcheck.model import ComparedHow, EndpointResult, Finding, Metric, Promise, Run, Severity, Source, Verdict
-from perfcheck.report.changes import Change
+from perfcheck.model import ComparedHow, EndpointResult, Finding, Metric, Promise, Run, Severity, Source, Verdict, worst
+from perfcheck.report.changes import Since
 from perfcheck.report.comparison_words import (
     amount_compared,
     certainty_of_comparison,
@@ -35,6 +35,28 @@ _LONGEST_DETAIL = 80
 def worst_first(results: Iterable[EndpointResult]) -> list[EndpointResult]:
     """CRITICAL, WARNING, not measured, OK; among these the farthest over its target first."""
     return sorted(results, key=lambda result: (_ORDER.index(result.verdict), -(result.ratio or 0.0)))
+
+
+def in_order(run: Run) -> list[EndpointResult]:
+    """The worst first; of a release, those on the critical path before all others."""
+    results = worst_first(run.endpoints)
+    return sorted(results, key=lambda result: not result.critical_path) if has_critical_path(run) else results
+
+
+def has_critical_path(run: Run) -> bool:
+    """Whether a release is told of, some of whose endpoints are to be looked at first."""
+    return run.against is not None and any(result.critical_path for result in run.endpoints)
+
+
+def critical_path(run: Run) -> str:
+    """``Critical path: all 3 endpoints are OK.``; empty where there is none."""
+    if not has_critical_path(run):
+        return ""
+    verdicts = [result.verdict for result in run.endpoints if result.critical_path]
+    count, fine = len(verdicts), verdicts.count(Verdict.OK)
+    if fine == count:
+        return f"Critical path: {f'all {count} endpoints are' if count > 1 else 'its endpoint is'} OK."
+    return f"Critical path: {count - fine} of {count} endpoint{'s' * (count > 1)} {worst(verdicts)}."
 
 
 def counts_by_verdict(run: Run) -> list[tuple[int, str, Verdict]]:
@@ -74,12 +96,12 @@ def headline(run: Run) -> str:
     return f"{clean(first.name)}: {clean(told, LONGEST_TEXT)}. Of {total} {what}: {counts_text(run)}."
 
 
-def compared_with(run: Run, previous: Run, changed: Mapping[str, Change]) -> str:
+def compared_with(run: Run, earlier: Since) -> str:
     """What the changes are held against, and how many are clear; also that there is nothing to hold against it."""
-    name = clean(previous.label) if previous.label else f"the run of {previous.started_at[:16].replace('T', ' ')} UTC"
-    if not changed:
+    name = clean(earlier.label) if earlier.label else f"the run of {earlier.started_at[:16].replace('T', ' ')} UTC"
+    if not earlier.changed:
         return f"Compared with {name}, which measured none of these endpoints by the same metric."
-    clear = sum(change.clear for change in changed.values())
+    clear = sum(change.clear for change in earlier.changed.values())
     what = "endpoint" if len(run.endpoints) == 1 else "endpoints"
     return f"Compared with {name}: {clear} of {len(run.endpoints)} {what} changed clearly."
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perfcheck.model import EndpointResult, Finding, Promise, Run
-from perfcheck.report.changes import Change, changes
+from perfcheck.report.changes import Change, Since, since
 from perfcheck.report.comparison_words import before_and_now, change_of, is_comparison
 from perfcheck.report.html import overview
 from perfcheck.report.html.cards import Card, card
@@ -20,11 +20,13 @@ from perfcheck.report.wording import (
     certainty,
     compared_with,
     counts_by_verdict,
+    critical_path,
+    has_critical_path,
     headline,
+    in_order,
     measured,
     needs_attention,
     ratio_to_target,
-    worst_first,
 )
 from perfcheck.text import clean
 
@@ -130,10 +132,11 @@ _OF_COMPARISON = Words(
 
 
 def page(run: Run, previous: Run | None) -> Page:
-    """Everything in the order of ``worst_first``, numbered, so that no name becomes part of an address."""
-    results = worst_first(run.endpoints)
+    """Everything in the order of ``in_order``, numbered, so that no name becomes part of an address."""
+    results = in_order(run)
     anchors = {id(result): f"e{number}" for number, result in enumerate(results, 1)}
-    changed = changes(run, previous)
+    earlier = since(run, previous)
+    changed = earlier.changed if earlier else {}
     breaches = [result for result in results if needs_attention(result)]
     fine = [result for result in results if not needs_attention(result)]
     rows = [table_row(one, anchors[id(one)], changed.get(one.name)) for one in fine]
@@ -150,15 +153,15 @@ def page(run: Run, previous: Run | None) -> Page:
         title=f"{run.verdict}: {clean(run.label or run.service.base_url, LONGEST_NAME)}",
         verdict=str(run.verdict),
         css=CSS[run.verdict],
-        headline=headline(run),
+        headline=" ".join(filter(None, [critical_path(run), headline(run)])),
         certainty=certainty(run),
         counts=[Count(number, word, CSS[verdict]) for number, word, verdict in counts_by_verdict(run)],
         facts=summary_facts(run),
         findings=run.findings,
         words=_OF_COMPARISON if is_comparison(run) else _OF_TARGETS,
-        with_change=previous is not None,
+        with_change=earlier is not None,
         has_ideals=any(result.ideal_ms for result in results) or not is_comparison(run),
-        compared=_compared(run, previous, changed),
+        compared=_compared(run, earlier),
         axis=overview.ratio_scale_marks(axis, Promise.BEFORE if is_comparison(run) else Promise.TARGET),
         sections=[Section(title, [row(one, axis) for one in some]) for title, some in _grouped(run, shown)],
         absolute_axis=overview.absolute_scale_marks(absolute),
@@ -197,15 +200,16 @@ def _grouped(run: Run, results: Sequence[EndpointResult]) -> list[tuple[str, lis
     """Under the titles of their groups, the group with the worst endpoint first; one nameless group without titles."""
     groups: dict[str, list[EndpointResult]] = {}
     for result in results:
+        if result.critical_path and has_critical_path(run):
+            groups.setdefault("Critical path", []).append(result)
+            continue
         groups.setdefault(clean(run.groups.get(result.group or "", ""), LONGEST_NAME), []).append(result)
     if len(groups) > 1 and "" in groups:
         groups["Other endpoints"] = groups.pop("")
     return list(groups.items())
 
 
-def _compared(run: Run, previous: Run | None, changed: Mapping[str, Change]) -> str:
+def _compared(run: Run, earlier: Since | None) -> str:
     if is_comparison(run):
         return "Before: {}. Now: {}.".format(*before_and_now(run))
-    if previous is None:
-        return ""
-    return compared_with(run, previous, changed)
+    return compared_with(run, earlier) if earlier else ""

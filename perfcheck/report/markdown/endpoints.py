@@ -39,11 +39,11 @@ class Comparison:
     """With an earlier run."""
 
     changed: dict[str, Change]
-    known: frozenset[str]  # the names of its endpoints
+    added: frozenset[str]  # the names of endpoints that it did not have
 
     def cell(self, name: str) -> str:
         """``was 640 (+27 %)``; ``new`` for an endpoint that the earlier run did not have."""
-        if name not in self.known:
+        if name in self.added:
             return "new"
         return _was(self.changed[name], unit=False) if name in self.changed else "-"
 
@@ -77,6 +77,8 @@ def rows(
     }
     if with_verdict:
         columns = {"verdict": lambda one: f"{SIGNS[one.verdict]} {one.verdict}", **columns}
+    if any(one.critical_path for one in results) and comparison is not None:
+        columns = {"path": lambda one: "critical" if one.critical_path else "", **columns}
     if comparison is not None:
         columns["change"] = lambda one: comparison.cell(one.name)
     columns["why" if with_verdict else "note"] = _in_short

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from perfcheck.model import Finding, Run
-from perfcheck.report.changes import changes
+from perfcheck.report.changes import since
 from perfcheck.report.comparison_words import before_and_now, is_comparison
 from perfcheck.report.markdown.endpoints import SIGNS, Comparison, blocks, rows
 from perfcheck.report.markdown.fitting import Section, size
@@ -16,12 +16,13 @@ from perfcheck.report.markdown.text import code, prose, shorten_name
 from perfcheck.report.wording import (
     LONGEST_TEXT,
     certainty,
+    critical_path,
     effort,
     exit_meaning,
     headline,
+    in_order,
     is_of_monitor,
     needs_attention,
-    worst_first,
 )
 
 LONGEST_COMMENT = 65_000  # bytes; a comment on GitHub takes 65,536 characters, and a workflow may add a line
@@ -82,9 +83,9 @@ def _least(run: Run, limit: int) -> str:
 def _sections(run: Run, previous: Run | None) -> list[Section]:
     """In the order in which they are shown, and in which they are kept where there is not room for all."""
     comparison = None
-    if previous is not None:
-        comparison = Comparison(changes(run, previous), frozenset(result.name for result in previous.endpoints))
-    results = worst_first(run.endpoints)
+    if earlier := since(run, previous):
+        comparison = Comparison(earlier.changed, frozenset(earlier.added))
+    results = in_order(run)
     attention = [result for result in results if needs_attention(result)]
     healthy = [result for result in results if not needs_attention(result)]
     count = "1 endpoint within its limits" if len(healthy) == 1 else f"{len(healthy)} endpoints within their limits"
@@ -111,7 +112,8 @@ def _heading(run: Run) -> str:
 
 
 def _sentence(run: Run) -> str:
-    return f"**{prose(headline(run), _LONGEST_HEADLINE)}**"
+    said = " ".join(filter(None, [critical_path(run), headline(run)]))
+    return f"**{prose(said, _LONGEST_HEADLINE)}**"
 
 
 def _notes(run: Run) -> list[str]:
@@ -131,14 +133,14 @@ def _since(run: Run, previous: Run | None) -> list[str]:
     if is_comparison(run):
         before_side, now_side = before_and_now(run)
         return [f"Before: {code(before_side)}. Now: {code(now_side)}."]
-    if previous is None:
+    earlier = since(run, previous)
+    if earlier is None:
         return []
-    now, before = (dict.fromkeys(result.name for result in one.endpoints) for one in (run, previous))
-    new, gone = [name for name in now if name not in before], [name for name in before if name not in now]
-    told = [f"{word} since: {_some(names)}" for word, names in (("new", new), ("gone", gone)) if names]
-    which = f"the run {code(previous.label)}" if previous.label else "the run"
-    when = code(previous.started_at[:16].replace("T", " "))
-    common = "" if changes(run, previous) else ", which measured none of these endpoints by the same metric"
+    listed = (("new", earlier.added), ("gone", earlier.removed))
+    told = [f"{word} since: {_some(names)}" for word, names in listed if names]
+    which = f"the run {code(earlier.label)}" if earlier.label else "the run"
+    when = code(earlier.started_at[:16].replace("T", " "))
+    common = "" if earlier.changed else ", which measured none of these endpoints by the same metric"
     return ["; ".join([f"Compared with {which} of {when} UTC{common}", *told]) + "."]
 
 
