@@ -12,10 +12,9 @@ from perfcheck.record.history.dialects import POSTGRESQL, SQLITE, engine_for
 from perfcheck.record.history.migrations import migrate, version_of
 from perfcheck.record.history.store import History
 from perfcheck.record.history.troubles import Place
+from perfcheck.record.places import default_file, make_folder
 from perfcheck.text import Redactor
 
-FOLDER = ".perfcheck"
-FILE = "history.sqlite"
 _PATIENCE_S = 30.0
 _EXAMPLES = "a file (history.sqlite), sqlite:///history.sqlite, or postgresql+psycopg://user:password@host/database"
 _BEGIN = "'perfcheck run --save' begins one"
@@ -28,7 +27,7 @@ def open_history(url: str | None, cwd: Path, *, create: bool = True, patience_s:
     it. Without ``create``, a history that is not there yet is an error. ``patience_s`` is how long to wait for others
     that write, and for a server. Raises UsageError for whatever keeps it from being opened.
     """
-    parsed = _parse(url, cwd) if url else _default(cwd)
+    parsed = _parse(url, cwd) if url else URL.create(SQLITE, database=str(default_file(cwd)))
     place = _place(parsed, cwd)
     with place.troubles_told():
         if parsed.get_backend_name() == SQLITE:
@@ -46,16 +45,6 @@ def open_history(url: str | None, cwd: Path, *, create: bool = True, patience_s:
                     raise UsageError(f"there is no history in {place.shown} yet", _BEGIN)
         migrate(engine, place.shown)
     return History(engine, place)
-
-
-def root_of(cwd: Path) -> Path:
-    """The root of the repository around ``cwd``; ``cwd`` itself outside one."""
-    folders = [cwd, *cwd.absolute().parents]
-    return next((folder for folder in folders if (folder / ".git").exists()), cwd)
-
-
-def _default(cwd: Path) -> URL:
-    return URL.create(SQLITE, database=str(root_of(cwd) / FOLDER / FILE))
 
 
 def _parse(url: str, cwd: Path) -> URL:
@@ -91,10 +80,7 @@ def _find_file(file: Path, place: Place, *, create: bool, ours: bool) -> None:
     if not create and not file.exists():
         raise UsageError(f"there is no history yet: {place.shown} does not exist", _BEGIN)
     if ours and create:
-        file.parent.mkdir(exist_ok=True)
-        ignore = file.parent / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
+        make_folder(file)
     elif not file.parent.is_dir():
         raise UsageError(
             f"cannot use the history {place.shown}: the folder {file.parent} does not exist", f"mkdir -p {file.parent}"
