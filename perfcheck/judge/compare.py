@@ -51,7 +51,9 @@ class _Bands:
     critical: float
 
 
-NOTHING = SampleOutcome(Changed.CANNOT_TELL, Verdict.OK, decided=False, ratio=None, interval=(None, None), more_samples=None)
+NOTHING = SampleOutcome(
+    Changed.CANNOT_TELL, Verdict.OK, decided=False, ratio=None, interval=(None, None), more_samples=None
+)
 
 
 def compare_samples(
@@ -69,7 +71,12 @@ def compare_samples(
     if min(len(before), len(after)) < LEAST_SAMPLES:
         more = LEAST_SAMPLES - min(len(before), len(after))
         return SampleOutcome(
-            Changed.CANNOT_TELL, Verdict.OK, decided=False, ratio=as_ratio(ratio.estimate), interval=(None, None), more_samples=more
+            Changed.CANNOT_TELL,
+            Verdict.OK,
+            decided=False,
+            ratio=as_ratio(ratio.estimate),
+            interval=(None, None),
+            more_samples=more,
         )
     bands = _bands(metric_value(before, metric), metric_value(after, metric), limits)
     interval = ratio.bounds(INTERVAL_ALPHA)

@@ -14,6 +14,9 @@ _FEW = 4  # candidates a row that are cheaper to sort than to count again
 _MOST_COUNTS = 90  # then what is left between the brackets differs by less than rounding
 _PATIENCE = 12  # counts after which the brackets are only halved
 _EQUAL = 1e-12
+_ASIDE = (-0.006, 0.006)  # of all ranks: how far from the thinned sample's answer the true one is looked for
+_HALVE_EVERY = 5
+_CHECK_TIES_EVERY = 8
 
 
 class Differences:
@@ -51,7 +54,7 @@ class Differences:
         for attempt in range(_MOST_COUNTS):
             if high[1] - low[1] <= few:
                 return self._sorted_out(rank, low, high)
-            if attempt % 8 == 7:
+            if attempt and attempt % _CHECK_TIES_EVERY == 0:
                 least, most = self._ends(low, high)
                 if most - least <= _EQUAL:
                     break
@@ -78,13 +81,12 @@ class Differences:
 
     def _guess(self, rank: int, attempt: int, low: tuple[float, int], high: tuple[float, int]) -> float:
         """First a little to both sides of where a thinned sample has it, then the secant, and halves now and then."""
-        if attempt < 2:
-            aside = (-0.006, 0.006)[attempt] * len(self._guesses)
-            at = rank / self.count * len(self._guesses) + aside
-            guess = self._guesses[min(max(int(at), 0), len(self._guesses) - 1)]
+        if attempt < len(_ASIDE):
+            at = int((rank / self.count + _ASIDE[attempt]) * len(self._guesses))
+            guess = self._guesses[min(max(at, 0), len(self._guesses) - 1)]
             if low[0] < guess < high[0]:
                 return guess
-        if attempt % 3 == 2 or attempt > _PATIENCE:
+        if attempt % _HALVE_EVERY == 0 or attempt > _PATIENCE:
             return (low[0] + high[0]) / 2
         share = (rank - low[1]) / (high[1] - low[1])
         return low[0] + (high[0] - low[0]) * share

@@ -76,7 +76,7 @@ class LimitTest:
 
     @property
     def leans_over(self) -> bool:
-        """Whether the Hodges-Lehmann estimate lies over the limit: the signed ranks of the distances sum to more than 0."""
+        """Whether the Hodges-Lehmann estimate lies over the limit: whether the signed ranks sum to more than 0."""
         return math.fsum(self._signed_rank(distance) for distance in self._signed) > 0
 
     def _signed_rank(self, distance: float) -> float:

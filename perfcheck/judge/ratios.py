@@ -102,7 +102,7 @@ class MeanRatio:
     @classmethod
     def of(cls, before: Sequence[float], after: Sequence[float]) -> MeanRatio | None:
         means = mean(before), mean(after)
-        if min(means) <= 0 or math.inf in means or min(len(before), len(after)) < 2:
+        if min(means) <= 0 or math.inf in means or 1 in (len(before), len(after)):
             return None
         parts = [
             variance([value / middle for value in values]) / len(values)
