@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from perfcheck.cli.assembly import Judged, Origin, Outcome, assemble_run
 from perfcheck.discover.monitor_api import read_monitor, stats_of
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, CouldNotMeasureError, PerfcheckError
-from perfcheck.judge.health import beside_a_run
+from perfcheck.judge.health import beside_a_run, without_a_monitor
 from perfcheck.judge.verdict import judge_endpoint, judge_run
 from perfcheck.measure.client import Client
 from perfcheck.measure.runner_health import RunnerMonitor
@@ -47,10 +47,12 @@ def check(
     measured: Callable[[], None],
     waiting: Callable[[], AbstractContextManager[None]],
     known: Sequence[Endpoint] = (),
+    coverage: bool = False,
 ) -> Outcome:
     """Measure and judge every endpoint of ``baseline``, and hear what the monitor inside the service has beside.
 
-    ``known`` are the endpoints that the baseline had before some of them were chosen.
+    ``known`` are the endpoints that the baseline had before some of them were chosen. ``coverage``: also which endpoints
+    the baseline and the monitor do not have in common.
 
     ``watch`` is called before the first request and after each, ``measured`` when there are no more to come.
     ``waiting`` surrounds the wait for the service; when it does not answer, the outcome's defect is a
@@ -81,8 +83,12 @@ def check(
         health = runner.finish([sample for m in sampler.measurements() for _, sample in m.samples])
         results = _judge(baseline, sampler.measurements(), client, started_s)
         beside: tuple[Finding, ...] = ()
+        if defect is None and not interrupted and baseline.service.monitor is None and coverage:
+            beside = (without_a_monitor(),)
         if defect is None and not interrupted and baseline.service.monitor is not None:
-            results, beside = _with_the_monitor(baseline, known or baseline.endpoints, results, client, redact)
+            results, beside = _with_the_monitor(
+                baseline, known or baseline.endpoints, results, client, redact, coverage=coverage
+            )
     if isinstance(defect, CouldNotMeasureError):
         results = tuple(unreached(result, defect) for result in results)
     verdict, counts, exit_code = judge_run(results, fail_on)
@@ -138,7 +144,13 @@ def _judge(
 
 
 def _with_the_monitor(
-    baseline: Baseline, known: Sequence[Endpoint], results: tuple[EndpointResult, ...], client: Client, redact: Redactor
+    baseline: Baseline,
+    known: Sequence[Endpoint],
+    results: tuple[EndpointResult, ...],
+    client: Client,
+    redact: Redactor,
+    *,
+    coverage: bool,
 ) -> tuple[tuple[EndpointResult, ...], tuple[Finding, ...]]:
     """What it has counted by now, after the last sample: its answers disturb none."""
     reading = read_monitor(baseline.service, client.fetch, threshold_ms=_SLOW_MS, redact=redact, shown=client.url_shown)
@@ -150,6 +162,7 @@ def _with_the_monitor(
         threshold_ms=_SLOW_MS,
         url=client.url_shown(stats_of(baseline.service)),
         whole=len(known) == len(baseline.endpoints),
+        coverage=coverage,
     )
 
 

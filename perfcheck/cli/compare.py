@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcheck.cli.complete_values import complete_files
+from perfcheck.cli.complete_history import complete_runs
 from perfcheck.cli.formatting import Command
+from perfcheck.cli.history_options import history_option
 from perfcheck.cli.interrupts import Interrupts
 from perfcheck.cli.options import (
     baseline_option,
     budget_option,
     fail_on_option,
     group_option,
-    history_option,
     insecure_option,
     mildest,
     option,
@@ -91,7 +91,7 @@ class CompareOptions:
 @click.command(
     "compare", cls=Command, epilog=_EXAMPLES, short_help="Compare two releases: saved runs, or running services."
 )
-@click.argument("words", nargs=-1, metavar="BEFORE AFTER [NAME]...", shell_complete=complete_files)
+@click.argument("words", nargs=-1, metavar="BEFORE AFTER [NAME]...", shell_complete=complete_runs)
 @baseline_option
 @option("--aa", is_flag=True, help="Compare the one service that is named with itself: what is found is noise.")
 @group_option
@@ -193,7 +193,7 @@ def _stored(options: CompareOptions, session: Session, *, annotate: bool) -> Out
     from perfcheck.judge.stored import compare_runs
     from perfcheck.judge.verdict import judge_run
 
-    before, after = (run_named(side, options.history, Path.cwd()) for side in options.sides)
+    before, after = (run_named(side, options.history) for side in options.sides)
     after = replace(after, endpoints=select_results(after, options.names, options.group))
     if options.names or options.group:
         kept = {result.name for result in after.endpoints}

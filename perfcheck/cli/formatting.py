@@ -16,7 +16,7 @@ from perfcheck.errors import UsageError
 _SECTIONS = {
     "What is checked": ("baseline", "base_url", "monitor", "group", "aa", "demo", "regress"),
     "How it is measured": ("budget", "max_requests", "max_pairs", "confirm", "seed", "insecure", "require_service"),
-    "How it is judged": ("metric", "threshold", "fail_on"),
+    "How it is judged": ("metric", "threshold", "against", "fail_on"),
     "What is reported": ("report", "output", "save", "history", "compare_to", "github", "label", "quiet", "verbose"),
 }
 _FEW = 9  # options that are read at a glance, without sections

@@ -82,11 +82,6 @@ fail_on_option = option(
     show_default=True,
     help="The mildest verdict that exits with 1.",
 )
-history_option = option(
-    "--history",
-    metavar="URL",
-    help="Database of past runs.  [default: .perfcheck/history.sqlite at the repository's root]",
-)
 
 
 def mildest(fail_on: str) -> Verdict | None:

@@ -9,7 +9,7 @@ from perfcheck.model import Run
 from perfcheck.record.run_file import read_run
 
 
-def run_named(reference: str, history: str | None, cwd: Path) -> Run:
+def run_named(reference: str, history: str | None) -> Run:
     """The run in the file of this name, or on stdin for ``-``; else the one of this label or id in the history.
 
     Raises UsageError, naming what there is, when it is neither.
@@ -19,7 +19,7 @@ def run_named(reference: str, history: str | None, cwd: Path) -> Run:
     path = Path(reference)
     if path.exists() or reference.endswith(".json") or os.sep in reference:
         return read_run(path)
-    from perfcheck.record.history import open_history
+    from perfcheck.cli.history_options import opened
 
-    with open_history(history, cwd, create=False) as store:
+    with opened(history) as store:
         return store.run(reference)

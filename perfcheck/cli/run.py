@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from perfcheck.cli.complete_history import complete_runs
 from perfcheck.cli.complete_values import complete_endpoints
 from perfcheck.cli.formatting import Command
+from perfcheck.cli.history_options import history_option, save_option
 from perfcheck.cli.interrupts import Interrupts
 from perfcheck.cli.options import (
     baseline_option,
@@ -38,7 +40,7 @@ from perfcheck.cli.watching import live_display, told_when_waiting
 from perfcheck.demo.baseline import demo_baseline
 from perfcheck.demo.regressions import Regression
 from perfcheck.errors import EXIT_OK, CouldNotMeasureError, UsageError
-from perfcheck.model import Baseline, Endpoint, Metric
+from perfcheck.model import Baseline, Endpoint, Metric, Run
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
@@ -53,6 +55,8 @@ Examples:
   perfcheck run 'videos.*' -g core           some of them
   perfcheck run -u http://localhost:8000 -o results.json
   perfcheck run --budget 15s --fail-on warning
+  perfcheck run --save --label v1.5 --against v1.4    before a release
+  perfcheck run --save --label v1.4          keep it: perfcheck history
 
 \b
 Exit codes:
@@ -78,7 +82,10 @@ class RunOptions:
     fail_on: str
     report: tuple[str, ...]
     output: str | None
+    save: bool
+    history: str | None
     compare_to: str | None
+    against: str | None
     github: bool | None  # None: where GitHub Actions runs it
     seed: int | None
     insecure: bool
@@ -111,7 +118,16 @@ class RunOptions:
 @fail_on_option
 @report_option
 @output_option
+@save_option
+@history_option
 @compare_to_option
+@option(
+    "--against",
+    metavar="RUN",
+    shell_complete=complete_runs,
+    help="Hold the release against this earlier one (a file, or a label or id in the history): what became slower is "
+    "one more reason for a verdict. Asks each endpoint at least 30 times.",
+)
 @github_option
 @seed_option
 @insecure_option
@@ -158,6 +174,9 @@ def run(options: RunOptions, session: Session) -> int:
     from perfcheck.cli.reporting import Reporting
     from perfcheck.text import Redactor
 
+    if options.against and options.compare_to:
+        raise UsageError("--against and --compare-to both name an earlier run", "--against shows the changes as well")
+    before = _earlier_run(options)
     reporting = Reporting.prepare(
         options.report,
         options.output,
@@ -185,11 +204,20 @@ def run(options: RunOptions, session: Session) -> int:
                     measured=interrupts.hold,
                     waiting=lambda: told_when_waiting(baseline.service.ready_timeout_s, quiet=options.quiet),
                     known=known,
+                    coverage=before is not None,
                 )
+        if before is not None:
+            from perfcheck.cli.against import held_against
+
+            outcome = held_against(outcome, before, baseline.compare, mildest(options.fail_on))
         if isinstance(outcome.defect, CouldNotMeasureError) and outcome.defect.is_down and not options.require_service:
             return _skipped(outcome.defect, annotate=reporting.github)
         unreached = isinstance(outcome.defect, CouldNotMeasureError)
         reporting.write(outcome.run, on_screen=not unreached)  # where the error says it all
+        if options.save:
+            from perfcheck.cli.saving import save_run
+
+            save_run(outcome.run, options.history, quiet=options.quiet)
     if outcome.defect is not None:
         raise outcome.defect
     return outcome.run.exit_code
@@ -219,6 +247,15 @@ def _demo_service(options: RunOptions) -> AbstractContextManager[DemoProcess | N
     return start_demo(options.regress)
 
 
+def _earlier_run(options: RunOptions) -> Run | None:
+    """Read before anything is measured, so that a mistake costs no measurement."""
+    if not options.against:
+        return None
+    from perfcheck.cli.past import run_named
+
+    return run_named(options.against, options.history)
+
+
 def _load(options: RunOptions, base_url: str | None, *, annotate: bool) -> tuple[Baseline, tuple[Endpoint, ...]]:
     """The baseline with the command line's overrides, reduced to the endpoints that were asked for; and all it has."""
     from perfcheck.baseline import find_baseline
@@ -232,6 +269,10 @@ def _load(options: RunOptions, base_url: str | None, *, annotate: bool) -> tuple
     endpoints = select_endpoints(baseline, options.names, options.group)
     if options.metric is not None:
         endpoints = tuple(replace(endpoint, metric=Metric(options.metric)) for endpoint in endpoints)
+    if options.against:
+        from perfcheck.cli.against import thoroughly
+
+        endpoints = thoroughly(endpoints)
     sampling = baseline.sampling
     if options.budget is not None:
         sampling = replace(sampling, budget_s=options.budget)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from perfcheck.model import Changed, Comparison, EndpointResult, Run
+from perfcheck.model import Comparison, EndpointResult, Run
 from perfcheck.report.comparison_words import change_in_words, is_comparison
 from perfcheck.units import format_change
 
