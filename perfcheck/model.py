@@ -405,6 +405,8 @@ class Comparison:
     pairs: int | None = None  # of a live comparison; None for stored samples
     before_error_rate: float | None = None
     before_samples_ms: tuple[float | None, ...] = ()  # as samples_ms of the result, which are those after
+    before_server_timing: dict[str, float] = field(default_factory=dict)  # likewise
+    before_server_timing_details: dict[str, str] = field(default_factory=dict)
     more_samples: int | None = None  # about how many more, or more pairs, would settle it
 
 

@@ -76,7 +76,7 @@ _MANIFOLD = 3.0  # from here on a multiple says more than a percentage
 
 def format_change(ratio: float) -> str:
     """``+27 %``, ``-5 %``, ``3.4x``: after / before, as a change."""
-    return format_multiple(ratio) if ratio >= _MANIFOLD else f"{(ratio - 1) * 100:+.0f} %"
+    return format_multiple(ratio) if ratio >= _MANIFOLD else f"{round((ratio - 1) * 100):+d} %"
 
 
 def format_slower(ratio: float) -> str:

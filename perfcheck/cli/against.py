@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from perfcheck.cli.assembly import Outcome
 from perfcheck.judge.stored import compare_runs
 from perfcheck.judge.verdict import judge_run
-from perfcheck.model import CompareLimits, Endpoint, Run, Verdict
-
-LEAST_REQUESTS = 30  # of each endpoint: five prove a healthy median, and are too few to see that it became slower
-
-
-def thoroughly(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
-    """The endpoints with as many requests as a comparison is worth something with."""
-    return tuple(replace(one, min_requests=max(one.min_requests, LEAST_REQUESTS)) for one in endpoints)
+from perfcheck.model import CompareLimits, Run, Verdict
 
 
 def held_against(outcome: Outcome, before: Run, limits: CompareLimits, fail_on: Verdict | None) -> Outcome:

@@ -51,8 +51,8 @@ def check(
 ) -> Outcome:
     """Measure and judge every endpoint of ``baseline``, and hear what the monitor inside the service has beside.
 
-    ``known`` are the endpoints that the baseline had before some of them were chosen. ``coverage``: also which endpoints
-    the baseline and the monitor do not have in common.
+    ``known`` are the endpoints that the baseline had before some of them were chosen. ``coverage``: also which
+    endpoints the baseline and the monitor do not have in common.
 
     ``watch`` is called before the first request and after each, ``measured`` when there are no more to come.
     ``waiting`` surrounds the wait for the service; when it does not answer, the outcome's defect is a

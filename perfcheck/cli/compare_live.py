@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from perfcheck.cli.assembly import Judged, Origin, Outcome, assemble_run
 from perfcheck.cli.check import exit_code_of, run_findings, sample_until_done, unreached, wait_for
 from perfcheck.errors import CouldNotMeasureError
-from perfcheck.judge.comparison import Held, compared_alone
+from perfcheck.judge.comparison import Held, cannot_tell, compared_alone
 from perfcheck.judge.noise import noise_findings
 from perfcheck.judge.verdict import judge_endpoint, judge_run
 from perfcheck.measure.client import Client
@@ -95,7 +95,9 @@ def compare_live(
         if isinstance(defect, CouldNotMeasureError):
             results = tuple(unreached(result, defect) for result in results)
         verdict, counts, exit_code = judge_run(results, plan.fail_on)
-        beside = noise_findings(results, _latencies(pairs)) if plan.how is ComparedHow.SAME else ()
+        beside = cannot_tell(results, "run it again" if interrupted else _how_to_settle(pairs))
+        if plan.how is ComparedHow.SAME:
+            beside += noise_findings(results, _latencies(pairs))
         judged = Judged(
             results=results,
             verdict=verdict,
@@ -159,7 +161,6 @@ def _result(
         comparison=_comparison(before, after, pair),
         severity=pair.outcome.severity,
         remedy=None,
-        how_to_settle=_how_to_settle(pair),
     )
     return compared_alone(held, plan.after.compare)
 
@@ -181,13 +182,14 @@ def _comparison(before: EndpointResult, after: EndpointResult, pair: PairMeasure
         pairs=pair.pairs,
         before_error_rate=before.error_rate,
         before_samples_ms=before.samples_ms,
+        before_server_timing=before.server_timing,
+        before_server_timing_details=before.server_timing_details,
         more_samples=outcome.more_pairs,
     )
 
 
-def _how_to_settle(pair: PairMeasurement) -> str:
-    stop = next((decision.stop for decision in pair.after.decisions), Stop.BUDGET)
-    return {
-        Stop.INTERRUPTED: "run it again",
-        Stop.MAX_REQUESTS: "it is close to a limit; --max-pairs allows more",
-    }.get(stop, "raise --budget")
+def _how_to_settle(pairs: tuple[PairMeasurement, ...]) -> str:
+    if _ran_out_of_time(pairs):
+        return "raise --budget"
+    most = max(len(pair.after.samples) for pair in pairs)
+    return f"it is close to a limit: --max-pairs {2 * most} may tell"

@@ -15,7 +15,16 @@ from perfcheck.errors import UsageError
 # What options are for -> their names, in the order of the help. One that is not here stands under "Options".
 _SECTIONS = {
     "What is checked": ("baseline", "base_url", "monitor", "group", "aa", "demo", "regress"),
-    "How it is measured": ("budget", "max_requests", "max_pairs", "confirm", "seed", "insecure", "require_service"),
+    "How it is measured": (
+        "budget",
+        "min_requests",
+        "max_requests",
+        "max_pairs",
+        "confirm",
+        "seed",
+        "insecure",
+        "require_service",
+    ),
     "How it is judged": ("metric", "threshold", "against", "fail_on"),
     "What is reported": ("report", "output", "save", "history", "compare_to", "github", "label", "quiet", "verbose"),
 }

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from perfcheck.demo.process import DemoProcess
     from perfcheck.text import Redactor
 
+REQUESTS_TO_COMPARE = 30  # five prove a healthy median, and are too few to see that it became slower
 _PATIENCE_OF_A_HOOK_S = 2.0  # with a service that may be down
 _EXAMPLES = """\b
 Examples:
@@ -77,6 +78,7 @@ class RunOptions:
     metric: str | None
     label: str | None
     budget: float | None  # in seconds
+    min_requests: int | None
     max_requests: int | None
     confirm: int | None
     fail_on: str
@@ -104,6 +106,13 @@ class RunOptions:
 @option("--metric", type=click.Choice([str(metric) for metric in Metric]), help="Judge every endpoint by this metric.")
 @option("--label", metavar="TEXT", help="A name for this run in its reports, such as a release.")
 @budget_option
+@option(
+    "--min-requests",
+    type=click.IntRange(5, 10_000),
+    metavar="N",
+    help="At least this many requests an endpoint: more for a later comparison to go by.  "
+    "[default: 5, or the baseline's]",
+)
 @option(
     "--max-requests",
     type=click.IntRange(min=5),
@@ -269,10 +278,8 @@ def _load(options: RunOptions, base_url: str | None, *, annotate: bool) -> tuple
     endpoints = select_endpoints(baseline, options.names, options.group)
     if options.metric is not None:
         endpoints = tuple(replace(endpoint, metric=Metric(options.metric)) for endpoint in endpoints)
-    if options.against:
-        from perfcheck.cli.against import thoroughly
-
-        endpoints = thoroughly(endpoints)
+    least = options.min_requests or (REQUESTS_TO_COMPARE if options.against else 0)
+    endpoints = tuple(replace(one, min_requests=max(one.min_requests, least)) for one in endpoints)
     sampling = baseline.sampling
     if options.budget is not None:
         sampling = replace(sampling, budget_s=options.budget)

@@ -6,7 +6,7 @@ the comparison that of the limits. Beside a check against targets it is one more
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from perfcheck.judge.comparability import asked_differently
@@ -24,8 +24,9 @@ from perfcheck.model import (
 )
 from perfcheck.units import format_change, format_ms, format_percentage, format_slower
 
-# What a check against targets finds and a comparison does not ask for.
+# What a check against targets finds and a comparison does not ask for; and what an earlier comparison came to.
 _OF_TARGETS = {"latency", "ceiling", "over-target", "new-slow-endpoint", "undecided", "momentary"}
+_OF_COMPARISONS = {"slower", "faster", "cannot-tell", "added", "not-compared"}
 _ORDER = [Severity.CRITICAL, Severity.WARNING, Severity.NOTE]
 
 
@@ -38,7 +39,6 @@ class Held:
     comparison: Comparison | None  # None: one side has nothing to compare
     severity: Verdict
     remedy: str | None  # for what became slower
-    how_to_settle: str  # for what cannot be told: "raise --budget"
 
 
 def compared_alone(held: Held, limits: CompareLimits) -> EndpointResult:
@@ -72,6 +72,17 @@ def compared_beside_targets(held: Held, limits: CompareLimits) -> EndpointResult
     findings = [*held.after.findings, *_about_change(held, limits)]
     verdict = worst((held.after.verdict, held.severity))
     return replace(held.after, verdict=verdict, findings=_heaviest_first(findings), comparison=held.comparison)
+
+
+def cannot_tell(results: Sequence[EndpointResult], remedy: str) -> tuple[Finding, ...]:
+    """One note on all that cannot be told, with what would settle it; none where there is an answer to each."""
+    open_ones = [one for one in results if one.comparison and one.comparison.changed is Changed.CANNOT_TELL]
+    if not open_ones:
+        return ()
+    count = len(open_ones)
+    whose = f"{count} of {len(results)} endpoints" if len(results) > 1 else "the endpoint"
+    message = f"it cannot be told whether {whose} became slower: too few requests for so much noise"
+    return (Finding("cannot-tell", Severity.NOTE, float(count), None, None, message, remedy, None),)
 
 
 def limits_from(before_ms: float, limits: CompareLimits) -> tuple[float, float]:
@@ -108,7 +119,7 @@ def _about_change(held: Held, limits: CompareLimits) -> Iterator[Finding]:
         yield _note("added", "new: there is nothing to hold it against", line)
     elif comparison is None:
         if held.after.verdict is not Verdict.NOT_MEASURED:
-            yield _note("not-measured", f"nothing to hold it against: {_why_unknown(held.before, held.after)}", line)
+            yield _note("not-compared", f"nothing to hold it against: {_why_unknown(held.before, held.after)}", line)
     elif comparison.changed is Changed.SLOWER:
         limit = limits.critical if held.severity is Verdict.CRITICAL else limits.warning
         message = f"{then_and_now(comparison)}: {_how_much(comparison)}, over the limit of {format_percentage(limit)}"
@@ -118,10 +129,10 @@ def _about_change(held: Held, limits: CompareLimits) -> Iterator[Finding]:
         yield _note("faster", f"{then_and_now(comparison)}: {_how_much(comparison)}", line)
     elif comparison.changed is Changed.CANNOT_TELL:
         message = f"cannot tell whether it became slower: {_how_much(comparison)}"
-        more = comparison.more_samples
-        what = "pairs" if comparison.pairs is not None else "requests in each run"
-        remedy = f"about {more} more {what} would settle it: {held.how_to_settle}" if more else held.how_to_settle
-        yield Finding("cannot-tell", Severity.NOTE, comparison.ratio, None, "ratio", message, remedy, line)
+        if more := comparison.more_samples:
+            what = "pairs" if comparison.pairs is not None else "requests in each run"
+            message += f"; about {more} more {what} would settle it"
+        yield Finding("cannot-tell", Severity.NOTE, comparison.ratio, None, "ratio", message, None, line)
 
 
 def _note(rule: str, message: str, line: int) -> Finding:
@@ -168,7 +179,7 @@ def _how_much(comparison: Comparison) -> str:
 def _apart_from_targets(after: EndpointResult, before: EndpointResult | None) -> Iterator[Finding]:
     """Failures and bodies: what was no better before is no news, and told as a note."""
     for finding in after.findings:
-        if finding.rule in _OF_TARGETS:
+        if finding.rule in _OF_TARGETS | _OF_COMPARISONS:
             continue
         known = before is not None and _was_so_before(finding, before)
         if known and finding.severity is not Severity.NOTE:

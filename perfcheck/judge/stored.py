@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from perfcheck.judge.comparability import apart, asked_differently, differences
 from perfcheck.judge.compare import compare_samples
-from perfcheck.judge.comparison import Held, compared_alone, compared_beside_targets
+from perfcheck.judge.comparison import Held, cannot_tell, compared_alone, compared_beside_targets
 from perfcheck.judge.quantiles import metric_value
 from perfcheck.model import (
     Against,
@@ -29,6 +29,7 @@ from perfcheck.model import (
 from perfcheck.text import clean
 
 _MOST_NAMED = 5
+_HOW_TO_SETTLE = "measure both with --min-requests 100, say; or compare two running services"
 
 
 def compare_runs(
@@ -56,15 +57,14 @@ def compare_runs(
         added=tuple(result.name for result in after.endpoints if result.name not in known),
         removed=tuple(name for name in known if name not in names),
     )
-    return results, against, tuple(_of_the_whole(before, after, against))
+    return results, against, (*_of_the_whole(before, after, against), *cannot_tell(results, _HOW_TO_SETTLE))
 
 
 def _held(before: EndpointResult | None, after: EndpointResult, limits: CompareLimits, remedy: str | None) -> Held:
     comparison, severity = None, Verdict.OK
     if before is not None:
         comparison, severity = _compared(before, after, limits)
-    how = "'min_requests' on this endpoint or in 'sampling' buys them; two running services can be compared at once"
-    return Held(after, before, comparison, severity, remedy, how)
+    return Held(after, before, comparison, severity, remedy)
 
 
 def _compared(
@@ -89,6 +89,8 @@ def _compared(
         after_samples=len(other),
         before_error_rate=before.error_rate,
         before_samples_ms=before.samples_ms,
+        before_server_timing=before.server_timing,
+        before_server_timing_details=before.server_timing_details,
         more_samples=outcome.more_samples,
     )
     return comparison, outcome.severity

@@ -6,7 +6,11 @@ from collections import Counter
 
 from perfcheck.model import Changed, ComparedHow, Comparison, EndpointResult, Run
 from perfcheck.text import clean
-from perfcheck.units import format_change
+from perfcheck.units import format_change, format_ms
+
+_GREW = 0.1  # of the growth of the whole: a span that grew by less explains nothing
+_MOST_GROWN = 3
+_LONGEST_DETAIL = 80
 
 
 def is_comparison(run: Run) -> bool:
@@ -82,3 +86,32 @@ def change_interval(result: EndpointResult) -> str:
         return f"over {format_change(low)}" if low is not None else f"under {format_change(high or 0.0)}"
     ends = [format_change(end) for end in (low, high)]
     return " to ".join([ends[0].removesuffix(" %") if ends[1].endswith(" %") else ends[0], ends[1]])
+
+
+def what_grew(result: EndpointResult) -> str:
+    """``db 21.1 ms before, 69.8 ms now (5 queries before, 152 queries now)``: what made an endpoint slower.
+
+    By the service's own account of its slow requests (Server-Timing); empty where it became no slower, or gives none.
+    """
+    comparison = result.comparison
+    if comparison is None or comparison.changed is not Changed.SLOWER:
+        return ""
+    before, now = comparison.before_server_timing, result.server_timing
+    growth = {name: now[name] - before.get(name, 0.0) for name in now}
+    whole = (comparison.after_ms or 0.0) - (comparison.before_ms or 0.0)
+    grown = sorted(
+        (name for name, ms in growth.items() if ms > _GREW * max(whole, 0.0)), key=lambda name: -growth[name]
+    )
+    return "; ".join(_grown(name, comparison, result) for name in grown[:_MOST_GROWN])
+
+
+def _grown(name: str, comparison: Comparison, result: EndpointResult) -> str:
+    before_ms, now_ms = comparison.before_server_timing.get(name), result.server_timing[name]
+    then = f"{format_ms(before_ms)} before" if before_ms is not None else "not there before"
+    told = f"{clean(name)} {then}, {format_ms(now_ms)} now"
+    before, now = (
+        clean(details.get(name, ""), _LONGEST_DETAIL)
+        for details in (comparison.before_server_timing_details, result.server_timing_details)
+    )
+    counted = any(map(str.isdecimal, before + now))  # a label tells no more than the name; a count does
+    return f"{told} ({before} before, {now} now)" if counted and before != now and before and now else told

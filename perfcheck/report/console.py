@@ -11,7 +11,7 @@ from rich.text import Text
 
 from perfcheck.model import EndpointResult, Finding, Run, Severity
 from perfcheck.report.changes import since
-from perfcheck.report.comparison_words import before_and_now, is_comparison
+from perfcheck.report.comparison_words import before_and_now, is_comparison, what_grew
 from perfcheck.report.console_table import STYLES, columns_of, table
 from perfcheck.report.glyphs import Glyphs
 from perfcheck.report.wording import (
@@ -111,6 +111,8 @@ def _breach_lines(run: Run, result: EndpointResult, glyphs: Glyphs, told: set[st
             yield ("note" if finding.severity is Severity.NOTE else "why"), finding.message
     if where := where_the_time_went(result):
         yield "where", where
+    if grown := what_grew(result):
+        yield "grew", grown
     if seen := evidence(result, glyphs.dash):
         yield "evidence", seen
     for remedy in remedies(result, told):

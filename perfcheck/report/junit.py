@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 from perfcheck.model import EndpointResult, Finding, Run, Severity, Verdict
 from perfcheck.report.changes import Change, changes, since
+from perfcheck.report.comparison_words import what_grew
 from perfcheck.report.names import distinct
 from perfcheck.report.wording import (
     LONGEST_TEXT,
@@ -135,6 +136,8 @@ def _lines(run: Run, result: EndpointResult, change: Change | None) -> Iterator[
     yield f"request: {result.method} {result.url}"
     if where := where_the_time_went(result):
         yield f"where: {where}"
+    if grown := what_grew(result):
+        yield f"grew: {grown}"
     if seen := evidence(result):
         yield f"evidence: {seen}"
     if change:

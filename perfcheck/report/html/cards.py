@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from perfcheck.model import EndpointResult, Run, Severity
 from perfcheck.report.changes import Change
+from perfcheck.report.comparison_words import what_grew
 from perfcheck.report.html.distribution import distribution
 from perfcheck.report.html.overview import beside_the_promise, without_latency
 from perfcheck.report.html.phases import Bar, bars, set_up
@@ -81,6 +82,8 @@ def _lines(run: Run, result: EndpointResult, told: set[str]) -> Iterator[Line]:
     for finding in result.findings:
         if finding.severity is Severity.NOTE and finding.rule != "undecided":
             yield Line("Note", finding.message)
+    if grown := what_grew(result):
+        yield Line("Grew", grown)
     if seen := evidence(result):
         yield Line("Evidence", seen)
     for remedy in remedies(result, told):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from perfcheck.model import EndpointResult, Finding, Promise, Run, Verdict
 from perfcheck.report.changes import Change
-from perfcheck.report.comparison_words import change_interval, change_of
+from perfcheck.report.comparison_words import change_interval, change_of, what_grew
 from perfcheck.report.markdown.text import cell, code, prose, prose_cell, shorten_name, table
 from perfcheck.report.wording import (
     LONGEST_TEXT,
@@ -134,6 +134,8 @@ def _explanation(
         yield "change", f"{format_ms(change.now_ms)}, {_was(change, unit=True)}"
     if where := where_the_time_went(result):
         yield "where", prose(where, LONGEST_TEXT)
+    if grown := what_grew(result):
+        yield "grew", prose(grown, LONGEST_TEXT)
     if seen := evidence(result):
         yield "evidence", prose(seen, LONGEST_TEXT)
     for remedy in remedies(result, told):
