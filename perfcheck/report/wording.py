@@ -56,7 +56,9 @@ def critical_path(run: Run) -> str:
     count, fine = len(verdicts), verdicts.count(Verdict.OK)
     if fine == count:
         return f"Critical path: {f'all {count} endpoints are' if count > 1 else 'its endpoint is'} OK."
-    return f"Critical path: {count - fine} of {count} endpoint{'s' * (count > 1)} {worst(verdicts)}."
+    if count == 1:
+        return f"Critical path: its endpoint is {worst(verdicts)}."
+    return f"Critical path: {count - fine} of {count} endpoints not OK, the worst {worst(verdicts)}."
 
 
 def counts_by_verdict(run: Run) -> list[tuple[int, str, Verdict]]:

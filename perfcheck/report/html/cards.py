@@ -50,6 +50,7 @@ class Card:
     lines: list[Line]
     rerun: str
     distribution: Svg | None
+    has_before: bool  # whether the distribution shows an earlier one as well
     over_time: Svg | None
     bars: list[Bar]
     set_up: str
@@ -72,6 +73,7 @@ def card(run: Run, result: EndpointResult, anchor: str, change: Change | None, t
         lines=list(_lines(run, result, told)),
         rerun=clean(rerun(run, result.name), LONGEST_TEXT),
         distribution=distribution(result),
+        has_before=bool(result.comparison and result.comparison.before_samples_ms),
         over_time=over_time(result),
         bars=bars(result),
         set_up=set_up(result),

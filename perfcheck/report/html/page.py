@@ -77,6 +77,7 @@ class Page:
     findings: tuple[Finding, ...]
     words: Words
     with_change: bool  # whether each endpoint shows its change since an earlier run
+    of_change: bool  # whether the change is all that it is judged by
     has_ideals: bool
     compared: str  # what the earlier run was; empty without one
     axis: Svg
@@ -160,6 +161,7 @@ def page(run: Run, previous: Run | None) -> Page:
         findings=run.findings,
         words=_OF_COMPARISON if is_comparison(run) else _OF_TARGETS,
         with_change=earlier is not None,
+        of_change=is_comparison(run),
         has_ideals=any(result.ideal_ms for result in results) or not is_comparison(run),
         compared=_compared(run, earlier),
         axis=overview.ratio_scale_marks(axis, Promise.BEFORE if is_comparison(run) else Promise.TARGET),
