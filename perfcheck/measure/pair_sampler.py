@@ -156,7 +156,8 @@ class PairTrack:
         samples = tuple(
             (WARM_UP if number < self._warmup else _JUDGED, pair[side]) for number, pair in enumerate(self._pairs)
         )
-        decisions = (self._sides[side].decision(stop),) if self._judged else ()
+        # A stage is content with what its own side has; the pairs may not be.
+        decisions = (replace(self._sides[side].decision(), stop=stop),) if self._judged else ()
         return Measurement(self.patience.endpoint.name, samples, decisions)
 
     def progress(self) -> PairProgress:

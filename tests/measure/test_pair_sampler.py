@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -170,7 +170,7 @@ def test_a_pair_with_a_failure_says_nothing_of_the_latency() -> None:
 
 
 def test_a_timeout_is_a_latency_over_every_other() -> None:
-    now_and_then = iter([50.0, math.inf] * 200)
+    now_and_then: Iterator[Outcome] = iter([50.0, math.inf] * 200)
     found = compare(always(50.0), lambda: next(now_and_then))
     (decision,) = found.after.decisions
     assert found.pairs == decision.requests > decision.failures > 0
