@@ -168,6 +168,9 @@ def is_address(text: str) -> bool:
 def _check(options: CompareOptions) -> None:
     if options.regress and not options.demo:
         raise UsageError("--regress needs --demo", "perfcheck compare --demo --regress " + options.regress[0])
+    for side in options.sides:
+        if "://" in side and not is_address(side):
+            raise UsageError(f"not an HTTP address: {side}", "it begins with http:// or https://")
     addresses = [is_address(side) for side in options.sides]
     if options.aa and not options.demo and not all(addresses):
         raise UsageError(f"not an address: {options.sides[0]}", "--aa takes one, such as http://localhost:5001")

@@ -118,7 +118,7 @@ def _about_change(held: Held, limits: CompareLimits) -> Iterator[Finding]:
     if held.before is None:
         yield _note("added", "new: there is nothing to hold it against", line)
     elif comparison is None:
-        if held.after.verdict is not Verdict.NOT_MEASURED:
+        if held.after.verdict is not Verdict.NOT_MEASURED or _failed_altogether(held.before):
             yield _note("not-compared", f"nothing to hold it against: {_why_unknown(held.before, held.after)}", line)
     elif comparison.changed is Changed.SLOWER:
         limit = limits.critical if held.severity is Verdict.CRITICAL else limits.warning
@@ -148,9 +148,13 @@ def _why_unknown(before: EndpointResult, after: EndpointResult) -> str:
     told = next((finding.message for finding in before.findings if finding.rule == "not-measured"), None)
     if told:
         return f"not measured before ({told})"
-    if before.requests.sent and before.requests.succeeded == 0:
+    if _failed_altogether(before):
         return f"all {before.requests.sent} requests before failed"
     return "not measured before"
+
+
+def _failed_altogether(before: EndpointResult) -> bool:
+    return before.requests.sent > 0 and before.requests.succeeded == 0
 
 
 def then_and_now(comparison: Comparison) -> str:
@@ -181,6 +185,8 @@ def _apart_from_targets(after: EndpointResult, before: EndpointResult | None) ->
     for finding in after.findings:
         if finding.rule in _OF_TARGETS | _OF_COMPARISONS:
             continue
+        if finding.rule == "not-measured" and before is not None and _failed_altogether(before):
+            continue  # it was not asked further for that reason
         known = before is not None and _was_so_before(finding, before)
         if known and finding.severity is not Severity.NOTE:
             yield replace(finding, severity=Severity.NOTE, message=f"{finding.message}; no better before")

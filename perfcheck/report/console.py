@@ -20,6 +20,7 @@ from perfcheck.report.wording import (
     certainty,
     compared_with,
     counts_by_verdict,
+    critical_path,
     effort,
     evidence,
     exit_meaning,
@@ -61,6 +62,8 @@ def render_console(
             table(results, columns_of(run, changed, glyphs), glyphs, width, verbose=verbose),
             Text(),
         ]
+    if path := critical_path(run):
+        parts += [Text(path, style="bold"), Text()]
     told: set[str] = set()
     breaches = [result for result in results if needs_attention(result)]
     shown = breaches if verbose else breaches[:_MOST_BLOCKS]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -162,15 +162,15 @@ def test_a_service_that_fails_beyond_doubt_is_not_asked_further() -> None:
 
 
 def test_a_pair_with_a_failure_says_nothing_of_the_latency() -> None:
-    outcomes = iter([50.0, Failure.RESET])
-    found = compare(always(50.0), lambda: next(outcomes, None) or 50.0)
+    outcomes: list[Outcome] = [Failure.RESET, 50.0]
+    found = compare(always(50.0), lambda: outcomes.pop() if outcomes else 50.0)
     (decision,) = found.after.decisions
     assert (decision.failures, decision.requests) == (1, 40)  # one failure asks for a closer look
     assert found.pairs == 39
 
 
 def test_a_timeout_is_a_latency_over_every_other() -> None:
-    now_and_then: Iterator[Outcome] = iter([50.0, math.inf] * 200)
+    now_and_then = iter([50.0, math.inf] * 200)
     found = compare(always(50.0), lambda: next(now_and_then))
     (decision,) = found.after.decisions
     assert found.pairs == decision.requests > decision.failures > 0
