@@ -203,7 +203,7 @@ def test_an_interruption_reports_what_was_measured(tmp_path: Path) -> None:
     count = iter(range(10**6))
 
     def counted() -> Answer:
-        if next(count) == 8:  # warm-up and a few pairs
+        if next(count) == 4:  # a warm-up and three pairs are over
             asked.set()
         return answer()
 
