@@ -5,7 +5,7 @@ both alike. Each pair is a trial against a limit: how far the later release lies
 exactly at the limit, over and under are equally likely at every distance, and nobody can win by betting on one of
 them: whoever multiplies a stake by 63.5 all the same was that lucky with a probability of at most 1/63.5, at whatever
 moment one stops (Ville 1939). A pair weighs by the rank of its distance among those so far, so that an outlier counts
-as one pair and not for what it measures (sequential ranks: Reynolds 1975; Barnard's Wilcoxon test by betting).
+as one pair and not for what it measures (sequential signed ranks: Reynolds 1975).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ HOPELESS = 2000  # more pairs than this are not worth suggesting
 INTERVAL_ALPHA = 1 / 64  # each side, for a fixed number of pairs: about 5 % where one stops when it looks clear
 _FAR = 10_000.0  # logarithm of a ratio to a timeout: its average with any other is no ratio either
 _MOST_LOG = 700.0  # that a float can hold the exponential of
+_ROUNDING = 1e-12  # exactly at a limit is neither over nor under it
 _OVER = 63.5  # winnings that show "over the limit"
 _UNDER = 14.7  # winnings that show "not over the limit": to miss a little slowness does less harm than a false alarm
 _BETS = (0.3, 0.6, 0.95)  # shares of the stake, times the rank of the pair
@@ -177,7 +178,8 @@ def log_ratio(a: float, b: float) -> float:
         return -_FAR
     if b <= 0 or a == math.inf:
         return _FAR
-    return math.log(a) - math.log(b)
+    log = math.log(a) - math.log(b)
+    return log if abs(log) > _ROUNDING else 0.0
 
 
 def estimate(logs: Sequence[float]) -> tuple[float | None, tuple[float | None, float | None]]:

@@ -12,6 +12,7 @@ sharper, and what looked like a small step may turn out to have been the beginni
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from statistics import NormalDist, median
 
@@ -46,8 +47,9 @@ def find_trend(values: Sequence[float]) -> Trend:
 
 def logarithms(values: Sequence[float]) -> list[float]:
     finite = [value for value in values if 0 < value < math.inf]
-    least, most = min(finite, default=1.0) / 2, 2 * max(finite, default=1.0)
-    return [math.log(min(value, most)) if value > 0 else math.log(least) for value in values]
+    least = max(min(finite, default=1.0) / 2, sys.float_info.min)
+    most = min(2 * max(finite, default=1.0), sys.float_info.max)
+    return [math.log(min(max(value, least), most)) for value in values]
 
 
 def _places(logs: Sequence[float], fits: Fits) -> list[tuple[int, float]]:
