@@ -26,7 +26,7 @@ from perfcheck.units import format_change, format_ms, format_percentage, format_
 
 # What a check against targets finds and a comparison does not ask for; and what an earlier comparison came to.
 _OF_TARGETS = {"latency", "ceiling", "over-target", "new-slow-endpoint", "undecided", "momentary"}
-_OF_COMPARISONS = {"slower", "faster", "cannot-tell", "added", "not-compared"}
+_OF_COMPARISONS = {"slower", "faster", "small-difference", "cannot-tell", "added", "not-compared"}
 _ORDER = [Severity.CRITICAL, Severity.WARNING, Severity.NOTE]
 
 
@@ -53,7 +53,7 @@ def compared_alone(held: Held, limits: CompareLimits) -> EndpointResult:
     return replace(
         after,
         verdict=_verdict(held, findings),
-        decided=comparison is not None and comparison.changed is not Changed.CANNOT_TELL,
+        decided=_is_decided(held),
         target_ms=target_ms,
         ideal_ms=None,
         warning_ms=warning_ms,
@@ -83,6 +83,13 @@ def cannot_tell(results: Sequence[EndpointResult], remedy: str) -> tuple[Finding
     whose = f"{count} of {len(results)} endpoints" if len(results) > 1 else "the endpoint"
     message = f"it cannot be told whether {whose} became slower: too few requests for so much noise"
     return (Finding("cannot-tell", Severity.NOTE, float(count), None, None, message, remedy, None),)
+
+
+def _is_decided(held: Held) -> bool:
+    """Of what there is nothing to compare with, as it was measured."""
+    if held.comparison is None:
+        return held.after.decided
+    return held.comparison.changed is not Changed.CANNOT_TELL
 
 
 def limits_from(before_ms: float, limits: CompareLimits) -> tuple[float, float]:
@@ -127,12 +134,23 @@ def _about_change(held: Held, limits: CompareLimits) -> Iterator[Finding]:
         yield Finding("slower", severity, comparison.ratio, 1 + limit, "ratio", message, held.remedy, line)
     elif comparison.changed is Changed.FASTER:
         yield _note("faster", f"{then_and_now(comparison)}: {_how_much(comparison)}", line)
+    elif comparison.changed is Changed.NO_CHANGE and (small := _too_small_to_count(comparison, limits)):
+        yield _note("small-difference", small, line)
     elif comparison.changed is Changed.CANNOT_TELL:
         message = f"cannot tell whether it became slower: {_how_much(comparison)}"
         if more := comparison.more_samples:
             what = "pairs" if comparison.pairs is not None else "requests in each run"
             message += f"; about {more} more {what} would settle it"
         yield Finding("cannot-tell", Severity.NOTE, comparison.ratio, None, "ratio", message, None, line)
+
+
+def _too_small_to_count(comparison: Comparison, limits: CompareLimits) -> str | None:
+    """What would be a change by its share, and is none by what it amounts to."""
+    before, after, ratio = comparison.before_ms, comparison.after_ms, comparison.ratio
+    if before is None or after is None or ratio is None or 1 / (1 + limits.warning) <= ratio <= 1 + limits.warning:
+        return None
+    least = format_ms(limits.min_difference_ms)
+    return f"{then_and_now(comparison)}: {format_slower(ratio)}, but less than the {least} that count as a change"
 
 
 def _note(rule: str, message: str, line: int) -> Finding:

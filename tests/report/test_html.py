@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 
 import html5lib
 import pytest
+from support.comparisons import comparison_run, hostile_comparison, live_run
 from support.golden import check_golden
 from support.runs import (
     big_run,
@@ -84,6 +85,10 @@ PAGES: dict[str, Callable[[], str]] = {
     "nothing measured": lambda: render(without_measurements()),
     "healthy": lambda: render(healthy()),
     "compared": compared,
+    "comparison": lambda: render(comparison_run()),
+    "live comparison": lambda: render(live_run()),
+    "release": lambda: render(comparison_run(with_targets=True)),
+    "hostile comparison": lambda: render(hostile_comparison()),
 }
 
 

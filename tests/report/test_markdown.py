@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.cells import cell_len
+from support.comparisons import comparison_run, hostile_comparison
 from support.golden import check_golden
 from support.runs import (
     HOSTILE_NAME,
@@ -35,6 +36,11 @@ from perfcheck.report.markdown.text import cell, code, prose, prose_cell
 from perfcheck.text import clean
 
 GOLDEN = Path(__file__).parent / "golden"
+COMPARISONS: dict[str, Callable[[], Run]] = {
+    "comparison": comparison_run,
+    "release": lambda: comparison_run(with_targets=True),
+    "hostile": hostile_comparison,
+}
 # Links that need no markup are not asked of this renderer but looked for in the text that it leaves: see MAGIC.
 RENDERER = MarkdownIt("gfm-like", {"html": True, "linkify": False})
 LONGEST_ON_GITHUB = 65_536  # characters
@@ -149,6 +155,14 @@ def test_report() -> None:
     report = render(run(None, warning("the runner was busy")))
     check_page(report)
     check_golden(GOLDEN / "report.md", report)
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_comparisons(name: str) -> None:
+    report = render(COMPARISONS[name]())
+    check_page(report)
+    if name != "hostile":
+        check_golden(GOLDEN / f"{name}.md", report)
 
 
 def test_report_compared_with_an_earlier_run() -> None:

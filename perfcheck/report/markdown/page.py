@@ -153,6 +153,7 @@ def _certainty_and_origin(run: Run) -> str:
     environment = run.environment
     sent = f"{effort(run)} {'of' if is_of_monitor(run) else 'to'} {code(run.service.base_url)}"
     against = f"against {code(run.baseline.file)} " if run.baseline.file else ""
+    checked = f"Compared by {effort(run)}" if is_comparison(run) else f"Checked {against}with {sent}"
     origin = [f"perfcheck {prose(run.tool.version, 50)} on {prose(environment.platform, 100)}"]
     origin += [f"{environment.cpus} CPUs"]
     origin += [prose(environment.ci, 100)] if environment.ci else []
@@ -161,7 +162,7 @@ def _certainty_and_origin(run: Run) -> str:
     origin += [f"label {code(run.label)}"] if run.label else []
     lines = [
         certainty(run),
-        f"Checked {against}with {sent}; {exit_meaning(run)}.",
+        f"{checked}; {exit_meaning(run)}.",
         f"By {', '.join(origin)}.",
     ]
     return "<sub>" + "\n".join(lines) + "</sub>"
