@@ -32,6 +32,7 @@ class Part:
     key: Scalar
     value: Node
     start: int  # of the key
+    column: int  # of the key, from 0
     end: int  # of the value; of a collection in block style, somewhere behind it
     on_one_line: bool
     is_empty: bool  # nothing stands there for the value
@@ -96,7 +97,7 @@ class Layout:
         begun = self._keys[id(mapping)]
         is_alias = isinstance(event, yaml.AliasEvent)
         is_empty = isinstance(node, Scalar) and not is_alias and start.index == end.index
-        part = Part(key, node, begun.index, end.index, begun.line == end.line, is_empty, is_alias)
+        part = Part(key, node, begun.index, begun.column, end.index, begun.line == end.line, is_empty, is_alias)
         self._parts.setdefault(id(mapping), []).append(part)
 
     def merge(self, mapping: Mapping, source: Mapping) -> None:
