@@ -14,8 +14,9 @@ from pathlib import Path
 from perfcheck.baseline.edit_check import difference
 from perfcheck.baseline.load import read_for_editing
 from perfcheck.baseline.plan import Change, Draft, Edited, Refusal
+from perfcheck.baseline.sharing import EDITABLE
 
-__all__ = ["Change", "Edited", "Refusal", "edit_baseline"]
+__all__ = ["Change", "Edited", "Refusal", "edit_baseline", "values_in_force"]
 
 
 def edit_baseline(content: bytes, changes: Sequence[Change], path: Path, env: Mapping[str, str]) -> Edited:
@@ -33,6 +34,14 @@ def edit_baseline(content: bytes, changes: Sequence[Change], path: Path, env: Ma
 
     edited = draft.edit(changes)
     return _one_by_one(draft, changes, wrong) if wrong(edited) else edited
+
+
+def values_in_force(content: bytes, path: Path, env: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """Endpoint and key -> its value, own or inherited, as the file has it: ``300 ms``. Raises BaselineError."""
+    baseline = read_for_editing(content, path, env)
+    draft = Draft(content, baseline)
+    places = [(endpoint.name, key) for endpoint in baseline.endpoints for key in EDITABLE]
+    return {place: text for place in places if (text := draft.written(*place)) is not None}
 
 
 def _one_by_one(draft: Draft, changes: Sequence[Change], wrong: Callable[[Edited], str | None]) -> Edited:

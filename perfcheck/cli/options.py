@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from perfcheck.cli.complete_values import complete_files
-from perfcheck.units import parse_duration_ms
+from perfcheck.units import parse_duration_ms, parse_percentage
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,6 +48,20 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in the new
             return value
         try:
             return parse_duration_ms(str(value), self._usual) / 1000
+        except ValueError as error:
+            return self.fail(str(error), param, ctx)
+
+
+class Percentage(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
+    """``20%``: given to the command as 0.2."""
+
+    name = "percentage"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        try:
+            return parse_percentage(str(value))
         except ValueError as error:
             return self.fail(str(error), param, ctx)
 

@@ -48,10 +48,9 @@ def why_none(
         return None
     others = len(level) - len(good)
     left_out = f"; {others} more {'was' if others == 1 else 'were'} not good" if others else ""
-    since = " since it changed" if changed else ""
-    return f"{runs_in_words(len(good))}{since}, {FEWEST_RUNS} are needed{left_out}"
+    return f"{runs_in_words(len(good), changed=changed)}, {FEWEST_RUNS} are needed{left_out}"
 
 
-def runs_in_words(count: int) -> str:
-    """``5 good runs``."""
-    return f"{count} good run{'s' * (count != 1)}"
+def runs_in_words(count: int, *, changed: bool = False) -> str:
+    """``5 good runs``, ``5 good runs since it changed``."""
+    return f"{count} good run{'s' * (count != 1)}{' since it changed' * changed}"

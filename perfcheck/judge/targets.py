@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from perfcheck.history import PastMeasurement
+from perfcheck.history import Move, PastMeasurement, Proposal
 from perfcheck.judge.good_runs import is_good, runs_in_words, why_none
 from perfcheck.judge.ladder import round_up
 from perfcheck.model import Endpoint
@@ -41,30 +41,6 @@ class Rule:
         return self.margin / 4
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A value that is to become another one; ``before_ms`` is None for a first one. ``why`` has the figures."""
-
-    before_ms: float | None
-    after_ms: float
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """What past runs say an endpoint can promise. Without moves, ``why`` says why there are none."""
-
-    endpoint: str
-    runs: int  # good ones that it rests on
-    target: Move | None
-    ideal: Move | None
-    why: str
-
-    @property
-    def has_moves(self) -> bool:
-        return self.target is not None or self.ideal is not None
-
-
 def propose(
     endpoint: Endpoint, measurements: Sequence[PastMeasurement], rule: Rule | None = None, *, since: int = 0
 ) -> Proposal:
@@ -79,19 +55,28 @@ def propose(
     good = [one for one in level if is_good(one, endpoint, loosen=rule.loosen)][-rule.runs :]
     reason = why_none(endpoint, level, good, loosen=rule.loosen, changed=since > 0)
     if reason is not None:
-        return Proposal(endpoint.name, len(good), None, None, reason)
+        return _proposal(endpoint, good, None, None, reason)
     values = sorted(one.value_ms for one in good if one.value_ms is not None)
-    needed, why = _needed(endpoint, values, rule)
+    needed, why = _needed(endpoint, values, rule, changed=since > 0)
     target = _move(endpoint.target_ms, needed, rule, why)
     ideal = _ideal(endpoint, values, target.after_ms if target else endpoint.target_ms, rule)
     moves = [move.why for move in (target, ideal) if move]
     told = "; ".join(moves) if moves else _why_it_stays(endpoint.target_ms or needed, needed, why, rule)
-    return Proposal(endpoint.name, len(good), target, ideal, told)
+    return _proposal(endpoint, good, target, ideal, told)
 
 
-def _needed(endpoint: Endpoint, values: Sequence[float], rule: Rule) -> tuple[float, str]:
+def _proposal(
+    endpoint: Endpoint, good: Sequence[PastMeasurement], target: Move | None, ideal: Move | None, why: str
+) -> Proposal:
+    return Proposal(
+        endpoint.name, endpoint.metric, endpoint.target_ms, endpoint.ideal_ms, len(good), target, ideal, why
+    )
+
+
+def _needed(endpoint: Endpoint, values: Sequence[float], rule: Rule, *, changed: bool) -> tuple[float, str]:
     """The target by the rule, and the figures it comes from. ``values`` are sorted."""
     count, aside = len(values), len(values) // _SET_ASIDE
+    runs = runs_in_words(count, changed=changed)
     bound, slowest = values[-1 - aside], values[-1]
     with_margin = round(bound * (1 + rule.margin), 9)
     lowest = slowest / _multiple(endpoint)
@@ -99,8 +84,8 @@ def _needed(endpoint: Endpoint, values: Sequence[float], rule: Rule) -> tuple[fl
     while target * _multiple(endpoint) < slowest:  # by what division has lost
         target = round_up(target * _NEXT)
     if lowest > with_margin:
-        return target, f"of {runs_in_words(count)} the slowest took {format_ms(slowest)}, and is to stay below WARNING"
-    within = f"{count - aside} of {runs_in_words(count)}" if aside else runs_in_words(count)
+        return target, f"of {runs} the slowest took {format_ms(slowest)}, and is to stay below WARNING"
+    within = f"{count - aside} of {runs}" if aside else runs
     why = f"{within} took at most {format_ms(bound)}, and {format_percentage(rule.margin)} on top"
     return target, f"{why} is {format_ms(with_margin)}"
 
@@ -140,4 +125,4 @@ def _ideal(endpoint: Endpoint, values: Sequence[float], target_ms: float | None,
 def _why_it_stays(before: float, needed: float, why: str, rule: Rule) -> str:
     if abs(needed - before) / before < rule.least_change:
         return f"{why}: {format_ms(needed)} is within {format_percentage(rule.least_change)} of the target"
-    return f"{why}: {format_ms(needed)} is over the target of {format_ms(before)}, which only --loosen REASON raises"
+    return f"{why}: {format_ms(needed)} would be looser, which --loosen REASON allows"
