@@ -33,7 +33,7 @@ def edit_baseline(content: bytes, changes: Sequence[Change], path: Path, env: Ma
         return difference(before, edited.content, edited.made, path, env)
 
     edited = draft.edit(changes)
-    return _one_by_one(draft, changes, wrong) if wrong(edited) else edited
+    return _Sieve(draft, wrong).sift(changes) if wrong(edited) else edited
 
 
 def values_in_force(content: bytes, path: Path, env: Mapping[str, str]) -> dict[tuple[str, str], str]:
@@ -44,16 +44,29 @@ def values_in_force(content: bytes, path: Path, env: Mapping[str, str]) -> dict[
     return {place: text for place in places if (text := draft.written(*place)) is not None}
 
 
-def _one_by_one(draft: Draft, changes: Sequence[Change], wrong: Callable[[Edited], str | None]) -> Edited:
-    """What can be made of the changes, an endpoint at a time, where they are wrong together."""
-    kept: list[Change] = []
-    refused: list[Refusal] = []
-    best = draft.edit(())
-    for _, group in groupby(changes, key=lambda change: change.endpoint):
-        tried = [*kept, *group]
-        edited = draft.edit(tried)
-        if reason := wrong(edited):
-            refused += [Refusal(change, reason) for change in tried[len(kept) :]]
+class _Sieve:
+    """Keeps the changes that are right, and leaves out the endpoints that are not: by halves, as there are few."""
+
+    def __init__(self, draft: Draft, wrong: Callable[[Edited], str | None]) -> None:
+        self._draft = draft
+        self._wrong = wrong
+        self._kept: list[Change] = []
+        self._refused: list[Refusal] = []
+        self._edited = draft.edit(())
+
+    def sift(self, changes: Sequence[Change]) -> Edited:
+        self._add([list(group) for _, group in groupby(changes, key=lambda change: change.endpoint)])
+        return replace(self._edited, refused=(*self._edited.refused, *self._refused))
+
+    def _add(self, groups: Sequence[list[Change]]) -> None:
+        tried = [*self._kept, *(change for group in groups for change in group)]
+        edited = self._draft.edit(tried)
+        reason = self._wrong(edited)
+        if reason is None:
+            self._kept, self._edited = tried, edited
+        elif len(groups) == 1:
+            self._refused += [Refusal(change, reason) for change in groups[0]]
         else:
-            kept, best = tried, edited
-    return replace(best, refused=(*best.refused, *refused))
+            middle = len(groups) // 2
+            self._add(groups[:middle])
+            self._add(groups[middle:])

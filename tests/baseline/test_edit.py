@@ -210,6 +210,39 @@ CASES = {
             ("settings.get.target", "critical at 300 ms is not above warning at 400 ms"),
         ],
     ),
+    "merged-endpoints": Case(
+        "videos.list.target=250ms videos.page.target=200ms settings.get.target=90ms",
+        [("300ms", "250ms"), ("", ", target: 200ms"), ("100ms", "90ms")],
+    ),
+    "anchored-keys": Case(
+        "videos.list.target=250ms videos.list.ideal=150ms settings.get.target=90ms settings.get.ideal=50ms "
+        "artists.list.target=300ms artists.page.target=300ms",
+        [
+            ("300ms", "250ms"),
+            ("200ms", "150ms"),
+            ("100ms", "90ms, ideal: 50ms"),
+            ("", ", target: 300ms"),
+            ("", f"{LINE}target: 300ms"),
+        ],
+    ),
+    "unused-in-extensions": Case(
+        "videos.list.target=250ms videos.list.ideal=150ms videos.page.target=200ms",
+        [
+            (
+                "endpoints:\n  videos.list: {path: /api/videos/, target: 300ms, ideal: 200ms}",
+                "endpoints:\n  videos.list: {path: /api/videos/, target: 250ms, ideal: 150ms}",
+            ),
+            ("300ms", "200ms"),
+        ],
+    ),
+    "keys-without-values": Case(
+        "videos.list.target=250ms settings.get.target=90ms settings.get.ideal=50ms artists.list.target=300ms",
+        [("", ", target: 250ms"), ("", f"{LINE}target: 90ms{LINE}ideal: 50ms"), ("", ", target: 300ms")],
+    ),
+    "target-first": Case(
+        "videos.list.target=250ms videos.list.ideal=150ms settings.get.target=90ms",
+        [("300ms", "250ms"), ("200ms", "150ms"), ("", f"{LINE}target: 90ms")],
+    ),
 }
 
 
@@ -294,6 +327,15 @@ def test_values_are_held_against_the_environment_of_the_day() -> None:
     refused = edit_baseline(file.read_bytes(), [change], file, {"IDEAL": "180ms"}).refused
     assert [one.reason for one in refused] == ["the ideal of 180 ms is over the target of 150 ms"]
     assert edit_baseline(file.read_bytes(), [change], file, {"IDEAL": "120ms"}).made == (change,)
+
+
+def test_a_few_contradictions_among_many_changes_leave_the_others_alone() -> None:
+    endpoints = "".join(f"  e{i}: {{path: /{i}, target: 300ms, ceiling: 500ms}}\n" for i in range(100))
+    content = f"version: 1\nservice: {{base_url: http://localhost}}\nendpoints:\n{endpoints}".encode()
+    changes = [Change(f"e{i}", "target", "600ms" if i in {7, 8, 61} else "250ms") for i in range(100)]
+    found = edit_baseline(content, changes, Path("baselines.yaml"), {})
+    assert [one.change.endpoint for one in found.refused] == ["e7", "e8", "e61"]
+    assert (len(found.made), found.content.count(b"250ms"), found.content.count(b"300ms")) == (97, 97, 3)
 
 
 def test_endpoints_that_are_not_there_are_refused() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
+import resource
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +18,9 @@ from support.histories import ELSEWHERE, FIRST, fill, past_runs
 
 from perfcheck.baseline import load_baseline
 from perfcheck.cli.past_levels import read_level, recent
+from perfcheck.cli.updating import propose_update, write_update
+from perfcheck.errors import UsageError
+from perfcheck.judge.targets import Rule
 from perfcheck.model import Metric, Verdict
 from perfcheck.record.history import open_history
 
@@ -181,19 +184,29 @@ def test_mode_and_links_stay(folder: Path) -> None:
     assert "target:  150ms" in real.read_text(encoding="utf-8")
 
 
-def test_a_folder_that_cannot_be_written(folder: Path) -> None:
-    target = folder / "closed"
-    target.mkdir()
-    (folder / "baselines.yaml").rename(target / "baselines.yaml")
-    target.chmod(0o500)
+def test_a_file_that_changed_in_the_meantime_is_left_as_it_is(folder: Path) -> None:
+    file = folder / "baselines.yaml"
+    with open_history("history.sqlite", folder) as store:
+        found = propose_update(file, (), store, Rule())
+    file.write_text(BASELINE + "# mine\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="changed in the meantime"):
+        write_update(found)
+    assert text(folder) == BASELINE + "# mine\n"
+
+
+def test_a_write_that_fails_leaves_the_file_as_it_was(folder: Path) -> None:
+    file = folder / "baselines.yaml"
+    with open_history("history.sqlite", folder) as store:
+        found = propose_update(file, (), store, Rule())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))  # no file may grow longer: like a full disk
     try:
-        completed = updated(folder, "-f", "closed/baselines.yaml", "--write")
-        if os.geteuid():  # root writes anywhere
-            assert completed.returncode == 2
-            assert "cannot write closed/baselines.yaml" in completed.stderr
-            assert (target / "baselines.yaml").read_text(encoding="utf-8") == BASELINE
+        with pytest.raises(UsageError, match=r"cannot write .*baselines\.yaml: File too large"):
+            write_update(found)
     finally:
-        target.chmod(0o700)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert text(folder) == BASELINE
+    assert not list(folder.glob(".perfcheck-*"))
 
 
 # --- Which runs count ----------------------------------------------------------------------------------------------
