@@ -12,7 +12,7 @@ from perfcheck.baseline.edit import Change, edit_baseline, values_in_force
 from perfcheck.baseline.load import read_content, read_for_editing
 from perfcheck.baseline.reading import decode
 from perfcheck.cli.file_diff import unified_diff
-from perfcheck.cli.past_levels import read_level, recent
+from perfcheck.cli.past_levels import Level, Past
 from perfcheck.cli.selection import select_endpoints
 from perfcheck.errors import UsageError
 from perfcheck.history import Proposal
@@ -49,8 +49,8 @@ def propose_update(file: Path, names: Sequence[str], store: History, rule: Rule)
     """
     content = read_content(file)
     baseline = read_for_editing(content, file, os.environ)
-    endpoints, since = select_endpoints(baseline, names, ()), recent(store)
-    proposals = tuple(_proposal(one, store, since, rule) for one in endpoints)
+    endpoints, past = select_endpoints(baseline, names, ()), Past(store, baseline.file, rule.runs)
+    proposals = tuple(_proposal(one, past.level(one.name), rule) for one in endpoints)
     changes = list(_changes(proposals, values_in_force(content, file, os.environ)))
     edited = edit_baseline(content, changes, file, os.environ)
     by_hand: dict[str, list[str]] = {}
@@ -60,8 +60,7 @@ def propose_update(file: Path, names: Sequence[str], store: History, rule: Rule)
     return Update(file, content, edited.content, proposals, len(edited.made), by_hand)
 
 
-def _proposal(endpoint: Endpoint, store: History, since: str | None, rule: Rule) -> Proposal:
-    level = read_level(store, endpoint.name, rule.runs, since)
+def _proposal(endpoint: Endpoint, level: Level, rule: Rule) -> Proposal:
     proposal = propose(endpoint, level.points, rule, since=level.since)
     if proposal.runs >= FEWEST_RUNS or not level.of_other_series:
         return proposal

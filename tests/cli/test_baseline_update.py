@@ -6,6 +6,7 @@ import json
 import random
 import resource
 import stat
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -17,11 +18,11 @@ from support.golden import check_golden
 from support.histories import ELSEWHERE, FIRST, fill, past_runs
 
 from perfcheck.baseline import load_baseline
-from perfcheck.cli.past_levels import read_level, recent
+from perfcheck.cli.past_levels import Past, nearness
 from perfcheck.cli.updating import propose_update, write_update
 from perfcheck.errors import UsageError
 from perfcheck.judge.targets import Rule
-from perfcheck.model import Metric, Verdict
+from perfcheck.model import BaselineInfo, Metric, Verdict
 from perfcheck.record.history import open_history
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -244,11 +245,37 @@ def test_runs_before_a_step_do_not_count(folder: Path) -> None:
 
 def test_a_long_history_is_read_from_its_end(folder: Path) -> None:
     with open_history("history.sqlite", folder) as store:
-        assert recent(store) is None
-        since = recent(store, most=10)
-        assert since == "2026-10-11T00:00:00.000Z"
-        assert read_level(store, "videos.list", 10, since).points == read_level(store, "videos.list", 10).points[10:]
-        assert read_level(store, "settings.get", 10, since) == read_level(store, "settings.get", 10)
+        whole, end = Past(store, "baselines.yaml", 10), Past(store, "baselines.yaml", 10, recent=10)
+        assert end.level("videos.list").points == whole.level("videos.list").points[10:]
+        assert end.level("settings.get") == whole.level("settings.get")  # measured in the first three runs only
+        assert len(end.level("settings.get").points) == 3
+
+
+def test_runs_by_another_baseline_do_not_count(folder: Path) -> None:
+    other = [
+        replace(one, baseline=BaselineInfo("services/other/baselines.yaml", "0" * 64))
+        for one in past_runs({"videos.list": around(20)}, environment=ELSEWHERE, first=FIRST + timedelta(days=60))
+    ]
+    fill(folder / "history.sqlite", other)
+    assert moves(as_json(folder, "videos.list")) == {"videos.list": (150, 120)}
+    (folder / "services" / "mine").mkdir(parents=True)
+    (folder / "baselines.yaml").rename(folder / "services" / "mine" / "baselines.yaml")
+    assert moves(as_json(folder, "videos.list", "-f", "services/mine/baselines.yaml")) == {"videos.list": (150, 120)}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("baselines.yaml", "baselines.yaml", 2),
+        ("baselines.yaml", "../baselines.yaml", 1),
+        ("baselines.yaml", "/srv/build/baselines.yaml", 1),
+        ("services/a/baselines.yaml", "a/baselines.yaml", 1),
+        ("services/a/baselines.yaml", "services/b/baselines.yaml", 0),
+        ("baselines.yaml", "baseline.yaml", 0),
+    ],
+)
+def test_names_of_one_file(one: str, other: str, expected: int) -> None:
+    assert nearness(one, other) == nearness(other, one) == expected
 
 
 def test_runs_of_another_machine_do_not_count(folder: Path) -> None:
