@@ -15,7 +15,7 @@ from perfcheck.model import Source
 if TYPE_CHECKING:
     from perfcheck.record.history import History
 
-_RECENT = 2000  # runs that are looked through at first
+_RECENT = 500  # runs that are looked through at first
 _FEWEST_KEPT = 200  # measurements of a series, for the trend; more when more good runs are wanted
 
 
