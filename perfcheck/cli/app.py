@@ -27,6 +27,7 @@ _COMMANDS = {
     "validate": "Check the baseline file only, offline.",
     "health": "Check what the monitor inside the service says.",
     "history": "Past runs: list, show, import, export, label, note.",
+    "baseline": "Move the targets: update.",
     "lint": "List the route handlers that are not monitored.",
     "demo": "Serve a sample service to try perfcheck on.",
     "completion": "Print the completion script of a shell.",
