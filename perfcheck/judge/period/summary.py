@@ -13,7 +13,7 @@ from perfcheck.judge.period.series import Found, Series, moment
 from perfcheck.model import Changed, Source, worst
 from perfcheck.period import ChartPoint, EndpointSummary, Level
 
-MOST_DRAWN = 180  # points of one chart
+MOST_DRAWN = 430  # points of one chart
 _LEAST_FOR_TREND = 15  # values: with fewer no change can be found
 
 

@@ -133,6 +133,25 @@ def of_machine(report: PeriodReport, machine: str) -> str:
     return f" on {clean(machine, LONGEST_NAME)}" if len(report.machines) > 1 else ""
 
 
+def which_series(report: PeriodReport, one: EndpointSummary) -> str:
+    """What tells it from others of the same name: by the monitor, on a machine, or one of several there."""
+    others = [other for other in report.endpoints if other.name == one.name and other is not one]
+    told = ["by the monitor"] if one.source is Source.MONITORED else []
+    alike = [other for other in others if other.source is one.source]
+    if any(other.machine != one.machine for other in alike):
+        told.append(f"on {clean(one.machine, LONGEST_NAME)}")
+    if any(other.machine == one.machine for other in alike):
+        told.append(f"series {clean(one.series, 8)}")
+    return ", ".join(told)
+
+
+def short_name(name: str) -> str:
+    """Cut in the middle: names share their beginnings, and differ at their ends."""
+    shown = clean(name, len(name) + 1)
+    half = LONGEST_NAME // 2
+    return shown if 0 < len(shown) <= LONGEST_NAME else f"{shown[:half]}...{shown[-half:]}" if shown else "(a blank name)"
+
+
 def percent_change(ratio: float) -> str:
     """``+31 %``, ``-20 %``, ``3.4x``."""
     return format_multiple(ratio) if ratio >= _MANIFOLD else f"{(ratio - 1) * 100:+.0f} %"
@@ -219,10 +238,16 @@ def outcome(one: LatencyChange) -> str:
 def against_target(value_ms: float | None, target_ms: float | None) -> str:
     """``0.82x its target of 300 ms``."""
     if not target_ms:
-        return "it has no target"
+        return "without a target"
     if value_ms is None:
         return f"target {format_ms(target_ms)}"
-    return f"{format_multiple(value_ms / target_ms, beside=1.0)} its target of {format_ms(target_ms)}"
+    return f"{_two_digits(value_ms / target_ms)} its target of {format_ms(target_ms)}"
+
+
+def _two_digits(ratio: float) -> str:
+    """``0.62x``; never rounded to 1."""
+    shown = f"{ratio:.2f}x"
+    return format_multiple(ratio, beside=1.0) if shown == "1.00x" else shown
 
 
 def note_lines(note: Note) -> Iterator[tuple[str, str]]:
