@@ -25,7 +25,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "judge": (VOCABULARY, set()),
     "baseline": (VOCABULARY, {"yaml"}),
     "measure": (VOCABULARY | {"judge"}, {"httpx", "httpcore", "h11", "h2"}),
-    "record": (VOCABULARY, {"msgspec"}),
+    "record": (VOCABULARY, {"msgspec", "sqlalchemy"}),
     "report": (VOCABULARY, {"rich", "jinja2"}),
     "discover": (VOCABULARY, set()),
     "demo": (VOCABULARY | {"monitor"}, set()),

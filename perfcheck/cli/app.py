@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib
 import os
 import platform
 import sys
 import traceback
 from collections.abc import Sequence
-from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 import click
 
 from perfcheck import __version__
-from perfcheck.cli.formatting import Formatted
+from perfcheck.cli.groups import LazyGroup
 from perfcheck.cli.streams import silence_stdout
 from perfcheck.cli.variables import misspelt_variables
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, PerfcheckError
 from perfcheck.text import Redactor
 
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
-# Name -> one line for the list of commands. Each module is imported when its command is asked for, not before: not for
-# the list, and not for completing a command's name.
+# Name -> one line for the list of commands.
 _COMMANDS = {
     "run": "Check a running service against its baseline.",
     "report": "Render a saved run again: HTML, Markdown, JUnit, ...",
     "validate": "Check the baseline file only, offline.",
     "health": "Check what the monitor inside the service says.",
+    "history": "Past runs: list, show, import, export, label, note.",
     "lint": "List the route handlers that are not monitored.",
     "demo": "Serve a sample service to try perfcheck on.",
     "completion": "Print the completion script of a shell.",
@@ -54,43 +48,10 @@ _ASKS_FOR_NOTHING = {"-h", "--help", "help", "-V", "--version", "completion"}
 _STREAM_TROUBLE = {errno.ENOSPC, errno.EIO, errno.EPIPE, errno.EFBIG}
 
 
-class LazyGroup(Formatted, click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
-            return None
-        command = importlib.import_module(f"perfcheck.cli.{cmd_name}").command
-        assert isinstance(command, click.Command)  # noqa: S101 - a defect of ours, not of the user
-        return command
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Without importing the commands, which click would do to read their help."""
-        from click.shell_completion import CompletionItem
-
-        names = [
-            CompletionItem(name, help=purpose) for name, purpose in _COMMANDS.items() if name.startswith(incomplete)
-        ]
-        return names + click.Command.shell_complete(self, ctx, incomplete)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Without importing the commands, which click would do to read their help."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            near = get_close_matches(args[0], _COMMANDS, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else f" Commands: {', '.join(_COMMANDS)}."
-            ctx.fail(f"No such command '{args[0]}'.{hint}")
-        return super().resolve_command(ctx, args)
-
-
 @click.group(
     cls=LazyGroup,
+    package="perfcheck.cli",
+    lines=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=_EXAMPLES,
 )

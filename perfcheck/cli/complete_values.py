@@ -26,12 +26,12 @@ def complete_files(ctx: click.Context, param: click.Parameter, incomplete: str) 
 def complete_endpoints(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Endpoints of the baseline that the command would use, without those that are typed already."""
     typed = ctx.params.get(param.name or "") or ()
-    return [item for item in _matching(_keys(ctx, "endpoints"), incomplete) if item.value not in typed]
+    return [item for item in matching(_keys(ctx, "endpoints"), incomplete) if item.value not in typed]
 
 
 def complete_groups(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
     """Groups of the baseline that the command would use."""
-    return _matching(_keys(ctx, "groups"), incomplete)
+    return matching(_keys(ctx, "groups"), incomplete)
 
 
 def complete_report(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
@@ -41,10 +41,10 @@ def complete_report(ctx: click.Context, param: click.Parameter, incomplete: str)
     name, separator, path = incomplete.partition("=")
     if separator:
         return [CompletionItem(path, type="file")] if name in FORMATS else []
-    return _matching((form for name in FORMATS for form in (name, f"{name}=")), incomplete)
+    return matching((form for name in FORMATS for form in (name, f"{name}=")), incomplete)
 
 
-def _matching(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+def matching(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
     """Those that begin so. A name that a terminal cannot show as it is would be no help to its reader."""
     return [
         CompletionItem(name)

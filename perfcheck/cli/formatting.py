@@ -17,7 +17,7 @@ _SECTIONS = {
     "What is checked": ("baseline", "base_url", "monitor", "group", "demo", "regress"),
     "How it is measured": ("budget", "max_requests", "confirm", "seed", "insecure", "require_service"),
     "How it is judged": ("metric", "threshold", "fail_on"),
-    "What is reported": ("report", "output", "save", "compare_to", "github", "label", "quiet", "verbose"),
+    "What is reported": ("report", "output", "save", "history", "compare_to", "github", "label", "quiet", "verbose"),
 }
 _FEW = 9  # options that are read at a glance, without sections
 

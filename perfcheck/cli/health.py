@@ -14,11 +14,12 @@ import click
 
 from perfcheck.cli.complete_values import complete_endpoints, complete_files
 from perfcheck.cli.formatting import Command
+from perfcheck.cli.history_options import history_option, save_option
 from perfcheck.cli.interrupts import Interrupts
 from perfcheck.cli.options import Duration, baseline_option, option
 from perfcheck.cli.report_options import github_option, report_option
 from perfcheck.errors import UsageError
-from perfcheck.model import Baseline, Run, Service, Verdict
+from perfcheck.model import Baseline, Service, Verdict
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
@@ -52,6 +53,7 @@ class HealthOptions:
     output: str | None
     github: bool | None
     save: bool
+    history: str | None
     label: str | None
     insecure: bool
     quiet: bool
@@ -90,7 +92,8 @@ class HealthOptions:
     shell_complete=complete_files,
     help="Save what was read as a run in JSON; the same as --report json=FILE.",
 )
-@option("--save", is_flag=True, help="Keep what was read, for trends: one more file in .perfcheck/health.")
+@save_option
+@history_option
 @github_option
 @option("--label", metavar="TEXT", help="A name for this check in its reports, such as a release.")
 @option("-q", "--quiet", is_flag=True, help="Only what needs attention, and the closing line.")
@@ -139,7 +142,9 @@ def health(options: HealthOptions, session: Session) -> int:
         interrupts.hold()
         reporting.write(outcome.run, on_screen=outcome.defect is None)  # where the error says it all
         if options.save:
-            _save(outcome.run, quiet=options.quiet)
+            from perfcheck.cli.saving import save_run
+
+            save_run(outcome.run, options.history, quiet=options.quiet)
     if outcome.defect is not None:
         raise outcome.defect
     return outcome.run.exit_code
@@ -223,20 +228,3 @@ def _rerun_command(options: HealthOptions, redact: Redactor) -> tuple[str, ...]:
     threshold = format_ms(options.threshold * 1000).replace(" ", "")
     words += ["--threshold", threshold] if threshold != "500ms" else []
     return ("perfcheck", "health", *map(redact, words))
-
-
-# --- What is kept --------------------------------------------------------------------------------------------------
-
-
-def _save(run: Run, *, quiet: bool) -> None:
-    """A folder that cannot be written is told, and changes no verdict."""
-    from perfcheck.cli.app import show_error
-    from perfcheck.record.kept import keep_run
-
-    try:
-        file, count = keep_run(run, "health", Path.cwd())
-    except OSError as error:
-        show_error(f"cannot keep this check in .perfcheck/health: {error.strerror}", "-o FILE saves it elsewhere")
-        return
-    if not quiet:
-        click.echo(f"kept {os.path.relpath(file)} ({count} there)", err=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from perfcheck.cli.formatting import Command
-from perfcheck.errors import EXIT_OK
+from perfcheck.cli.groups import walk
+from perfcheck.errors import EXIT_OK, UsageError
 
 _EXAMPLES = """\b
 Examples:
@@ -14,23 +15,24 @@ Examples:
 """
 
 
-def _complete_commands(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
-    root = ctx.find_root()
-    assert isinstance(root.command, click.Group)  # noqa: S101 - a defect of ours, not of the user
-    return [name for name in root.command.list_commands(root) if name.startswith(incomplete)]
+def _complete_commands(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    typed = ctx.params.get(param.name or "") or ()
+    group = walk(ctx.find_root(), list(typed)).command
+    names = group.list_commands(ctx) if isinstance(group, click.Group) else []
+    return [name for name in names if name.startswith(incomplete)]
 
 
 @click.command("help", cls=Command, epilog=_EXAMPLES, short_help="Show the help of a command.")
-@click.argument("name", required=False, metavar="[COMMAND]", shell_complete=_complete_commands)
+@click.argument("names", nargs=-1, metavar="[COMMAND]...", shell_complete=_complete_commands)
 @click.pass_context
-def command(context: click.Context, /, name: str | None) -> int:
+def command(context: click.Context, /, names: tuple[str, ...]) -> int:
     """Show the help of a command, or of perfcheck."""
-    root = context.find_root()
-    assert isinstance(root.command, click.Group)  # noqa: S101
-    if name is None:
-        click.echo(root.get_help())
-        return EXIT_OK
-    _, asked, _ = root.command.resolve_command(root, [name])
-    assert asked is not None  # noqa: S101 - an unknown one is an error by now
-    click.echo(asked.get_help(click.Context(asked, info_name=name, parent=root)))
+    asked = context.find_root()
+    for name in names:
+        if not isinstance(asked.command, click.Group):
+            raise UsageError(f"'{asked.command_path}' has no commands", f"perfcheck help {' '.join(names[:-1])}")
+        _, command, _ = asked.command.resolve_command(asked, [name])
+        assert command is not None  # noqa: S101 - an unknown one is an error by now
+        asked = click.Context(command, info_name=name, parent=asked)
+    click.echo(asked.get_help())
     return EXIT_OK

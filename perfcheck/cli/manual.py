@@ -13,6 +13,7 @@ from perfcheck.cli.app import cli
 from perfcheck.cli.described import default, metavar, names, purpose
 from perfcheck.cli.epilog import Block, parse_epilog
 from perfcheck.cli.formatting import sections
+from perfcheck.cli.groups import leaves
 
 _WIDTH = 120
 _HEAD = """\
@@ -70,15 +71,14 @@ Every report is written beside its place and then renamed, so that no reader fin
 
 def manual() -> str:
     """The whole page, as Markdown. The same for the same commands, whatever the versions of Python and click."""
-    context = click.Context(cli, info_name="perfcheck")
-    commands = {name: _command(context, name) for name in cli.list_commands(context)}
+    commands = {" ".join(words): command for words, command in leaves(cli)}
     parts = [
         _HEAD,
         f"## NAME\n\nperfcheck - {inspect.cleandoc(cli.help or '')}\n\n",
         "## SYNOPSIS\n\n" + _fenced("text", (_synopsis(name, command) for name, command in commands.items())),
         "## COMMANDS\n\n| command | does |\n|---|---|\n",
         *(
-            f"| [`perfcheck {name}`](#perfcheck-{name}) | {command.short_help} |\n"
+            f"| [`perfcheck {name}`](#perfcheck-{name.replace(' ', '-')}) | {command.short_help} |\n"
             for name, command in commands.items()
         ),
         "\n`perfcheck --version` (`-V`) shows the version, and `--help` (`-h`) behind any command its options.\n\n",
@@ -89,12 +89,6 @@ def manual() -> str:
         _FILES,
     ]
     return "".join(parts)
-
-
-def _command(context: click.Context, name: str) -> click.Command:
-    command = cli.get_command(context, name)
-    assert command is not None  # noqa: S101 - the group has just named it
-    return command
 
 
 def _synopsis(name: str, command: click.Command) -> str:

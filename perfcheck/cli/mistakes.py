@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from perfcheck.cli.described import names, purpose, visible_options
+from perfcheck.cli.groups import leaves, walk
 
 _ALIKE = 0.75
 _REFUSED_CHOICE = re.compile(r"""^(['"])(?P<value>.*)\1 is not one of """)
@@ -27,10 +28,8 @@ def explain(error: click.ClickException, group: click.Group, arguments: Sequence
 
 def _context(group: click.Group, arguments: Sequence[str]) -> click.Context:
     """What click leaves out of some errors: of which command they are."""
-    root = click.Context(group, info_name="perfcheck")
-    name = next((word for word in arguments if word in group.list_commands(root)), None)
-    command = group.get_command(root, name) if name else None
-    return click.Context(command, info_name=name, parent=root) if command else root
+    words = [word for word in arguments if not word.startswith("-")]
+    return walk(click.Context(group, info_name="perfcheck"), words)
 
 
 def _message(error: click.UsageError, context: click.Context) -> str:
@@ -90,10 +89,9 @@ def _all_names(option: click.Option) -> list[str]:
 def _options_of_others(context: click.Context) -> Iterator[tuple[str, set[str]]]:
     group = context.find_root().command
     if isinstance(group, click.Group):
-        for name in group.list_commands(context):
-            command = group.get_command(context, name)
-            if command is not None and command is not context.command:
-                yield name, {flag for option in visible_options(command) for flag in _all_names(option)}
+        for words, command in leaves(group):
+            if command is not context.command:
+                yield " ".join(words), {flag for option in visible_options(command) for flag in _all_names(option)}
 
 
 def _missing(error: click.MissingParameter, context: click.Context, arguments: Sequence[str]) -> str | None:

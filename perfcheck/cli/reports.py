@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import io
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,17 +12,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from perfcheck.cli.streams import silence_stdout, terminal_width
+from perfcheck.cli.pages import page
+from perfcheck.cli.streams import silence_stdout
 from perfcheck.errors import UsageError
 from perfcheck.model import Run
 from perfcheck.record.files import descriptor_of, write_atomically
-from perfcheck.workflow_commands import inert
 
 _RENDERED = ("junit", "markdown", "html", "github", "openmetrics", "csv")  # each a module of perfcheck.report
 FORMATS = ("console", "json", *_RENDERED)
 _STDOUT = 1
-_WIDTH_OF_A_LOG = 100  # where no terminal tells its width
-_END_OF_LINE = re.compile(r"(?: |\x1b\[[0-9;]*m)+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,43 +143,19 @@ def render_report(run: Run, target: ReportTarget, presentation: Presentation) ->
 
 
 def _console(run: Run, path: Path | None, presentation: Presentation) -> bytes:
-    from rich.console import Console
-
     from perfcheck.report.console import render_console
-    from perfcheck.report.glyphs import choose_glyphs
 
-    encoding = "utf-8" if path else sys.stdout.encoding
-    glyphs = choose_glyphs(encoding)
-    plain = path is not None or bool(os.environ.get("NO_COLOR"))  # rich would still send bold and dim
-    page = io.StringIO()  # not stdout, to which rich would write by itself: trouble with it is for one place to handle
-    console = Console(
-        file=page,
-        width=_WIDTH_OF_A_LOG if path else terminal_width(_WIDTH_OF_A_LOG),
-        height=25,  # without it rich takes a dumb terminal for 80 wide, whatever its width
-        color_system=None if plain else "auto",
-        force_terminal=False if plain else True if sys.stdout.isatty() else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
+    return page(
+        lambda glyphs, width: render_console(
+            run,
+            glyphs,
+            width,
+            previous=presentation.previous,
+            quiet=presentation.quiet,
+            verbose=presentation.verbose,
+        ),
+        is_file=path is not None,
     )
-    report = render_console(
-        run,
-        glyphs,
-        console.width,
-        previous=presentation.previous,
-        quiet=presentation.quiet,
-        verbose=presentation.verbose,
-    )
-    console.print(report)
-    text = "".join(_without_blank_end(line) + "\n" for line in page.getvalue().splitlines())
-    if os.environ.get("GITHUB_ACTIONS") == "true":  # a long message may be broken just before what looks like a command
-        text = inert(text)
-    return text.encode(encoding, errors="replace")
-
-
-def _without_blank_end(line: str) -> str:
-    """Spaces at the end are gone, also those between the codes that end a style."""
-    return _END_OF_LINE.sub(lambda end: end[0].replace(" ", ""), line)
 
 
 def _print(content: bytes) -> str | None:

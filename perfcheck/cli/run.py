@@ -17,6 +17,7 @@ from click.core import ParameterSource
 
 from perfcheck.cli.complete_values import complete_endpoints, complete_files, complete_groups
 from perfcheck.cli.formatting import Command
+from perfcheck.cli.history_options import history_option, save_option
 from perfcheck.cli.interrupts import Interrupts
 from perfcheck.cli.options import Duration, baseline_option, option
 from perfcheck.cli.report_options import compare_to_option, github_option, report_option
@@ -41,6 +42,7 @@ Examples:
   perfcheck run 'videos.*' -g core           some of them
   perfcheck run -u http://localhost:8000 -o results.json
   perfcheck run --budget 15s --fail-on warning
+  perfcheck run --save --label v1.4          keep it: perfcheck history
 
 \b
 Exit codes:
@@ -66,6 +68,8 @@ class RunOptions:
     fail_on: str
     report: tuple[str, ...]
     output: str | None
+    save: bool
+    history: str | None
     compare_to: str | None
     github: bool | None  # None: where GitHub Actions runs it
     seed: int | None
@@ -118,6 +122,8 @@ class RunOptions:
     shell_complete=complete_files,
     help="Save the run as JSON; the same as --report json=FILE.",
 )
+@save_option
+@history_option
 @compare_to_option
 @github_option
 @option(
@@ -201,6 +207,10 @@ def run(options: RunOptions, session: Session) -> int:
             return _skipped(outcome.defect, annotate=reporting.github)
         unreached = isinstance(outcome.defect, CouldNotMeasureError)
         reporting.write(outcome.run, on_screen=not unreached)  # where the error says it all
+        if options.save:
+            from perfcheck.cli.saving import save_run
+
+            save_run(outcome.run, options.history, quiet=options.quiet)
     if outcome.defect is not None:
         raise outcome.defect
     return outcome.run.exit_code

@@ -7,6 +7,8 @@ from difflib import get_close_matches
 
 import click
 
+from perfcheck.cli.groups import leaves
+
 _PREFIX = "PERFCHECK_"
 _NO_OPTIONS = {"PERFCHECK_DEBUG"}
 _FOR_TESTS = "PERFCHECK_TEST_"
@@ -23,7 +25,7 @@ def misspelt_variables(group: click.Group, env: Mapping[str, str]) -> Iterator[s
     if not candidates:  # the usual case, in which no command is imported
         return
     twins: dict[str, str] = {}  # variable -> what to set instead
-    for option in _options(group):
+    for option in (option for _, command in leaves(group) for option in command.params):
         if isinstance(option.envvar, str):
             twins[option.envvar] = option.envvar
             for name in option.secondary_opts:
@@ -33,13 +35,3 @@ def misspelt_variables(group: click.Group, env: Mapping[str, str]) -> Iterator[s
             near = get_close_matches(name.removeprefix(_PREFIX), [t.removeprefix(_PREFIX) for t in twins], 1, _ALIKE)
             if near:
                 yield f"{name} has no effect: did you mean {twins[_PREFIX + near[0]]}?"
-
-
-def _options(group: click.Group) -> Iterator[click.Parameter]:
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        if isinstance(command, click.Group):
-            yield from _options(command)
-        elif command is not None:
-            yield from command.params

@@ -35,21 +35,26 @@ def read_run(path: Path) -> Run:
         content = path.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    return decode_run(content, str(path))
+
+
+def decode_run(content: bytes, name: str) -> Run:
+    """The run in a run file's content, of any version. Raises UsageError with ``name`` as that of the file."""
     try:
         header = msgspec.json.decode(content, type=_Header)
     except _UNREADABLE as error:
         raise UsageError(
-            f"{path} is not a run file: {clean(str(error))}", "a run file is written by 'perfcheck run -o FILE'"
+            f"{name} is not a run file: {clean(str(error))}", "a run file is written by 'perfcheck run -o FILE'"
         ) from error
     if header.format != FORMAT:
         raise UsageError(
-            f"{path} has the format '{clean(header.format)}'; this perfcheck reads {FORMAT}",
+            f"{name} has the format '{clean(header.format)}'; this perfcheck reads {FORMAT}",
             "was it written by a newer version? Then upgrade perfcheck",
         )
     try:
         run = msgspec.json.decode(content, type=Run)
     except _UNREADABLE as error:
-        raise UsageError(f"{path} is a damaged run file: {clean(str(error))}") from error
+        raise UsageError(f"{name} is a damaged run file: {clean(str(error))}") from error
     if problem := implausible(run):
-        raise UsageError(f"{path} is a damaged run file: {problem}")
+        raise UsageError(f"{name} is a damaged run file: {problem}")
     return run

@@ -18,10 +18,27 @@ class Glyphs:
     ellipsis: str
     full: str
     empty: str
+    point: str  # of a chart
+    above: str  # a point that lies over the chart
+    rule: str  # upright
+    arrow: str
 
 
-UNICODE = Glyphs(bars="▁▂▃▄▅▆▇", dash="\N{EN DASH}", dot="·", ellipsis="…", full="━", empty="─")
-ASCII = Glyphs(bars="_.:-=+*#", dash="-", dot="|", ellipsis="...", full="#", empty="-")
+UNICODE = Glyphs(
+    bars="▁▂▃▄▅▆▇",
+    dash="\N{EN DASH}",
+    dot="·",
+    ellipsis="…",
+    full="━",
+    empty="─",
+    point="•",
+    above="▲",
+    rule="│",
+    arrow="→",
+)
+ASCII = Glyphs(
+    bars="_.:-=+*#", dash="-", dot="|", ellipsis="...", full="#", empty="-", point="*", above="^", rule="|", arrow="->"
+)
 
 
 def choose_glyphs(encoding: str, env: Mapping[str, str] = os.environ) -> Glyphs:

@@ -22,7 +22,7 @@ from support.waiting import eventually
 
 from perfcheck import monitor
 from perfcheck.model import Source, Verdict
-from perfcheck.record.kept import MOST_KEPT
+from perfcheck.record.history import open_history
 from perfcheck.record.run_file import read_run
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -247,7 +247,9 @@ def test_secrets_are_shown_nowhere(tmp_path: Path) -> None:
         env = {"API_TOKEN": TOKEN}
         reports = ["--report", "html=r.html", "--report", "markdown=r.md", "-o", "r.json"]
         done = perfcheck("health", "-v", "--save", *reports, cwd=tmp_path, env=env)
-    written = "".join(path.read_text(encoding="utf-8") for path in tmp_path.rglob("*") if path.is_file())
+    written = "".join(path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file())
+    with open_history(None, tmp_path, create=False) as store:  # which keeps it compressed
+        written += store.document(next(store.runs()).id).decode("utf-8")
     assert done.returncode == 0
     assert "***" in done.stdout
     assert TOKEN not in done.stdout + done.stderr + written
@@ -256,42 +258,28 @@ def test_secrets_are_shown_nowhere(tmp_path: Path) -> None:
 # --- What is kept --------------------------------------------------------------------------------------------------
 
 
-def test_save_keeps_one_file_a_check_at_the_root_of_the_repository(tmp_path: Path) -> None:
+def test_save_keeps_each_check_in_the_history_at_the_root_of_the_repository(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     below = tmp_path / "tests"
     below.mkdir()
     with monitored(plain("a", 0.1)) as url:
         first = perfcheck("health", "-u", url, "--save", cwd=below)
         second = perfcheck("health", "-u", url, "--save", "-q", cwd=below)
-    kept = sorted((tmp_path / ".perfcheck" / "health").glob("*.json"))
-    assert len(kept) == 2
-    assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{8}\.json", kept[0].name)
-    assert read_run(kept[0]).endpoints[0].name == "a"
+    with open_history(None, tmp_path, create=False) as store:
+        kept = list(store.runs())
+        assert [run.source for run in kept] == [Source.MONITORED] * 2
+        assert store.run(kept[0].id).endpoints[0].name == "a"
     assert (tmp_path / ".perfcheck" / ".gitignore").read_text(encoding="utf-8") == "*\n"
-    assert re.fullmatch(r"kept \.\./\.perfcheck/health/\S+ \(1 there\)\n", first.stderr)
+    assert re.fullmatch(rf"saved {kept[1].id[:8]} in \S+/.perfcheck/history.sqlite\n", first.stderr)
     assert second.stderr == ""
 
 
-def test_save_makes_room_and_leaves_other_files_alone(tmp_path: Path) -> None:
-    folder = tmp_path / ".perfcheck" / "health"
-    folder.mkdir(parents=True)
-    old = [folder / f"20250101T{i // 60:04}{i % 60:02}Z-00000000.json" for i in range(MOST_KEPT)]
-    for file in [*old, folder / "notes.json"]:
-        file.write_text("{}", encoding="utf-8")
-    with monitored(plain("a", 0.1)) as url:
-        perfcheck("health", "-u", url, "--save", cwd=tmp_path)
-    assert not old[0].exists()
-    assert old[1].exists()
-    assert (folder / "notes.json").exists()
-    assert len(list(folder.iterdir())) == MOST_KEPT + 1
-
-
-def test_a_folder_that_cannot_be_made_changes_no_verdict(tmp_path: Path) -> None:
+def test_a_history_that_cannot_be_made_changes_no_verdict(tmp_path: Path) -> None:
     (tmp_path / ".perfcheck").write_text("", encoding="utf-8")
     with monitored(plain("a", 0.1)) as url:
         done = perfcheck("health", "-u", url, "--save", cwd=tmp_path)
     assert done.returncode == 0
-    assert "cannot keep this check in .perfcheck/health" in done.stderr
+    assert "the run was not saved: cannot use the history .perfcheck/history.sqlite" in done.stderr
 
 
 # --- Beside a run --------------------------------------------------------------------------------------------------

@@ -38,24 +38,27 @@ def test_every_command_says_what_it_is_for_in_a_line_and_gives_examples(name: st
     command = COMMANDS[name]
     assert command.help
     assert command.short_help
-    assert command.short_help in perfcheck("--help").stdout
+    assert command.short_help in perfcheck(*name.split()[:-1], "--help", env={"COLUMNS": "100"}).stdout
     (examples,) = [block for block in parse_epilog(command.epilog) if block.title == "Examples"]
     assert any(line.startswith(f"perfcheck {name}") for line, _ in examples.pairs())
 
 
 def examples() -> list[str]:
-    """Every line of an epilog that begins with perfcheck and that no shell syntax follows."""
+    """Every line of an epilog that begins with perfcheck, without the command that its output is sent to."""
     epilogs = [cli.epilog, *(command.epilog for command in COMMANDS.values())]
     lines = [line for epilog in epilogs for block in parse_epilog(epilog) for line, _ in block.pairs() if block.title]
-    return sorted({line for line in lines if line.startswith("perfcheck ") and ">" not in line})
+    return sorted({line.partition(" | ")[0] for line in lines if line.startswith("perfcheck ") and ">" not in line})
 
 
 @pytest.mark.parametrize("example", examples())
 def test_every_example_is_accepted(example: str) -> None:
     context = click.Context(cli, info_name="perfcheck")
-    name, command, rest = cli.resolve_command(context, shlex.split(example)[1:])
-    assert command is not None
-    command.make_context(name, rest, parent=context)
+    rest = shlex.split(example)[1:]
+    while isinstance(context.command, click.Group) and rest and not rest[0].startswith("-"):
+        name, command, rest = context.command.resolve_command(context, rest)
+        assert command is not None
+        group = isinstance(command, click.Group)
+        context = click.Context(command, parent=context) if group else command.make_context(name, rest, context)
 
 
 @pytest.mark.parametrize("name", ["", *COMMANDS])
@@ -192,7 +195,14 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, command: str
     assert parsed(monkeypatch, command, flag, "") == untouched.params[flag.name]
 
 
-REQUIRED = {"report": ("--from", "run.json"), "lint": ("src",)}
+REQUIRED = {
+    "report": ("--from", "run.json"),
+    "lint": ("src",),
+    "history show": ("v1.4",),
+    "history import": ("run.json",),
+    "history label": ("v1.4",),
+    "history note": ("v1.4", "--incident", "slow"),
+}
 
 
 def parsed(monkeypatch: pytest.MonkeyPatch, command: str, option: click.Option, text: str) -> object:

@@ -1,0 +1,44 @@
+"""``perfcheck history label``: a name for a saved run."""
+
+from __future__ import annotations
+
+import click
+
+from perfcheck.cli.complete_history import complete_runs
+from perfcheck.cli.formatting import Command
+from perfcheck.cli.history_options import history_option, opened
+from perfcheck.cli.options import option
+from perfcheck.errors import EXIT_OK, UsageError
+from perfcheck.text import clean
+
+_EXAMPLES = """\b
+Examples:
+  perfcheck history label 5e0cbd2e v1.4
+  perfcheck history label v1.4-rc1 v1.4
+  perfcheck history label v1.4 --remove
+"""
+
+
+@click.command("label", cls=Command, epilog=_EXAMPLES, short_help="Give a saved run a name, or take it away.")
+@click.argument("run", metavar="RUN", shell_complete=complete_runs)
+@click.argument("text", required=False, metavar="[TEXT]")
+@history_option
+@option("--remove", is_flag=True, help="Take the label away.")
+def command(run: str, text: str | None, history: str | None, *, remove: bool) -> int:
+    """Give a saved run a name, such as a release, by which every command finds it.
+
+    RUN is an id or its first digits, or a label; the newest run that has it. A run with a label is never pruned. What
+    'perfcheck history export' writes keeps the label that the run was made with.
+    """
+    label = clean(text) if text and text.strip() else None
+    if (label is None) is not remove:
+        raise UsageError(
+            "a label and --remove exclude one another" if remove else "which label?",
+            f"perfcheck history label {run} TEXT, or --remove",
+        )
+    with opened(history) as store:
+        past = store.past_run(run)
+        store.set_label(past.id, label)
+    before = f" (before: {clean(past.label)})" if past.label else ""
+    click.echo(f"{past.id[:8]}: {label or 'no label'}{before}", err=True)
+    return EXIT_OK

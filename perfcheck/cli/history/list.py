@@ -1,0 +1,54 @@
+"""``perfcheck history list``: the runs that were saved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from perfcheck.cli.complete_history import complete_labels
+from perfcheck.cli.formatting import Command
+from perfcheck.cli.history_options import history_option, json_option, opened
+from perfcheck.cli.moments import since_option, until_option
+from perfcheck.cli.options import option
+from perfcheck.errors import EXIT_OK
+from perfcheck.model import Source
+
+_EXAMPLES = """\b
+Examples:
+  perfcheck history list
+  perfcheck history list --since 4w --branch main
+  perfcheck history list --source monitored         what 'perfcheck health --save' kept
+  perfcheck history list --limit 1000 --json | jq '.runs[].verdict'
+"""
+
+
+@click.command("list", cls=Command, epilog=_EXAMPLES, short_help="List the runs that were saved, the newest first.")
+@history_option
+@since_option
+@until_option
+@option("--branch", metavar="NAME", help="Only runs of this branch.")
+@option("--label", metavar="TEXT", shell_complete=complete_labels, help="Only runs with this label.")
+@option("--machine", metavar="TEXT", help="Only runs on this machine, as the list names it.")
+@option("--source", type=click.Choice([str(source) for source in Source]), help="Only checks of this kind.")
+@option("--limit", type=click.IntRange(min=1), metavar="N", default=20, show_default=True, help="At most this many.")
+@json_option
+def command(history: str | None, source: str | None, *, in_json: bool, **filters: Any) -> int:
+    """List the runs that were saved, the newest first.
+
+    With --json: {"runs": [{"id", "label", "started_at", "duration_ms", "verdict", "exit_code", "complete", "counts",
+    "source", "commit", "branch", "dirty", "ci", "machine", "base_url", "baseline_file", "baseline_sha256"}]}.
+    """
+    with opened(history) as store:
+        runs = store.runs(source=Source(source) if source else None, **filters)
+        if in_json:
+            from perfcheck.cli.json_lines import print_list
+
+            print_list("runs", runs)
+            return EXIT_OK
+        found = list(runs)
+    from perfcheck.cli.pages import print_page
+    from perfcheck.report.run_list import render_runs
+
+    print_page(lambda glyphs, width: render_runs(found, glyphs, width))
+    return EXIT_OK

@@ -1,0 +1,68 @@
+"""``perfcheck history note``: an incident, its cause and its fix."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from perfcheck.cli.complete_history import complete_runs
+from perfcheck.cli.formatting import Command
+from perfcheck.cli.history_options import history_option, json_option, opened
+from perfcheck.cli.json_lines import as_json
+from perfcheck.cli.options import option
+from perfcheck.errors import EXIT_OK, UsageError
+from perfcheck.text import clean
+
+if TYPE_CHECKING:
+    from perfcheck.record.history import History
+
+_COMMIT = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
+_LONGEST = 2000
+_EXAMPLES = """\b
+Examples:
+  perfcheck history note v1.4 --incident 'search twice as slow' --cause 'index dropped' --fix 'index is back'
+  perfcheck history note 0123abc --incident 'memory leak'
+"""
+
+
+@click.command("note", cls=Command, epilog=_EXAMPLES, short_help="Write down an incident, its cause and its fix.")
+@click.argument("subject", metavar="RUN|COMMIT", shell_complete=complete_runs)
+@history_option
+@option("--incident", metavar="TEXT", required=True, help="What happened.")
+@option("--cause", metavar="TEXT", help="What it came from.")
+@option("--fix", metavar="TEXT", help="What was done about it.")
+@json_option
+def command(
+    subject: str, history: str | None, incident: str, cause: str | None, fix: str | None, *, in_json: bool
+) -> int:
+    """Write down an incident with its cause and its fix, beside a run or a commit; reports tell it there.
+
+    RUN is an id or its first digits, or a label. COMMIT has seven digits or more, and need not have been measured.
+    A run with a note is never pruned. With --json: {"id", "created_at", "run_id", "commit", "incident", "cause",
+    "fix"}.
+    """
+    if not incident.strip():
+        raise UsageError("--incident is empty", "say what happened")
+    with opened(history) as store:
+        run_id, commit = _subject(store, subject)
+        told = {name: clean(text, _LONGEST) if text else None for name, text in (("cause", cause), ("fix", fix))}
+        note = store.add_note(run_id=run_id, commit=commit, incident=clean(incident, _LONGEST), **told)
+    if in_json:
+        click.echo(as_json(asdict(note)))
+    else:
+        where = f"run {run_id[:8]}" if run_id else f"commit {(commit or '')[:12]}"
+        click.echo(f"note {note.id}: {where}", err=True)
+    return EXIT_OK
+
+
+def _subject(store: History, text: str) -> tuple[str | None, str | None]:
+    """The id of a run, or else a commit."""
+    try:
+        return store.past_run(text).id, None
+    except UsageError:
+        if _COMMIT.fullmatch(text.lower()):
+            return None, text.lower()
+        raise

@@ -1,0 +1,41 @@
+"""``perfcheck history prune``: room for new runs."""
+
+from __future__ import annotations
+
+import click
+
+from perfcheck.cli.formatting import Command
+from perfcheck.cli.history_options import history_option, json_option, opened
+from perfcheck.cli.json_lines import as_json
+from perfcheck.cli.moments import Moment
+from perfcheck.cli.options import option
+from perfcheck.errors import EXIT_OK, UsageError
+
+_EXAMPLES = """\b
+Examples:
+  perfcheck history prune --older-than 1y --dry-run     how many would go
+  perfcheck history prune --older-than 1y --keep 100    but never the newest 100
+  perfcheck history prune --keep 1000                   all but the newest 1000
+"""
+
+
+@click.command("prune", cls=Command, epilog=_EXAMPLES, short_help="Remove old runs that have neither label nor note.")
+@history_option
+@option("--older-than", type=Moment(), help="Remove runs from before then: 1y, 6m, or a date.")
+@option("--keep", type=click.IntRange(min=0), metavar="N", help="Never remove the newest N runs.")
+@option("--dry-run", is_flag=True, help="Remove nothing; say how many runs would go.")
+@json_option
+def command(history: str | None, older_than: str | None, keep: int | None, *, dry_run: bool, in_json: bool) -> int:
+    """Remove runs that are older than that and not among the newest; either condition may be left out.
+
+    Runs that have a label or a note, or whose commit has a note, always stay. With --json: {"removed", "dry_run"}.
+    """
+    if older_than is None and keep is None:
+        raise UsageError("which runs? Without a condition nothing is removed", "--older-than 1y, or --keep 1000")
+    with opened(history) as store:
+        removed = store.prune(older_than=older_than, keep=keep, dry_run=dry_run)
+    if in_json:
+        click.echo(as_json({"removed": removed, "dry_run": dry_run}))
+    else:
+        click.echo(f"{'would remove' if dry_run else 'removed'} {removed} run{'s' * (removed != 1)}")
+    return EXIT_OK

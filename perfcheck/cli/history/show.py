@@ -1,0 +1,138 @@
+"""``perfcheck history show``: a saved run again, or an endpoint over time."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from perfcheck.cli.complete_history import complete_runs_and_endpoints
+from perfcheck.cli.formatting import Command
+from perfcheck.cli.history_options import history_option, json_option, opened
+from perfcheck.cli.json_lines import as_json
+from perfcheck.cli.moments import since_option, until_option
+from perfcheck.cli.options import option
+from perfcheck.errors import EXIT_OK, UsageError
+from perfcheck.model import Source
+from perfcheck.text import clean
+
+if TYPE_CHECKING:
+    from perfcheck.history import Note, PastRun
+    from perfcheck.record.history import History
+    from perfcheck.report.series import SeriesHistory
+
+_EXAMPLES = """\b
+Examples:
+  perfcheck history show v1.4                    the report of a run, with its notes
+  perfcheck history show videos.list             an endpoint over time
+  perfcheck history show videos.list --since 6m --json
+"""
+
+
+@click.command("show", cls=Command, epilog=_EXAMPLES, short_help="Show a saved run again, or an endpoint over time.")
+@click.argument("name", metavar="RUN|ENDPOINT", shell_complete=complete_runs_and_endpoints)
+@history_option
+@since_option
+@until_option
+@option("--source", type=click.Choice([str(source) for source in Source]), help="Only checks of this kind.")
+@option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=500,
+    show_default=True,
+    help="At most this many runs of an endpoint, the newest.",
+)
+@option("-v", "--verbose", is_flag=True, help="Of a run, every endpoint and note, and the environment.")
+@json_option
+def command(name: str, history: str | None, source: str | None, *, verbose: bool, in_json: bool, **span: Any) -> int:
+    """Show the report of a saved run again, with its notes; or an endpoint over time, with its changes marked.
+
+    RUN is an id or its first digits, or a label. Of what is an endpoint and a label, the endpoint is shown. Runs of
+    another machine, baseline file, request or metric are drawn apart, as they cannot be compared.
+
+    With --json, of a run: {"run": the run file, "label", "notes"}; of an endpoint: {"endpoint", "series": [{"series",
+    "earlier", "points", "steps", "drift", "spread_steps", "spread_drift", "notes"}]}.
+    """
+    with opened(history) as store:
+        endpoints = list(store.endpoints())
+        if name in endpoints:
+            _show_endpoint(store, name, Source(source) if source else None, span, in_json=in_json)
+        else:
+            _show_run(store, _run(store, name, endpoints), verbose=verbose, in_json=in_json)
+    return EXIT_OK
+
+
+def _run(store: History, name: str, endpoints: list[str]) -> PastRun:
+    try:
+        return store.past_run(name)
+    except UsageError as error:
+        near = get_close_matches(name, endpoints, n=3)
+        meant = f"did you mean {' or '.join(map(clean, near))}?" if near else error.remedy
+        message = error.message.replace("no run ", "no run and no endpoint ", 1)
+        raise UsageError(message, meant) from error
+
+
+# --- A run ---------------------------------------------------------------------------------------------------------
+
+
+def _show_run(store: History, past: PastRun, *, verbose: bool, in_json: bool) -> None:
+    notes = store.notes(run_id=past.id, commit=past.commit)
+    if in_json:
+        told = {"run": json.loads(store.document(past.id)), "label": past.label, "notes": [asdict(n) for n in notes]}
+        click.echo(as_json(told))
+        return
+    from perfcheck.cli.reports import Presentation, ReportTarget, render_report
+
+    report = render_report(store.run(past.id), ReportTarget("console", None), Presentation(verbose=verbose))
+    sys.stdout.flush()
+    sys.stdout.buffer.write(report)
+    if notes:
+        _print_notes(notes)
+
+
+def _print_notes(notes: tuple[Note, ...]) -> None:
+    from rich.console import Group
+    from rich.text import Text
+
+    from perfcheck.cli.pages import print_page
+    from perfcheck.report.series import of_note
+
+    lines = [Text(f"note of {note.created_at[:10]}: {of_note(note)}") for note in notes]
+    print_page(lambda _glyphs, _width: Group(Text(), *lines))
+
+
+# --- An endpoint ---------------------------------------------------------------------------------------------------
+
+
+def _show_endpoint(store: History, name: str, source: Source | None, span: dict[str, Any], *, in_json: bool) -> None:
+    from perfcheck.cli.series import read_series
+
+    series = read_series(store, name, since=span["since"], until=span["until"], source=source, most=span["limit"])
+    if in_json:
+        click.echo(as_json({"endpoint": name, "series": [_series_as_json(one) for one in series]}))
+        return
+    if not series:
+        raise UsageError(f"no measurement of '{clean(name)}' in that time", "leave out --since, --until or --source")
+    from perfcheck.cli.pages import print_page
+    from perfcheck.report.series import render_series
+
+    print_page(lambda glyphs, width: render_series(name, series, glyphs, width))
+
+
+def _series_as_json(series: SeriesHistory) -> dict[str, Any]:
+    trend, spread = series.trend, series.spread_trend
+    return {
+        "series": series.points[-1].series,
+        "earlier": series.earlier,
+        "points": [asdict(point) for point in series.points],
+        "steps": [asdict(step) for step in trend.steps],
+        "drift": asdict(trend.drift) if trend.drift else None,
+        "spread_steps": [asdict(step) for step in spread.steps],
+        "spread_drift": asdict(spread.drift) if spread.drift else None,
+        "notes": [{"index": index, **asdict(note)} for index, note in series.notes],
+    }
