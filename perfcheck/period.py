@@ -71,6 +71,7 @@ class LatencyChange:
     target_ms: float | None  # when it changed
     now_ms: float  # the level at the end of the period
     resolved: Moment | None  # of a regression: the first run that was back at the level before
+    stands: bool  # of a regression: not resolved, and the level at the end is not that of before either
     began_before: bool  # the period: told here since it goes on, was resolved in it, or is seen only by its runs
     notes: tuple[Note, ...] = ()
 
@@ -155,7 +156,7 @@ class EndpointSummary:
     is_current: bool  # no other series of this endpoint, machine and source began after this one ended
     points: tuple[ChartPoint, ...]  # with those before the period that were read for comparison
     levels: tuple[Level, ...]
-    marks: tuple[tuple[str, float], ...]  # (time of the first run, after / before) of its steps
+    marks: tuple[tuple[str, float], ...]  # (time of the first run, after / before) of all its steps
     block_runs: int  # how many neighbouring runs were taken together to look for changes; 1: none
 
 

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from perfcheck.cli.moments import moment, rfc3339
 from perfcheck.errors import UsageError
 from perfcheck.period import Period, PeriodKind
 
 if TYPE_CHECKING:
     from perfcheck.record.history import History
 
-_AGO = re.compile(r"(\d{1,5})([hdw])", re.ASCII)
-_HOURS = {"h": 1, "d": 24, "w": 168}
 _LENGTHS = {PeriodKind.DAY: timedelta(days=1), PeriodKind.WEEK: timedelta(days=7)}
+_MOMENT = timedelta(milliseconds=1)  # what times of runs are counted in
 
 
-def period_of(kind: str | None, since: str | None, until: str | None, now: datetime) -> Period:
-    """All but RELEASE. A day is the last 24 hours and a week the last 7 days, up to ``until`` or now.
+def period_of(kind: PeriodKind, since: str | None, until: str | None, now: datetime) -> Period:
+    """All but RELEASE, which takes a history.
 
-    A month is the calendar month (UTC) so far, or the whole one that ``until`` lies in. Raises UsageError.
+    A day is the last 24 hours and a week the last 7 days, up to ``until`` or ``now``. A month is the calendar month
+    (UTC) so far or, with ``until``, the whole one that ends then, or that ``until`` lies in. Raises UsageError.
     """
-    if kind is None:
-        begin, end = _time(since or "", now, "--since"), now if until is None else _end(until, now)
-        return _period(PeriodKind.SPAN, begin, end)
+    end = now if until is None else _time(until, now, "--until")
+    if kind is PeriodKind.SPAN:
+        return _period(kind, _time(since or "", now, "--since"), end)
     if since is not None:
         raise UsageError(f"--period {kind} says itself where it begins", "give --since without --period, or --until")
-    if kind == PeriodKind.MONTH:
-        return _month(until, now)
-    end = now if until is None else _end(until, now)
-    return _period(PeriodKind(kind), end - _LENGTHS[PeriodKind(kind)], end)
+    if kind is not PeriodKind.MONTH:
+        return _period(kind, end - _LENGTHS[kind], end)
+    if until is None:
+        return _period(kind, _first_of_month(end), end)
+    begin = _first_of_month(end - _MOMENT)
+    return _period(kind, begin, _first_of_month(begin + timedelta(days=32)))
 
 
 def release_period(history: History, since: str | None, until: str | None) -> Period:
@@ -40,70 +42,43 @@ def release_period(history: History, since: str | None, until: str | None) -> Pe
     """
     newest = history.past_run(until) if until else next((run for run in history.runs() if run.label), None)
     if newest is None:
-        raise UsageError("no run in the history has a label", "label the run of a release: perfcheck run --label v1.0")
+        raise UsageError("no run in the history has a label", "give a release its name: perfcheck history label")
     if since:
         previous = history.past_run(since)
     else:
-        before = history.runs(until=newest.started_at)
-        found = next((run for run in before if run.label and run.label != newest.label), None)
+        before = (run for run in history.runs(until=newest.started_at) if run.label and run.label != newest.label)
+        found = next(before, None)
         if found is None:
-            raise UsageError(
-                f"there is no labelled run before {newest.label or newest.id[:8]}", "name the one before: --since LABEL"
-            )
+            name = newest.label or newest.id
+            raise UsageError(f"there is no labelled run before {name}", "name the one before: --since LABEL")
         previous = found
     if previous.started_at >= newest.started_at:
-        raise UsageError("--since is not before --until", "name the earlier run in --since")
+        raise UsageError("the run of --since is not before that of --until", "name the earlier one in --since")
     return Period(
         PeriodKind.RELEASE,
         _just_after(previous.started_at),
         _just_after(newest.started_at),
-        previous.label or previous.id[:8],
-        newest.label or newest.id[:8],
+        previous.label or previous.id,
+        newest.label or newest.id,
     )
-
-
-def _month(until: str | None, now: datetime) -> Period:
-    if until is None:
-        return _period(PeriodKind.MONTH, _first_of_month(now), now)
-    begin = _first_of_month(_time(until, now, "--until"))
-    following = _first_of_month(begin + timedelta(days=32))
-    return _period(PeriodKind.MONTH, begin, following)
 
 
 def _first_of_month(time: datetime) -> datetime:
     return time.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-def _end(text: str, now: datetime) -> datetime:
-    """A date is meant with all of its day."""
-    time = _time(text, now, "--until")
-    return time + timedelta(days=1) if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII) else time
-
-
 def _time(text: str, now: datetime, name: str) -> datetime:
-    if ago := _AGO.fullmatch(text):
-        try:
-            return now - timedelta(hours=int(ago[1]) * _HOURS[ago[2]])
-        except OverflowError:
-            raise UsageError(f"{name} {text} is too long ago", "write a date, as in 2026-11-01") from None
     try:
-        time = datetime.fromisoformat(text)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        remedy = "write a date, as in 2026-11-01, or how long ago, as in 7d, 4w or 12h"
-        raise UsageError(f"{name}: '{text}' is no date", remedy) from None
+        return datetime.fromisoformat(moment(text, now))
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}") from None
 
 
 def _period(kind: PeriodKind, since: datetime, until: datetime) -> Period:
     if since >= until:
-        raise UsageError("the period ends before it begins", "--since comes before --until")
-    return Period(kind, _text(since), _text(until))
+        raise UsageError("the period ends before it begins", "--since comes before --until, which is now by default")
+    return Period(kind, rfc3339(since), rfc3339(until))
 
 
 def _just_after(started_at: str) -> str:
-    time = datetime.fromisoformat(started_at).astimezone(UTC)
-    return _text(time + timedelta(milliseconds=1))
-
-
-def _text(time: datetime) -> str:
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return rfc3339(datetime.fromisoformat(started_at).astimezone(UTC) + _MOMENT)

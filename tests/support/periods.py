@@ -7,16 +7,16 @@ import os
 import random
 import subprocess
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from support.runs import decision, endpoint, hostile_names, result, run, samples
+from support.runs import decision, endpoint, result, run, samples
 
-from perfcheck.judge.period import judge_period, tally_runs
-from perfcheck.model import EndpointResult, LatencySummary, Run, Source, Verdict
-from perfcheck.period import BaselineHistory, Period, PeriodKind, PeriodReport, TargetChange, TargetKey
+from perfcheck.model import EndpointResult, LatencySummary, Run, Verdict
+from perfcheck.period import Period, PeriodKind
+from perfcheck.record.history import History
 
 BEGIN = datetime(2025, 12, 1, 3, 0, tzinfo=UTC)
 DAYS = 365
@@ -113,3 +113,57 @@ def _result(template: EndpointResult, one: Planted, number: int, rng: random.Ran
         samples_ms=measured,
         latency_ms=LatencySummary(min=min(measured), median=value, p95=max(measured), max=max(measured)),
     )
+
+
+# --- In a store, with notes and a baseline -------------------------------------------------------------------------
+
+SINCE, UNTIL = moment_of(0), moment_of(DAYS)
+
+
+def fill(store: History, runs: Iterable[Run] | None = None) -> None:
+    """The year, with what people wrote down: of the run, of the commit that fixed it, and of a commit nobody ran."""
+    store.save_all(year() if runs is None else runs)
+    store.add_note(
+        run_id=run_id(STEP_FIXED),
+        commit=None,
+        incident="The list of videos became slow for everyone",
+        cause="the artist was joined for every row, whatever the order asked for",
+        fix=None,
+    )
+    store.add_note(
+        run_id=None,
+        commit=commit_of(FIXED)[:12],
+        incident="videos.list is as fast as before",
+        cause=None,
+        fix="join only when sorting by artist",
+    )
+    store.add_note(
+        run_id=run_id(STEP_STAYS),
+        commit=None,
+        incident="Universal search scans the whole table",
+        cause="an index got lost in the migration of June",
+        fix=None,
+    )
+
+
+def month(text: str) -> Period:
+    """``2026-03``: all of it."""
+    begin = datetime.fromisoformat(f"{text}-01").replace(tzinfo=UTC)
+    end = (begin + timedelta(days=32)).replace(day=1)
+    return Period(PeriodKind.MONTH, *(time.strftime("%Y-%m-%dT%H:%M:%S.000Z") for time in (begin, end)))
+
+
+def baseline_text(targets: dict[str, str]) -> str:
+    lines = ["version: 1", "service: {base_url: http://localhost:5001}", "endpoints:"]
+    return "\n".join([*lines, *(f"  {name}: {{path: /{name}, target: {text}}}" for name, text in targets.items())]) + "\n"
+
+
+def commit_baseline(folder: Path, content: str, when: str, subject: str) -> str:
+    """Into a repository in ``folder``, made where there is none; returns the commit."""
+    (folder / "baselines.yaml").write_text(content, encoding="utf-8")
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_COMMITTER_DATE": when, "GIT_AUTHOR_DATE": when}
+    env |= {f"GIT_{who}_{what}": "tester" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    commands = [["init", "-q", "."], ["add", "baselines.yaml"], ["commit", "-q", "-m", subject], ["rev-parse", "HEAD"]]
+    for arguments in commands:
+        done = subprocess.run(["git", *arguments], cwd=folder, env=env, check=True, capture_output=True, text=True)
+    return done.stdout.strip()

@@ -92,7 +92,7 @@ class _Maker:
         resolved: int | None = None,
     ) -> Placed:
         rows = self.found.rows
-        row = rows[index]
+        row, now_ms = rows[index], end_level(self.found)
         change = LatencyChange(
             kind=kind,
             endpoint=row.endpoint,
@@ -108,8 +108,9 @@ class _Maker:
             score=score,
             error_probability=chance,
             target_ms=row.target_ms,
-            now_ms=end_level(self.found),
+            now_ms=now_ms,
             resolved=None if resolved is None else moment(rows[resolved]),
+            stands=kind is ChangeKind.REGRESSION and resolved is None and now_ms > before_ms * ALIKE,
             began_before=not self.is_within(index),
         )
         return Placed(change, tuple(self._around(at) for at in (index, resolved) if at is not None))
@@ -162,4 +163,4 @@ def _median(values: Sequence[float]) -> float | None:
 def key_of(change: LatencyChange) -> tuple[bool, bool, float, str]:
     """The weightiest first: critical paths, then what still stands, then the largest."""
     size = max(change.ratio, 1 / change.ratio)
-    return (not change.critical_path, change.resolved is not None, -size, change.at.started_at)
+    return (not change.critical_path, not change.stands, -size, change.at.started_at)

@@ -131,7 +131,7 @@ def judge_period(
 def _verdict(tally: Tally, slow: Iterable[SlowEndpoint], changes: Iterable[LatencyChange]) -> Verdict:
     if not tally.runs:
         return Verdict.NOT_MEASURED
-    stands = any(one.kind is ChangeKind.REGRESSION and one.resolved is None for one in changes)
+    stands = any(one.stands for one in changes)
     return worst([Verdict.WARNING if stands else Verdict.OK, *(one.verdict for one in slow)])
 
 

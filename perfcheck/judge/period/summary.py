@@ -58,7 +58,7 @@ def summarise(series: Series, found: Found, spread: Found) -> EndpointSummary:
         is_current=True,
         points=tuple(_points(found.rows, found.values)),
         levels=tuple(_levels(found)),
-        marks=tuple((found.rows[step.index].started_at, step.ratio) for step in steps),
+        marks=tuple((found.rows[step.index].started_at, step.ratio) for step in found.steps),
         block_runs=series.block,
     )
 

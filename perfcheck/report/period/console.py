@@ -25,23 +25,23 @@ _WIDE = 96  # terminals below it do without spread and p95
 _NAME = 28
 
 
-def render_console(report: PeriodReport, glyphs: Glyphs, width: int) -> RenderableType:
-    """For a terminal of ``width`` cells."""
+def render_console(report: PeriodReport, glyphs: Glyphs, width: int, *, quiet: bool = False) -> RenderableType:
+    """For a terminal of ``width`` cells; ``quiet``: only what changed or is slow, and the closing line."""
     parts: list[RenderableType] = [
         Text(f"perfcheck {clean(report.tool_version)} {glyphs.dot} {title(report.period)}", style="dim"),
         Text(span(report.period), style="dim"),
         Text(),
     ]
-    if report.endpoints:
+    if report.endpoints and not quiet:
         parts += [_table(report, glyphs, width), Text()]
-    for heading, items in _sections(report):
+    for heading, items in _sections(report, quiet=quiet):
         shown = list(items)
         if shown:
             parts += [Text(heading, style="bold"), _grid(shown[:_MOST_ITEMS])]
             more = len(shown) - _MOST_ITEMS
             parts += [Text(f"  {glyphs.ellipsis} and {more} more", style="dim")] if more > 0 else []
             parts.append(Text())
-    parts += [Text(text, style="dim") for text in wording.caveats(report)]
+    parts += [Text(clean(text, wording.LONGEST_TEXT), style="dim") for text in wording.caveats(report)]
     parts.append(Text(wording.headline(report), style="bold"))
     return Group(*parts)
 
@@ -85,14 +85,16 @@ def trend_line(points: tuple[ChartPoint, ...], width: int, bars: str) -> str:
     return "".join(bars[min(len(bars) - 1, int((value - low) / ((high - low) or 1) * len(bars)))] for value in means)
 
 
-def _sections(report: PeriodReport) -> Iterator[tuple[str, Iterator[tuple[str, str]]]]:
-    if is_review(report):
+def _sections(report: PeriodReport, *, quiet: bool) -> Iterator[tuple[str, Iterator[tuple[str, str]]]]:
+    if is_review(report) and not quiet:
         yield "Review", checklist(report)
     yield "Improvements", (_line(one) for one in report.improvements)
     yield "Regressions and drifts", (line for one in (*report.regressions, *report.drifts) for line in _change(one))
     spreads = ((one.endpoint, wording.consistency_in_words(one)) for one in report.consistency)
     yield "Consistency", ((name, text) for name, text in spreads)
     yield "Slow now", ((one.endpoint, wording.slow_in_words(one)) for one in report.slow)
+    if quiet:
+        return
     yield "Recovered", ((one.endpoint, wording.recovery_in_words(one)) for one in report.recoveries)
     yield "New", ((one.endpoint, wording.new_in_words(one)) for one in report.new)
     yield "Gone", ((one.endpoint, wording.gone_in_words(one)) for one in report.gone)

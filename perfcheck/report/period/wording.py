@@ -57,9 +57,7 @@ def headline(report: PeriodReport) -> str:
 def _what_changed(report: PeriodReport) -> str:
     parts = []
     if report.regressions:
-        still = sum(one.resolved is None for one in report.regressions)
-        fate = f"{still} not resolved" if still else "all resolved" if len(report.regressions) > 1 else "resolved"
-        parts.append(f"{some(len(report.regressions), 'regression')} ({fate})")
+        parts.append(f"{some(len(report.regressions), 'regression')} ({fate(report)})")
     parts += [some(len(report.improvements), "improvement")] if report.improvements else []
     slower = [one for one in report.drifts if one.kind is ChangeKind.GETTING_SLOWER]
     parts += [f"{some(len(slower), 'endpoint')} getting slower run by run"] if slower else []
@@ -67,6 +65,14 @@ def _what_changed(report: PeriodReport) -> str:
         return f"No endpoint changed its level, in {some(report.runs, 'run')}."
     told = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
     return f"{told[0].upper()}{told[1:]}, in {some(report.runs, 'run')}."
+
+
+def fate(report: PeriodReport) -> str:
+    """Of the regressions: ``1 not resolved``, ``resolved``, ``back to what it was``."""
+    stands = sum(one.stands for one in report.regressions)
+    if stands:
+        return f"{stands} not resolved" if len(report.regressions) > 1 else "not resolved"
+    return "resolved" if all(one.resolved for one in report.regressions) else "seemingly over"
 
 
 def _how_it_stands(report: PeriodReport) -> str:
@@ -227,12 +233,9 @@ def outcome(one: LatencyChange) -> str:
     """Of a regression: whether it is resolved, and how it stands."""
     if one.resolved is not None:
         return f"resolved by {run_in_words(one.resolved)}; {format_ms(one.now_ms)} now"
-    over = one.now_ms / one.before_ms
-    if over * 1.005 < one.ratio:
-        return f"not resolved: {format_ms(one.now_ms)} now, still {slower_by(over)} than before it" if over > 1 else (
-            f"no step back can be told yet, and {format_ms(one.now_ms)} now"
-        )
-    return f"not resolved: {format_ms(one.now_ms)} now"
+    if not one.stands:
+        return f"seemingly over: {format_ms(one.now_ms)} in the newest runs, which are too few to be certain"
+    return f"not resolved: {format_ms(one.now_ms)} now, {slower_by(one.now_ms / one.before_ms)} than before it"
 
 
 def against_target(value_ms: float | None, target_ms: float | None) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from perfcheck.report.period.dates import parsed
 
-_APART = 0.15  # fraction of the width that a label needs
+_APART = 0.17  # fraction of the width that a label needs
 _MONTHS = 12
 
 

@@ -46,12 +46,11 @@ def card(
     report: PeriodReport, one: LatencyChange, summaries: Mapping[tuple[str, str, str], EndpointSummary]
 ) -> Card:
     summary = summaries.get((one.endpoint, one.machine, one.source))
-    is_regression = one.kind is ChangeKind.REGRESSION
     return Card(
         name=wording.short_name(one.endpoint) + wording.of_machine(report, one.machine),
         css=css_of(one),
         kind=_WORDS[one.kind],
-        state=("" if not is_regression else "not resolved" if one.resolved is None else "resolved"),
+        state=_state(one),
         critical_path=one.critical_path,
         figure=wording.percent_change(one.ratio),
         beside=f"{format_ms(one.before_ms)} to {format_ms(one.after_ms, beside=one.before_ms)}",
@@ -60,6 +59,12 @@ def card(
         lines=list(_lines(one)),
         notes=[Line(label.capitalize(), text) for note in one.notes for label, text in wording.note_lines(note)],
     )
+
+
+def _state(one: LatencyChange) -> str:
+    if one.kind is not ChangeKind.REGRESSION:
+        return ""
+    return "not resolved" if one.stands else "resolved" if one.resolved else "seemingly over"
 
 
 def _lines(one: LatencyChange) -> Iterator[Line]:
@@ -76,7 +81,7 @@ def _lines(one: LatencyChange) -> Iterator[Line]:
 
 def css_of(one: LatencyChange) -> str:
     if one.kind is ChangeKind.REGRESSION:
-        return "crit" if one.resolved is None else "rest"
+        return "crit" if one.stands else "rest"
     return "warn" if one.kind is ChangeKind.GETTING_SLOWER else "ok"
 
 

@@ -145,11 +145,10 @@ def _by_series(report: PeriodReport) -> dict[tuple[str, str, str], EndpointSumma
 def _tiles(report: PeriodReport, slower: int) -> Iterator[Tile]:
     names = {one.name for one in report.endpoints} - {one.endpoint for one in report.gone}
     slow = {one.endpoint for one in report.slow}
-    stands = sum(one.resolved is None for one in report.regressions)
     within = "warn" if slow else "ok"
     yield Tile(f"{len(names - slow)} of {len(names)}", "within their limits now", within if names else "none", "summary")
-    fate = f", {stands} not resolved" if stands else ", resolved" if report.regressions else ""
-    css = "crit" if stands else "rest"
+    fate = f", {wording.fate(report)}" if report.regressions else ""
+    css = "crit" if any(one.stands for one in report.regressions) else "rest"
     count = len(report.regressions)
     yield Tile(str(count), f"regression{'s' * (count != 1)}{fate}", css, "issues")
     yield Tile(str(slower), "getting slower run by run", "warn" if slower else "rest", "issues")
