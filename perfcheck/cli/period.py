@@ -87,7 +87,9 @@ def render_period(report: PeriodReport, target: ReportTarget, *, quiet: bool = F
     from perfcheck.cli.pages import page
     from perfcheck.report.period.console import render_console
 
-    return page(lambda glyphs, width: render_console(report, glyphs, width, quiet=quiet), is_file=target.path is not None)
+    return page(
+        lambda glyphs, width: render_console(report, glyphs, width, quiet=quiet), is_file=target.path is not None
+    )
 
 
 # --- The baseline's own history ------------------------------------------------------------------------------------

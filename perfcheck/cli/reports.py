@@ -112,9 +112,7 @@ def write_reports(
     run: Run, targets: Iterable[ReportTarget], presentation: Presentation
 ) -> Iterator[tuple[ReportTarget, str | None]]:
     """Write every report; yields each with None, or with why it could not be written and where it is kept instead."""
-    yield from write_all(
-        targets, lambda target: render_report(run, target, presentation), quiet=presentation.quiet
-    )
+    yield from write_all(targets, lambda target: render_report(run, target, presentation), quiet=presentation.quiet)
 
 
 def write_all(

@@ -66,7 +66,8 @@ def _log(file: Path) -> list[tuple[str, str, str]]:
             found.append((commit, at, clean(subject)))
     if not found:
         raise NoRevisionsError(f"git has no commit of {clean(file.name)}")
-    return sorted(found[::-1], key=lambda one: one[1])
+    found.reverse()  # git tells the newest first; in the order of time, and of the log where times are alike
+    return sorted(found, key=lambda one: one[1])
 
 
 def _content(file: Path, commit: str) -> bytes | None:
@@ -83,8 +84,7 @@ def _git(folder: Path, *arguments: str) -> bytes:
             [*_GIT, *arguments],
             cwd=folder,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "", "LC_ALL": "C"},
             timeout=_PATIENCE_S,
             check=False,

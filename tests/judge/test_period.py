@@ -10,10 +10,11 @@ import pytest
 from support.past import MACHINE, at, commit, measurement, note, past_run, report_on, series
 
 from perfcheck.history import PastMeasurement
+from perfcheck.judge.period import judge_period, tally_runs
 from perfcheck.judge.period.series import series_of_endpoints
 from perfcheck.judge.period.tally import MOST_COMPARED, is_same_commit, place_of
 from perfcheck.model import Changed, Source, Verdict
-from perfcheck.period import ChangeKind, LatencyChange, Period, PeriodKind, PeriodReport, RankedBy
+from perfcheck.period import BaselineHistory, ChangeKind, LatencyChange, Period, PeriodKind, PeriodReport, RankedBy
 
 
 def noisy(*levels: tuple[float, int], seed: int = 1) -> list[float | None]:
@@ -134,7 +135,7 @@ def test_a_slow_drift_is_no_step() -> None:
 def test_noise_is_nothing() -> None:
     rows = [one for i in range(8) for one in series(f"e{i}", noisy((100, 200), seed=i))]
     report = report_on(rows, 60, 200)
-    assert not (report.regressions or report.improvements or report.drifts or report.focus)
+    assert (report.regressions, report.improvements, report.drifts, report.focus) == ((), (), (), ())
     assert {one.changed for one in report.endpoints} == {Changed.NO_CHANGE}
 
 
@@ -280,7 +281,7 @@ def test_traffic_is_what_the_monitor_counted_between_its_readings() -> None:
 
 def test_focus_is_ranked_by_time_lost_where_all_traffic_is_known() -> None:
     busy = [*series("busy", noisy((100, 60), (115, 30))), *monitored("busy", [10_000 * i for i in range(90)])]
-    quiet = [*series("quiet", noisy((100, 60), (190, 30))), *monitored("quiet", [i for i in range(90)])]
+    quiet = [*series("quiet", noisy((100, 60), (190, 30))), *monitored("quiet", list(range(90)))]
     report = with_monitor([*busy, *quiet], 50, 90)
     assert report.ranked_by is RankedBy.TIME
     assert [one.endpoint for one in report.focus] == ["busy", "quiet"]
@@ -339,9 +340,6 @@ def test_very_many_runs_are_compared_in_blocks_and_the_step_has_its_run() -> Non
         for i, value in enumerate(values)
     ]
     runs = [replace(past_run(0), id=str(i), started_at=f"{i:09}") for i in range(count)]
-    from perfcheck.judge.period import judge_period, tally_runs
-    from perfcheck.period import BaselineHistory
-
     tally = tally_runs(Period(PeriodKind.SPAN, "", "~"), (), runs)
     assert tally.block == 6
     report = judge_period(tally, rows, BaselineHistory(""), tool_version="", generated_at="")

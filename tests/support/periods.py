@@ -22,7 +22,7 @@ BEGIN = datetime(2025, 12, 1, 3, 0, tzinfo=UTC)
 DAYS = 365
 NOISE = 0.03
 OUTLIERS = 0.02
-SEED = 20251201
+SEED = 1
 
 # What was planted, as days from the beginning.
 STEP_FIXED, FIXED = 99, 113  # videos.list: slower by 40 %, for two weeks
@@ -155,7 +155,9 @@ def month(text: str) -> Period:
 
 def baseline_text(targets: dict[str, str]) -> str:
     lines = ["version: 1", "service: {base_url: http://localhost:5001}", "endpoints:"]
-    return "\n".join([*lines, *(f"  {name}: {{path: /{name}, target: {text}}}" for name, text in targets.items())]) + "\n"
+    return (
+        "\n".join([*lines, *(f"  {name}: {{path: /{name}, target: {text}}}" for name, text in targets.items())]) + "\n"
+    )
 
 
 def commit_baseline(folder: Path, content: str, when: str, subject: str) -> str:

@@ -69,9 +69,7 @@ class _Maker:
     def is_within(self, index: int) -> bool:
         return self.found.rows[index].started_at >= self.period.since
 
-    def change(
-        self, kind: ChangeKind, step: FoundStep, before_ms: float, resolved: int | None = None
-    ) -> Placed:
+    def change(self, kind: ChangeKind, step: FoundStep, before_ms: float, resolved: int | None = None) -> Placed:
         return self._made(
             kind, step.index, before_ms, step.after, score=step.score, chance=step.error_probability, resolved=resolved
         )

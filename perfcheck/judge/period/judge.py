@@ -89,8 +89,11 @@ def judge_period(
         one if one.traffic is not None else replace(one, traffic=traffic.get(one.name)) for one in gathered.endpoints
     ]
     ranked, by = focus.rank(summaries)
-    told = {one.endpoint for one in (*changes, *gathered.consistency, *gathered.slow, *gathered.recoveries)}
-    told |= {one.endpoint for one in (*gathered.new, *gathered.gone, *ranked)}
+    told = {one.endpoint for one in changes} | {one.endpoint for one in gathered.consistency}
+    told |= {one.endpoint for one in gathered.slow} | {one.endpoint for one in gathered.recoveries}
+    told.update(one.endpoint for one in gathered.new)
+    told.update(one.endpoint for one in gathered.gone)
+    told.update(one.endpoint for one in ranked)
     new = [replace(one, is_monitored=standing.is_seen_by_monitor(traffic, tally, one.endpoint)) for one in gathered.new]
     return PeriodReport(
         format=FORMAT,
@@ -113,9 +116,7 @@ def judge_period(
         endpoints=tuple(replace(one, is_notable=one.name in told) for one in sorted(summaries, key=_weight)),
         regressions=tuple(one for one in changes if one.kind is ChangeKind.REGRESSION),
         improvements=tuple(one for one in changes if one.kind is ChangeKind.IMPROVEMENT),
-        drifts=tuple(
-            one for one in changes if one.kind in {ChangeKind.GETTING_SLOWER, ChangeKind.GETTING_FASTER}
-        ),
+        drifts=tuple(one for one in changes if one.kind in {ChangeKind.GETTING_SLOWER, ChangeKind.GETTING_FASTER}),
         consistency=tuple(sorted(gathered.consistency, key=lambda one: -one.ratio)),
         slow=tuple(sorted(gathered.slow, key=lambda one: (_ORDER.index(one.verdict), -(one.ratio or 0.0)))),
         recoveries=tuple(sorted(gathered.recoveries, key=lambda one: (_ORDER.index(one.worst), -one.runs))),

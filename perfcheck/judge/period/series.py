@@ -7,15 +7,15 @@ import statistics
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from perfcheck.history import Drift, PastMeasurement, Step
 from perfcheck.judge.period.tally import CONTEXT_RUNS
 from perfcheck.judge.trends import find_trend
 from perfcheck.period import Moment, Period
 
-
-_SAME_STEP = 8  # runs: nearer than that, two steps are the same one
+_SAME_STEP = 8  # runs: nearer than that, two steps are the same one, whose place became sharper
+_SHORTLY = 30  # runs: what happened earlier than that before a period could be told by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,9 @@ def _series(rows: Iterable[PastMeasurement], period: Period, block: int) -> Seri
 
 
 def _is_news(step: FoundStep, told: Sequence[FoundStep], start: int, block: int) -> bool:
-    """Not found by the runs before the period alone, or not there: with more runs its place becomes sharper."""
+    """In the period; or shortly before it, and not found there by the runs before the period alone."""
+    if step.index < start - _SHORTLY * block:
+        return False
     return step.index >= start or all(abs(step.index - one.index) > _SAME_STEP * block for one in told)
 
 
@@ -106,15 +108,15 @@ def moment(row: PastMeasurement) -> Moment:
 
 
 def _search(values: list[float], block: int) -> tuple[tuple[FoundStep, ...], Drift | None]:
-    """As ``find_trend`` has it; of very many values by the medians of blocks, each step then placed at its first run."""
+    """As ``find_trend`` has it; of very many values by the medians of blocks, a step then placed at its first run."""
     if block == 1:
         trend = find_trend(values)
         return tuple(_step(one, one.index) for one in trend.steps), trend.drift
     odd = len(values) % block  # so that the newest block is a whole one
     if not values:
         return (), None
-    edges = [0, *range(odd or block, len(values), block), len(values)]
-    trend = find_trend([statistics.median(values[a:b]) for a, b in zip(edges, edges[1:], strict=False) if b > a])
+    edges = sorted({0, *range(odd or block, len(values), block), len(values)})
+    trend = find_trend([statistics.median(values[a:b]) for a, b in pairwise(edges)])
     steps = []
     for step in trend.steps:
         low, high = edges[max(step.index - 1, 0)], edges[min(step.index + 1, len(edges) - 1)]

@@ -10,7 +10,7 @@ from perfcheck.history import Note, PastRun
 from perfcheck.model import Source, Verdict
 from perfcheck.period import MachineRuns, Moment, Period
 
-CONTEXT_RUNS = 60  # before the period, so that a change at its first run is found
+CONTEXT_RUNS = 120  # before the period: so that a change at its first run is found, and what was known is known
 MOST_COMPARED = 1000  # points of one series that are searched for changes; more are taken together in blocks
 _MOST_TIMES = 2000  # of the newest runs of one machine, to tell what they no longer measured
 _MOST_LABELS = 40

@@ -81,7 +81,7 @@ def trend_line(points: tuple[ChartPoint, ...], width: int, bars: str) -> str:
         return ""
     size = max(1, -(-len(values) // width))
     means = [sorted(some)[len(some) // 2] for some in (values[i : i + size] for i in range(0, len(values), size))]
-    low, high = min(means), max(max(means), min(means) * 1.25)  # so that mere noise does not look like mountains
+    low, high = min(means), max(*means, min(means) * 1.25)  # so that mere noise does not look like mountains
     return "".join(bars[min(len(bars) - 1, int((value - low) / ((high - low) or 1) * len(bars)))] for value in means)
 
 
@@ -99,7 +99,10 @@ def _sections(report: PeriodReport, *, quiet: bool) -> Iterator[tuple[str, Itera
     yield "New", ((one.endpoint, wording.new_in_words(one)) for one in report.new)
     yield "Gone", ((one.endpoint, wording.gone_in_words(one)) for one in report.gone)
     changes = report.baseline.changes
-    yield "Baseline updates", ((one.endpoint, f"{wording.target_in_words(one)}, {day(one.committed_at)}") for one in changes)
+    yield (
+        "Baseline updates",
+        ((one.endpoint, f"{wording.target_in_words(one)}, {day(one.committed_at)}") for one in changes),
+    )
     if not is_review(report):
         heading = f"{next_period(report.period)}: focus"
         yield heading, ((f"{i}. {one.endpoint}", wording.focus_in_words(one)) for i, one in enumerate(report.focus, 1))
@@ -126,5 +129,3 @@ def _grid(items: list[tuple[str, str]]) -> RenderableType:
     for name, text in items:
         grid.add_row(Text(shorten(clean(name), _NAME + 4, "...")), Text(clean(text, wording.LONGEST_TEXT)))
     return Padding(grid, (0, 0, 0, 2))
-
-

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from perfcheck.model import Verdict
 from perfcheck.period import EndpointSummary, LatencyChange, PeriodReport
-from perfcheck.report.markdown.text import code, prose, prose_cell, shorten_name, table
 from perfcheck.report.markdown.text import cell as name_cell
+from perfcheck.report.markdown.text import code, prose, prose_cell, shorten_name, table
 from perfcheck.report.period import wording
 from perfcheck.report.period.checklist import checklist, is_review
 from perfcheck.report.period.dates import day, minute, next_period, title
@@ -215,5 +215,3 @@ def _name(name: str) -> str:
 
 def _list(items: Iterable[str]) -> str:
     return "\n".join(f"- {item}" for item in items)
-
-

@@ -105,7 +105,10 @@ def facts(report: PeriodReport) -> Iterator[tuple[str, str]]:
         yield "Commits measured", str(report.commits)
     if report.machines:
         yield "Machine" if len(report.machines) == 1 else "Machines", named([one.machine for one in report.machines])
-    yield "Compared with", f"{some(report.earlier_runs, 'run')} before the period" if report.earlier_runs else "no earlier run"
+    yield (
+        "Compared with",
+        f"{some(report.earlier_runs, 'run')} before the period" if report.earlier_runs else "no earlier run",
+    )
 
 
 def caveats(report: PeriodReport) -> Iterator[str]:
@@ -155,7 +158,9 @@ def short_name(name: str) -> str:
     """Cut in the middle: names share their beginnings, and differ at their ends."""
     shown = clean(name, len(name) + 1)
     half = LONGEST_NAME // 2
-    return shown if 0 < len(shown) <= LONGEST_NAME else f"{shown[:half]}...{shown[-half:]}" if shown else "(a blank name)"
+    return (
+        shown if 0 < len(shown) <= LONGEST_NAME else f"{shown[:half]}...{shown[-half:]}" if shown else "(a blank name)"
+    )
 
 
 def percent_change(ratio: float) -> str:
@@ -200,7 +205,11 @@ def headroom(fraction: float | None) -> str:
 
 
 def requests(one: EndpointSummary) -> str:
-    return f"{one.requests}" if one.traffic is None or one.source is Source.MONITORED else f"{one.requests}, {one.traffic} by others"
+    return (
+        f"{one.requests}"
+        if one.traffic is None or one.source is Source.MONITORED
+        else f"{one.requests}, {one.traffic} by others"
+    )
 
 
 # --- Changes -------------------------------------------------------------------------------------------------------
@@ -319,8 +328,12 @@ def commit_of(one: TargetChange) -> str:
 
 def ranked_by(report: PeriodReport) -> str:
     if report.ranked_by is RankedBy.TIME:
-        return "Ranked by the time that all callers lost: milliseconds lost, times the requests that the monitor counted."
-    why = "" if any(one.traffic is not None for one in report.focus) else "; the monitor's count of requests is not known"
+        return (
+            "Ranked by the time that all callers lost: milliseconds lost, times the requests that the monitor counted."
+        )
+    why = (
+        "" if any(one.traffic is not None for one in report.focus) else "; the monitor's count of requests is not known"
+    )
     if any(one.traffic is not None for one in report.focus) and not all(
         one.traffic is not None for one in report.focus
     ):

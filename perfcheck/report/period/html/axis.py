@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
+from itertools import pairwise
 
 from perfcheck.report.period.dates import parsed
 
@@ -32,7 +33,7 @@ class TimeAxis:
             for step in candidates:
                 times = list(_within(self, step))
                 places = [self.place(time) for time in times]
-                gaps = [after - before for before, after in zip(places, places[1:], strict=False)]
+                gaps = [after - before for before, after in pairwise(places)]
                 if times and (not gaps or min(gaps) >= _APART):
                     return [(place, _words(time, words)) for place, time in zip(places, times, strict=True)]
         return []
@@ -92,7 +93,7 @@ def _months(axis: TimeAxis) -> Iterator[Step]:
 
 def _every_month(begin: datetime, months: int) -> Step:
     number = begin.year * _MONTHS
-    while number // _MONTHS < datetime.max.year:
+    while number // _MONTHS < MAXYEAR:
         yield begin.replace(
             year=number // _MONTHS, month=number % _MONTHS + 1, day=1, hour=0, minute=0, second=0, microsecond=0
         )

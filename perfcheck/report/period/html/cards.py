@@ -42,9 +42,7 @@ class Card:
     notes: list[Line]
 
 
-def card(
-    report: PeriodReport, one: LatencyChange, summaries: Mapping[tuple[str, str, str], EndpointSummary]
-) -> Card:
+def card(report: PeriodReport, one: LatencyChange, summaries: Mapping[tuple[str, str, str], EndpointSummary]) -> Card:
     summary = summaries.get((one.endpoint, one.machine, one.source))
     return Card(
         name=wording.short_name(one.endpoint) + wording.of_machine(report, one.machine),
@@ -88,4 +86,6 @@ def css_of(one: LatencyChange) -> str:
 def remaining(changes: Iterable[LatencyChange]) -> Iterator[Line]:
     """Those for which there is no card left."""
     for one in changes:
-        yield Line(wording.short_name(one.endpoint), f"{wording.change_in_words(one)}, {wording.where(one)}", css_of(one))
+        yield Line(
+            wording.short_name(one.endpoint), f"{wording.change_in_words(one)}, {wording.where(one)}", css_of(one)
+        )

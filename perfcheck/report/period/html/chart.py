@@ -57,7 +57,7 @@ def over_time(one: EndpointSummary, period: Period, labels: Sequence[Moment]) ->
     parts.append(layer(_data(one, period, x, y), top=_TOP, height=_PLOT))
     parts += [*_target_name(one, y), *_marks(one, x)]
     parts += [horizontal(0, 1, _BOTTOM, "base"), *_dates(x), *_releases(labels, x)]
-    names = _names(one, y)
+    names = _names(y)
     return beside(names, chart(_HEIGHT, parts, title=in_words(one), css="chart time"), _HEIGHT)
 
 
@@ -135,7 +135,7 @@ def _releases(labels: Sequence[Moment], x: TimeAxis) -> Iterator[str]:
             last = at
 
 
-def _names(one: EndpointSummary, y: Linear) -> list[tuple[float, str]]:
+def _names(y: Linear) -> list[tuple[float, str]]:
     placed = [(_BOTTOM, "0")]
     for value in round_ticks(y, 0.17):
         at = _BOTTOM - y(value) * _PLOT

@@ -125,7 +125,9 @@ def page(report: PeriodReport) -> Page:
         better=[*remaining(good[_MOST_CARDS:]), *_better(report)][:_MOST_LINES],
         issues=[card(report, one, summaries) for one in issues[:_MOST_CARDS]],
         worse=[*remaining(issues[_MOST_CARDS:]), *_worse(report)][:_MOST_LINES],
-        slow=[Line(_name(one.endpoint), wording.slow_in_words(one), CSS[one.verdict]) for one in report.slow][:_MOST_LINES],
+        slow=[Line(_name(one.endpoint), wording.slow_in_words(one), CSS[one.verdict]) for one in report.slow][
+            :_MOST_LINES
+        ],
         new_and_gone=list(_new_and_gone(report))[:_MOST_LINES],
         promises=list(_promises(report))[:_MOST_ROWS],
         no_promises=_no_promises(report),
@@ -146,7 +148,9 @@ def _tiles(report: PeriodReport, slower: int) -> Iterator[Tile]:
     names = {one.name for one in report.endpoints} - {one.endpoint for one in report.gone}
     slow = {one.endpoint for one in report.slow}
     within = "warn" if slow else "ok"
-    yield Tile(f"{len(names - slow)} of {len(names)}", "within their limits now", within if names else "none", "summary")
+    yield Tile(
+        f"{len(names - slow)} of {len(names)}", "within their limits now", within if names else "none", "summary"
+    )
     fate = f", {wording.fate(report)}" if report.regressions else ""
     css = "crit" if any(one.stands for one in report.regressions) else "rest"
     count = len(report.regressions)
@@ -183,7 +187,9 @@ def _meter(one: EndpointSummary) -> Svg | None:
     if one.end_headroom is None:
         return None
     used = min(max(1 - one.end_headroom, 0.0), 1.0)
-    return decoration(_METER, [rect(0, 1, 0, _METER, "rail"), rect(0, used, 0, _METER, f"m {CSS[one.verdict]}")], "meter")
+    return decoration(
+        _METER, [rect(0, 1, 0, _METER, "rail"), rect(0, used, 0, _METER, f"m {CSS[one.verdict]}")], "meter"
+    )
 
 
 # --- Lines ---------------------------------------------------------------------------------------------------------
@@ -231,7 +237,9 @@ def _next(focus: Sequence[Focus]) -> Iterator[Next]:
     most = max((_weight(one) for one in focus), default=0.0) or 1.0
     for one in focus:
         css = CSS[one.verdict] if one.verdict is not Verdict.OK else "rest"
-        bar = decoration(_METER, [rect(0, 1, 0, _METER, "rail"), rect(0, _weight(one) / most, 0, _METER, f"m {css}")], "bar")
+        bar = decoration(
+            _METER, [rect(0, 1, 0, _METER, "rail"), rect(0, _weight(one) / most, 0, _METER, f"m {css}")], "bar"
+        )
         yield Next(_name(one.endpoint), css, str(one.verdict), wording.focus_in_words(one), bar, one.critical_path)
 
 
