@@ -12,4 +12,4 @@ from perfcheck.period import PeriodReport
 
 def encode_period(report: PeriodReport) -> bytes:
     """UTF-8 with a final newline; absent values are null."""
-    return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+    return msgspec.json.encode(report) + b"\n"

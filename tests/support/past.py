@@ -115,6 +115,33 @@ def note(number: int, *, run: int | None = None, of_commit: str | None = None, i
     return Note(number, GENERATED, run_id, of_commit, incident, "its cause", "its fix")
 
 
+def example_report() -> PeriodReport:
+    """Something in every part: a regression that stands and one that is resolved, an improvement, a drift, ..."""
+    wave = [1 + 0.02 * ((i * 7919) % 11 - 5) / 5 for i in range(150)]  # looks like noise, and is always the same
+    levels: Mapping[str, Sequence[float]] = {
+        "stands": [130.0] * 110 + [170.0] * 40,
+        "was fixed": [100.0] * 100 + [150.0] * 20 + [100.0] * 30,
+        "better": [150.0] * 110 + [90.0] * 40,
+        "drifts": [60.0] * 70 + [60.0 + 0.5 * i for i in range(80)],
+        "slow": [100.0] * 130 + [430.0] * 20,
+        "recovered": [100.0] * 120 + [350.0] * 6 + [100.0] * 24,
+        "steady": [40.0] * 150,
+    }
+    rows = [
+        series(name, [value * factor for value, factor in zip(some, wave, strict=True)])
+        for name, some in levels.items()
+    ]
+    rows += [series("new", [50.0] * 12, 138), series("gone", [50.0] * 120)]
+    changes = (
+        TargetChange("better", TargetKey.TARGET, Metric.MEDIAN, 200.0, 150.0, commit(115), at(115), "Keep what we won"),
+        TargetChange("new", TargetKey.TARGET, Metric.MEDIAN, None, 200.0, commit(138), at(138), "Promise a new one"),
+    )
+    notes = [note(1, run=110), note(2, of_commit=commit(120)), note(3, run=133, incident="the disk was full")]
+    return report_on(
+        chain.from_iterable(rows), 90, 150, notes=notes, baseline=BaselineHistory("baselines.yaml", changes, 2)
+    )
+
+
 def hostile_report() -> PeriodReport:
     """Every kind of finding, under names (and with notes, labels, machines, subjects) made to do harm in a report."""
     names = hostile_names()
