@@ -55,9 +55,15 @@ def _read(context: Context, text: str) -> AllTargets | None:
     builder = EndpointBuilder(context, service=service, defaults=defaults, groups=groups, requests=requests)
     found: dict[str, Targets | None] = {}
     for name, named in value_of(top, "endpoints", {}).items():
-        one = builder.build(named)
+        one = None if _is_unclear(named) else builder.build(named)
         found[name] = None if one is None else Targets(one.target_ms, one.ideal_ms, one.metric)
     return found
+
+
+def _is_unclear(named: Named) -> bool:
+    """Whether a promise was written that cannot be read, which is not the same as none."""
+    entries = named.entries or {}
+    return any(key in entries and entries[key].value is None for key in ("target", "ideal", "metric"))
 
 
 def changed_targets(

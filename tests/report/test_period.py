@@ -117,7 +117,7 @@ def test_a_week_goes_through_the_review() -> None:
 def test_every_kind_is_rendered(style: str, kind: PeriodKind) -> None:
     report = as_kind(example_report(), kind)
     report = replace(report, period=replace(report.period, since_label="v1", until_label="v2"))
-    assert title(report.period) in FORMATS[style](report)
+    assert title(report.period) in FORMATS[style](report).replace("`", "")
 
 
 def test_the_example_in_ascii() -> None:
@@ -225,22 +225,17 @@ def test_what_is_no_time_is_shown_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("first", "last", "ticks"),
     [
-        ("2026-11-25T00:10:00Z", "2026-11-25T22:00:00Z", ["06:00", "12:00", "18:00"]),
-        (
-            "2026-11-02T03:00:00Z",
-            "2026-11-08T03:00:00Z",
-            ["2 Nov", "3 Nov", "4 Nov", "5 Nov", "6 Nov", "7 Nov", "8 Nov"],
-        ),
-        ("2025-12-01T03:00:00Z", "2026-11-30T03:00:00Z", ["2026", "Mar", "May", "Jul", "Sep", "Nov"]),
-        ("2020-12-01T03:00:00Z", "2026-11-30T03:00:00Z", ["2021", "2022", "2023", "2024", "2025", "2026"]),
+        ("2026-11-25T00:10:00Z", "2026-11-25T22:00:00Z", ["00:00", "06:00", "12:00", "18:00"]),
+        ("2026-11-02T03:00:00Z", "2026-11-08T03:00:00Z", ["4 Nov", "6 Nov", "8 Nov"]),
+        ("2026-10-01T03:00:00Z", "2026-11-30T03:00:00Z", ["12 Oct", "26 Oct", "9 Nov", "23 Nov"]),
+        ("2025-12-01T03:00:00Z", "2026-11-30T03:00:00Z", ["2026", "Apr", "Jul", "Oct"]),
+        ("2020-12-01T03:00:00Z", "2026-11-30T03:00:00Z", ["2022", "2024", "2026"]),
     ],
 )
 def test_dates_on_the_axis_are_round_and_have_room(first: str, last: str, ticks: list[str]) -> None:
     axis = time_axis([first, last])
     assert axis is not None
-    found = [words for _, words in axis.ticks()]
-    assert found == ticks or len(found) <= len(ticks)
-    assert len(found) >= 2
+    assert [words for _, words in axis.ticks()] == ticks
 
 
 def test_one_run_has_an_axis_too() -> None:
