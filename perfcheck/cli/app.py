@@ -23,7 +23,7 @@ from perfcheck.text import Redactor
 _COMMANDS = {
     "run": "Check a running service against its baseline.",
     "compare": "Compare two releases: saved runs, or running services.",
-    "report": "Render a saved run again: HTML, Markdown, JUnit, ...",
+    "report": "Report on a week, a month, a release; or a saved run again.",
     "validate": "Check the baseline file only, offline.",
     "health": "Check what the monitor inside the service says.",
     "history": "Past runs: list, show, import, export, label, note.",

@@ -14,6 +14,7 @@ from perfcheck.errors import UsageError
 
 # What options are for -> their names, in the order of the help. One that is not here stands under "Options".
 _SECTIONS = {
+    "What is reported on": ("source", "period", "since", "until"),
     "What is checked": ("baseline", "base_url", "monitor", "group", "aa", "demo", "regress"),
     "How it is measured": (
         "budget",

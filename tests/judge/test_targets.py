@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.past import past
+from support.past_values import past
 from support.runs import endpoint
 
 from perfcheck.history import PastMeasurement, Proposal
