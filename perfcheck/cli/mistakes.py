@@ -130,4 +130,7 @@ def _place_for(words: Sequence[str], context: click.Context) -> str | None:
         choices = param.type.choices if isinstance(param.type, click.Choice) else ()
         if words[0] in map(str, choices) and isinstance(param, click.Option):
             return f"did you mean {max(param.opts, key=len)} {words[0]}?"
+    takes_file = (one for one in context.command.params if isinstance(one, click.Option) and one.metavar == "FILE")
+    if words[0].endswith(".json") and (first := next(takes_file, None)):
+        return f"did you mean {max(first.opts, key=len)} {words[0]}?"
     return None
