@@ -110,3 +110,13 @@ def test_version_imports_click_and_nothing_heavy() -> None:
 def test_validate_needs_neither_http_nor_a_terminal_library() -> None:
     found = imported_by("validate", str(PACKAGE.parent / "baselines.yaml"))
     assert not found & {"httpx", "httpcore", "rich", "msgspec", "perfcheck.measure", "perfcheck.report"}
+
+
+def test_only_what_needs_the_history_imports_a_database_library() -> None:
+    heavy = {"sqlalchemy", "psycopg", "perfcheck.record"}
+    assert not imported_by("history", "--help") & heavy
+    assert not imported_by("history", "list", "--help") & heavy
+    assert "sqlalchemy" not in imported_by("run", "--demo", "settings.get", "--quiet")
+    found = imported_by("history", "list", "--history", "absent.sqlite")
+    assert "sqlalchemy" in found
+    assert not found & {"httpx", "httpcore", "rich", "psycopg", "perfcheck.measure", "perfcheck.judge"}

@@ -27,6 +27,7 @@ from perfcheck.model import Metric
 
 FAR = 50.0  # the logarithm of a latency that ran into a timeout, as good as infinite and fit to calculate with
 NO_RATIO = FAR / 2  # logarithms of a ratio beyond this are those of a timeout
+SHORTEST_MS = 1e-6
 
 
 class Ratio(Protocol):
@@ -123,7 +124,5 @@ def _t(alpha: float, degrees: float) -> float:
 
 
 def as_log(latency_ms: float) -> float:
-    """Within ``FAR``, so that a timeout is far over every latency, 0 far under it, and two of a kind are alike."""
-    if latency_ms <= 0:
-        return -FAR
-    return min(max(math.log(latency_ms), -FAR), FAR)
+    """So that a timeout is far over every latency, two of them are alike, and 0 is some latency too short to matter."""
+    return min(math.log(max(latency_ms, SHORTEST_MS)), FAR)

@@ -11,15 +11,14 @@ from rich.text import Text
 
 from perfcheck.history import PastRun
 from perfcheck.model import Counts, Source
-from perfcheck.report.console import STYLES
+from perfcheck.report.console_table import STYLES
 from perfcheck.report.glyphs import Glyphs, shorten
 from perfcheck.text import clean
 
 _DIGITS = 8  # of an id or a commit: enough to tell it from others
 _HEADERS = ("when (UTC)", "run", "label", "verdict", "endpoints", "branch@commit", "machine")
 _DROPPED_FIRST = ("machine", "endpoints", "branch@commit")  # when the terminal is narrow
-_SHORTENED = ("label", "branch@commit", "machine")
-_SHORTEST = 12
+_SHORTENED = (("label", 24), ("machine", 20), ("branch@commit", 24), ("label", 12))  # to so many cells, one by one
 
 
 def render_runs(runs: Sequence[PastRun], glyphs: Glyphs, width: int) -> RenderableType:
@@ -37,7 +36,7 @@ def render_runs(runs: Sequence[PastRun], glyphs: Glyphs, width: int) -> Renderab
         table.add_column(header, no_wrap=True)
     for row in rows:
         for i, header in enumerate(_HEADERS):
-            if header in _SHORTENED:
+            if header in dict(_SHORTENED):
                 row[i].plain = shorten(row[i].plain, widths[header], glyphs.ellipsis)
         table.add_row(*(row[_HEADERS.index(header)] for header in shown))
     return table
@@ -89,9 +88,9 @@ def _fit(shown: list[str], widths: dict[str, int], width: int) -> tuple[list[str
         shown = [header for header in shown if header != dropped]
         fitted = dict(widths)
         over = sum(fitted[header] + 1 for header in shown) - 1 - width
-        for header in reversed(_SHORTENED):
+        for header, shortest in _SHORTENED:
             if header in shown and over > 0:
-                taken = min(over, max(0, fitted[header] - _SHORTEST))
+                taken = min(over, max(0, fitted[header] - shortest))
                 fitted[header] -= taken
                 over -= taken
         if over <= 0:

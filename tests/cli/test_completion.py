@@ -8,10 +8,14 @@ import select
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.command import PERFCHECK, environment, perfcheck
+from support.runs import run
+
+from perfcheck.record.history import open_history
 
 BASELINE = """\
 version: 1
@@ -35,6 +39,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "other.yaml").write_text(other, encoding="utf-8")
     (tmp_path / "broken.yaml").write_text("endpoints: {a: [\n", encoding="utf-8")
     (tmp_path / "report.html").write_text("")
+    with open_history(None, tmp_path) as store:
+        store.save(replace(run(), label="v1.4"))
     return tmp_path
 
 
@@ -72,6 +78,13 @@ def bash(folder: Path, *words: str, **variables: str) -> list[str]:
     [
         (["r"], ["run", "report"]),
         (["help", "de"], ["demo"]),
+        (["history", "l"], ["list", "label"]),
+        (["help", "history", "li"], ["list"]),
+        (["history", "show", "v"], ["videos.list", "videos.get", "v1.4"]),
+        (["history", "show", "5e"], ["5e0cbd2e"]),
+        (["history", "list", "--label", ""], ["v1.4"]),
+        (["history", "label", "--history", "absent.sqlite", ""], []),
+        (["history", "list", "--source", "m"], ["measured", "monitored"]),
         (["run", "--base"], ["--baseline", "--base-url"]),
         (["run", "--fail-on", ""], ["warning", "critical", "never"]),
         (["run", "--fail-on", "=", "w"], ["warning"]),

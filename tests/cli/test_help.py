@@ -110,6 +110,18 @@ def test_exit_codes_are_read_from_two_columns() -> None:
 @pytest.mark.parametrize(
     ("line", "message", "remedy"),
     [
+        ("history lst", "No such command 'lst'. Did you mean 'list'?", "'perfcheck history --help' lists the options"),
+        ("help history lst", "No such command 'lst'. Did you mean 'list'?", "'perfcheck history --help' lists the"),
+        ("help run videos", "'perfcheck run' has no commands", "perfcheck help run"),
+        ("history list --limt 3", "No such option '--limt'.", "did you mean --limit?"),
+        (
+            "history list --incident x",
+            "No such option '--incident'.",
+            "'--incident' is an option of: perfcheck history",
+        ),
+        ("history list --since soon", "Invalid value for '--since': 'soon' is no date: expected", "--since DATE: Only"),
+        ("history note v1", "Missing option '--incident'.", "--incident TEXT: What happened"),
+        ("history import", "Missing argument 'FILE...'.", "'perfcheck history import --help' lists the options"),
         ("run --base-ur x", "No such option '--base-ur'.", "did you mean --base-url?"),
         ("run --bsae-url x", "No such option '--bsae-url'.", "did you mean --base-url?"),
         ("run --base x", "No such option '--base'.", "did you mean --baseline or --base-url?"),
@@ -234,6 +246,7 @@ def test_a_repeatable_option_takes_words_from_the_environment(
         ("PERFCHECK_REPORTS", "PERFCHECK_REPORT"),
         ("PERFCHECK_MAX_REQUEST", "PERFCHECK_MAX_REQUESTS"),
         ("PERFCHECK_NO_GITHUB", "PERFCHECK_GITHUB=false"),
+        ("PERFCHECK_HISTROY", "PERFCHECK_HISTORY"),
         ("PERFCHECK_SKIP_UNREACHABLE", "PERFCHECK_REQUIRE_SERVICE=false"),
     ],
 )

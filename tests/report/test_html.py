@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 
 import html5lib
 import pytest
+from support.comparisons import comparison_run, hostile_comparison, live_run
 from support.golden import check_golden
 from support.past import example_report, hostile_report, report_on
 from support.runs import (
@@ -87,6 +88,10 @@ PAGES: dict[str, Callable[[], str]] = {
     "nothing measured": lambda: render(without_measurements()),
     "healthy": lambda: render(healthy()),
     "compared": compared,
+    "comparison": lambda: render(comparison_run()),
+    "live comparison": lambda: render(live_run()),
+    "release": lambda: render(comparison_run(with_targets=True)),
+    "hostile comparison": lambda: render(hostile_comparison()),
     "period": lambda: render_period(example_report()),
     "hostile period": lambda: render_period(hostile_report()),
     "empty period": lambda: render_period(report_on([], 0, 7)),

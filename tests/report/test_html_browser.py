@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, Page
 from support.browser import browser, browser_path
+from support.comparisons import comparison_run, hostile_comparison, live_run
 from support.past import example_report, hostile_report
 from support.runs import big_run, example_results, hostile_run, run
 
@@ -56,6 +57,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "big": render(big_run(200, 100)),
         "empty": render(run([])),
         "compared": render(run(), before),
+        "comparison": render(live_run()),
+        "release": render(comparison_run(with_targets=True)),
+        "hostile comparison": render(hostile_comparison()),
         "period": render_period(example_report()),
         "hostile period": render_period(hostile_report()),
     }
@@ -75,7 +79,21 @@ def opened(chromium: Browser, file: Path, width: int = 1280, scheme: Scheme = "l
         page.close()
 
 
-@pytest.mark.parametrize("name", ["example", "hostile", "big", "empty", "compared", "period", "hostile period"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "example",
+        "hostile",
+        "big",
+        "empty",
+        "compared",
+        "comparison",
+        "release",
+        "hostile comparison",
+        "period",
+        "hostile period",
+    ],
+)
 @pytest.mark.parametrize("width", [1280, 390])
 def test_page_fits_and_is_quiet(chromium: Browser, files: dict[str, Path], name: str, width: int) -> None:
     """No message on the console, no dialog, nothing asked of the network; and no scrolling sideways."""

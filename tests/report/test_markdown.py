@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from support.comparisons import comparison_run, hostile_comparison
 from support.golden import check_golden
 from support.markdown import MAGIC, check_page, elements, parse, rows, text_of, text_outside_code
 from support.runs import (
@@ -32,6 +34,11 @@ from perfcheck.report.markdown.text import cell, code, prose, prose_cell
 from perfcheck.text import clean
 
 GOLDEN = Path(__file__).parent / "golden"
+COMPARISONS: dict[str, Callable[[], Run]] = {
+    "comparison": comparison_run,
+    "release": lambda: comparison_run(with_targets=True),
+    "hostile": hostile_comparison,
+}
 LONGEST_ON_GITHUB = 65_536  # characters
 
 
@@ -76,6 +83,14 @@ def test_report() -> None:
     report = render(run(None, warning("the runner was busy")))
     check_page(report)
     check_golden(GOLDEN / "report.md", report)
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_comparisons(name: str) -> None:
+    report = render(COMPARISONS[name]())
+    check_page(report)
+    if name != "hostile":
+        check_golden(GOLDEN / f"{name}.md", report)
 
 
 def test_report_compared_with_an_earlier_run() -> None:

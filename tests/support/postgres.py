@@ -34,13 +34,16 @@ def postgres_server() -> Iterator[str]:
 
 @contextmanager
 def postgres_database(server: str) -> Iterator[str]:
-    """A database of its own on the server, as a URL for perfcheck; gone in the end, whoever is still connected."""
+    """A URL for perfcheck, of a place of its own on the server, which is gone in the end.
+
+    A schema, which is made and dropped in a moment, unlike a database.
+    """
     name = f"perfcheck_test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE SCHEMA "{name}"')
     try:
-        url = sqlalchemy.make_url(server).set(drivername="postgresql+psycopg", database=name)
-        yield url.render_as_string(hide_password=False)
+        url = sqlalchemy.make_url(server).set(drivername="postgresql+psycopg")
+        yield url.update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(hide_password=False)
     finally:
         with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            connection.execute(f'DROP SCHEMA "{name}" CASCADE')

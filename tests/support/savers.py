@@ -12,12 +12,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from perfcheck.model import Run
 
 SHARED = "00000000-0000-4000-8000-000000000000"  # the run that every process saves
 _HERE = Path(__file__).parent
+
+
+def saved_run() -> Run:
+    """What every process saves, each time with another id: small, since it is saved hundreds of times."""
+    from support.runs import example_results, run  # noqa: PLC0415 - the processes find it only once they run
+
+    return run(example_results()[:4])
 
 
 def together(url: str, processes: int, runs: int) -> list[str]:
@@ -71,14 +82,12 @@ def _killed(url: str, kills: int) -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
 
 
-def _save(url: str, ids: object, first_saved: Callable[[], object] = lambda: None) -> None:
-    from support.runs import run  # noqa: PLC0415 - only these processes find it so
-
+def _save(url: str, ids: Iterable[str], first_saved: Callable[[], object] = lambda: None) -> None:
     from perfcheck.record.history import open_history  # noqa: PLC0415
 
-    one = run()
+    one = saved_run()
     with open_history(url, Path.cwd()) as store:
-        for name in ids:  # type: ignore[attr-defined]
+        for name in ids:
             if store.save(replace(one, id=name)):
                 os.write(1, f"{name}\n".encode())
             first_saved()
@@ -108,4 +117,7 @@ if __name__ == "__main__":
 
     assert support.runs
     how, address, *numbers = sys.argv[1:]
-    {"together": _together, "killed": _killed}[how](address, *map(int, numbers))
+    if how == "together":
+        _together(address, *map(int, numbers))
+    else:
+        _killed(address, *map(int, numbers))

@@ -6,9 +6,10 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, Executable, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
@@ -67,8 +68,13 @@ def lock_schema(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_OF_THE_SCHEMA})
 
 
+@cache
+def _insert_if_new(dialect: str, table: Table) -> Executable:
+    insert = postgresql.insert if dialect == POSTGRESQL else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
+
+
 def insert_if_new(connection: Connection, table: Table, values: dict[str, Any]) -> bool:
     """Whether the row went in: False when one with the same unique key is there."""
-    insert = postgresql.insert if connection.dialect.name == POSTGRESQL else sqlite.insert
-    statement = insert(table).values(values).on_conflict_do_nothing()
-    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
+    statement = _insert_if_new(connection.dialect.name, table)
+    return connection.execute(statement, values, execution_options={"preserve_rowcount": True}).rowcount == 1

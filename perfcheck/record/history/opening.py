@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from perfcheck.errors import UsageError
@@ -32,24 +32,36 @@ def open_history(url: str | None, cwd: Path, *, create: bool = True, patience_s:
     with place.troubles_told():
         if parsed.get_backend_name() == SQLITE:
             _find_file(Path(parsed.database or ""), place, create=create, ours=not url)
+        engine = _engine(parsed, place, patience_s)
         try:
-            engine = engine_for(parsed, patience_s)
-        except ModuleNotFoundError as error:
-            raise UsageError(
-                f"the history {place.shown} needs a driver that is not installed: {error.name}",
-                "pip install 'perfcheck[postgres]'",
-            ) from error
-        if not create:
-            with engine.connect() as connection:
-                if version_of(connection) == 0:
-                    raise UsageError(f"there is no history in {place.shown} yet", _BEGIN)
-        migrate(engine, place.shown)
+            _prepare(engine, place, create=create)
+        except BaseException:
+            engine.dispose()
+            raise
     return History(engine, place)
+
+
+def _engine(url: URL, place: Place, patience_s: float) -> Engine:
+    try:
+        return engine_for(url, patience_s)
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"the history {place.shown} needs a driver that is not installed: {error.name}",
+            "pip install 'perfcheck[postgres]'",
+        ) from error
+
+
+def _prepare(engine: Engine, place: Place, *, create: bool) -> None:
+    if not create:
+        with engine.connect() as connection:
+            if version_of(connection) == 0:
+                raise UsageError(f"there is no history in {place.shown} yet", _BEGIN)
+    migrate(engine, place.shown)
 
 
 def _parse(url: str, cwd: Path) -> URL:
     """Raises UsageError, which does not show what was given: a password may be anywhere in it."""
-    if "://" not in url:
+    if "://" not in url and "@" not in url:
         return URL.create(SQLITE, database=str(cwd / Path(url).expanduser()))
     try:
         parsed = make_url(url)

@@ -16,7 +16,7 @@ SHORTEST_PREFIX = 4
 _HIGHEST = "\U0010ffff"  # sorts behind whatever may follow a prefix
 _MOST_NAMED = 3
 _LOOKED_THROUGH = 500  # runs and labels, the newest first, for what a misspelt one may have meant
-_ALIKE = 0.6
+_ALIKE = 0.5  # difflib's ratio: v2 and v1
 
 
 def find_run(connection: Connection, reference: str) -> PastRun:

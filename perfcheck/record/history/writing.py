@@ -5,13 +5,16 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, select, update
 
 from perfcheck.model import Run
 from perfcheck.record.history.dialects import insert_if_new
 from perfcheck.record.history.rows import row_of, rows_of_endpoints, stored
 from perfcheck.record.history.tables import documents, measurements, notes, runs
 
+# Made once: putting a statement together takes longer than running it.
+_NUMBER_OF = select(runs.c.number).where(runs.c.id == bindparam("run_id"))
+_DOCUMENT, _MEASUREMENTS = insert(documents), insert(measurements)
 _AT_ONCE = 500  # parameters of one statement: every database takes so many
 
 
@@ -20,10 +23,10 @@ def insert_run(connection: Connection, run: Run, content: bytes) -> bool:
     row = row_of(run)
     if not insert_if_new(connection, runs, row):
         return False
-    number = connection.execute(select(runs.c.number).where(runs.c.id == row["id"])).scalar_one()
-    connection.execute(insert(documents).values(run=number, content=zlib.compress(content)))
+    number = connection.execute(_NUMBER_OF, {"run_id": row["id"]}).scalar_one()
+    connection.execute(_DOCUMENT, {"run": number, "content": zlib.compress(content)})
     if endpoints := rows_of_endpoints(run, number):
-        connection.execute(insert(measurements), endpoints)
+        connection.execute(_MEASUREMENTS, endpoints)
     return True
 
 

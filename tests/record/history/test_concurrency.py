@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from support.runs import run
-from support.savers import SHARED, killed, together
+from support.savers import SHARED, killed, saved_run, together
 
 from perfcheck.record.history import History, open_history
+from perfcheck.record.run_file import encode_run
 
 PROCESSES, RUNS, KILLS = 16, 50, 20
 
 
 def whole(store: History) -> set[str]:
     """The ids of all runs, each of which has all its rows and its document."""
+    one_run = saved_run()
     ids = [past.id for past in store.runs()]
     rows: dict[str, int] = {}
     for one in store.measurements():
         rows[one.run_id] = rows.get(one.run_id, 0) + 1
     assert len(ids) == len(set(ids))
-    assert rows == dict.fromkeys(ids, len(run().endpoints))
-    assert all(store.run(name).endpoints == run().endpoints for name in ids)
+    assert rows == dict.fromkeys(ids, len(one_run.endpoints))
+    assert all(store.document(name) == encode_run(replace(one_run, id=name)) for name in ids)
     return set(ids)
 
 
