@@ -57,7 +57,8 @@ def period_page() -> str:
         return render_period(read_period(store, period, baseline, generated_at="2026-10-01T09:00:00.000Z"))
 
 
-def draw(html: str, name: str, folder: Path, *, every: bool) -> None:
+def draw(html: str, name: str, folder: Path, *, end: str, every: bool) -> None:
+    """Each picture down to the first element that ``end`` selects, and with it."""
     with tempfile.TemporaryDirectory() as temporary, browser() as started:
         page_file = Path(temporary) / "report.html"
         page_file.write_text(html, encoding="utf-8")
@@ -65,7 +66,7 @@ def draw(html: str, name: str, folder: Path, *, every: bool) -> None:
             for scheme in SCHEMES if every else SCHEMES[:1]:
                 page = started.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
                 page.goto(page_file.as_uri())
-                card = page.locator("article, footer").first.bounding_box()
+                card = page.locator(end).first.bounding_box()
                 assert card, "the page has no end"
                 height = card["y"] + card["height"] + MARGIN
                 picture = folder / f"{name}-{width}-{scheme}.png"
@@ -82,10 +83,10 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="of a period, every width and scheme")
     arguments = parser.parse_args()
     if arguments.period:
-        draw(period_page(), "period", arguments.folder, every=arguments.all)
+        draw(period_page(), "period", arguments.folder, end="#issues + article", every=arguments.all)
     else:
         run = read_run(arguments.source) if arguments.source else measured()
-        draw(render(run), "report", arguments.folder, every=True)
+        draw(render(run), "report", arguments.folder, end="article, footer", every=True)
 
 
 if __name__ == "__main__":

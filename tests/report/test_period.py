@@ -202,7 +202,7 @@ def test_no_text_changes_the_page(name: str, said: str) -> None:
             "the 7 days from 18 November 2026, 09:30 UTC to 25 November 2026, 09:30 UTC",
         ),
         ("day", "2026-11-24", "2026-11-25", "Day to 24 November 2026", "the 24 hours from 24 November 2026"),
-        ("span", "2026-01-01", "2026-03-01", "1 January 2026 to 28 February 2026", "all from 1 January 2026"),
+        ("span", "2026-01-01", "2026-03-01", "1 January 2026 to 28 February 2026", "the runs from 1 January 2026"),
     ],
 )
 def test_periods_in_words(kind: str, since: str, until: str, name: str, exactly: str) -> None:

@@ -68,7 +68,7 @@ def span(period: Period) -> str:
         PeriodKind.DAY: "the 24 hours",
         PeriodKind.WEEK: "the 7 days",
         PeriodKind.MONTH: "the calendar month" if _is_midnight(end) and end.day == 1 else "the calendar month so far,",
-        PeriodKind.SPAN: "all",
+        PeriodKind.SPAN: "the runs",
     }[period.kind]
     return f"{what} from {_edge(begin)} to {_edge(end, is_end=True)}"
 

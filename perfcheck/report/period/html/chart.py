@@ -158,7 +158,7 @@ def _to(level: Level) -> str:
     return f" moving to {format_ms(level.end_ms)}" if moved else ""
 
 
-def spark(one: EndpointSummary) -> Svg | None:
+def spark(one: EndpointSummary, period: Period) -> Svg | None:
     """Without axes: every run as a dot, the levels as lines; the lowest value stands near the ground, not at it."""
     x = time_axis([point.started_at for point in one.points])
     if x is None:
@@ -170,4 +170,5 @@ def spark(one: EndpointSummary) -> Svg | None:
     lines = [outline(_ends(level, x, y), "level") for level in one.levels]
     changes = [vertical(x(at), 0, _SPARK, f"moved-at {'crit' if ratio > 1 else 'ok'}") for at, ratio in one.marks]
     picture = layer([points, *lines], top=2, height=_SPARK - 4)
-    return chart(_SPARK, [*changes, picture], title=in_words(one), css="spark")
+    within = rect(x(period.since), 1, 0, _SPARK, "zn")
+    return chart(_SPARK, [within, *changes, picture], title=in_words(one), css="spark")

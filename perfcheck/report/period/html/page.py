@@ -155,7 +155,7 @@ def _tiles(report: PeriodReport, slower: int) -> Iterator[Tile]:
     css = "crit" if any(one.stands for one in report.regressions) else "rest"
     count = len(report.regressions)
     yield Tile(str(count), f"regression{'s' * (count != 1)}{fate}", css, "issues")
-    yield Tile(str(slower), "getting slower run by run", "warn" if slower else "rest", "issues")
+    yield Tile(str(slower), "getting slower, run by run", "warn" if slower else "rest", "issues")
     count = len(report.improvements)
     yield Tile(str(count), f"improvement{'s' * (count != 1)}", "ok" if count else "rest", "achievements")
     yield Tile(str(report.runs), f"run{'s' * (report.runs != 1)} in the period", "rest", "")
@@ -167,7 +167,7 @@ def _row(report: PeriodReport, one: EndpointSummary) -> Row:
         machine=wording.which_series(report, one),
         css=CSS[one.verdict],
         verdict=str(one.verdict),
-        spark=spark(one),
+        spark=spark(one, report.period),
         value=wording.from_to(one.begin_ms, one.end_ms),
         metric="" if one.metric == "median" else wording.metric_name(one.metric),
         change=wording.changed(one),
