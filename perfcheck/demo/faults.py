@@ -14,6 +14,7 @@ from perfcheck.demo.regressions import Regression
 # both that the jitter of three queries crosses neither.
 _CONFIGURATION_SERVICE_S = 0.160
 _LOCK_S = 0.150
+_SLOWER_BY = 0.15
 _SHARE_WAITING_FOR_LOCK = 1 / 8
 _FAILS_EVERY = 5  # counted, not drawn: exactly one in five, in every run
 
@@ -24,7 +25,7 @@ _HEALTH = "/api/health"
 
 
 class Faults:
-    """What the injected regressions do to a request before its handler runs."""
+    """What the injected regressions do to a request beside what its handler does."""
 
     def __init__(self, regressions: frozenset[Regression], seed: int) -> None:
         self._regressions = regressions
@@ -44,6 +45,11 @@ class Faults:
             self._wait_for_lock()
         if path == _SEARCH and Regression.ERRORS in self._regressions:
             self._fail_at_times()
+
+    def after(self, path: str, took_s: float) -> None:
+        """Wait once more, after a handler that took so long."""
+        if path == _SEARCH and Regression.SLOWER_SEARCH in self._regressions:
+            sleep(_SLOWER_BY * took_s)
 
     def _wait_for_lock(self) -> None:
         if self._random.random() < _SHARE_WAITING_FOR_LOCK:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from perfcheck.demo import core, universal, videos
@@ -66,8 +67,10 @@ class Service:
             route = _route(path)
             parameters = Parameters(query, route.parameters)
             self._faults.before(path)
+            started_s = perf_counter()
             with self._database.session() as session:
                 answer = route.handler(Call(parameters, session, self._regressions))
+                self._faults.after(path, perf_counter() - started_s)
                 return Reply(HTTPStatus.OK, answer, session.queries)
         except RefusedError as refused:
             return refusal(refused.status, refused.message)

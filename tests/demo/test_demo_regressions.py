@@ -102,6 +102,7 @@ def test_a_regression_stays_where_it_is_said_to_be(regression: Regression, sleep
         Regression.ERRORS: {"/api/videos/search"},
         Regression.HANG: {"/api/videos/universal-search"},
         Regression.LARGE_BODY: {"/api/artists/"},
+        Regression.SLOWER_SEARCH: {"/api/videos/search"},
     }[regression]
     with service(regression) as regressed, service() as healthy:
         for path, query in HEALTHY:
@@ -170,6 +171,15 @@ def test_a_large_body_is_over_a_megabyte_and_the_usual_one_is_not() -> None:
     large = get("/api/artists/", "", Regression.LARGE_BODY)
     assert size(large) > 1_100_000
     assert sum(len(artist["all_videos"]) for artist in large.answer["artists"]) == 3000
+
+
+def test_a_slower_search_takes_15_percent_more(sleeps: list[float]) -> None:
+    with service(Regression.SLOWER_SEARCH) as regressed, service() as healthy:
+        reply = regressed.get("/api/videos/search", "q=love")
+        assert reply == healthy.get("/api/videos/search", "q=love")
+        regressed.get("/api/videos/", "")
+    assert len(sleeps) == 1
+    assert 0 < sleeps[0] < 0.15
 
 
 def test_hang_concerns_the_universal_search_only() -> None:

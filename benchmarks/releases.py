@@ -1,0 +1,167 @@
+"""Two releases of the sample service, one of them 15 % slower in one handler, on a machine with a noisy neighbour.
+
+    python benchmarks/releases.py [--times 20] [--json PATH]
+
+Everything as a user has it: the command, real services, real sockets. The neighbour is a process that spins in bursts of
+0.1 to 1 s, half of the time. Live comparison must find the slower handler in 19 of 20 and leave the others alone; a
+service compared with itself must never be called slower. What two stored runs can tell is told beside it, without a
+limit. Beside each stands what a script does that compares two medians of 10 requests with a limit of 10 %. Takes about
+half an hour on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from perfcheck.demo.process import running_demo
+from perfcheck.model import Changed, Run
+from perfcheck.record.run_file import read_run
+
+SLOWER = {"search.basic", "search.filtered"}  # the two endpoints of the handler
+LIMIT = 1.10
+FLOOR_MS = 5.0  # the least difference that counts, as perfcheck's own
+_SCRIPT_REQUESTS = 10
+_BURST_S = (0.1, 1.0)
+_LEAST_FOUND = 0.95
+
+
+@dataclass
+class Tally:
+    """What came of one kind of comparison, over all times."""
+
+    what: str
+    found: int = 0  # all slower endpoints called slower
+    false: int = 0  # comparisons that called another one slower
+    times: int = 0
+    seconds: list[float] = field(default_factory=list)
+    requests: list[int] = field(default_factory=list)
+
+    def add(self, slower: set[str], expected: set[str], seconds: float, requests: int) -> None:
+        self.times += 1
+        self.found += bool(expected) and expected <= slower
+        self.false += bool(slower - expected)
+        self.seconds.append(seconds)
+        self.requests.append(requests)
+
+    def row(self, *, expects: bool) -> str:
+        found = f"{self.found} of {self.times}" if expects else "-"
+        time_s, requests = statistics.median(self.seconds), statistics.median(self.requests)
+        return f"| {self.what} | {found} | {self.false} of {self.times} | {time_s:.1f} s | {requests:.0f} |"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    print("| comparison | slower handler found | others called slower | time | requests |")
+    print("|---|---|---|---:|---:|")
+    tallies = {}
+    for neighbour in (False, True):
+        for slower in (set[str](), SLOWER):
+            with noise() if neighbour else nullcontext():
+                for tally in compare_often(options.times, slower, "a noisy neighbour" if neighbour else "quiet"):
+                    print(tally.row(expects=bool(slower)), flush=True)
+                    tallies[tally.what] = tally
+    if options.json:
+        options.json.write_text(json.dumps({name: vars(tally) for name, tally in tallies.items()}), encoding="utf-8")
+    kept = [
+        tally.false == 0 and (not tally.what.startswith("live, slower") or tally.found >= _LEAST_FOUND * tally.times)
+        for name, tally in tallies.items()
+        if name.startswith("live")
+    ]
+    print(f"\n{'kept' if all(kept) else 'NOT kept'}: live, found in at least 95 %, and nothing else called slower")
+    return 0 if all(kept) else 1
+
+
+def compare_often(times: int, slower: set[str], where: str) -> list[Tally]:
+    what = "slower" if slower else "the same"
+    live, stored, script = (
+        Tally(f"{kind}, {what}, {where}") for kind in ("live", "stored, 100 requests", "10 medians")
+    )
+    regressions = ["slower-search"] if slower else []
+    with running_demo() as before, running_demo(regressions) as after, tempfile.TemporaryDirectory() as folder:
+        for _ in range(times):
+            add(live, slower, Path(folder), lambda file: perfcheck("compare", before, after, "-o", str(file)))
+            files = [Path(folder) / name for name in ("before.json", "after.json")]
+            for address, file in zip((before, after), files, strict=True):
+                perfcheck("run", "-u", address, "--min-requests", "100", "--budget", "100s", "-o", str(file))
+            add(stored, slower, Path(folder), lambda file: perfcheck("compare", *map(str, files), "-o", str(file)))
+            runs = [read_run(file) for file in files]
+            called = by_script(*runs)
+            seconds = sum(run.duration_ms for run in runs) / 1000
+            script.add(called, slower, seconds, 2 * _SCRIPT_REQUESTS * len(runs[0].endpoints))
+            stored.seconds[-1] = seconds
+            stored.requests[-1] = sum(result.requests.sent for run in runs for result in run.endpoints)
+    return [live, stored, script]
+
+
+def add(tally: Tally, expected: set[str], folder: Path, compare: Callable[[Path], float]) -> None:
+    file = folder / "compared.json"
+    seconds = compare(file)
+    run = read_run(file)
+    called = {one.name for one in run.endpoints if one.comparison and one.comparison.changed is Changed.SLOWER}
+    sent = sum(2 * (one.requests.sent + one.requests.warmup) for one in run.endpoints)
+    tally.add(called, expected, seconds, sent)
+
+
+def by_script(before: Run, after: Run) -> set[str]:
+    """What a script calls slower that takes the median of ten requests of each."""
+    known = {one.name: one for one in before.endpoints}
+    called = set()
+    for one in after.endpoints:
+        medians = [
+            statistics.median([ms or float("inf") for ms in result.samples_ms[:_SCRIPT_REQUESTS]])
+            for result in (known[one.name], one)
+        ]
+        if medians[1] > LIMIT * medians[0] and medians[1] - medians[0] > FLOOR_MS:
+            called.add(one.name)
+    return called
+
+
+def perfcheck(*words: str) -> float:
+    """Seconds it took. The verdict is in the file, whatever it is."""
+    started = time.perf_counter()
+    baseline = str(Path(__file__).parent.parent / "baselines.yaml")
+    command = [sys.executable, "-m", "perfcheck", *words, "--quiet", "--fail-on", "never"]
+    done = subprocess.run([*command, "-f", baseline], capture_output=True, text=True, check=False)
+    if done.returncode not in {0, 3}:
+        raise SystemExit(f"{' '.join(words)} failed: {done.stderr}")
+    return time.perf_counter() - started
+
+
+@contextmanager
+def noise() -> Iterator[None]:
+    """A process that spins in bursts, for as long as the block runs."""
+    neighbour = multiprocessing.Process(target=spin_in_bursts, daemon=True)
+    neighbour.start()
+    try:
+        yield
+    finally:
+        neighbour.terminate()
+        neighbour.join()
+
+
+def spin_in_bursts() -> None:
+    rng = random.Random(1)
+    while True:
+        end = time.perf_counter() + rng.uniform(*_BURST_S)
+        while time.perf_counter() < end:
+            pass
+        time.sleep(rng.uniform(*_BURST_S))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
