@@ -2,8 +2,8 @@
 
     python benchmarks/releases.py [--times 20] [--json PATH]
 
-Everything as a user has it: the command, real services, real sockets. The neighbour is a process that spins in bursts of
-0.1 to 1 s, half of the time. Live comparison must find the slower handler in 19 of 20 and leave the others alone; a
+Everything as a user has it: the command, real services, real sockets. The neighbour is a process that spins in bursts
+of 0.1 to 1 s, half of the time. Live comparison must find the slower handler in 19 of 20 and leave the others alone; a
 service compared with itself must never be called slower. What two stored runs can tell is told beside it, without a
 limit. Beside each stands what a script does that compares two medians of 10 requests with a limit of 10 %. Takes about
 half an hour on two cores.
@@ -20,9 +20,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from perfcheck.demo.process import running_demo
@@ -98,7 +99,7 @@ def compare_often(times: int, slower: set[str], where: str) -> list[Tally]:
             files = [Path(folder) / name for name in ("before.json", "after.json")]
             for address, file in zip((before, after), files, strict=True):
                 perfcheck("run", "-u", address, "--min-requests", "100", "--budget", "100s", "-o", str(file))
-            add(stored, slower, Path(folder), lambda file: perfcheck("compare", *map(str, files), "-o", str(file)))
+            add(stored, slower, Path(folder), partial(compare_files, files))
             runs = [read_run(file) for file in files]
             called = by_script(*runs)
             seconds = sum(run.duration_ms for run in runs) / 1000
@@ -106,6 +107,10 @@ def compare_often(times: int, slower: set[str], where: str) -> list[Tally]:
             stored.seconds[-1] = seconds
             stored.requests[-1] = sum(result.requests.sent for run in runs for result in run.endpoints)
     return [live, stored, script]
+
+
+def compare_files(files: Sequence[Path], out: Path) -> float:
+    return perfcheck("compare", *map(str, files), "-o", str(out))
 
 
 def add(tally: Tally, expected: set[str], folder: Path, compare: Callable[[Path], float]) -> None:

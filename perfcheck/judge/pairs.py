@@ -25,6 +25,7 @@ _FAR = 10_000.0  # logarithm of a ratio to a timeout: its average with any other
 _MOST_LOG = 700.0  # that a float can hold the exponential of
 _ROUNDING = 1e-12  # exactly at a limit is neither over nor under it
 _OVER = 63.5  # winnings that show "over the limit"
+_AT_ALL = 127.0  # winnings that show "longer at all": half the error, since one of equal services has a second chance
 _UNDER = 14.7  # winnings that show "not over the limit": to miss a little slowness does less harm than a false alarm
 _BETS = (0.3, 0.6, 0.95)  # shares of the stake, times the rank of the pair
 _PLAIN_BET = 0.95  # whatever its rank: where all pairs say the same, it needs a fifth fewer of them
@@ -52,9 +53,11 @@ class PairOutcome:
 class LimitTest:
     """Bets on "over the limit" and on "not over it", pair by pair."""
 
-    __slots__ = ("_distances", "_down", "_signed", "_up", "over", "pairs", "under")
+    __slots__ = ("_distances", "_down", "_enough", "_signed", "_up", "over", "pairs", "under")
 
-    def __init__(self) -> None:
+    def __init__(self, enough: float = _OVER) -> None:
+        """``enough`` are the winnings that show "over the limit"."""
+        self._enough = enough
         self._distances: list[float] = []  # without their sign, in ascending order
         self._signed: list[float] = []
         self._up = self._down = list(_SHARES)
@@ -73,7 +76,7 @@ class LimitTest:
         gains = [*(bet * rank * sign for bet in _BETS), _PLAIN_BET * sign]
         self._up = [won * (1 + gain) for won, gain in zip(self._up, gains, strict=True)]
         self._down = [won * (1 - gain) for won, gain in zip(self._down, gains, strict=True)]
-        self.over = self.over or sum(self._up) >= _OVER
+        self.over = self.over or sum(self._up) >= self._enough
         self.under = self.under or sum(self._down) >= _UNDER
 
     @property
@@ -93,7 +96,7 @@ class LimitTest:
     def pairs_needed(self) -> float:
         """How many in all would show one or the other, if the winnings go on growing as they did so far."""
         needed = math.inf
-        for won, enough in ((sum(self._up), _OVER), (sum(self._down), _UNDER)):
+        for won, enough in ((sum(self._up), self._enough), (sum(self._down), _UNDER)):
             if won > 1:
                 needed = min(needed, self.pairs * math.log(enough) / math.log(won))
         return needed
@@ -102,12 +105,13 @@ class LimitTest:
 class PairTest:
     """Fed pair by pair; ``is_settled`` says when there is nothing more to learn."""
 
-    __slots__ = ("_critical", "_faster", "_limits", "_logs", "_most", "_slower", "pairs")
+    __slots__ = ("_critical", "_faster", "_limits", "_logs", "_longer", "_most", "_shorter", "_slower", "pairs")
 
     def __init__(self, limits: CompareLimits, most: int = MOST_PAIRS) -> None:
         self._limits = limits
         self._most = most
         self._slower, self._critical, self._faster = LimitTest(), LimitTest(), LimitTest()
+        self._longer, self._shorter = LimitTest(_AT_ALL), LimitTest(_AT_ALL)  # by however little
         self._logs: list[float] = []
         self.pairs = 0
 
@@ -119,6 +123,8 @@ class PairTest:
         self._slower.add(after_ms, limit_over(before_ms, limits.warning, limits))
         self._critical.add(after_ms, limit_over(before_ms, limits.critical, limits))
         self._faster.add(before_ms, limit_over(after_ms, limits.warning, limits))
+        self._longer.add(after_ms, before_ms)
+        self._shorter.add(before_ms, after_ms)
 
     @property
     def is_settled(self) -> bool:
@@ -150,12 +156,24 @@ class PairTest:
 
     def outcome(self) -> PairOutcome:
         changed, decided = self._changed(), self._is_answered()
+        if changed is Changed.CANNOT_TELL and (leaning := self._leaning()):
+            changed, decided = leaning, True
         severity = Verdict.OK
         if changed is Changed.SLOWER:
             severity = Verdict.CRITICAL if self._critical.over else Verdict.WARNING
         ratio, interval = estimate(self._logs)
         more = None if decided else self._more_pairs(changed)
         return PairOutcome(changed, severity, decided, ratio, interval, more)
+
+    def _leaning(self) -> Changed | None:
+        """Where the pairs ended before it was shown to be over the limit, or not to be.
+
+        That it takes longer at all may be shown by then, and the estimate may lie over the limit: what two stored runs
+        are judged by as well. Who has become 15 % slower is close to a limit of 10 %, and still slower beyond doubt.
+        """
+        if self._longer.over and self._slower.leans_over:
+            return Changed.SLOWER
+        return Changed.FASTER if self._shorter.over and self._faster.leans_over else None
 
     def _more_pairs(self, changed: Changed) -> int | None:
         if not self.pairs:
