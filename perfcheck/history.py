@@ -110,3 +110,33 @@ class Trend:
 
     steps: tuple[Step, ...] = ()
     drift: Drift | None = None  # since the last step
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A promise that is to become another one; ``before_ms`` is None for a first one. ``why`` has the figures."""
+
+    before_ms: float | None
+    after_ms: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What past runs say that an endpoint can promise, beside what it promises today.
+
+    Without moves, ``why`` says why there are none.
+    """
+
+    endpoint: str
+    metric: Metric
+    target_ms: float | None
+    ideal_ms: float | None
+    runs: int  # good ones that it rests on
+    target: Move | None
+    ideal: Move | None
+    why: str
+
+    @property
+    def has_moves(self) -> bool:
+        return self.target is not None or self.ideal is not None

@@ -404,7 +404,17 @@ class Comparison:
     after_samples: int
     pairs: int | None = None  # of a live comparison; None for stored samples
     before_error_rate: float | None = None
+    before_samples_ms: tuple[float | None, ...] = ()  # as samples_ms of the result, which are those after
+    before_server_timing: dict[str, float] = field(default_factory=dict)  # likewise
+    before_server_timing_details: dict[str, str] = field(default_factory=dict)
     more_samples: int | None = None  # about how many more, or more pairs, would settle it
+
+
+class Promise(StrEnum):
+    """What a latency is held against, and so what ``target_ms`` is."""
+
+    TARGET = "target"  # of the baseline
+    BEFORE = "before"  # the latency of an earlier release
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,6 +451,7 @@ class EndpointResult:
     source: Source = Source.MEASURED
     critical_path: bool = False
     comparison: Comparison | None = None
+    promise: Promise = Promise.TARGET
 
 
 @dataclass(frozen=True, slots=True)
@@ -509,6 +520,7 @@ class Against:
     commit: str | None
     base_url: str
     limits: CompareLimits
+    with_targets: bool  # whether the targets of the baseline were judged by as well
     differences: tuple[str, ...] = ()  # of the two environments, in words: why the comparison may be worth little
     added: tuple[str, ...] = ()  # endpoints that only this run has
     removed: tuple[str, ...] = ()  # endpoints that only the other had

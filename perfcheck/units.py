@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 _MS = {"us": 0.001, "µs": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0, "min": 60_000.0, "h": 3_600_000.0}
+_LEAST_IN_UNIT, _MOST_IN_UNIT = 0.1, 10_000.0  # as people write a duration: 0.5s, 1500ms
 _BYTES = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _NUMBER_AND_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([A-Za-zµ%]*)\s*", re.ASCII | re.IGNORECASE)
 
@@ -66,9 +67,36 @@ def format_ms(value: float | None, *, beside: float | None = None, unit: bool = 
     return _distinct(value, beside, _milliseconds_or_seconds if unit else _three_digits)
 
 
+def format_duration(value_ms: float, like: str | None = None) -> str:
+    """``250ms``, ``1.2s``: as a baseline has it, in the unit and with the space of ``like`` where that suits it."""
+    unit, space = ("ms", "") if value_ms < 1000 else ("s", "")  # noqa: PLR2004
+    match = _NUMBER_AND_UNIT.fullmatch(like or "")
+    if match and match[2] in _MS:
+        space = " " if (like or "").strip() != match[1] + match[2] else ""
+        amount = value_ms / _MS[match[2]]
+        unit = match[2] if _LEAST_IN_UNIT <= amount < _MOST_IN_UNIT else unit
+    return f"{round(value_ms / _MS[unit], 9):.9f}".rstrip("0").rstrip(".") + space + unit
+
+
 def format_multiple(value: float, *, beside: float | None = None) -> str:
     """``1.72x``, ``33.3x``: three digits, or as many as tell it from ``beside``."""
     return _distinct(value, beside, _three_digits) + "x"
+
+
+_MANIFOLD = 3.0  # from here on a multiple says more than a percentage
+
+
+def format_change(ratio: float) -> str:
+    """``+27 %``, ``-5 %``, ``3.4x``: after / before, as a change."""
+    return format_multiple(ratio) if ratio >= _MANIFOLD else f"{round((ratio - 1) * 100):+d} %"
+
+
+def format_slower(ratio: float) -> str:
+    """``27 % slower``, ``5 % faster``, ``3.4 times as slow``: after / before, in words."""
+    if ratio >= _MANIFOLD:
+        return f"{format_multiple(ratio)[:-1]} times as slow"
+    percentage = f"{abs(ratio - 1) * 100:.0f} %"
+    return f"{percentage} {'slower' if ratio >= 1 else 'faster'}"
 
 
 def _distinct(value: float, beside: float | None, render: Callable[[float, int], str]) -> str:

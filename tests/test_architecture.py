@@ -12,11 +12,12 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "perfcheck"
 
-VOCABULARY = {"perfcheck", "model", "history", "errors", "units", "text", "workflow_commands"}
+VOCABULARY = {"perfcheck", "model", "history", "period", "errors", "units", "text", "workflow_commands"}
 # part -> (parts of perfcheck it may import, packages from elsewhere it may import)
 ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "model": (set(), set()),
     "history": ({"model"}, set()),
+    "period": ({"model", "history"}, set()),
     "errors": (set(), set()),
     "units": (set(), set()),
     "text": (set(), set()),

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcheck.units import (
+    format_duration,
     format_ms,
     format_multiple,
     format_percentage,
@@ -83,6 +84,29 @@ def test_what_is_printed_never_hides_a_difference_from_the_limit(value: float, l
     if not math.isclose(value, limit, rel_tol=1e-9):
         assert format_ms(value, beside=limit) != format_ms(limit)
         assert format_multiple(value, beside=limit) != format_multiple(limit)
+
+
+@pytest.mark.parametrize(
+    ("value_ms", "like", "expected"),
+    [
+        (250, None, "250ms"),
+        (0.5, None, "0.5ms"),
+        (1200, None, "1.2s"),
+        (800, "1.5s", "0.8s"),
+        (80, "1.5s", "80ms"),
+        (1200, "1500ms", "1200ms"),
+        (12_000, "900ms", "12s"),
+        (250, "300 ms", "250 ms"),
+        (250, " .3 s ", "0.25 s"),
+        (2.5, "5000us", "2500us"),
+        (90_000, "2m", "1.5m"),
+        (250, "fast", "250ms"),
+        (0.0123, "1ms", "0.0123ms"),
+    ],
+)
+def test_durations_as_a_baseline_has_them(value_ms: float, like: str | None, expected: str) -> None:
+    assert format_duration(value_ms, like) == expected
+    assert parse_duration_ms(format_duration(value_ms, like)) == value_ms
 
 
 def test_other_formats() -> None:

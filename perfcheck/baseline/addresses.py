@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from perfcheck.baseline.context import Context
 from perfcheck.baseline.kinds import TEXT, Text, WrongValueError
-from perfcheck.baseline.tree import Node
+from perfcheck.baseline.nodes import Node
 
 _EXAMPLE = "http://localhost:5001"
 _HOST = re.compile(r"[A-Za-z0-9._~-]+")

@@ -9,10 +9,10 @@ from perfcheck.baseline.addresses import passwords_of
 from perfcheck.baseline.context import Context, Entries, Entry
 from perfcheck.baseline.keys import CHANGING
 from perfcheck.baseline.limits import LimitReader, Limits
+from perfcheck.baseline.nodes import Mapping as Tree
+from perfcheck.baseline.nodes import Scalar
 from perfcheck.baseline.problems import Place, Point, did_you_mean
 from perfcheck.baseline.sections import Named
-from perfcheck.baseline.tree import Mapping as Tree
-from perfcheck.baseline.tree import Scalar
 from perfcheck.model import (
     CompareLimits,
     Endpoint,

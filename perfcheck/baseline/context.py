@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from perfcheck.baseline.nodes import Node, Scalar, Sequence
 from perfcheck.baseline.problems import Place, Problems
-from perfcheck.baseline.tree import Node, Scalar, Sequence, is_null
+from perfcheck.baseline.tree import is_null
 from perfcheck.baseline.variables import Interpolated, VariableError, interpolate
 from perfcheck.model import Secret
 from perfcheck.text import clean

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from perfcheck.baseline.context import Context, shown
+from perfcheck.baseline.nodes import Node
 from perfcheck.baseline.problems import did_you_mean
-from perfcheck.baseline.tree import Node
 from perfcheck.text import clean
 from perfcheck.units import parse_duration_ms, parse_multiple, parse_percentage, parse_size
 

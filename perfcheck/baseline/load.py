@@ -60,16 +60,51 @@ def check_baseline(path: Path, env: Mapping[str, str], *, allow_unset: bool = Fa
     return _load(path, env, str(path), allow_unset=allow_unset)[1]
 
 
+def read_content(path: Path) -> bytes:
+    """The bytes of a baseline. Raises BaselineError when there are none to be had."""
+    try:
+        return read_bytes(path)
+    except UnreadableError as error:
+        raise _unreadable(error, str(path)) from error
+
+
+def read_for_editing(content: bytes, path: Path, env: Mapping[str, str]) -> Baseline:
+    """The baseline that ``content`` would be in ``path``, to be held against another and not to be measured by.
+
+    A variable that has no value is no error: what depends on it is missing. Raises BaselineError.
+    """
+    return _parse(content, path, env, str(path), allow_unset=True)[0]
+
+
 def _load(
     path: Path, env: Mapping[str, str], file: str, *, base_url: str | None = None, allow_unset: bool = False
 ) -> tuple[Baseline, Summary]:
     """With ``allow_unset`` the Baseline has holes, and is not to be used."""
     try:
         content = read_bytes(path)
+    except UnreadableError as error:
+        raise _unreadable(error, file) from error
+    return _parse(content, path, env, file, base_url=base_url, allow_unset=allow_unset)
+
+
+def _unreadable(error: UnreadableError, file: str) -> BaselineError:
+    problem = Problem(error.line, error.column, error.message, error.remedy, source=error.source)
+    return BaselineError(file, (problem,))
+
+
+def _parse(
+    content: bytes,
+    path: Path,
+    env: Mapping[str, str],
+    file: str,
+    *,
+    base_url: str | None = None,
+    allow_unset: bool = False,
+) -> tuple[Baseline, Summary]:
+    try:
         text = decode(content)
     except UnreadableError as error:
-        problem = Problem(error.line, error.column, error.message, error.remedy, source=error.source)
-        raise BaselineError(file, (problem,)) from error
+        raise _unreadable(error, file) from error
     problems = Problems(text)
     context = Context(problems, env, path.parent, base_url, places=PLACES, allow_unset=allow_unset)
     found = None

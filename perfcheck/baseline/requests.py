@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 
 from perfcheck.baseline.context import Context, shown
 from perfcheck.baseline.kinds import WrongValueError
-from perfcheck.baseline.tree import Mapping, Node, Scalar, Sequence, is_null
+from perfcheck.baseline.nodes import Mapping, Node, Scalar, Sequence
+from perfcheck.baseline.tree import is_null
 from perfcheck.model import Secret
 from perfcheck.text import clean
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from perfcheck.baseline.context import Context, Entries, Entry
 from perfcheck.baseline.kinds import Kind
+from perfcheck.baseline.nodes import Mapping, Node, Scalar
 from perfcheck.baseline.problems import did_you_mean
-from perfcheck.baseline.tree import Mapping, Node, Scalar
 from perfcheck.text import clean
 
 _LONGEST_NAME = 200

@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from perfcheck.baseline.layout import Layout
+from perfcheck.baseline.nodes import Mapping, Node, Scalar, Sequence
 from perfcheck.baseline.problems import Point, Problems, did_you_mean
 from perfcheck.baseline.syntax import remedy_for
 from perfcheck.text import clean
@@ -24,41 +26,16 @@ MOST_NODES = 1_000_000  # as visited, aliases followed: about 40,000 endpoints
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-@dataclass(slots=True)
-class Scalar:
-    text: str
-    line: int
-    column: int
-    length: int
-    plain: bool  # not quoted
-
-
-@dataclass(slots=True)
-class Mapping:
-    pairs: list[tuple[Scalar, Node]]
-    line: int
-    column: int
-    length: int = 1
-
-
-@dataclass(slots=True)
-class Sequence:
-    items: list[Node]
-    line: int
-    column: int
-    length: int = 1
-
-
-Node = Scalar | Mapping | Sequence
-
-
-def compose(text: str, problems: Problems, loader: type[Any] | None = None) -> Node | None:
+def compose(
+    text: str, problems: Problems, loader: type[Any] | None = None, layout: Layout | None = None
+) -> Node | None:
     """The one document in ``text``; None when there is none. Duplicate keys are told, and the first one counts.
 
-    Raises StopReading after telling ``problems`` of a text that is not YAML, too deep, too large, or cyclic.
+    ``layout`` is told where each part is written. Raises StopReading after telling ``problems`` of a text that is not
+    YAML, too deep, too large, or cyclic.
     """
     _refuse_unreadable(text, problems)
-    return _Composer(problems).compose(_events(text, problems, loader or _parser()))
+    return _Composer(problems, layout).compose(_events(text, problems, loader or _parser()))
 
 
 def _parser() -> type[Any]:
@@ -114,8 +91,10 @@ class _Anchored:
 
 
 class _Composer:
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, layout: Layout | None) -> None:
         self._problems = problems
+        self._layout = layout
+        self._event: Any = None  # the one that is being handled
         self._stack: list[_Frame] = []
         self._anchors: dict[str, _Anchored] = {}
         self._nodes = 0
@@ -134,6 +113,7 @@ class _Composer:
         }
         for event in events:
             if handler := handlers.get(type(event)):
+                self._event = event
                 handler(event)
         return self._root
 
@@ -151,6 +131,8 @@ class _Composer:
         node = Scalar(event.value, start.line + 1, start.column + 1, length, not event.style)
         if event.tag is not None:
             self._refuse_tag(event)
+        if self._layout is not None:
+            self._layout.add_scalar(node, event)
         self._add(node, 1, 0)
         if event.anchor:
             self._anchors[event.anchor] = _Anchored(node, 1, 0)
@@ -164,6 +146,8 @@ class _Composer:
     def _open(self, node: Mapping | Sequence, event: Any) -> None:
         if event.tag is not None:
             self._refuse_tag(event)
+        if self._layout is not None:
+            self._layout.open(node, event)
         self._stack.append(_Frame(node, event.anchor, self._nodes))
         self._check_depth(node, 0)
         if event.anchor:
@@ -204,7 +188,10 @@ class _Composer:
             frame.height = height + 1
         if isinstance(frame.node, Sequence):
             frame.node.items.append(node)
-        elif frame.key is None:
+            return
+        if self._layout is not None:
+            self._layout.add_part(frame.node, frame.key, node, self._event)
+        if frame.key is None:
             frame.key = self._key(node, place)
         elif frame.key.text == "<<" and frame.key.plain:
             frame.merges.append((frame.key, node))
@@ -248,6 +235,8 @@ class _Composer:
                     remedy = "name one with an alias: '<<: *common'"
                     self._problems.add(merge, "'<<' merges mappings, and this is none", remedy)
                     continue
+                if self._layout is not None:
+                    self._layout.merge(mapping, source)
                 mapping.pairs += [pair for pair in source.pairs if pair[0].text not in known]
                 known.update(key.text for key, _ in source.pairs)
 

@@ -22,10 +22,12 @@ from perfcheck.text import Redactor
 # Name -> one line for the list of commands.
 _COMMANDS = {
     "run": "Check a running service against its baseline.",
-    "report": "Render a saved run again: HTML, Markdown, JUnit, ...",
+    "compare": "Compare two releases: saved runs, or running services.",
+    "report": "Report on a week, a month, a release; or a saved run again.",
     "validate": "Check the baseline file only, offline.",
     "health": "Check what the monitor inside the service says.",
     "history": "Past runs: list, show, import, export, label, note.",
+    "baseline": "Move the targets: update.",
     "lint": "List the route handlers that are not monitored.",
     "demo": "Serve a sample service to try perfcheck on.",
     "completion": "Print the completion script of a shell.",

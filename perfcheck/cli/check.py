@@ -2,51 +2,36 @@
 
 from __future__ import annotations
 
-import platform
 import random
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from perfcheck import __version__
+from perfcheck.cli.assembly import Judged, Origin, Outcome, assemble_run
 from perfcheck.discover.monitor_api import read_monitor, stats_of
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, CouldNotMeasureError, PerfcheckError
-from perfcheck.judge.boundaries import ALPHA
-from perfcheck.judge.health import beside_a_run
+from perfcheck.judge.health import beside_a_run, without_a_monitor
 from perfcheck.judge.verdict import judge_endpoint, judge_run
 from perfcheck.measure.client import Client
 from perfcheck.measure.runner_health import RunnerMonitor
 from perfcheck.measure.sampler import Sampler
 from perfcheck.model import (
     Baseline,
-    BaselineInfo,
     Endpoint,
     EndpointResult,
     Finding,
     Measurement,
-    Run,
     RunnerHealth,
-    ServiceInfo,
     Severity,
     Stop,
-    Tool,
     Verdict,
 )
 from perfcheck.record.environment import EnvironmentProbe
-from perfcheck.record.run_file import FORMAT
 from perfcheck.text import Redactor
 
-_LONGEST_PATH = 4096
 _SLOW_MS = 500.0  # on average, of an endpoint that is not in the baseline
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    run: Run
-    defect: Exception | None  # what cut the run short, or kept it from starting: to be raised after the reports
 
 
 def check(
@@ -62,17 +47,19 @@ def check(
     measured: Callable[[], None],
     waiting: Callable[[], AbstractContextManager[None]],
     known: Sequence[Endpoint] = (),
+    coverage: bool = False,
 ) -> Outcome:
     """Measure and judge every endpoint of ``baseline``, and hear what the monitor inside the service has beside.
 
-    ``known`` are the endpoints that the baseline had before some of them were chosen.
+    ``known`` are the endpoints that the baseline had before some of them were chosen. ``coverage``: also which
+    endpoints the baseline and the monitor do not have in common.
 
     ``watch`` is called before the first request and after each, ``measured`` when there are no more to come.
     ``waiting`` surrounds the wait for the service; when it does not answer, the outcome's defect is a
     CouldNotMeasureError, and every endpoint not measured.
     """
     with EnvironmentProbe() as probe, Client(baseline.service, redact=redact) as client:
-        defect: Exception | None = _wait(client, waiting)
+        defect: Exception | None = wait_for(client, waiting)
         environment = probe.finish()
         sampler = Sampler(
             baseline.endpoints,
@@ -91,43 +78,33 @@ def check(
         started_at, started_s = datetime.now(UTC), time.perf_counter()
         interrupted = False
         if defect is None:
-            interrupted, defect = _sample(sampler, measured)
+            interrupted, defect = sample_until_done(sampler.run, measured)
         duration_ms = (time.perf_counter() - started_s) * 1000
         health = runner.finish([sample for m in sampler.measurements() for _, sample in m.samples])
         results = _judge(baseline, sampler.measurements(), client, started_s)
         beside: tuple[Finding, ...] = ()
+        if defect is None and not interrupted and baseline.service.monitor is None and coverage:
+            beside = (without_a_monitor(),)
         if defect is None and not interrupted and baseline.service.monitor is not None:
-            results, beside = _with_the_monitor(baseline, known or baseline.endpoints, results, client, redact)
+            results, beside = _with_the_monitor(
+                baseline, known or baseline.endpoints, results, client, redact, coverage=coverage
+            )
     if isinstance(defect, CouldNotMeasureError):
         results = tuple(unreached(result, defect) for result in results)
     verdict, counts, exit_code = judge_run(results, fail_on)
-    run = Run(
-        format=FORMAT,
-        id=str(uuid.uuid4()),
-        label=label,
-        started_at=rfc3339(started_at),
-        finished_at=rfc3339(datetime.now(UTC)),
-        duration_ms=duration_ms,
-        tool=Tool(__version__, client.description, platform.python_version()),
-        environment=environment,
-        service=ServiceInfo(client.base_url_shown),
-        baseline=BaselineInfo(redact.clean(baseline.file, _LONGEST_PATH), baseline.sha256),
-        seed=seed,
-        alpha=ALPHA,
+    judged = Judged(
+        results=results,
         verdict=verdict,
-        exit_code=_exit_code(exit_code, interrupted=interrupted, defect=defect),
-        complete=not (interrupted or defect or counts.not_measured or _ran_out_of_time(sampler)),
         counts=counts,
-        runner=health,
-        findings=(*_run_findings(client.notices, health, interrupted=interrupted, defect=defect), *beside),
-        endpoints=results,
-        command=command,
-        groups={group.name: group.title for group in baseline.groups if group.title != group.name},
+        exit_code=exit_code_of(exit_code, interrupted=interrupted, defect=defect),
+        complete=not (interrupted or defect or counts.not_measured or _ran_out_of_time(sampler)),
+        findings=(*run_findings(client.notices, health, interrupted=interrupted, defect=defect), *beside),
     )
-    return Outcome(run, defect)
+    origin = Origin(client, environment, baseline, redact, label, command, started_at, duration_ms, seed, health)
+    return Outcome(assemble_run(origin, judged), defect)
 
 
-def _wait(client: Client, waiting: Callable[[], AbstractContextManager[None]]) -> CouldNotMeasureError | None:
+def wait_for(client: Client, waiting: Callable[[], AbstractContextManager[None]]) -> CouldNotMeasureError | None:
     """Until the service answers; the reason when it does not, which every report is to tell."""
     try:
         with waiting():
@@ -143,7 +120,7 @@ def unreached(result: EndpointResult, reason: CouldNotMeasureError) -> EndpointR
     return replace(result, findings=(finding,))
 
 
-def _exit_code(judged: int, *, interrupted: bool, defect: Exception | None) -> int:
+def exit_code_of(judged: int, *, interrupted: bool, defect: Exception | None) -> int:
     if interrupted:
         return EXIT_INTERRUPTED
     if defect is not None:
@@ -167,7 +144,13 @@ def _judge(
 
 
 def _with_the_monitor(
-    baseline: Baseline, known: Sequence[Endpoint], results: tuple[EndpointResult, ...], client: Client, redact: Redactor
+    baseline: Baseline,
+    known: Sequence[Endpoint],
+    results: tuple[EndpointResult, ...],
+    client: Client,
+    redact: Redactor,
+    *,
+    coverage: bool,
 ) -> tuple[tuple[EndpointResult, ...], tuple[Finding, ...]]:
     """What it has counted by now, after the last sample: its answers disturb none."""
     reading = read_monitor(baseline.service, client.fetch, threshold_ms=_SLOW_MS, redact=redact, shown=client.url_shown)
@@ -179,6 +162,7 @@ def _with_the_monitor(
         threshold_ms=_SLOW_MS,
         url=client.url_shown(stats_of(baseline.service)),
         whole=len(known) == len(baseline.endpoints),
+        coverage=coverage,
     )
 
 
@@ -186,11 +170,11 @@ def _ran_out_of_time(sampler: Sampler) -> bool:
     return any(decision.stop is Stop.BUDGET for m in sampler.measurements() for decision in m.decisions[-1:])
 
 
-def _sample(sampler: Sampler, measured: Callable[[], None]) -> tuple[bool, Exception | None]:
+def sample_until_done(run: Callable[[], None], measured: Callable[[], None]) -> tuple[bool, Exception | None]:
     """Whether the user interrupted it, and the defect of ours that ended it. What was measured stays either way."""
     try:
         try:
-            sampler.run()
+            run()
         finally:
             measured()
     except KeyboardInterrupt:
@@ -201,7 +185,7 @@ def _sample(sampler: Sampler, measured: Callable[[], None]) -> tuple[bool, Excep
     return False, None
 
 
-def _run_findings(
+def run_findings(
     notices: tuple[str, ...], health: RunnerHealth, *, interrupted: bool, defect: Exception | None
 ) -> Iterator[Finding]:
     if interrupted:
@@ -218,8 +202,3 @@ def _run_findings(
 
 def _run_warning(rule: str, message: str) -> Finding:
     return Finding(rule, Severity.WARNING, None, None, None, message, None, None)
-
-
-def rfc3339(moment: datetime) -> str:
-    """UTC, as a run file has it."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -56,9 +56,10 @@ def matching(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
 def _keys(ctx: click.Context, section: str) -> list[str]:
     """The names in a section of the baseline; of a wrong baseline too, as long as it is YAML."""
     from perfcheck.baseline.find import find_baseline
+    from perfcheck.baseline.nodes import Mapping
     from perfcheck.baseline.problems import Problems
     from perfcheck.baseline.reading import decode, read_bytes
-    from perfcheck.baseline.tree import Mapping, compose
+    from perfcheck.baseline.tree import compose
     from perfcheck.demo.baseline import demo_baseline
 
     named = ctx.params.get("baseline")

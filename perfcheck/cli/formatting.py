@@ -14,9 +14,19 @@ from perfcheck.errors import UsageError
 
 # What options are for -> their names, in the order of the help. One that is not here stands under "Options".
 _SECTIONS = {
-    "What is checked": ("baseline", "base_url", "monitor", "group", "demo", "regress"),
-    "How it is measured": ("budget", "max_requests", "confirm", "seed", "insecure", "require_service"),
-    "How it is judged": ("metric", "threshold", "fail_on"),
+    "What is reported on": ("source", "period", "since", "until"),
+    "What is checked": ("baseline", "base_url", "monitor", "group", "aa", "demo", "regress"),
+    "How it is measured": (
+        "budget",
+        "min_requests",
+        "max_requests",
+        "max_pairs",
+        "confirm",
+        "seed",
+        "insecure",
+        "require_service",
+    ),
+    "How it is judged": ("metric", "threshold", "against", "fail_on"),
     "What is reported": ("report", "output", "save", "history", "compare_to", "github", "label", "quiet", "verbose"),
 }
 _FEW = 9  # options that are read at a glance, without sections

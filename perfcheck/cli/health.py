@@ -16,10 +16,10 @@ from perfcheck.cli.complete_values import complete_endpoints, complete_files
 from perfcheck.cli.formatting import Command
 from perfcheck.cli.history_options import history_option, save_option
 from perfcheck.cli.interrupts import Interrupts
-from perfcheck.cli.options import Duration, baseline_option, option
+from perfcheck.cli.options import Duration, baseline_option, fail_on_option, insecure_option, mildest, option
 from perfcheck.cli.report_options import github_option, report_option
 from perfcheck.errors import UsageError
-from perfcheck.model import Baseline, Service, Verdict
+from perfcheck.model import Baseline, Service
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
@@ -69,7 +69,7 @@ class HealthOptions:
     metavar="PATH",
     help="Path of the statistics API.  [default: the baseline's service.monitor, or /api/performance]",
 )
-@option("--insecure", is_flag=True, help="Accept any TLS certificate.")
+@insecure_option
 @option(
     "--threshold",
     type=Duration("ms"),
@@ -77,13 +77,7 @@ class HealthOptions:
     show_default=True,
     help="Over this an endpoint is slow that has no limits of its own in the baseline.",
 )
-@option(
-    "--fail-on",
-    type=click.Choice(["warning", "critical", "never"]),
-    default="critical",
-    show_default=True,
-    help="The mildest verdict that exits with 1.",
-)
+@fail_on_option
 @report_option
 @option(
     "-o",
@@ -135,7 +129,7 @@ def health(options: HealthOptions, session: Session) -> int:
             threshold_ms=options.threshold * 1000,
             label=redact.clean(options.label) if options.label else None,
             command=_rerun_command(options, redact),
-            fail_on=None if options.fail_on == "never" else Verdict(options.fail_on.upper()),
+            fail_on=mildest(options.fail_on),
             redact=redact,
             choose=lambda names: _chosen(options.names, names),
         )
@@ -155,7 +149,8 @@ def health(options: HealthOptions, session: Session) -> int:
 
 def _load(options: HealthOptions, *, annotate: bool) -> Baseline | None:
     """The baseline that was named or is found; none where an address is given and there is none."""
-    from perfcheck.baseline import BaselineError, find_baseline, load_baseline
+    from perfcheck.baseline import find_baseline
+    from perfcheck.cli.loading import load_annotated
 
     try:
         file = find_baseline(options.baseline, os.environ, Path.cwd())
@@ -163,14 +158,7 @@ def _load(options: HealthOptions, *, annotate: bool) -> Baseline | None:
         if options.base_url:
             return None
         raise UsageError(error.message, f"{error.remedy}; without a baseline, give the address: -u URL") from error
-    try:
-        return load_baseline(file, os.environ, base_url=options.base_url)
-    except BaselineError as error:
-        if annotate:
-            from perfcheck.cli.annotations import annotate_baseline
-
-            annotate_baseline(error, os.environ)
-        raise
+    return load_annotated(file, annotate=annotate, base_url=options.base_url)
 
 
 def _service(options: HealthOptions, baseline: Baseline | None) -> Service:

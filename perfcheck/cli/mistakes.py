@@ -100,8 +100,8 @@ def _missing(error: click.MissingParameter, context: click.Context, arguments: S
     if not isinstance(param, click.Option):
         return None
     option = max(param.opts, key=len)
-    takes_words = any(isinstance(one, click.Argument) for one in context.command.params)
-    if arguments and not takes_words and not arguments[-1].startswith("-") and arguments[-1] != context.info_name:
+    takes_words = any(isinstance(other, click.Argument) for other in context.command.params)
+    if not takes_words and arguments and not arguments[-1].startswith("-") and arguments[-1] != context.info_name:
         before = arguments[-2] if len(arguments) > 1 else ""
         if not before.startswith("-"):
             return f"did you mean {option} {arguments[-1]}?"
@@ -131,4 +131,7 @@ def _place_for(words: Sequence[str], context: click.Context) -> str | None:
         choices = param.type.choices if isinstance(param.type, click.Choice) else ()
         if words[0] in map(str, choices) and isinstance(param, click.Option):
             return f"did you mean {max(param.opts, key=len)} {words[0]}?"
+    takes_file = (one for one in context.command.params if isinstance(one, click.Option) and one.metavar == "FILE")
+    if words[0].endswith(".json") and (first := next(takes_file, None)):
+        return f"did you mean {max(first.opts, key=len)} {words[0]}?"
     return None

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from perfcheck.cli.complete_values import complete_files
-from perfcheck.units import parse_duration_ms
+from perfcheck.cli.complete_values import complete_files, complete_groups
+from perfcheck.model import Verdict
+from perfcheck.units import parse_duration_ms, parse_percentage
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,6 +53,20 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in the new
             return self.fail(str(error), param, ctx)
 
 
+class Percentage(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
+    """``20%``: given to the command as 0.2."""
+
+    name = "percentage"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        try:
+            return parse_percentage(str(value))
+        except ValueError as error:
+            return self.fail(str(error), param, ctx)
+
+
 baseline_option = option(
     "-f",
     "--baseline",
@@ -59,3 +74,30 @@ baseline_option = option(
     shell_complete=complete_files,
     help="Baseline file. Default: baselines.yaml here, or above up to the repository's root.",
 )
+group_option = option(
+    "-g",
+    "--group",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_groups,
+    help="Only the endpoints of this group. Repeatable.",
+)
+budget_option = option(
+    "--budget", type=Duration(), help="Stop measuring after this time.  [default: 120s, or the baseline's]"
+)
+seed_option = option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Repeat the order of requests of an earlier run."
+)
+insecure_option = option("--insecure", is_flag=True, help="Accept any TLS certificate.")
+fail_on_option = option(
+    "--fail-on",
+    type=click.Choice(["warning", "critical", "never"]),
+    default="critical",
+    show_default=True,
+    help="The mildest verdict that exits with 1.",
+)
+
+
+def mildest(fail_on: str) -> Verdict | None:
+    """The mildest verdict that fails a run, by the value of --fail-on; None: no verdict does."""
+    return None if fail_on == "never" else Verdict(fail_on.upper())

@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-import platform
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from perfcheck import __version__
-from perfcheck.cli.check import Outcome, rfc3339, unreached
+from perfcheck.cli.assembly import Judged, Origin, Outcome, assemble_run
+from perfcheck.cli.check import unreached
 from perfcheck.discover.monitor_api import DEFAULT_PATH, read_monitor, stats_of
 from perfcheck.errors import EXIT_NOT_MEASURED, CouldNotMeasureError
-from perfcheck.judge.boundaries import ALPHA
 from perfcheck.judge.health import Health, judge_health, names_in, why_unreadable
 from perfcheck.judge.verdict import judge_endpoint
 from perfcheck.measure.client import Client
 from perfcheck.model import (
     Baseline,
-    BaselineInfo,
     Counts,
     Endpoint,
     Finding,
     Measurement,
     MonitorReading,
-    Run,
-    RunnerHealth,
     Service,
-    ServiceInfo,
     Severity,
-    Tool,
     UndecidedPolicy,
     Verdict,
 )
 from perfcheck.record.environment import EnvironmentProbe
-from perfcheck.record.run_file import FORMAT
 from perfcheck.text import Redactor
-
-_LONGEST_PATH = 4096
 
 
 def check_health(
@@ -70,32 +59,17 @@ def check_health(
             health = _unread(endpoints, client, defect)
         else:
             health = _judge(reading, service, endpoints, threshold_ms, fail_on, choose, url)
-        return Outcome(
-            Run(
-                format=FORMAT,
-                id=str(uuid.uuid4()),
-                label=label,
-                started_at=rfc3339(started_at),
-                finished_at=rfc3339(datetime.now(UTC)),
-                duration_ms=(time.perf_counter() - started_s) * 1000,
-                tool=Tool(__version__, client.description, platform.python_version()),
-                environment=environment,
-                service=ServiceInfo(client.base_url_shown),
-                baseline=_about(baseline, redact),
-                seed=0,
-                alpha=ALPHA,
-                verdict=health.verdict,
-                exit_code=health.exit_code,
-                complete=defect is None and bool(health.results),
-                counts=health.counts,
-                runner=RunnerHealth(),
-                findings=(*health.findings, *_of_the_connection(service)),
-                endpoints=health.results,
-                command=command,
-                groups={g.name: g.title for g in baseline.groups if g.title != g.name} if baseline else {},
-            ),
-            defect,
-        )
+    judged = Judged(
+        results=health.results,
+        verdict=health.verdict,
+        counts=health.counts,
+        exit_code=health.exit_code,
+        complete=defect is None and bool(health.results),
+        findings=(*health.findings, *_of_the_connection(service)),
+    )
+    duration_ms = (time.perf_counter() - started_s) * 1000
+    origin = Origin(client, environment, baseline, redact, label, command, started_at, duration_ms)
+    return Outcome(assemble_run(origin, judged), defect)
 
 
 def _judge(
@@ -121,12 +95,6 @@ def _unread(endpoints: Sequence[Endpoint], client: Client, reason: CouldNotMeasu
         results.append(unreached(result, reason))
     whole = Finding("monitor", Severity.WARNING, None, None, None, reason.message, reason.remedy, None)
     return Health(tuple(results), (whole,), Verdict.NOT_MEASURED, Counts(0, 0, 0, len(results)), EXIT_NOT_MEASURED)
-
-
-def _about(baseline: Baseline | None, redact: Redactor) -> BaselineInfo:
-    if baseline is None:
-        return BaselineInfo("", "")
-    return BaselineInfo(redact.clean(baseline.file, _LONGEST_PATH), baseline.sha256)
 
 
 def _of_the_connection(service: Service) -> tuple[Finding, ...]:

@@ -1,52 +1,124 @@
-"""``perfcheck report``: a saved run, rendered again."""
+"""``perfcheck report``: a saved run rendered again, or a period of the history reported on."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from perfcheck.cli.complete_history import complete_labels
 from perfcheck.cli.complete_values import complete_files
 from perfcheck.cli.formatting import Command
-from perfcheck.cli.options import option
+from perfcheck.cli.history_options import history_option
+from perfcheck.cli.options import baseline_option, option
 from perfcheck.cli.report_options import compare_to_option, report_option
-from perfcheck.errors import EXIT_OK, EXIT_USAGE
+from perfcheck.errors import EXIT_OK, EXIT_USAGE, UsageError
+from perfcheck.period import PeriodKind
 
 _EXAMPLES = """\b
 Examples:
+  perfcheck report --period week                            what the weekly review goes through
+  perfcheck report --period month --report html=month.html --report markdown=month.md
+  perfcheck report --period month --until 2026-11-01        the whole of October 2026
+  perfcheck report --period release                         since the previous labelled run
+  perfcheck report --period release --since v2.3 --until v2.4
+  perfcheck report --since 90d --report json
+
+\b
+A saved run:
   perfcheck run -o results.json              save a run, with every sample
-  perfcheck report --from results.json       see it again
   perfcheck report --from results.json --report html=report.html --report junit=junit.xml
   perfcheck report --from results.json --compare-to previous.json --report markdown
 
 \b
+Periods, all in UTC:
+  day, week  the last 24 hours, the last 7 days; they end now, or at --until
+  month      the calendar month so far; with --until, the whole month that ends then or that it lies in
+  release    after the previous labelled run, up to and with the newest labelled one
+
+\b
 Exit codes:
-  0  rendered, whatever the verdict says     2  no such run, a wrong option, or not written
+  0  written, whatever the verdict says     2  no such run or history, a wrong option, or not written
 """
+_KINDS = [str(kind) for kind in PeriodKind if kind is not PeriodKind.SPAN]
 
 
 @click.command(
-    "report", cls=Command, epilog=_EXAMPLES, short_help="Render a saved run again: HTML, Markdown, JUnit, ..."
+    "report", cls=Command, epilog=_EXAMPLES, short_help="Report on a week, a month, a release; or a saved run again."
 )
 @option(
     "--from",
     "source",
     metavar="FILE",
-    required=True,
     shell_complete=complete_files,
-    help="The run, saved with -o; '-' reads it from stdin.",
+    help="A run, saved with -o; '-' reads it from stdin.",
 )
+@option("--period", type=click.Choice(_KINDS), help="Report on this while of the history, in place of one run.")
+@option(
+    "--since",
+    metavar="DATE|LABEL",
+    shell_complete=complete_labels,
+    help="Where the period begins: 2026-11-01, or 7d or 4w ago; of a release, the label of the run before it.",
+)
+@option(
+    "--until",
+    metavar="DATE|LABEL",
+    shell_complete=complete_labels,
+    help="Where it ends, and is not in it; of a release, the label of its run.  [default: now]",
+)
+@history_option
+@baseline_option
 @report_option
 @compare_to_option
 @option("--github/--no-github", default=False, help="Tell GitHub Actions again: annotations, summary, outputs.")
 @option("-q", "--quiet", is_flag=True, help="On the console, only what needs attention, and the closing line.")
 @option("-v", "--verbose", is_flag=True, help="On the console, every endpoint and note, and the environment.")
-def command(source: str, report: tuple[str, ...], **options: Any) -> int:
-    """Render a saved run again, in any format. Measures nothing and judges nothing: the verdict is in the file."""
+def command(
+    source: str | None,
+    period: str | None,
+    since: str | None,
+    until: str | None,
+    history: str | None,
+    baseline: str | None,
+    report: tuple[str, ...],
+    **options: Any,
+) -> int:
+    """Report on a period of the history: what got slower or faster, with which run, what is slow, what is new.
+
+    Or, with --from, render a saved run again, in any format. Measures nothing and judges no run again. A period is
+    reported as console, json, markdown or html.
+    """
+    if (source is None) == (period is None and since is None) or (source is not None and until is not None):
+        message = "nothing to report on" if source is None else "--from is one run, and --period or --since many"
+        raise UsageError(message, "give one of --from FILE, --period week, or --since 30d")
+    if source is not None:
+        return _saved_run(source, report, options)
+    from perfcheck.cli.period import report_on_period
+
+    _refuse_options_of_runs(options)
+    return report_on_period(
+        PeriodKind(period) if period else PeriodKind.SPAN,
+        since,
+        until,
+        history=history,
+        baseline=baseline,
+        reports=report,
+        quiet=options["quiet"],
+    )
+
+
+def _saved_run(source: str, report: tuple[str, ...], options: Mapping[str, Any]) -> int:
     from perfcheck.cli.reporting import Reporting
     from perfcheck.record.run_file import read_run
 
     run = read_run(Path("/dev/stdin" if source == "-" else source))
     written = Reporting.prepare(report, None, **options).write(run)
     return EXIT_OK if written else EXIT_USAGE
+
+
+def _refuse_options_of_runs(options: Mapping[str, Any]) -> None:
+    for name in ("compare_to", "github"):
+        if options[name]:
+            raise UsageError(f"--{name.replace('_', '-')} goes with --from, not with a period", "leave it out")

@@ -15,6 +15,13 @@ report_option = option(
     help="Write a report: console, json, junit, markdown, html, github, openmetrics or csv; without a path to stdout. "
     "Repeatable.",
 )
+output_option = option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=complete_files,
+    help="Save the run as JSON; the same as --report json=FILE.",
+)
 compare_to_option = option(
     "--compare-to",
     metavar="FILE",
@@ -25,6 +32,10 @@ github_option = option(
     "--github/--no-github",
     default=None,
     help="Annotations, job summary and outputs for GitHub Actions.  [default: where GITHUB_ACTIONS is true]",
+)
+quiet_option = option("-q", "--quiet", is_flag=True, help="Only what needs attention, and the closing line.")
+verbose_option = option(
+    "-v", "--verbose", is_flag=True, help="Every endpoint and note, with lines of the baseline, and the environment."
 )
 
 

@@ -111,21 +111,28 @@ def _check_writable(path: Path) -> None:
 def write_reports(
     run: Run, targets: Iterable[ReportTarget], presentation: Presentation
 ) -> Iterator[tuple[ReportTarget, str | None]]:
-    """Write every report; yields each with None, or with why it could not be written and where it is kept instead.
+    """Write every report; yields each with None, or with why it could not be written and where it is kept instead."""
+    yield from write_all(targets, lambda target: render_report(run, target, presentation), quiet=presentation.quiet)
+
+
+def write_all(
+    targets: Iterable[ReportTarget], render: Callable[[ReportTarget], bytes], *, quiet: bool
+) -> Iterator[tuple[ReportTarget, str | None]]:
+    """The same for whatever ``render`` makes.
 
     A failure of one does not keep the others from being written. Stdout comes first: it cannot wait for a reader.
     """
     defect: Exception | None = None
     for target in sorted(targets, key=lambda target: target.path is not None):
         try:
-            content = render_report(run, target, presentation)
+            content = render(target)
         except Exception as error:  # noqa: BLE001 - raised again once the other reports are written
             defect = defect or error
             continue
         if target.path is None:
             yield target, _print(content)
         else:
-            yield target, _write(target.path, content, quiet=presentation.quiet)
+            yield target, _write(target.path, content, quiet=quiet)
     if defect is not None:
         raise defect
 

@@ -4,36 +4,50 @@ from __future__ import annotations
 
 import os
 import random
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from perfcheck.cli.complete_values import complete_endpoints, complete_files, complete_groups
+from perfcheck.cli.complete_history import complete_runs
+from perfcheck.cli.complete_values import complete_endpoints
 from perfcheck.cli.formatting import Command
 from perfcheck.cli.history_options import history_option, save_option
 from perfcheck.cli.interrupts import Interrupts
-from perfcheck.cli.options import Duration, baseline_option, option
-from perfcheck.cli.report_options import compare_to_option, github_option, report_option
+from perfcheck.cli.options import (
+    baseline_option,
+    budget_option,
+    fail_on_option,
+    group_option,
+    insecure_option,
+    mildest,
+    option,
+    seed_option,
+)
+from perfcheck.cli.report_options import (
+    compare_to_option,
+    github_option,
+    output_option,
+    quiet_option,
+    report_option,
+    verbose_option,
+)
 from perfcheck.cli.selection import select_endpoints
+from perfcheck.cli.watching import live_display, told_when_waiting
 from perfcheck.demo.baseline import demo_baseline
 from perfcheck.demo.regressions import Regression
 from perfcheck.errors import EXIT_OK, CouldNotMeasureError, UsageError
-from perfcheck.model import Baseline, Endpoint, Metric, Verdict
+from perfcheck.model import Baseline, Endpoint, Metric, Run
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
     from perfcheck.demo.process import DemoProcess
-    from perfcheck.measure.sampler import Sampler
     from perfcheck.text import Redactor
 
-_PATIENCE_S = 1.0
+REQUESTS_TO_COMPARE = 30  # five prove a healthy median, and are too few to see that it became slower
 _PATIENCE_OF_A_HOOK_S = 2.0  # with a service that may be down
 _EXAMPLES = """\b
 Examples:
@@ -42,6 +56,7 @@ Examples:
   perfcheck run 'videos.*' -g core           some of them
   perfcheck run -u http://localhost:8000 -o results.json
   perfcheck run --budget 15s --fail-on warning
+  perfcheck run --save --label v1.5 --against v1.4    before a release
   perfcheck run --save --label v1.4          keep it: perfcheck history
 
 \b
@@ -63,6 +78,7 @@ class RunOptions:
     metric: str | None
     label: str | None
     budget: float | None  # in seconds
+    min_requests: int | None
     max_requests: int | None
     confirm: int | None
     fail_on: str
@@ -71,6 +87,7 @@ class RunOptions:
     save: bool
     history: str | None
     compare_to: str | None
+    against: str | None
     github: bool | None  # None: where GitHub Actions runs it
     seed: int | None
     insecure: bool
@@ -85,17 +102,17 @@ class RunOptions:
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_endpoints)
 @baseline_option
 @option("-u", "--base-url", metavar="URL", help="Address of the service, in place of the baseline's base_url.")
-@option(
-    "-g",
-    "--group",
-    multiple=True,
-    metavar="NAME",
-    shell_complete=complete_groups,
-    help="Only the endpoints of this group. Repeatable.",
-)
+@group_option
 @option("--metric", type=click.Choice([str(metric) for metric in Metric]), help="Judge every endpoint by this metric.")
 @option("--label", metavar="TEXT", help="A name for this run in its reports, such as a release.")
-@option("--budget", type=Duration(), help="Stop measuring after this time.  [default: 120s, or the baseline's]")
+@budget_option
+@option(
+    "--min-requests",
+    type=click.IntRange(5, 10_000),
+    metavar="N",
+    help="At least this many requests an endpoint: more for a later comparison to go by.  "
+    "[default: 5, or the baseline's]",
+)
 @option(
     "--max-requests",
     type=click.IntRange(min=5),
@@ -107,29 +124,22 @@ class RunOptions:
     type=click.IntRange(0, 2),
     help="Measure a WARNING or CRITICAL again this often, on fresh data.  [default: 1, or the baseline's]",
 )
-@option(
-    "--fail-on",
-    type=click.Choice(["warning", "critical", "never"]),
-    default="critical",
-    show_default=True,
-    help="The mildest verdict that exits with 1.",
-)
+@fail_on_option
 @report_option
-@option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    shell_complete=complete_files,
-    help="Save the run as JSON; the same as --report json=FILE.",
-)
+@output_option
 @save_option
 @history_option
 @compare_to_option
-@github_option
 @option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Repeat the order of requests of an earlier run."
+    "--against",
+    metavar="RUN",
+    shell_complete=complete_runs,
+    help="Hold the release against this earlier one (a file, or a label or id in the history): what became slower is "
+    "one more reason for a verdict. Asks each endpoint at least 30 times.",
 )
-@option("--insecure", is_flag=True, help="Accept any TLS certificate.")
+@github_option
+@seed_option
+@insecure_option
 @option(
     "--require-service/--skip-unreachable",
     default=True,
@@ -144,10 +154,8 @@ class RunOptions:
     metavar="NAME",
     help="With --demo: inject a regression (perfcheck demo --help). Repeatable.",
 )
-@option("-q", "--quiet", is_flag=True, help="Only what needs attention, and the closing line.")
-@option(
-    "-v", "--verbose", is_flag=True, help="Every endpoint and note, with lines of the baseline, and the environment."
-)
+@quiet_option
+@verbose_option
 @click.pass_obj
 def command(session: Session, /, **options: Any) -> int:
     """Check a running service: measure every endpoint of the baseline, and judge it against its targets.
@@ -175,6 +183,9 @@ def run(options: RunOptions, session: Session) -> int:
     from perfcheck.cli.reporting import Reporting
     from perfcheck.text import Redactor
 
+    if options.against and options.compare_to:
+        raise UsageError("--against and --compare-to both name an earlier run", "--against shows the changes as well")
+    before = _earlier_run(options)
     reporting = Reporting.prepare(
         options.report,
         options.output,
@@ -189,20 +200,25 @@ def run(options: RunOptions, session: Session) -> int:
 
             baseline, known = _load(options, demo.base_url() if demo else options.base_url, annotate=reporting.github)
             session.redact = Redactor(baseline.secrets)
-            with _progress(options) as watch:
+            with live_display(quiet=options.quiet) as watch:
                 outcome = check(
                     baseline,
                     seed=options.seed if options.seed is not None else random.SystemRandom().getrandbits(32),
                     label=session.redact.clean(options.label) if options.label else None,
                     command=_rerun_command(options, session.redact),
                     max_requests=options.max_requests,
-                    fail_on=None if options.fail_on == "never" else Verdict(options.fail_on.upper()),
+                    fail_on=mildest(options.fail_on),
                     redact=session.redact,
                     watch=watch,
                     measured=interrupts.hold,
-                    waiting=lambda: _told_when_waiting(baseline, options),
+                    waiting=lambda: told_when_waiting(baseline.service.ready_timeout_s, quiet=options.quiet),
                     known=known,
+                    coverage=before is not None,
                 )
+        if before is not None:
+            from perfcheck.cli.against import held_against
+
+            outcome = held_against(outcome, before, baseline.compare, mildest(options.fail_on))
         if isinstance(outcome.defect, CouldNotMeasureError) and outcome.defect.is_down and not options.require_service:
             return _skipped(outcome.defect, annotate=reporting.github)
         unreached = isinstance(outcome.defect, CouldNotMeasureError)
@@ -240,25 +256,30 @@ def _demo_service(options: RunOptions) -> AbstractContextManager[DemoProcess | N
     return start_demo(options.regress)
 
 
+def _earlier_run(options: RunOptions) -> Run | None:
+    """Read before anything is measured, so that a mistake costs no measurement."""
+    if not options.against:
+        return None
+    from perfcheck.cli.past import run_named
+
+    return run_named(options.against, options.history)
+
+
 def _load(options: RunOptions, base_url: str | None, *, annotate: bool) -> tuple[Baseline, tuple[Endpoint, ...]]:
     """The baseline with the command line's overrides, reduced to the endpoints that were asked for; and all it has."""
-    from perfcheck.baseline import BaselineError, find_baseline, load_baseline
+    from perfcheck.baseline import find_baseline
+    from perfcheck.cli.loading import load_annotated
 
     if options.demo and options.baseline is None:
         file, shown_as = demo_baseline(), "sample baseline"
     else:
         file, shown_as = find_baseline(options.baseline, os.environ, Path.cwd()), None
-    try:
-        baseline = load_baseline(file, os.environ, base_url=base_url, shown_as=shown_as)
-    except BaselineError as error:
-        if annotate:
-            from perfcheck.cli.annotations import annotate_baseline
-
-            annotate_baseline(error, os.environ)
-        raise
+    baseline = load_annotated(file, annotate=annotate, base_url=base_url, shown_as=shown_as)
     endpoints = select_endpoints(baseline, options.names, options.group)
     if options.metric is not None:
         endpoints = tuple(replace(endpoint, metric=Metric(options.metric)) for endpoint in endpoints)
+    least = options.min_requests or (REQUESTS_TO_COMPARE if options.against else 0)
+    endpoints = tuple(replace(one, min_requests=max(one.min_requests, least)) for one in endpoints)
     sampling = baseline.sampling
     if options.budget is not None:
         sampling = replace(sampling, budget_s=options.budget)
@@ -273,30 +294,6 @@ def _load(options: RunOptions, base_url: str | None, *, annotate: bool) -> tuple
 
 
 # --- During and after it -------------------------------------------------------------------------------------------
-
-
-def _progress(options: RunOptions) -> AbstractContextManager[Callable[[Sampler], None] | None]:
-    """A live display on stderr, when that is a terminal; otherwise nothing, since a log keeps every redraw."""
-    if options.quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        return nullcontext()
-    from perfcheck.report.progress import live_progress
-
-    return live_progress()
-
-
-@contextmanager
-def _told_when_waiting(baseline: Baseline, options: RunOptions) -> Iterator[None]:
-    """A line on stderr when the service does not answer at once, since silence looks like a hang."""
-    seconds = baseline.service.ready_timeout_s
-    line = f"waiting up to {seconds:g} s for the service to answer (Ctrl-C stops it)"
-    timer = Timer(_PATIENCE_S, click.echo, [line], {"err": True})
-    timer.daemon = True
-    if not options.quiet:
-        timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _rerun_command(options: RunOptions, redact: Redactor) -> tuple[str, ...]:

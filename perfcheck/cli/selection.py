@@ -5,9 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from typing import Protocol, TypeVar
 
 from perfcheck.errors import UsageError
-from perfcheck.model import Baseline, Endpoint
+from perfcheck.model import Baseline, Endpoint, EndpointResult, Run
+from perfcheck.text import clean
+
+
+class Named(Protocol):
+    """An endpoint of a baseline, or its result in a run."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def group(self) -> str | None: ...
+
+
+T = TypeVar("T", bound=Named)
 
 
 def select_endpoints(baseline: Baseline, names: Sequence[str], groups: Sequence[str]) -> tuple[Endpoint, ...]:
@@ -15,25 +29,38 @@ def select_endpoints(baseline: Baseline, names: Sequence[str], groups: Sequence[
 
     Raises UsageError, with the nearest name, for one that the baseline does not have.
     """
+    return _select(baseline.endpoints, names, groups, [group.name for group in baseline.groups], baseline.file)
+
+
+def select_results(run: Run, names: Sequence[str], groups: Sequence[str]) -> tuple[EndpointResult, ...]:
+    """The same of a run that was saved."""
+    known = dict.fromkeys(result.group for result in run.endpoints if result.group is not None)
+    what = f"the run {clean(run.label) if run.label else run.id[:8]}"
+    return _select(run.endpoints, names, groups, list(known), what)
+
+
+def _select(
+    endpoints: Sequence[T], names: Sequence[str], groups: Sequence[str], known_groups: Sequence[str], where: str
+) -> tuple[T, ...]:
     wanted: set[str] = set()
-    known = [endpoint.name for endpoint in baseline.endpoints]
+    known = [endpoint.name for endpoint in endpoints]
     for name in names:
         matches = [name] if name in known else [other for other in known if fnmatchcase(other, name)]
         if not matches:
-            raise _unknown("endpoint", name, known, baseline.file)
+            raise _unknown("endpoint", name, known, where)
         wanted.update(matches)
     for group in groups:
-        if not any(endpoint.group == group for endpoint in baseline.endpoints):
-            if any(known_group.name == group for known_group in baseline.groups):
-                raise UsageError(f"the group '{group}' of {baseline.file} has no endpoints")
-            raise _unknown("group", group, [group.name for group in baseline.groups], baseline.file)
+        if not any(endpoint.group == group for endpoint in endpoints):
+            if group in known_groups:
+                raise UsageError(f"the group '{group}' of {where} has no endpoints")
+            raise _unknown("group", group, known_groups, where)
     chosen = tuple(
         endpoint
-        for endpoint in baseline.endpoints
+        for endpoint in endpoints
         if (not names or endpoint.name in wanted) and (not groups or endpoint.group in groups)
     )
     if not chosen:
-        raise UsageError(f"no endpoint of {baseline.file} is in these groups and has one of these names")
+        raise UsageError(f"no endpoint of {where} is in these groups and has one of these names")
     return chosen
 
 

@@ -5,7 +5,7 @@ confidence bound at 0.5 % says that there is a change at all). No change is a cl
 within the limits, or it is "cannot tell".
 
 What no statistics can tell is whether the service changed or the machine: where the machine drifted between the two
-runs, equal services are called slower in about half of all comparisons (see benchmarks/comparisons.py). Only the live
+runs, equal services often come out slower or faster (see benchmarks/comparisons.py). Only the live
 comparison can tell these apart.
 """
 
@@ -17,11 +17,12 @@ from dataclasses import dataclass
 
 from perfcheck.judge.boundaries import LEAST_SAMPLES
 from perfcheck.judge.quantiles import metric_value
-from perfcheck.judge.ratios import NO_RATIO, Ratio, ratio_of
+from perfcheck.judge.ratios import NO_RATIO, SHORTEST_MS, Ratio, ratio_of
 from perfcheck.model import Changed, CompareLimits, Metric, Verdict
 
 SURE = 0.005  # error of saying that there is a change, one-sided
 INTERVAL_ALPHA = 0.05  # each side of the interval that is shown
+_ROUNDING = 1e-12  # exactly at a limit is not over it
 HOPELESS = 10_000  # more samples than this are not worth suggesting
 
 
@@ -94,9 +95,8 @@ def compare_samples(
 
 def _bands(before_ms: float, after_ms: float, limits: CompareLimits) -> _Bands:
     def over(value_ms: float, share: float) -> float:
-        if value_ms <= 0:
-            return NO_RATIO if limits.min_difference_ms > 0 else math.log1p(share)
-        return max(math.log1p(share), math.log1p(limits.min_difference_ms / value_ms))
+        least = limits.min_difference_ms / max(value_ms, SHORTEST_MS)
+        return math.log1p(max(share, least)) + _ROUNDING
 
     return _Bands(
         faster=-over(after_ms, limits.warning),

@@ -115,12 +115,14 @@ def beside_a_run(
     threshold_ms: float,
     url: str,
     whole: bool,
+    coverage: bool = False,
 ) -> tuple[tuple[EndpointResult, ...], tuple[Finding, ...]]:
     """What only the monitor knows, beside a check that has just been made.
 
     The endpoints measured, with N+1 in the notes of the worst that it may have slowed; behind them, where the check was
     of the ``whole`` baseline, those that are slow and not in it; and notes on the run. A monitor that cannot be read is
-    a note: the check itself worked. ``endpoints`` are all of the baseline, whichever were measured.
+    a note: the check itself worked. ``endpoints`` are all of the baseline, whichever were measured. ``coverage``: notes
+    tell as well which endpoints only one of the baseline and the monitor knows.
     """
     unreadable = why_unreadable(reading)
     if unreadable is not None:
@@ -132,7 +134,25 @@ def beside_a_run(
     matched = frozenset(matches.values())
     new = list(_new_slow_endpoints(reading, service, matched, threshold_ms, url)) if whole else []
     problems = [note("monitor", f"the monitor says: {problem}", None) for problem in reading.problems]
+    if coverage:
+        problems += _about_the_baseline(endpoints, matches, reading)
+        problems += _without_a_baseline(reading, service, matched)
     return (*told, *new), tuple(problems)
+
+
+def without_a_monitor() -> Finding:
+    """For a release whose service tells nothing of itself."""
+    remedy = "service.monitor names the statistics API of perfcheck.monitor, which tells them"
+    return note("coverage", "endpoints without a baseline are not known: the baseline names no monitor", remedy)
+
+
+def _without_a_baseline(reading: MonitorReading, service: Service, matched: frozenset[str]) -> Iterator[Finding]:
+    """The endpoints that users ask for and no check does."""
+    unchecked = [one.name for one in _not_in_the_baseline(reading, service, matched)]
+    if unchecked:
+        what = "1 endpoint is" if len(unchecked) == 1 else f"{len(unchecked)} endpoints are"
+        message = f"{what} in use and not in the baseline: {some(unchecked)}"
+        yield note("coverage", message, "give each a target, so that a regression of it is seen")
 
 
 def _with_repetitions(
@@ -152,19 +172,22 @@ def _with_repetitions(
 def _new_slow_endpoints(
     reading: MonitorReading, service: Service, matched: frozenset[str], threshold_ms: float, url: str
 ) -> Iterator[EndpointResult]:
-    """Without what perfcheck itself asks for: the ready check, and the statistics."""
-    own = [path for path in (service.ready, service.monitor) if path]
-    for one in reading.endpoints:
-        if (
-            not is_told(one, [])
-            or one.name in matched
-            or any(is_of_path(one.name, path, service.base_url) for path in own)
-        ):
-            continue
+    for one in _not_in_the_baseline(reading, service, matched):
         result = judge_monitored(one, [], threshold_ms, url)
         slow = tuple(finding for finding in result.findings if finding.rule == "new-slow-endpoint")
         if slow:  # and only that: what else is wrong with it is for the daily check to say
             yield replace(result, verdict=Verdict.WARNING, findings=slow)
+
+
+def _not_in_the_baseline(
+    reading: MonitorReading, service: Service, matched: frozenset[str]
+) -> Iterator[MonitoredEndpoint]:
+    """Without what perfcheck itself asks for: the ready check, and the statistics."""
+    own = [path for path in (service.ready, service.monitor) if path]
+    for one in reading.endpoints:
+        asked_by_us = any(is_of_path(one.name, path, service.base_url) for path in own)
+        if is_told(one, []) and one.name not in matched and not asked_by_us:
+            yield one
 
 
 # --- The service as a whole ----------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from statistics import NormalDist
 _NORMAL = NormalDist()
 _EXACT_PAIRS = 50  # above it the normal approximation is the same to a rank or two of a thousand
 _EXACT_WORK = 50_000  # steps for an exact distribution of two samples: 36 and 36, 8 and 700
+_ROUNDING = 1e-9
 
 
 @lru_cache(maxsize=1024)
@@ -63,15 +64,21 @@ def most_among_top(before: int, after: int, top: int, alpha: float) -> int:
     """How many of the ``top`` largest of two equal samples together may come from ``after``, but for ``alpha``.
 
     Hypergeometric: all ways to deal ``top`` places to ``before + after`` values are alike. The smallest number that is
-    too many; ``top + 1`` where none is.
+    too many; one more than can be where none is.
     """
-    allowed = alpha * math.comb(before + after, top)
-    tail = 0
-    for count in range(top, -1, -1):
-        tail += math.comb(after, count) * math.comb(before, top - count)
-        if tail > allowed:
+    everything = _log_choices(before + after, top)
+    tail = 0.0
+    for count in range(min(top, after), max(0, top - before) - 1, -1):
+        ways = _log_choices(after, count) + _log_choices(before, top - count)
+        tail += math.exp(ways - everything)
+        if tail > alpha * (1 + _ROUNDING):
             return count + 1
     return 0
+
+
+def _log_choices(values: int, chosen: int) -> float:
+    """As a logarithm, since the number itself may be too large for a float."""
+    return math.lgamma(values + 1) - math.lgamma(chosen + 1) - math.lgamma(values - chosen + 1)
 
 
 def t_quantile(p: float, degrees: float) -> float:

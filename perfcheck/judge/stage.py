@@ -48,6 +48,11 @@ class Stage:
         """Requests before which the stage cannot find its endpoint OK."""
         return max(self._least, self.latency.least)
 
+    @property
+    def fails(self) -> bool:
+        """Whether requests fail more often than the critical limit allows, beyond doubt."""
+        return self._errors.found is Verdict.CRITICAL
+
     def add(self, latency_ms: float | None, *, failed: bool) -> None:
         """Take one more request: its latency if it has one (infinity for a timeout), and whether it failed."""
         if latency_ms is not None:
@@ -60,7 +65,7 @@ class Stage:
             self.stop = Stop.MAX_REQUESTS
 
     def _is_answered(self) -> bool:
-        if self._errors.found is Verdict.CRITICAL or self.latency.decided is Verdict.CRITICAL:
+        if self.fails or self.latency.decided is Verdict.CRITICAL:
             return True
         return self.latency.decided is not None and self._errors.settled
 

@@ -12,6 +12,7 @@ sharper, and what looked like a small step may turn out to have been the beginni
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from statistics import NormalDist, median
 
@@ -27,7 +28,7 @@ _CLEARLY = 4.0  # logarithm of a likelihood ratio
 _STEP_IN_DRIFT = 12.0  # more, since it is looked for at every place for as long as the drift goes on
 _MEMORY = 600  # points that a drift is told from a step by
 _SHARPEN = 8  # points on each side where the place of a step is looked for once more
-_LOOKS = 160.0
+_LOOKS = 36.0  # independent tests that a level watched for one window is worth, at most: see error_probability
 _NORMAL = NormalDist()
 
 
@@ -46,8 +47,9 @@ def find_trend(values: Sequence[float]) -> Trend:
 
 def logarithms(values: Sequence[float]) -> list[float]:
     finite = [value for value in values if 0 < value < math.inf]
-    least, most = min(finite, default=1.0) / 2, 2 * max(finite, default=1.0)
-    return [math.log(min(value, most)) if value > 0 else math.log(least) for value in values]
+    least = max(min(finite, default=1.0) / 2, sys.float_info.min)
+    most = min(2 * max(finite, default=1.0), sys.float_info.max)
+    return [math.log(min(max(value, least), most)) for value in values]
 
 
 def _places(logs: Sequence[float], fits: Fits) -> list[tuple[int, float]]:
@@ -121,4 +123,11 @@ def _sharpened(fits: Fits, low: int, at: int, high: int) -> int:
 
 
 def error_probability(score: float) -> float:
+    """At most, that a level that never moved shows ``score`` or more at some split after some of its first 60 points.
+
+    Looking again and again at every split is worth so many independent tests: of 200,000 simulated series of 60
+    independent points 391 came to 4.0 or more, which is 31 +- 2 times the normal probability of 4.0 on two sides, 24
+    times at 4.25 and 17 times at 4.5. It is less the higher the score, since ranks have shorter tails. Neighbouring
+    points that are alike make false changes more likely than this.
+    """
     return min(1.0, _LOOKS * 2 * _NORMAL.cdf(-score))

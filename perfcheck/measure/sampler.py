@@ -1,4 +1,4 @@
-"""Who is asked next, and when it is enough.
+"""The requests of a check, from the first to the last verdict.
 
 The sampler measures nothing itself and knows no clock but the one it is given: it may be run against a real service,
 or through days of scripted time in a second.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
+from perfcheck.measure.rounds import Rounds
 from perfcheck.measure.track import WARM_UP, Progress, Track
 from perfcheck.model import Endpoint, Failure, Measurement, Sample, Sampling, Stop
 
@@ -34,12 +35,10 @@ class Sampler:
         observe: Callable[[str, int, Sample], None] | None = None,
     ) -> None:
         self._send = send
-        self._rng = rng
         self._now = now
-        self._sleep = sleep
         self._observe = observe
-        self._budget_s = sampling.budget_s
         self._cut_short = Stop.INTERRUPTED
+        self._rounds = Rounds(budget_s=sampling.budget_s, rng=rng, now=now, sleep=sleep)
         self._tracks = [Track(endpoint, sampling, max_requests) for endpoint in endpoints]
 
     def run(self) -> None:
@@ -50,43 +49,13 @@ class Sampler:
         Whatever ``send``, ``sleep`` or ``observe`` raise passes through, KeyboardInterrupt included. What was measured
         is kept, and :meth:`measurements` tells it.
         """
-        deadline = self._now() + self._budget_s
-        while active := [track for track in self._tracks if not track.is_finished]:
-            if not self._round(active, deadline):
-                self._cut_short = Stop.BUDGET
-                return
-
-    def _round(self, active: list[Track], deadline: float) -> bool:
-        """One sample of each endpoint that may be asked now, or a sleep until one may. False: the budget has ended.
-
-        Nobody is asked twice before all have been asked, so that a short budget gives each at least a little. After
-        that, endpoints that let a request time out wait until the others are done: they would eat the budget of all.
-        """
-        warming = [track for track in active if track.stage == WARM_UP]
-        order = warming or [track for track in active if not track.hangs] or active
-        self._rng.shuffle(order)
-        now = self._now()
-        asked = False
-        for track in order:
-            if track.not_before > now:
-                continue
-            if now >= deadline:
-                return False
-            if not self._ask(track, deadline - now):
-                return False
-            now = self._now()
-            asked = True
-        if not asked:
-            wake = min(track.not_before for track in order)
-            if wake >= deadline:
-                return False
-            self._sleep(wake - now)
-        return True
+        if not self._rounds.run(self._tracks, self._ask):
+            self._cut_short = Stop.BUDGET
 
     def _ask(self, track: Track, left_s: float) -> bool:
         """One sample. False: the budget ended before the answer came, which is no failure of the endpoint."""
         stage = track.stage
-        endpoint = track.endpoint_within(left_s)
+        endpoint = track.patience.within(left_s)
         sample = self._send(endpoint)
         given_up = sample.failure is Failure.TIMEOUT and endpoint.timeout_s < track.endpoint.timeout_s
         if given_up and stage != WARM_UP:

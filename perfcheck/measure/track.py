@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from perfcheck.judge.stage import Stage, has_answer, unconfirmed
 from perfcheck.measure.pacing import PAUSE_S, gap_s
+from perfcheck.measure.rounds import Patience
 from perfcheck.model import Decision, Endpoint, Failure, Measurement, Sample, Sampling, Stop, Verdict
 
 WARM_UP = 0  # the stage of samples that are not judged
@@ -41,10 +42,10 @@ class Track:
         "_max_requests",
         "_samples",
         "_warmup",
-        "_within",
         "endpoint",
         "is_finished",
         "not_before",
+        "patience",
         "stage",
     )
 
@@ -59,19 +60,11 @@ class Track:
         self.stage = 1 if self._warmup == 0 else WARM_UP
         self.not_before = -math.inf
         self.is_finished = False
-        self._within = endpoint
+        self.patience = Patience(endpoint)
 
-    def endpoint_within(self, left_s: float) -> Endpoint:
-        """The endpoint with a timeout of no more than about ``left_s``: rounded up to whole seconds.
-
-        So it changes once a second, and not for every request, which would have to be prepared anew.
-        """
-        if left_s >= self.endpoint.timeout_s:
-            return self.endpoint
-        timeout_s = min(float(math.ceil(left_s)), self.endpoint.timeout_s)
-        if self._within.timeout_s != timeout_s:
-            self._within = replace(self.endpoint, timeout_s=timeout_s)
-        return self._within
+    @property
+    def is_warming_up(self) -> bool:
+        return self.stage == WARM_UP
 
     @property
     def hangs(self) -> bool:

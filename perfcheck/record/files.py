@@ -21,11 +21,12 @@ def descriptor_of(path: Path) -> int | None:
     return int(match.group(1)) if match else None
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, keep_mode: bool = False) -> None:
     """Write to a temporary file beside ``path`` and rename it, so that no reader ever sees half a file.
 
     An open file (/dev/fd/3), a device and a named pipe are written to as they are, and a link is followed, since a
-    rename would replace them. Raises OSError, with nothing left behind; also for a pipe that nobody reads.
+    rename would replace them. ``keep_mode``: who may read and write the file stays as it is. Raises OSError,
+    with nothing left behind; also for a pipe that nobody reads.
     """
     descriptor = descriptor_of(path)
     real = Path(os.path.realpath(path))
@@ -36,7 +37,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         os.set_blocking(handle, True)
         _write_to(handle, content)
     else:
-        _replace(real, content)
+        _replace(real, content, stat.S_IMODE(real.stat().st_mode) if keep_mode and real.exists() else None)
 
 
 def _write_to(handle: int, content: bytes) -> None:
@@ -44,14 +45,15 @@ def _write_to(handle: int, content: bytes) -> None:
         file.write(content)
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, content: bytes, mode: int | None) -> None:
+    mode = 0o666 & ~_umask() if mode is None else mode
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".perfcheck-", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # noqa: PTH101 - mkstemp gives 0600, which hides a report from others
+        os.chmod(temporary, mode)  # noqa: PTH101 - mkstemp gives 0600, which hides a report from others
         os.replace(temporary, path)  # noqa: PTH105
     except BaseException:
         with contextlib.suppress(OSError):

@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
-from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from perfcheck.model import EndpointResult, Finding, Run, Severity, Verdict
-from perfcheck.report.changes import Change, changes
-from perfcheck.report.glyphs import Glyphs, shorten, sparkline
+from perfcheck.model import EndpointResult, Finding, Run, Severity
+from perfcheck.report.changes import since
+from perfcheck.report.comparison_words import before_and_now, is_comparison, what_grew
+from perfcheck.report.console_table import STYLES, columns_of, table
+from perfcheck.report.glyphs import Glyphs
 from perfcheck.report.wording import (
     LONGEST_TEXT,
     baseline_lines,
     certainty,
     compared_with,
     counts_by_verdict,
+    critical_path,
     effort,
     evidence,
     exit_meaning,
-    ideal_met,
-    interval,
-    is_monitored,
+    in_order,
     is_of_monitor,
     is_undecided,
-    measured,
     needs_attention,
-    ratio_to_target,
     remedies,
     rerun,
     state_of_monitor,
     where_the_time_went,
-    worst_first,
 )
 from perfcheck.text import clean
-from perfcheck.units import format_ms, format_percentage, format_size
+from perfcheck.units import format_ms, format_percentage
 
-STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.CRITICAL: "bold red", Verdict.NOT_MEASURED: "magenta"}
-_MOST_OK_ROWS = 40
 _MOST_BLOCKS = 20
-_SPARK_WIDTH = 6
 
 
 def render_console(
@@ -55,13 +49,21 @@ def render_console(
     verbose: bool = False,
 ) -> RenderableType:
     """The report of a run, for a terminal of ``width`` cells; with the changes since ``previous``, an earlier run."""
-    changed = changes(run, previous)
-    results = worst_first(run.endpoints)
+    earlier = since(run, previous)
+    changed = earlier.changed if earlier else {}
+    results = in_order(run)
     parts: list[RenderableType] = []
     if not quiet:
         state = state_of_monitor(run)
         parts += [Text(clean(state.message, LONGEST_TEXT), style="bold")] if state else []
-        parts += [_title(run, glyphs), Text(), _table(results, changed, glyphs, width, verbose=verbose), Text()]
+        parts += [
+            _title(run, glyphs),
+            Text(),
+            table(results, columns_of(run, changed, glyphs), glyphs, width, verbose=verbose),
+            Text(),
+        ]
+    if path := critical_path(run):
+        parts += [Text(path, style="bold"), Text()]
     told: set[str] = set()
     breaches = [result for result in results if needs_attention(result)]
     shown = breaches if verbose else breaches[:_MOST_BLOCKS]
@@ -74,90 +76,19 @@ def render_console(
         notes = list(_notes(run, results, verbose=verbose))
         parts += [*notes, Text()] if notes else []
         parts += [_environment(run, glyphs), Text()] if verbose else []
-    if previous is not None:
-        parts.append(Text(compared_with(run, previous, changed), style="dim"))
+    if earlier is not None:
+        parts.append(Text(compared_with(run, earlier), style="dim"))
     parts.append(_closing(run, glyphs))
     return Group(*parts)
 
 
 def _title(run: Run, glyphs: Glyphs) -> Text:
-    parts = [f"perfcheck {run.tool.version}", run.service.base_url, run.baseline.file, run.label]
+    if is_comparison(run):
+        before, now = before_and_now(run)
+        parts: list[str | None] = [f"perfcheck {run.tool.version}", f"before: {before}", f"now: {now}"]
+    else:
+        parts = [f"perfcheck {run.tool.version}", run.service.base_url, run.baseline.file, run.label]
     return Text(f" {glyphs.dot} ".join(clean(part) for part in parts if part), style="dim")
-
-
-# --- The table -----------------------------------------------------------------------------------------------------
-
-_HEADERS = ("", "endpoint", "ms", "interval", "target", "ideal", "ratio", "change", "sent", "spread")
-_LEFT = {"", "endpoint", "spread"}
-_NAME = 1
-_DROPPED_FIRST = ("spread", "ideal", "interval", "sent")  # when the terminal is narrow
-_SHORTEST_NAME = 20
-
-
-def _table(
-    results: list[EndpointResult], changed: Mapping[str, Change], glyphs: Glyphs, width: int, *, verbose: bool
-) -> RenderableType:
-    healthy = sum(result.verdict is Verdict.OK for result in results)
-    hidden = 0 if verbose else max(0, healthy - _MOST_OK_ROWS)
-    rows = [_row(result, changed.get(result.name), glyphs) for result in results[: len(results) - hidden]]
-    widths = [max([len(header), *(_cell_width(row[i]) for row in rows)]) for i, header in enumerate(_HEADERS)]
-    monitored = all(map(is_monitored, results))
-    empty = ({"interval"} if monitored else set()) | (set() if changed else {"change"})
-    kept, name_width = _fit([i for i, header in enumerate(_HEADERS) if header not in empty], widths, width)
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    for i in kept:
-        title = "seen" if monitored and _HEADERS[i] == "sent" else _HEADERS[i]  # by the monitor: sent by others
-        table.add_column(title, justify="left" if _HEADERS[i] in _LEFT else "right", no_wrap=True)
-    for row in rows:
-        row[_NAME].plain = shorten(row[_NAME].plain, name_width, glyphs.ellipsis)
-        table.add_row(*(row[i] for i in kept))
-    if not hidden:
-        return table
-    return Group(table, Text(f"{glyphs.ellipsis} and {hidden} more OK (-v shows them)", style="dim"))
-
-
-def _cell_width(cell: Text) -> int:
-    return max((cell_len(line) for line in cell.plain.splitlines()), default=0)
-
-
-def _fit(kept: list[int], widths: list[int], width: int) -> tuple[list[int], int]:
-    """Which columns there is room for, and how much of it is left for the name."""
-    room = width
-    for header in (None, *_DROPPED_FIRST):
-        kept = [i for i in kept if _HEADERS[i] != header]
-        room = width - sum(widths[i] + 1 for i in kept if i != _NAME) - 1
-        if room >= min(widths[_NAME], _SHORTEST_NAME):
-            break
-    return kept, max(room, 1)
-
-
-def _row(result: EndpointResult, change: Change | None, glyphs: Glyphs) -> list[Text]:
-    verdict = Text(str(result.verdict).replace(" ", "\n"), style=STYLES[result.verdict])
-    if is_undecided(result):
-        verdict.append("\nundecided", style="dim")
-    return [
-        verdict,
-        Text(clean(result.name)),
-        Text(measured(result), style=STYLES[result.verdict] if needs_attention(result) else ""),
-        Text(interval(result, glyphs.dash), style="dim"),
-        Text(format_ms(result.target_ms, unit=False)),
-        Text(format_ms(result.ideal_ms, unit=False), style="green" if ideal_met(result) else ""),
-        Text(ratio_to_target(result)),
-        Text(change.text if change else ""),
-        Text(str(result.requests.sent)),
-        _spread(result, glyphs),
-    ]
-
-
-def _spread(result: EndpointResult, glyphs: Glyphs) -> Text:
-    """The distribution; or what else is wrong, in a word, where the latency does not show it."""
-    for finding in result.findings:
-        if finding.severity is not Severity.NOTE and finding.value is not None:
-            if finding.rule == "error-rate":
-                return Text(f"{finding.value:.0%} fail", style=STYLES[result.verdict])
-            if finding.rule == "body-size":
-                return Text(f"{format_size(int(finding.value))}", style=STYLES[result.verdict])
-    return Text(sparkline([v for v in result.samples_ms if v is not None], _SPARK_WIDTH, glyphs.bars), style="cyan")
 
 
 # --- One block for each breach -------------------------------------------------------------------------------------
@@ -183,6 +114,8 @@ def _breach_lines(run: Run, result: EndpointResult, glyphs: Glyphs, told: set[st
             yield ("note" if finding.severity is Severity.NOTE else "why"), finding.message
     if where := where_the_time_went(result):
         yield "where", where
+    if grown := what_grew(result):
+        yield "grew", grown
     if seen := evidence(result, glyphs.dash):
         yield "evidence", seen
     for remedy in remedies(result, told):

@@ -16,12 +16,12 @@ from perfcheck.report.wording import (
     baseline_lines,
     evidence,
     headline,
+    in_order,
     needs_attention,
     reasons,
     requests_sent,
     rerun,
     where_the_time_went,
-    worst_first,
 )
 from perfcheck.text import clean
 from perfcheck.units import format_ms
@@ -83,7 +83,7 @@ def _annotations(run: Run, changed: Mapping[str, Change]) -> Iterator[_Annotatio
     for finding in run.findings:
         message = _lines([finding.message, finding.remedy])
         yield _Annotation(_OF_SEVERITY[finding.severity], "the run", f"perfcheck: {finding.severity}", message)
-    for result in worst_first(run.endpoints):
+    for result in in_order(run):
         if needs_attention(result):
             name = shorten(clean(result.name, len(result.name)), _LONGEST_TITLE, "...")
             message = _message(run, result, changed.get(result.name))

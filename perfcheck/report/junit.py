@@ -12,13 +12,15 @@ from collections.abc import Iterable, Iterator
 from xml.etree import ElementTree as ET
 
 from perfcheck.model import EndpointResult, Finding, Run, Severity, Verdict
-from perfcheck.report.changes import Change, changes
+from perfcheck.report.changes import Change, changes, since
+from perfcheck.report.comparison_words import what_grew
 from perfcheck.report.names import distinct
 from perfcheck.report.wording import (
     LONGEST_TEXT,
     RULES_OF_LATENCY,
     baseline_lines,
     certainty,
+    critical_path,
     evidence,
     exit_meaning,
     headline,
@@ -134,6 +136,8 @@ def _lines(run: Run, result: EndpointResult, change: Change | None) -> Iterator[
     yield f"request: {result.method} {result.url}"
     if where := where_the_time_went(result):
         yield f"where: {where}"
+    if grown := what_grew(result):
+        yield f"grew: {grown}"
     if seen := evidence(result):
         yield f"evidence: {seen}"
     if change:
@@ -170,8 +174,10 @@ def _run_case(suite: ET.Element, name: str, run: Run) -> None:
 
 def _suite_texts(suite: ET.Element, run: Run, previous: Run | None) -> None:
     lines = [headline(run), certainty(run), exit_meaning(run)]
-    if previous is not None:
-        lines.append(f"Changes are since {clean(previous.label or '') or 'the run'} of {previous.started_at}.")
+    if path := critical_path(run):
+        lines.insert(0, path)
+    if earlier := since(run, previous):
+        lines.append(f"Changes are since {clean(earlier.label or '') or 'the run'} of {earlier.started_at}.")
     warnings = [finding for finding in run.findings if finding.severity is not Severity.NOTE]
     notes = [finding for finding in run.findings if finding.severity is Severity.NOTE]
     _add(suite, "system-out", [*lines, *map(_with_remedy, notes)])

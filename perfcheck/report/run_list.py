@@ -11,7 +11,7 @@ from rich.text import Text
 
 from perfcheck.history import PastRun
 from perfcheck.model import Counts, Source
-from perfcheck.report.console import STYLES
+from perfcheck.report.console_table import STYLES
 from perfcheck.report.glyphs import Glyphs, shorten
 from perfcheck.text import clean
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from perfcheck.model import EndpointResult, Finding, Metric, Run, Severity, Source, Verdict
-from perfcheck.report.changes import Change
+from perfcheck.model import ComparedHow, EndpointResult, Finding, Metric, Promise, Run, Severity, Source, Verdict, worst
+from perfcheck.report.changes import Since
+from perfcheck.report.comparison_words import (
+    amount_compared,
+    certainty_of_comparison,
+    change_interval,
+    is_comparison,
+    none_slower,
+)
 from perfcheck.text import clean
 from perfcheck.units import format_ms, format_multiple
 
 EN_DASH = "\N{EN DASH}"
 LONGEST_TEXT = 2000
-RULES_OF_LATENCY = {"latency", "ceiling", "new-slow-endpoint"}
+RULES_OF_LATENCY = {"latency", "ceiling", "new-slow-endpoint", "slower"}
 _ORDER = [Verdict.CRITICAL, Verdict.WARNING, Verdict.NOT_MEASURED, Verdict.OK]
 _MINOR = 0.01  # of the latency: a phase below it explains nothing
 _PART_OF_THE_TIME = 0.1  # of the latency: a database below it is not where to look
@@ -28,6 +35,30 @@ _LONGEST_DETAIL = 80
 def worst_first(results: Iterable[EndpointResult]) -> list[EndpointResult]:
     """CRITICAL, WARNING, not measured, OK; among these the farthest over its target first."""
     return sorted(results, key=lambda result: (_ORDER.index(result.verdict), -(result.ratio or 0.0)))
+
+
+def in_order(run: Run) -> list[EndpointResult]:
+    """The worst first; of a release, those on the critical path before all others."""
+    results = worst_first(run.endpoints)
+    return sorted(results, key=lambda result: not result.critical_path) if has_critical_path(run) else results
+
+
+def has_critical_path(run: Run) -> bool:
+    """Whether a release is told of, some of whose endpoints are to be looked at first."""
+    return run.against is not None and any(result.critical_path for result in run.endpoints)
+
+
+def critical_path(run: Run) -> str:
+    """``Critical path: all 3 endpoints are OK.``; empty where there is none."""
+    if not has_critical_path(run):
+        return ""
+    verdicts = [result.verdict for result in run.endpoints if result.critical_path]
+    count, fine = len(verdicts), verdicts.count(Verdict.OK)
+    if fine == count:
+        return f"Critical path: {f'all {count} endpoints are' if count > 1 else 'its endpoint is'} OK."
+    if count == 1:
+        return f"Critical path: its endpoint is {worst(verdicts)}."
+    return f"Critical path: {count - fine} of {count} endpoints not OK, the worst {worst(verdicts)}."
 
 
 def counts_by_verdict(run: Run) -> list[tuple[int, str, Verdict]]:
@@ -52,6 +83,8 @@ def headline(run: Run) -> str:
     if not run.endpoints:
         return "Nothing was measured."
     total = len(run.endpoints)
+    if run.verdict is Verdict.OK and is_comparison(run):
+        return none_slower(run)
     if run.verdict is Verdict.OK:
         return f"All {total} endpoints are within their limits." if total > 1 else "The endpoint is within its limits."
     first = worst_first(run.endpoints)[0]
@@ -65,24 +98,27 @@ def headline(run: Run) -> str:
     return f"{clean(first.name)}: {clean(told, LONGEST_TEXT)}. Of {total} {what}: {counts_text(run)}."
 
 
-def compared_with(run: Run, previous: Run, changed: Mapping[str, Change]) -> str:
+def compared_with(run: Run, earlier: Since) -> str:
     """What the changes are held against, and how many are clear; also that there is nothing to hold against it."""
-    name = clean(previous.label) if previous.label else f"the run of {previous.started_at[:16].replace('T', ' ')} UTC"
-    if not changed:
+    name = clean(earlier.label) if earlier.label else f"the run of {earlier.started_at[:16].replace('T', ' ')} UTC"
+    if not earlier.changed:
         return f"Compared with {name}, which measured none of these endpoints by the same metric."
-    clear = sum(change.clear for change in changed.values())
+    clear = sum(change.clear for change in earlier.changed.values())
     what = "endpoint" if len(run.endpoints) == 1 else "endpoints"
     return f"Compared with {name}: {clear} of {len(run.endpoints)} {what} changed clearly."
 
 
 def requests_sent(run: Run) -> int:
-    """Warm-up included. What a monitor counted was sent by others."""
+    """Warm-up included, and of a live comparison both sides. What a monitor counted was sent by others."""
     measured_ones = (result for result in run.endpoints if not is_monitored(result))
-    return sum(result.requests.sent + result.requests.warmup for result in measured_ones)
+    sides = 2 if run.against and run.against.how is not ComparedHow.STORED else 1
+    return sides * sum(result.requests.sent + result.requests.warmup for result in measured_ones)
 
 
 def effort(run: Run) -> str:
     """``112 requests in 12.3 s``; of a check of the monitor, the requests that this one counted."""
+    if is_comparison(run) and run.against and run.against.how is ComparedHow.STORED:
+        return "two saved runs"
     if is_of_monitor(run):
         return f"{sum(result.requests.sent for result in run.endpoints)} requests counted by the monitor"
     return f"{requests_sent(run)} requests in {run.duration_ms / 1000:.1f} s"
@@ -96,6 +132,8 @@ def certainty(run: Run) -> str:
             "Judged by what the monitor inside the service counted, all its requests and no sample of them: "
             "no error probability is stated."
         )
+    if is_comparison(run):
+        return certainty_of_comparison(run)
     undecided = sum(is_undecided(result) for result in run.endpoints)
     rest = f"; {undecided} undecided, judged by estimate" if undecided else ""
     rest += f"; {monitored} judged by what the monitor inside the service counted" if monitored else ""
@@ -235,6 +273,8 @@ def evidence(result: EndpointResult, dash: str = EN_DASH) -> str:
     """How many requests the verdict rests on, stage by stage, the interval, and why it is undecided if it is."""
     if is_monitored(result):
         return _counted(result)
+    if result.promise is Promise.BEFORE:
+        return _held_against_before(result)
     if result.value_ms is None or not any(result.timeline.stage):
         return ""
     stages = [result.timeline.stage.count(stage) for stage in range(1, max(result.timeline.stage, default=0) + 1)]
@@ -243,6 +283,14 @@ def evidence(result: EndpointResult, dash: str = EN_DASH) -> str:
     text += f"; {result.metric} in {ends} ms" if ends != "-" else ""
     undecided = [finding.message for finding in result.findings if finding.rule == "undecided"]
     return "; ".join([text, *undecided])
+
+
+def _held_against_before(result: EndpointResult) -> str:
+    if result.comparison is None:
+        return ""
+    interval_of_change = change_interval(result)
+    lies = f"; the change lies in {interval_of_change}" if interval_of_change != "-" else ""
+    return amount_compared(result) + lies
 
 
 def _counted(result: EndpointResult) -> str:

@@ -138,6 +138,15 @@ def test_a_write_replaces_the_whole_file_and_leaves_nothing_beside_it(tmp_path: 
     assert file.stat().st_mode & 0o777 == 0o666 & ~_umask()
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o755])
+def test_who_may_read_a_file_stays_as_it_is_where_that_is_asked_for(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "baselines.yaml"
+    file.write_bytes(b"old")
+    file.chmod(mode)
+    write_atomically(file, b"new", keep_mode=True)
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (b"new", mode)
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
     folder = tmp_path / "results.json"
     (folder / "inside").mkdir(parents=True)

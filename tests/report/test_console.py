@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from support.comparisons import comparison_run, live_run
 from support.golden import check_golden
 from support.runs import HOSTILE_NAME, decision, endpoint, example_results, result, run, samples, spread, warning
 
@@ -41,6 +42,21 @@ def test_report_in_ascii() -> None:
     report = render(run(), glyphs=ASCII)
     assert report.isascii()
     check_golden(GOLDEN / "ascii.txt", report)
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_comparison_at_widths(width: int) -> None:
+    report = render(comparison_run(), width=width)
+    assert max(map(len, report.splitlines())) <= width
+    check_golden(GOLDEN / f"comparison-{width}.txt", report)
+
+
+def test_comparison_of_running_services() -> None:
+    check_golden(GOLDEN / "comparison-live.txt", render(live_run(), width=100))
+
+
+def test_release_beside_the_one_before() -> None:
+    check_golden(GOLDEN / "release.txt", render(comparison_run(with_targets=True), width=100))
 
 
 def test_quiet_report() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.comparisons import comparison_run, hostile_comparison
 from support.golden import check_golden
 from support.runs import big_run, example_results, hostile_names, hostile_run, run
 
@@ -138,6 +139,17 @@ def test_formulas_are_made_inert_and_can_be_restored(name: str, written: str) ->
 def test_hidden_characters_do_not_shield_a_formula(name: str) -> None:
     (row,) = read(run([replace(example_results()[0], name=name)]))
     assert row["name"].startswith("'=1 ~")
+
+
+def test_comparisons_are_the_same_columns() -> None:
+    rows = {row["name"]: row for row in read(comparison_run(with_targets=True))}
+    plain = read(run())[0]
+    assert list(rows["videos.list"]) == list(plain)
+    assert float(rows["videos.list"]["change_ratio"]) == pytest.approx(2.1, rel=0.1)
+    assert rows["videos.list"]["change_clear"] == "true"
+    assert rows["artists.list"]["change_clear"] == "false"
+    assert rows["search.new"]["change_ratio"] == ""
+    check_values(hostile_comparison())
 
 
 def test_hostile_names_are_whole_and_apart() -> None:

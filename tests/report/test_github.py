@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from support.comparisons import hostile_comparison
 from support.golden import check_golden
 from support.runs import (
     big_run,
@@ -214,9 +215,9 @@ def test_no_text_is_a_command_of_its_own(name: str, message: str, file: str) -> 
 
 
 def test_hostile_run_is_escaped_and_bounded() -> None:
-    for line in render(hostile_run()).splitlines():
+    for line in (render(hostile_run()) + render(hostile_comparison())).splitlines():
         one = parse(line)
-        assert one.name in {"error", "warning"}
+        assert one.name in {"error", "warning", "notice"}
         assert set(one.properties) <= {"file", "line", "title"}
         assert len(one.properties["title"]) <= 150
         assert len(one.message) <= 3000

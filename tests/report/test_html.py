@@ -13,7 +13,9 @@ from xml.etree.ElementTree import Element
 
 import html5lib
 import pytest
+from support.comparisons import comparison_run, hostile_comparison, live_run
 from support.golden import check_golden
+from support.past import example_report, hostile_report, report_on
 from support.runs import (
     big_run,
     decision,
@@ -28,7 +30,9 @@ from support.runs import (
 )
 
 from perfcheck.model import EndpointResult, Run, Timeline, Verdict
+from perfcheck.period import PeriodKind, PeriodReport
 from perfcheck.report.html import render
+from perfcheck.report.period.html import render as render_period
 
 GOLDEN = Path(__file__).parent / "golden"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -84,7 +88,19 @@ PAGES: dict[str, Callable[[], str]] = {
     "nothing measured": lambda: render(without_measurements()),
     "healthy": lambda: render(healthy()),
     "compared": compared,
+    "comparison": lambda: render(comparison_run()),
+    "live comparison": lambda: render(live_run()),
+    "release": lambda: render(comparison_run(with_targets=True)),
+    "hostile comparison": lambda: render(hostile_comparison()),
+    "period": lambda: render_period(example_report()),
+    "hostile period": lambda: render_period(hostile_report()),
+    "empty period": lambda: render_period(report_on([], 0, 7)),
+    "week": lambda: render_period(as_week(example_report())),
 }
+
+
+def as_week(report: PeriodReport) -> PeriodReport:
+    return replace(report, period=replace(report.period, kind=PeriodKind.WEEK))
 
 
 @cache

@@ -12,9 +12,12 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, Page
 from support.browser import browser, browser_path
+from support.comparisons import comparison_run, hostile_comparison, live_run
+from support.past import example_report, hostile_report
 from support.runs import big_run, example_results, hostile_run, run
 
 from perfcheck.report.html import render
+from perfcheck.report.period.html import render as render_period
 
 Scheme = Literal["light", "dark"]
 WAIT_MS = 20_000
@@ -54,6 +57,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "big": render(big_run(200, 100)),
         "empty": render(run([])),
         "compared": render(run(), before),
+        "comparison": render(live_run()),
+        "release": render(comparison_run(with_targets=True)),
+        "hostile comparison": render(hostile_comparison()),
+        "period": render_period(example_report()),
+        "hostile period": render_period(hostile_report()),
     }
     for name, page in pages.items():
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
@@ -71,7 +79,21 @@ def opened(chromium: Browser, file: Path, width: int = 1280, scheme: Scheme = "l
         page.close()
 
 
-@pytest.mark.parametrize("name", ["example", "hostile", "big", "empty", "compared"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "example",
+        "hostile",
+        "big",
+        "empty",
+        "compared",
+        "comparison",
+        "release",
+        "hostile comparison",
+        "period",
+        "hostile period",
+    ],
+)
 @pytest.mark.parametrize("width", [1280, 390])
 def test_page_fits_and_is_quiet(chromium: Browser, files: dict[str, Path], name: str, width: int) -> None:
     """No message on the console, no dialog, nothing asked of the network; and no scrolling sideways."""
@@ -99,6 +121,22 @@ def test_charts_are_there(chromium: Browser, files: dict[str, Path], width: int)
         assert dots["width"] > 10
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_charts_of_a_period_are_there(chromium: Browser, files: dict[str, Path], width: int) -> None:
+    with opened(chromium, files["period"], width) as page:
+        boxes = page.evaluate(BOXES)
+        report = example_report()
+        cards = len(report.regressions) + len(report.improvements) + len(report.drifts)
+        assert len(boxes) == len(report.endpoints) + cards
+        assert all(wide > 60 and high >= 18 for wide, high in boxes)
+        assert page.locator("article").count() == cards
+        for css in ("all", "past"):
+            dots = page.locator(f"article .dots.{css}").first.bounding_box()
+            assert dots
+            assert dots["width"] > 50
+        assert page.locator("article line.moved-at").count() >= cards - len(report.drifts)
+
+
 def test_dots_stay_round_whatever_the_width(chromium: Browser, files: dict[str, Path]) -> None:
     """Their size does not stretch with the chart: a stroke that would scale has no such effect."""
     with opened(chromium, files["example"], 390) as page:
@@ -124,7 +162,7 @@ def test_light_and_dark_differ(chromium: Browser, files: dict[str, Path]) -> Non
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["example", "hostile", "compared", "big"])
+@pytest.mark.parametrize("name", ["example", "hostile", "compared", "big", "period", "hostile period"])
 def test_text_stands_out(chromium: Browser, files: dict[str, Path], name: str, scheme: Scheme) -> None:
     with opened(chromium, files[name], scheme=scheme) as page:
         found = page.evaluate(COLOURS)

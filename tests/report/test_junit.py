@@ -10,6 +10,7 @@ import pytest
 import xmlschema
 from hypothesis import given
 from hypothesis import strategies as st
+from support.comparisons import comparison_run, hostile_comparison
 from support.golden import check_golden
 from support.runs import (
     big_run,
@@ -228,6 +229,15 @@ def test_hostile_run_is_valid_with_a_case_of_its_own_for_each_endpoint() -> None
     assert suite.get("failures") == str(one.counts.critical)
     assert suite.get("errors") == str(one.counts.not_measured)
     assert "\x1b" not in render(one)
+
+
+@pytest.mark.parametrize("one", [comparison_run(), comparison_run(with_targets=True), hostile_comparison()])
+def test_comparisons_are_valid_and_tell_what_changed(one: Run) -> None:
+    suite = suite_of(one)
+    assert suite.get("failures") == str(one.counts.critical)
+    text = render(one)
+    assert "\x1b" not in text
+    assert "slower" in text
 
 
 @pytest.mark.parametrize("brackets", ["[[", "[[[", "[[[[", "[\u200b["])

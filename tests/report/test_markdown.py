@@ -1,19 +1,18 @@
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-import html5lib
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 from rich.cells import cell_len
+from support.comparisons import comparison_run, hostile_comparison
 from support.golden import check_golden
+from support.markdown import MAGIC, check_page, elements, parse, rows, text_of, text_outside_code
 from support.runs import (
     HOSTILE_NAME,
     big_run,
@@ -35,77 +34,12 @@ from perfcheck.report.markdown.text import cell, code, prose, prose_cell
 from perfcheck.text import clean
 
 GOLDEN = Path(__file__).parent / "golden"
-# Links that need no markup are not asked of this renderer but looked for in the text that it leaves: see MAGIC.
-RENDERER = MarkdownIt("gfm-like", {"html": True, "linkify": False})
-LONGEST_ON_GITHUB = 65_536  # characters
-
-ELEMENTS = {
-    *("h3", "h4", "p", "strong", "em", "ul", "li", "code", "sub"),
-    *("table", "thead", "tbody", "tr", "th", "td", "details", "summary"),
+COMPARISONS: dict[str, Callable[[], Run]] = {
+    "comparison": comparison_run,
+    "release": lambda: comparison_run(with_targets=True),
+    "hostile": hostile_comparison,
 }
-ATTRIBUTES = {("th", "style"), ("td", "style"), ("details", "open")}
-
-# What GitHub and GitLab turn into links, mentions, references, emoji or formulas wherever it stands outside of code.
-MAGIC = re.compile(
-    r"""
-      :// | \bwww\. | \w@\w               # links and addresses
-    | (?<!\w) [@#!$%~&^] ["\w]            # users, issues, merge requests, snippets, milestones, labels, epics, alerts
-    | \b [A-Za-z][A-Za-z0-9_]* - \d       # GH-1, JIRA-1, CVE-2020-1
-    | \b GHSA-
-    | \b [0-9a-f]{7,40} \b                # commits
-    | : [\w+-]+ :                         # emoji
-    | \$ | \[ | \] | ` | < [A-Za-z/!]     # formulas, and markup that was not understood
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-
-
-def parse(markdown: str) -> ET.Element:
-    """The page as a browser reads it, which must have nothing to repair."""
-    parser = html5lib.HTMLParser(namespaceHTMLElements=False)
-    page: ET.Element = parser.parseFragment(RENDERER.render(markdown))
-    assert not parser.errors
-    return page
-
-
-def is_comment(element: ET.Element) -> bool:
-    return not isinstance(element.tag, str)
-
-
-def elements(page: ET.Element) -> Iterator[ET.Element]:
-    return (element for element in page.iter() if element is not page and not is_comment(element))
-
-
-def text_outside_code(element: ET.Element) -> Iterator[str]:
-    if element.tag != "code" and not is_comment(element):
-        yield element.text or ""
-        for child in element:
-            yield from text_outside_code(child)
-    yield element.tail or ""
-
-
-def text_of(element: ET.Element) -> str:
-    return "".join(element.itertext())
-
-
-def check_page(markdown: str) -> ET.Element:
-    """Nothing in it but what the report itself puts there, and every table whole."""
-    page = parse(markdown)
-    for element in elements(page):
-        assert element.tag in ELEMENTS
-        assert {(element.tag, name) for name in element.attrib} <= ATTRIBUTES
-        assert element.get("style", "text-align:right") == "text-align:right"
-    assert sum(map(is_comment, page.iter())) == 1
-    for text in text_outside_code(page):
-        assert not MAGIC.search(text)
-    for table in page.iter("table"):
-        assert len({len(row) for row in table.iter("tr")}) == 1
-    return page
-
-
-def rows(page: ET.Element) -> list[list[str]]:
-    """The cells of all rows of all tables, the heads left out."""
-    return [[text_of(cell).strip() for cell in row] for body in page.iter("tbody") for row in body]
+LONGEST_ON_GITHUB = 65_536  # characters
 
 
 def size(text: str) -> int:
@@ -149,6 +83,14 @@ def test_report() -> None:
     report = render(run(None, warning("the runner was busy")))
     check_page(report)
     check_golden(GOLDEN / "report.md", report)
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_comparisons(name: str) -> None:
+    report = render(COMPARISONS[name]())
+    check_page(report)
+    if name != "hostile":
+        check_golden(GOLDEN / f"{name}.md", report)
 
 
 def test_report_compared_with_an_earlier_run() -> None:

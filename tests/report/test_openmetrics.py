@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import Metric as MetricFamily
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from support.comparisons import comparison_run, hostile_comparison
 from support.golden import check_golden
 from support.runs import (
     big_run,
@@ -245,6 +246,17 @@ def test_runs_of_other_commits_have_the_same_series_but_for_the_info() -> None:
 
 
 # --- Foreign text --------------------------------------------------------------------------------------------------
+
+
+def test_comparisons_are_valid() -> None:
+    check_values(comparison_run())
+    assert read(hostile_comparison())
+    told = read(comparison_run(with_targets=True))
+    changed = {
+        dict(labels)["endpoint"]: ratio for (name, labels), ratio in told.items() if name == "perfcheck_change_ratio"
+    }
+    assert changed["videos.list"] == pytest.approx(2.1, rel=0.1)
+    assert "search.new" not in changed
 
 
 def test_hostile_names_stay_apart_and_harmless() -> None:

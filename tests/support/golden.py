@@ -12,3 +12,11 @@ def check_golden(file: Path, actual: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(actual, encoding="utf-8")
     assert actual == file.read_text(encoding="utf-8")
+
+
+def check_golden_bytes(file: Path, actual: bytes) -> None:
+    """The same for what is not to be read as text: line ends and byte order marks count."""
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(actual)
+    assert actual == file.read_bytes()

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from perfcheck.model import EndpointResult, Run, Severity
 from perfcheck.report.changes import Change
+from perfcheck.report.comparison_words import what_grew
 from perfcheck.report.html.distribution import distribution
-from perfcheck.report.html.overview import without_latency
+from perfcheck.report.html.overview import beside_the_promise, without_latency
 from perfcheck.report.html.phases import Bar, bars, set_up
 from perfcheck.report.html.svg import Svg
 from perfcheck.report.html.timeline import over_time
@@ -19,7 +20,6 @@ from perfcheck.report.wording import (
     evidence,
     is_undecided,
     measured,
-    ratio_to_target,
     remedies,
     rerun,
 )
@@ -50,6 +50,7 @@ class Card:
     lines: list[Line]
     rerun: str
     distribution: Svg | None
+    has_before: bool  # whether the distribution shows an earlier one as well
     over_time: Svg | None
     bars: list[Bar]
     set_up: str
@@ -66,29 +67,25 @@ def card(run: Run, result: EndpointResult, anchor: str, change: Change | None, t
         request=clean(f"{result.method} {result.url}", LONGEST_TEXT),
         value=f"{measured(result)} ms" if result.value_ms is not None else "",
         instead="" if result.value_ms is not None else without_latency(result),
-        beside=_beside(result),
+        beside=beside_the_promise(result),
         change=f"before {format_ms(change.before_ms)}: {change.text}" if change else "",
         why=[finding.message for finding in result.findings if finding.severity is not Severity.NOTE],
         lines=list(_lines(run, result, told)),
         rerun=clean(rerun(run, result.name), LONGEST_TEXT),
         distribution=distribution(result),
+        has_before=bool(result.comparison and result.comparison.before_samples_ms),
         over_time=over_time(result),
         bars=bars(result),
         set_up=set_up(result),
     )
 
 
-def _beside(result: EndpointResult) -> str:
-    if result.target_ms is None:
-        return "no target yet"
-    target = f"target of {format_ms(result.target_ms)}"
-    return target if result.ratio is None else f"{ratio_to_target(result)} its {target}"
-
-
 def _lines(run: Run, result: EndpointResult, told: set[str]) -> Iterator[Line]:
     for finding in result.findings:
         if finding.severity is Severity.NOTE and finding.rule != "undecided":
             yield Line("Note", finding.message)
+    if grown := what_grew(result):
+        yield Line("Grew", grown)
     if seen := evidence(result):
         yield Line("Evidence", seen)
     for remedy in remedies(result, told):

@@ -43,14 +43,15 @@ def distribution(result: EndpointResult) -> Svg | None:
     if not values and not timeouts:
         return None
     limits = limits_of(result)
-    scale = fitting([*values, *(ms for ms, _ in limits.named), result.value_ms])
+    earlier = [ms for ms in result.comparison.before_samples_ms if ms is not None] if result.comparison else []
+    scale = fitting([*values, *earlier, *(ms for ms, _ in limits.named), result.value_ms])
     css = CSS[result.verdict]
     plot = _BOTTOM - _TOP
     parts = backdrop(limits, 1.0, scale, _TOP, plot) or [rect(0, 1, _TOP, plot, "zn")]
     parts += [
-        vertical(scale(ms), _TOP, _BOTTOM, "target" if word == "target" else "limit") for ms, word in limits.named
+        vertical(scale(ms), _TOP, _BOTTOM, "target" if word == limits.promise else "limit") for ms, word in limits.named
     ]
-    parts.append(_stack(values, scale, plot))
+    parts += [_stack(earlier, scale, plot, "before"), _stack(values, scale, plot, "now")]
     parts += _value(result, scale, css)
     parts.append(horizontal(0, 1, _BOTTOM, "base"))
     parts += _axis_labels(limits, scale)
@@ -61,18 +62,18 @@ def distribution(result: EndpointResult) -> Svg | None:
     return chart(_HEIGHT, parts, title=summary(result))
 
 
-def _stack(values: Sequence[float], scale: Linear | Log, height: float) -> str:
+def _stack(values: Sequence[float], scale: Linear | Log, height: float, css: str) -> str:
     """Each dot stands at its own value, above the dots that it would cover."""
     counts = histogram(values, scale, _BINS)
     if len(values) > MOST_DOTS:
-        return layer([columns(counts, "bars")], top=_TOP + 6, height=height - 6)
+        return layer([columns(counts, f"bars {css}")], top=_TOP + 6, height=height - 6)
     step = min(_DOT, (height - _LIFT - 4) / max([*counts, 1]))
     points, levels = [], [0] * _BINS
     for at in map(scale, sorted(values)):
         column = min(_BINS - 1, int(at * _BINS))
         points.append((at, 1 - (_LIFT + levels[column] * step) / height))
         levels[column] += 1
-    return layer([dots(points, "now")], top=_TOP, height=height)
+    return layer([dots(points, css)], top=_TOP, height=height)
 
 
 def _value(result: EndpointResult, scale: Linear | Log, css: str) -> list[str]:
@@ -112,6 +113,8 @@ def summary(result: EndpointResult) -> str:
     if result.value_ms is not None and result.metric is not Metric.MEDIAN:
         words.append(f"{result.metric} {format_ms(result.value_ms)}")
     words += [f"{timeouts} over the timeout"] if timeouts else []
+    if result.comparison:
+        words.append(f"{result.comparison.before_samples} latencies before")
     words += [f"{word} {format_ms(ms)}" for ms, word in limits_of(result).named]
     return "Distribution: " + ", ".join(words)
 

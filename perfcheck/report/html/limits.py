@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from perfcheck.model import EndpointResult
+from perfcheck.model import EndpointResult, Promise
 from perfcheck.report.html.scale import Scale
 from perfcheck.report.html.svg import rect
 
@@ -18,12 +18,13 @@ class Limits:
     warning: float | None
     critical: float | None
     ceiling: bool  # whether `critical` is the ceiling
+    promise: Promise = Promise.TARGET  # what `target` is
 
     @property
     def named(self) -> list[tuple[float, str]]:
         """The most telling first."""
         word = "ceiling" if self.ceiling else "critical"
-        all_of_them = [(self.target, "target"), (self.critical, word), (self.warning, "warning")]
+        all_of_them = [(self.target, str(self.promise)), (self.critical, word), (self.warning, "warning")]
         reached = [(ms, word) for ms, word in all_of_them if ms is not None]
         return [(ms, word) for ms, word in reached if word != "warning" or ms < (self.critical or math.inf)]
 
@@ -36,7 +37,7 @@ def limits_of(result: EndpointResult) -> Limits:
         warning = slow[0] if slow else None
     ceiling, critical = result.ceiling_ms, result.critical_ms
     by_ceiling = ceiling is not None and (critical is None or ceiling <= critical)
-    return Limits(result.target_ms, warning, ceiling if by_ceiling else critical, by_ceiling)
+    return Limits(result.target_ms, warning, ceiling if by_ceiling else critical, by_ceiling, result.promise)
 
 
 def zones(limits: Limits, factor: float, scale: Scale) -> list[tuple[float, float, str]]:

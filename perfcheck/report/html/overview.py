@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perfcheck.model import EndpointResult, Verdict
+from perfcheck.model import EndpointResult, Promise, Verdict
 from perfcheck.report.changes import Change
+from perfcheck.report.comparison_words import change_of
 from perfcheck.report.html.limits import backdrop, limits_of
 from perfcheck.report.html.scale import Knee, Linear, Log, Scale, fitting, ratio_axis, ratio_ticks, round_ticks
 from perfcheck.report.html.svg import Svg, chart, decoration, label, layer, mark, rect, spans, text_at, vertical
@@ -36,8 +37,8 @@ def absolute_axis(results: Sequence[EndpointResult]) -> Linear | Log:
     return fitting([ms for one in results for ms in (one.value_ms, *one.interval_ms, limits_of(one).warning)])
 
 
-def ratio_scale_marks(scale: Knee) -> Svg:
-    names = {0.0: "0", 1.0: "target"}
+def ratio_scale_marks(scale: Knee, promise: Promise = Promise.TARGET) -> Svg:
+    names = {0.0: "0", 1.0: str(promise)}
     ticks = [(scale(tick), names.get(tick, f"{tick:,.10g}x")) for tick in ratio_ticks(scale)]
     return decoration(_AXIS, [label(at, 13, name, "tick", edge=0.02) for at, name in ticks], "axis")
 
@@ -102,15 +103,24 @@ def in_words(result: EndpointResult, change: Change | None = None) -> str:
     else:
         words.append(f"{result.metric} {measured(result).split()[-1]} ms")
     if result.target_ms:
-        target = f"target of {format_ms(result.target_ms)}"
-        words.append(target if result.ratio is None else f"{ratio_to_target(result)} its {target}")
+        words.append(beside_the_promise(result))
     if interval(result) != "-":
         words.append(f"interval {interval(result)} ms")
     limits = limits_of(result)
-    words += [f"{word} limit {format_ms(ms)}" for ms, word in limits.named if word != "target"]
+    words += [f"{word} limit {format_ms(ms)}" for ms, word in limits.named if word != result.promise]
     if change is not None:
         words.append(f"before {format_ms(change.before_ms)}: {change.text}")
     return "; ".join(words)
+
+
+def beside_the_promise(result: EndpointResult) -> str:
+    """``1.72x its target of 300 ms``; ``26 % slower than 212 ms before``."""
+    if result.target_ms is None:
+        return "no target yet" if result.promise is Promise.TARGET else "nothing to hold it against"
+    promised = format_ms(result.target_ms)
+    if result.promise is Promise.BEFORE:
+        return f"{change_of(result)}; {promised} before"
+    return f"target of {promised}" if result.ratio is None else f"{ratio_to_target(result)} its target of {promised}"
 
 
 def rug(results: Sequence[EndpointResult], scale: Knee) -> Svg:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from perfcheck.model import EndpointResult, Finding, Run
-from perfcheck.report.changes import Change, changes
+from perfcheck.model import EndpointResult, Finding, Promise, Run
+from perfcheck.report.changes import Change, Since, since
+from perfcheck.report.comparison_words import before_and_now, change_of, is_comparison
 from perfcheck.report.html import overview
 from perfcheck.report.html.cards import Card, card
 from perfcheck.report.html.facts import Fact, about, summary_facts
@@ -19,11 +20,13 @@ from perfcheck.report.wording import (
     certainty,
     compared_with,
     counts_by_verdict,
+    critical_path,
+    has_critical_path,
     headline,
+    in_order,
     measured,
     needs_attention,
     ratio_to_target,
-    worst_first,
 )
 from perfcheck.text import clean
 
@@ -72,6 +75,10 @@ class Page:
     counts: list[Count]
     facts: list[Fact]
     findings: tuple[Finding, ...]
+    words: Words
+    with_change: bool  # whether each endpoint shows its change since an earlier run
+    of_change: bool  # whether the change is all that it is judged by
+    has_ideals: bool
     compared: str  # what the earlier run was; empty without one
     axis: Svg
     sections: list[Section]
@@ -87,11 +94,50 @@ class Page:
     about: list[Fact]
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the page calls things, which depends on what the endpoints are held against."""
+
+    overview: str
+    intro: str
+    within: str
+    over: str
+    promised: str
+    ratio: str
+    without: str
+    fine: str
+
+
+_OF_TARGETS = Words(
+    overview="Every endpoint against its target",
+    intro="On one scale: how many times its own target each endpoint takes. The bar is the interval in which the true "
+    "value lies, as far as these requests can tell.",
+    within="within its target",
+    over="over it",
+    promised="Target",
+    ratio="Of target",
+    without="Without a target yet",
+    fine="Within their limits",
+)
+_OF_COMPARISON = Words(
+    overview="Every endpoint against how it was before",
+    intro="On one scale: how many times as long as before each endpoint takes. The bar is the interval in which the "
+    "true change lies, as far as these requests can tell.",
+    within="not slower",
+    over="slower",
+    promised="Before",
+    ratio="Change",
+    without="With nothing to hold them against",
+    fine="Not slower than before",
+)
+
+
 def page(run: Run, previous: Run | None) -> Page:
-    """Everything in the order of ``worst_first``, numbered, so that no name becomes part of an address."""
-    results = worst_first(run.endpoints)
+    """Everything in the order of ``in_order``, numbered, so that no name becomes part of an address."""
+    results = in_order(run)
     anchors = {id(result): f"e{number}" for number, result in enumerate(results, 1)}
-    changed = changes(run, previous)
+    earlier = since(run, previous)
+    changed = earlier.changed if earlier else {}
     breaches = [result for result in results if needs_attention(result)]
     fine = [result for result in results if not needs_attention(result)]
     rows = [table_row(one, anchors[id(one)], changed.get(one.name)) for one in fine]
@@ -108,13 +154,17 @@ def page(run: Run, previous: Run | None) -> Page:
         title=f"{run.verdict}: {clean(run.label or run.service.base_url, LONGEST_NAME)}",
         verdict=str(run.verdict),
         css=CSS[run.verdict],
-        headline=headline(run),
+        headline=" ".join(filter(None, [critical_path(run), headline(run)])),
         certainty=certainty(run),
         counts=[Count(number, word, CSS[verdict]) for number, word, verdict in counts_by_verdict(run)],
         facts=summary_facts(run),
         findings=run.findings,
-        compared=_compared(run, previous, changed),
-        axis=overview.ratio_scale_marks(axis),
+        words=_OF_COMPARISON if is_comparison(run) else _OF_TARGETS,
+        with_change=earlier is not None,
+        of_change=is_comparison(run),
+        has_ideals=any(result.ideal_ms for result in results) or not is_comparison(run),
+        compared=_compared(run, earlier),
+        axis=overview.ratio_scale_marks(axis, Promise.BEFORE if is_comparison(run) else Promise.TARGET),
         sections=[Section(title, [row(one, axis) for one in some]) for title, some in _grouped(run, shown)],
         absolute_axis=overview.absolute_scale_marks(absolute),
         absolute_rows=[row(result, absolute) for result in without],
@@ -136,23 +186,32 @@ def _row(result: EndpointResult, anchor: str, scale: Scale, change: Change | Non
         css=CSS[result.verdict],
         verdict=str(result.verdict),
         value=f"{measured(result)} ms" if result.value_ms is not None else "\N{EN DASH}",
-        ratio=ratio_to_target(result) if result.ratio is not None else "",
+        ratio=_ratio(result),
         change=change.text if change else "",
         picture=overview.row(result, scale, change),
     )
+
+
+def _ratio(result: EndpointResult) -> str:
+    if result.ratio is None:
+        return ""
+    return change_of(result) if result.promise is Promise.BEFORE else ratio_to_target(result)
 
 
 def _grouped(run: Run, results: Sequence[EndpointResult]) -> list[tuple[str, list[EndpointResult]]]:
     """Under the titles of their groups, the group with the worst endpoint first; one nameless group without titles."""
     groups: dict[str, list[EndpointResult]] = {}
     for result in results:
+        if result.critical_path and has_critical_path(run):
+            groups.setdefault("Critical path", []).append(result)
+            continue
         groups.setdefault(clean(run.groups.get(result.group or "", ""), LONGEST_NAME), []).append(result)
     if len(groups) > 1 and "" in groups:
         groups["Other endpoints"] = groups.pop("")
     return list(groups.items())
 
 
-def _compared(run: Run, previous: Run | None, changed: Mapping[str, Change]) -> str:
-    if previous is None:
-        return ""
-    return compared_with(run, previous, changed)
+def _compared(run: Run, earlier: Since | None) -> str:
+    if is_comparison(run):
+        return "Before: {}. Now: {}.".format(*before_and_now(run))
+    return compared_with(run, earlier) if earlier else ""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from perfcheck.model import EndpointResult
+from perfcheck.model import EndpointResult, Promise
 from perfcheck.report.changes import Change
+from perfcheck.report.comparison_words import change_interval, change_of
 from perfcheck.report.html.distribution import sparkline
 from perfcheck.report.html.svg import Svg, decoration, rect
 from perfcheck.report.html.words import CSS, shown_name
@@ -34,6 +35,7 @@ class TableRow:
 
 
 def table_row(result: EndpointResult, anchor: str, change: Change | None) -> TableRow:
+    compared = result.promise is Promise.BEFORE
     return TableRow(
         anchor=anchor,
         name=shown_name(result),
@@ -41,10 +43,10 @@ def table_row(result: EndpointResult, anchor: str, change: Change | None) -> Tab
         verdict=str(result.verdict),
         value=measured(result),
         ideal=ideal_met(result),
-        interval=interval(result),
+        interval=change_interval(result) if compared else interval(result),
         target=format_ms(result.target_ms, unit=False),
-        ratio=ratio_to_target(result),
-        meter=_meter(result),
+        ratio=change_of(result) if compared else ratio_to_target(result),
+        meter=None if compared else _meter(result),
         change=change.text if change else "",
         requests=result.requests.sent,
         spread=sparkline(result),

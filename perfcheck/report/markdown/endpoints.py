@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from perfcheck.model import EndpointResult, Finding, Run, Verdict
+from perfcheck.model import EndpointResult, Finding, Promise, Run, Verdict
 from perfcheck.report.changes import Change
+from perfcheck.report.comparison_words import change_interval, change_of, what_grew
 from perfcheck.report.markdown.text import cell, code, prose, prose_cell, shorten_name, table
 from perfcheck.report.wording import (
     LONGEST_TEXT,
@@ -23,14 +24,14 @@ from perfcheck.report.wording import (
     rerun,
     where_the_time_went,
 )
-from perfcheck.units import format_ms, format_percentage, format_size
+from perfcheck.units import format_ms, format_percentage, format_size, format_slower
 
 SIGNS = {Verdict.OK: "🟢", Verdict.WARNING: "🟡", Verdict.CRITICAL: "🔴", Verdict.NOT_MEASURED: "⚪"}
 _WIDTH_IN_TABLE = 48
 _WIDTH_IN_HEADING = 120
 _LONGEST_REASON = 72
 _LONGEST_REQUEST = 400
-_RIGHT = {"measured ms", "interval", "target", "ratio"}
+_RIGHT = {"measured ms", "interval", "target", "ratio", "before ms", "now ms"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,11 @@ class Comparison:
     """With an earlier run."""
 
     changed: dict[str, Change]
-    known: frozenset[str]  # the names of its endpoints
+    added: frozenset[str]  # the names of endpoints that it did not have
 
     def cell(self, name: str) -> str:
         """``was 640 (+27 %)``; ``new`` for an endpoint that the earlier run did not have."""
-        if name not in self.known:
+        if name in self.added:
             return "new"
         return _was(self.changed[name], unit=False) if name in self.changed else "-"
 
@@ -51,19 +52,33 @@ def _was(change: Change, *, unit: bool) -> str:
     return f"was {format_ms(change.before_ms, unit=unit)} ({change.text})"
 
 
+_AGAINST_TARGET: dict[str, Callable[[EndpointResult], str]] = {
+    "measured ms": measured,
+    "interval": interval,
+    "target": lambda one: format_ms(one.target_ms, unit=False),
+    "ratio": ratio_to_target,
+}
+_BEFORE_AND_NOW: dict[str, Callable[[EndpointResult], str]] = {
+    "before ms": lambda one: format_ms(one.target_ms, unit=False),
+    "now ms": measured,
+    "change": change_of,
+    "interval": change_interval,
+}
+
+
 def rows(
     results: Sequence[EndpointResult], comparison: Comparison | None, *, with_verdict: bool
 ) -> tuple[str, list[str]]:
     """The head of a table and its rows, each with the end of its line."""
+    compared = any(one.promise is Promise.BEFORE for one in results)
     columns: dict[str, Callable[[EndpointResult], str]] = {
         "endpoint": lambda one: cell(shorten_name(one.name, _WIDTH_IN_TABLE)),
-        "measured ms": measured,
-        "interval": interval,
-        "target": lambda one: format_ms(one.target_ms, unit=False),
-        "ratio": ratio_to_target,
+        **(_BEFORE_AND_NOW if compared else _AGAINST_TARGET),
     }
     if with_verdict:
         columns = {"verdict": lambda one: f"{SIGNS[one.verdict]} {one.verdict}", **columns}
+    if any(one.critical_path for one in results) and comparison is not None:
+        columns = {"path": lambda one: "critical" if one.critical_path else "", **columns}
     if comparison is not None:
         columns["change"] = lambda one: comparison.cell(one.name)
     columns["why" if with_verdict else "note"] = _in_short
@@ -81,6 +96,8 @@ def _in_short(result: EndpointResult) -> str:
 
 def _phrase(finding: Finding) -> str:
     if finding.limit is not None:
+        if finding.rule == "slower" and finding.value is not None:
+            return f"{format_slower(finding.value)}, over {format_percentage(finding.limit - 1)}"
         if finding.rule == "over-target":
             return f"over its target of {format_ms(finding.limit)}"
         if finding.rule == "new-slow-endpoint":
@@ -117,6 +134,8 @@ def _explanation(
         yield "change", f"{format_ms(change.now_ms)}, {_was(change, unit=True)}"
     if where := where_the_time_went(result):
         yield "where", prose(where, LONGEST_TEXT)
+    if grown := what_grew(result):
+        yield "grew", prose(grown, LONGEST_TEXT)
     if seen := evidence(result):
         yield "evidence", prose(seen, LONGEST_TEXT)
     for remedy in remedies(result, told):

@@ -8,19 +8,21 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from perfcheck.model import Finding, Run
-from perfcheck.report.changes import changes
+from perfcheck.report.changes import since
+from perfcheck.report.comparison_words import before_and_now, is_comparison
 from perfcheck.report.markdown.endpoints import SIGNS, Comparison, blocks, rows
 from perfcheck.report.markdown.fitting import Section, size
 from perfcheck.report.markdown.text import code, prose, shorten_name
 from perfcheck.report.wording import (
     LONGEST_TEXT,
     certainty,
+    critical_path,
     effort,
     exit_meaning,
     headline,
+    in_order,
     is_of_monitor,
     needs_attention,
-    worst_first,
 )
 
 LONGEST_COMMENT = 65_000  # bytes; a comment on GitHub takes 65,536 characters, and a workflow may add a line
@@ -81,12 +83,14 @@ def _least(run: Run, limit: int) -> str:
 def _sections(run: Run, previous: Run | None) -> list[Section]:
     """In the order in which they are shown, and in which they are kept where there is not room for all."""
     comparison = None
-    if previous is not None:
-        comparison = Comparison(changes(run, previous), frozenset(result.name for result in previous.endpoints))
-    results = worst_first(run.endpoints)
+    if earlier := since(run, previous):
+        comparison = Comparison(earlier.changed, frozenset(earlier.added))
+    results = in_order(run)
     attention = [result for result in results if needs_attention(result)]
     healthy = [result for result in results if not needs_attention(result)]
     count = "1 endpoint within its limits" if len(healthy) == 1 else f"{len(healthy)} endpoints within their limits"
+    if is_comparison(run):
+        count = f"{len(healthy)} endpoint{'s' * (len(healthy) != 1)} not found to be slower"
     head, lines = rows(attention, comparison, with_verdict=True)
     folded_head, folded_lines = rows(healthy, comparison, with_verdict=False)
     unfolded = " open" if len(attention) <= _MOST_OPEN else ""
@@ -108,7 +112,8 @@ def _heading(run: Run) -> str:
 
 
 def _sentence(run: Run) -> str:
-    return f"**{prose(headline(run), _LONGEST_HEADLINE)}**"
+    said = " ".join(filter(None, [critical_path(run), headline(run)]))
+    return f"**{prose(said, _LONGEST_HEADLINE)}**"
 
 
 def _notes(run: Run) -> list[str]:
@@ -125,14 +130,17 @@ def _note(finding: Finding) -> str:
 
 def _since(run: Run, previous: Run | None) -> list[str]:
     """What is compared, and the endpoints that only one of the two runs has."""
-    if previous is None:
+    if is_comparison(run):
+        before_side, now_side = before_and_now(run)
+        return [f"Before: {code(before_side)}. Now: {code(now_side)}."]
+    earlier = since(run, previous)
+    if earlier is None:
         return []
-    now, before = (dict.fromkeys(result.name for result in one.endpoints) for one in (run, previous))
-    new, gone = [name for name in now if name not in before], [name for name in before if name not in now]
-    told = [f"{word} since: {_some(names)}" for word, names in (("new", new), ("gone", gone)) if names]
-    which = f"the run {code(previous.label)}" if previous.label else "the run"
-    when = code(previous.started_at[:16].replace("T", " "))
-    common = "" if changes(run, previous) else ", which measured none of these endpoints by the same metric"
+    listed = (("new", earlier.added), ("gone", earlier.removed))
+    told = [f"{word} since: {_some(names)}" for word, names in listed if names]
+    which = f"the run {code(earlier.label)}" if earlier.label else "the run"
+    when = code(earlier.started_at[:16].replace("T", " "))
+    common = "" if earlier.changed else ", which measured none of these endpoints by the same metric"
     return ["; ".join([f"Compared with {which} of {when} UTC{common}", *told]) + "."]
 
 
@@ -145,6 +153,7 @@ def _certainty_and_origin(run: Run) -> str:
     environment = run.environment
     sent = f"{effort(run)} {'of' if is_of_monitor(run) else 'to'} {code(run.service.base_url)}"
     against = f"against {code(run.baseline.file)} " if run.baseline.file else ""
+    checked = f"Compared by {effort(run)}" if is_comparison(run) else f"Checked {against}with {sent}"
     origin = [f"perfcheck {prose(run.tool.version, 50)} on {prose(environment.platform, 100)}"]
     origin += [f"{environment.cpus} CPUs"]
     origin += [prose(environment.ci, 100)] if environment.ci else []
@@ -153,7 +162,7 @@ def _certainty_and_origin(run: Run) -> str:
     origin += [f"label {code(run.label)}"] if run.label else []
     lines = [
         certainty(run),
-        f"Checked {against}with {sent}; {exit_meaning(run)}.",
+        f"{checked}; {exit_meaning(run)}.",
         f"By {', '.join(origin)}.",
     ]
     return "<sub>" + "\n".join(lines) + "</sub>"

@@ -1,0 +1,321 @@
+"""How often a comparison or a trend is wrong, and what it costs: services and series of known truth, in scripted time.
+
+    python benchmarks/comparisons.py [--runs 2000] [--quick] [--json PATH]
+
+Every figure stands beside the limit that perfcheck promises to keep; exits with 1 when one is not kept. The same seeds
+give the same figures. A full run takes about fifteen minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import multiprocessing
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from perfcheck.history import Trend
+from perfcheck.judge.compare import SURE
+from perfcheck.model import Changed, Metric, Verdict
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+from support.comparing import Live, Outcomes, Series, Stored, simulate_live, simulate_stored, simulate_trends
+from support.noise import SHAPES
+
+MEDIAN, P95, MEAN = Metric.MEDIAN, Metric.P95, Metric.MEAN
+SLOWER, FASTER, NO_CHANGE = Changed.SLOWER, Changed.FASTER, Changed.NO_CHANGE
+NARROW = "lognormal .1"
+SIGMAS = {"lognormal .1": 0.1, "lognormal .3": 0.3, "lognormal .6": 0.6}
+OVER, UNDER = 1 / 63.5, 1 / 14.7  # errors of the live comparison at a limit
+LIVE_RATIOS = (0.8, 1.0, 1.1, 1.2, 1.25, 1.5)
+LIVE = [Live(shape, ratio) for shape in SHAPES for ratio in LIVE_RATIOS]
+NOISY = [
+    Live(shape, ratio, burst_share=share, wander=wander)
+    for shape in ("lognormal .1", "lognormal .3")
+    for share, wander in ((0.08, 0.0), (0.18, 0.0), (0.0, 0.2))
+    for ratio in (1.0, 1.5)
+]
+COUNTS = {MEDIAN: (5, 20, 67, 200), P95: (67, 200), MEAN: (5, 20, 67, 200)}
+STORED = [
+    Stored(shape, metric, count, ratio)
+    for metric, counts in COUNTS.items()
+    for count in counts
+    for ratio in (1.0, 1.2, 1.5)
+    for shape in SHAPES
+]
+APART = [
+    Stored(shape, MEDIAN, 67, 1.0, apart) for shape in ("lognormal .1", "lognormal .3") for apart in (0.05, 0.1, 0.2)
+]
+QUIET = Series(500)
+RESTLESS = Series(500, noise=0.06, likeness=0.4, outliers=0.03)
+FIRST_STEP = Series(72, step=0.1, step_at=60)
+CLEAN_STEP = Series(75, outliers=0.0, step=0.25, step_at=60)
+STEPS = [Series(at + 60, step=step, step_at=at) for step in (0.06, 0.1, 0.25, -0.2) for at in (20, 60, 300)]
+DRIFTS = [
+    Series(60, noise=0.01, drift=0.1),
+    Series(100, drift=0.2),
+    Series(200, drift=0.3),
+    Series(500, drift=0.3),
+    Series(500, noise=0.06, drift=0.5),
+    Series(350, drift=0.3, drift_from=200),
+]
+DRIFT_THEN_STEP = Series(260, drift=0.3, step=0.2, step_at=200)
+TRENDS = [QUIET, RESTLESS, FIRST_STEP, CLEAN_STEP, *STEPS, *DRIFTS, DRIFT_THEN_STEP]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One promise."""
+
+    what: str
+    measured: float
+    limit: float
+    unit: str = "%"
+    at_least: bool = False
+
+    @property
+    def kept(self) -> bool:
+        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
+
+
+def with_chance(rate: float, runs: int) -> float:
+    """In %: what a true rate of ``rate`` may look like in ``runs``, three standard deviations above it."""
+    return 100 * (rate + 3 * math.sqrt(rate * (1 - rate) / runs))
+
+
+# --- 1. Live -------------------------------------------------------------------------------------------------------
+
+
+def live_section(live: dict[Live, Outcomes]) -> Iterator[str | Check]:
+    def figures(cell: Live) -> str:
+        found = live[cell]
+        return f"{100 * found.rate(SLOWER):.1f} / {100 * found.rate(NO_CHANGE):.1f} ({found.mean_pairs:.0f})"
+
+    rows = [[shape, *(figures(Live(shape, ratio)) for ratio in LIVE_RATIOS)] for shape in SHAPES]
+    yield from table(["live", *(f"{ratio} x" for ratio in LIVE_RATIOS)], rows)
+    yield "In %: called slower / no change (pairs until all is settled, at most 200). Limits at 1.10 and 1.25."
+    yield ""
+    runs = live[LIVE[0]].runs
+    equal, slow, slower = (live[Live(NARROW, ratio)] for ratio in (1.0, 1.2, 1.5))
+    called = max(live[Live(shape, 1.0)].rate(SLOWER) for shape in SHAPES)
+    yield Check("equal services called slower, worst shape", 100 * called, 0.5)
+    yield Check("sigma .1: equal services settled as no change", 100 * equal.rate(NO_CHANGE), 98, at_least=True)
+    yield Check("sigma .1: pairs for that, on average", equal.mean_pairs, 50, "pairs")
+    yield Check("sigma .1: 20 % slower found", 100 * slow.rate(SLOWER), 97, at_least=True)
+    yield Check("sigma .1: pairs until all is settled, 50 % slower", slower.mean_pairs, 17, "pairs")
+    found = min(live[Live(shape, 1.5)].rate(SLOWER) for shape in SHAPES)
+    yield Check("50 % slower found, worst shape", 100 * found, 95, at_least=True)
+    at_limit = max(live[Live(shape, 1.1)].rate(SLOWER) for shape in SHAPES)
+    yield Check(
+        "exactly at 1.10: called slower, worst shape (1.6 %, and chance)", 100 * at_limit, with_chance(OVER, runs)
+    )
+    critical = max(live[Live(shape, 1.25)].rate(SLOWER, Verdict.CRITICAL) for shape in SHAPES)
+    yield Check("exactly at 1.25: CRITICAL, worst shape (1.6 %, and chance)", 100 * critical, with_chance(OVER, runs))
+    critical = max(live[Live(shape, 1.2)].rate(SLOWER, Verdict.CRITICAL) for shape in SHAPES)
+    yield Check("20 % slower called CRITICAL, worst shape", 100 * critical, with_chance(OVER, runs))
+    missed = max(live[Live(shape, 1.2)].rate(NO_CHANGE) for shape in SHAPES)
+    yield Check("20 % slower called no change, worst shape (6.8 %, and chance)", 100 * missed, with_chance(UNDER, runs))
+    for side in ("above", "below"):
+        misses = max(getattr(live[cell], side) for cell in LIVE) / runs
+        what = f"intervals {side} the truth, worst situation (5 %, and chance)"
+        yield Check(what, 100 * misses, with_chance(0.05, runs))
+
+
+def bound_section(live: dict[Live, Outcomes]) -> Iterator[str | Check]:
+    """Wald: pairs with a known normal spread take ln(1 / error) / D or more; D is the divergence from the limit."""
+    rows = []
+    quick: list[float] = []
+    for shape, sigma in SIGMAS.items():
+        for ratio, error in ((1.0, UNDER), (1.2, OVER), (1.5, OVER)):
+            found = live[Live(shape, ratio)]
+            bound = math.log(1 / error) / ((math.log(ratio / 1.1) / sigma) ** 2 / 4)
+            rows.append([shape, f"{ratio} x", f"{bound:.1f}", f"{found.shown_at / found.runs:.1f}"])
+            rows[-1].append(f"{found.shown_at / found.runs / bound:.2f}" if bound < 150 else "more than 200 allow")
+            if 15 < bound < 50:
+                quick.append(found.shown_at / found.runs / bound)
+    yield from table(["live", "at", "bound", "pairs until shown", "ratio"], rows)
+    yield "No procedure is quicker than the bound, so sigma .3 cannot be settled within 50 pairs at a limit of 10 %."
+    yield ""
+    yield Check("pairs until shown, over the bound, where it is 15 to 50", max(quick), 2, "times")
+
+
+def noisy_section(live: dict[Live, Outcomes]) -> Iterator[str | Check]:
+    rows = []
+    for cell in NOISY:
+        found = live[cell]
+        machine = (
+            f"{100 * cell.burst_share:.0f} % in bursts" if cell.burst_share else f"speed varies by {cell.wander:.0%}"
+        )
+        rates = [f"{100 * found.rate(changed):.2f}" for changed in (SLOWER, NO_CHANGE, FASTER)]
+        rows.append([cell.shape, machine, f"{cell.ratio} x", *rates, f"{found.mean_pairs:.0f}"])
+    yield from table(["live", "machine", "at", "slower %", "no change %", "faster %", "pairs"], rows)
+    called = max(live[cell].rate(SLOWER) for cell in NOISY if cell.ratio == 1)
+    yield Check("equal services called slower on a restless machine", 100 * called, 0.5)
+
+
+# --- 2. Stored -----------------------------------------------------------------------------------------------------
+
+
+def stored_section(stored: dict[Stored, Outcomes]) -> Iterator[str | Check]:
+    for metric, counts in COUNTS.items():
+        rows = []
+        for count in counts:
+            for ratio in (1.0, 1.2, 1.5):
+                cells = [stored[Stored(shape, metric, count, ratio)] for shape in SHAPES]
+                rows.append([str(count), f"{ratio} x", *(_stored_figures(found) for found in cells)])
+        yield from table([f"{metric}, samples", "at", *SHAPES], rows)
+    yield "In %: called slower (of these CRITICAL) / no change. The rest is faster or cannot tell."
+    yield ""
+    for metric in (MEDIAN, P95):
+        equal = {cell: found for cell, found in stored.items() if cell.metric is metric and cell.ratio == 1}
+        together = sum(found.rate(SLOWER) for found in equal.values()) / len(equal)
+        yield Check(f"{metric}: equal samples called slower, all together", 100 * together, 0.5)
+        runs = next(iter(equal.values())).runs
+        worst = max(found.rate(SLOWER) for found in equal.values())
+        yield Check(
+            f"{metric}: the same, worst of {len(equal)} (0.5 %, and chance)", 100 * worst, with_chance(SURE, runs)
+        )
+    equal_means = [found for cell, found in stored.items() if cell.metric is MEAN and cell.ratio == 1]
+    together = sum(found.rate(SLOWER) for found in equal_means) / len(equal_means)
+    yield Check("mean: equal samples called slower, all together", 100 * together, 1)
+    found_20, found_50 = (stored[Stored("lognormal .3", MEDIAN, 200, ratio)].rate(SLOWER) for ratio in (1.2, 1.5))
+    yield Check("median, 200 samples, sigma .3: 20 % slower found", 100 * found_20, 95, at_least=True)
+    yield Check("median, 200 samples, sigma .3: 50 % slower found", 100 * found_50, 99.9, at_least=True)
+    few = stored[Stored(NARROW, MEDIAN, 5, 1.5)].rate(SLOWER)
+    yield Check("median, 5 samples, sigma .1: 50 % slower found", 100 * few, 90, at_least=True)
+
+
+def _stored_figures(found: Outcomes) -> str:
+    critical = found.rate(SLOWER, Verdict.CRITICAL)
+    return f"{100 * found.rate(SLOWER):.2f} ({100 * critical:.1f}) / {100 * found.rate(NO_CHANGE):.0f}"
+
+
+def apart_section(stored: dict[Stored, Outcomes]) -> Iterator[str | Check]:
+    rows = []
+    for cell in APART:
+        found = stored[cell]
+        false = found.rate(SLOWER) + found.rate(FASTER)
+        rates = [f"{100 * rate:.1f}" for rate in (found.rate(SLOWER), found.rate(FASTER), false)]
+        rows.append([cell.shape, f"{cell.apart:.0%}", *rates])
+    yield from table(["median of 67", "machine apart by", "slower %", "faster %", "false %"], rows)
+    yield "Equal services, on a machine whose speed differs between the runs by so much (one standard deviation)."
+    yield "No limit is kept here, and none can be: the samples do differ. The live comparison is not fooled by it."
+    yield ""
+
+
+# --- 3. Trends -----------------------------------------------------------------------------------------------------
+
+
+def trend_section(trends: dict[Series, list[Trend]]) -> Iterator[str | Check]:
+    rows = []
+    for cell in TRENDS:
+        found = trends[cell]
+        steps = sum(len(trend.steps) for trend in found) / len(found)
+        drifts = sum(trend.drift is not None for trend in found) / len(found)
+        near = sum(any(abs(step.index - cell.step_at) <= 2 for step in trend.steps) for trend in found) / len(found)
+        rows.append([told(cell), f"{steps:.2f}", f"{100 * near:.1f}" if cell.step else "", f"{100 * drifts:.1f}"])
+    yield from table(["series", "steps found", "step within 2 runs %", "drift found %"], rows)
+
+    def false(cell: Series) -> float:
+        return sum(len(t.steps) + (t.drift is not None) for t in trends[cell]) / len(trends[cell])
+
+    yield Check("500 runs, 3 % noise: false changes a series", false(QUIET), 0.1, "")
+    yield Check("500 runs, 6 % noise, autocorrelation .4: false changes a series", false(RESTLESS), 3, "")
+    at_once = share(trends[FIRST_STEP], lambda trend: len(trend.steps) == 1)
+    yield Check("10 % step found within 12 runs", at_once, 99.9, at_least=True)
+    exact = share(trends[CLEAN_STEP], lambda trend: [step.index for step in trend.steps] == [CLEAN_STEP.step_at])
+    yield Check("clean 25 % step, at exactly its run, and no other", exact, 99.9, at_least=True)
+    large = [cell for cell in STEPS if abs(cell.step) > 0.06]
+    as_drift = max(share(trends[cell], lambda trend: trend.drift is not None) for cell in large)
+    yield Check("steps of 10 % and more told as drift as well, worst", as_drift, 0.5)
+    missed = max(share(trends[cell], lambda trend: trend.drift is None) for cell in DRIFTS[2:])
+    yield Check("drift of 30 % and more not told, worst", missed, 2)
+    stairs = max(share(trends[cell], lambda trend: len(trend.steps) > 1) for cell in DRIFTS)
+    yield Check("drift told as stairs, worst", stairs, 1)
+
+
+def told(cell: Series) -> str:
+    noise = f"{cell.runs} runs, {cell.noise:.0%} noise" + (
+        f", autocorrelation {cell.likeness}" if cell.likeness else ""
+    )
+    drift = (
+        f", {cell.drift:+.0%} slowly" + (f" from {cell.drift_from}" if cell.drift_from else "") if cell.drift else ""
+    )
+    return noise + drift + (f", {cell.step:+.0%} at {cell.step_at}" if cell.step else "")
+
+
+def share(trends: Sequence[Trend], is_so: Callable[[Trend], bool]) -> float:
+    """In %."""
+    return 100 * sum(map(is_so, trends)) / len(trends)
+
+
+# --- Running and printing ------------------------------------------------------------------------------------------
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+    yield ""
+
+
+def show(title: str, lines: Iterable[str | Check]) -> list[Check]:
+    """Prints a section, its promises last; returns them."""
+    print(f"\n## {title}\n")
+    checks = []
+    for line in lines:
+        if isinstance(line, Check):
+            checks.append(line)
+        else:
+            print(line)
+    rows = []
+    for check in checks:
+        sign = "at least" if check.at_least else "at most"
+        shown = [check.what, f"{check.measured:.2f}", f"{sign} {check.limit:.3g} {check.unit}".rstrip()]
+        rows.append([*shown, "pass" if check.kept else "FAIL"])
+    if rows:
+        print("\n".join(table(["promise", "measured", "limit", ""], rows)))
+    return checks
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=2000, help="runs of each situation (default: 2000)")
+    parser.add_argument(
+        "--quick", action="store_true", help="100 runs: too few to hold rare errors against their limits"
+    )
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the promises there as well")
+    options = parser.parse_args()
+    runs = 100 if options.quick else options.runs
+    live_cells, stored_cells = [*LIVE, *NOISY], [*STORED, *APART]
+    with multiprocessing.Pool(2) as pool:
+        found = pool.map(partial(simulate_live, runs=runs), live_cells, chunksize=1)
+        live = dict(zip(live_cells, found, strict=True))
+        found = pool.map(partial(simulate_stored, runs=runs), stored_cells, chunksize=1)
+        stored = dict(zip(stored_cells, found, strict=True))
+        series = pool.map(partial(simulate_trends, runs=runs), TRENDS, chunksize=1)
+        trends = dict(zip(TRENDS, series, strict=True))
+    print(f"# Comparisons and trends\n\n{runs} runs of each situation.")
+    checks = [
+        *show("Two services, pair by pair", live_section(live)),
+        *show("Pairs beside the theoretical bound", bound_section(live)),
+        *show("On a restless machine, pair by pair", noisy_section(live)),
+        *show("Stored samples, independent", stored_section({cell: stored[cell] for cell in STORED})),
+        *show("Stored samples, and a machine that drifted", apart_section(stored)),
+        *show("Trends", trend_section(trends)),
+    ]
+    if options.json:
+        promises = [{**asdict(check), "kept": check.kept} for check in checks]
+        options.json.write_text(json.dumps({"runs": runs, "promises": promises}, indent=1) + "\n", encoding="utf-8")
+    broken = [check.what for check in checks if not check.kept]
+    print("All kept." if not broken else f"Not kept: {'; '.join(broken)}")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,25 @@
+"""An earlier run, by whatever it is named with: a file, a label, an id in the history."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from perfcheck.model import Run
+from perfcheck.record.run_file import read_run
+
+
+def run_named(reference: str, history: str | None) -> Run:
+    """The run in the file of this name, or on stdin for ``-``; else the one of this label or id in the history.
+
+    Raises UsageError, naming what there is, when it is neither.
+    """
+    if reference == "-":
+        return read_run(Path("/dev/stdin"))
+    path = Path(reference)
+    if path.exists() or reference.endswith(".json") or os.sep in reference:
+        return read_run(path)
+    from perfcheck.cli.history_options import opened
+
+    with opened(history) as store:
+        return store.run(reference)

@@ -1,0 +1,219 @@
+"""An endpoint held against how it was before: from the outcome of a test to findings and a verdict.
+
+Pure. In a comparison by itself the earlier release is the promise: it takes the place of the target, and the limits of
+the comparison that of the limits. Beside a check against targets it is one more reason for a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from perfcheck.judge.comparability import asked_differently
+from perfcheck.model import (
+    Changed,
+    CompareLimits,
+    Comparison,
+    EndpointResult,
+    Finding,
+    Promise,
+    Severity,
+    Source,
+    Verdict,
+    worst,
+)
+from perfcheck.units import format_change, format_ms, format_percentage, format_slower
+
+# What a check against targets finds and a comparison does not ask for; and what an earlier comparison came to.
+_OF_TARGETS = {"latency", "ceiling", "over-target", "new-slow-endpoint", "undecided", "momentary"}
+_OF_COMPARISONS = {"slower", "faster", "small-difference", "cannot-tell", "added", "not-compared"}
+_ORDER = [Severity.CRITICAL, Severity.WARNING, Severity.NOTE]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One endpoint after, and what it is held against. ``severity`` is what the test has shown: OK for nothing."""
+
+    after: EndpointResult
+    before: EndpointResult | None  # None: there was no such endpoint
+    comparison: Comparison | None  # None: one side has nothing to compare
+    severity: Verdict
+    remedy: str | None  # for what became slower
+
+
+def compared_alone(held: Held, limits: CompareLimits) -> EndpointResult:
+    """The result of a comparison by itself."""
+    after, before, comparison = held.after, held.before, held.comparison
+    findings = [*_about_change(held, limits), *_apart_from_targets(after, before)]
+    if comparison is None or comparison.before_ms is None:
+        limits_ms: tuple[float | None, ...] = (None, None, None)
+    else:
+        limits_ms = (comparison.before_ms, *limits_from(comparison.before_ms, limits))
+    target_ms, warning_ms, critical_ms = limits_ms
+    return replace(
+        after,
+        verdict=_verdict(held, findings),
+        decided=_is_decided(held),
+        target_ms=target_ms,
+        ideal_ms=None,
+        warning_ms=warning_ms,
+        critical_ms=critical_ms,
+        ceiling_ms=None,
+        ratio=comparison.ratio if comparison else None,
+        interval_ms=_interval_ms(comparison),
+        findings=_heaviest_first(findings),
+        comparison=comparison,
+        promise=Promise.BEFORE,
+    )
+
+
+def compared_beside_targets(held: Held, limits: CompareLimits) -> EndpointResult:
+    """The result of a check against targets, which has become slower as one more reason for its verdict."""
+    findings = [*held.after.findings, *_about_change(held, limits)]
+    verdict = worst((held.after.verdict, held.severity))
+    return replace(held.after, verdict=verdict, findings=_heaviest_first(findings), comparison=held.comparison)
+
+
+def cannot_tell(results: Sequence[EndpointResult], remedy: str) -> tuple[Finding, ...]:
+    """One note on all that cannot be told, with what would settle it; none where there is an answer to each."""
+    open_ones = [one for one in results if one.comparison and one.comparison.changed is Changed.CANNOT_TELL]
+    if not open_ones:
+        return ()
+    count = len(open_ones)
+    whose = f"{count} of {len(results)} endpoints" if len(results) > 1 else "the endpoint"
+    message = f"it cannot be told whether {whose} became slower: too few requests for so much noise"
+    return (Finding("cannot-tell", Severity.NOTE, float(count), None, None, message, remedy, None),)
+
+
+def _is_decided(held: Held) -> bool:
+    """Of what there is nothing to compare with, as it was measured."""
+    if held.comparison is None:
+        return held.after.decided
+    return held.comparison.changed is not Changed.CANNOT_TELL
+
+
+def limits_from(before_ms: float, limits: CompareLimits) -> tuple[float, float]:
+    """The latencies over which an endpoint is WARNING and CRITICAL that took ``before_ms``."""
+    least = before_ms + limits.min_difference_ms
+    return max(before_ms * (1 + limits.warning), least), max(before_ms * (1 + limits.critical), least)
+
+
+def _heaviest_first(findings: list[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda finding: _ORDER.index(finding.severity)))
+
+
+def _verdict(held: Held, findings: list[Finding]) -> Verdict:
+    found = [Verdict(finding.severity.value) for finding in findings if finding.severity is not Severity.NOTE]
+    nothing = held.after.verdict is Verdict.NOT_MEASURED or (held.before is not None and held.comparison is None)
+    return worst([*found, Verdict.NOT_MEASURED if nothing else Verdict.OK])
+
+
+def _interval_ms(comparison: Comparison | None) -> tuple[float | None, float | None]:
+    """Of the latency after, were the one before known exactly."""
+    if comparison is None or comparison.before_ms is None:
+        return None, None
+    low, high = comparison.ratio_interval
+    before_ms = comparison.before_ms
+    return None if low is None else low * before_ms, None if high is None else high * before_ms
+
+
+# --- Findings ------------------------------------------------------------------------------------------------------
+
+
+def _about_change(held: Held, limits: CompareLimits) -> Iterator[Finding]:
+    line, comparison = held.after.line, held.comparison
+    if held.before is None:
+        yield _note("added", "new: there is nothing to hold it against", line)
+    elif comparison is None:
+        if held.after.verdict is not Verdict.NOT_MEASURED or _failed_altogether(held.before):
+            yield _note("not-compared", f"nothing to hold it against: {_why_unknown(held.before, held.after)}", line)
+    elif comparison.changed is Changed.SLOWER:
+        limit = limits.critical if held.severity is Verdict.CRITICAL else limits.warning
+        message = f"{then_and_now(comparison)}: {_how_much(comparison)}, over the limit of {format_percentage(limit)}"
+        severity = Severity(held.severity.value)
+        yield Finding("slower", severity, comparison.ratio, 1 + limit, "ratio", message, held.remedy, line)
+    elif comparison.changed is Changed.FASTER:
+        yield _note("faster", f"{then_and_now(comparison)}: {_how_much(comparison)}", line)
+    elif comparison.changed is Changed.NO_CHANGE and (small := _too_small_to_count(comparison, limits)):
+        yield _note("small-difference", small, line)
+    elif comparison.changed is Changed.CANNOT_TELL:
+        message = f"cannot tell whether it became slower: {_how_much(comparison)}"
+        if more := comparison.more_samples:
+            what = "pairs" if comparison.pairs is not None else "requests in each run"
+            message += f"; about {more} more {what} would settle it"
+        yield Finding("cannot-tell", Severity.NOTE, comparison.ratio, None, "ratio", message, None, line)
+
+
+def _too_small_to_count(comparison: Comparison, limits: CompareLimits) -> str | None:
+    """What would be a change by its share, and is none by what it amounts to."""
+    before, after, ratio = comparison.before_ms, comparison.after_ms, comparison.ratio
+    if before is None or after is None or ratio is None or 1 / (1 + limits.warning) <= ratio <= 1 + limits.warning:
+        return None
+    least = format_ms(limits.min_difference_ms)
+    return f"{then_and_now(comparison)}: {format_slower(ratio)}, but less than the {least} that count as a change"
+
+
+def _note(rule: str, message: str, line: int) -> Finding:
+    return Finding(rule, Severity.NOTE, None, None, None, message, None, line)
+
+
+def _why_unknown(before: EndpointResult, after: EndpointResult) -> str:
+    """In a phrase."""
+    if another := asked_differently(before, after):
+        return f"the request is another one ({another})"
+    if Source.MONITORED in {before.source, after.source}:
+        return "the monitor inside the service keeps no samples"
+    told = next((finding.message for finding in before.findings if finding.rule == "not-measured"), None)
+    if told:
+        return f"not measured before ({told})"
+    if _failed_altogether(before):
+        return f"all {before.requests.sent} requests before failed"
+    return "not measured before"
+
+
+def _failed_altogether(before: EndpointResult) -> bool:
+    return before.requests.sent > 0 and before.requests.succeeded == 0
+
+
+def then_and_now(comparison: Comparison) -> str:
+    """``median 212 ms before, 268 ms now``."""
+    before, after = comparison.before_ms, comparison.after_ms
+    told = [
+        f"{format_ms(ms)} {when}" if ms else f"over the timeout {when}"
+        for ms, when in ((before, "before"), (after, "now"))
+    ]
+    return f"{comparison.metric} {', '.join(told)}"
+
+
+def _how_much(comparison: Comparison) -> str:
+    """``26 % slower (+18 % to +34 %)``; without a ratio, what there is to go by."""
+    if comparison.ratio is None:
+        return f"{comparison.before_samples} latencies before, {comparison.after_samples} now"
+    low, high = comparison.ratio_interval
+    if low is None and high is None:
+        return f"about {format_slower(comparison.ratio)}, with an open interval"
+    ends = ("at least " + format_change(low)) if high is None and low is not None else ""
+    ends = ends or (f"at most {format_change(high)}" if low is None and high is not None else "")
+    ends = ends or f"{format_change(low or 0.0)} to {format_change(high or 0.0)}"
+    return f"{format_slower(comparison.ratio)} ({ends})"
+
+
+def _apart_from_targets(after: EndpointResult, before: EndpointResult | None) -> Iterator[Finding]:
+    """Failures and bodies: what was no better before is no news, and told as a note."""
+    for finding in after.findings:
+        if finding.rule in _OF_TARGETS | _OF_COMPARISONS:
+            continue
+        if finding.rule == "not-measured" and before is not None and _failed_altogether(before):
+            continue  # it was not asked further for that reason
+        known = before is not None and _was_so_before(finding, before)
+        if known and finding.severity is not Severity.NOTE:
+            yield replace(finding, severity=Severity.NOTE, message=f"{finding.message}; no better before")
+        else:
+            yield finding
+
+
+def _was_so_before(finding: Finding, before: EndpointResult) -> bool:
+    now = finding.value or 0.0
+    if finding.rule == "error-rate":
+        return before.error_rate is not None and before.error_rate >= now
+    return finding.rule == "body-size" and before.body_bytes is not None and before.body_bytes >= now

@@ -1,0 +1,28 @@
+"""What docs/baseline-update.md says of the rule is what the rule is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from perfcheck.judge.good_runs import FEWEST_RUNS
+from perfcheck.judge.ladder import LADDER
+from perfcheck.judge.targets import Rule
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "baseline-update.md").read_text(encoding="utf-8")
+GOLDEN = (Path(__file__).parent / "golden" / "baseline-update.txt").read_text(encoding="utf-8")
+
+
+def test_the_figures_of_the_rule() -> None:
+    rule = Rule()
+    assert f"The last {rule.runs} *good* runs (`--runs`; at least {FEWEST_RUNS})" in DOCUMENT
+    assert f"plus a\nmargin of {rule.margin:.0%}".replace("%", " %") in DOCUMENT
+    assert f"only by {rule.least_change:.0%} or more".replace("%", " %") in DOCUMENT
+    assert " ".join(f"{step:g}" for step in LADDER[:-1]) in DOCUMENT
+
+
+def test_the_example_is_what_the_command_prints() -> None:
+    text, diff = re.findall(r"```(?:text|diff)\n(.*?)```", DOCUMENT, re.DOTALL)[:2]
+    for block in re.split(r"\n(?=\S)", text.rstrip("\n")):
+        assert block in GOLDEN
+    assert diff in GOLDEN

@@ -1,0 +1,251 @@
+"""An endpoint held against how it was before: findings, verdicts, and what is told of the whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.runs import decision, endpoint, failed, result, run, samples, spread
+
+from perfcheck.judge.comparability import apart, asked_differently, differences
+from perfcheck.judge.comparison import limits_from
+from perfcheck.judge.noise import noise_findings, resolution
+from perfcheck.judge.stored import compare_runs
+from perfcheck.model import (
+    Changed,
+    ComparedHow,
+    CompareLimits,
+    EndpointResult,
+    Environment,
+    Finding,
+    Metric,
+    Promise,
+    Run,
+    RunnerHealth,
+    Severity,
+    Tool,
+    Verdict,
+)
+
+LIMITS = CompareLimits()
+
+
+def measured(
+    name: str, around: float, *, count: int = 40, seed: int = 1, metric: Metric = Metric.MEDIAN
+) -> EndpointResult:
+    latencies = spread(around, count, seed)
+    return result(endpoint(name, metric=metric), samples(1, latencies), decision(Verdict.OK, around, requests=count))
+
+
+def compared(
+    before: list[EndpointResult], after: list[EndpointResult], *, with_targets: bool = False
+) -> dict[str, EndpointResult]:
+    results, _, _ = compare_runs(run(before), run(after), LIMITS, with_targets=with_targets)
+    return {one.name: one for one in results}
+
+
+def findings(result_: EndpointResult) -> list[tuple[str, Severity]]:
+    return [(finding.rule, finding.severity) for finding in result_.findings]
+
+
+# --- By itself -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("factor", "changed", "verdict", "rule"),
+    [
+        (1.0, Changed.NO_CHANGE, Verdict.OK, None),
+        (1.2, Changed.SLOWER, Verdict.WARNING, ("slower", Severity.WARNING)),
+        (1.6, Changed.SLOWER, Verdict.CRITICAL, ("slower", Severity.CRITICAL)),
+        (0.5, Changed.FASTER, Verdict.OK, ("faster", Severity.NOTE)),
+    ],
+)
+def test_by_how_much(factor: float, changed: Changed, verdict: Verdict, rule: tuple[str, Severity] | None) -> None:
+    one = compared([measured("a", 200)], [measured("a", 200 * factor, seed=2)])["a"]
+    assert one.comparison is not None
+    assert (one.comparison.changed, one.verdict, one.decided) == (changed, verdict, True)
+    assert findings(one) == ([rule] if rule else [])
+    assert one.ratio == pytest.approx(factor, rel=0.1)
+    assert one.promise is Promise.BEFORE
+    assert one.comparison.before_ms is not None
+    assert (one.target_ms, one.warning_ms, one.critical_ms) == (
+        one.comparison.before_ms,
+        *limits_from(one.comparison.before_ms, LIMITS),
+    )
+    assert (one.ideal_ms, one.ceiling_ms) == (None, None)
+
+
+def test_the_targets_of_the_baseline_do_not_matter() -> None:
+    slow = measured("a", 900)
+    assert slow.verdict is Verdict.OK  # as the decision says, that was put there
+    over = replace(
+        slow,
+        verdict=Verdict.CRITICAL,
+        findings=(Finding("latency", Severity.CRITICAL, 900.0, 600.0, "ms", "", None, 1),),
+    )
+    one = compared([measured("a", 900, seed=2)], [over])["a"]
+    assert (one.verdict, one.findings) == (Verdict.OK, ())
+
+
+def test_a_small_difference_is_no_change_whatever_its_share() -> None:
+    one = compared([measured("a", 4)], [measured("a", 8, seed=2)])["a"]
+    assert one.comparison is not None
+    assert (one.comparison.changed, one.verdict) == (Changed.NO_CHANGE, Verdict.OK)
+    assert limits_from(4.0, LIMITS) == (9.0, 9.0)
+
+
+def test_what_cannot_be_told_is_not_decided_and_fails_nothing() -> None:
+    before, after = [measured("a", 200, count=5)], [measured("a", 210, count=5, seed=2)]
+    results, _, whole = compare_runs(run(before), run(after), LIMITS, with_targets=False)
+    (one,) = results
+    assert one.comparison is not None
+    assert (one.comparison.changed, one.verdict, one.decided) == (Changed.CANNOT_TELL, Verdict.OK, False)
+    assert findings(one) == [("cannot-tell", Severity.NOTE)]
+    assert "cannot tell whether it became slower" in one.findings[0].message
+    told = [finding for finding in whole if finding.rule == "cannot-tell"]
+    assert [(finding.value, finding.severity) for finding in told] == [(1.0, Severity.NOTE)]
+    assert told[0].remedy is not None
+    assert "--min-requests" in told[0].remedy
+
+
+def test_new_ones_and_gone_ones_are_told() -> None:
+    results, against, whole = compare_runs(
+        run([measured("a", 50), measured("old", 50)]),
+        run([measured("a", 50, seed=2), measured("new", 50)]),
+        LIMITS,
+        with_targets=False,
+    )
+    assert (against.added, against.removed) == (("new",), ("old",))
+    assert findings(results[1]) == [("added", Severity.NOTE)]
+    assert results[1].verdict is Verdict.OK
+    told = [finding.message for finding in whole if finding.rule == "endpoints"]
+    assert told == ["new, not in the run before: new", "gone since the run before: old"]
+
+
+def test_an_endpoint_that_was_not_measured_before_is_not_ok() -> None:
+    never = result(endpoint("a"), [])
+    one = compared([never], [measured("a", 50)])["a"]
+    assert one.verdict is Verdict.NOT_MEASURED
+    assert findings(one) == [("not-compared", Severity.NOTE)]
+    assert "not measured before" in one.findings[0].message
+    one = compared([measured("a", 50)], [never])["a"]
+    assert one.verdict is Verdict.NOT_MEASURED
+
+
+def test_another_request_under_the_same_name_is_not_compared() -> None:
+    moved = replace(measured("a", 50), url="http://localhost:9/api/elsewhere?page=2")
+    one = compared([measured("a", 50)], [moved])["a"]
+    assert one.verdict is Verdict.NOT_MEASURED
+    assert one.findings[0].message == (
+        "nothing to hold it against: the request is another one (/api/a before, /api/elsewhere?page=2 now)"
+    )
+    assert asked_differently(moved, replace(moved, method="HEAD")) == "GET before, HEAD now"
+    elsewhere = replace(moved, url="https://staging.example:8443/api/elsewhere?page=2")
+    assert asked_differently(moved, elsewhere) is None
+
+
+def test_failures_that_are_new_count_and_old_ones_are_notes() -> None:
+    def failing(count: int) -> EndpointResult:
+        told = decision(Verdict.OK, 50.0, requests=40, failures=count, errors=Verdict.CRITICAL)
+        return result(endpoint("a"), samples(1, spread(50, 40 - count)) + failed(1, count), told)
+
+    new = compared([measured("a", 50)], [failing(10)])["a"]
+    assert (new.verdict, findings(new)[0]) == (Verdict.CRITICAL, ("error-rate", Severity.CRITICAL))
+    old = compared([failing(12)], [failing(10)])["a"]
+    assert (old.verdict, findings(old)[0]) == (Verdict.OK, ("error-rate", Severity.NOTE))
+    assert old.findings[0].message.endswith("; no better before")
+
+
+def test_a_comparison_of_a_release_that_was_compared_itself_tells_its_own_findings_only() -> None:
+    held = compared([measured("a", 100)], [measured("a", 200, seed=2)], with_targets=True)["a"]
+    again = compared([measured("a", 100)], [held])["a"]
+    assert findings(again) == [("slower", Severity.CRITICAL)]
+
+
+# --- Beside targets ------------------------------------------------------------------------------------------------
+
+
+def test_beside_targets_it_is_one_more_reason() -> None:
+    one = compared([measured("a", 100)], [measured("a", 200, seed=2)], with_targets=True)["a"]
+    assert (one.verdict, one.promise, one.target_ms) == (Verdict.CRITICAL, Promise.TARGET, 300.0)
+    assert findings(one) == [("slower", Severity.CRITICAL)]
+    fine = compared([measured("a", 100)], [measured("a", 100, seed=2)], with_targets=True)["a"]
+    assert (fine.verdict, fine.findings) == (Verdict.OK, ())
+
+
+def test_where_to_look() -> None:
+    before = replace(run([measured("a", 100)]), environment=Environment("L", 2, None, "a" * 40, None, dirty=False))
+    after = replace(
+        run([measured("a", 200, seed=2)]), environment=Environment("L", 2, None, "b" * 40, None, dirty=False)
+    )
+    results, _, _ = compare_runs(before, after, LIMITS, with_targets=False)
+    assert results[0].findings[0].remedy == f"what came between: git log --oneline {'a' * 12}..{'b' * 12}"
+
+
+# --- What it is worth ----------------------------------------------------------------------------------------------
+
+
+def as_run(**changes: object) -> Run:
+    return replace(run([measured("a", 50)]), **changes)  # type: ignore[arg-type]
+
+
+def test_the_same_place_has_no_differences() -> None:
+    assert differences(as_run(), as_run()) == ()
+
+
+def test_every_difference_is_told_the_machine_first() -> None:
+    now = as_run(
+        environment=Environment("Darwin 24 arm64", 8, None, None, None, dirty=None),
+        tool=Tool("0.2.0", "httpx 0.28.1, HTTP/2", "3.13.0"),
+        runner=RunnerHealth(message="this machine was without 20 % of its CPU time"),
+        complete=False,
+    )
+    told = differences(replace(as_run(), complete=True), now)
+    assert told[0].startswith(
+        "measured on another machine (Linux 6.1 x86_64 with 2 CPUs, now Darwin 24 arm64 with 8 CPUs)"
+    )
+    assert "next to nothing" in told[0]
+    assert [sentence.split("(")[0].strip() for sentence in told[1:]] == [
+        "measured in another place",
+        "the machine was busy now: this machine was without 20 % of its CPU time",
+        "the run now is not complete",
+        "measured by another version of perfcheck",
+        "spoken over another protocol",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("then", "told"),
+    [
+        ("2026-11-23T11:59:30.000Z", None),
+        ("2026-11-23T11:50:00.000Z", "10 minutes"),
+        ("2026-11-23T11:00:00.000Z", "1 hour"),
+        ("2026-11-20T10:00:00.000Z", "3 days"),
+        ("yesterday", None),
+        ("2026-11-20T10:00:00", None),  # without a zone
+    ],
+)
+def test_how_long_lies_between(then: str, told: str | None) -> None:
+    assert apart(as_run(started_at=then), as_run()) == told
+
+
+def test_stored_runs_that_lie_apart_are_told_so() -> None:
+    before = as_run(started_at="2026-11-20T12:00:00.000Z", label="v1")
+    _, against, whole = compare_runs(before, as_run(), LIMITS, with_targets=False)
+    assert (against.how, against.label, against.limits) == (ComparedHow.STORED, "v1", LIMITS)
+    assert [finding.rule for finding in whole] == ["comparability"]
+    assert whole[0].message.startswith("the two runs lie 3 days apart")
+
+
+# --- Noise ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_noise_floor_is_told_in_figures() -> None:
+    one = compared([measured("a", 100)], [measured("a", 100, seed=2)])["a"]
+    pairs = [(100.0, 110.0)] * 8 + [(100.0, 150.0)] * 2 + [(0.0, 1.0), (float("inf"), 1.0)]
+    (finding,) = noise_findings([one], pairs)
+    assert "differ by 10 % typically, by 50 % in one pair of ten" in finding.message
+    width = resolution(one)
+    assert width is not None
+    assert 0.01 < width < 0.2
+    assert noise_findings([one], []) == ()
