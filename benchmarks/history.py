@@ -2,7 +2,7 @@
 
 Fills a store in SQLite with 100,000 runs of 20 endpoints, through ``History.save_all``, as fast as that goes. Then the
 installed commands run as processes, each beside a process that asks the same in plain SQL through ``sqlite3``. Prints
-a Markdown table; exits with 1 when a command takes more than 5 seconds or 300 MB.
+a Markdown table; exits with 1 when a command takes longer than its limit, 5 seconds for most, or more than 300 MB.
 
 The runs are small for the sake of the time that filling takes: each endpoint has five samples, and no timeline. A real
 run of 20 endpoints is two to five times that. Only what reads documents (``show RUN``, ``export``) reads less for it.
@@ -41,6 +41,7 @@ class Timed:
 
     arguments: tuple[str, ...]
     sql: str | None
+    most_s: float = MOST_S
 
 
 COMMANDS = (
@@ -53,6 +54,7 @@ COMMANDS = (
     Timed(
         ("history", "list", "--limit", "1000000", "--json"),
         "SELECT * FROM perfcheck_runs ORDER BY started_at DESC",
+        most_s=15.0,  # every run there is, 55 MB of JSON: no question that a person asks
     ),
     Timed(
         ("history", "show", ENDPOINT),
@@ -79,6 +81,7 @@ COMMANDS = (
         ("report", "--period", "month", "--until", "2026-12-01"),
         "SELECT * FROM perfcheck_measurements WHERE started_at >= '2026-10-01' AND started_at < '2026-12-01'"
         " ORDER BY endpoint, series, started_at",
+        most_s=10.0,  # two months of a run every five minutes, each of 40 series looked through for changes
     ),
 )
 
@@ -140,6 +143,7 @@ def runs(count: int) -> Iterator[Run]:
 @dataclass(frozen=True, slots=True)
 class Cost:
     seconds: float
+    cpu_s: float  # of it, in which the process had a CPU: what an idle machine would take, about
     megabytes: float  # resident, at most
 
 
@@ -154,7 +158,11 @@ def cost(command: list[str], folder: Path) -> Cost:
     if process.returncode:
         raise SystemExit(f"{command} failed: {(folder / 'output').read_text(encoding='utf-8')}")
     unit = 1 if sys.platform == "darwin" else 1024
-    return Cost(seconds, usage.ru_maxrss * unit / 1e6)
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6)
+
+
+def shown(cost: Cost | None) -> str:
+    return f"{cost.seconds:.2f} s | {cost.cpu_s:.2f} s | {cost.megabytes:.0f} MB" if cost else "- | - | -"
 
 
 def plain(sql: str, file: Path) -> list[str]:
@@ -189,22 +197,20 @@ def measure(file: Path, count: int, folder: Path) -> int:
             f"Filled with {count:,} runs of {ENDPOINTS} endpoints in {filled.seconds:.0f} s, {filled.megabytes:.0f} MB."
         )
     there = sqlite3.connect(file).execute("SELECT count(*) FROM perfcheck_measurements").fetchone()[0]
-    print(f"{there:,} measurements, {file.stat().st_size / 1e9:.2f} GB. At most {MOST_S:g} s and {MOST_MB:g} MB.\n")
-    print("| command | time | memory | plain SQL | memory | |\n|---|---:|---:|---:|---:|---|")
+    print(f"{there:,} measurements, {file.stat().st_size / 1e9:.2f} GB. No command may take over {MOST_MB:g} MB.\n")
+    print("| command | at most | time | CPU time | memory | plain SQL | CPU time | memory | |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---|")
     broken = False
     for timed in COMMANDS:
         if not is_there(timed.arguments):
-            print(f"| `perfcheck {' '.join(timed.arguments)}` | not in this version |||||")
+            print(f"| `perfcheck {' '.join(timed.arguments)}` | {timed.most_s:g} s | not in this version |||||||")
             continue
         took = cost([PERFCHECK, *timed.arguments, "--history", str(file)], folder)
-        kept = took.seconds <= MOST_S and took.megabytes <= MOST_MB
+        kept = took.seconds <= timed.most_s and took.megabytes <= MOST_MB
         broken |= not kept
         beside = cost(plain(timed.sql, file), folder) if timed.sql else None
-        sql = f"{beside.seconds:.2f} s | {beside.megabytes:.0f} MB" if beside else "- | -"
-        print(
-            f"| `perfcheck {' '.join(timed.arguments)}` | {took.seconds:.2f} s | {took.megabytes:.0f} MB | {sql} "
-            f"| {'pass' if kept else 'FAIL'} |"
-        )
+        words, passed = " ".join(timed.arguments), "pass" if kept else "FAIL"
+        print(f"| `perfcheck {words}` | {timed.most_s:g} s | {shown(took)} | {shown(beside)} | {passed} |")
     return int(broken)
 
 

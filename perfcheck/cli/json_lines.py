@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
 
-import click
+from perfcheck.history import PastRun
+from perfcheck.model import Counts
 
-from perfcheck.history import Note, PastMeasurement, PastRun
+_encode = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make one for each value
 
 
-def print_list(name: str, items: Iterable[PastRun | PastMeasurement | Note]) -> None:
-    """``{"name": [...]}``, each item as soon as it is known, so that memory does not grow with their number."""
+def print_runs(runs: Iterable[PastRun]) -> None:
+    """``{"runs": [...]}``, each run as soon as it is known, so that memory does not grow with their number."""
+    write = sys.stdout.write  # click.echo would send every line by itself
+    write('{"runs": [')
     separator = "\n"
-    click.echo(f'{{"{name}": [', nl=False)
-    for item in items:
-        click.echo(f"{separator}{as_json(asdict(item))}", nl=False)
+    for run in runs:
+        # Not asdict, which copies every value: that takes longer than reading the run.
+        fields = {name: getattr(run, name) for name in PastRun.__slots__}
+        fields["counts"] = {name: getattr(run.counts, name) for name in Counts.__slots__}
+        write(f"{separator}{as_json(fields)}")
         separator = ",\n"
-    click.echo("\n]}" if separator == ",\n" else "]}")
+    write("\n]}\n" if separator == ",\n" else "]}\n")
 
 
 def as_json(value: Any) -> str:
     """On one line, in plain ASCII: any terminal and any pipe takes it."""
-    return json.dumps(value, allow_nan=False)
+    return _encode(value)

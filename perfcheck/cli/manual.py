@@ -59,13 +59,15 @@ _FILES = """\
 |---|---|
 | `baselines.yaml` | what the service promises; looked for in this folder and above it, up to the repository's root |
 | `baselines.schema.json` | the JSON schema of the baseline, for editors |
+| `.perfcheck/history.sqlite` | the runs of `--save`, at the repository's root; git ignores the folder |
 | the file of `-o` | a run with every sample, as JSON; what `perfcheck report --from` and `--compare-to` read |
 
 Every report is written beside its place and then renamed, so that no reader finds half of it.
 
 ## SEE ALSO
 
-[The baseline file](baseline.md), [how it decides](how-it-decides.md), [benchmarks](benchmarks.md).
+[The baseline file](baseline.md), [how it decides](how-it-decides.md), [the history](history.md),
+[benchmarks](benchmarks.md).
 """
 
 

@@ -274,6 +274,24 @@ def test_measurements_come_by_endpoint_series_and_time(store: History) -> None:
     assert list(store.endpoints()) == ["a", "videos.list"]
 
 
+def test_the_latest_of_each_series(store: History) -> None:
+    other = [replace(small(f"o{day}", day=day), baseline=replace(small("o").baseline, file="b.yaml")) for day in (1, 2)]
+    unmeasured = replace(small("x", day=9), endpoints=(result(endpoint("videos.list"), []),))
+    filled(store, *(small(f"r{day}", day=day) for day in (3, 1, 2, 5, 4)), *other, unmeasured)
+
+    def ids(most: int, **span: str) -> list[tuple[str, int]]:
+        found = [
+            (" ".join(one.run_id for one in some), earlier)
+            for some, earlier in store.latest("videos.list", most=most, **span)
+        ]
+        return sorted(found)
+
+    assert ids(9) == [("o1 o2", 0), ("r1 r2 r3 r4 r5", 0)]
+    assert ids(2) == [("o1 o2", 0), ("r4 r5", 4)]  # the one without a value is counted, too
+    assert ids(9, since="2026-10-02", until="2026-10-05") == [("o2", 0), ("r2 r3 r4", 0)]
+    assert list(store.latest("absent", most=2)) == []
+
+
 def of(one: Run, **changes: object) -> EndpointResult:
     return replace(one.endpoints[0], **changes)  # type: ignore[arg-type]
 

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 from support.runs import run
 
 from perfcheck.errors import UsageError
@@ -164,7 +165,7 @@ def test_a_server_that_does_not_answer(scheme: str, tmp_path: Path) -> None:
 
 
 def test_a_database_that_is_not_on_the_server(postgres: str, tmp_path: Path) -> None:
-    url = postgres.replace("/postgres?", "/absent?")
+    url = make_url(postgres).set(database="absent").render_as_string(hide_password=False)
     assert 'database "absent" does not exist / does the server run' in told(url, tmp_path)
 
 
