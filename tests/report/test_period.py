@@ -158,7 +158,7 @@ def test_hostile_text_is_only_text_in_html() -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_no_text_changes_the_page(name: str, said: str) -> None:
     report = example_report()

@@ -235,7 +235,7 @@ def chance(score: float | None, probability: float | None) -> str:
     if score is None or probability is None:
         return "a slow change, with no step in it; told by the fit of a line and without a stated error probability"
     bound = max(probability, _LEAST_CHANCE) * 100
-    return f"{score:.1f} standard deviations of a rank test; by chance in at most {bound:.2g} % of such series"
+    return f"{score:.1f} standard deviations of a rank test; by chance with a probability of at most {bound:.2g} %"
 
 
 def outcome(one: LatencyChange) -> str:
@@ -244,7 +244,10 @@ def outcome(one: LatencyChange) -> str:
         return f"resolved by {run_in_words(one.resolved)}; {format_ms(one.now_ms)} now"
     if not one.stands:
         return f"seemingly over: {format_ms(one.now_ms)} in the newest runs, which are too few to be certain"
-    return f"not resolved: {format_ms(one.now_ms)} now, {slower_by(one.now_ms / one.before_ms)} than before it"
+    ratio = one.now_ms / one.before_ms
+    return (
+        f"not resolved: {format_ms(one.now_ms)} now, {slower_by(ratio)} {'as' if ratio >= _MANIFOLD else 'than'} before"
+    )
 
 
 def against_target(value_ms: float | None, target_ms: float | None) -> str:

@@ -41,7 +41,7 @@ _LABEL = 14.0  # pixels between two labels
 _SPARK = 26
 _AIR = 1.12  # above the highest level
 _OUTLIERS = 1.6  # times the highest level: a run beyond it stands at the edge
-_APART = 0.12
+_APART = 0.17
 _LONGEST_LABEL = 12
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from perfcheck.model import Changed, Verdict
-from perfcheck.period import ChangeKind, EndpointSummary, Focus, PeriodReport
+from perfcheck.period import ChangeKind, EndpointSummary, Focus, LatencyChange, PeriodReport
 from perfcheck.report.html.facts import Fact
 from perfcheck.report.html.svg import Svg, decoration, rect
 from perfcheck.report.html.words import CSS
@@ -14,13 +14,14 @@ from perfcheck.report.period import wording
 from perfcheck.report.period.checklist import checklist, is_review
 from perfcheck.report.period.dates import day, minute, next_period, title
 from perfcheck.report.period.html.cards import Card, Line, card, remaining
-from perfcheck.report.period.html.chart import spark
+from perfcheck.report.period.html.chart import over_time, spark
 from perfcheck.text import clean
 from perfcheck.units import format_ms
 
 _MOST_ROWS = 200
 _MOST_CARDS = 30  # of one chapter; the others become lines
 _MOST_LINES = 60
+_MOST_CHARTS = 40  # beside those on cards
 _METER = 6  # pixels
 
 
@@ -52,6 +53,16 @@ class Row:
     headroom: str
     meter: Svg | None
     requests: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An endpoint that has no card, over time."""
+
+    name: str
+    css: str
+    verdict: str
+    chart: Svg
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,7 @@ class Page:
     checklist: list[Line]
     rows: list[Row]
     more_rows: int
+    charts: list[Picture]
     with_traffic: bool
     achievements: list[Card]
     better: list[Line]
@@ -119,6 +131,7 @@ def page(report: PeriodReport) -> Page:
         caveats=list(wording.caveats(report)),
         checklist=[Line(label, text) for label, text in checklist(report)],
         rows=[_row(report, one) for one in report.endpoints[:_MOST_ROWS]],
+        charts=list(_charts(report, issues[:_MOST_CARDS] + good[:_MOST_CARDS])),
         more_rows=max(0, len(report.endpoints) - _MOST_ROWS),
         with_traffic=any(one.traffic is not None for one in report.endpoints),
         achievements=[card(report, one, summaries) for one in good[:_MOST_CARDS]],
@@ -180,6 +193,17 @@ def _row(report: PeriodReport, one: EndpointSummary) -> Row:
         meter=_meter(one),
         requests=wording.requests(one),
     )
+
+
+def _charts(report: PeriodReport, with_card: Sequence[LatencyChange]) -> Iterator[Picture]:
+    """What is notable first, and then as the summary has them."""
+    shown = {(one.endpoint, one.machine, one.source) for one in with_card}
+    rest = [one for one in report.endpoints if (one.name, one.machine, one.source) not in shown]
+    for one in sorted(rest, key=lambda one: not one.is_notable)[:_MOST_CHARTS]:
+        if picture := over_time(one, report.period, report.labels):
+            which = wording.which_series(report, one)
+            name = f"{_name(one.name)}, {which}" if which else _name(one.name)
+            yield Picture(name, CSS[one.verdict], str(one.verdict), picture)
 
 
 def _meter(one: EndpointSummary) -> Svg | None:
