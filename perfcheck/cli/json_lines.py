@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-import click
-
-from perfcheck.history import Note, PastMeasurement, PastRun
+from perfcheck.history import PastRun
 
 
-def print_list(name: str, items: Iterable[PastRun | PastMeasurement | Note]) -> None:
-    """``{"name": [...]}``, each item as soon as it is known, so that memory does not grow with their number."""
+def print_runs(runs: Iterable[PastRun]) -> None:
+    """``{"runs": [...]}``, each run as soon as it is known, so that memory does not grow with their number."""
+    write = sys.stdout.write  # click.echo would send every line by itself
+    write('{"runs": [')
     separator = "\n"
-    click.echo(f'{{"{name}": [', nl=False)
-    for item in items:
-        click.echo(f"{separator}{as_json(asdict(item))}", nl=False)
+    for run in runs:
+        # Not asdict for all of it, which copies every value: that takes longer than reading the run.
+        fields = {name: getattr(run, name) for name in PastRun.__slots__} | {"counts": asdict(run.counts)}
+        write(f"{separator}{as_json(fields)}")
         separator = ",\n"
-    click.echo("\n]}" if separator == ",\n" else "]}")
+    write("\n]}\n" if separator == ",\n" else "]}\n")
 
 
 def as_json(value: Any) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from perfcheck.history import Note, PastMeasurement, Trend
@@ -28,16 +26,11 @@ def read_series(
 ) -> list[SeriesHistory]:
     """Every series of the endpoint, the one with the newest run first; of each the last ``most`` measurements."""
     notes = store.notes()
-    found = []
-    measured = store.measurements(endpoint=endpoint, since=since, until=until, source=source)
-    for _, some in groupby(measured, key=lambda one: one.series):
-        count, kept = 0, deque[PastMeasurement](maxlen=most)  # of a long series, no more in memory than is shown
-        for one in some:
-            if one.value_ms:
-                count += 1
-                kept.append(one)
-        if kept:
-            found.append(_series(tuple(kept), notes, count - len(kept)))
+    found = [
+        _series(tuple(points), notes, earlier)
+        for points, earlier in store.latest(endpoint, since=since, until=until, most=most)
+        if source is None or points[-1].source is source
+    ]
     return sorted(found, key=lambda series: series.points[-1].started_at, reverse=True)
 
 

@@ -42,9 +42,9 @@ def command(history: str | None, source: str | None, *, in_json: bool, **filters
     with opened(history) as store:
         runs = store.runs(source=Source(source) if source else None, **filters)
         if in_json:
-            from perfcheck.cli.json_lines import print_list
+            from perfcheck.cli.json_lines import print_runs
 
-            print_list("runs", runs)
+            print_runs(runs)
             return EXIT_OK
         found = list(runs)
     from perfcheck.cli.pages import print_page

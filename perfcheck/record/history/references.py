@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from perfcheck.errors import UsageError
 from perfcheck.history import PastRun
-from perfcheck.record.history.reading import past_run
+from perfcheck.record.history.reading import past_run, runs_in_full
 from perfcheck.record.history.tables import runs
 from perfcheck.text import clean
 
@@ -26,12 +26,12 @@ def find_run(connection: Connection, reference: str) -> PastRun:
     """
     newest_first = (runs.c.started_at.desc(), runs.c.number.desc())
     for column in (runs.c.id, runs.c.label):
-        row = connection.execute(select(runs).where(column == reference).order_by(*newest_first).limit(1)).first()
+        row = connection.execute(runs_in_full().where(column == reference).order_by(*newest_first).limit(1)).first()
         if row is not None:
             return past_run(row)
     if len(reference) >= SHORTEST_PREFIX:
         begin = (runs.c.id >= reference, runs.c.id <= reference + _HIGHEST)  # an index can do that, unlike LIKE
-        rows = connection.execute(select(runs).where(*begin).limit(_MOST_NAMED)).all()
+        rows = connection.execute(runs_in_full().where(*begin).limit(_MOST_NAMED)).all()
         if len(rows) == 1:
             return past_run(rows[0])
         if rows:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Engine, Row, Select, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, insert, select
 
 from perfcheck.errors import UsageError
 from perfcheck.history import Note, PastMeasurement, PastRun
@@ -174,16 +174,40 @@ class History:
         query = reading.select_measurements(endpoint=endpoint, since=since, until=until, source=source, series=series)
         return self._stream(query, reading.past_measurement)
 
-    def endpoints(self) -> Iterator[str]:
-        """Every name that was ever measured, in order: one step through the index for each, whatever is there."""
-        name: str | None = ""
+    def latest(
+        self, endpoint: str, *, since: str | None = None, until: str | None = None, most: int
+    ) -> Iterator[tuple[list[PastMeasurement], int]]:
+        """Of each series of the endpoint the last ``most`` measurements that have a value, in order of time.
+
+        With how many came before them. A series without any is left out.
+        """
+        table = measurements.c
         with self._place.troubles_told(), self._engine.connect() as connection:
-            while True:
-                query = select(func.min(measurements.c.endpoint)).where(measurements.c.endpoint > name)
-                name = connection.execute(query).scalar()
-                if name is None:
-                    return
-                yield name
+            for series in self._names(connection, table.series, table.endpoint == endpoint):
+                query = reading.select_latest(endpoint, series, since=since, until=until, most=most)
+                found = [reading.past_measurement(row) for row in connection.execute(query)]
+                earlier = 0
+                if len(found) == most:
+                    count = reading.count_of(endpoint, series, since=since, until=until)
+                    earlier = connection.execute(count).scalar_one() - most
+                if found:
+                    yield found[::-1], earlier
+
+    def endpoints(self) -> Iterator[str]:
+        """Every name that was ever measured, in order."""
+        with self._place.troubles_told(), self._engine.connect() as connection:
+            yield from self._names(connection, measurements.c.endpoint)
+
+    def _names(
+        self, connection: Connection, column: ColumnElement[str], *conditions: ColumnElement[bool]
+    ) -> Iterator[str]:
+        name = ""
+        while True:
+            found = connection.execute(reading.next_name(column, name, *conditions)).scalar()
+            if found is None:
+                return
+            name = found
+            yield name
 
     def notes(self, *, run_id: str | None = None, commit: str | None = None) -> tuple[Note, ...]:
         """All notes, the oldest first; or those of a run, of a commit, or of either."""
