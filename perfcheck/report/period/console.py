@@ -54,17 +54,20 @@ def _table(report: PeriodReport, glyphs: Glyphs, width: int) -> RenderableType:
         left = header in {"", "endpoint", "trend"}
         table.add_column(header, justify="left" if left else "right", no_wrap=True)
     for one in report.endpoints[:_MOST_ROWS]:
-        table.add_row(*_row(one, glyphs, wide=wide))
+        table.add_row(*_row(report, one, glyphs, wide=wide))
     if len(report.endpoints) <= _MOST_ROWS:
         return table
     return Group(table, Text(f"{glyphs.ellipsis} and {len(report.endpoints) - _MOST_ROWS} more", style="dim"))
 
 
-def _row(one: EndpointSummary, glyphs: Glyphs, *, wide: bool) -> list[Text]:
+def _row(report: PeriodReport, one: EndpointSummary, glyphs: Glyphs, *, wide: bool) -> list[Text]:
     style = {Changed.SLOWER: "red", Changed.FASTER: "green"}.get(one.changed, "dim")
+    name, which = Text(shorten(clean(one.name), _NAME, glyphs.ellipsis)), wording.which_series(report, one)
+    if which:
+        name.append(f"\n{shorten(which, _NAME, glyphs.ellipsis)}", style="dim")
     return [
         Text(str(one.verdict), style=STYLES[one.verdict]),
-        Text(shorten(clean(one.name), _NAME, glyphs.ellipsis)),
+        name,
         Text(wording.from_to(one.begin_ms, one.end_ms)),
         Text(wording.changed(one), style=style),
         *([Text(wording.from_to(one.begin_p95_ms, one.end_p95_ms)), Text(wording.spreads(one))] if wide else []),

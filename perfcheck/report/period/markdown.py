@@ -99,9 +99,9 @@ _HOW = (
 def _row(report: PeriodReport, one: EndpointSummary) -> list[str]:
     metric = "" if one.metric == "median" else f"{wording.metric_name(one.metric)} "
     name = name_cell(shorten_name(one.name, _NAME_WIDTH))
-    machine = wording.of_machine(report, one.machine)
+    which = wording.which_series(report, one)
     return [
-        name + (prose_cell(machine, _LONGEST) if machine else ""),
+        name + (f" {prose_cell(which, _LONGEST)}" if which else ""),
         f"{SIGNS[one.verdict]} {one.verdict}",
         f"{metric}{wording.from_to(one.begin_ms, one.end_ms)}",
         wording.changed(one),
