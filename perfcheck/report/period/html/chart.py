@@ -29,8 +29,8 @@ from perfcheck.report.html.svg import (
 )
 from perfcheck.report.html.words import CSS
 from perfcheck.report.period.dates import day
+from perfcheck.report.period.figures import metric_name, percent_change
 from perfcheck.report.period.html.axis import TimeAxis, time_axis
-from perfcheck.report.period.wording import metric_name, percent_change
 from perfcheck.text import clean
 from perfcheck.units import format_ms
 
