@@ -2,7 +2,7 @@
 
 Fills a store in SQLite with 100,000 runs of 20 endpoints, through ``History.save_all``, as fast as that goes. Then the
 installed commands run as processes, each beside a process that asks the same in plain SQL through ``sqlite3``. Prints
-a Markdown table; exits with 1 when a command takes more than 5 seconds or 300 MB.
+a Markdown table; exits with 1 when a command takes more than 5 seconds (15 for all runs as JSON) or 300 MB.
 
 The runs are small for the sake of the time that filling takes: each endpoint has five samples, and no timeline. A real
 run of 20 endpoints is two to five times that. Only what reads documents (``show RUN``, ``export``) reads less for it.
@@ -41,6 +41,7 @@ class Timed:
 
     arguments: tuple[str, ...]
     sql: str | None
+    most_s: float = MOST_S
 
 
 COMMANDS = (
@@ -53,6 +54,7 @@ COMMANDS = (
     Timed(
         ("history", "list", "--limit", "1000000", "--json"),
         "SELECT * FROM perfcheck_runs ORDER BY started_at DESC",
+        most_s=15.0,  # every run there is, 55 MB of JSON: no question that a person asks
     ),
     Timed(
         ("history", "show", ENDPOINT),
@@ -194,20 +196,20 @@ def measure(file: Path, count: int, folder: Path) -> int:
             f"Filled with {count:,} runs of {ENDPOINTS} endpoints in {filled.seconds:.0f} s, {filled.megabytes:.0f} MB."
         )
     there = sqlite3.connect(file).execute("SELECT count(*) FROM perfcheck_measurements").fetchone()[0]
-    print(f"{there:,} measurements, {file.stat().st_size / 1e9:.2f} GB. At most {MOST_S:g} s and {MOST_MB:g} MB.\n")
-    print("| command | time | CPU time | memory | plain SQL | CPU time | memory | |")
-    print("|---|---:|---:|---:|---:|---:|---:|---|")
+    print(f"{there:,} measurements, {file.stat().st_size / 1e9:.2f} GB. No command may take over {MOST_MB:g} MB.\n")
+    print("| command | at most | time | CPU time | memory | plain SQL | CPU time | memory | |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---|")
     broken = False
     for timed in COMMANDS:
         if not is_there(timed.arguments):
-            print(f"| `perfcheck {' '.join(timed.arguments)}` | not in this version |||||||")
+            print(f"| `perfcheck {' '.join(timed.arguments)}` | {timed.most_s:g} s | not in this version |||||||")
             continue
         took = cost([PERFCHECK, *timed.arguments, "--history", str(file)], folder)
-        kept = took.seconds <= MOST_S and took.megabytes <= MOST_MB
+        kept = took.seconds <= timed.most_s and took.megabytes <= MOST_MB
         broken |= not kept
         beside = cost(plain(timed.sql, file), folder) if timed.sql else None
-        words = " ".join(timed.arguments)
-        print(f"| `perfcheck {words}` | {shown(took)} | {shown(beside)} | {'pass' if kept else 'FAIL'} |")
+        words, passed = " ".join(timed.arguments), "pass" if kept else "FAIL"
+        print(f"| `perfcheck {words}` | {timed.most_s:g} s | {shown(took)} | {shown(beside)} | {passed} |")
     return int(broken)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
 
 from perfcheck.history import PastRun
+from perfcheck.model import Counts
+
+_encode = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make one for each value
 
 
 def print_runs(runs: Iterable[PastRun]) -> None:
@@ -17,8 +19,9 @@ def print_runs(runs: Iterable[PastRun]) -> None:
     write('{"runs": [')
     separator = "\n"
     for run in runs:
-        # Not asdict for all of it, which copies every value: that takes longer than reading the run.
-        fields = {name: getattr(run, name) for name in PastRun.__slots__} | {"counts": asdict(run.counts)}
+        # Not asdict, which copies every value: that takes longer than reading the run.
+        fields = {name: getattr(run, name) for name in PastRun.__slots__}
+        fields["counts"] = {name: getattr(run.counts, name) for name in Counts.__slots__}
         write(f"{separator}{as_json(fields)}")
         separator = ",\n"
     write("\n]}\n" if separator == ",\n" else "]}\n")
@@ -26,4 +29,4 @@ def print_runs(runs: Iterable[PastRun]) -> None:
 
 def as_json(value: Any) -> str:
     """On one line, in plain ASCII: any terminal and any pipe takes it."""
-    return json.dumps(value, allow_nan=False)
+    return _encode(value)

@@ -100,7 +100,8 @@ def _missing(error: click.MissingParameter, context: click.Context, arguments: S
     if not isinstance(param, click.Option):
         return None
     option = max(param.opts, key=len)
-    if arguments and not arguments[-1].startswith("-") and arguments[-1] != context.info_name:
+    takes_words = any(isinstance(one, click.Argument) for one in context.command.params)
+    if arguments and not takes_words and not arguments[-1].startswith("-") and arguments[-1] != context.info_name:
         before = arguments[-2] if len(arguments) > 1 else ""
         if not before.startswith("-"):
             return f"did you mean {option} {arguments[-1]}?"

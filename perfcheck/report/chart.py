@@ -49,8 +49,9 @@ def draw_chart(
     ``line`` is drawn across, when it is near the figures: a target. ``changes`` are indexes that an upright rule marks.
     """
     points = columns.gather(values)
-    near = line is not None and min(values) / _NEAR <= line <= max(values) * _NEAR
-    low, high = _range([*values, *([line] if near and line is not None else [])])
+    drawn = list(points.values())
+    near = line is not None and min(drawn) / _NEAR <= line <= max(drawn) * _NEAR
+    low, high = _range([*drawn, *([line] if near and line is not None else [])])
     grid = [[" "] * columns.width for _ in range(_HEIGHT)]
     if near and line is not None:
         grid[_row(line, low, high)] = [glyphs.empty] * columns.width

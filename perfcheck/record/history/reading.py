@@ -135,8 +135,16 @@ def past_measurement(row: Row[Any]) -> PastMeasurement:
     """Of the columns in ``_OF_A_MEASUREMENT``."""
     values: tuple[Any, ...] = tuple(row)
     source, verdict, decided, metric, value_ms, low_ms, high_ms = values[8:15]
+    run_id, started_at, label, commit, endpoint, group, series, machine = values[:8]
     return PastMeasurement(
-        *values[:8],
+        run_id,
+        started_at,
+        label,
+        commit,
+        endpoint,
+        group,
+        series,
+        machine,
         _SOURCES[source],
         _VERDICTS[verdict],
         decided,
