@@ -11,9 +11,10 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
+from perfcheck.baseline.changes import Change, Edited, Refusal
 from perfcheck.baseline.edit_check import difference
 from perfcheck.baseline.load import read_for_editing
-from perfcheck.baseline.plan import Change, Draft, Edited, Refusal
+from perfcheck.baseline.plan import Draft
 from perfcheck.baseline.sharing import EDITABLE
 
 __all__ = ["Change", "Edited", "Refusal", "edit_baseline", "values_in_force"]

@@ -7,8 +7,8 @@ from dataclasses import replace
 from math import isclose
 from pathlib import Path
 
+from perfcheck.baseline.changes import Change
 from perfcheck.baseline.load import read_for_editing
-from perfcheck.baseline.plan import Change
 from perfcheck.baseline.problems import BaselineError
 from perfcheck.model import Baseline, Endpoint
 from perfcheck.units import parse_duration_ms

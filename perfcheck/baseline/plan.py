@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from perfcheck.baseline.changes import Change, Edited, Refusal
 from perfcheck.baseline.layout import Layout
 from perfcheck.baseline.nodes import Mapping, Scalar
 from perfcheck.baseline.problems import Problems
@@ -15,44 +15,8 @@ from perfcheck.baseline.splice import Addition, Splice, insertion, replacement, 
 from perfcheck.baseline.tree import compose
 from perfcheck.model import Baseline
 from perfcheck.text import clean
-from perfcheck.units import parse_duration_ms
 
 _MOST_NAMES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A new value of a key of an endpoint. Raises ValueError for another key, or a text that is no duration."""
-
-    endpoint: str
-    key: str  # "target" or "ideal"
-    text: str  # "250ms"
-
-    def __post_init__(self) -> None:
-        if self.key not in EDITABLE or not self.text.isprintable():
-            raise ValueError(f"{self.key}: {self.text}")
-        parse_duration_ms(self.text)
-
-    @property
-    def use(self) -> Use:
-        return Use(self.endpoint, self.key)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A change that is to be made by hand, if at all. ``reason`` is a clause that follows a colon."""
-
-    change: Change
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Edited:
-    """What the file is to hold, the changes that are in it, and those that are not."""
-
-    content: bytes
-    made: tuple[Change, ...] = ()
-    refused: tuple[Refusal, ...] = ()
 
 
 class Draft:

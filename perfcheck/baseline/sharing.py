@@ -78,7 +78,7 @@ class Sharing:
             else:
                 for used in (node, *self._layout.merged(node)):
                     self._of_mapping[id(used)].add(None)
-                waiting += [value for _, value in node.pairs]
+                waiting += [part for pair in node.pairs for part in pair]
 
 
 def _mappings(section: Node | None) -> dict[str, Mapping]:

@@ -5,7 +5,7 @@ confidence bound at 0.5 % says that there is a change at all). No change is a cl
 within the limits, or it is "cannot tell".
 
 What no statistics can tell is whether the service changed or the machine: where the machine drifted between the two
-runs, equal services are called slower in about half of all comparisons (see benchmarks/comparisons.py). Only the live
+runs, equal services often come out slower or faster (see benchmarks/comparisons.py). Only the live
 comparison can tell these apart.
 """
 

@@ -7,7 +7,7 @@ a value are counted by one bisection a row; a few counts close in on the one tha
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 _THIN = 40  # values of each sample that the first guess is made from
 _FEW = 4  # candidates a row that are cheaper to sort than to count again
@@ -22,10 +22,11 @@ _CHECK_TIES_EVERY = 8
 class Differences:
     """All ``a - b`` of finite values, both in ascending order and neither empty."""
 
-    __slots__ = ("_after", "_before", "_guesses", "count")
+    __slots__ = ("_after", "_before", "_found", "_guesses", "count")
 
     def __init__(self, before: Sequence[float], after: Sequence[float]) -> None:
         self._before, self._after = sorted(before), sorted(after)
+        self._found: dict[int, float] = {}
         self.count = len(before) * len(after)
         thin_before, thin_after = thinned(self._before), thinned(self._after)
         self._guesses = sorted(a - b for a in thin_after for b in thin_before)
@@ -37,23 +38,22 @@ class Differences:
 
     def smallest(self, rank: int) -> float:
         """The ``rank``-th smallest, counted from 1."""
-        low, high = self._after[0] - self._before[-1], self._after[-1] - self._before[0]
-        if rank == 1:
-            return low
-        if rank == self.count:
-            return high
-        return self._between(rank, (low, 0), (high, self.count))
+        if rank not in self._found:
+            self._find(rank)
+        return self._found[rank]
 
     def median(self) -> float:
-        lower = self.smallest((self.count + 1) // 2)
-        return lower if self.count % 2 else (lower + self.smallest(self.count // 2 + 1)) / 2
+        middle = self.smallest((self.count + 1) // 2)
+        return middle if self.count % 2 else (middle + self.smallest(self.count // 2 + 1)) / 2
 
-    def _between(self, rank: int, low: tuple[float, int], high: tuple[float, int]) -> float:
+    def _find(self, rank: int) -> None:
         """Narrows two brackets, each a value and the number of differences up to it: too few, and enough."""
+        low, high = (self._after[0] - self._before[-1], 0), (self._after[-1] - self._before[0], self.count)
         few = _FEW * (len(self._before) + len(self._after))
         for attempt in range(_MOST_COUNTS):
             if high[1] - low[1] <= few:
-                return self._sorted_out(rank, low, high)
+                self._sort_out(rank, low, high)
+                return
             if attempt and attempt % _CHECK_TIES_EVERY == 0:
                 least, most = self._ends(low, high)
                 if most - least <= _EQUAL:
@@ -66,18 +66,22 @@ class Differences:
                 low = middle, counted
             else:
                 high = middle, counted
-        return self._ends(low, high)[1]
+        self._found[rank] = self._ends(low, high)[1]
 
     def _ends(self, low: tuple[float, int], high: tuple[float, int]) -> tuple[float, float]:
         """The smallest and the largest difference between the brackets: the same where many are equal."""
-        after, (floor, skipped), (ceiling, _) = self._after, low, high
-        least, most = ceiling, floor
+        least, most = high[0], low[0]
+        for b, start, end in self._rows(low, high):
+            if start < end:
+                least, most = min(least, self._after[start] - b), max(most, self._after[end - 1] - b)
+        return least, most
+
+    def _rows(self, low: tuple[float, int], high: tuple[float, int]) -> Iterator[tuple[float, int, int]]:
+        """Each ``b``, and from where to where its ``a`` lie between the brackets."""
+        after, (floor, skipped), (ceiling, counted) = self._after, low, high
         for b in self._before:
             start = bisect_right(after, b + floor) if skipped else 0
-            end = bisect_right(after, b + ceiling)
-            if start < end:
-                least, most = min(least, after[start] - b), max(most, after[end - 1] - b)
-        return least, most
+            yield b, start, bisect_right(after, b + ceiling) if counted < self.count else len(after)
 
     def _guess(self, rank: int, attempt: int, low: tuple[float, int], high: tuple[float, int]) -> float:
         """First a little to both sides of where a thinned sample has it, then the secant, and halves now and then."""
@@ -91,14 +95,15 @@ class Differences:
         share = (rank - low[1]) / (high[1] - low[1])
         return low[0] + (high[0] - low[0]) * share
 
-    def _sorted_out(self, rank: int, low: tuple[float, int], high: tuple[float, int]) -> float:
-        after, (floor, skipped), (ceiling, _) = self._after, low, high
+    def _sort_out(self, rank: int, low: tuple[float, int], high: tuple[float, int]) -> None:
         candidates: list[float] = []
-        for b in self._before:
-            start = bisect_right(after, b + floor) if skipped else 0
-            candidates += [a - b for a in after[start : bisect_right(after, b + ceiling)]]
+        for b, start, end in self._rows(low, high):
+            candidates += [a - b for a in self._after[start:end]]
         candidates.sort()
-        return candidates[min(rank - skipped, len(candidates)) - 1]
+        at = rank - low[1] - 1
+        self._found[rank] = candidates[at]
+        if at + 1 < len(candidates):
+            self._found[rank + 1] = candidates[at + 1]  # a median may need both
 
 
 def thinned(values: Sequence[float]) -> list[float]:

@@ -338,6 +338,15 @@ def test_a_few_contradictions_among_many_changes_leave_the_others_alone() -> Non
     assert (len(found.made), found.content.count(b"250ms"), found.content.count(b"300ms")) == (97, 97, 3)
 
 
+def test_a_value_that_is_a_key_elsewhere_is_shared() -> None:
+    content = (
+        b"version: 1\nservice: {base_url: http://localhost}\nendpoints:\n"
+        b"  a: {path: /a, target: &t 300ms}\n  b: {path: /b, query: {*t : x}}\n"
+    )
+    found = edit_baseline(content, [Change("a", "target", "250ms")], Path("baselines.yaml"), {})
+    assert [one.reason for one in found.refused] == ["the value on line 4 is 'query' of b too, by an alias"]
+
+
 def test_endpoints_that_are_not_there_are_refused() -> None:
     file = EDIT / "bom.yaml"
     found = edit_baseline(file.read_bytes(), [Change("videos.lost", "target", "1s")], file, {})

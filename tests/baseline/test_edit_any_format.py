@@ -9,10 +9,16 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perfcheck.baseline import BaselineError
 from perfcheck.baseline.edit import Change, edit_baseline
 from perfcheck.baseline.load import read_for_editing
 
 FILE = Path("baselines.yaml")
+TEXTS = [
+    file.read_bytes().decode()
+    for file in sorted((Path(__file__).parent / "edit").glob("*.yaml"))
+    if file.stat().st_size < 5000
+]
 SEVERAL = settings(max_examples=200)
 
 comments = st.sampled_from(["", "", " # target: 300ms", "   #", "  # ideal: '1s' {é, 🎬}", " # a: &b *c | >"])
@@ -153,6 +159,42 @@ def test_what_is_added_leaves_the_rest_as_it_was(
     model = {endpoint.name: endpoint for endpoint in read_for_editing(found.content, FILE, {}).endpoints}
     assert all(model[name].ideal_ms == 2 for name in names)
     assert all(model[name].target_ms == 444 for name in names if name not in has_target)
+
+
+PIECES = st.sampled_from(
+    [
+        *" \n\t#:,{}[]&*'\"|>-?%~",
+        *("\n    ", "\r\n", "&t ", "*t", "<<: *t", "? ", ": ", "300ms", "target: 1s", "${A}", "a: &t", "\u2028", "🎬"),
+    ]
+)
+
+
+@SEVERAL
+@given(st.data())
+def test_whatever_is_in_a_file_it_is_edited_rightly_or_not_at_all(data: st.DataObject) -> None:
+    """Files of ``edit`` with a few pieces put in or taken out anywhere."""
+    text = data.draw(st.sampled_from(TEXTS))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(text)))
+        text = text[:at] + data.draw(PIECES) + text[at + data.draw(st.integers(0, 3)) :]
+    content = text.encode()
+    try:
+        baseline = read_for_editing(content, FILE, {})
+    except BaselineError:
+        return
+    changes = [
+        Change(endpoint.name, key, value)
+        for endpoint in baseline.endpoints
+        for key, value in (("target", "123ms"), ("ideal", "12ms"))
+    ]
+    found = edit_baseline(content, changes, FILE, {})
+    model = {endpoint.name: endpoint for endpoint in read_for_editing(found.content, FILE, {}).endpoints}
+    for change in found.made:
+        is_target = change.key == "target"
+        assert (model[change.endpoint].target_ms if is_target else model[change.endpoint].ideal_ms) == (
+            123 if is_target else 12
+        )
+    assert len(found.made) + len(found.refused) == len(changes)
 
 
 def is_part_of(short: str, long: str) -> bool:

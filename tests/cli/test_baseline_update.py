@@ -221,6 +221,8 @@ def test_loosening_needs_a_reason_and_tells_it(folder: Path) -> None:
     assert (moves(found), found["loosen"]) == ({"videos.list": (150, 120)}, "more columns since v1.4")
     completed = updated(folder, "videos.list", "--loosen", "more columns since v1.4")
     assert "looser, because: more columns since v1.4" in completed.stdout
+    colored = updated(folder, "videos.list", "--loosen", "more columns", FORCE_COLOR="1")
+    assert "target 80 ms → \x1b[1;33m150 ms" in colored.stdout
     empty = updated(folder, "--loosen", " ")
     assert (empty.returncode, "--loosen needs a reason" in empty.stderr) == (2, True)
 

@@ -111,6 +111,9 @@ def bash(folder: Path, *words: str, **variables: str) -> list[str]:
         (["run", "--no-such", "vid"], ["videos.list", "videos.get"]),
         (["frobnicate", ""], []),
         (["completion", "z"], ["zsh"]),
+        (["baseline", "u"], ["update"]),
+        (["baseline", "update", "videos."], ["videos.list", "videos.get"]),
+        (["baseline", "update", "--lo"], ["--loosen"]),
     ],
 )
 def test_bash_offers(folder: Path, words: list[str], offered: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from statistics import median
 
@@ -41,3 +42,8 @@ def test_large_samples(ties: bool, timeouts: float) -> None:  # noqa: FBT001
     for rank in (1, 2, 400, 9000, len(everything) // 2, 30000, len(everything) - 1, len(everything)):
         assert differences.smallest(rank) == pytest.approx(everything[rank - 1], abs=1e-9)
     assert differences.up_to(0.05) == sum(difference <= 0.05 for difference in everything)
+
+
+def test_single_values_whose_difference_is_rounded() -> None:
+    before, after = math.log(100.0), math.log(1e-6)
+    assert Differences([before], [after]).smallest(1) == after - before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -148,7 +149,8 @@ def _closing(found: Update, options: UpdateOptions) -> Iterator[str]:
         yield f"{found.file}: nothing to change"
     elif options.write:
         yield f"{found.file}: {values} changed, and nothing else"
-        yield f"next: look at it (git diff {found.file}), measure by it (perfcheck run), and commit it with the reason"
+        seen = f"git diff {shlex.quote(str(found.file))}"
+        yield f"next: look at it ({seen}), measure by it (perfcheck run), and commit it with the reason"
     else:
         yield f"{found.file}: {values} would change; nothing is written"
         yield "next: look at the diff, then give the same command with --write"
