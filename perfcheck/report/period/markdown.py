@@ -6,31 +6,44 @@ from collections.abc import Iterable, Iterator
 
 from perfcheck.model import Verdict
 from perfcheck.period import EndpointSummary, LatencyChange, PeriodReport
+from perfcheck.report.markdown.page import LONGEST_COMMENT
 from perfcheck.report.markdown.text import cell as name_cell
 from perfcheck.report.markdown.text import code, prose, prose_cell, shorten_name, table
 from perfcheck.report.period import figures, findings, wording
 from perfcheck.report.period.checklist import checklist, is_review
 from perfcheck.report.period.dates import day, minute, next_period, title
+from perfcheck.report.period.fitting import shorter
 from perfcheck.units import format_ms
 
 SIGNS = {Verdict.OK: "🟢", Verdict.WARNING: "🟡", Verdict.CRITICAL: "🔴", Verdict.NOT_MEASURED: "⚪"}
 _NAME_WIDTH = 48
-_MOST_ROWS = 100
-_MOST_ITEMS = 50  # of one section
 _LONGEST = 2000
 _HEADERS = ("endpoint", "now", "metric, ms", "change", "p95, ms", "spread", "errors", "target", "headroom", "requests")
 _LEFT = {"endpoint", "now"}
 
 
-def render(report: PeriodReport) -> str:
-    """The page: a review point by point for a day or a week, the chapters of a monthly report for longer periods."""
-    parts = [f"# Performance report: {prose(title(report.period), _LONGEST)}", *_head(report)]
-    parts += _review(report) if is_review(report) else _chapters(report)
-    parts.append(
+def render(report: PeriodReport, *, limit: int = LONGEST_COMMENT) -> str:
+    """The page: a review point by point for a day or a week, the chapters of a monthly report for longer periods.
+
+    In at most ``limit`` bytes, which an issue or a comment takes, the head aside, which is always there: where there is
+    more to say, the least weighty of each list is left out, and a line says how much.
+    """
+    head = [f"# Performance report: {prose(title(report.period), _LONGEST)}", *_head(report)]
+    foot = (
         f"<sub>perfcheck {prose(report.tool_version, 50)}, {prose(minute(report.generated_at), 60)}; "
         "a change is a step or drift in the medians of runs that may be compared.</sub>"
     )
-    return "\n\n".join(parts) + "\n"
+    for short, left_out in shorter(report):
+        body = _review(short) if is_review(short) else _chapters(short)
+        text = "\n\n".join([*head, *body, *_left_out(left_out), foot]) + "\n"
+        if len(text.encode()) <= limit:
+            return text
+    return "\n\n".join([*head, "*Left out for want of room: all but this; the HTML and JSON reports have it.*"]) + "\n"
+
+
+def _left_out(count: int) -> list[str]:
+    what = f"{count} items of the lists above, of the least weight"
+    return [f"*Left out for want of room: {what}; the HTML and JSON reports have them.*"] if count else []
 
 
 def _head(report: PeriodReport) -> Iterator[str]:
@@ -67,11 +80,7 @@ def _chapters(report: PeriodReport) -> Iterator[str]:
 
 def _details(heading: str, items: Iterable[str], nothing: str, *, level: int = 2) -> Iterator[str]:
     yield f"{'#' * level} {heading}"
-    every = list(items)
-    shown = every[:_MOST_ITEMS]
-    if len(every) > len(shown):
-        shown.append(f"- and {len(every) - len(shown)} more, which the JSON report has")
-    yield "\n".join(shown) if shown else nothing
+    yield "\n".join(items) or nothing
 
 
 # --- Parts ---------------------------------------------------------------------------------------------------------
@@ -80,12 +89,9 @@ def _details(heading: str, items: Iterable[str], nothing: str, *, level: int = 2
 def _summary(report: PeriodReport) -> str:
     if not report.endpoints:
         return "Nothing was measured."
-    shown = report.endpoints[:_MOST_ROWS]
-    rows = [_row(report, one) for one in shown]
+    rows = [_row(report, one) for one in report.endpoints]
     lines = table(_HEADERS, [header for header in _HEADERS if header not in _LEFT], rows)
     notes = [prose(text, _LONGEST) for text in wording.caveats(report)]
-    if len(report.endpoints) > len(shown):
-        notes.append(f"{len(report.endpoints) - len(shown)} more rows stand in the JSON report.")
     notes.append(_HOW)
     return "\n".join(lines) + "\n\n" + "\n".join(f"<sub>{note}</sub><br>" for note in notes).removesuffix("<br>")
 
@@ -159,7 +165,7 @@ def _slow(report: PeriodReport) -> str:
     items = (
         f"{SIGNS[one.verdict]} {_name(one.endpoint)}{' (critical path)' if one.critical_path else ''}"
         f"{prose(figures.of_machine(report, one.machine), _LONGEST)}: {prose(findings.slow_in_words(one), _LONGEST)}"
-        for one in report.slow[:_MOST_ITEMS]
+        for one in report.slow
     )
     return _list(items) or "No endpoint is over its limits in its newest run."
 
@@ -189,11 +195,9 @@ def _baseline(report: PeriodReport) -> Iterator[str]:
             name_cell(findings.commit_of(one)),
             prose_cell(one.subject, 120) or "-",
         ]
-        for one in history.changes[:_MOST_ROWS]
+        for one in history.changes
     ]
     yield "\n".join(table(("endpoint", "new promise", "date", "commit", "subject"), (), rows))
-    if len(history.changes) > len(rows):
-        yield f"{len(history.changes) - len(rows)} more changes stand in the JSON report."
 
 
 def _focus(report: PeriodReport) -> Iterator[str]:
