@@ -32,7 +32,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 COMMAND = ["run", "--demo", "--regress", "n-plus-one", "--regress", "slow-settings", "--label", "v2.4.0"]
 WIDTHS = (1280, 390)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-MARGIN = 32  # pixels below the first card, where a picture ends
+MARGIN = 20  # pixels below the last card of a picture
 
 
 def measured() -> Run:

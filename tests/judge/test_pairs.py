@@ -127,10 +127,22 @@ def test_slower_but_by_how_much_is_open() -> None:
 
 
 def test_an_open_question_stays_open_after_the_most_pairs() -> None:
-    test = fed(noisy(1.1)[:30], most=30)
+    test = fed([(100.0, 90.0), (100.0, 125.0)] * 15, most=30)
     assert test.is_settled
     assert test.outcome().changed is Changed.CANNOT_TELL
     assert not test.outcome().decided
+
+
+def test_longer_beyond_doubt_and_over_the_limit_by_the_estimate_is_slower_where_the_pairs_end() -> None:
+    near_the_limit = [(100.0, 111.0), (100.0, 109.5), (100.0, 111.5)] * 4
+    test = fed(near_the_limit)
+    outcome = test.outcome()
+    assert not test.is_settled, "more pairs may show that it is over the limit, or critical"
+    assert (outcome.changed, outcome.severity, outcome.decided) == (Changed.SLOWER, Verdict.WARNING, True)
+    under = fed([(100.0, 109.0), (100.0, 110.5), (100.0, 108.5)] * 4).outcome()
+    assert under.changed is not Changed.SLOWER, "longer, but not over the limit"
+    mirrored = fed([(after, before) for before, after in near_the_limit]).outcome()
+    assert (mirrored.changed, mirrored.severity) == (Changed.FASTER, Verdict.OK)
 
 
 @pytest.mark.parametrize(
@@ -203,5 +215,8 @@ def test_error_rates() -> None:
     slower = simulate_live(Live("lognormal .1", 1.5), 100)
     assert slower.rate(Changed.SLOWER, Verdict.CRITICAL) == 1
     assert slower.mean_pairs < 17
+    noisy_equal = simulate_live(Live("lognormal .3", 1.0), 150)
+    assert noisy_equal.rate(Changed.SLOWER) == 0
     at_limit = simulate_live(Live("lognormal .3", 1.1), 60)
-    assert at_limit.rate(Changed.SLOWER) < 0.06
+    assert at_limit.rate(Changed.SLOWER, Verdict.CRITICAL) == 0
+    assert simulate_live(Live("lognormal .3", 1.2), 60).rate(Changed.SLOWER) >= 0.95

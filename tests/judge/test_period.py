@@ -333,7 +333,7 @@ def test_commits_may_be_written_short(one: str | None, other: str | None, same: 
 
 
 def test_very_many_runs_are_compared_in_blocks_and_the_step_has_its_run() -> None:
-    count, step = 6 * MOST_COMPARED, 4321
+    count, step = 6 * MOST_COMPARED, 4 * MOST_COMPARED + 21
     values = noisy((100, step), (112, count - step))
     rows = [
         replace(measurement("a", 0, value), run_id=str(i), started_at=f"{i:09}", commit=None)

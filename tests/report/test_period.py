@@ -134,6 +134,25 @@ def test_quiet_leaves_the_table_out() -> None:
     assert "headroom" not in shown
 
 
+@pytest.mark.parametrize("count", [30, 400])
+def test_the_page_fits_into_an_issue_and_says_what_is_left_out(count: int) -> None:
+    rows_of = [one for i in range(count) for one in series(f"endpoint.{i}", [100.0] * 40 + [160.0] * 20)]
+    report = report_on(rows_of, 30, 60)
+    shown = markdown.render(report)
+    assert len(report.regressions) == count
+    assert len(shown.encode()) <= 65_000
+    assert f"{count} regressions" in shown
+    assert ("Left out for want of room" in shown) is (count == 400)
+    check_page(shown, more=OWN_ELEMENTS, comments=0)
+
+
+@pytest.mark.parametrize("limit", [0, 1_000, 3_000, 10_000])
+def test_little_room_still_gives_a_page(limit: int) -> None:
+    shown = markdown.render(hostile_report(), limit=limit)
+    assert "Left out for want of room" in shown
+    check_page(shown, more=OWN_ELEMENTS, comments=0)
+
+
 # --- Foreign text --------------------------------------------------------------------------------------------------
 
 
@@ -158,7 +177,7 @@ def test_hostile_text_is_only_text_in_html() -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_no_text_changes_the_page(name: str, said: str) -> None:
     report = example_report()

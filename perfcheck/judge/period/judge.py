@@ -83,17 +83,15 @@ def judge_period(
     gathered = _Gathered(tally)
     for _, all_series in series_of_endpoints(measurements, tally.period, tally.block):
         gathered.add_endpoint(all_series)
+    return _report(gathered, baseline, tool_version, generated_at)
+
+
+def _report(gathered: _Gathered, baseline: BaselineHistory, tool_version: str, generated_at: str) -> PeriodReport:
+    tally = gathered.tally
     changes = sorted(with_notes(gathered.changes, tally), key=key_of)
-    traffic = {one.name: one.traffic for one in gathered.endpoints if one.source is Source.MONITORED}
-    summaries = [
-        one if one.traffic is not None else replace(one, traffic=traffic.get(one.name)) for one in gathered.endpoints
-    ]
+    summaries, traffic = _with_traffic(gathered.endpoints)
     ranked, by = focus.rank(summaries)
-    told = {one.endpoint for one in changes} | {one.endpoint for one in gathered.consistency}
-    told |= {one.endpoint for one in gathered.slow} | {one.endpoint for one in gathered.recoveries}
-    told.update(one.endpoint for one in gathered.new)
-    told.update(one.endpoint for one in gathered.gone)
-    told.update(one.endpoint for one in ranked)
+    told = _told(gathered, changes) | {one.endpoint for one in ranked}
     new = [replace(one, is_monitored=standing.is_seen_by_monitor(traffic, tally, one.endpoint)) for one in gathered.new]
     return PeriodReport(
         format=FORMAT,
@@ -127,6 +125,20 @@ def judge_period(
         focus=ranked,
         ranked_by=by,
     )
+
+
+def _with_traffic(summaries: Sequence[EndpointSummary]) -> tuple[list[EndpointSummary], dict[str, int | None]]:
+    """What the monitor counted also where the check measured; and the same by name."""
+    traffic = {one.name: one.traffic for one in summaries if one.source is Source.MONITORED}
+    filled = [one if one.traffic is not None else replace(one, traffic=traffic.get(one.name)) for one in summaries]
+    return filled, traffic
+
+
+def _told(gathered: _Gathered, changes: Iterable[LatencyChange]) -> set[str]:
+    """The endpoints of which something is told beside their figures."""
+    told = {one.endpoint for one in changes} | {one.endpoint for one in gathered.consistency}
+    told |= {one.endpoint for one in gathered.slow} | {one.endpoint for one in gathered.recoveries}
+    return told | {one.endpoint for one in gathered.new} | {one.endpoint for one in gathered.gone}
 
 
 def _verdict(tally: Tally, slow: Iterable[SlowEndpoint], changes: Iterable[LatencyChange]) -> Verdict:

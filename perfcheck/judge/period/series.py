@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 from perfcheck.history import Drift, PastMeasurement, Step
-from perfcheck.judge.period.tally import CONTEXT_RUNS
+from perfcheck.judge.period.tally import context_of
 from perfcheck.judge.trends import find_trend
 from perfcheck.period import Moment, Period
 
@@ -89,7 +89,7 @@ def series_of_endpoints(
 
 
 def _series(rows: Iterable[PastMeasurement], period: Period, block: int) -> Series:
-    before: deque[PastMeasurement] = deque(maxlen=CONTEXT_RUNS * block)
+    before: deque[PastMeasurement] = deque(maxlen=context_of(block))
     within: list[PastMeasurement] = []
     for row in rows:
         (before if row.started_at < period.since else within).append(row)

@@ -11,7 +11,9 @@ from perfcheck.model import Source, Verdict
 from perfcheck.period import MachineRuns, Moment, Period
 
 CONTEXT_RUNS = 120  # before the period: so that a change at its first run is found, and what was known is known
-MOST_COMPARED = 1000  # points of one series that are searched for changes; more are taken together in blocks
+MOST_COMPARED = 400  # points of one series that are searched for changes; more are taken together in blocks
+_CONTEXT_BLOCKS = 40  # the same, where runs are taken together
+_MOST_PLACES = 10
 _MOST_TIMES = 2000  # of the newest runs of one machine, to tell what they no longer measured
 _MOST_LABELS = 40
 _MOST_SHOWN = 20
@@ -52,7 +54,7 @@ class Tally:
     @property
     def context_runs(self) -> int:
         """How many runs before the period are worth reading, all machines together."""
-        return CONTEXT_RUNS * self.block * min(max(len(self.places), 1), 10)
+        return context_of(self.block) * min(max(len(self.places), 1), _MOST_PLACES)
 
     @property
     def machines(self) -> tuple[MachineRuns, ...]:
@@ -112,6 +114,11 @@ def tally_runs(period: Period, notes: Iterable[Note], runs: Iterable[PastRun]) -
     for run in runs:
         tally.add(run)
     return tally
+
+
+def context_of(block: int) -> int:
+    """How many runs before the period one series is given, when so many are taken together."""
+    return max(CONTEXT_RUNS, _CONTEXT_BLOCKS * block)
 
 
 def place_of(machine: str, source: Source) -> Place:

@@ -12,7 +12,7 @@ from rich.text import Text
 from perfcheck.model import Changed, Verdict
 from perfcheck.period import ChartPoint, EndpointSummary, LatencyChange, PeriodReport
 from perfcheck.report.glyphs import Glyphs, shorten
-from perfcheck.report.period import wording
+from perfcheck.report.period import figures, findings, wording
 from perfcheck.report.period.checklist import checklist, is_review
 from perfcheck.report.period.dates import day, next_period, span, title
 from perfcheck.text import clean
@@ -54,22 +54,25 @@ def _table(report: PeriodReport, glyphs: Glyphs, width: int) -> RenderableType:
         left = header in {"", "endpoint", "trend"}
         table.add_column(header, justify="left" if left else "right", no_wrap=True)
     for one in report.endpoints[:_MOST_ROWS]:
-        table.add_row(*_row(one, glyphs, wide=wide))
+        table.add_row(*_row(report, one, glyphs, wide=wide))
     if len(report.endpoints) <= _MOST_ROWS:
         return table
     return Group(table, Text(f"{glyphs.ellipsis} and {len(report.endpoints) - _MOST_ROWS} more", style="dim"))
 
 
-def _row(one: EndpointSummary, glyphs: Glyphs, *, wide: bool) -> list[Text]:
+def _row(report: PeriodReport, one: EndpointSummary, glyphs: Glyphs, *, wide: bool) -> list[Text]:
     style = {Changed.SLOWER: "red", Changed.FASTER: "green"}.get(one.changed, "dim")
+    name, which = Text(shorten(clean(one.name), _NAME, glyphs.ellipsis)), figures.which_series(report, one)
+    if which:
+        name.append(f"\n{shorten(which, _NAME, glyphs.ellipsis)}", style="dim")
     return [
         Text(str(one.verdict), style=STYLES[one.verdict]),
-        Text(shorten(clean(one.name), _NAME, glyphs.ellipsis)),
-        Text(wording.from_to(one.begin_ms, one.end_ms)),
-        Text(wording.changed(one), style=style),
-        *([Text(wording.from_to(one.begin_p95_ms, one.end_p95_ms)), Text(wording.spreads(one))] if wide else []),
-        Text(wording.errors(one)),
-        Text(wording.headroom(one.end_headroom)),
+        name,
+        Text(figures.from_to(one.begin_ms, one.end_ms)),
+        Text(figures.changed(one), style=style),
+        *([Text(figures.from_to(one.begin_p95_ms, one.end_p95_ms)), Text(figures.spreads(one))] if wide else []),
+        Text(figures.errors(one)),
+        Text(figures.headroom(one.end_headroom)),
         Text(trend_line(one.points, _SPARK, glyphs.bars), style="cyan"),
     ]
 
@@ -90,35 +93,35 @@ def _sections(report: PeriodReport, *, quiet: bool) -> Iterator[tuple[str, Itera
         yield "Review", checklist(report)
     yield "Improvements", (_line(one) for one in report.improvements)
     yield "Regressions and drifts", (line for one in (*report.regressions, *report.drifts) for line in _change(one))
-    spreads = ((one.endpoint, wording.consistency_in_words(one)) for one in report.consistency)
+    spreads = ((one.endpoint, findings.consistency_in_words(one)) for one in report.consistency)
     yield "Consistency", ((name, text) for name, text in spreads)
-    yield "Slow now", ((one.endpoint, wording.slow_in_words(one)) for one in report.slow)
+    yield "Slow now", ((one.endpoint, findings.slow_in_words(one)) for one in report.slow)
     if quiet:
         return
-    yield "Recovered", ((one.endpoint, wording.recovery_in_words(one)) for one in report.recoveries)
-    yield "New", ((one.endpoint, wording.new_in_words(one)) for one in report.new)
-    yield "Gone", ((one.endpoint, wording.gone_in_words(one)) for one in report.gone)
+    yield "Recovered", ((one.endpoint, findings.recovery_in_words(one)) for one in report.recoveries)
+    yield "New", ((one.endpoint, findings.new_in_words(one)) for one in report.new)
+    yield "Gone", ((one.endpoint, findings.gone_in_words(one)) for one in report.gone)
     changes = report.baseline.changes
     yield (
         "Baseline updates",
-        ((one.endpoint, f"{wording.target_in_words(one)}, {day(one.committed_at)}") for one in changes),
+        ((one.endpoint, f"{findings.target_in_words(one)}, {day(one.committed_at)}") for one in changes),
     )
     if not is_review(report):
         heading = f"{next_period(report.period)}: focus"
-        yield heading, ((f"{i}. {one.endpoint}", wording.focus_in_words(one)) for i, one in enumerate(report.focus, 1))
+        yield heading, ((f"{i}. {one.endpoint}", findings.focus_in_words(one)) for i, one in enumerate(report.focus, 1))
 
 
 def _line(one: LatencyChange) -> tuple[str, str]:
-    return one.endpoint, f"{wording.change_in_words(one)}, {wording.where(one)}"
+    return one.endpoint, f"{findings.change_in_words(one)}, {findings.where(one)}"
 
 
 def _change(one: LatencyChange) -> Iterator[tuple[str, str]]:
     yield _line(one)
     if one.kind == "regression":
-        yield "", wording.outcome(one)
-        yield "", wording.chance(one.score, one.error_probability)
+        yield "", findings.outcome(one)
+        yield "", findings.chance(one.score, one.error_probability)
     for note in one.notes:
-        for label, text in wording.note_lines(note):
+        for label, text in findings.note_lines(note):
             yield "", f"{label}: {text}"
 
 

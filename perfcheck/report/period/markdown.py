@@ -6,31 +6,44 @@ from collections.abc import Iterable, Iterator
 
 from perfcheck.model import Verdict
 from perfcheck.period import EndpointSummary, LatencyChange, PeriodReport
+from perfcheck.report.markdown.page import LONGEST_COMMENT
 from perfcheck.report.markdown.text import cell as name_cell
 from perfcheck.report.markdown.text import code, prose, prose_cell, shorten_name, table
-from perfcheck.report.period import wording
+from perfcheck.report.period import figures, findings, wording
 from perfcheck.report.period.checklist import checklist, is_review
 from perfcheck.report.period.dates import day, minute, next_period, title
+from perfcheck.report.period.fitting import shorter
 from perfcheck.units import format_ms
 
 SIGNS = {Verdict.OK: "🟢", Verdict.WARNING: "🟡", Verdict.CRITICAL: "🔴", Verdict.NOT_MEASURED: "⚪"}
 _NAME_WIDTH = 48
-_MOST_ROWS = 100
-_MOST_ITEMS = 50  # of one section
 _LONGEST = 2000
 _HEADERS = ("endpoint", "now", "metric, ms", "change", "p95, ms", "spread", "errors", "target", "headroom", "requests")
 _LEFT = {"endpoint", "now"}
 
 
-def render(report: PeriodReport) -> str:
-    """The page: a review point by point for a day or a week, the chapters of a monthly report for longer periods."""
-    parts = [f"# Performance report: {prose(title(report.period), _LONGEST)}", *_head(report)]
-    parts += _review(report) if is_review(report) else _chapters(report)
-    parts.append(
+def render(report: PeriodReport, *, limit: int = LONGEST_COMMENT) -> str:
+    """The page: a review point by point for a day or a week, the chapters of a monthly report for longer periods.
+
+    In at most ``limit`` bytes, which an issue or a comment takes, the head aside, which is always there: where there is
+    more to say, the least weighty of each list is left out, and a line says how much.
+    """
+    head = [f"# Performance report: {prose(title(report.period), _LONGEST)}", *_head(report)]
+    foot = (
         f"<sub>perfcheck {prose(report.tool_version, 50)}, {prose(minute(report.generated_at), 60)}; "
         "a change is a step or drift in the medians of runs that may be compared.</sub>"
     )
-    return "\n\n".join(parts) + "\n"
+    for short, left_out in shorter(report):
+        body = _review(short) if is_review(short) else _chapters(short)
+        text = "\n\n".join([*head, *body, *_left_out(left_out), foot]) + "\n"
+        if len(text.encode()) <= limit:
+            return text
+    return "\n\n".join([*head, "*Left out for want of room: all but this; the HTML and JSON reports have it.*"]) + "\n"
+
+
+def _left_out(count: int) -> list[str]:
+    what = f"{count} items of the lists above, of the least weight"
+    return [f"*Left out for want of room: {what}; the HTML and JSON reports have them.*"] if count else []
 
 
 def _head(report: PeriodReport) -> Iterator[str]:
@@ -67,11 +80,7 @@ def _chapters(report: PeriodReport) -> Iterator[str]:
 
 def _details(heading: str, items: Iterable[str], nothing: str, *, level: int = 2) -> Iterator[str]:
     yield f"{'#' * level} {heading}"
-    every = list(items)
-    shown = every[:_MOST_ITEMS]
-    if len(every) > len(shown):
-        shown.append(f"- and {len(every) - len(shown)} more, which the JSON report has")
-    yield "\n".join(shown) if shown else nothing
+    yield "\n".join(items) or nothing
 
 
 # --- Parts ---------------------------------------------------------------------------------------------------------
@@ -80,12 +89,9 @@ def _details(heading: str, items: Iterable[str], nothing: str, *, level: int = 2
 def _summary(report: PeriodReport) -> str:
     if not report.endpoints:
         return "Nothing was measured."
-    shown = report.endpoints[:_MOST_ROWS]
-    rows = [_row(report, one) for one in shown]
+    rows = [_row(report, one) for one in report.endpoints]
     lines = table(_HEADERS, [header for header in _HEADERS if header not in _LEFT], rows)
     notes = [prose(text, _LONGEST) for text in wording.caveats(report)]
-    if len(report.endpoints) > len(shown):
-        notes.append(f"{len(report.endpoints) - len(shown)} more rows stand in the JSON report.")
     notes.append(_HOW)
     return "\n".join(lines) + "\n\n" + "\n".join(f"<sub>{note}</sub><br>" for note in notes).removesuffix("<br>")
 
@@ -97,20 +103,20 @@ _HOW = (
 
 
 def _row(report: PeriodReport, one: EndpointSummary) -> list[str]:
-    metric = "" if one.metric == "median" else f"{wording.metric_name(one.metric)} "
+    metric = "" if one.metric == "median" else f"{figures.metric_name(one.metric)} "
     name = name_cell(shorten_name(one.name, _NAME_WIDTH))
-    machine = wording.of_machine(report, one.machine)
+    which = figures.which_series(report, one)
     return [
-        name + (prose_cell(machine, _LONGEST) if machine else ""),
+        name + (f" {prose_cell(which, _LONGEST)}" if which else ""),
         f"{SIGNS[one.verdict]} {one.verdict}",
-        f"{metric}{wording.from_to(one.begin_ms, one.end_ms)}",
-        wording.changed(one),
-        wording.from_to(one.begin_p95_ms, one.end_p95_ms),
-        wording.spreads(one),
-        wording.errors(one),
+        f"{metric}{figures.from_to(one.begin_ms, one.end_ms)}",
+        figures.changed(one),
+        figures.from_to(one.begin_p95_ms, one.end_p95_ms),
+        figures.spreads(one),
+        figures.errors(one),
         format_ms(one.target_ms, unit=False),
-        wording.headroom(one.end_headroom),
-        wording.requests(one),
+        figures.headroom(one.end_headroom),
+        figures.requests(one),
     ]
 
 
@@ -122,9 +128,9 @@ def _achievements(report: PeriodReport) -> Iterator[str]:
             yield from _change(report, one)
     for spread in report.consistency:
         if spread.ratio < 1:
-            yield f"- {_name(spread.endpoint)}: {prose(wording.consistency_in_words(spread), _LONGEST)}"
+            yield f"- {_name(spread.endpoint)}: {prose(findings.consistency_in_words(spread), _LONGEST)}"
     for back in report.recoveries:
-        yield f"- {_name(back.endpoint)}: {prose(wording.recovery_in_words(back), _LONGEST)}"
+        yield f"- {_name(back.endpoint)}: {prose(findings.recovery_in_words(back), _LONGEST)}"
 
 
 def _issues(report: PeriodReport) -> Iterator[str]:
@@ -132,43 +138,43 @@ def _issues(report: PeriodReport) -> Iterator[str]:
         yield from _change(report, one)
     for spread in report.consistency:
         if spread.ratio > 1:
-            yield f"- {_name(spread.endpoint)}: {prose(wording.consistency_in_words(spread), _LONGEST)}"
+            yield f"- {_name(spread.endpoint)}: {prose(findings.consistency_in_words(spread), _LONGEST)}"
     for note in report.other_notes:
         of = f"run {code(note.run_id[:8])}" if note.run_id else f"commit {code((note.commit or '')[:10])}"
-        told = "; ".join(f"{label}: {prose(text, _LONGEST)}" for label, text in wording.note_lines(note))
+        told = "; ".join(f"{label}: {prose(text, _LONGEST)}" for label, text in findings.note_lines(note))
         yield f"- Noted of {of}: {told}"
 
 
 def _change(report: PeriodReport, one: LatencyChange) -> Iterator[str]:
     critical = " (critical path)" if one.critical_path else ""
-    machine = prose(wording.of_machine(report, one.machine), _LONGEST)
-    lines = [f"- {_name(one.endpoint)}{critical}{machine}: {prose(wording.change_in_words(one), _LONGEST)}"]
-    lines.append(f"  - when: {prose(wording.where(one), _LONGEST)}")
-    lines.append(f"  - evidence: {prose(wording.chance(one.score, one.error_probability), _LONGEST)}")
+    machine = prose(figures.of_machine(report, one.machine), _LONGEST)
+    lines = [f"- {_name(one.endpoint)}{critical}{machine}: {prose(findings.change_in_words(one), _LONGEST)}"]
+    lines.append(f"  - when: {prose(findings.where(one), _LONGEST)}")
+    lines.append(f"  - evidence: {prose(findings.chance(one.score, one.error_probability), _LONGEST)}")
     if one.kind == "regression":
-        lines.append(f"  - outcome: {prose(wording.outcome(one), _LONGEST)}")
-    lines.append(f"  - target: {prose(wording.against_target(one.now_ms, one.target_ms), _LONGEST)}")
+        lines.append(f"  - outcome: {prose(findings.outcome(one), _LONGEST)}")
+    lines.append(f"  - target: {prose(findings.against_target(one.now_ms, one.target_ms), _LONGEST)}")
     for note in one.notes:
-        lines += [f"  - {label}: {prose(text, _LONGEST)}" for label, text in wording.note_lines(note)]
+        lines += [f"  - {label}: {prose(text, _LONGEST)}" for label, text in findings.note_lines(note)]
     if one.kind == "regression" and not one.notes:
-        lines.append(f"  - note: {prose(wording.no_note(one), _LONGEST)}")
+        lines.append(f"  - note: {prose(findings.no_note(one), _LONGEST)}")
     yield "\n".join(lines)
 
 
 def _slow(report: PeriodReport) -> str:
     items = (
         f"{SIGNS[one.verdict]} {_name(one.endpoint)}{' (critical path)' if one.critical_path else ''}"
-        f"{prose(wording.of_machine(report, one.machine), _LONGEST)}: {prose(wording.slow_in_words(one), _LONGEST)}"
-        for one in report.slow[:_MOST_ITEMS]
+        f"{prose(figures.of_machine(report, one.machine), _LONGEST)}: {prose(findings.slow_in_words(one), _LONGEST)}"
+        for one in report.slow
     )
     return _list(items) or "No endpoint is over its limits in its newest run."
 
 
 def _new_and_gone(report: PeriodReport) -> Iterator[str]:
     for new in report.new:
-        yield f"- New: {_name(new.endpoint)}, {prose(wording.new_in_words(new), _LONGEST)}"
+        yield f"- New: {_name(new.endpoint)}, {prose(findings.new_in_words(new), _LONGEST)}"
     for gone in report.gone:
-        yield f"- Gone: {_name(gone.endpoint)}, {prose(wording.gone_in_words(gone), _LONGEST)}"
+        yield f"- Gone: {_name(gone.endpoint)}, {prose(findings.gone_in_words(gone), _LONGEST)}"
 
 
 def _baseline(report: PeriodReport) -> Iterator[str]:
@@ -184,16 +190,14 @@ def _baseline(report: PeriodReport) -> Iterator[str]:
     rows = [
         [
             name_cell(shorten_name(one.endpoint, _NAME_WIDTH)),
-            prose_cell(wording.target_in_words(one), _LONGEST),
+            prose_cell(findings.target_in_words(one), _LONGEST),
             prose_cell(day(one.committed_at), 60),
-            name_cell(wording.commit_of(one)),
+            name_cell(findings.commit_of(one)),
             prose_cell(one.subject, 120) or "-",
         ]
-        for one in history.changes[:_MOST_ROWS]
+        for one in history.changes
     ]
     yield "\n".join(table(("endpoint", "new promise", "date", "commit", "subject"), (), rows))
-    if len(history.changes) > len(rows):
-        yield f"{len(history.changes) - len(rows)} more changes stand in the JSON report."
 
 
 def _focus(report: PeriodReport) -> Iterator[str]:
@@ -201,10 +205,10 @@ def _focus(report: PeriodReport) -> Iterator[str]:
     if not report.focus:
         yield "No endpoint lost headroom."
         return
-    yield prose(wording.ranked_by(report), _LONGEST)
+    yield prose(findings.ranked_by(report), _LONGEST)
     yield "\n".join(
         f"{i}. {_name(one.endpoint)}{' (critical path)' if one.critical_path else ''}: "
-        f"{prose(wording.focus_in_words(one), _LONGEST)}"
+        f"{prose(findings.focus_in_words(one), _LONGEST)}"
         for i, one in enumerate(report.focus, 1)
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from perfcheck.period import ChangeKind, EndpointSummary, LatencyChange, PeriodReport
 from perfcheck.report.html.svg import Svg
-from perfcheck.report.period import wording
+from perfcheck.report.period import figures, findings, wording
 from perfcheck.report.period.dates import minute, run_in_words
 from perfcheck.report.period.html.chart import over_time
 from perfcheck.units import format_ms
@@ -45,17 +45,17 @@ class Card:
 def card(report: PeriodReport, one: LatencyChange, summaries: Mapping[tuple[str, str, str], EndpointSummary]) -> Card:
     summary = summaries.get((one.endpoint, one.machine, one.source))
     return Card(
-        name=wording.short_name(one.endpoint) + wording.of_machine(report, one.machine),
+        name=wording.short_name(one.endpoint) + figures.of_machine(report, one.machine),
         css=css_of(one),
         kind=_WORDS[one.kind],
         state=_state(one),
         critical_path=one.critical_path,
-        figure=wording.percent_change(one.ratio),
+        figure=figures.percent_change(one.ratio),
         beside=f"{format_ms(one.before_ms)} to {format_ms(one.after_ms, beside=one.before_ms)}",
         since=f"since {minute(one.at.started_at)}",
         chart=over_time(summary, report.period, report.labels) if summary else None,
         lines=list(_lines(one)),
-        notes=[Line(label.capitalize(), text) for note in one.notes for label, text in wording.note_lines(note)],
+        notes=[Line(label.capitalize(), text) for note in one.notes for label, text in findings.note_lines(note)],
     )
 
 
@@ -69,12 +69,12 @@ def _lines(one: LatencyChange) -> Iterator[Line]:
     yield Line("First run", run_in_words(one.at).removeprefix("the run of "))
     if one.previous is not None:
         yield Line("Last before", run_in_words(one.previous).removeprefix("the run of "))
-    yield Line("Evidence", wording.chance(one.score, one.error_probability))
+    yield Line("Evidence", findings.chance(one.score, one.error_probability))
     if one.kind is ChangeKind.REGRESSION:
-        yield Line("Outcome", wording.outcome(one))
-    yield Line("Target", f"{format_ms(one.now_ms)} is {wording.against_target(one.now_ms, one.target_ms)}")
+        yield Line("Outcome", findings.outcome(one))
+    yield Line("Target", f"{format_ms(one.now_ms)} is {findings.against_target(one.now_ms, one.target_ms)}")
     if one.kind is ChangeKind.REGRESSION and not one.notes:
-        yield Line("Notes", wording.no_note(one))
+        yield Line("Notes", findings.no_note(one))
 
 
 def css_of(one: LatencyChange) -> str:
@@ -87,5 +87,5 @@ def remaining(changes: Iterable[LatencyChange]) -> Iterator[Line]:
     """Those for which there is no card left."""
     for one in changes:
         yield Line(
-            wording.short_name(one.endpoint), f"{wording.change_in_words(one)}, {wording.where(one)}", css_of(one)
+            wording.short_name(one.endpoint), f"{findings.change_in_words(one)}, {findings.where(one)}", css_of(one)
         )

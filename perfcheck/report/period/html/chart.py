@@ -29,8 +29,8 @@ from perfcheck.report.html.svg import (
 )
 from perfcheck.report.html.words import CSS
 from perfcheck.report.period.dates import day
+from perfcheck.report.period.figures import metric_name, percent_change
 from perfcheck.report.period.html.axis import TimeAxis, time_axis
-from perfcheck.report.period.wording import metric_name, percent_change
 from perfcheck.text import clean
 from perfcheck.units import format_ms
 
@@ -41,7 +41,7 @@ _LABEL = 14.0  # pixels between two labels
 _SPARK = 26
 _AIR = 1.12  # above the highest level
 _OUTLIERS = 1.6  # times the highest level: a run beyond it stands at the edge
-_APART = 0.12
+_APART = 0.17
 _LONGEST_LABEL = 12
 
 

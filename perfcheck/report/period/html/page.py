@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from perfcheck.model import Changed, Verdict
+from perfcheck.model import Verdict
 from perfcheck.period import ChangeKind, EndpointSummary, Focus, PeriodReport
 from perfcheck.report.html.facts import Fact
 from perfcheck.report.html.svg import Svg, decoration, rect
 from perfcheck.report.html.words import CSS
-from perfcheck.report.period import wording
+from perfcheck.report.period import findings, wording
 from perfcheck.report.period.checklist import checklist, is_review
 from perfcheck.report.period.dates import day, minute, next_period, title
 from perfcheck.report.period.html.cards import Card, Line, card, remaining
-from perfcheck.report.period.html.chart import spark
+from perfcheck.report.period.html.rows import METER, Picture, Row, other_charts, summary_row
 from perfcheck.text import clean
-from perfcheck.units import format_ms
 
 _MOST_ROWS = 200
 _MOST_CARDS = 30  # of one chapter; the others become lines
 _MOST_LINES = 60
-_METER = 6  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +28,6 @@ class Tile:
     words: str
     css: str
     href: str  # where more of it is told; empty for nowhere
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One endpoint in the summary."""
-
-    name: str
-    machine: str
-    css: str
-    verdict: str
-    spark: Svg | None
-    value: str
-    metric: str
-    change: str
-    change_css: str
-    p95: str
-    spread: str
-    errors: str
-    target: str
-    headroom: str
-    meter: Svg | None
-    requests: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +65,7 @@ class Page:
     checklist: list[Line]
     rows: list[Row]
     more_rows: int
+    charts: list[Picture]
     with_traffic: bool
     achievements: list[Card]
     better: list[Line]
@@ -118,21 +95,22 @@ def page(report: PeriodReport) -> Page:
         facts=[Fact(label, text) for label, text in wording.facts(report)],
         caveats=list(wording.caveats(report)),
         checklist=[Line(label, text) for label, text in checklist(report)],
-        rows=[_row(report, one) for one in report.endpoints[:_MOST_ROWS]],
+        rows=[summary_row(report, one) for one in report.endpoints[:_MOST_ROWS]],
+        charts=list(other_charts(report, issues[:_MOST_CARDS] + good[:_MOST_CARDS])),
         more_rows=max(0, len(report.endpoints) - _MOST_ROWS),
         with_traffic=any(one.traffic is not None for one in report.endpoints),
         achievements=[card(report, one, summaries) for one in good[:_MOST_CARDS]],
         better=[*remaining(good[_MOST_CARDS:]), *_better(report)][:_MOST_LINES],
         issues=[card(report, one, summaries) for one in issues[:_MOST_CARDS]],
         worse=[*remaining(issues[_MOST_CARDS:]), *_worse(report)][:_MOST_LINES],
-        slow=[Line(_name(one.endpoint), wording.slow_in_words(one), CSS[one.verdict]) for one in report.slow][
+        slow=[Line(_name(one.endpoint), findings.slow_in_words(one), CSS[one.verdict]) for one in report.slow][
             :_MOST_LINES
         ],
         new_and_gone=list(_new_and_gone(report))[:_MOST_LINES],
         promises=list(_promises(report))[:_MOST_ROWS],
         no_promises=_no_promises(report),
         next_title=next_period(report.period),
-        ranked_by=wording.ranked_by(report),
+        ranked_by=findings.ranked_by(report),
         next=list(_next(report.focus)),
         generated=f"perfcheck {clean(report.tool_version)}, {minute(report.generated_at)}",
     )
@@ -161,68 +139,37 @@ def _tiles(report: PeriodReport, slower: int) -> Iterator[Tile]:
     yield Tile(str(report.runs), f"run{'s' * (report.runs != 1)} in the period", "rest", "")
 
 
-def _row(report: PeriodReport, one: EndpointSummary) -> Row:
-    return Row(
-        name=_name(one.name),
-        machine=wording.which_series(report, one),
-        css=CSS[one.verdict],
-        verdict=str(one.verdict),
-        spark=spark(one, report.period),
-        value=wording.from_to(one.begin_ms, one.end_ms),
-        metric="" if one.metric == "median" else wording.metric_name(one.metric),
-        change=wording.changed(one),
-        change_css={Changed.SLOWER: "crit", Changed.FASTER: "ok"}.get(one.changed, "rest"),
-        p95=wording.from_to(one.begin_p95_ms, one.end_p95_ms),
-        spread=wording.spreads(one),
-        errors=wording.errors(one),
-        target=format_ms(one.target_ms, unit=False),
-        headroom=wording.headroom(one.end_headroom),
-        meter=_meter(one),
-        requests=wording.requests(one),
-    )
-
-
-def _meter(one: EndpointSummary) -> Svg | None:
-    """How much of the target is used."""
-    if one.end_headroom is None:
-        return None
-    used = min(max(1 - one.end_headroom, 0.0), 1.0)
-    return decoration(
-        _METER, [rect(0, 1, 0, _METER, "rail"), rect(0, used, 0, _METER, f"m {CSS[one.verdict]}")], "meter"
-    )
-
-
 # --- Lines ---------------------------------------------------------------------------------------------------------
 
 
 def _better(report: PeriodReport) -> Iterator[Line]:
     for spread in report.consistency:
         if spread.ratio < 1:
-            yield Line(_name(spread.endpoint), wording.consistency_in_words(spread), "ok")
+            yield Line(_name(spread.endpoint), findings.consistency_in_words(spread), "ok")
     for back in report.recoveries:
-        yield Line(_name(back.endpoint), wording.recovery_in_words(back), "ok")
+        yield Line(_name(back.endpoint), findings.recovery_in_words(back), "ok")
 
 
 def _worse(report: PeriodReport) -> Iterator[Line]:
     for spread in report.consistency:
         if spread.ratio > 1:
-            yield Line(_name(spread.endpoint), wording.consistency_in_words(spread), "warn")
+            yield Line(_name(spread.endpoint), findings.consistency_in_words(spread), "warn")
     for note in report.other_notes:
         of = f"run {clean(note.run_id)[:8]}" if note.run_id else f"commit {clean(note.commit or '')[:10]}"
-        yield Line(f"Noted of {of}", "; ".join(f"{label}: {text}" for label, text in wording.note_lines(note)), "rest")
+        yield Line(f"Noted of {of}", "; ".join(f"{label}: {text}" for label, text in findings.note_lines(note)), "rest")
 
 
 def _new_and_gone(report: PeriodReport) -> Iterator[Line]:
     for new in report.new:
-        yield Line(_name(new.endpoint), f"new: {wording.new_in_words(new)}", "ok" if new.has_target else "rest")
+        yield Line(_name(new.endpoint), f"new: {findings.new_in_words(new)}", "ok" if new.has_target else "rest")
     for gone in report.gone:
-        yield Line(_name(gone.endpoint), f"gone: {wording.gone_in_words(gone)}", "rest")
+        yield Line(_name(gone.endpoint), f"gone: {findings.gone_in_words(gone)}", "rest")
 
 
 def _promises(report: PeriodReport) -> Iterator[Promise]:
     for one in report.baseline.changes:
-        text = wording.target_in_words(one)
-        yield Promise(_name(one.endpoint), text, day(one.committed_at), wording.commit_of(one), one.subject)
+        text = findings.target_in_words(one)
+        yield Promise(_name(one.endpoint), text, day(one.committed_at), findings.commit_of(one), one.subject)
 
 
 def _no_promises(report: PeriodReport) -> str:
@@ -238,9 +185,9 @@ def _next(focus: Sequence[Focus]) -> Iterator[Next]:
     for one in focus:
         css = CSS[one.verdict] if one.verdict is not Verdict.OK else "rest"
         bar = decoration(
-            _METER, [rect(0, 1, 0, _METER, "rail"), rect(0, _weight(one) / most, 0, _METER, f"m {css}")], "bar"
+            METER, [rect(0, 1, 0, METER, "rail"), rect(0, _weight(one) / most, 0, METER, f"m {css}")], "bar"
         )
-        yield Next(_name(one.endpoint), css, str(one.verdict), wording.focus_in_words(one), bar, one.critical_path)
+        yield Next(_name(one.endpoint), css, str(one.verdict), findings.focus_in_words(one), bar, one.critical_path)
 
 
 def _weight(one: Focus) -> float:
