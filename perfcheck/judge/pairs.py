@@ -156,7 +156,7 @@ class PairTest:
 
     def outcome(self) -> PairOutcome:
         changed, decided = self._changed(), self._is_answered()
-        if changed is Changed.CANNOT_TELL and (leaning := self._leaning()):
+        if not decided and changed is not Changed.SLOWER and (leaning := self._leaning()):
             changed, decided = leaning, True
         severity = Verdict.OK
         if changed is Changed.SLOWER:
