@@ -117,6 +117,18 @@ def test_a_breach_fails_the_step_and_leaves_its_outputs(installed: Done, sample_
     assert re.search(r"^::error file=baselines\.yaml,line=\d+", done.log, re.MULTILINE)
 
 
+def test_two_services_are_compared(installed: Done, sample_service: str, tmp_path: Path) -> None:
+    command = installed.outputs["command"]
+    done = check(tmp_path, command, base_url=sample_service, before_url=sample_service, args="--max-pairs=20")
+    assert done.code == 0, done.log
+    assert (done.outputs["verdict"], done.outputs["exit-code"]) == ("OK", "0")
+    run = json.loads((tmp_path / "work" / "perfcheck-reports" / "run.json").read_text())
+    assert run["against"]["how"] == "live"
+    alone = check(tmp_path, command, before_url=sample_service)
+    assert alone.code == 2
+    assert "before-url needs base-url" in alone.log
+
+
 def test_a_service_that_is_not_there(installed: Done, tmp_path: Path) -> None:
     baseline = tmp_path / "work" / "b.yaml"
     baseline.parent.mkdir()
@@ -163,8 +175,9 @@ HOSTILE = [
 ONE_A_LINE = ("names", "groups", "reports", "args")
 
 
+@pytest.mark.parametrize("live", [False, True])
 @pytest.mark.parametrize("value", HOSTILE)
-def test_what_an_input_holds_is_never_run(tmp_path: Path, value: str) -> None:
+def test_what_an_input_holds_is_never_run(tmp_path: Path, value: str, live: bool) -> None:  # noqa: FBT001
     """A program that writes down its arguments stands in for perfcheck: what reaches it is the input, character by
     character.
     """
@@ -172,19 +185,23 @@ def test_what_an_input_holds_is_never_run(tmp_path: Path, value: str) -> None:
     recorder.write_text('#!/bin/sh\nprintf "%s\\0" "$@" >../arguments\n')
     recorder.chmod(0o755)
     names = [name.removeprefix("inputs.") for name in DEFAULTS]
-    taken = [name for name in names if name not in ("working-directory", "python-version")]
+    left_out = {"working-directory", "python-version"} | (set() if live else {"before-url"})
+    taken = [name for name in names if name not in left_out]
     done = check(tmp_path, str(recorder), **{name.replace("-", "_"): value for name in taken})
     assert done.code == 0, done.log
     arguments = (tmp_path / "arguments").read_text().split("\0")[:-1]
     lines = [line.strip() for line in value.splitlines()]
-    single = ("baseline", "base-url", "budget", "fail-on", "label", "compare-to")
+    single = ["baseline", "base-url", "budget", "fail-on", "label", "compare-to"]
+    if live:
+        single.remove("base-url")
     assert arguments == [
-        "run",
+        "compare" if live else "run",
         *(f"--{name}={value}" for name in single),
         *(f"--group={line}" for line in lines),
         *(f"--report={line}" for line in lines),
         *lines,
         "--",
+        *[value] * 2 * live,
         *lines,
     ]
     assert not list(tmp_path.rglob("pwned"))

@@ -149,7 +149,7 @@ def test_the_inputs_in_the_templates_are_the_actions() -> None:
         for step in steps_of(load(path))
         if step.get("uses", "").startswith(("./", "your-organisation/perfcheck@"))
     ]
-    assert len(given) == 4
+    assert len(given) == 3
     for inputs in given:
         assert set(inputs) <= known
 
