@@ -29,7 +29,9 @@ class Block:
         return tuple((before, behind[0] if behind else "") for before, *behind in parts)
 
     def exit_codes(self) -> tuple[tuple[int, str], ...]:
-        """Each code and its meaning; two or more may stand in a line. Empty where the lines are something else."""
+        """Each code and its meaning; two or more may stand in a line. Empty where the block is about something else."""
+        if self.title != "Exit codes":
+            return ()
         found = (match for line in self.lines for match in _CODE.finditer(line))
         return tuple(sorted((int(match[1]), match[2].strip()) for match in found))
 
