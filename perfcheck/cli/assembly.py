@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from perfcheck import __version__
+from perfcheck.cli.measuring import Course
 from perfcheck.judge.boundaries import ALPHA
 from perfcheck.measure.client import Client
 from perfcheck.model import (
@@ -20,7 +21,6 @@ from perfcheck.model import (
     Environment,
     Finding,
     Run,
-    RunnerHealth,
     ServiceInfo,
     Tool,
     Verdict,
@@ -29,7 +29,6 @@ from perfcheck.record.run_file import FORMAT
 from perfcheck.text import Redactor
 
 _LONGEST_PATH = 4096
-_UNWATCHED = RunnerHealth()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +47,8 @@ class Origin:
     redact: Redactor
     label: str | None
     command: tuple[str, ...]  # words that, with a name behind them, check that endpoint again
-    started_at: datetime
-    duration_ms: float
+    course: Course
     seed: int = 0
-    runner: RunnerHealth = _UNWATCHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +70,9 @@ def assemble_run(origin: Origin, judged: Judged, against: Against | None = None)
         format=FORMAT,
         id=str(uuid.uuid4()),
         label=origin.label,
-        started_at=rfc3339(origin.started_at),
+        started_at=rfc3339(origin.course.started_at),
         finished_at=rfc3339(datetime.now(UTC)),
-        duration_ms=origin.duration_ms,
+        duration_ms=origin.course.duration_ms,
         tool=Tool(__version__, origin.client.description, platform.python_version()),
         environment=origin.environment,
         service=ServiceInfo(origin.client.base_url_shown),
@@ -86,7 +83,7 @@ def assemble_run(origin: Origin, judged: Judged, against: Against | None = None)
         exit_code=judged.exit_code,
         complete=judged.complete,
         counts=judged.counts,
-        runner=origin.runner,
+        runner=origin.course.runner,
         findings=tuple(judged.findings),
         endpoints=tuple(judged.results),
         command=origin.command,

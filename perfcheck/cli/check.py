@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
-from datetime import UTC, datetime
 
 from perfcheck.cli.assembly import Judged, Origin, Outcome, assemble_run
+from perfcheck.cli.measuring import measure, wait_for
 from perfcheck.discover.monitor_api import read_monitor, stats_of
-from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, CouldNotMeasureError, PerfcheckError
 from perfcheck.judge.health import beside_a_run, without_a_monitor
 from perfcheck.judge.verdict import judge_endpoint, judge_run
 from perfcheck.measure.client import Client
-from perfcheck.measure.runner_health import RunnerMonitor
 from perfcheck.measure.sampler import Sampler
 from perfcheck.model import (
     Baseline,
@@ -23,8 +20,7 @@ from perfcheck.model import (
     EndpointResult,
     Finding,
     Measurement,
-    RunnerHealth,
-    Severity,
+    Sample,
     Stop,
     Verdict,
 )
@@ -59,7 +55,7 @@ def check(
     CouldNotMeasureError, and every endpoint not measured.
     """
     with EnvironmentProbe() as probe, Client(baseline.service, redact=redact) as client:
-        defect: Exception | None = wait_for(client, waiting)
+        defect = wait_for(client, waiting)
         environment = probe.finish()
         sampler = Sampler(
             baseline.endpoints,
@@ -73,59 +69,30 @@ def check(
         )
         if watch is not None:
             watch(sampler)
-        runner = RunnerMonitor()
-        runner.start()
-        started_at, started_s = datetime.now(UTC), time.perf_counter()
-        interrupted = False
-        if defect is None:
-            interrupted, defect = sample_until_done(sampler.run, measured)
-        duration_ms = (time.perf_counter() - started_s) * 1000
-        health = runner.finish([sample for m in sampler.measurements() for _, sample in m.samples])
-        results = _judge(baseline, sampler.measurements(), client, started_s)
+        course = measure(sampler.run, lambda: _samples(sampler), defect=defect, measured=measured)
+        results = _judge(baseline, sampler.measurements(), client, course.started_s)
         beside: tuple[Finding, ...] = ()
-        if defect is None and not interrupted and baseline.service.monitor is None and coverage:
+        if course.is_whole and baseline.service.monitor is None and coverage:
             beside = (without_a_monitor(),)
-        if defect is None and not interrupted and baseline.service.monitor is not None:
-            results, beside = _with_the_monitor(
-                baseline, known or baseline.endpoints, results, client, redact, coverage=coverage
-            )
-    if isinstance(defect, CouldNotMeasureError):
-        results = tuple(unreached(result, defect) for result in results)
+        if course.is_whole and baseline.service.monitor is not None:
+            every = known or baseline.endpoints
+            results, beside = _with_the_monitor(baseline, every, results, client, redact, coverage=coverage)
+    results = course.unless_unreached(results)
     verdict, counts, exit_code = judge_run(results, fail_on)
     judged = Judged(
         results=results,
         verdict=verdict,
         counts=counts,
-        exit_code=exit_code_of(exit_code, interrupted=interrupted, defect=defect),
-        complete=not (interrupted or defect or counts.not_measured or _ran_out_of_time(sampler)),
-        findings=(*run_findings(client.notices, health, interrupted=interrupted, defect=defect), *beside),
+        exit_code=course.exit_code(exit_code),
+        complete=course.is_whole and not counts.not_measured and not _ran_out_of_time(sampler),
+        findings=(*course.findings(client.notices), *beside),
     )
-    origin = Origin(client, environment, baseline, redact, label, command, started_at, duration_ms, seed, health)
-    return Outcome(assemble_run(origin, judged), defect)
+    origin = Origin(client, environment, baseline, redact, label, command, course, seed)
+    return Outcome(assemble_run(origin, judged), course.defect)
 
 
-def wait_for(client: Client, waiting: Callable[[], AbstractContextManager[None]]) -> CouldNotMeasureError | None:
-    """Until the service answers; the reason when it does not, which every report is to tell."""
-    try:
-        with waiting():
-            client.wait_until_ready()
-    except CouldNotMeasureError as error:
-        return error
-    return None
-
-
-def unreached(result: EndpointResult, reason: CouldNotMeasureError) -> EndpointResult:
-    """Not measured, for this reason."""
-    finding = Finding("not-measured", Severity.NOTE, None, None, None, reason.message, reason.remedy, result.line)
-    return replace(result, findings=(finding,))
-
-
-def exit_code_of(judged: int, *, interrupted: bool, defect: Exception | None) -> int:
-    if interrupted:
-        return EXIT_INTERRUPTED
-    if defect is not None:
-        return defect.exit_code if isinstance(defect, PerfcheckError) else EXIT_BUG
-    return judged
+def _samples(sampler: Sampler) -> list[Sample]:
+    return [sample for measurement in sampler.measurements() for _, sample in measurement.samples]
 
 
 def _judge(
@@ -168,37 +135,3 @@ def _with_the_monitor(
 
 def _ran_out_of_time(sampler: Sampler) -> bool:
     return any(decision.stop is Stop.BUDGET for m in sampler.measurements() for decision in m.decisions[-1:])
-
-
-def sample_until_done(run: Callable[[], None], measured: Callable[[], None]) -> tuple[bool, Exception | None]:
-    """Whether the user interrupted it, and the defect of ours that ended it. What was measured stays either way."""
-    try:
-        try:
-            run()
-        finally:
-            measured()
-    except KeyboardInterrupt:
-        measured()  # in case the interruption came in the line before it
-        return True, None
-    except Exception as error:  # noqa: BLE001 - raised again once the reports are written
-        return False, error
-    return False, None
-
-
-def run_findings(
-    notices: tuple[str, ...], health: RunnerHealth, *, interrupted: bool, defect: Exception | None
-) -> Iterator[Finding]:
-    if interrupted:
-        yield _run_warning("interrupted", "interrupted: this is what was measured until then")
-    if isinstance(defect, CouldNotMeasureError):
-        yield _run_warning("service", defect.message)
-    elif defect is not None:
-        yield _run_warning("defect", "a bug in perfcheck ended the run: this is what was measured until then")
-    for notice in notices:
-        yield _run_warning("connection", notice)
-    if health.message:
-        yield _run_warning("runner", health.message)
-
-
-def _run_warning(rule: str, message: str) -> Finding:
-    return Finding(rule, Severity.WARNING, None, None, None, message, None, None)

@@ -7,17 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from perfcheck.cli.assembly import Judged, Origin, Outcome, assemble_run
-from perfcheck.cli.check import exit_code_of, run_findings, sample_until_done, unreached, wait_for
-from perfcheck.errors import CouldNotMeasureError
+from perfcheck.cli.measuring import Course, measure, wait_for
 from perfcheck.judge.comparison import Held, cannot_tell, compared_alone
 from perfcheck.judge.noise import noise_findings
 from perfcheck.judge.verdict import judge_endpoint, judge_run
 from perfcheck.measure.client import Client
 from perfcheck.measure.pair_sampler import PairMeasurement, PairSampler, without_limits
-from perfcheck.measure.runner_health import RunnerMonitor
 from perfcheck.model import (
     Against,
     Baseline,
@@ -25,6 +22,7 @@ from perfcheck.model import (
     Comparison,
     Endpoint,
     EndpointResult,
+    Finding,
     Metric,
     Sample,
     Stop,
@@ -58,16 +56,15 @@ def compare_live(
     waiting: Callable[[], AbstractContextManager[None]],
 ) -> Outcome:
     """Ask both services in pairs, and judge what became slower. ``watch``, ``measured``, ``waiting``: see ``check``."""
-    endpoints = plan.after.endpoints
     with (
         EnvironmentProbe() as probe,
         Client(plan.before.service, redact=plan.redact) as before,
         Client(plan.after.service, redact=plan.redact) as after,
     ):
-        defect: Exception | None = wait_for(before, waiting) or wait_for(after, waiting)
+        defect = wait_for(before, waiting) or wait_for(after, waiting)
         environment = probe.finish()
         sampler = PairSampler(
-            endpoints,
+            plan.after.endpoints,
             (before.send, after.send),
             limits=plan.after.compare,
             sampling=plan.after.sampling,
@@ -79,56 +76,47 @@ def compare_live(
         )
         if watch is not None:
             watch(sampler)
-        runner = RunnerMonitor()
-        runner.start()
-        started_at, started_s = datetime.now(UTC), time.perf_counter()
-        interrupted = False
-        if defect is None:
-            interrupted, defect = sample_until_done(sampler.run, measured)
-        duration_ms = (time.perf_counter() - started_s) * 1000
+        course = measure(sampler.run, lambda: _samples(sampler.measurements()), defect=defect, measured=measured)
         pairs = sampler.measurements()
-        health = runner.finish(list(_samples(pairs)))
-        results = tuple(
-            _result(plan, endpoint, pair, (before.url_shown(endpoint), after.url_shown(endpoint)), started_s)
-            for endpoint, pair in zip(endpoints, pairs, strict=True)
+        results = course.unless_unreached(
+            tuple(
+                _result(plan, endpoint, pair, (before.url_shown(endpoint), after.url_shown(endpoint)), course.started_s)
+                for endpoint, pair in zip(plan.after.endpoints, pairs, strict=True)
+            )
         )
-        if isinstance(defect, CouldNotMeasureError):
-            results = tuple(unreached(result, defect) for result in results)
         verdict, counts, exit_code = judge_run(results, plan.fail_on)
-        beside = cannot_tell(results, "run it again" if interrupted else _how_to_settle(pairs))
-        if plan.how is ComparedHow.SAME:
-            beside += noise_findings(results, _latencies(pairs))
+        notices = list(dict.fromkeys((*before.notices, *after.notices)))
         judged = Judged(
             results=results,
             verdict=verdict,
             counts=counts,
-            exit_code=exit_code_of(exit_code, interrupted=interrupted, defect=defect),
-            complete=not (interrupted or defect or counts.not_measured or _ran_out_of_time(pairs)),
-            findings=(*run_findings(after.notices, health, interrupted=interrupted, defect=defect), *beside),
+            exit_code=course.exit_code(exit_code),
+            complete=course.is_whole and not counts.not_measured and not _ran_out_of_time(pairs),
+            findings=(*course.findings(notices), *_of_the_whole(plan, course, results, pairs)),
         )
-        origin = Origin(
-            after,
-            environment,
-            plan.after,
-            plan.redact,
-            plan.label,
-            plan.command,
-            started_at,
-            duration_ms,
-            plan.seed,
-            health,
-        )
-        against = Against(
-            how=plan.how,
-            label=None,
-            run_id=None,
-            started_at=None,
-            commit=None,
-            base_url=before.base_url_shown,
-            limits=plan.after.compare,
-            with_targets=False,
-        )
-        return Outcome(assemble_run(origin, judged, against), defect)
+        origin = Origin(after, environment, plan.after, plan.redact, plan.label, plan.command, course, plan.seed)
+        return Outcome(assemble_run(origin, judged, _against(plan, before.base_url_shown)), course.defect)
+
+
+def _against(plan: LivePlan, base_url: str) -> Against:
+    return Against(
+        how=plan.how,
+        label=None,
+        run_id=None,
+        started_at=None,
+        commit=None,
+        base_url=base_url,
+        limits=plan.after.compare,
+        with_targets=False,
+    )
+
+
+def _of_the_whole(
+    plan: LivePlan, course: Course, results: tuple[EndpointResult, ...], pairs: tuple[PairMeasurement, ...]
+) -> Iterator[Finding]:
+    yield from cannot_tell(results, "run it again" if course.interrupted else _how_to_settle(pairs))
+    if plan.how is ComparedHow.SAME:
+        yield from noise_findings(results, _latencies(pairs))
 
 
 def _samples(pairs: tuple[PairMeasurement, ...]) -> list[Sample]:

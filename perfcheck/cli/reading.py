@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from perfcheck.cli.assembly import Judged, Origin, Outcome, assemble_run
-from perfcheck.cli.check import unreached
+from perfcheck.cli.measuring import Course, unreached
 from perfcheck.discover.monitor_api import DEFAULT_PATH, read_monitor, stats_of
 from perfcheck.errors import EXIT_NOT_MEASURED, CouldNotMeasureError
 from perfcheck.judge.health import Health, judge_health, names_in, why_unreadable
@@ -21,6 +21,7 @@ from perfcheck.model import (
     Finding,
     Measurement,
     MonitorReading,
+    RunnerHealth,
     Service,
     Severity,
     UndecidedPolicy,
@@ -68,7 +69,8 @@ def check_health(
         findings=(*health.findings, *_of_the_connection(service)),
     )
     duration_ms = (time.perf_counter() - started_s) * 1000
-    origin = Origin(client, environment, baseline, redact, label, command, started_at, duration_ms)
+    course = Course(started_at, started_s, duration_ms, RunnerHealth(), interrupted=False, defect=defect)
+    origin = Origin(client, environment, baseline, redact, label, command, course)
     return Outcome(assemble_run(origin, judged), defect)
 
 

@@ -11,7 +11,7 @@ from support.monitored import reading
 from support.runs import endpoint, result, samples, spread
 
 from perfcheck.judge.error_rate import evidence as exact_evidence
-from perfcheck.judge.health import Health, beside_a_run, judge_health, why_unreadable
+from perfcheck.judge.health import Health, beside_a_run, judge_health, why_unreadable, without_a_monitor
 from perfcheck.judge.monitored import _MOST_FAILURES_EXACTLY, evidence
 from perfcheck.model import (
     Endpoint,
@@ -277,6 +277,22 @@ def test_a_monitor_that_says_nothing_is_a_note(read: MonitorReading) -> None:
     results, notes = beside(read)
     assert len(results) == 1
     assert "without the monitor's word" in notes[0]
+
+
+def test_a_release_is_told_what_only_one_of_baseline_and_monitor_knows() -> None:
+    read = reading(seen("GET /new", 20), seen("GET /other", 30), seen("GET /api/health", 3))
+    one = endpoint("videos.list")
+    measured = [result(one, samples(1, spread(40)))]
+    results, findings = beside_a_run(
+        read, SERVICE, [one], measured, threshold_ms=500, url=URL, whole=True, coverage=True
+    )
+    assert [found.name for found in results] == ["videos.list"], "they are not slow"
+    assert [(finding.rule, finding.severity) for finding in findings] == [
+        ("never-seen", Severity.NOTE),
+        ("coverage", Severity.NOTE),
+    ]
+    assert findings[1].message == "2 endpoints are in use and not in the baseline: GET /new, GET /other"
+    assert without_a_monitor().severity is Severity.NOTE
 
 
 def test_what_is_not_slow_is_never_invented_beside_a_run() -> None:
