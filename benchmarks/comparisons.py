@@ -13,8 +13,8 @@ import json
 import math
 import multiprocessing
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from perfcheck.judge.compare import SURE
 from perfcheck.model import Changed, Metric, Verdict
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+from promises import Check, conclude, show, table
 from support.comparing import Live, Outcomes, Series, Stored, simulate_live, simulate_stored, simulate_trends
 from support.noise import SHAPES
 
@@ -65,21 +66,6 @@ DRIFTS = [
 ]
 DRIFT_THEN_STEP = Series(260, drift=0.3, step=0.2, step_at=200)
 TRENDS = [QUIET, RESTLESS, FIRST_STEP, CLEAN_STEP, *STEPS, *DRIFTS, DRIFT_THEN_STEP]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One promise."""
-
-    what: str
-    measured: float
-    limit: float
-    unit: str = "%"
-    at_least: bool = False
-
-    @property
-    def kept(self) -> bool:
-        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
 
 
 def with_chance(rate: float, runs: int) -> float:
@@ -256,33 +242,6 @@ def share(trends: Sequence[Trend], is_so: Callable[[Trend], bool]) -> float:
 # --- Running and printing ------------------------------------------------------------------------------------------
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield "| " + " | ".join(head) + " |"
-    yield "|" + "---|" * len(head)
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"
-    yield ""
-
-
-def show(title: str, lines: Iterable[str | Check]) -> list[Check]:
-    """Prints a section, its promises last; returns them."""
-    print(f"\n## {title}\n")
-    checks = []
-    for line in lines:
-        if isinstance(line, Check):
-            checks.append(line)
-        else:
-            print(line)
-    rows = []
-    for check in checks:
-        sign = "at least" if check.at_least else "at most"
-        shown = [check.what, f"{check.measured:.2f}", f"{sign} {check.limit:.3g} {check.unit}".rstrip()]
-        rows.append([*shown, "pass" if check.kept else "FAIL"])
-    if rows:
-        print("\n".join(table(["promise", "measured", "limit", ""], rows)))
-    return checks
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=2000, help="runs of each situation (default: 2000)")
@@ -312,9 +271,7 @@ def main() -> int:
     if options.json:
         promises = [{**asdict(check), "kept": check.kept} for check in checks]
         options.json.write_text(json.dumps({"runs": runs, "promises": promises}, indent=1) + "\n", encoding="utf-8")
-    broken = [check.what for check in checks if not check.kept]
-    print("All kept." if not broken else f"Not kept: {'; '.join(broken)}")
-    return 1 if broken else 0
+    return conclude(checks)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ import json
 import math
 import multiprocessing
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from perfcheck.judge.sequential import divergence, looks_of
 from perfcheck.model import Metric, Verdict
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+from promises import Check, conclude, show, table
 from support.noise import SHAPES, unit
 from support.simulation import Cell, Tally, fixed_rule, simulate
 
@@ -49,21 +50,6 @@ TAIL_BURSTS = [
 ]
 ERRORS = [Cell(failure_rate=rate) for rate in (0.0, 0.001, 0.005, 0.01, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0)]
 Tallies = dict[Cell, Tally]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One promise."""
-
-    what: str
-    measured: float
-    limit: float
-    unit: str = "%"
-    at_least: bool = False
-
-    @property
-    def kept(self) -> bool:
-        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
 
 
 def independent(metric: Metric) -> list[Cell]:
@@ -293,14 +279,6 @@ def fixed_section(tallies: Tallies, fixed: dict[Cell, list[float]]) -> Iterator[
 # --- Running and printing ------------------------------------------------------------------------------------------
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield "| " + " | ".join(head) + " |"
-    yield "|" + "---|" * len(head)
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"
-    yield ""
-
-
 def fixed_rules(cell: Cell, runs: int) -> list[float]:
     return [fixed_rule(cell, requests, runs) for requests in FIXED]
 
@@ -310,25 +288,6 @@ def by_shape(metric: Metric, figure: Callable[[Cell], str]) -> Iterator[str]:
     ratios = ratios_of(metric)
     rows = [[shape, *(figure(Cell(shape=shape, metric=metric, ratio=ratio)) for ratio in ratios)] for shape in SHAPES]
     return table([str(metric), *(f"{ratio} T" for ratio in ratios)], rows)
-
-
-def show(title: str, lines: Iterable[str | Check]) -> list[Check]:
-    """Prints a section, its promises last; returns them."""
-    print(f"\n## {title}\n")
-    checks = []
-    for line in lines:
-        if isinstance(line, Check):
-            checks.append(line)
-        else:
-            print(line)
-    rows = []
-    for check in checks:
-        sign = "at least" if check.at_least else "at most"
-        shown = [check.what, f"{check.measured:.2f}", f"{sign} {check.limit:.3g} {check.unit}".rstrip()]
-        rows.append([*shown, "pass" if check.kept else "FAIL"])
-    if rows:
-        print("\n".join(table(["promise", "measured", "limit", ""], rows)))
-    return checks
 
 
 def main() -> int:
@@ -360,9 +319,7 @@ def main() -> int:
     ]
     if options.json:
         options.json.write_text(json.dumps(as_json(runs, checks, tallies), indent=1) + "\n", encoding="utf-8")
-    broken = [check.what for check in checks if not check.kept]
-    print("All kept." if not broken else f"Not kept: {'; '.join(broken)}")
-    return 1 if broken else 0
+    return conclude(checks)
 
 
 def as_json(runs: int, checks: Iterable[Check], tallies: Tallies) -> dict[str, object]:
