@@ -551,6 +551,11 @@ class Run:
     groups: dict[str, str] = field(default_factory=dict)  # name -> title, of those that have one
     against: Against | None = None  # an earlier release, or another service
 
+    @property
+    def is_comparison(self) -> bool:
+        """Held against an earlier release and not against targets: of two runs, and no run of a service by itself."""
+        return self.against is not None and not self.against.with_targets
+
 
 _RANK = {Verdict.OK: 0, Verdict.NOT_MEASURED: 1, Verdict.WARNING: 2, Verdict.CRITICAL: 3}
 

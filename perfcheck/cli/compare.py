@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import uuid
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -59,6 +60,9 @@ Exit codes:
 """
 
 
+_HOST_AND_PORT = re.compile(r"[\w.-]+:\d+(/|$)", re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class CompareOptions:
     """The command line of ``perfcheck compare``, parsed."""
@@ -79,7 +83,6 @@ class CompareOptions:
     report: tuple[str, ...]
     output: str | None
     github: bool | None
-    label: str | None
     quiet: bool
     verbose: bool
 
@@ -117,7 +120,6 @@ class CompareOptions:
 @report_option
 @output_option
 @github_option
-@option("--label", metavar="TEXT", help="A name for this comparison in its reports.")
 @quiet_option
 @verbose_option
 @click.pass_obj
@@ -144,7 +146,6 @@ def compare(options: CompareOptions, session: Session) -> int:
     reporting = Reporting.prepare(
         options.report,
         options.output,
-        compare_to=None,
         github=options.github,
         quiet=options.quiet,
         verbose=options.verbose,
@@ -171,15 +172,19 @@ def _check(options: CompareOptions) -> None:
     for side in options.sides:
         if "://" in side and not is_address(side):
             raise UsageError(f"not an HTTP address: {side}", "it begins with http:// or https://")
+    if options.aa and any(map(is_address, options.names)):
+        raise UsageError("--aa takes one address", "leave it out to compare two services")
     addresses = [is_address(side) for side in options.sides]
     if options.aa and not options.demo and not all(addresses):
         raise UsageError(f"not an address: {options.sides[0]}", "--aa takes one, such as http://localhost:5001")
     if any(addresses) and not all(addresses):
         known, other = sorted(options.sides, key=is_address, reverse=True)
-        raise UsageError(
-            f"{other} is no address, and {known} is one",
-            "compare two running services, or two saved runs; 'perfcheck run --against' holds a service against a run",
+        remedy = (
+            "compare two running services, or two saved runs; 'perfcheck run --against' holds a service against a run"
         )
+        if _HOST_AND_PORT.match(other):
+            remedy = f"did you mean http://{other}?"
+        raise UsageError(f"{other} is no address, and {known} is one", remedy)
     if not options.is_live:
         given = [flag for flag, value in (("--budget", options.budget), ("--max-pairs", options.max_pairs)) if value]
         if given:
@@ -207,7 +212,6 @@ def _stored(options: CompareOptions, session: Session, *, annotate: bool) -> Out
     run = replace(
         after,
         id=str(uuid.uuid4()),
-        label=options.label or after.label,
         verdict=verdict,
         counts=counts,
         exit_code=exit_code,
@@ -256,7 +260,6 @@ def _live(options: CompareOptions, session: Session, interrupts: Interrupts, *, 
             after=after,
             how=how,
             seed=options.seed if options.seed is not None else random.SystemRandom().getrandbits(32),
-            label=redact.clean(options.label) if options.label else None,
             command=_rerun_command(options, redact),
             max_pairs=options.max_pairs,
             fail_on=mildest(options.fail_on),

@@ -6,10 +6,11 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perfcheck.cli.assembly import Judged, Origin, Outcome, assemble_run
 from perfcheck.cli.measuring import Course, measure, wait_for
+from perfcheck.errors import CouldNotMeasureError
 from perfcheck.judge.comparison import Held, cannot_tell, compared_alone
 from perfcheck.judge.noise import noise_findings
 from perfcheck.judge.verdict import judge_endpoint, judge_run
@@ -32,6 +33,8 @@ from perfcheck.model import (
 from perfcheck.record.environment import EnvironmentProbe
 from perfcheck.text import Redactor
 
+_NO_SUCH_ENDPOINT = {404, 405, 410, 501}
+
 
 @dataclass(frozen=True, slots=True)
 class LivePlan:
@@ -41,7 +44,6 @@ class LivePlan:
     after: Baseline
     how: ComparedHow
     seed: int
-    label: str | None
     command: tuple[str, ...]
     max_pairs: int | None
     fail_on: Verdict | None
@@ -61,8 +63,9 @@ def compare_live(
         Client(plan.before.service, redact=plan.redact) as before,
         Client(plan.after.service, redact=plan.redact) as after,
     ):
-        defect = wait_for(before, waiting) or wait_for(after, waiting)
-        environment = probe.finish()
+        defect = _wait_for(before, waiting) or _wait_for(after, waiting)
+        # The commit is that of this folder, and may be neither side's.
+        environment = replace(probe.finish(), commit=None, branch=None, dirty=None)
         sampler = PairSampler(
             plan.after.endpoints,
             (before.send, after.send),
@@ -94,8 +97,15 @@ def compare_live(
             complete=course.is_whole and not counts.not_measured and not _ran_out_of_time(pairs),
             findings=(*course.findings(notices), *_of_the_whole(plan, course, results, pairs)),
         )
-        origin = Origin(after, environment, plan.after, plan.redact, plan.label, plan.command, course, plan.seed)
+        origin = Origin(after, environment, plan.after, plan.redact, None, plan.command, course, plan.seed)
         return Outcome(assemble_run(origin, judged, _against(plan, before.base_url_shown)), course.defect)
+
+
+def _wait_for(client: Client, waiting: Callable[[], AbstractContextManager[None]]) -> CouldNotMeasureError | None:
+    defect = wait_for(client, waiting)
+    if defect is None or "--base-url" not in (defect.remedy or ""):
+        return defect
+    return CouldNotMeasureError(defect.message, "start it, or correct its address", is_down=defect.is_down)
 
 
 def _against(plan: LivePlan, base_url: str) -> Against:
@@ -145,12 +155,18 @@ def _result(
     )
     held = Held(
         after=after,
-        before=before,
+        before=None if _was_not_there(pair) and after.requests.succeeded else before,
         comparison=_comparison(before, after, pair),
         severity=pair.outcome.severity,
         remedy=None,
     )
     return compared_alone(held, plan.after.compare)
+
+
+def _was_not_there(pair: PairMeasurement) -> bool:
+    """Whether the service before had no such endpoint: what the other adds is no failure of its own."""
+    answers = {sample.status for _, sample in pair.before.samples}
+    return bool(answers) and answers <= _NO_SUCH_ENDPOINT
 
 
 def _comparison(before: EndpointResult, after: EndpointResult, pair: PairMeasurement) -> Comparison | None:
@@ -180,4 +196,4 @@ def _how_to_settle(pairs: tuple[PairMeasurement, ...]) -> str:
     if _ran_out_of_time(pairs):
         return "raise --budget"
     most = max(len(pair.after.samples) for pair in pairs)
-    return f"it is close to a limit: --max-pairs {2 * most} may tell"
+    return f"'--max-pairs {2 * most}' may tell"

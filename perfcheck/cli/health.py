@@ -112,7 +112,6 @@ def health(options: HealthOptions, session: Session) -> int:
     reporting = Reporting.prepare(
         options.report,
         options.output,
-        compare_to=None,
         github=options.github,
         quiet=options.quiet,
         verbose=options.verbose,

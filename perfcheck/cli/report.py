@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
@@ -94,7 +93,7 @@ def command(
         message = "nothing to report on" if source is None else "--from is one run, and --period or --since many"
         raise UsageError(message, "give one of --from FILE, --period week, or --since 30d")
     if source is not None:
-        return _saved_run(source, report, options)
+        return _saved_run(source, history, report, options)
     from perfcheck.cli.period import report_on_period
 
     _refuse_options_of_runs(options)
@@ -109,12 +108,12 @@ def command(
     )
 
 
-def _saved_run(source: str, report: tuple[str, ...], options: Mapping[str, Any]) -> int:
+def _saved_run(source: str, history: str | None, report: tuple[str, ...], options: Mapping[str, Any]) -> int:
+    from perfcheck.cli.past import saved_run
     from perfcheck.cli.reporting import Reporting
-    from perfcheck.record.run_file import read_run
 
-    run = read_run(Path("/dev/stdin" if source == "-" else source))
-    written = Reporting.prepare(report, None, **options).write(run)
+    run = saved_run(source, history)
+    written = Reporting.prepare(report, None, history=history, **options).write(run)
     return EXIT_OK if written else EXIT_USAGE
 
 

@@ -24,9 +24,10 @@ output_option = option(
 )
 compare_to_option = option(
     "--compare-to",
-    metavar="FILE",
+    metavar="RUN",
     shell_complete=complete_files,
-    help="Show the change since this run, saved earlier with -o.",
+    help="Show the figures of this earlier run (a file, or a label or id in the history) beside these, without a "
+    "verdict on the change.",
 )
 github_option = option(
     "--github/--no-github",

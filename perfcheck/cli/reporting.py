@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 from perfcheck.cli.app import show_error
@@ -26,7 +25,8 @@ class Reporting:
         reports: Sequence[str],
         output: str | None,
         *,
-        compare_to: str | None,
+        compare_to: str | None = None,
+        history: str | None = None,
         github: bool | None,
         quiet: bool,
         verbose: bool,
@@ -35,9 +35,9 @@ class Reporting:
         targets = parse_targets(reports, output)
         previous = None
         if compare_to:
-            from perfcheck.record.run_file import read_run
+            from perfcheck.cli.past import run_named
 
-            previous = read_run(Path("/dev/stdin" if compare_to == "-" else compare_to))
+            previous = run_named(compare_to, history)
         return cls(targets, Presentation(previous, quiet, verbose), is_for_github(github, os.environ))
 
     def write(self, run: Run, *, on_screen: bool = True) -> bool:

@@ -190,6 +190,7 @@ def run(options: RunOptions, session: Session) -> int:
         options.report,
         options.output,
         compare_to=options.compare_to,
+        history=options.history,
         github=options.github,
         quiet=options.quiet,
         verbose=options.verbose,
@@ -304,6 +305,7 @@ def _rerun_command(options: RunOptions, redact: Redactor) -> tuple[str, ...]:
     address = base_url_shown(options.base_url) if options.base_url else None
     for flag, value in (("-f", options.baseline), ("-u", address), ("--metric", options.metric)):
         words += [flag, value] if value else []
+    words += ["--against", options.against] if options.against else []
     words += ["--insecure"] * options.insecure + ["--demo"] * options.demo
     for regression in options.regress:
         words += ["--regress", regression]

@@ -16,6 +16,7 @@ from perfcheck.model import (
     Comparison,
     EndpointResult,
     Finding,
+    Metric,
     Promise,
     Severity,
     Source,
@@ -27,6 +28,8 @@ from perfcheck.units import format_change, format_ms, format_percentage, format_
 # What a check against targets finds and a comparison does not ask for; and what an earlier comparison came to.
 _OF_TARGETS = {"latency", "ceiling", "over-target", "new-slow-endpoint", "undecided", "momentary"}
 _OF_COMPARISONS = {"slower", "faster", "small-difference", "cannot-tell", "added", "not-compared"}
+_BY_PAIRS = "pair by pair"
+_BY_REQUESTS = dict.fromkeys(Metric, "") | {Metric.MEDIAN: "request by request"}
 _ORDER = [Severity.CRITICAL, Severity.WARNING, Severity.NOTE]
 
 
@@ -129,11 +132,11 @@ def _about_change(held: Held, limits: CompareLimits) -> Iterator[Finding]:
             yield _note("not-compared", f"nothing to hold it against: {_why_unknown(held.before, held.after)}", line)
     elif comparison.changed is Changed.SLOWER:
         limit = limits.critical if held.severity is Verdict.CRITICAL else limits.warning
-        message = f"{then_and_now(comparison)}: {_how_much(comparison)}, over the limit of {format_percentage(limit)}"
+        message = f"{then_and_now(comparison)}; {_how_much(comparison)}, over the limit of {format_percentage(limit)}"
         severity = Severity(held.severity.value)
         yield Finding("slower", severity, comparison.ratio, 1 + limit, "ratio", message, held.remedy, line)
     elif comparison.changed is Changed.FASTER:
-        yield _note("faster", f"{then_and_now(comparison)}: {_how_much(comparison)}", line)
+        yield _note("faster", f"{then_and_now(comparison)}; {_how_much(comparison)}", line)
     elif comparison.changed is Changed.NO_CHANGE and (small := _too_small_to_count(comparison, limits)):
         yield _note("small-difference", small, line)
     elif comparison.changed is Changed.CANNOT_TELL:
@@ -186,16 +189,21 @@ def then_and_now(comparison: Comparison) -> str:
 
 
 def _how_much(comparison: Comparison) -> str:
-    """``26 % slower (+18 % to +34 %)``; without a ratio, what there is to go by."""
+    """``pair by pair 26 % slower (+18 % to +34 %)``; without a ratio, what there is to go by.
+
+    The ratio is that of all pairs, or of all requests, and not the quotient of the two medians: it says so, since every
+    reader does the sum.
+    """
     if comparison.ratio is None:
         return f"{comparison.before_samples} latencies before, {comparison.after_samples} now"
     low, high = comparison.ratio_interval
+    by = _BY_PAIRS if comparison.pairs is not None else _BY_REQUESTS[comparison.metric]
     if low is None and high is None:
-        return f"about {format_slower(comparison.ratio)}, with an open interval"
+        return f"{by} about {format_slower(comparison.ratio)}, with an open interval"
     ends = ("at least " + format_change(low)) if high is None and low is not None else ""
     ends = ends or (f"at most {format_change(high)}" if low is None and high is not None else "")
     ends = ends or f"{format_change(low or 0.0)} to {format_change(high or 0.0)}"
-    return f"{format_slower(comparison.ratio)} ({ends})"
+    return f"{by} {format_slower(comparison.ratio)} ({ends})".strip()
 
 
 def _apart_from_targets(after: EndpointResult, before: EndpointResult | None) -> Iterator[Finding]:

@@ -30,7 +30,7 @@ from perfcheck.text import clean
 
 _MOST_NAMED = 5
 _SHORT_HASH = 12
-_HOW_TO_SETTLE = "measure both with --min-requests 100, say; or compare two running services"
+_HOW_TO_SETTLE = "measure both with '--min-requests 100', say; or compare two running services"
 
 
 def compare_runs(
@@ -105,7 +105,8 @@ def _where_to_look(before: Run, after: Run) -> str | None:
     one, other = before.environment.commit, after.environment.commit
     if not one or not other or one == other:
         return None
-    return f"what came between: git log --oneline {clean(one)[:_SHORT_HASH]}..{clean(other)[:_SHORT_HASH]}"
+    commits = f"{clean(one)[:_SHORT_HASH]}..{clean(other)[:_SHORT_HASH]}"
+    return f"what came between: 'git log --oneline {commits}'"
 
 
 def _of_the_whole(before: Run, after: Run, against: Against) -> list[Finding]:

@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from perfcheck.judge.boundaries import LEAST_SAMPLES
 from perfcheck.judge.pairs import MOST_PAIRS, PairOutcome, PairTest
 from perfcheck.judge.stage import Stage
 from perfcheck.measure.rounds import Patience, Rounds
@@ -128,8 +129,10 @@ class PairTrack:
     @property
     def is_finished(self) -> bool:
         """The pairs have said what they can; or one side fails beyond doubt, so that there is nothing to compare."""
-        if self._judged >= self._most or any(side.fails for side in self._sides):
+        if self._judged >= self._most:
             return True
+        if any(side.fails for side in self._sides):
+            return self._judged >= LEAST_SAMPLES  # enough to know the other side by itself
         return self._test.is_settled and all(side.stop is not None for side in self._sides)
 
     @property

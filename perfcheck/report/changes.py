@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perfcheck.model import Comparison, EndpointResult, Run
-from perfcheck.report.comparison_words import change_in_words, is_comparison
+from perfcheck.report.comparison_words import change_in_words
 from perfcheck.units import format_change
 
 
@@ -51,7 +51,7 @@ def since(run: Run, previous: Run | None) -> Since | None:
 
     None without either, and where the whole report is about the comparison.
     """
-    if is_comparison(run):
+    if run.is_comparison:
         return None
     if previous is not None:
         known = {result.name: result for result in previous.endpoints}
@@ -64,6 +64,13 @@ def since(run: Run, previous: Run | None) -> Since | None:
         against = run.against
         return Since(against.label, against.started_at or "", _known(told), against.added, against.removed)
     return None
+
+
+def figures(run: Run, previous: Run | None) -> dict[str, Change]:
+    """By name, for reports that are tables of figures; of a comparison as well, which is told in words elsewhere."""
+    if run.is_comparison:
+        return _known({one.name: _shown(one.comparison) for one in run.endpoints if one.comparison is not None})
+    return changes(run, previous)
 
 
 def changes(run: Run, previous: Run | None) -> dict[str, Change]:

@@ -10,12 +10,8 @@ from perfcheck.units import format_change, format_ms
 
 _GREW = 0.1  # of the growth of the whole: a span that grew by less explains nothing
 _MOST_GROWN = 3
+_SHORT_HASH = 10
 _LONGEST_DETAIL = 80
-
-
-def is_comparison(run: Run) -> bool:
-    """Whether the endpoints were held against an earlier release, and not against targets."""
-    return run.against is not None and not run.against.with_targets
 
 
 def before_and_now(run: Run) -> tuple[str, str]:
@@ -24,9 +20,15 @@ def before_and_now(run: Run) -> tuple[str, str]:
     if against is None or against.how is not ComparedHow.STORED:
         before = against.base_url if against else ""
         return clean(before), clean(run.service.base_url)
-    named = ((against.label, against.started_at or ""), (run.label, run.started_at))
-    before, now = (clean(label) if label else f"the run of {when[:16].replace('T', ' ')} UTC" for label, when in named)
-    return before, now
+    before = _named(against.label, against.started_at or "", against.commit)
+    return before, _named(run.label, run.started_at, run.environment.commit)
+
+
+def _named(label: str | None, started_at: str, commit: str | None) -> str:
+    """``v1.4 (2026-11-25 20:59 UTC, commit 0943df9)``."""
+    when = f"{clean(started_at)[:16].replace('T', ' ')} UTC"
+    facts = ", ".join([when, *([f"commit {clean(commit)[:_SHORT_HASH]}"] if commit else [])])
+    return f"{clean(label)} ({facts})" if label else f"the run of {facts}"
 
 
 def none_slower(run: Run) -> str:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from perfcheck.model import EndpointResult, Finding, Run, Severity
 from perfcheck.report.changes import since
-from perfcheck.report.comparison_words import before_and_now, is_comparison, what_grew
+from perfcheck.report.comparison_words import before_and_now, what_grew
 from perfcheck.report.console_table import STYLES, columns_of, table
 from perfcheck.report.glyphs import Glyphs
 from perfcheck.report.wording import (
@@ -31,6 +31,7 @@ from perfcheck.report.wording import (
     remedies,
     rerun,
     state_of_monitor,
+    undecided_comparisons,
     where_the_time_went,
 )
 from perfcheck.text import clean
@@ -83,7 +84,7 @@ def render_console(
 
 
 def _title(run: Run, glyphs: Glyphs) -> Text:
-    if is_comparison(run):
+    if run.is_comparison:
         before, now = before_and_now(run)
         parts: list[str | None] = [f"perfcheck {run.tool.version}", f"before: {before}", f"now: {now}"]
     else:
@@ -166,5 +167,7 @@ def _closing(run: Run, glyphs: Glyphs) -> RenderableType:
     text = Text()
     for count, word, verdict in counts_by_verdict(run):
         text.append(", " if text else "").append(f"{count} {word}", style=STYLES[verdict])
+    if open_ones := undecided_comparisons(run):
+        text.append(f", of which {open_ones} cannot be told", style="dim")
     facts = ["", effort(run), exit_meaning(run)]
     return Group(Text(certainty(run), style="dim"), text.append(f" {glyphs.dot} ".join(facts)))

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from perfcheck.model import EndpointResult, Run, Severity, Verdict
 from perfcheck.report.changes import Change
-from perfcheck.report.comparison_words import change_interval, change_of, is_comparison
+from perfcheck.report.comparison_words import change_interval, change_of
 from perfcheck.report.glyphs import Glyphs, shorten, sparkline
 from perfcheck.report.wording import (
     has_critical_path,
@@ -44,7 +44,7 @@ class Column:
 
 def columns_of(run: Run, changed: Mapping[str, Change], glyphs: Glyphs) -> list[Column]:
     """What is worth a column: another set for a comparison by itself than for a check against targets."""
-    return _of_comparison(glyphs) if is_comparison(run) else _of_targets(run, changed, glyphs)
+    return _of_comparison(glyphs) if run.is_comparison else _of_targets(run, changed, glyphs)
 
 
 def _of_targets(run: Run, changed: Mapping[str, Change], glyphs: Glyphs) -> list[Column]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from perfcheck.model import EndpointResult, Run
-from perfcheck.report.changes import Change, changes
+from perfcheck.report.changes import Change, figures
 from perfcheck.report.names import distinct
 from perfcheck.report.wording import LONGEST_TEXT, baseline_lines, reasons
 from perfcheck.text import clean
@@ -33,7 +33,7 @@ def render(run: Run, previous: Run | None = None) -> str:
     injection; and so has text that looks like that already, so that to take one away again restores what it was.
     """
     names = distinct((result.name for result in run.endpoints), _LONGEST_NAME)
-    since = changes(run, previous)
+    since = figures(run, previous)
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\n")
     writer.writerow(["name", *_OF_AN_ENDPOINT, *_OF_A_CHANGE, "baseline_file", *_of_the_run(run)])

@@ -110,7 +110,11 @@ FAMILIES = (
         "The metric that is held against the limits; the timeout, where it lies over that.",
         _of_metric(lambda result: _seconds(result.value_ms)),
     ),
-    Family("perfcheck_ratio", "Latency divided by its target.", _of_metric(lambda result: result.ratio)),
+    Family(
+        "perfcheck_ratio",
+        "Latency divided by its target; in a comparison, by the latency before.",
+        _of_metric(lambda result: result.ratio),
+    ),
     Family("perfcheck_over_timeout", "1: the metric lies over the timeout.", _plain(_over_timeout)),
     Family("perfcheck_decided", "1: the verdict has its error probability; 0: it is an estimate.", _plain(_decided)),
     Family("perfcheck_error_ratio", "Failed requests by requests sent.", _plain(lambda result: result.error_rate)),
@@ -121,7 +125,11 @@ FAMILIES = (
     ),
     Family("perfcheck_errors", "Failed requests by kind.", _errors),
     Family("perfcheck_body_bytes", "The largest body, decoded.", _plain(lambda result: result.body_bytes)),
-    Family("perfcheck_target_seconds", "The latency promised.", _milliseconds(lambda result: result.target_ms)),
+    Family(
+        "perfcheck_target_seconds",
+        "The latency promised; in a comparison, the latency before.",
+        _milliseconds(lambda result: result.target_ms),
+    ),
     Family("perfcheck_ideal_seconds", "The latency hoped for.", _milliseconds(lambda result: result.ideal_ms)),
     Family("perfcheck_limit_seconds", "A latency over this breaks the limit.", _limits),
     Family(

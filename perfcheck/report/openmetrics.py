@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from perfcheck.model import Run, Verdict
-from perfcheck.report.changes import changes
+from perfcheck.report.changes import figures
 from perfcheck.report.metric_families import COMMENT, FAMILIES, Family, change_family, label
 from perfcheck.report.names import LONGEST_NAME, distinct
 from perfcheck.text import clean
@@ -31,7 +31,7 @@ def render(run: Run, previous: Run | None = None) -> str:
     as it is, or not in 200 characters, has a short hash of it in its label.
     """
     labels = list(_labels(run))
-    since = changes(run, previous)
+    since = figures(run, previous)
     lines = _counts(run)
     for family in (*FAMILIES, change_family(since)):
         lines += _lines(family, run, labels)

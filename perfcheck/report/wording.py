@@ -6,13 +6,24 @@ import re
 import shlex
 from collections.abc import Iterable
 
-from perfcheck.model import ComparedHow, EndpointResult, Finding, Metric, Promise, Run, Severity, Source, Verdict, worst
+from perfcheck.model import (
+    Changed,
+    ComparedHow,
+    EndpointResult,
+    Finding,
+    Metric,
+    Promise,
+    Run,
+    Severity,
+    Source,
+    Verdict,
+    worst,
+)
 from perfcheck.report.changes import Since
 from perfcheck.report.comparison_words import (
     amount_compared,
     certainty_of_comparison,
     change_interval,
-    is_comparison,
     none_slower,
 )
 from perfcheck.text import clean
@@ -41,6 +52,13 @@ def in_order(run: Run) -> list[EndpointResult]:
     """The worst first; of a release, those on the critical path before all others."""
     results = worst_first(run.endpoints)
     return sorted(results, key=lambda result: not result.critical_path) if has_critical_path(run) else results
+
+
+def sentence(run: Run) -> str:
+    """What a page begins with: the state of the critical path, and what weighs most; a breach before good news."""
+    path = critical_path(run)
+    fine = path.endswith("OK.") and run.verdict is not Verdict.OK
+    return " ".join(filter(None, [headline(run), path] if fine else [path, headline(run)]))
 
 
 def has_critical_path(run: Run) -> bool:
@@ -83,7 +101,7 @@ def headline(run: Run) -> str:
     if not run.endpoints:
         return "Nothing was measured."
     total = len(run.endpoints)
-    if run.verdict is Verdict.OK and is_comparison(run):
+    if run.verdict is Verdict.OK and run.is_comparison:
         return none_slower(run)
     if run.verdict is Verdict.OK:
         return f"All {total} endpoints are within their limits." if total > 1 else "The endpoint is within its limits."
@@ -102,7 +120,8 @@ def compared_with(run: Run, earlier: Since) -> str:
     """What the changes are held against, and how many are clear; also that there is nothing to hold against it."""
     name = clean(earlier.label) if earlier.label else f"the run of {earlier.started_at[:16].replace('T', ' ')} UTC"
     if not earlier.changed:
-        return f"Compared with {name}, which measured none of these endpoints by the same metric."
+        none = "none of these endpoints" if run.against else "none of these endpoints by the same metric"
+        return f"Compared with {name}, which measured {none}."
     clear = sum(change.clear for change in earlier.changed.values())
     what = "endpoint" if len(run.endpoints) == 1 else "endpoints"
     return f"Compared with {name}: {clear} of {len(run.endpoints)} {what} changed clearly."
@@ -117,7 +136,7 @@ def requests_sent(run: Run) -> int:
 
 def effort(run: Run) -> str:
     """``112 requests in 12.3 s``; of a check of the monitor, the requests that this one counted."""
-    if is_comparison(run) and run.against and run.against.how is ComparedHow.STORED:
+    if run.is_comparison and run.against and run.against.how is ComparedHow.STORED:
         return "two saved runs"
     if is_of_monitor(run):
         return f"{sum(result.requests.sent for result in run.endpoints)} requests counted by the monitor"
@@ -132,7 +151,7 @@ def certainty(run: Run) -> str:
             "Judged by what the monitor inside the service counted, all its requests and no sample of them: "
             "no error probability is stated."
         )
-    if is_comparison(run):
+    if run.is_comparison:
         return certainty_of_comparison(run)
     undecided = sum(is_undecided(result) for result in run.endpoints)
     rest = f"; {undecided} undecided, judged by estimate" if undecided else ""
@@ -148,6 +167,12 @@ def is_of_monitor(run: Run) -> bool:
 def state_of_monitor(run: Run) -> Finding | None:
     """What a check of the monitor begins with."""
     return next((finding for finding in run.findings if finding.rule == "monitor-state"), None)
+
+
+def undecided_comparisons(run: Run) -> int:
+    """Of how many endpoints of a comparison it cannot be told whether they changed."""
+    changed = (one.comparison.changed for one in run.endpoints if one.comparison)
+    return sum(one is Changed.CANNOT_TELL for one in changed) if run.is_comparison else 0
 
 
 def exit_meaning(run: Run) -> str:

@@ -179,7 +179,7 @@ def test_where_to_look() -> None:
         run([measured("a", 200, seed=2)]), environment=Environment("L", 2, None, "b" * 40, None, dirty=False)
     )
     results, _, _ = compare_runs(before, after, LIMITS, with_targets=False)
-    assert results[0].findings[0].remedy == f"what came between: git log --oneline {'a' * 12}..{'b' * 12}"
+    assert results[0].findings[0].remedy == f"what came between: 'git log --oneline {'a' * 12}..{'b' * 12}'"
 
 
 # --- What it is worth ----------------------------------------------------------------------------------------------

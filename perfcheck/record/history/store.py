@@ -58,11 +58,11 @@ class History:
 
     def save(self, run: Run) -> bool:
         """Keep a run; False when one of this id is there already, which stays as it is."""
-        return self._save(run, encode_run(run))
+        return self._save(run, encode_run(run), "the run")
 
     def save_document(self, content: bytes, name: str = "the document") -> bool:
         """Keep a run file exactly as it is; False when a run of its id is there. ``name`` is that of the file."""
-        return self._save(decode_run(content, name), content)
+        return self._save(decode_run(content, name), content, name)
 
     def save_all(self, some: Iterable[Run]) -> int:
         """Keep many runs, hundreds in a transaction; returns how many were new. For filling a history quickly."""
@@ -73,7 +73,10 @@ class History:
                 new += sum(writing.insert_run(connection, run, encode_run(run)) for run in batch)
         return new
 
-    def _save(self, run: Run, content: bytes) -> bool:
+    def _save(self, run: Run, content: bytes, name: str) -> bool:
+        if run.is_comparison:
+            remedy = "import the two runs that it compared; their figures are in both"
+            raise UsageError(f"{name} is a comparison, and the history keeps runs", remedy)
         with self._place.troubles_told(), transaction(self._engine) as connection:
             return writing.insert_run(connection, run, content)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from perfcheck.model import EndpointResult, Finding, Promise, Run
 from perfcheck.report.changes import Change, Since, since
-from perfcheck.report.comparison_words import before_and_now, change_of, is_comparison
+from perfcheck.report.comparison_words import before_and_now, change_of
 from perfcheck.report.html import overview
 from perfcheck.report.html.cards import Card, card
 from perfcheck.report.html.facts import Fact, about, summary_facts
@@ -20,13 +20,12 @@ from perfcheck.report.wording import (
     certainty,
     compared_with,
     counts_by_verdict,
-    critical_path,
     has_critical_path,
-    headline,
     in_order,
     measured,
     needs_attention,
     ratio_to_target,
+    sentence,
 )
 from perfcheck.text import clean
 
@@ -154,17 +153,17 @@ def page(run: Run, previous: Run | None) -> Page:
         title=f"{run.verdict}: {clean(run.label or run.service.base_url, LONGEST_NAME)}",
         verdict=str(run.verdict),
         css=CSS[run.verdict],
-        headline=" ".join(filter(None, [critical_path(run), headline(run)])),
+        headline=sentence(run),
         certainty=certainty(run),
         counts=[Count(number, word, CSS[verdict]) for number, word, verdict in counts_by_verdict(run)],
         facts=summary_facts(run),
         findings=run.findings,
-        words=_OF_COMPARISON if is_comparison(run) else _OF_TARGETS,
+        words=_OF_COMPARISON if run.is_comparison else _OF_TARGETS,
         with_change=earlier is not None,
-        of_change=is_comparison(run),
-        has_ideals=any(result.ideal_ms for result in results) or not is_comparison(run),
+        of_change=run.is_comparison,
+        has_ideals=any(result.ideal_ms for result in results) or not run.is_comparison,
         compared=_compared(run, earlier),
-        axis=overview.ratio_scale_marks(axis, Promise.BEFORE if is_comparison(run) else Promise.TARGET),
+        axis=overview.ratio_scale_marks(axis, Promise.BEFORE if run.is_comparison else Promise.TARGET),
         sections=[Section(title, [row(one, axis) for one in some]) for title, some in _grouped(run, shown)],
         absolute_axis=overview.absolute_scale_marks(absolute),
         absolute_rows=[row(result, absolute) for result in without],
@@ -212,6 +211,6 @@ def _grouped(run: Run, results: Sequence[EndpointResult]) -> list[tuple[str, lis
 
 
 def _compared(run: Run, earlier: Since | None) -> str:
-    if is_comparison(run):
+    if run.is_comparison:
         return "Before: {}. Now: {}.".format(*before_and_now(run))
     return compared_with(run, earlier) if earlier else ""

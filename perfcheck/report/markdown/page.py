@@ -9,20 +9,19 @@ from urllib.parse import quote
 
 from perfcheck.model import Finding, Run
 from perfcheck.report.changes import since
-from perfcheck.report.comparison_words import before_and_now, is_comparison
+from perfcheck.report.comparison_words import before_and_now
 from perfcheck.report.markdown.endpoints import SIGNS, Comparison, blocks, rows
 from perfcheck.report.markdown.fitting import Section, size
 from perfcheck.report.markdown.text import code, prose, shorten_name
 from perfcheck.report.wording import (
     LONGEST_TEXT,
     certainty,
-    critical_path,
     effort,
     exit_meaning,
-    headline,
     in_order,
     is_of_monitor,
     needs_attention,
+    sentence,
 )
 
 LONGEST_COMMENT = 65_000  # bytes; a comment on GitHub takes 65,536 characters, and a workflow may add a line
@@ -66,7 +65,8 @@ def marker(run: Run) -> str:
     name = quote(posixpath.normpath(run.baseline.file.replace("\\", "/")), safe="/", errors="surrogatepass")
     if len(name) > _LONGEST_MARKER:
         name = f"{name[:_LONGEST_MARKER]}~{hashlib.sha256(name.encode()).hexdigest()[:16]}"
-    return f"<!-- perfcheck:{name.replace('--', '-%2D')} -->"
+    kind = "compare:" if run.is_comparison else ""  # a check and a comparison on one pull request are two comments
+    return f"<!-- perfcheck:{kind}{name.replace('--', '-%2D')} -->"
 
 
 def _least(run: Run, limit: int) -> str:
@@ -89,7 +89,7 @@ def _sections(run: Run, previous: Run | None) -> list[Section]:
     attention = [result for result in results if needs_attention(result)]
     healthy = [result for result in results if not needs_attention(result)]
     count = "1 endpoint within its limits" if len(healthy) == 1 else f"{len(healthy)} endpoints within their limits"
-    if is_comparison(run):
+    if run.is_comparison:
         count = f"{len(healthy)} endpoint{'s' * (len(healthy) != 1)} not found to be slower"
     head, lines = rows(attention, comparison, with_verdict=True)
     folded_head, folded_lines = rows(healthy, comparison, with_verdict=False)
@@ -112,7 +112,7 @@ def _heading(run: Run) -> str:
 
 
 def _sentence(run: Run) -> str:
-    said = " ".join(filter(None, [critical_path(run), headline(run)]))
+    said = sentence(run)
     return f"**{prose(said, _LONGEST_HEADLINE)}**"
 
 
@@ -130,7 +130,7 @@ def _note(finding: Finding) -> str:
 
 def _since(run: Run, previous: Run | None) -> list[str]:
     """What is compared, and the endpoints that only one of the two runs has."""
-    if is_comparison(run):
+    if run.is_comparison:
         before_side, now_side = before_and_now(run)
         return [f"Before: {code(before_side)}. Now: {code(now_side)}."]
     earlier = since(run, previous)
@@ -153,7 +153,7 @@ def _certainty_and_origin(run: Run) -> str:
     environment = run.environment
     sent = f"{effort(run)} {'of' if is_of_monitor(run) else 'to'} {code(run.service.base_url)}"
     against = f"against {code(run.baseline.file)} " if run.baseline.file else ""
-    checked = f"Compared by {effort(run)}" if is_comparison(run) else f"Checked {against}with {sent}"
+    checked = f"Compared by {effort(run)}" if run.is_comparison else f"Checked {against}with {sent}"
     origin = [f"perfcheck {prose(run.tool.version, 50)} on {prose(environment.platform, 100)}"]
     origin += [f"{environment.cpus} CPUs"]
     origin += [prose(environment.ci, 100)] if environment.ci else []
