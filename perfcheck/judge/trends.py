@@ -40,9 +40,12 @@ def find_trend(values: Sequence[float]) -> Trend:
     """
     logs = logarithms(values)
     fits = Fits(logs)
-    places = _places(logs, fits)
+    places, doubtful = _places(logs, fits)
     steps = tuple(_steps(logs, fits, places))
-    return Trend(steps, find_drift(logs, fits, steps[-1].index if steps else 0))
+    drift = find_drift(logs, fits, steps[-1].index if steps else 0)
+    if drift is None and doubtful is not None and not places:  # the level moved, and no drift tells it
+        steps = tuple(_steps(logs, fits, [doubtful]))
+    return Trend(steps, drift)
 
 
 def logarithms(values: Sequence[float]) -> list[float]:
@@ -52,9 +55,10 @@ def logarithms(values: Sequence[float]) -> list[float]:
     return [math.log(min(max(value, least), most)) for value in values]
 
 
-def _places(logs: Sequence[float], fits: Fits) -> list[tuple[int, float]]:
-    """Where the steps are, with their scores."""
+def _places(logs: Sequence[float], fits: Fits) -> tuple[list[tuple[int, float]], tuple[int, float] | None]:
+    """Where the steps are, with their scores; and where the latest runs have one that may be a drift as well."""
     places: list[tuple[int, float]] = []
+    doubtful: tuple[int, float] | None = None
     start = end = next_look = 0
     window = _window()
     while end < len(logs):
@@ -65,12 +69,14 @@ def _places(logs: Sequence[float], fits: Fits) -> list[tuple[int, float]]:
             continue
         at = _place(fits, start, end - len(window.points), end, final=end == len(logs))
         if at is None:
+            if end == len(logs):
+                doubtful = fits.step(end - len(window.points), end, LEAST_BEFORE, LEAST_AFTER).at, score
             next_look = end + (end - max(start, end - _MEMORY)) // 40
             continue
         places.append((at, score))
         start = end = next_look = at
         window = _window()
-    return places
+    return places, doubtful
 
 
 def _window() -> Window:
