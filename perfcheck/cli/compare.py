@@ -36,7 +36,7 @@ from perfcheck.cli.report_options import (
     verbose_option,
 )
 from perfcheck.demo.regressions import Regression
-from perfcheck.errors import CouldNotMeasureError, UsageError
+from perfcheck.errors import EXIT_NOT_MEASURED, EXIT_OK, CouldNotMeasureError, UsageError
 from perfcheck.model import Baseline, ComparedHow, CompareLimits
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def _stored(options: CompareOptions, session: Session, *, annotate: bool) -> Out
     from perfcheck.cli.assembly import Outcome
     from perfcheck.cli.past import run_named
     from perfcheck.cli.selection import select_results
-    from perfcheck.judge.stored import compare_runs
+    from perfcheck.judge.stored import compare_runs, nothing_compared
     from perfcheck.judge.verdict import judge_run
 
     before, after = (run_named(side, options.history) for side in options.sides)
@@ -209,6 +209,8 @@ def _stored(options: CompareOptions, session: Session, *, annotate: bool) -> Out
     limits = _limits(options, session, annotate=annotate)
     results, against, findings = compare_runs(before, after, limits, with_targets=False)
     verdict, counts, exit_code = judge_run(results, mildest(options.fail_on))
+    if exit_code == EXIT_OK and nothing_compared(results):
+        exit_code = EXIT_NOT_MEASURED
     run = replace(
         after,
         id=str(uuid.uuid4()),

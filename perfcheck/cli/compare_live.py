@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
@@ -26,13 +26,15 @@ from perfcheck.model import (
     Finding,
     Metric,
     Sample,
+    Severity,
     Stop,
     UndecidedPolicy,
     Verdict,
 )
 from perfcheck.record.environment import EnvironmentProbe
-from perfcheck.text import Redactor
+from perfcheck.text import Redactor, clean
 
+_MOST_NAMED = 5
 _NO_SUCH_ENDPOINT = {404, 405, 410, 501}
 
 
@@ -124,6 +126,7 @@ def _against(plan: LivePlan, base_url: str) -> Against:
 def _of_the_whole(
     plan: LivePlan, course: Course, results: tuple[EndpointResult, ...], pairs: tuple[PairMeasurement, ...]
 ) -> Iterator[Finding]:
+    yield from _judged_by_a_tail(plan.after.endpoints)
     yield from cannot_tell(results, "run it again" if course.interrupted else _how_to_settle(pairs))
     if plan.how is ComparedHow.SAME:
         yield from noise_findings(results, _latencies(pairs))
@@ -131,6 +134,17 @@ def _of_the_whole(
 
 def _samples(pairs: tuple[PairMeasurement, ...]) -> list[Sample]:
     return [sample for pair in pairs for side in (pair.before, pair.after) for _, sample in side.samples]
+
+
+def _judged_by_a_tail(endpoints: Sequence[Endpoint]) -> Iterator[Finding]:
+    """Pairs tell of the typical request; what the baseline judges by another metric may be slower there alone."""
+    others = [endpoint for endpoint in endpoints if endpoint.metric is not Metric.MEDIAN]
+    if others:
+        names = ", ".join(f"{clean(one.name)} ({one.metric})" for one in others[:_MOST_NAMED])
+        names += f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+        message = f"compared by their typical request, where the baseline asks for more: {names}"
+        remedy = "a slower tail alone shows in two saved runs: 'perfcheck run --against'"
+        yield Finding("metric", Severity.NOTE, None, None, None, message, remedy, None)
 
 
 def _latencies(pairs: tuple[PairMeasurement, ...]) -> Iterator[tuple[float, float]]:
@@ -193,7 +207,9 @@ def _comparison(before: EndpointResult, after: EndpointResult, pair: PairMeasure
 
 
 def _how_to_settle(pairs: tuple[PairMeasurement, ...]) -> str:
-    if _ran_out_of_time(pairs):
+    stops = {decision.stop: pair.pairs for pair in pairs for decision in pair.after.decisions}
+    if Stop.BUDGET in stops:
         return "raise --budget"
-    most = max(len(pair.after.samples) for pair in pairs)
-    return f"'--max-pairs {2 * most}' may tell"
+    return (
+        f"'--max-pairs {2 * stops[Stop.MAX_REQUESTS]}' may tell" if Stop.MAX_REQUESTS in stops else "look at failures"
+    )

@@ -219,7 +219,8 @@ def run(options: RunOptions, session: Session) -> int:
         if before is not None:
             from perfcheck.cli.against import held_against
 
-            outcome = held_against(outcome, before, baseline.compare, mildest(options.fail_on))
+            whole = not options.names and not options.group
+            outcome = held_against(outcome, before, baseline.compare, mildest(options.fail_on), whole=whole)
         if isinstance(outcome.defect, CouldNotMeasureError) and outcome.defect.is_down and not options.require_service:
             return _skipped(outcome.defect, annotate=reporting.github)
         unreached = isinstance(outcome.defect, CouldNotMeasureError)

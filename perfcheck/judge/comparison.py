@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from perfcheck.judge.comparability import asked_differently
+from perfcheck.judge.failure_change import SURE, chance_of_as_many
 from perfcheck.model import (
     Changed,
     CompareLimits,
@@ -46,8 +47,11 @@ class Held:
 
 def compared_alone(held: Held, limits: CompareLimits) -> EndpointResult:
     """The result of a comparison by itself."""
-    after, before, comparison = held.after, held.before, held.comparison
+    after, before = held.after, held.before
+    if _before_was_broken(held):
+        held = replace(held, comparison=None)
     findings = [*_about_change(held, limits), *_apart_from_targets(after, before)]
+    comparison = held.comparison
     if comparison is None or comparison.before_ms is None:
         limits_ms: tuple[float | None, ...] = (None, None, None)
     else:
@@ -56,7 +60,7 @@ def compared_alone(held: Held, limits: CompareLimits) -> EndpointResult:
     return replace(
         after,
         verdict=_verdict(held, findings),
-        decided=_is_decided(held),
+        decided=_is_decided(held, findings),
         target_ms=target_ms,
         ideal_ms=None,
         warning_ms=warning_ms,
@@ -72,8 +76,10 @@ def compared_alone(held: Held, limits: CompareLimits) -> EndpointResult:
 
 def compared_beside_targets(held: Held, limits: CompareLimits) -> EndpointResult:
     """The result of a check against targets, which has become slower as one more reason for its verdict."""
-    findings = [*held.after.findings, *_about_change(held, limits)]
-    verdict = worst((held.after.verdict, held.severity))
+    about = list(_about_change(held, limits))
+    heavy = [Verdict(finding.severity.value) for finding in about if finding.severity is not Severity.NOTE]
+    findings = [*held.after.findings, *about]
+    verdict = worst([held.after.verdict, *heavy])
     return replace(held.after, verdict=verdict, findings=_heaviest_first(findings), comparison=held.comparison)
 
 
@@ -88,9 +94,24 @@ def cannot_tell(results: Sequence[EndpointResult], remedy: str) -> tuple[Finding
     return (Finding("cannot-tell", Severity.NOTE, float(count), None, None, message, remedy, None),)
 
 
-def _is_decided(held: Held) -> bool:
-    """Of what there is nothing to compare with, as it was measured."""
-    if held.comparison is None:
+def _before_was_broken(held: Held) -> bool:
+    """Whether it failed so often before that what could be compared says nothing."""
+    if held.before is None or _decided_failure(held.before) is None:
+        return False
+    return held.comparison is None or held.comparison.changed is Changed.CANNOT_TELL
+
+
+def _decided_failure(result: EndpointResult) -> Finding | None:
+    """That it fails beyond doubt, where it does."""
+    critical = (one for one in result.findings if one.rule == "error-rate" and one.severity is Severity.CRITICAL)
+    return next(critical, None)
+
+
+def _is_decided(held: Held, findings: list[Finding]) -> bool:
+    """Of what there is nothing to compare with, or fails, as it was measured."""
+    if held.comparison is None or any(
+        one.rule == "error-rate" for one in findings if one.severity is not Severity.NOTE
+    ):
         return held.after.decided
     return held.comparison.changed is not Changed.CANNOT_TELL
 
@@ -128,7 +149,7 @@ def _about_change(held: Held, limits: CompareLimits) -> Iterator[Finding]:
     if held.before is None:
         yield _note("added", "new: there is nothing to hold it against", line)
     elif comparison is None:
-        if held.after.verdict is not Verdict.NOT_MEASURED or _failed_altogether(held.before):
+        if held.after.verdict is not Verdict.NOT_MEASURED or _decided_failure(held.before):
             yield _note("not-compared", f"nothing to hold it against: {_why_unknown(held.before, held.after)}", line)
     elif comparison.changed is Changed.SLOWER:
         limit = limits.critical if held.severity is Verdict.CRITICAL else limits.warning
@@ -140,11 +161,19 @@ def _about_change(held: Held, limits: CompareLimits) -> Iterator[Finding]:
     elif comparison.changed is Changed.NO_CHANGE and (small := _too_small_to_count(comparison, limits)):
         yield _note("small-difference", small, line)
     elif comparison.changed is Changed.CANNOT_TELL:
+        severity = Severity.WARNING if looks_critical(comparison, limits) else Severity.NOTE
         message = f"cannot tell whether it became slower: {_how_much(comparison)}"
         if more := comparison.more_samples:
             what = "pairs" if comparison.pairs is not None else "requests in each run"
             message += f"; about {more} more {what} would settle it"
-        yield Finding("cannot-tell", Severity.NOTE, comparison.ratio, None, "ratio", message, None, line)
+        yield Finding("cannot-tell", severity, comparison.ratio, None, "ratio", message, None, line)
+
+
+def looks_critical(comparison: Comparison, limits: CompareLimits) -> bool:
+    """Whether the estimate lies over the critical limit: undecided, and no reason to be silent."""
+    if comparison.ratio is None or comparison.before_ms is None:
+        return False
+    return comparison.ratio * comparison.before_ms > limits_from(comparison.before_ms, limits)[1]
 
 
 def _too_small_to_count(comparison: Comparison, limits: CompareLimits) -> str | None:
@@ -169,13 +198,9 @@ def _why_unknown(before: EndpointResult, after: EndpointResult) -> str:
     told = next((finding.message for finding in before.findings if finding.rule == "not-measured"), None)
     if told:
         return f"not measured before ({told})"
-    if _failed_altogether(before):
-        return f"all {before.requests.sent} requests before failed"
+    if failure := _decided_failure(before):
+        return f"before, {failure.message}"
     return "not measured before"
-
-
-def _failed_altogether(before: EndpointResult) -> bool:
-    return before.requests.sent > 0 and before.requests.succeeded == 0
 
 
 def then_and_now(comparison: Comparison) -> str:
@@ -211,17 +236,18 @@ def _apart_from_targets(after: EndpointResult, before: EndpointResult | None) ->
     for finding in after.findings:
         if finding.rule in _OF_TARGETS | _OF_COMPARISONS:
             continue
-        if finding.rule == "not-measured" and before is not None and _failed_altogether(before):
+        if finding.rule == "not-measured" and before is not None and _decided_failure(before):
             continue  # it was not asked further for that reason
-        known = before is not None and _was_so_before(finding, before)
+        known = before is not None and _was_so_before(finding, after, before)
         if known and finding.severity is not Severity.NOTE:
             yield replace(finding, severity=Severity.NOTE, message=f"{finding.message}; no better before")
         else:
             yield finding
 
 
-def _was_so_before(finding: Finding, before: EndpointResult) -> bool:
-    now = finding.value or 0.0
+def _was_so_before(finding: Finding, after: EndpointResult, before: EndpointResult) -> bool:
     if finding.rule == "error-rate":
-        return before.error_rate is not None and before.error_rate >= now
-    return finding.rule == "body-size" and before.body_bytes is not None and before.body_bytes >= now
+        one, other = before.requests, after.requests
+        return one.failed > 0 and chance_of_as_many(one.failed, one.sent, other.failed, other.sent) >= SURE
+    largest = before.body_bytes
+    return finding.rule == "body-size" and largest is not None and largest >= (finding.value or 0.0)

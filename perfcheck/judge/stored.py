@@ -58,7 +58,8 @@ def compare_runs(
         added=tuple(result.name for result in after.endpoints if result.name not in known),
         removed=tuple(name for name in known if name not in names),
     )
-    return results, against, (*_of_the_whole(before, after, against), *cannot_tell(results, _HOW_TO_SETTLE))
+    told = (*nothing_compared(results), *_of_the_whole(before, after, against), *cannot_tell(results, _HOW_TO_SETTLE))
+    return results, against, told
 
 
 def _held(before: EndpointResult | None, after: EndpointResult, limits: CompareLimits, remedy: str | None) -> Held:
@@ -117,10 +118,21 @@ def _of_the_whole(before: Run, after: Run, against: Against) -> list[Finding]:
         )
         remedy = "'perfcheck compare URL URL' measures two services side by side, in the same minute"
         found.append(replace(_whole("comparability", Severity.NOTE, message), remedy=remedy))
-    for names, what in ((against.added, "new, not in the run before"), (against.removed, "gone since the run before")):
+    for names, what, severity in (
+        (against.added, "new, not in the run before", Severity.NOTE),
+        (against.removed, "gone since the run before", Severity.WARNING),
+    ):
         if names:
-            found.append(_whole("endpoints", Severity.NOTE, f"{what}: {_some(names)}"))
+            found.append(_whole("endpoints", severity, f"{what}: {_some(names)}"))
     return found
+
+
+def nothing_compared(results: Sequence[EndpointResult]) -> tuple[Finding, ...]:
+    """A warning where not one endpoint had anything to be held against: a gate must not pass on that."""
+    if any(result.comparison is not None for result in results):
+        return ()
+    message = f"none of the {len(results)} endpoints could be held against the run before"
+    return (_whole("not-compared", Severity.WARNING, message),)
 
 
 def _whole(rule: str, severity: Severity, message: str) -> Finding:

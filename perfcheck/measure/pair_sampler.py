@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from perfcheck.judge.boundaries import LEAST_SAMPLES
+from perfcheck.judge.error_rate import EXTENDED
+from perfcheck.judge.failure_change import SURE, chance_of_as_many
 from perfcheck.judge.pairs import MOST_PAIRS, PairOutcome, PairTest
 from perfcheck.judge.stage import Stage
 from perfcheck.measure.rounds import Patience, Rounds
@@ -132,8 +134,17 @@ class PairTrack:
         if self._judged >= self._most:
             return True
         if any(side.fails for side in self._sides):
-            return self._judged >= LEAST_SAMPLES  # enough to know the other side by itself
+            return self._failures_are_told()
         return self._test.is_settled and all(side.stop is not None for side in self._sides)
+
+    def _failures_are_told(self) -> bool:
+        """Whether it is known, too, that only one side fails; or that there is no more to know about it."""
+        if self._judged < LEAST_SAMPLES:
+            return False
+        failed = [sum(pair[side].failure is not None for pair in self._pairs[self._warmup :]) for side in (0, 1)]
+        fewer, more = sorted(failed)
+        chance = chance_of_as_many(fewer, self._judged, more, self._judged)
+        return chance < SURE or self._judged >= EXTENDED
 
     @property
     def _judged(self) -> int:

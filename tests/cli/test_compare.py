@@ -67,8 +67,8 @@ def test_two_files(tmp_path: Path, factor: float, options: tuple[str, ...], code
     saved(tmp_path, "after.json", factor=factor, seed=2, label="v2")
     done = perfcheck("compare", "before.json", "after.json", *options, cwd=tmp_path)
     assert done.returncode == code, done.stdout + done.stderr
-    assert "before: v1" in done.stdout
-    assert "now: v2" in done.stdout
+    assert "before: v1 (2026-11-23 12:00 UTC" in " ".join(done.stdout.split())
+    assert "now: v2 (" in " ".join(done.stdout.split())
     assert "two saved runs" in done.stdout
     assert "0.5 %" in done.stdout
 
@@ -162,6 +162,29 @@ def test_a_service_with_itself(tmp_path: Path) -> None:
     assert found.against.how is ComparedHow.SAME
 
 
+def test_an_endpoint_that_only_the_head_has_is_new(tmp_path: Path) -> None:
+    with two_services(tmp_path, {"/a": ok()}, {"/a": ok(), "/b": ok()}) as (one, other):
+        done = perfcheck("compare", one, other, "-o", "out.json", cwd=tmp_path)
+        gone = perfcheck("compare", other, one, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    _, b = read_run(tmp_path / "out.json").endpoints
+    assert (b.verdict, [finding.rule for finding in b.findings]) == (Verdict.OK, ["added"])
+    assert gone.returncode == 1
+
+
+def test_a_service_before_that_dies_lets_nothing_pass(tmp_path: Path) -> None:
+    count = iter(range(10**6))
+
+    def dies() -> Answer:
+        return (200, {}, b"{}") if next(count) < 6 else (503, {}, b"{}")
+
+    with two_services(tmp_path, {"/a": dies, "/b": dies}, {"/a": slow(0.05), "/b": slow(0.05)}) as (one, other):
+        done = perfcheck("compare", one, other, "-o", "out.json", cwd=tmp_path)
+    found = read_run(tmp_path / "out.json")
+    assert done.returncode in {1, 3}, done.stdout
+    assert not found.complete or found.exit_code == 1
+
+
 def test_a_service_that_fails_is_critical_without_a_latency(tmp_path: Path) -> None:
     fine = {"/a": ok(), "/b": ok()}
     with two_services(tmp_path, fine, {**fine, "/a": status(500)}) as (one, other):
@@ -171,8 +194,7 @@ def test_a_service_that_fails_is_critical_without_a_latency(tmp_path: Path) -> N
         mended = perfcheck("compare", other, one, "-o", "out.json", cwd=tmp_path)
     a, _ = read_run(tmp_path / "out.json").endpoints
     assert a.verdict is Verdict.NOT_MEASURED
-    assert "all" in a.findings[0].message
-    assert "before failed" in a.findings[0].message
+    assert "before, 5 of 5 requests failed" in a.findings[0].message
     assert mended.returncode == 3
 
 
@@ -261,6 +283,8 @@ def test_secrets_in_addresses_are_shown_nowhere(tmp_path: Path) -> None:
         (("--budget", "3s", "a.json", "b.json"), "--budget is for running services"),
         (("--max-pairs", "2", "http://localhost:1", "http://localhost:2"), "'--max-pairs'"),
         (("ftp://a", "ftp://b"), "ftp://a"),
+        (("http://localhost:1", "localhost:2"), "did you mean http://localhost:2?"),
+        (("--aa", "http://localhost:1", "http://localhost:2"), "--aa takes one address"),
     ],
 )
 def test_mistakes_are_told(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
@@ -318,6 +342,37 @@ def test_a_slower_release_fails_within_its_targets(released: Path) -> None:
     assert [finding.rule for finding in b.findings] == ["slower"]
     assert "Critical path: its endpoint is CRITICAL." in told
     assert "Compared with v1" in told
+
+
+def test_a_comparison_is_no_run(released: Path) -> None:
+    compared = perfcheck("compare", "before.json", "before.json", "-o", "compared.json", cwd=released)
+    assert compared.returncode == 0, compared.stdout
+    for words in (("run", "--against"), ("run", "--compare-to"), ("compare", "before.json"), ("history", "import")):
+        done = perfcheck(*words, "compared.json", cwd=released)
+        assert done.returncode == 2, words
+        assert "is a comparison" in done.stderr
+
+
+def test_a_run_with_nothing_in_common_does_not_pass(released: Path) -> None:
+    before = read_run(released / "before.json")
+    renamed = replace(before, endpoints=tuple(replace(one, name=f"old.{one.name}") for one in before.endpoints))
+    (released / "before.json").write_bytes(encode_run(renamed))
+    code, told, _ = against(released)
+    assert code == 3
+    assert "none of the 2 endpoints could be held against the run before" in " ".join(told.split())
+
+
+def test_a_selection_does_not_make_the_others_gone(released: Path) -> None:
+    code, _, found = against(released, "a")
+    assert code == 0
+    assert found.against is not None
+    assert found.against.removed == (), "they were not asked for"
+
+
+def test_a_release_is_checked_again_as_one(released: Path) -> None:
+    with service({"/a": slow(0.03), "/b": slow(0.06)}) as url:
+        _, told, _ = against(released, "-u", url)
+    assert f"perfcheck run -u {url} --against before.json b" in " ".join(told.split())
 
 
 def test_mistakes_about_the_release_before_cost_no_measurement(released: Path) -> None:

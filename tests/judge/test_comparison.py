@@ -9,6 +9,7 @@ from support.runs import decision, endpoint, failed, result, run, samples, sprea
 
 from perfcheck.judge.comparability import apart, asked_differently, differences
 from perfcheck.judge.comparison import limits_from
+from perfcheck.judge.failure_change import chance_of_as_many
 from perfcheck.judge.noise import noise_findings, resolution
 from perfcheck.judge.stored import compare_runs
 from perfcheck.model import (
@@ -154,6 +155,43 @@ def test_failures_that_are_new_count_and_old_ones_are_notes() -> None:
     old = compared([failing(12)], [failing(10)])["a"]
     assert (old.verdict, findings(old)[0]) == (Verdict.OK, ("error-rate", Severity.NOTE))
     assert old.findings[0].message.endswith("; no better before")
+
+
+def test_a_rate_of_failures_is_no_news_unless_it_rose_beyond_chance() -> None:
+    def failing(count: int, of: int = 40, latency: float = 50.0) -> EndpointResult:
+        told = decision(Verdict.OK, latency, requests=of, failures=count, errors=Verdict.CRITICAL)
+        return result(endpoint("a"), samples(1, spread(latency, of - count)) + failed(1, count), told)
+
+    for before, after in ((10, 12), (12, 10), (5, 9)):
+        one = compared([failing(before)], [failing(after)])["a"]
+        assert (one.verdict, findings(one)[0]) == (Verdict.OK, ("error-rate", Severity.NOTE)), (before, after)
+    risen = compared([failing(3)], [failing(30)])["a"]
+    assert findings(risen)[0] == ("error-rate", Severity.CRITICAL)
+    assert chance_of_as_many(0, 5, 5, 5) == pytest.approx(1 / 252)
+    assert chance_of_as_many(3, 40, 3, 40) > 0.5
+    assert chance_of_as_many(0, 0, 3, 3) == 1.0
+
+
+def test_a_service_that_was_broken_before_lets_nothing_pass() -> None:
+    told = decision(Verdict.OK, 50.0, requests=8, failures=3, errors=Verdict.CRITICAL)
+    before = result(endpoint("a"), samples(1, spread(50, 5)) + failed(1, 3), told)
+    one = compared([before], [measured("a", 52, count=5, seed=2)])["a"]
+    assert (one.verdict, findings(one)) == (Verdict.NOT_MEASURED, [("not-compared", Severity.NOTE)])
+    assert "before, 3 of 8 requests failed" in one.findings[0].message
+
+
+def test_what_looks_critical_and_is_not_decided_is_a_warning() -> None:
+    one = compared([measured("a", 100, count=4)], [measured("a", 400, count=4, seed=2)])["a"]
+    assert one.comparison is not None
+    assert one.comparison.changed is Changed.CANNOT_TELL
+    assert (one.verdict, one.decided, findings(one)) == (Verdict.WARNING, False, [("cannot-tell", Severity.WARNING)])
+
+
+def test_a_comparison_with_nothing_in_common_says_so() -> None:
+    _, against, whole = compare_runs(run([measured("a", 50)]), run([measured("b", 50)]), LIMITS, with_targets=False)
+    assert (against.added, against.removed) == (("b",), ("a",))
+    assert (whole[0].rule, whole[0].severity) == ("not-compared", Severity.WARNING)
+    assert whole[0].message == "none of the 1 endpoints could be held against the run before"
 
 
 def test_a_comparison_of_a_release_that_was_compared_itself_tells_its_own_findings_only() -> None:

@@ -161,6 +161,23 @@ def test_a_service_that_fails_beyond_doubt_is_not_asked_further() -> None:
     assert found.outcome.changed is Changed.CANNOT_TELL
 
 
+def test_failures_of_both_sides_alike_are_looked_at_longer() -> None:
+    def often(seed: int) -> Behaviour:
+        rng = random.Random(seed)
+        return lambda: Failure.STATUS if rng.random() < 0.4 else 50.0
+
+    found = compare(often(1), often(2))
+    assert found.after.decisions[0].requests == 40
+    assert found.before.decisions[0].failures > 5
+
+
+def test_a_service_that_dies_before_is_not_asked_further() -> None:
+    answers: list[Outcome] = [Failure.REFUSED] * 100 + [50.0] * 8
+    found = compare(answers.pop, always(55.0))
+    assert found.before.decisions[0].errors is Verdict.CRITICAL
+    assert len(found.before.samples) < 25
+
+
 def test_a_pair_with_a_failure_says_nothing_of_the_latency() -> None:
     outcomes: list[Outcome] = [Failure.RESET, 50.0]
     found = compare(always(50.0), lambda: outcomes.pop() if outcomes else 50.0)
