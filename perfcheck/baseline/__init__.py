@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perfcheck.baseline.find import find_baseline
-from perfcheck.baseline.load import Summary, check_baseline, load_baseline
+from perfcheck.baseline.load import Summary, check_baseline, load_baseline, load_compare_limits
 from perfcheck.baseline.problems import BaselineError, Problem, format_problems
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "find_baseline",
     "format_problems",
     "load_baseline",
+    "load_compare_limits",
 ]

@@ -27,7 +27,7 @@ from perfcheck.baseline.reading import UnreadableError, decode, read_bytes
 from perfcheck.baseline.sections import Named
 from perfcheck.baseline.tree import compose, is_null
 from perfcheck.errors import UsageError
-from perfcheck.model import Baseline
+from perfcheck.model import Baseline, CompareLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,11 @@ def read_for_editing(content: bytes, path: Path, env: Mapping[str, str]) -> Base
     A variable that has no value is no error: what depends on it is missing. Raises BaselineError.
     """
     return _parse(content, path, env, str(path), allow_unset=True)[0]
+
+
+def load_compare_limits(path: Path, env: Mapping[str, str]) -> CompareLimits:
+    """The limits of a comparison, for which no variable need be set. Raises BaselineError."""
+    return _load(path, env, str(path), allow_unset=True)[0].compare
 
 
 def _load(

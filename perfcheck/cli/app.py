@@ -106,8 +106,18 @@ def run_command_line(arguments: Sequence[str]) -> int:
         show_error(f"cannot write to stdout: {error.strerror}")
         return EXIT_USAGE
     except Exception as error:  # noqa: BLE001 - the last resort, which says so
-        return _report_bug(error, session)
+        return EXIT_INTERRUPTED if _was_interrupted(error) else _report_bug(error, session)
     return code if isinstance(code, int) else EXIT_OK
+
+
+def _was_interrupted(error: BaseException) -> bool:
+    """Whether Ctrl-C is behind it: in the middle of an import it comes out as an ImportError."""
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, KeyboardInterrupt):
+            return True
+        behind = behind.__cause__ or behind.__context__
+    return False
 
 
 def show_error(message: str, remedy: str | None = None) -> None:

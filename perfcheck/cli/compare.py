@@ -154,7 +154,7 @@ def compare(options: CompareOptions, session: Session) -> int:
         if options.is_live:
             outcome = _live(options, session, interrupts, annotate=reporting.github)
         else:
-            outcome = _stored(options, session, annotate=reporting.github)
+            outcome = _stored(options, session)
         unreached = isinstance(outcome.defect, CouldNotMeasureError)
         reporting.write(outcome.run, on_screen=not unreached)  # where the error says it all
     if outcome.defect is not None:
@@ -186,7 +186,11 @@ def _check(options: CompareOptions) -> None:
             remedy = f"did you mean http://{other}?"
         raise UsageError(f"{other} is no address, and {known} is one", remedy)
     if not options.is_live:
-        given = [flag for flag, value in (("--budget", options.budget), ("--max-pairs", options.max_pairs)) if value]
+        given = [
+            flag
+            for flag, value in (("--budget", options.budget), ("--max-pairs", options.max_pairs))
+            if value is not None
+        ]
         if given:
             raise UsageError(f"{given[0]} is for running services; saved runs are compared as they are")
 
@@ -194,7 +198,7 @@ def _check(options: CompareOptions) -> None:
 # --- Saved runs ----------------------------------------------------------------------------------------------------
 
 
-def _stored(options: CompareOptions, session: Session, *, annotate: bool) -> Outcome:
+def _stored(options: CompareOptions, session: Session) -> Outcome:
     from perfcheck.cli.assembly import Outcome
     from perfcheck.cli.past import run_named
     from perfcheck.cli.selection import select_results
@@ -206,7 +210,7 @@ def _stored(options: CompareOptions, session: Session, *, annotate: bool) -> Out
     if options.names or options.group:
         kept = {result.name for result in after.endpoints}
         before = replace(before, endpoints=tuple(one for one in before.endpoints if one.name in kept))
-    limits = _limits(options, session, annotate=annotate)
+    limits = _limits(options)
     results, against, findings = compare_runs(before, after, limits, with_targets=False)
     verdict, counts, exit_code = judge_run(results, mildest(options.fail_on))
     if exit_code == EXIT_OK and nothing_compared(results):
@@ -225,11 +229,9 @@ def _stored(options: CompareOptions, session: Session, *, annotate: bool) -> Out
     return Outcome(run, None)
 
 
-def _limits(options: CompareOptions, session: Session, *, annotate: bool) -> CompareLimits:
+def _limits(options: CompareOptions) -> CompareLimits:
     """Those of the baseline that was named or is found; the usual ones where there is none."""
-    from perfcheck.baseline import find_baseline
-    from perfcheck.cli.loading import load_annotated
-    from perfcheck.text import Redactor
+    from perfcheck.baseline import find_baseline, load_compare_limits
 
     try:
         file = find_baseline(options.baseline, os.environ, Path.cwd())
@@ -237,9 +239,7 @@ def _limits(options: CompareOptions, session: Session, *, annotate: bool) -> Com
         if options.baseline:
             raise
         return CompareLimits()
-    baseline = load_annotated(file, annotate=annotate, base_url="http://localhost")  # which is not asked
-    session.redact = Redactor(baseline.secrets)
-    return baseline.compare
+    return load_compare_limits(file, os.environ)
 
 
 # --- Running services ----------------------------------------------------------------------------------------------

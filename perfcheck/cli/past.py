@@ -29,9 +29,16 @@ def saved_run(reference: str, history: str | None) -> Run:
     if reference == "-":
         return read_run(Path("/dev/stdin"))
     path = Path(reference)
-    if path.exists() or reference.endswith(".json") or os.sep in reference:
+    if path.is_file() or path.is_fifo():
         return read_run(path)
     from perfcheck.cli.history_options import opened
 
-    with opened(history) as store:
-        return store.run(reference)
+    try:
+        with opened(history) as store:
+            return store.run(reference)
+    except UsageError as error:
+        if path.is_dir():
+            raise UsageError(f"{reference} is a folder, and {error.message}", error.remedy) from None
+        if reference.endswith(".json") or os.sep in reference:
+            raise UsageError(f"there is no file {reference}, and {error.message}", error.remedy) from None
+        raise

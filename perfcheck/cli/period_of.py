@@ -22,6 +22,15 @@ def period_of(kind: PeriodKind, since: str | None, until: str | None, now: datet
     A day is the last 24 hours and a week the last 7 days, up to ``until`` or ``now``. A month is the calendar month
     (UTC) so far or, with ``until``, the whole one that ends then, or that ``until`` lies in. Raises UsageError.
     """
+    try:
+        return _period_of(kind, since, until, now)
+    except OverflowError:
+        raise UsageError(
+            "the period lies outside of the calendar", "--since and --until take dates such as 2026-11-01"
+        ) from None
+
+
+def _period_of(kind: PeriodKind, since: str | None, until: str | None, now: datetime) -> Period:
     end = now if until is None else _time(until, now, "--until")
     if kind is PeriodKind.SPAN:
         return _period(kind, _time(since or "", now, "--since"), end)

@@ -91,6 +91,28 @@ def test_labels_in_the_history(tmp_path: Path) -> None:
     assert "v3" in missing.stderr
 
 
+def test_a_label_may_look_like_a_path(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "v2").mkdir()
+    files = [saved(tmp_path, "1.json", label="feature/x"), saved(tmp_path, "2.json", seed=2, label="v2")]
+    assert perfcheck("history", "import", *map(str, files), cwd=tmp_path).returncode == 0
+    assert perfcheck("compare", "feature/x", "v2", cwd=tmp_path).returncode == 0
+    missing = perfcheck("compare", "feature/y", "v2", cwd=tmp_path)
+    assert missing.returncode == 2
+    assert "there is no file feature/y, and" in missing.stderr
+
+
+def test_the_limits_need_no_secrets(tmp_path: Path) -> None:
+    saved(tmp_path, "before.json")
+    saved(tmp_path, "after.json", factor=1.6, seed=2)
+    (tmp_path / "baselines.yaml").write_text(
+        "version: 1\nservice: {base_url: '${URL}', headers: {Authorization: 'Bearer ${API_TOKEN}'}}\n"
+        "compare: {warning: 80%, critical: 90%}\nendpoints:\n  a: {path: /a, target: 2s}\n",
+        encoding="utf-8",
+    )
+    assert perfcheck("compare", "before.json", "after.json", cwd=tmp_path).returncode == 0
+
+
 def test_the_limits_of_the_baseline_count(tmp_path: Path) -> None:
     saved(tmp_path, "before.json")
     saved(tmp_path, "after.json", factor=1.6, seed=2)
@@ -278,7 +300,7 @@ def test_secrets_in_addresses_are_shown_nowhere(tmp_path: Path) -> None:
         (("--aa",), "--aa needs the address of the service"),
         (("--aa", "one.json"), "not an address: one.json"),
         (("http://localhost:1", "one.json"), "one.json is no address"),
-        (("nothing.json", "nothing.json"), "cannot read nothing.json"),
+        (("nothing.json", "nothing.json"), "there is no file nothing.json"),
         (("--regress", "errors", "a.json", "b.json"), "--regress needs --demo"),
         (("--budget", "3s", "a.json", "b.json"), "--budget is for running services"),
         (("--max-pairs", "2", "http://localhost:1", "http://localhost:2"), "'--max-pairs'"),
@@ -378,7 +400,7 @@ def test_a_release_is_checked_again_as_one(released: Path) -> None:
 def test_mistakes_about_the_release_before_cost_no_measurement(released: Path) -> None:
     done = perfcheck("run", "--against", "nothing.json", cwd=released)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "cannot read nothing.json" in done.stderr
+    assert "there is no file nothing.json" in done.stderr
     done = perfcheck("run", "--against", "before.json", "--compare-to", "before.json", cwd=released)
     assert done.returncode == 2
     assert "both name an earlier run" in done.stderr

@@ -12,6 +12,7 @@ from perfcheck.model import Source, Verdict, worst
 from perfcheck.period import GoneEndpoint, NewEndpoint, Period, Recovery, SlowEndpoint
 
 _GONE_AFTER = 3  # runs that do not measure it: one alone may have been asked for some endpoints only
+_CLEARLY_FASTER = 1.1
 _LEAST_SLOW_RUNS = 2  # in a row, for their end to be a recovery
 _SLOW = (Verdict.WARNING, Verdict.CRITICAL)
 
@@ -52,6 +53,8 @@ def recovery(series: Series, period: Period) -> Recovery | None:
         ended = streaks[i + 1][1][0]
         if ended.started_at < period.since:
             return None
+        if slow and _is_forgiven(rows[-1], ended):
+            return None
         if slow and len(rows) >= _LEAST_SLOW_RUNS:
             return Recovery(
                 endpoint=rows[0].endpoint,
@@ -63,6 +66,13 @@ def recovery(series: Series, period: Period) -> Recovery | None:
                 runs=len(rows),
             )
     return None
+
+
+def _is_forgiven(slow: PastMeasurement, ended: PastMeasurement) -> bool:
+    """Whether it was the target that moved, and not the endpoint."""
+    if not slow.target_ms or not ended.target_ms or ended.target_ms <= slow.target_ms:
+        return False
+    return slow.value_ms is not None and ended.value_ms is not None and ended.value_ms > slow.value_ms / _CLEARLY_FASTER
 
 
 def gone(all_series: Sequence[Series], tally: Tally) -> GoneEndpoint | None:

@@ -39,7 +39,8 @@ class Tally:
     last: Moment | None = None
     first_of: dict[Source, str] = field(default_factory=dict)  # when the first run was, earlier ones included
     machine_names: dict[Place, str] = field(default_factory=dict)
-    times: dict[Place, deque[str]] = field(default_factory=dict)  # of the newest runs, in their order
+    times: dict[Place, deque[str]] = field(default_factory=dict)  # of the newest whole runs, in their order
+    largest: dict[Place, int] = field(default_factory=dict)  # how many endpoints a run there has, at the most
     note_times: dict[int, str] = field(default_factory=dict)  # note -> time of its run, or its commit's first run
 
     @property
@@ -86,16 +87,24 @@ class Tally:
             self.commits.add(run.commit)
         if run.label and len(self.labels) < _MOST_LABELS:
             self.labels.setdefault(run.label, moment)
-        self._times(run).append(run.started_at)
+        if self._is_whole(run):
+            self._times(run).append(run.started_at)
         self._note_time(run)
 
     def add_earlier(self, run: PastRun) -> None:
         """A run before the period; once all of the period are counted, and the newest first."""
         self.earlier += 1
         times = self._times(run)
-        if len(times) < _MOST_TIMES:
+        if len(times) < _MOST_TIMES and self._is_whole(run):
             times.appendleft(run.started_at)
         self._note_time(run)
+
+    def _is_whole(self, run: PastRun) -> bool:
+        """Whether it asked for most endpoints: a run of some that were chosen does not make the others gone."""
+        counts, place = run.counts, place_of(run.machine, run.source)
+        asked = counts.ok + counts.warning + counts.critical + counts.not_measured
+        self.largest[place] = max(self.largest.get(place, 0), asked)
+        return 2 * asked >= self.largest[place]
 
     def _times(self, run: PastRun) -> deque[str]:
         known = self.first_of.get(run.source, run.started_at)

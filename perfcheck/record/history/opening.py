@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, make_url
@@ -34,7 +35,8 @@ def open_history(url: str | None, cwd: Path, *, create: bool = True, patience_s:
             _find_file(Path(parsed.database or ""), place, create=create, ours=not url)
         engine = _engine(parsed, place, patience_s)
         try:
-            _prepare(engine, place, create=create)
+            with place.damage_told():
+                _prepare(engine, place, create=create)
         except BaseException:
             engine.dispose()
             raise
@@ -59,8 +61,14 @@ def _prepare(engine: Engine, place: Place, *, create: bool) -> None:
     migrate(engine, place.shown)
 
 
+# What libpq and other clients take, and is no file: "host=db password=...", "postgresql:...". None of it is shown.
+_FOREIGN = re.compile(r"\b(host|user|dbname|pass\w*)\s*=|^postgres(ql)?[:+]", re.IGNORECASE)
+
+
 def _parse(url: str, cwd: Path) -> URL:
     """Raises UsageError, which does not show what was given: a password may be anywhere in it."""
+    if "://" not in url and _FOREIGN.search(url):
+        raise UsageError("the history is named in a form of another program", f"--history takes {_EXAMPLES}")
     if "://" not in url and "@" not in url:
         return URL.create(SQLITE, database=str(cwd / Path(url).expanduser()))
     try:
@@ -72,6 +80,8 @@ def _parse(url: str, cwd: Path) -> URL:
         return parsed.set(drivername="postgresql+psycopg")
     if backend != SQLITE:
         raise UsageError(f"a history cannot be kept in '{backend}'", f"--history takes {_EXAMPLES}")
+    if parsed.query:
+        raise UsageError("the URL of a history in a file takes no options", f"--history takes {_EXAMPLES}")
     if not parsed.database or parsed.database == ":memory:":
         raise UsageError("the URL of the history names no file", f"--history takes {_EXAMPLES}")
     return parsed.set(drivername=SQLITE, database=str(cwd / parsed.database))

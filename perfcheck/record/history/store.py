@@ -125,7 +125,8 @@ class History:
             content = connection.execute(query).scalar()
         if content is None:
             raise UsageError(f"no run '{run_id}' in the history", "'perfcheck history list' shows those there are")
-        return zlib.decompress(content)
+        with self._place.damage_told():
+            return zlib.decompress(content)
 
     def run(self, reference: str) -> Run:
         """A run by id, label (the newest that has it) or the first four or more digits of its id.
@@ -137,7 +138,7 @@ class History:
 
     def past_run(self, reference: str) -> PastRun:
         """As ``run``, without reading what it measured."""
-        with self._place.troubles_told(), self._engine.connect() as connection:
+        with self._place.troubles_told(), self._place.damage_told(), self._engine.connect() as connection:
             return find_run(connection, reference)
 
     def runs(
@@ -188,7 +189,8 @@ class History:
         with self._place.troubles_told(), self._engine.connect() as connection:
             for series in self._names(connection, table.series, table.endpoint == endpoint):
                 query = reading.select_latest(endpoint, series, since=since, until=until, most=most)
-                found = [reading.past_measurement(row) for row in connection.execute(query)]
+                with self._place.damage_told():
+                    found = [reading.past_measurement(row) for row in connection.execute(query)]
                 earlier = 0
                 if len(found) == most:
                     count = reading.count_of(endpoint, series, since=since, until=until)
@@ -223,4 +225,6 @@ class History:
             closing(connection.execute(query)) as rows,
         ):
             for row in rows:
-                yield make(row)
+                with self._place.damage_told():
+                    made = make(row)
+                yield made

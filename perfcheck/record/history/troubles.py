@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -50,6 +51,15 @@ class Place:
             raise self._sentence(str(error)) from error
         except OSError as error:
             raise UsageError(f"cannot use the history {self.shown}: {error.strerror}", _ELSEWHERE[3:]) from error
+
+    @contextlib.contextmanager
+    def damage_told(self) -> Iterator[None]:
+        """What cannot be made out of a row leaves as a UsageError: somebody else has written it."""
+        try:
+            yield
+        except (zlib.error, LookupError, TypeError, ValueError) as error:
+            remedy = "bring it back from a copy; runs in other rows can be exported: perfcheck history export RUN"
+            raise UsageError(f"the history {self.shown} is damaged: a row of it cannot be read", remedy) from error
 
     def _sentence(self, said: str) -> UsageError:
         if self.is_file:

@@ -100,6 +100,31 @@ def test_a_file_that_is_damaged(tmp_path: Path) -> None:
     assert "the file is damaged" in told(str(file), tmp_path)
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE perfcheck_documents SET content = x'00'",
+        "UPDATE perfcheck_runs SET verdict = 'purple'",
+        "UPDATE perfcheck_schema SET version = 'many'",
+    ],
+)
+def test_a_row_that_somebody_else_has_written(statement: str, tmp_path: Path) -> None:
+    file = tmp_path / "history.sqlite"
+    with open_history(str(file), tmp_path) as store:
+        store.save(run())
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+    def read() -> None:
+        with open_history(str(file), tmp_path) as store:
+            list(store.runs())
+            store.document(run().id)
+
+    with pytest.raises(UsageError, match="is damaged: a row of it cannot be read"):
+        read()
+
+
 def test_a_history_that_another_process_has_locked(tmp_path: Path) -> None:
     file = tmp_path / "history.sqlite"
     open_history(str(file), tmp_path).close()
@@ -136,16 +161,21 @@ def test_a_full_disk_is_told_and_harms_nothing_that_is_there(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        (f"postgresql+psycopg//user:{SECRET}@host/db", "the URL of the history cannot be read / --history takes"),
+        (f"postgresql+psycopg//user:{SECRET}@host/db", "in a form of another program / --history takes a file"),
         (f"postgresql+psycopg://user:{SECRET}@host:port/db", "the URL of the history cannot be read / --history takes"),
         (f"mysql://user:{SECRET}@host/db", "a history cannot be kept in 'mysql' / --history takes a file"),
         (f"http://user:{SECRET}@host/db", "a history cannot be kept in 'http' / --history takes a file"),
+        (f"host=db dbname=x user=u password={SECRET}", "the history is named in a form of another program"),
+        (f"postgresql:user:{SECRET}", "the history is named in a form of another program"),
+        (f"sqlite:///x?password={SECRET}", "the URL of a history in a file takes no options"),
         ("sqlite://", "the URL of the history names no file / --history takes a file"),
         ("sqlite:///:memory:", "the URL of the history names no file / --history takes a file"),
     ],
 )
 def test_a_wrong_url(url: str, message: str, tmp_path: Path) -> None:
-    assert message in told(url, tmp_path)
+    sentence = told(url, tmp_path)
+    assert message in sentence
+    assert SECRET not in sentence
 
 
 def closed_port() -> int:
