@@ -249,7 +249,7 @@ def test_runs_of_other_commits_have_the_same_series_but_for_the_info() -> None:
 
 
 def test_comparisons_are_valid() -> None:
-    check_values(comparison_run())
+    assert read(comparison_run())
     assert read(hostile_comparison())
     told = read(comparison_run(with_targets=True))
     changed = {

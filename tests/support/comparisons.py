@@ -62,8 +62,8 @@ def after_results() -> list[EndpointResult]:
         _one("artists.never", 50, seed=9),
         result(
             endpoint("search.failing"),
-            samples(1, spread(41, 28, 9)) + failed(1, 12),
-            decision(Verdict.OK, 41.0, requests=40, failures=12, errors=Verdict.CRITICAL),
+            samples(1, spread(41, 10, 9)) + failed(1, 30),
+            decision(Verdict.OK, 41.0, requests=40, failures=30, errors=Verdict.CRITICAL),
         ),
     ]
 
