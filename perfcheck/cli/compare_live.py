@@ -13,6 +13,7 @@ from perfcheck.cli.measuring import Course, measure, wait_for
 from perfcheck.errors import CouldNotMeasureError
 from perfcheck.judge.comparison import Held, cannot_tell, compared_alone
 from perfcheck.judge.noise import noise_findings
+from perfcheck.judge.stored import added_and_removed
 from perfcheck.judge.verdict import judge_endpoint, judge_run
 from perfcheck.measure.client import Client
 from perfcheck.measure.pair_sampler import PairMeasurement, PairSampler, without_limits
@@ -100,7 +101,12 @@ def compare_live(
             findings=(*course.findings(notices), *_of_the_whole(plan, course, results, pairs)),
         )
         origin = Origin(after, environment, plan.after, plan.redact, None, plan.command, course, plan.seed)
-        return Outcome(assemble_run(origin, judged, _against(plan, before.base_url_shown)), course.defect)
+        against = replace(_against(plan, before.base_url_shown), added=_added(results))
+        return Outcome(assemble_run(origin, judged, against), course.defect)
+
+
+def _added(results: tuple[EndpointResult, ...]) -> tuple[str, ...]:
+    return tuple(one.name for one in results if any(finding.rule == "added" for finding in one.findings))
 
 
 def _wait_for(client: Client, waiting: Callable[[], AbstractContextManager[None]]) -> CouldNotMeasureError | None:
@@ -126,6 +132,7 @@ def _against(plan: LivePlan, base_url: str) -> Against:
 def _of_the_whole(
     plan: LivePlan, course: Course, results: tuple[EndpointResult, ...], pairs: tuple[PairMeasurement, ...]
 ) -> Iterator[Finding]:
+    yield from added_and_removed(_added(results), (), "the service before")
     yield from _judged_by_a_tail(plan.after.endpoints)
     yield from cannot_tell(results, "run it again" if course.interrupted else _how_to_settle(pairs))
     if plan.how is ComparedHow.SAME:

@@ -7,7 +7,7 @@ said beside the result. Two services measured side by side have no such doubt: s
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from perfcheck.judge.comparability import apart, asked_differently, differences
@@ -110,6 +110,14 @@ def _where_to_look(before: Run, after: Run) -> str | None:
     return f"what came between: 'git log --oneline {commits}'"
 
 
+def added_and_removed(added: Sequence[str], removed: Sequence[str], what: str) -> Iterator[Finding]:
+    """Notes on what only one side has; ``what`` is the other: "the run before"."""
+    if added:
+        yield _whole("endpoints", Severity.NOTE, f"new, not in {what}: {_some(added)}")
+    if removed:
+        yield _whole("endpoints", Severity.WARNING, f"gone since {what}: {_some(removed)}")
+
+
 def _of_the_whole(before: Run, after: Run, against: Against) -> list[Finding]:
     found = [_whole("comparability", Severity.WARNING, difference) for difference in against.differences]
     if between := apart(before, after):
@@ -118,13 +126,7 @@ def _of_the_whole(before: Run, after: Run, against: Against) -> list[Finding]:
         )
         remedy = "'perfcheck compare URL URL' measures two services side by side, in the same minute"
         found.append(replace(_whole("comparability", Severity.NOTE, message), remedy=remedy))
-    for names, what, severity in (
-        (against.added, "new, not in the run before", Severity.NOTE),
-        (against.removed, "gone since the run before", Severity.WARNING),
-    ):
-        if names:
-            found.append(_whole("endpoints", severity, f"{what}: {_some(names)}"))
-    return found
+    return [*found, *added_and_removed(against.added, against.removed, "the run before")]
 
 
 def nothing_compared(results: Sequence[EndpointResult]) -> tuple[Finding, ...]:

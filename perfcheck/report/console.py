@@ -136,7 +136,8 @@ def _notes(run: Run, results: list[EndpointResult], *, verbose: bool) -> Iterabl
     for result in results:
         if not needs_attention(result):
             for finding in result.findings:
-                yield _note(result.name, finding, run.baseline.file if verbose else None)
+                if finding.rule != "added":  # the run names all of them
+                    yield _note(result.name, finding, run.baseline.file if verbose else None)
 
 
 def _note(subject: str, finding: Finding, file: str | None) -> Text:
