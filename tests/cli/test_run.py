@@ -170,7 +170,7 @@ def test_the_change_since_an_earlier_run_stands_beside_each_endpoint(healthy: Pa
     assert re.search(r"^ +endpoint .* ratio +change ", done.stdout, re.MULTILINE)
     missing = perfcheck("run", "--compare-to", "none.json", cwd=healthy.parent)
     assert missing.returncode == 2
-    assert "cannot read none.json" in missing.stderr
+    assert "there is no file none.json" in missing.stderr
 
 
 BROKEN = """
