@@ -104,7 +104,8 @@ class Accumulator:
             in_flight=in_flight,
             statuses=dict(sorted(self._statuses.items())),
             duration=self._duration.copy(),
-            recent=tuple(self._recent),
+            # A thread that was put off between its end and its record comes in a later batch than others.
+            recent=tuple(sorted(self._recent)),
             sizes=self._sizes,
             queries=self._queries,
             n_plus_one=self._repeated,
