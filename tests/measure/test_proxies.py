@@ -93,7 +93,7 @@ def test_a_tunnel_for_https(no_proxies: pytest.MonkeyPatch, tmp_path: Path, secu
             with Client(service, redact=Redactor()) as client:
                 client.wait_until_ready()
                 samples = [client.send(IT) for _ in range(3)]
-        # A session ticket that comes late looks like the end of an idle connection, which is then opened anew: not timed.
+        # A late session ticket looks like the end of an idle connection, which is then opened anew: that is not timed.
         assert running.connections <= 3
     assert [(sample.failure, sample.body_bytes) for sample in samples] == [(None, 5)] * 3
     assert set(proxy.asked) == {"CONNECT service.invalid:443 HTTP/1.1"}
