@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import select
 import socket
 import ssl
-import threading
 from pathlib import Path
 
 import pytest
@@ -43,20 +43,25 @@ class Proxy:
                 self.asked += [head[0], *(line for line in head if line.startswith("Proxy-Authorization"))]
                 if head[0].startswith("CONNECT"):
                     connection.sendall(b"HTTP/1.1 200 Go on\r\n\r\n")
-                    backward = threading.Thread(target=_pump, args=(service, connection), daemon=True)
-                    backward.start()
-                    _pump(connection, service)
-                    service.shutdown(socket.SHUT_RDWR)
-                    backward.join(20)
+                    _relay(connection, service)
                     return
                 service.sendall(request)
                 connection.sendall(service.recv(65536))
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _relay(connection: socket.socket, service: socket.socket) -> None:
+    """Both ways in one thread: a TLS socket must not be read by one while another writes to it."""
     try:
-        while data := source.recv(65536):
-            sink.sendall(data)
+        while True:
+            decrypted = isinstance(connection, ssl.SSLSocket) and connection.pending()
+            ready = [connection] if decrypted else select.select([connection, service], [], [], 20)[0]
+            for source in ready:
+                data = source.recv(65536)
+                if not data:
+                    return
+                (service if source is connection else connection).sendall(data)
+            if not ready:
+                return
     except OSError:
         return
 
