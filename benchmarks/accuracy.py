@@ -36,7 +36,7 @@ from pathlib import Path
 
 import httpx
 
-from perfcheck.measure.client import Client
+from perfcheck.client.client import Client
 from perfcheck.model import Endpoint, Service
 from perfcheck.text import Redactor
 

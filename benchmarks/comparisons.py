@@ -18,9 +18,9 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from perfcheck.history import Trend
-from perfcheck.judge.compare import SURE
 from perfcheck.model import Changed, Metric, Verdict
+from perfcheck.stats.change_points import Trend
+from perfcheck.stats.two_sample import SURE
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from promises import Check, conclude, show, table

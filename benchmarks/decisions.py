@@ -18,10 +18,10 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from perfcheck.judge.boundaries import ALPHA, boundaries
-from perfcheck.judge.quantiles import QUANTILE
-from perfcheck.judge.sequential import divergence, looks_of
 from perfcheck.model import Metric, Verdict
+from perfcheck.stats.boundaries import ALPHA, boundaries
+from perfcheck.stats.quantiles import QUANTILE
+from perfcheck.stats.sequential import divergence, looks_of
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from promises import Check, conclude, show, table

@@ -91,7 +91,7 @@ COMMANDS = (
 
 def fill(file: Path, count: int) -> None:
     """In a process of its own: what it takes in memory would be counted to every process that is begun by it."""
-    from perfcheck.record.history import open_history  # noqa: PLC0415
+    from perfcheck.history.store import open_history  # noqa: PLC0415
 
     with open_history(str(file), Path.cwd()) as store:
         store.save_all(runs(count))

@@ -16,13 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from perfcheck.cli.period import baseline_history, read_period
+from perfcheck.history.store import open_history
 from perfcheck.model import Run
-from perfcheck.period import Period, PeriodKind
-from perfcheck.record.history import open_history
-from perfcheck.record.run_file import read_run
+from perfcheck.periods.build import baseline_history, read_period
+from perfcheck.periods.model import Period, PeriodKind
+from perfcheck.periods.report.html import render as render_period
 from perfcheck.report.html import render
-from perfcheck.report.period.html import render as render_period
+from perfcheck.runfile.run_file import read_run
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from support.browser import browser

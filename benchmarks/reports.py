@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from perfcheck.cli.reports import FORMATS, Presentation, ReportTarget, render_report
-from perfcheck.record.run_file import encode_run, read_run
+from perfcheck.runfile.run_file import encode_run, read_run
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from support.runs import big_run

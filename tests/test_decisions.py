@@ -12,9 +12,9 @@ import pytest
 from support.noise import SHAPES, unit
 from support.simulation import Cell, simulate
 
-from perfcheck.judge.boundaries import ALPHA
-from perfcheck.judge.sequential import divergence
 from perfcheck.model import Metric, Verdict
+from perfcheck.stats.boundaries import ALPHA
+from perfcheck.stats.sequential import divergence
 
 OK, WARNING, CRITICAL = Verdict.OK, Verdict.WARNING, Verdict.CRITICAL
 NARROW, WIDE = "lognormal .3", "lognormal .6"

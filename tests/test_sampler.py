@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from support.noise import Clock
 from support.noise import endpoint as usual_endpoint
 
-from perfcheck.judge.stage import Stage
-from perfcheck.measure.pacing import gap_s
-from perfcheck.measure.sampler import Sampler
 from perfcheck.model import Endpoint, Failure, Measurement, Metric, Sample, Sampling, Stop, Verdict
+from perfcheck.sampling.pacing import gap_s
+from perfcheck.sampling.sampler import Sampler
+from perfcheck.sampling.stage import Stage
 
 OK, WARNING, CRITICAL, NOT_MEASURED = Verdict.OK, Verdict.WARNING, Verdict.CRITICAL, Verdict.NOT_MEASURED
 FAST, SLOW, VERY_SLOW = 4.0, 8.0, 20.0  # for limits of 7.5 and 10 ms

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perfcheck.workflow_commands import file_in, inert, workflow_command
+from perfcheck.report.workflow_commands import file_in, inert, workflow_command
 
 DATA = {"%0D": "\r", "%0A": "\n"}
 PROPERTY = {**DATA, "%3A": ":", "%2C": ","}

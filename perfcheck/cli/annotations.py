@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from perfcheck.baseline import BaselineError
-from perfcheck.workflow_commands import file_in, workflow_command
+from perfcheck.report.workflow_commands import file_in, workflow_command
 
 _MOST = 10  # GitHub shows no more errors of one step
 

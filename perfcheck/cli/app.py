@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import click
 
 from perfcheck import __version__
-from perfcheck.cli.groups import LazyGroup
-from perfcheck.cli.streams import silence_stdout
-from perfcheck.cli.variables import misspelt_variables
+from perfcheck.cli.ui.groups import LazyGroup
+from perfcheck.cli.ui.streams import silence_stdout
+from perfcheck.cli.ui.variables import misspelt_variables
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, PerfcheckError
 from perfcheck.text import Redactor
 
@@ -72,7 +72,7 @@ class Session:
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code. Lets no exception out, and no traceback without PERFCHECK_DEBUG=1."""
     if instruction := os.environ.get("_PERFCHECK_COMPLETE"):  # a shell asks, at the Tab key
-        from perfcheck.cli.shells import answer
+        from perfcheck.cli.ui.shells import answer
 
         return answer(cli, instruction)
     if arguments and not _ASKS_FOR_NOTHING.intersection(arguments):
@@ -90,7 +90,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
         error.show()
         return EXIT_USAGE
     except click.ClickException as error:
-        from perfcheck.cli.mistakes import explain
+        from perfcheck.cli.ui.mistakes import explain
 
         show_error(*explain(error, cli, arguments))
         return EXIT_USAGE
@@ -134,7 +134,7 @@ def show_warning(message: str, remedy: str | None = None) -> None:
 
 def _show(message: str, remedy: str | None) -> None:
     """Messages hold what services and files say: no CI is to take that for its own commands."""
-    from perfcheck.workflow_commands import inert
+    from perfcheck.report.workflow_commands import inert
 
     lines = [message, *([click.style("help: ", fg="cyan") + remedy] if remedy else [])]
     click.echo(inert("\n".join(lines)), err=True, color=stderr_color())

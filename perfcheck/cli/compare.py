@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcheck.cli.complete_history import complete_runs
-from perfcheck.cli.formatting import Command
-from perfcheck.cli.history_options import history_option
-from perfcheck.cli.interrupts import Interrupts
-from perfcheck.cli.options import (
+from perfcheck.cli.ui.complete_history import complete_runs
+from perfcheck.cli.ui.formatting import Command
+from perfcheck.cli.ui.history_options import history_option
+from perfcheck.cli.ui.interrupts import Interrupts
+from perfcheck.cli.ui.options import (
     baseline_option,
     budget_option,
     fail_on_option,
@@ -28,7 +28,7 @@ from perfcheck.cli.options import (
     option,
     seed_option,
 )
-from perfcheck.cli.report_options import (
+from perfcheck.cli.ui.report_options import (
     github_option,
     output_option,
     quiet_option,
@@ -41,7 +41,7 @@ from perfcheck.model import Baseline, ComparedHow, CompareLimits
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
-    from perfcheck.cli.assembly import Outcome
+    from perfcheck.engine.run_builder import Outcome
     from perfcheck.text import Redactor
 
 _EXAMPLES = """\b
@@ -199,9 +199,9 @@ def _check(options: CompareOptions) -> None:
 
 
 def _stored(options: CompareOptions, session: Session) -> Outcome:
-    from perfcheck.cli.assembly import Outcome
     from perfcheck.cli.past import run_named
-    from perfcheck.cli.selection import select_results
+    from perfcheck.engine.run_builder import Outcome
+    from perfcheck.engine.select import select_results
     from perfcheck.judge.stored import compare_runs, nothing_compared
     from perfcheck.judge.verdict import judge_run
 
@@ -246,8 +246,8 @@ def _limits(options: CompareOptions) -> CompareLimits:
 
 
 def _live(options: CompareOptions, session: Session, interrupts: Interrupts, *, annotate: bool) -> Outcome:
-    from perfcheck.cli.compare_live import LivePlan, compare_live
     from perfcheck.cli.watching import live_display, told_when_waiting
+    from perfcheck.engine.compare_live import LivePlan, compare_live
     from perfcheck.text import Redactor
 
     with ExitStack() as stack:
@@ -289,7 +289,7 @@ def _load(options: CompareOptions, base_url: str, *, annotate: bool) -> Baseline
     """The baseline for one of the services, reduced to the endpoints that were asked for."""
     from perfcheck.baseline import find_baseline
     from perfcheck.cli.loading import load_annotated
-    from perfcheck.cli.selection import select_endpoints
+    from perfcheck.engine.select import select_endpoints
 
     if options.demo and options.baseline is None:
         from perfcheck.demo.baseline import demo_baseline
@@ -309,7 +309,7 @@ def _load(options: CompareOptions, base_url: str, *, annotate: bool) -> Baseline
 
 def _rerun_command(options: CompareOptions, redact: Redactor) -> tuple[str, ...]:
     """What compares an endpoint again, with its name behind it."""
-    from perfcheck.measure.requests import base_url_shown
+    from perfcheck.client.requests import base_url_shown
 
     words = ["-f", options.baseline] if options.baseline else []
     words += ["--insecure"] * options.insecure + ["--aa"] * options.aa + ["--demo"] * options.demo

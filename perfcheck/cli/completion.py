@@ -8,8 +8,8 @@ from pathlib import PurePath
 
 import click
 
-from perfcheck.cli.formatting import Command
-from perfcheck.cli.shells import SHELLS, script
+from perfcheck.cli.ui.formatting import Command
+from perfcheck.cli.ui.shells import SHELLS, script
 from perfcheck.errors import EXIT_OK, UsageError
 
 _SWITCH_ON = {

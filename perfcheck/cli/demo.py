@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perfcheck.cli.formatting import Command
-from perfcheck.cli.options import Duration, option
+from perfcheck.cli.ui.formatting import Command
+from perfcheck.cli.ui.options import Duration, option
 from perfcheck.demo import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_ROUND_TRIP_MS, DEFAULT_SEED
 from perfcheck.demo.regressions import Regression
 from perfcheck.errors import EXIT_OK, UsageError

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcheck.cli.complete_values import complete_endpoints, complete_files
-from perfcheck.cli.formatting import Command
-from perfcheck.cli.history_options import history_option, save_option
-from perfcheck.cli.interrupts import Interrupts
-from perfcheck.cli.options import Duration, baseline_option, fail_on_option, insecure_option, mildest, option
-from perfcheck.cli.report_options import github_option, report_option
+from perfcheck.cli.ui.complete_values import complete_endpoints, complete_files
+from perfcheck.cli.ui.formatting import Command
+from perfcheck.cli.ui.history_options import history_option, save_option
+from perfcheck.cli.ui.interrupts import Interrupts
+from perfcheck.cli.ui.options import Duration, baseline_option, fail_on_option, insecure_option, mildest, option
+from perfcheck.cli.ui.report_options import github_option, report_option
 from perfcheck.errors import UsageError
 from perfcheck.model import Baseline, Service
 
@@ -119,7 +119,7 @@ def health(options: HealthOptions, session: Session) -> int:
     baseline = _load(options, annotate=reporting.github)
     service = _service(options, baseline)
     redact = session.redact = Redactor(baseline.secrets if baseline else _passwords(service))
-    from perfcheck.cli.reading import check_health
+    from perfcheck.engine.health import check_health
 
     with Interrupts() as interrupts:
         outcome = check_health(
@@ -204,7 +204,7 @@ def _chosen(patterns: Sequence[str], names: Sequence[str]) -> Sequence[str] | No
 
 def _rerun_command(options: HealthOptions, redact: Redactor) -> tuple[str, ...]:
     """What reads the same endpoint again, with its name behind it."""
-    from perfcheck.measure.requests import base_url_shown
+    from perfcheck.client.requests import base_url_shown
     from perfcheck.units import format_ms
 
     words: list[str] = []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from perfcheck.cli.formatting import Command
-from perfcheck.cli.groups import walk
+from perfcheck.cli.ui.formatting import Command
+from perfcheck.cli.ui.groups import walk
 from perfcheck.errors import EXIT_OK, UsageError
 
 _EXAMPLES = """\b

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from perfcheck.errors import UsageError
 from perfcheck.model import Run
-from perfcheck.record.run_file import read_run
+from perfcheck.runfile.run_file import read_run
 
 
 def run_named(reference: str, history: str | None) -> Run:
@@ -31,7 +31,7 @@ def saved_run(reference: str, history: str | None) -> Run:
     path = Path(reference)
     if path.is_file() or path.is_fifo():
         return read_run(path)
-    from perfcheck.cli.history_options import opened
+    from perfcheck.cli.ui.history_options import opened
 
     try:
         with opened(history) as store:

@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from perfcheck.cli.complete_history import complete_labels
-from perfcheck.cli.complete_values import complete_files
-from perfcheck.cli.formatting import Command
-from perfcheck.cli.history_options import history_option
-from perfcheck.cli.options import baseline_option, option
-from perfcheck.cli.report_options import compare_to_option, report_option
+from perfcheck.cli.ui.complete_history import complete_labels
+from perfcheck.cli.ui.complete_values import complete_files
+from perfcheck.cli.ui.formatting import Command
+from perfcheck.cli.ui.history_options import history_option
+from perfcheck.cli.ui.options import baseline_option, option
+from perfcheck.cli.ui.report_options import compare_to_option, report_option
 from perfcheck.errors import EXIT_OK, EXIT_USAGE, UsageError
-from perfcheck.period import PeriodKind
+from perfcheck.periods.model import PeriodKind
 
 _EXAMPLES = """\b
 Examples:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from perfcheck.cli.pages import page
-from perfcheck.cli.streams import silence_stdout
+from perfcheck.cli.ui.pages import page
+from perfcheck.cli.ui.streams import silence_stdout
 from perfcheck.errors import UsageError
 from perfcheck.model import Run
-from perfcheck.record.files import descriptor_of, write_atomically
+from perfcheck.runfile.atomic import descriptor_of, write_atomically
 
 _RENDERED = ("junit", "markdown", "html", "github", "openmetrics", "csv")  # each a module of perfcheck.report
 FORMATS = ("console", "json", *_RENDERED)
@@ -142,7 +142,7 @@ def render_report(run: Run, target: ReportTarget, presentation: Presentation) ->
     if target.format == "console":
         return _console(run, target.path, presentation)
     if target.format == "json":
-        from perfcheck.record.run_file import encode_run
+        from perfcheck.runfile.run_file import encode_run
 
         return encode_run(run)
     render: Callable[[Run, Run | None], str] = importlib.import_module(f"perfcheck.report.{target.format}").render

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from perfcheck.cli.complete_history import complete_runs
-from perfcheck.cli.complete_values import complete_endpoints
-from perfcheck.cli.formatting import Command
-from perfcheck.cli.history_options import history_option, save_option
-from perfcheck.cli.interrupts import Interrupts
-from perfcheck.cli.options import (
+from perfcheck.cli.ui.complete_history import complete_runs
+from perfcheck.cli.ui.complete_values import complete_endpoints
+from perfcheck.cli.ui.formatting import Command
+from perfcheck.cli.ui.history_options import history_option, save_option
+from perfcheck.cli.ui.interrupts import Interrupts
+from perfcheck.cli.ui.options import (
     baseline_option,
     budget_option,
     fail_on_option,
@@ -27,7 +27,7 @@ from perfcheck.cli.options import (
     option,
     seed_option,
 )
-from perfcheck.cli.report_options import (
+from perfcheck.cli.ui.report_options import (
     compare_to_option,
     github_option,
     output_option,
@@ -35,10 +35,10 @@ from perfcheck.cli.report_options import (
     report_option,
     verbose_option,
 )
-from perfcheck.cli.selection import select_endpoints
 from perfcheck.cli.watching import live_display, told_when_waiting
 from perfcheck.demo.baseline import demo_baseline
 from perfcheck.demo.regressions import Regression
+from perfcheck.engine.select import select_endpoints
 from perfcheck.errors import EXIT_OK, CouldNotMeasureError, UsageError
 from perfcheck.model import Baseline, Endpoint, Metric, Run
 
@@ -197,7 +197,7 @@ def run(options: RunOptions, session: Session) -> int:
     )
     with Interrupts() as interrupts:
         with _demo_service(options) as demo:
-            from perfcheck.cli.check import check  # while the sample service starts
+            from perfcheck.engine.check import check  # while the sample service starts
 
             baseline, known = _load(options, demo.base_url() if demo else options.base_url, annotate=reporting.github)
             session.redact = Redactor(baseline.secrets)
@@ -217,7 +217,7 @@ def run(options: RunOptions, session: Session) -> int:
                     coverage=before is not None,
                 )
         if before is not None:
-            from perfcheck.cli.against import held_against
+            from perfcheck.engine.against import held_against
 
             whole = not options.names and not options.group
             outcome = held_against(outcome, before, baseline.compare, mildest(options.fail_on), whole=whole)
@@ -241,7 +241,7 @@ def _skipped(reason: CouldNotMeasureError, *, annotate: bool) -> int:
     message = f"SKIPPED, nothing was checked and no report was written: {reason.message}"
     show_warning(message, f"{reason.remedy or 'start the service'}; --require-service fails instead")
     if annotate:
-        from perfcheck.workflow_commands import workflow_command
+        from perfcheck.report.workflow_commands import workflow_command
 
         click.echo(workflow_command("warning", message, title="perfcheck"), err=True)
     return EXIT_OK
@@ -300,7 +300,7 @@ def _load(options: RunOptions, base_url: str | None, *, annotate: bool) -> tuple
 
 def _rerun_command(options: RunOptions, redact: Redactor) -> tuple[str, ...]:
     """What checks an endpoint again, with its name behind it: the same service and baseline, with the usual budget."""
-    from perfcheck.measure.requests import base_url_shown
+    from perfcheck.client.requests import base_url_shown
 
     words: list[str] = []
     address = base_url_shown(options.base_url) if options.base_url else None

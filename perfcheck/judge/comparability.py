@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from perfcheck.model import EndpointResult, Run
 from perfcheck.text import clean
+from perfcheck.times import parse_time
 
 _HOUR_S = 3600.0
 _DAY_S = 24 * _HOUR_S
@@ -50,11 +50,10 @@ def asked_differently(before: EndpointResult, after: EndpointResult) -> str | No
 
 def apart(before: Run, after: Run) -> str | None:
     """``3 days``: how long lies between two runs; None when it is next to nothing, or cannot be read."""
-    try:
-        moments = [datetime.fromisoformat(run.started_at) for run in (before, after)]
-        seconds = abs((moments[1] - moments[0]).total_seconds())
-    except (ValueError, TypeError):
+    started, ended = (parse_time(run.started_at) for run in (before, after))
+    if started is None or ended is None:
         return None
+    seconds = abs((ended - started).total_seconds())
     if seconds < _AT_ONCE_S:
         return None
     for size, word in ((_DAY_S, "day"), (_HOUR_S, "hour"), (_AT_ONCE_S, "minute")):

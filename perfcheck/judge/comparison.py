@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from perfcheck.judge.comparability import asked_differently
-from perfcheck.judge.failure_change import SURE, chance_of_as_many
 from perfcheck.model import (
     Changed,
     CompareLimits,
@@ -24,6 +23,7 @@ from perfcheck.model import (
     Verdict,
     worst,
 )
+from perfcheck.stats.fisher import SURE, chance_of_as_many
 from perfcheck.units import format_change, format_ms, format_percentage, format_slower
 
 # What a check against targets finds and a comparison does not ask for; and what an earlier comparison came to.

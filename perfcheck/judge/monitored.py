@@ -9,9 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from perfcheck.judge.error_rate import CRITICAL_PROOF, WARNING_PROOF, Proof
-from perfcheck.judge.error_rate import evidence as exact_evidence
-from perfcheck.judge.limits import Limits, limits_of
 from perfcheck.model import (
     Endpoint,
     EndpointResult,
@@ -28,6 +25,9 @@ from perfcheck.model import (
     Verdict,
     worst,
 )
+from perfcheck.stats.error_rate import CRITICAL_PROOF, WARNING_PROOF, Proof
+from perfcheck.stats.error_rate import evidence as exact_evidence
+from perfcheck.stats.limits import Limits, limits_of
 from perfcheck.units import format_ms, format_percentage
 
 FEW = 5  # requests: below it no latency is CRITICAL, as none of a measurement would be

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from perfcheck.judge.quantiles import quantile
 from perfcheck.model import Changed, EndpointResult, Finding, Severity
+from perfcheck.stats.quantiles import quantile
 from perfcheck.units import format_percentage
 
 _NINE_OF_TEN = 0.9

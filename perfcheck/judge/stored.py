@@ -11,9 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from perfcheck.judge.comparability import apart, asked_differently, differences
-from perfcheck.judge.compare import compare_samples
 from perfcheck.judge.comparison import Held, cannot_tell, compared_alone, compared_beside_targets
-from perfcheck.judge.quantiles import metric_value
 from perfcheck.model import (
     Against,
     ComparedHow,
@@ -26,6 +24,8 @@ from perfcheck.model import (
     Source,
     Verdict,
 )
+from perfcheck.stats.quantiles import metric_value
+from perfcheck.stats.two_sample import compare_samples
 from perfcheck.text import clean
 
 _MOST_NAMED = 5

@@ -11,10 +11,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 
 from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
-from perfcheck.judge.boundaries import ALPHA
 from perfcheck.judge.findings import find, finite_interval, is_decided, shown_value
-from perfcheck.judge.limits import limits_of
-from perfcheck.judge.quantiles import summary
 from perfcheck.judge.server_timing import parse_descriptions, parse_server_timing
 from perfcheck.model import (
     Counts,
@@ -33,6 +30,9 @@ from perfcheck.model import (
     Verdict,
     worst,
 )
+from perfcheck.stats.boundaries import ALPHA
+from perfcheck.stats.limits import limits_of
+from perfcheck.stats.quantiles import summary
 
 
 def judge_endpoint(

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from perfcheck.lint.model import Finding, Framework, Place, Remark, Result, Route
+from perfcheck.report.workflow_commands import file_in, workflow_command
 from perfcheck.text import clean
-from perfcheck.workflow_commands import file_in, workflow_command
 
 FORMAT = "perfcheck.lint/1"
 _LONGEST = 400  # characters of a message or a path

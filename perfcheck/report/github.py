@@ -23,9 +23,9 @@ from perfcheck.report.wording import (
     rerun,
     where_the_time_went,
 )
+from perfcheck.report.workflow_commands import Kind, workflow_command
 from perfcheck.text import clean
 from perfcheck.units import format_ms
-from perfcheck.workflow_commands import Kind, workflow_command
 
 _MOST_OF_A_KIND = 10  # that GitHub shows of a step; it drops the rest without a word
 _LONGEST_TITLE = 120

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from perfcheck.model import Run, Verdict
 from perfcheck.report.changes import figures
 from perfcheck.report.metric_families import COMMENT, FAMILIES, Family, change_family, label
 from perfcheck.report.names import LONGEST_NAME, distinct
 from perfcheck.text import clean
+from perfcheck.times import parse_time
 
 _UNITS = {"seconds", "bytes", "ratio"}
 
@@ -103,8 +103,5 @@ def _of_the_run(run: Run) -> Iterator[str]:
 
 
 def _unix_time(text: str) -> float | None:
-    try:
-        time = datetime.fromisoformat(text)
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
+    time = parse_time(text)
+    return None if time is None else time.timestamp()

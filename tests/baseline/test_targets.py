@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perfcheck.baseline.targets import Targets, changed_targets, targets_in
 from perfcheck.model import Metric
-from perfcheck.period import TargetChange, TargetKey
+from perfcheck.periods.model import TargetChange, TargetKey
+from perfcheck.periods.target_history import Targets, changed_targets, targets_in
 
 HERE = Path(__file__).parent
 HEAD = "version: 1\nservice: {base_url: http://localhost}\n"

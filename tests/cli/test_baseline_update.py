@@ -18,12 +18,12 @@ from support.golden import check_golden
 from support.histories import ELSEWHERE, FIRST, fill, past_runs
 
 from perfcheck.baseline import load_baseline
-from perfcheck.cli.past_levels import Past, nearness
-from perfcheck.cli.updating import propose_update, write_update
+from perfcheck.engine.update_targets import propose_update, write_update
 from perfcheck.errors import UsageError
-from perfcheck.judge.targets import Rule
+from perfcheck.history.levels import Past, nearness
+from perfcheck.history.propose import Rule
+from perfcheck.history.store import open_history
 from perfcheck.model import BaselineInfo, Metric, Verdict
-from perfcheck.record.history import open_history
 
 GOLDEN = Path(__file__).parent / "golden"
 BASELINE = """\

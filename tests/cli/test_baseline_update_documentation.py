@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from perfcheck.judge.good_runs import FEWEST_RUNS
-from perfcheck.judge.ladder import LADDER
-from perfcheck.judge.targets import Rule
+from perfcheck.history.eligible_runs import FEWEST_RUNS
+from perfcheck.history.preferred_numbers import LADDER
+from perfcheck.history.propose import Rule
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "baseline-update.md").read_text(encoding="utf-8")
 GOLDEN = (Path(__file__).parent / "golden" / "baseline-update.txt").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from support.runs import hostile_run, run
 from support.service import ok, service, slow
 from support.terminal import in_terminal
 
-from perfcheck.record.run_file import encode_run
+from perfcheck.runfile.run_file import encode_run
 
 GOLDEN = Path(__file__).parent / "golden"
 NARROW = 60

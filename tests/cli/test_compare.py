@@ -17,7 +17,7 @@ from support.runs import decision, endpoint, result, run, samples, spread
 from support.service import Answer, Handler, ok, service, slow, status
 
 from perfcheck.model import ComparedHow, Run, Verdict
-from perfcheck.record.run_file import encode_run, read_run
+from perfcheck.runfile.run_file import encode_run, read_run
 
 ENDPOINTS = "  a: {path: /a, target: 2s}\n  b: {path: /b, target: 2s}\n"
 

@@ -15,7 +15,7 @@ import pytest
 from support.command import PERFCHECK, environment, perfcheck
 from support.runs import run
 
-from perfcheck.record.history import open_history
+from perfcheck.history.store import open_history
 
 BASELINE = """\
 version: 1

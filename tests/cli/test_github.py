@@ -9,7 +9,7 @@ import pytest
 from support.command import perfcheck
 from support.runs import run, warning
 
-from perfcheck.record.run_file import encode_run
+from perfcheck.runfile.run_file import encode_run
 
 LIMIT = 1024 * 1024
 

@@ -13,8 +13,8 @@ from support.commands import commands
 from support.golden import check_golden
 
 from perfcheck.cli.app import cli
-from perfcheck.cli.described import visible_options
-from perfcheck.cli.epilog import Block, laid_out, parse_epilog
+from perfcheck.cli.ui.described import visible_options
+from perfcheck.cli.ui.epilog import Block, laid_out, parse_epilog
 
 GOLDEN = Path(__file__).parent / "golden"
 COMMANDS = dict(commands())

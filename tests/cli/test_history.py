@@ -21,11 +21,11 @@ from support.runs import decision, endpoint, result, run, samples, spread
 from support.service import ok, service, slow
 
 from perfcheck.cli.app import run_command_line
-from perfcheck.cli.moments import moment
-from perfcheck.history import Note, PastRun
+from perfcheck.history.model import Note, PastRun
+from perfcheck.history.store import open_history
 from perfcheck.model import Run, Source, Verdict
-from perfcheck.record.history import open_history
-from perfcheck.record.run_file import encode_run, read_run
+from perfcheck.runfile.run_file import encode_run, read_run
+from perfcheck.times import typed_time
 
 SECRET = "s3cr3t-password"
 
@@ -202,13 +202,13 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
     ],
 )
 def test_moments(text: str, expected: str) -> None:
-    assert moment(text, NOW) == expected
+    assert typed_time(text, NOW) == expected
 
 
 @pytest.mark.parametrize("text", ["", "soon", "7", "d", "2026-13-01", "7 days", "999999y", "-1d"])
 def test_what_is_no_moment(text: str) -> None:
     with pytest.raises(ValueError, match="expected a date such as 2026-11-01, or how long ago: 12h"):
-        moment(text, NOW)
+        typed_time(text, NOW)
 
 
 # --- show ----------------------------------------------------------------------------------------------------------

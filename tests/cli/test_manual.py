@@ -12,8 +12,8 @@ import pytest
 from markdown_it import MarkdownIt
 from support.commands import commands
 
-from perfcheck.cli.described import visible_options
 from perfcheck.cli.manual import manual
+from perfcheck.cli.ui.described import visible_options
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "cli.md"
 REGENERATE = "python -m perfcheck.cli.manual > docs/cli.md"

@@ -13,7 +13,7 @@ from support.runs import example_results, hostile_run, run
 
 from perfcheck.cli.reports import FORMATS
 from perfcheck.model import Run
-from perfcheck.record.run_file import encode_run, read_run
+from perfcheck.runfile.run_file import encode_run, read_run
 
 OLD_RUN = Path(__file__).parent.parent / "record" / "versions" / "run-1.json"
 

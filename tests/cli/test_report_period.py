@@ -11,11 +11,11 @@ import pytest
 from support.command import perfcheck
 from support.periods import STEP_FIXED, baseline_text, commit_baseline, commit_of, fill, run_id, year
 
-from perfcheck.cli.period_of import period_of
 from perfcheck.errors import UsageError
-from perfcheck.period import Period, PeriodKind
-from perfcheck.record.history import open_history
-from perfcheck.record.run_file import encode_run
+from perfcheck.history.store import open_history
+from perfcheck.periods.model import Period, PeriodKind
+from perfcheck.periods.range import period_of
+from perfcheck.runfile.run_file import encode_run
 
 NOW = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)
 

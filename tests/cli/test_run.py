@@ -16,9 +16,9 @@ import pytest
 from support.command import PERFCHECK, environment, perfcheck
 from support.service import Handler, ok, service, slow, status
 
-from perfcheck.cli.interrupts import Interrupts
+from perfcheck.cli.ui.interrupts import Interrupts
 from perfcheck.model import Verdict
-from perfcheck.record.run_file import read_run
+from perfcheck.runfile.run_file import read_run
 
 SECRET = "s3cr3t-t0ken-value"
 NEVER_READY = "  ready: /a\n  ready_timeout: 300ms\n"
@@ -174,7 +174,7 @@ def test_the_change_since_an_earlier_run_stands_beside_each_endpoint(healthy: Pa
 
 
 BROKEN = """
-import perfcheck.measure.sampler as sampler
+import perfcheck.sampling.sampler as sampler
 ask = sampler.Sampler._ask
 asked = []
 def broken(self, *arguments):

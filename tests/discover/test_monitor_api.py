@@ -20,9 +20,9 @@ from support.monitored import API, answer, health, monitored, plain, stats
 from support.service import Handler, ok, service, slow, status
 from support.serving import werkzeug
 
-from perfcheck.discover import monitor_api
-from perfcheck.discover.monitor_api import read_monitor
-from perfcheck.measure.client import Client
+from perfcheck.client import monitor_api
+from perfcheck.client.client import Client
+from perfcheck.client.monitor_api import read_monitor
 from perfcheck.model import Endpoint, Fetched, MonitorReading, MonitorStatus, Secret, Service
 from perfcheck.text import Redactor
 

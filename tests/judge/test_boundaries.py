@@ -8,10 +8,10 @@ from itertools import product
 
 import pytest
 
-from perfcheck.judge.boundaries import ALPHA, ALPHA_ALONE, boundaries
-from perfcheck.judge.quantiles import QUANTILE
-from perfcheck.judge.sequential import looks_of
 from perfcheck.model import Metric
+from perfcheck.stats.boundaries import ALPHA, ALPHA_ALONE, boundaries
+from perfcheck.stats.quantiles import QUANTILE
+from perfcheck.stats.sequential import looks_of
 
 SIZES = [(p, looks_of(metric)) for metric, p in QUANTILE.items()]
 

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.comparing import Stored, simulate_stored
 
-from perfcheck.judge.compare import SampleOutcome, compare_samples
-from perfcheck.judge.quantiles import metric_value
-from perfcheck.judge.ratios import MeanRatio, MedianRatio, QuantileRatio, as_log
 from perfcheck.model import Changed, CompareLimits, Metric, Verdict
+from perfcheck.stats.quantiles import metric_value
+from perfcheck.stats.ratios import MeanRatio, MedianRatio, QuantileRatio, as_log
+from perfcheck.stats.two_sample import SampleOutcome, compare_samples
 
 LIMITS = CompareLimits()
 NO_FLOOR = CompareLimits(min_difference_ms=0.0)

@@ -9,7 +9,6 @@ from support.runs import decision, endpoint, failed, result, run, samples, sprea
 
 from perfcheck.judge.comparability import apart, asked_differently, differences
 from perfcheck.judge.comparison import limits_from
-from perfcheck.judge.failure_change import chance_of_as_many
 from perfcheck.judge.noise import noise_findings, resolution
 from perfcheck.judge.stored import compare_runs
 from perfcheck.model import (
@@ -27,6 +26,7 @@ from perfcheck.model import (
     Tool,
     Verdict,
 )
+from perfcheck.stats.fisher import chance_of_as_many
 
 LIMITS = CompareLimits()
 

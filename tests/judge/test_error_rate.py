@@ -7,8 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from perfcheck.judge.error_rate import ErrorTest, evidence
 from perfcheck.model import ErrorLimits, Verdict
+from perfcheck.stats.error_rate import ErrorTest, evidence
 
 OK, WARNING, CRITICAL = Verdict.OK, Verdict.WARNING, Verdict.CRITICAL
 

@@ -10,7 +10,6 @@ import pytest
 from support.monitored import reading
 from support.runs import endpoint, result, samples, spread
 
-from perfcheck.judge.error_rate import evidence as exact_evidence
 from perfcheck.judge.health import Health, beside_a_run, judge_health, why_unreadable, without_a_monitor
 from perfcheck.judge.monitored import _MOST_FAILURES_EXACTLY, evidence
 from perfcheck.model import (
@@ -26,6 +25,7 @@ from perfcheck.model import (
     Source,
     Verdict,
 )
+from perfcheck.stats.error_rate import evidence as exact_evidence
 
 SERVICE = Service("http://localhost:5001", monitor="/api/performance", ready="/api/health")
 URL = "http://localhost:5001/api/performance/stats"

@@ -8,10 +8,10 @@ from itertools import product
 
 import pytest
 
-from perfcheck.judge.limits import Limits
-from perfcheck.judge.mean import Bets, MeanTest
-from perfcheck.judge.sequential import Levels
 from perfcheck.model import Verdict
+from perfcheck.stats.limits import Limits
+from perfcheck.stats.mean import Bets, MeanTest
+from perfcheck.stats.sequential import Levels
 
 LIMITS = Limits(150.0, 200.0)
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.comparing import Live, simulate_live
 
-from perfcheck.judge.pairs import MOST_PAIRS, LimitTest, PairOutcome, PairTest, estimate
 from perfcheck.model import Changed, CompareLimits, Verdict
+from perfcheck.stats.pairs import MOST_PAIRS, LimitTest, PairOutcome, PairTest, estimate
 
 LIMITS = CompareLimits()
 NO_FLOOR = CompareLimits(min_difference_ms=0.0)

@@ -9,12 +9,20 @@ from dataclasses import replace
 import pytest
 from support.past import MACHINE, at, commit, measurement, note, past_run, report_on, series
 
-from perfcheck.history import PastMeasurement
-from perfcheck.judge.period import judge_period, tally_runs
-from perfcheck.judge.period.series import series_of_endpoints
-from perfcheck.judge.period.tally import MOST_COMPARED, is_same_commit, place_of
+from perfcheck.history.model import PastMeasurement
 from perfcheck.model import Changed, Source, Verdict
-from perfcheck.period import BaselineHistory, ChangeKind, LatencyChange, Period, PeriodKind, PeriodReport, RankedBy
+from perfcheck.periods.judge import judge_period, tally_runs
+from perfcheck.periods.judge.series import series_of_endpoints
+from perfcheck.periods.judge.tally import MOST_COMPARED, is_same_commit, place_of
+from perfcheck.periods.model import (
+    BaselineHistory,
+    ChangeKind,
+    LatencyChange,
+    Period,
+    PeriodKind,
+    PeriodReport,
+    RankedBy,
+)
 
 
 def noisy(*levels: tuple[float, int], seed: int = 1) -> list[float | None]:

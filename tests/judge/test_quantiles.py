@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcheck.judge.quantiles import QUANTILE, mean, metric_value, quantile, summary
 from perfcheck.model import LatencySummary, Metric
+from perfcheck.stats.quantiles import QUANTILE, mean, metric_value, quantile, summary
 
 LATENCIES = st.floats(min_value=0.001, max_value=1e6)
 WITH_TIMEOUTS = st.one_of(LATENCIES, st.just(math.inf))

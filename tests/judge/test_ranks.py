@@ -6,7 +6,7 @@ from itertools import combinations, product
 
 import pytest
 
-from perfcheck.judge.ranks import most_among_top, rank_sum_bound, signed_rank_bound, t_quantile
+from perfcheck.stats.ranks import most_among_top, rank_sum_bound, signed_rank_bound, t_quantile
 
 ALPHAS = (0.001, 0.005, 1 / 64, 0.025, 0.05, 0.1)
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcheck.judge.limits import Limits, limits_of
-from perfcheck.judge.quantiles import metric_value
-from perfcheck.judge.sequential import Levels, QuantileTest, divergence
 from perfcheck.model import Endpoint, Metric, Verdict
+from perfcheck.stats.limits import Limits, limits_of
+from perfcheck.stats.quantiles import metric_value
+from perfcheck.stats.sequential import Levels, QuantileTest, divergence
 
 LIMITS = Limits(150.0, 200.0)
 LATENCIES = st.lists(st.one_of(st.floats(1, 1000), st.just(math.inf)), min_size=1, max_size=250)

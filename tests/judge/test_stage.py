@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from perfcheck.judge.stage import Stage, has_answer, levels_after, unconfirmed
 from perfcheck.model import Decision, Endpoint, ErrorLimits, Metric, Stop, Verdict
+from perfcheck.sampling.stage import Stage, has_answer, levels_after, unconfirmed
 
 OK, WARNING, CRITICAL, NOT_MEASURED = Verdict.OK, Verdict.WARNING, Verdict.CRITICAL, Verdict.NOT_MEASURED
 ENDPOINT = Endpoint("a", "/", 1, target_ms=100.0, warning_ms=150.0, critical_ms=200.0)

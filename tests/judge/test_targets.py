@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from support.past_values import past
 from support.runs import endpoint
 
-from perfcheck.history import PastMeasurement, Proposal
-from perfcheck.judge.ladder import LADDER, round_up
-from perfcheck.judge.targets import Rule, propose
+from perfcheck.history.model import PastMeasurement, Proposal
+from perfcheck.history.preferred_numbers import LADDER, round_up
+from perfcheck.history.propose import Rule, propose
 from perfcheck.model import Endpoint, Metric, Source, Verdict
 
 LISTED = replace(endpoint("videos.list", target=1000.0), ideal_ms=800.0)

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.comparing import BASE_MS, Series, simulate_trends
 
-from perfcheck.history import Trend
-from perfcheck.judge.drift import fitted_line, kendall_score
-from perfcheck.judge.fits import Fits, drawn_in
-from perfcheck.judge.splits import Window
-from perfcheck.judge.trends import error_probability, find_trend
+from perfcheck.stats.change_points import Trend
+from perfcheck.stats.drift import fitted_line, kendall_score
+from perfcheck.stats.fits import Fits, drawn_in
+from perfcheck.stats.splits import Window
+from perfcheck.stats.trends import error_probability, find_trend
 
 ANY = st.one_of(st.floats(min_value=0.0), st.just(math.inf), st.sampled_from([1.0, 2.0]))
 LOGS = st.lists(st.one_of(st.floats(min_value=-3, max_value=3), st.sampled_from([0.0, 0.1])), max_size=40)

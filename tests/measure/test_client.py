@@ -18,8 +18,8 @@ import brotli  # type: ignore[import-untyped]
 import pytest
 from support.faulty_server import Conversation, every_request, once, read_request, response, server
 
+from perfcheck.client.client import Client
 from perfcheck.errors import UsageError
-from perfcheck.measure.client import Client
 from perfcheck.model import Endpoint, Failure, Sample, Secret, Service
 from perfcheck.text import Redactor
 

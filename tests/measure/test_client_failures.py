@@ -22,7 +22,7 @@ from support.faulty_server import (
     wait_for_the_client_to_leave,
 )
 
-from perfcheck.measure.client import Client
+from perfcheck.client.client import Client
 from perfcheck.model import Endpoint, Failure, Sample, Service
 from perfcheck.text import Redactor
 

@@ -14,8 +14,8 @@ import pytest
 import trustme
 from support.faulty_server import every_request, response, server
 
+from perfcheck.client.client import Client
 from perfcheck.errors import UsageError
-from perfcheck.measure.client import Client
 from perfcheck.model import Endpoint, Failure, Service, Tls
 from perfcheck.text import Redactor
 

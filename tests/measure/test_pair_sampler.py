@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from support.noise import Clock
 from support.noise import endpoint as usual_endpoint
 
-from perfcheck.measure.pair_sampler import PairMeasurement, PairSampler
 from perfcheck.model import Changed, CompareLimits, Endpoint, Failure, Sample, Sampling, Stop, Verdict
+from perfcheck.sampling.pair_sampler import PairMeasurement, PairSampler
 
 Outcome = float | Failure
 Behaviour = Callable[[], Outcome]

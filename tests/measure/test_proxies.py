@@ -12,8 +12,8 @@ import pytest
 import trustme
 from support.faulty_server import Conversation, every_request, read_request, response, server
 
+from perfcheck.client.client import Client
 from perfcheck.errors import UsageError
-from perfcheck.measure.client import Client
 from perfcheck.model import Endpoint, Failure, Service, Tls
 from perfcheck.text import Redactor
 

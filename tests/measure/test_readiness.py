@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from support.faulty_server import every_request, hang_up, read_request, response, server
 
+from perfcheck.client.client import Client
 from perfcheck.errors import CouldNotMeasureError
-from perfcheck.measure.client import Client
 from perfcheck.model import Secret, Service
 from perfcheck.text import Redactor
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from perfcheck.measure.runner_health import RunnerMonitor
-from perfcheck.measure.scheduling import RunQueue
+from perfcheck.client.scheduling import RunQueue
 from perfcheck.model import Failure, Phases, RunnerHealth, Sample
+from perfcheck.sampling.runner_health import RunnerMonitor
 
 
 def sample(*, wait_ms: float = 9.0, run_queue_ms: float | None = 0.0, cpu_ms: float | None = 0.2) -> Sample:

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from support.faulty_server import Conversation, Server, every_request, hang_up, read_request, response, server
 
+from perfcheck.client.client import Client
 from perfcheck.errors import CouldNotMeasureError, UsageError
-from perfcheck.measure.client import Client
 from perfcheck.model import Endpoint, Failure, Sample, Service, Tls
 from perfcheck.text import Redactor
 

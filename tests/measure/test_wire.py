@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 from support.faulty_server import every_request, read_request, reset, response, server, wait_for_the_client_to_leave
 
-from perfcheck.measure.client import Client
+from perfcheck.client.client import Client
 from perfcheck.model import Endpoint, Failure, Sample, Service
 from perfcheck.text import Redactor
 

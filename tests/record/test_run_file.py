@@ -9,8 +9,8 @@ from support.runs import HOSTILE_NAME, decision, endpoint, result, run, samples,
 
 from perfcheck.errors import UsageError
 from perfcheck.model import Verdict
-from perfcheck.record.files import write_atomically
-from perfcheck.record.run_file import FORMAT, encode_run, read_run
+from perfcheck.runfile.atomic import write_atomically
+from perfcheck.runfile.run_file import FORMAT, encode_run, read_run
 
 # One file of each version that was ever released, written by that version. Never edit or delete one.
 OLD_VERSIONS = sorted((Path(__file__).parent / "versions").glob("*.json"))

@@ -12,12 +12,13 @@ from rich.console import Console, RenderableType
 from support.golden import check_golden
 from support.runs import hostile_names
 
-from perfcheck.history import Drift, Note, PastMeasurement, PastRun, Step, Trend
+from perfcheck.history.model import Note, PastMeasurement, PastRun
+from perfcheck.history.report.chart import Columns, draw_bars, draw_chart, draw_marks
+from perfcheck.history.report.run_list import render_runs
+from perfcheck.history.report.series import SeriesHistory, render_series
 from perfcheck.model import Counts, Metric, Source, Verdict
-from perfcheck.report.chart import Columns, draw_bars, draw_chart, draw_marks
 from perfcheck.report.glyphs import ASCII, UNICODE, Glyphs
-from perfcheck.report.run_list import render_runs
-from perfcheck.report.series import SeriesHistory, render_series
+from perfcheck.stats.change_points import Drift, Step, Trend
 
 GOLDEN = Path(__file__).parent / "golden"
 MACHINE, OTHER = "Linux 6.1 x86_64, 2 CPUs", "Darwin 25.0 arm64, 8 CPUs"

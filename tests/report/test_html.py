@@ -30,9 +30,9 @@ from support.runs import (
 )
 
 from perfcheck.model import EndpointResult, Run, Timeline, Verdict
-from perfcheck.period import PeriodKind, PeriodReport
+from perfcheck.periods.model import PeriodKind, PeriodReport
+from perfcheck.periods.report.html import render as render_period
 from perfcheck.report.html import render
-from perfcheck.report.period.html import render as render_period
 
 GOLDEN = Path(__file__).parent / "golden"
 SVG = "{http://www.w3.org/2000/svg}"

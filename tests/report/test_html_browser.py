@@ -16,8 +16,8 @@ from support.comparisons import comparison_run, hostile_comparison, live_run
 from support.past import example_report, hostile_report
 from support.runs import big_run, example_results, hostile_run, run
 
+from perfcheck.periods.report.html import render as render_period
 from perfcheck.report.html import render
-from perfcheck.report.period.html import render as render_period
 
 Scheme = Literal["light", "dark"]
 WAIT_MS = 20_000

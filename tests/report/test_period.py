@@ -15,7 +15,7 @@ from support.markdown import check_page, parse, rows, text_of
 from support.past import example_report, hostile_report, note, report_on, series
 from support.runs import hostile_names
 
-from perfcheck.period import (
+from perfcheck.periods.model import (
     BaselineHistory,
     EndpointSummary,
     LatencyChange,
@@ -23,11 +23,11 @@ from perfcheck.period import (
     PeriodKind,
     PeriodReport,
 )
+from perfcheck.periods.report import html, markdown
+from perfcheck.periods.report.console import render_console
+from perfcheck.periods.report.dates import minute, next_period, span, title
+from perfcheck.periods.report.html.axis import time_axis
 from perfcheck.report.glyphs import ASCII, UNICODE, Glyphs
-from perfcheck.report.period import html, markdown
-from perfcheck.report.period.console import render_console
-from perfcheck.report.period.dates import minute, next_period, span, title
-from perfcheck.report.period.html.axis import time_axis
 from perfcheck.text import clean
 
 GOLDEN = Path(__file__).parent / "golden"

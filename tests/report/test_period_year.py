@@ -28,10 +28,11 @@ from support.periods import (
     run_id,
 )
 
-from perfcheck.cli.period import read_period
-from perfcheck.cli.period_of import release_period
+from perfcheck.history.store import History, open_history
 from perfcheck.model import Metric
-from perfcheck.period import (
+from perfcheck.periods.build import read_period
+from perfcheck.periods.json import encode_period
+from perfcheck.periods.model import (
     BaselineHistory,
     LatencyChange,
     Period,
@@ -40,11 +41,10 @@ from perfcheck.period import (
     TargetChange,
     TargetKey,
 )
-from perfcheck.record.history import History, open_history
-from perfcheck.record.period_file import encode_period
+from perfcheck.periods.range import release_period
+from perfcheck.periods.report.console import render_console
+from perfcheck.periods.report.markdown import render
 from perfcheck.report.glyphs import UNICODE
-from perfcheck.report.period.console import render_console
-from perfcheck.report.period.markdown import render
 
 GOLDEN = Path(__file__).parent / "golden"
 BASELINE = BaselineHistory(

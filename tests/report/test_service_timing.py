@@ -9,8 +9,8 @@ import pytest
 from support.runs import decision, endpoint, result, run, samples
 
 from perfcheck.model import EndpointResult, Verdict
-from perfcheck.record.run_file import encode_run
 from perfcheck.report.wording import where_the_time_went
+from perfcheck.runfile.run_file import encode_run
 
 
 def slow(header: str | None) -> EndpointResult:

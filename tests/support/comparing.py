@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 from support.noise import SHAPES, Bursts, unit
 
-from perfcheck.history import Trend
-from perfcheck.judge.compare import compare_samples
-from perfcheck.judge.pairs import PairTest
-from perfcheck.judge.trends import find_trend
 from perfcheck.model import Changed, CompareLimits, Metric, Verdict
+from perfcheck.stats.change_points import Trend
+from perfcheck.stats.pairs import PairTest
+from perfcheck.stats.trends import find_trend
+from perfcheck.stats.two_sample import compare_samples
 
 BASE_MS = 100.0
 LIMITS = CompareLimits()

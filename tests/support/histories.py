@@ -9,8 +9,8 @@ from pathlib import Path
 
 from support.runs import decision, endpoint, result, run, samples, spread
 
+from perfcheck.history.store import open_history
 from perfcheck.model import Environment, Metric, Run, Verdict
-from perfcheck.record.history import open_history
 
 HERE = Environment("Linux 6.1 x86_64", 2, "GitHub Actions", "0123abc", "main", dirty=False)
 ELSEWHERE = replace(HERE, cpus=16, ci=None)

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from perfcheck.judge.quantiles import QUANTILE
 from perfcheck.model import Endpoint, Failure, Metric, Sample
+from perfcheck.stats.quantiles import QUANTILE
 
 TARGET_MS = 5.0
 SPIKE_SHARE, SPIKE_FACTOR, SPIKE_SIGMA = 0.02, 10.0, 0.3

@@ -9,10 +9,10 @@ from itertools import chain
 
 from support.runs import HOSTILE_NAME, hostile_names
 
-from perfcheck.history import Note, PastMeasurement, PastRun
-from perfcheck.judge.period import judge_period, tally_runs
+from perfcheck.history.model import Note, PastMeasurement, PastRun
 from perfcheck.model import Counts, Metric, Source, Verdict
-from perfcheck.period import BaselineHistory, Period, PeriodKind, PeriodReport, TargetChange, TargetKey
+from perfcheck.periods.judge import judge_period, tally_runs
+from perfcheck.periods.model import BaselineHistory, Period, PeriodKind, PeriodReport, TargetChange, TargetKey
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 MACHINE = "Linux 6.1 x86_64, 2 CPUs"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from perfcheck.history import PastMeasurement
+from perfcheck.history.model import PastMeasurement
 from perfcheck.model import Metric, Source, Verdict
 
 _FIRST = datetime(2026, 11, 1, tzinfo=UTC)

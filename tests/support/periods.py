@@ -14,9 +14,9 @@ from pathlib import Path
 
 from support.runs import decision, endpoint, result, run, samples
 
+from perfcheck.history.store import History
 from perfcheck.model import EndpointResult, LatencySummary, Run, Verdict
-from perfcheck.period import Period, PeriodKind
-from perfcheck.record.history import History
+from perfcheck.periods.model import Period, PeriodKind
 
 BEGIN = datetime(2025, 12, 1, 3, 0, tzinfo=UTC)
 DAYS = 365

@@ -7,7 +7,6 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from perfcheck.judge.boundaries import ALPHA
 from perfcheck.judge.verdict import judge_endpoint, judge_run
 from perfcheck.model import (
     BaselineInfo,
@@ -30,7 +29,8 @@ from perfcheck.model import (
     UndecidedPolicy,
     Verdict,
 )
-from perfcheck.record.run_file import FORMAT
+from perfcheck.runfile.run_file import FORMAT
+from perfcheck.stats.boundaries import ALPHA
 
 HOSTILE_NAME = "<script>alert(1)</script> ]]> ::error:: \x1b[31mred\x1b[0m [bold]markup[/bold] 🎬"
 

@@ -83,7 +83,7 @@ def _killed(url: str, kills: int) -> None:
 
 
 def _save(url: str, ids: Iterable[str], first_saved: Callable[[], object] = lambda: None) -> None:
-    from perfcheck.record.history import open_history  # noqa: PLC0415
+    from perfcheck.history.store import open_history  # noqa: PLC0415
 
     one = saved_run()
     with open_history(url, Path.cwd()) as store:
@@ -113,7 +113,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(_HERE.parent))
     import support.runs
 
-    import perfcheck.record.history  # noqa: F401 - before they part
+    import perfcheck.history.store  # noqa: F401 - before they part
 
     assert support.runs
     how, address, *numbers = sys.argv[1:]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from support.noise import TARGET_MS, Clock, Service, endpoint
 
-from perfcheck.judge.quantiles import metric_value
-from perfcheck.measure.sampler import Sampler
 from perfcheck.model import Decision, Metric, Sampling, Verdict
+from perfcheck.sampling.sampler import Sampler
+from perfcheck.stats.quantiles import metric_value
 
 
 @dataclass(frozen=True)

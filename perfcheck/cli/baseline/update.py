@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcheck.cli.complete_values import complete_endpoints
-from perfcheck.cli.formatting import Command
-from perfcheck.cli.history_options import history_option, json_option, opened
-from perfcheck.cli.json_lines import as_json
-from perfcheck.cli.options import Percentage, baseline_option, option
+from perfcheck.cli.ui.complete_values import complete_endpoints
+from perfcheck.cli.ui.formatting import Command
+from perfcheck.cli.ui.history_options import history_option, json_option, opened
+from perfcheck.cli.ui.json_lines import as_json
+from perfcheck.cli.ui.options import Percentage, baseline_option, option
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.text import clean
 
 if TYPE_CHECKING:
-    from perfcheck.cli.updating import Update
-    from perfcheck.history import Proposal
+    from perfcheck.engine.update_targets import Update
+    from perfcheck.history.model import Proposal
 
 _EXAMPLES = """\b
 Examples:
@@ -95,8 +95,8 @@ def update(options: UpdateOptions) -> int:
         remedy = "say why it may be slower: --loosen 'exact match counts, since v1.4'"
         raise UsageError("--loosen needs a reason", remedy)
     from perfcheck.baseline import find_baseline
-    from perfcheck.cli.updating import propose_update, write_update
-    from perfcheck.judge.targets import Rule
+    from perfcheck.engine.update_targets import propose_update, write_update
+    from perfcheck.history.propose import Rule
 
     file = find_baseline(options.baseline, os.environ, Path.cwd())
     rule = Rule(runs=options.runs, margin=options.margin, loosen=options.loosen is not None)
@@ -127,9 +127,9 @@ def _document(found: Update, options: UpdateOptions, history: str, *, written: b
 
 
 def _print(found: Update, options: UpdateOptions) -> None:
-    from perfcheck.cli.file_diff import print_diff
-    from perfcheck.cli.pages import print_page
-    from perfcheck.report.target_table import render_proposals
+    from perfcheck.cli.ui.diff import print_diff
+    from perfcheck.cli.ui.pages import print_page
+    from perfcheck.history.report.proposals import render_proposals
 
     print_page(lambda glyphs, width: render_proposals(found.proposals, found.by_hand, glyphs, width))
     if found.made:

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perfcheck.cli.complete_history import complete_runs
-from perfcheck.cli.complete_values import complete_files
-from perfcheck.cli.formatting import Command
-from perfcheck.cli.history_options import history_option, opened
-from perfcheck.cli.moments import since_option, until_option
-from perfcheck.cli.options import option
+from perfcheck.cli.ui.complete_history import complete_runs
+from perfcheck.cli.ui.complete_values import complete_files
+from perfcheck.cli.ui.formatting import Command
+from perfcheck.cli.ui.history_options import history_option, opened, since_option, until_option
+from perfcheck.cli.ui.options import option
 from perfcheck.errors import EXIT_OK, UsageError
-from perfcheck.history import PastRun
-from perfcheck.record.files import write_atomically
+from perfcheck.history.model import PastRun
+from perfcheck.runfile.atomic import write_atomically
 
 if TYPE_CHECKING:
-    from perfcheck.record.history import History
+    from perfcheck.history.store import History
 
 _EXAMPLES = """\b
 Examples:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from perfcheck.cli.complete_history import complete_runs
-from perfcheck.cli.formatting import Command
-from perfcheck.cli.history_options import history_option, opened
-from perfcheck.cli.options import option
+from perfcheck.cli.ui.complete_history import complete_runs
+from perfcheck.cli.ui.formatting import Command
+from perfcheck.cli.ui.history_options import history_option, opened
+from perfcheck.cli.ui.options import option
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.text import clean
 

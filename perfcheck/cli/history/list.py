@@ -6,11 +6,10 @@ from typing import Any
 
 import click
 
-from perfcheck.cli.complete_history import complete_labels
-from perfcheck.cli.formatting import Command
-from perfcheck.cli.history_options import history_option, json_option, opened
-from perfcheck.cli.moments import since_option, until_option
-from perfcheck.cli.options import option
+from perfcheck.cli.ui.complete_history import complete_labels
+from perfcheck.cli.ui.formatting import Command
+from perfcheck.cli.ui.history_options import history_option, json_option, opened, since_option, until_option
+from perfcheck.cli.ui.options import option
 from perfcheck.errors import EXIT_OK
 from perfcheck.model import Source
 
@@ -42,13 +41,13 @@ def command(history: str | None, source: str | None, *, in_json: bool, **filters
     with opened(history) as store:
         runs = store.runs(source=Source(source) if source else None, **filters)
         if in_json:
-            from perfcheck.cli.json_lines import print_runs
+            from perfcheck.cli.ui.json_lines import print_runs
 
             print_runs(runs)
             return EXIT_OK
         found = list(runs)
-    from perfcheck.cli.pages import print_page
-    from perfcheck.report.run_list import render_runs
+    from perfcheck.cli.ui.pages import print_page
+    from perfcheck.history.report.run_list import render_runs
 
     print_page(lambda glyphs, width: render_runs(found, glyphs, width))
     return EXIT_OK

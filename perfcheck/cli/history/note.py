@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perfcheck.cli.complete_history import complete_runs
-from perfcheck.cli.formatting import Command
-from perfcheck.cli.history_options import history_option, json_option, opened
-from perfcheck.cli.json_lines import as_json
-from perfcheck.cli.options import option
+from perfcheck.cli.ui.complete_history import complete_runs
+from perfcheck.cli.ui.formatting import Command
+from perfcheck.cli.ui.history_options import history_option, json_option, opened
+from perfcheck.cli.ui.json_lines import as_json
+from perfcheck.cli.ui.options import option
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.text import clean
 
 if TYPE_CHECKING:
-    from perfcheck.record.history import History
+    from perfcheck.history.store import History
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 _LONGEST = 2000

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import click
 
-from perfcheck.cli.formatting import Command
-from perfcheck.cli.history_options import history_option, json_option, opened
-from perfcheck.cli.json_lines import as_json
-from perfcheck.cli.moments import Moment
-from perfcheck.cli.options import option
+from perfcheck.cli.ui.formatting import Command
+from perfcheck.cli.ui.history_options import DateOrAge, history_option, json_option, opened
+from perfcheck.cli.ui.json_lines import as_json
+from perfcheck.cli.ui.options import option
 from perfcheck.errors import EXIT_OK, UsageError
 
 _EXAMPLES = """\b
@@ -21,7 +20,7 @@ Examples:
 
 @click.command("prune", cls=Command, epilog=_EXAMPLES, short_help="Remove old runs that have neither label nor note.")
 @history_option
-@option("--older-than", type=Moment(), help="Remove runs from before then: 1y, 6m, or a date.")
+@option("--older-than", type=DateOrAge(), help="Remove runs from before then: 1y, 6m, or a date.")
 @option("--keep", type=click.IntRange(min=0), metavar="N", help="Never remove the newest N runs.")
 @option("--dry-run", is_flag=True, help="Remove nothing; say how many runs would go.")
 @json_option

@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcheck.cli.complete_history import complete_runs_and_endpoints
-from perfcheck.cli.formatting import Command
-from perfcheck.cli.history_options import history_option, json_option, opened
-from perfcheck.cli.json_lines import as_json
-from perfcheck.cli.moments import since_option, until_option
-from perfcheck.cli.options import option
+from perfcheck.cli.ui.complete_history import complete_runs_and_endpoints
+from perfcheck.cli.ui.formatting import Command
+from perfcheck.cli.ui.history_options import history_option, json_option, opened, since_option, until_option
+from perfcheck.cli.ui.json_lines import as_json
+from perfcheck.cli.ui.options import option
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.model import Source
 from perfcheck.text import clean
 
 if TYPE_CHECKING:
-    from perfcheck.history import Note, PastRun
-    from perfcheck.record.history import History
-    from perfcheck.report.series import SeriesHistory
+    from perfcheck.history.model import Note, PastRun
+    from perfcheck.history.report.series import SeriesHistory
+    from perfcheck.history.store import History
 
 _EXAMPLES = """\b
 Examples:
@@ -99,8 +98,8 @@ def _print_notes(notes: tuple[Note, ...]) -> None:
     from rich.console import Group
     from rich.text import Text
 
-    from perfcheck.cli.pages import print_page
-    from perfcheck.report.series import of_note
+    from perfcheck.cli.ui.pages import print_page
+    from perfcheck.history.report.series import of_note
 
     lines = [Text(f"note of {note.created_at[:10]}: {of_note(note)}") for note in notes]
     print_page(lambda _glyphs, _width: Group(Text(), *lines))
@@ -110,7 +109,7 @@ def _print_notes(notes: tuple[Note, ...]) -> None:
 
 
 def _show_endpoint(store: History, name: str, source: Source | None, span: dict[str, Any], *, in_json: bool) -> None:
-    from perfcheck.cli.series import read_series
+    from perfcheck.history.series import read_series
 
     series = read_series(store, name, since=span["since"], until=span["until"], source=source, most=span["limit"])
     if in_json:
@@ -118,8 +117,8 @@ def _show_endpoint(store: History, name: str, source: Source | None, span: dict[
         return
     if not series:
         raise UsageError(f"no measurement of '{clean(name)}' in that time", "leave out --since, --until or --source")
-    from perfcheck.cli.pages import print_page
-    from perfcheck.report.series import render_series
+    from perfcheck.cli.ui.pages import print_page
+    from perfcheck.history.report.series import render_series
 
     print_page(lambda glyphs, width: render_series(name, series, glyphs, width))
 

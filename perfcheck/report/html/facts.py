@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from perfcheck.model import Run
 from perfcheck.report.html.words import LONGEST_NAME
 from perfcheck.report.wording import effort, exit_meaning, is_of_monitor, requests_sent
 from perfcheck.text import clean
+from perfcheck.times import parse_time, rfc3339
 from perfcheck.units import format_ms, format_percentage
 
 _SHORT_HASH = 12
@@ -68,22 +68,15 @@ def _known(facts: list[Fact]) -> list[Fact]:
     return [fact for fact in facts if clean(fact.text)]
 
 
-def _parsed(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
 def when(text: str) -> str:
     """``23 November 2026, 18:44 UTC``; what is no time is shown as it is."""
-    time = _parsed(text)
+    time = parse_time(text)
     return text if time is None else f"{time.day} {time:%B %Y, %H:%M} UTC"
 
 
 def _machine(text: str) -> str:
-    time = _parsed(text)
-    return "" if time is None else time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    time = parse_time(text)
+    return "" if time is None else rfc3339(time)
 
 
 def _duration(ms: float) -> str:

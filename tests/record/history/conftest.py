@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.postgres import postgres_database
 
-from perfcheck.record.history import History, open_history
+from perfcheck.history.store import History, open_history
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

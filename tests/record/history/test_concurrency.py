@@ -8,8 +8,8 @@ from pathlib import Path
 from support.runs import run
 from support.savers import SHARED, killed, saved_run, together
 
-from perfcheck.record.history import History, open_history
-from perfcheck.record.run_file import encode_run
+from perfcheck.history.store import History, open_history
+from perfcheck.runfile.run_file import encode_run
 
 PROCESSES, RUNS, KILLS = 16, 50, 20
 

@@ -15,8 +15,8 @@ from support.postgres import postgres_database
 from support.runs import example_results, run
 
 from perfcheck.errors import UsageError
-from perfcheck.record.history import open_history
-from perfcheck.record.history.migrations import STEPS, migrate, version_of
+from perfcheck.history.store import open_history
+from perfcheck.history.store.migrations import STEPS, migrate, version_of
 
 # One store of each version that was ever released, written by that version. Never edit or delete one.
 VERSIONS = Path(__file__).parent.parent / "versions"

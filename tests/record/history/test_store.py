@@ -10,10 +10,10 @@ import pytest
 from support.runs import HOSTILE_NAME, decision, endpoint, hostile_run, result, run, samples, spread
 
 from perfcheck.errors import UsageError
-from perfcheck.history import PastMeasurement
+from perfcheck.history.model import PastMeasurement
+from perfcheck.history.store import History, open_history
 from perfcheck.model import EndpointResult, Run, Source, Verdict
-from perfcheck.record.history import History, open_history
-from perfcheck.record.run_file import encode_run
+from perfcheck.runfile.run_file import encode_run
 
 
 def small(name: str, *, day: int = 1, label: str | None = None, branch: str = "main", value: float = 40.0) -> Run:

@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 from support.runs import run
 
 from perfcheck.errors import UsageError
-from perfcheck.record.history import open_history
+from perfcheck.history.store import open_history
 
 SECRET = "s3cr3t-password"
 

@@ -1,0 +1,277 @@
+"""The HTTP client: one request at a time over one kept-alive connection; what went wrong is data."""
+
+from __future__ import annotations
+
+import gc
+import math
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import httpcore
+import httpx
+
+from perfcheck.client.answer import Answer, content_length
+from perfcheck.client.bodies import BODY_CAP, decoded, decoded_size, read_raw
+from perfcheck.client.exchange import Exchange, RequestFailedError
+from perfcheck.client.failures import from_library
+from perfcheck.client.pool import open_pool
+from perfcheck.client.proxies import proxy_for
+from perfcheck.client.readiness import wait_until_ready
+from perfcheck.client.redirects import RedirectRules
+from perfcheck.client.requests import PreparedRequest, base_url_shown, prepare, url_shown, wire_request
+from perfcheck.client.scheduling import RunQueue
+from perfcheck.client.wire import StampedBackend
+from perfcheck.errors import CouldNotMeasureError, UsageError
+from perfcheck.model import Endpoint, Failure, Fetched, Sample, Service
+from perfcheck.text import Redactor
+
+_MOST_REDIRECTS = 10
+_GARBAGE = 2000  # objects left over, some requests' worth: collecting them takes well under a millisecond
+_LIBRARY_ERRORS = (httpcore.ProtocolError, httpcore.UnsupportedProtocol, httpcore.ProxyError, httpx.HTTPError)
+_LONGEST_SERVER_TIMING = 1000
+
+
+class Client:
+    """Sends the requests of one service, from one thread. A context manager."""
+
+    def __init__(self, service: Service, *, redact: Redactor, now: Callable[[], float] = time.perf_counter) -> None:
+        """``now`` is the clock, in seconds, that tells when a sample was taken. Raises UsageError."""
+        self._service = service
+        self._redact = redact
+        self._now = now
+        self._base = _base_url(service, redact)
+        self._proxy = None if service.unix_socket else proxy_for(self._base)
+        self._backend = StampedBackend(body_cap=BODY_CAP)
+        self._pool = open_pool(service, self._backend, self._proxy)
+        self._redirects = RedirectRules()
+        self._prepared: dict[str, tuple[Endpoint, PreparedRequest]] = {}
+        self._run_queue: RunQueue | None = None
+        self._http_version: bytes | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._pool.close()
+        self._redirects.close()
+        if self._run_queue is not None:
+            self._run_queue.close()
+            self._run_queue = None
+
+    # --- What is told about it -------------------------------------------------------------------------------------
+
+    @property
+    def description(self) -> str:
+        """The client and the protocol it speaks with the service: ``httpx 0.28.1, HTTP/1.1``."""
+        return f"httpx {httpx.__version__}, {self._protocol}"
+
+    @property
+    def _protocol(self) -> str:
+        return (self._http_version or (b"HTTP/2" if self._service.http2 else b"HTTP/1.1")).decode("ascii", "replace")
+
+    @property
+    def base_url_shown(self) -> str:
+        return self._redact.clean(base_url_shown(self._service.base_url), limit=2000)
+
+    def url_shown(self, endpoint: Endpoint) -> str:
+        """The URL of ``endpoint`` with *** in place of every secret."""
+        return self._redact.clean(url_shown(self._service.base_url, endpoint), limit=2000)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a reader of the figures should know about how they came about, in sentences."""
+        found = []
+        if self._proxy is not None:
+            proxy = self._redact.clean(base_url_shown(str(self._proxy.url)))
+            found.append(
+                f"requests go through the proxy {proxy}, and its time is in every latency; "
+                f"NO_PROXY={self._base.host} leaves it out"
+            )
+        if not self._service.tls.verify:
+            found.append("TLS certificates are not verified")
+        if self._service.http2 and self._protocol != "HTTP/2":
+            found.append(f"service.http2 is set, but the service speaks {self._protocol} only")
+        return tuple(found)
+
+    # --- Asking ----------------------------------------------------------------------------------------------------
+
+    def wait_until_ready(self) -> float:
+        """Wait until the service answers; returns the seconds that took.
+
+        Raises CouldNotMeasureError when it does not within ``service.ready_timeout_s``.
+        """
+        target = self._proxy.url if self._proxy is not None else self._base
+        try:
+            return wait_until_ready(self._service, self.send, self._backend, target, shown=self.url_shown)
+        except CouldNotMeasureError as error:
+            if self._proxy is None:
+                raise
+            remedy = (
+                f"it was asked for through the proxy of the environment; NO_PROXY={self._base.host} leaves that out"
+            )
+            raise CouldNotMeasureError(error.message, remedy, is_down=error.is_down) from error
+
+    def send(self, endpoint: Endpoint) -> Sample:
+        """One timed request. Failures are in the sample; only UsageError and KeyboardInterrupt are raised."""
+        prepared = self._prepare(endpoint)
+        if self._run_queue is None:
+            self._run_queue = RunQueue()
+        exchange = self._backend.exchange = Exchange(prepared.timeout_s)
+        answer = Answer()
+        failed: RequestFailedError | None = None
+        tried_at_s, tried_ns = self._now(), time.perf_counter_ns()
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            waited_ns, cpu_s = self._run_queue.waited_ns(), time.thread_time()
+            try:
+                self._ask(prepared, exchange, answer)
+            except RequestFailedError as error:
+                failed = error
+            except _LIBRARY_ERRORS as error:
+                failed = from_library(error, exchange)
+            cpu_s = time.thread_time() - cpu_s
+            waited_after_ns = self._run_queue.waited_ns()
+        finally:
+            if collecting:
+                gc.enable()
+        failed = answer.problem(prepared.expect, failed)
+        size = None
+        if failed is None:
+            try:
+                size = decoded_size(answer.pieces, answer.header(b"content-encoding"))
+            except RequestFailedError as error:
+                failed = error
+        if prepared.follow_redirects:
+            self._redirects.forget()
+        if collecting and gc.get_count()[0] > _GARBAGE:
+            gc.collect(0)
+        phases = exchange.phases()
+        return Sample(
+            at_s=tried_at_s + (exchange.sent_ns - tried_ns) / 1e9 if exchange.sent_ns else tried_at_s,
+            latency_ms=_latency_ms(failed, (phases.wait_ms or 0.0) + (phases.download_ms or 0.0)),
+            failure=failed.failure if failed else None,
+            status=answer.status,
+            detail=self._redact.clean(failed.detail) if failed else None,
+            phases=phases,
+            body_bytes=size,
+            server_timing=self._server_timing(answer),
+            cpu_ms=cpu_s * 1000,
+            run_queue_ms=None if waited_ns is None or waited_after_ns is None else (waited_after_ns - waited_ns) / 1e6,
+        )
+
+    def fetch(self, endpoint: Endpoint) -> Fetched:
+        """One request for what its answer says. Failures are in what is returned; raises as ``send`` does."""
+        prepared = prepare(self._service, endpoint)
+        exchange = self._backend.exchange = Exchange(prepared.timeout_s)
+        answer = Answer()
+        failed: RequestFailedError | None = None
+        try:
+            self._ask(prepared, exchange, answer)
+        except RequestFailedError as error:
+            failed = error
+        except _LIBRARY_ERRORS as error:
+            failed = from_library(error, exchange)
+        failed = answer.problem(prepared.expect, failed)
+        body = b""
+        try:
+            body = b"".join(decoded(answer.pieces, answer.header(b"content-encoding")))
+        except RequestFailedError as error:
+            failed = failed or error
+        return Fetched(
+            status=answer.status,
+            content_type=self._redact.clean(answer.header(b"content-type")),
+            body=body,
+            failure=failed.failure if failed else None,
+            detail=self._redact.clean(failed.detail) if failed else None,
+        )
+
+    def _prepare(self, endpoint: Endpoint) -> PreparedRequest:
+        known = self._prepared.get(endpoint.name)
+        if known is not None and known[0] is endpoint:
+            return known[1]
+        prepared = prepare(self._service, endpoint)
+        self._prepared[endpoint.name] = endpoint, prepared
+        return prepared
+
+    def _ask(self, prepared: PreparedRequest, exchange: Exchange, answer: Answer) -> None:
+        """The request, and those that it is redirected to. Raises RequestFailedError, and the libraries' errors."""
+        request, on_wire = prepared.request, prepared.wire_request
+        for _ in range(_MOST_REDIRECTS + 1):
+            response = self._send_once(on_wire, exchange)
+            try:
+                following = None
+                if prepared.follow_redirects:
+                    following = self._redirects.following(
+                        request, response.status, response.headers, prepared.secret_headers
+                    )
+                if following is None:
+                    answer.response = response
+                answer.pieces = read_raw(response.iter_stream(), announced=content_length(on_wire, response))
+            finally:
+                response.close()
+            if exchange.overlong:
+                raise RequestFailedError(Failure.PROTOCOL, "the answer was longer than it had announced")
+            if following is None:
+                return
+            request, on_wire = following, wire_request(following)
+            exchange.begin_hop()
+        raise RequestFailedError(Failure.REDIRECTS, f"over {_MOST_REDIRECTS} redirects, the last to {request.url}")
+
+    def _send_once(self, request: httpcore.Request, exchange: Exchange) -> httpcore.Response:
+        """Send ``request`` up to the headers of its response.
+
+        A kept-alive connection may be closed by the service at the moment it is used again. Every client then asks
+        once more on a new one (RFC 9110, section 9.2.2), so that is no failure of the service.
+        """
+        started_ns = time.perf_counter_ns()
+        try:
+            response = self._pool.handle_request(request)
+        except (RequestFailedError, httpcore.RemoteProtocolError) as error:
+            if exchange.fresh or not _unanswered(error, exchange, http2=self._service.http2):
+                raise
+            exchange.begin_again(started_ns)
+            response = self._pool.handle_request(request)
+        self._http_version = response.extensions["http_version"]
+        if self._http_version == b"HTTP/2":
+            exchange.first_ns = exchange.last_ns  # what came before were frames about the connection
+        elif not exchange.received:
+            response.close()
+            self._pool.close()  # of its connections; the next request opens another
+            raise RequestFailedError(Failure.PROTOCOL, "an answer came before its request: the one before was too long")
+        return response
+
+    def _server_timing(self, answer: Answer) -> str | None:
+        header = answer.header(b"server-timing")
+        return self._redact.clean(header, limit=_LONGEST_SERVER_TIMING) if header else None
+
+
+def _unanswered(error: Exception, exchange: Exchange, *, http2: bool) -> bool:
+    if http2 and isinstance(error, httpcore.RemoteProtocolError):
+        return True
+    return isinstance(error, RequestFailedError) and error.failure is Failure.RESET and not exchange.received
+
+
+def _latency_ms(failed: RequestFailedError | None, latency_ms: float) -> float | None:
+    if failed is None:
+        return latency_ms
+    return math.inf if failed.failure is Failure.TIMEOUT else None
+
+
+def _base_url(service: Service, redact: Redactor) -> httpx.URL:
+    shown = redact.clean(base_url_shown(service.base_url))
+    remedy = "service.base_url needs a scheme and a host, such as http://localhost:5001"
+    try:
+        url = httpx.URL(service.base_url)
+    except httpx.InvalidURL:
+        raise UsageError(f"not a URL: {shown}", remedy) from None
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise UsageError(f"not an HTTP address: {shown}", remedy)
+    return url

@@ -1,0 +1,81 @@
+"""Waiting until the service answers, before anything is timed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import httpx
+
+from perfcheck.client.exchange import Exchange, RequestFailedError
+from perfcheck.client.wire import StampedBackend
+from perfcheck.errors import CouldNotMeasureError
+from perfcheck.model import Endpoint, Failure, Sample, Service
+from perfcheck.units import format_ms
+
+_LONGEST_TRY_S = 10.0
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 1.0
+_HOPELESS = {Failure.TLS}  # waiting changes nothing
+_SERVER_ERROR = 500  # from here on: a proxy before a service that is down, or one that is still starting
+_REMEDIES = {
+    Failure.STATUS: "service.ready must be a path that answers 2xx; service.ready_timeout gives it longer",
+    Failure.TLS: "correct service.base_url or service.tls",
+    Failure.NAME: "correct service.base_url, or give its address with --base-url",
+}
+_REMEDY = "start it, or give its address with --base-url"
+
+
+def wait_until_ready(
+    service: Service,
+    send: Callable[[Endpoint], Sample],
+    backend: StampedBackend,
+    target: httpx.URL,
+    *,
+    shown: Callable[[Endpoint], str],
+) -> float:
+    """Ask for ``service.ready``, or connect to ``target`` when there is none, until it works; returns the seconds.
+
+    Raises CouldNotMeasureError with what was seen last.
+    """
+    endpoint = Endpoint(name="service.ready", path=service.ready or "", line=0, headers=service.headers)
+    started_s = time.monotonic()
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        left_s = service.ready_timeout_s - (time.monotonic() - started_s)
+        try_s = min(max(left_s, 0.001), _LONGEST_TRY_S)
+        status: int | None = None
+        if service.ready is None:
+            failure, seen = _connect(service, backend, target, try_s)
+        else:
+            sample = send(replace(endpoint, timeout_s=try_s))
+            failure, seen, status = sample.failure, sample.detail, sample.status
+        waited_s = time.monotonic() - started_s
+        if failure is None:
+            return waited_s
+        if failure in _HOPELESS or waited_s + pause_s > service.ready_timeout_s:
+            after = "" if failure in _HOPELESS else f" after {format_ms(waited_s * 1000)}"
+            raise CouldNotMeasureError(
+                f"{shown(endpoint)} is not ready{after}: {seen}",
+                _REMEDIES.get(failure, _REMEDY),
+                is_down=failure not in _HOPELESS and (status is None or status >= _SERVER_ERROR),
+            )
+        time.sleep(pause_s)
+        pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
+
+
+def _connect(
+    service: Service, backend: StampedBackend, target: httpx.URL, timeout_s: float
+) -> tuple[Failure | None, str | None]:
+    backend.exchange = Exchange(timeout_s)
+    try:
+        if service.unix_socket:
+            stream = backend.connect_unix_socket(service.unix_socket)
+        else:
+            port = target.port or (443 if target.scheme == "https" else 80)
+            stream = backend.connect_tcp(target.raw_host.decode("ascii"), port)
+    except RequestFailedError as error:
+        return error.failure, error.detail
+    stream.close()
+    return None, None

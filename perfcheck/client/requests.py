@@ -1,0 +1,100 @@
+"""An endpoint as a request: built once, sent many times. And its address as it may be shown."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+import httpcore
+import httpx
+
+from perfcheck import __version__
+from perfcheck.client.bodies import accepted_codings
+from perfcheck.errors import UsageError
+from perfcheck.model import Endpoint, Secret, Service
+from perfcheck.text import MASK
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRequest:
+    request: httpx.Request
+    wire_request: httpcore.Request
+    secret_headers: frozenset[str]  # lower case; not for another origin's ears
+    expect: tuple[tuple[int, int], ...]
+    timeout_s: float
+    follow_redirects: bool
+
+
+def prepare(service: Service, endpoint: Endpoint) -> PreparedRequest:
+    """Raises UsageError when the parts do not make a URL."""
+    headers = httpx.Headers(
+        {"User-Agent": f"perfcheck/{__version__}", "Accept": "*/*", "Accept-Encoding": accepted_codings()}
+    )
+    own = httpx.Headers([(name.encode(), used(value).encode()) for name, value in endpoint.headers])
+    headers = httpx.Headers([*((k, v) for k, v in headers.raw if k.decode() not in own), *own.raw])
+    query = urlencode([(name, used(value)) for name, value in endpoint.query], quote_via=quote)
+    address = _address(service.base_url, endpoint.path, query)
+    try:
+        url = httpx.URL(address)
+        content = None if endpoint.content is None else used(endpoint.content).encode()
+        if url.username or url.password:
+            headers.setdefault("Authorization", _basic(url.username, url.password))
+        request = httpx.Request(endpoint.method, url, headers=headers, content=content)
+    except (httpx.InvalidURL, UnicodeError, ValueError):
+        shown = url_shown(service.base_url, endpoint)
+        raise UsageError(f"not a URL: {shown}", "check service.base_url and the path of the endpoint") from None
+    return PreparedRequest(
+        request=request,
+        wire_request=wire_request(request),
+        secret_headers=frozenset(name.lower() for name, value in endpoint.headers if isinstance(value, Secret)),
+        expect=endpoint.expect,
+        timeout_s=endpoint.timeout_s,
+        follow_redirects=endpoint.follow_redirects,
+    )
+
+
+def wire_request(request: httpx.Request) -> httpcore.Request:
+    """``request`` as the pool of connections takes it."""
+    url = request.url
+    return httpcore.Request(
+        method=request.method,
+        url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+        headers=request.headers.raw,
+        content=request.read(),
+    )
+
+
+def url_shown(base_url: str, endpoint: Endpoint) -> str:
+    """The URL without secrets, as far as the endpoint tells them; the redactor knows the others."""
+    query = urlencode(
+        [(name, value.shown if isinstance(value, Secret) else value) for name, value in endpoint.query],
+        quote_via=quote,
+        safe="*/",
+    )
+    return _address(base_url_shown(base_url), endpoint.path, query)
+
+
+def base_url_shown(base_url: str) -> str:
+    """Without the password in it, if any."""
+    scheme, slashes, rest = base_url.partition("://")
+    authority, slash, path = rest.partition("/")
+    user, at, host = authority.rpartition("@")
+    if at:
+        name, colon, _ = user.partition(":")
+        authority = f"{name}:{MASK}@{host}" if colon else f"{MASK}@{host}"
+    return f"{scheme}{slashes}{authority}{slash}{path}"
+
+
+def _address(base_url: str, path: str, query: str) -> str:
+    address = base_url.rstrip("/") + (path if path.startswith("/") or not path else f"/{path}")
+    return address + ("&" if "?" in address else "?") + query if query else address
+
+
+def _basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+
+
+def used(value: str | Secret) -> str:
+    """The text that is sent."""
+    return value.value if isinstance(value, Secret) else value

@@ -1,0 +1,188 @@
+"""httpcore's way to the network, ours from the socket up: what it reads and writes is stamped (see ``layers``)."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+import httpcore
+from httpcore import SOCKET_OPTION
+
+from perfcheck.client.connecting import connect_tcp, connect_unix
+from perfcheck.client.exchange import Exchange, RequestFailedError
+from perfcheck.client.failures import connection_lost, tls_failed
+from perfcheck.client.framing import ResponseEnd
+from perfcheck.client.layers import Layer, SocketLayer, TlsLayer, timed_out
+
+_TALK_WITH_A_PROXY = (
+    b"CONNECT ",
+    b"\x05",
+    b"\x01",
+)  # a tunnel through HTTP, or SOCKS 5 and its log-in (RFC 1928, 1929)
+_HTTP2 = (b"PRI * HTTP/2", b"\x00")  # the first bytes of a connection, or of a frame (RFC 9113)
+
+
+class StampedBackend(httpcore.NetworkBackend):
+    """Opens connections, and gives every stream the exchange that is under way: one at a time."""
+
+    def __init__(self, *, body_cap: int) -> None:
+        """``body_cap``: bytes of one response that are read ahead of the HTTP library at most."""
+        self.body_cap = body_cap
+        self.exchange = Exchange(timeout_s=0)
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ARG002 - the exchange has a deadline of its own
+        local_address: str | None = None,  # noqa: ARG002
+        socket_options: Iterable[SOCKET_OPTION] | None = None,  # noqa: ARG002
+    ) -> StampedStream:
+        self.exchange.fresh = True
+        return StampedStream(SocketLayer(connect_tcp(host, port, self.exchange)), self)
+
+    def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ARG002
+        socket_options: Iterable[SOCKET_OPTION] | None = None,  # noqa: ARG002
+    ) -> StampedStream:
+        self.exchange.fresh = True
+        return StampedStream(SocketLayer(connect_unix(path, self.exchange)), self)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class StampedStream(httpcore.NetworkStream):
+    """Holds back what is written until an answer is asked for, so that a request leaves in one piece."""
+
+    def __init__(self, layer: Layer, backend: StampedBackend) -> None:
+        self._layer = layer
+        self._backend = backend
+        self._unsent: list[bytes] = []
+        self._ahead: deque[bytes] = deque()
+        self._end: ResponseEnd | None = None
+        self._with_proxy = False
+        self._asked_ns = 0
+        self._unsendable: OSError | None = None
+        self._broken: RequestFailedError | None = None
+        self._spent = False  # what comes next cannot be told from what came last
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
+        if buffer:
+            self._unsent.append(buffer)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
+        if not self._ahead:
+            if self._broken is not None:
+                raise self._broken
+            exchange = self._backend.exchange
+            try:
+                if self._unsent:
+                    self._send(exchange)
+                self._take(self._layer.receive(exchange), exchange)
+            except OSError as error:
+                raise connection_lost(error, exchange) from error
+            self._read_ahead(exchange)
+        piece = self._ahead.popleft()
+        if len(piece) > max_bytes:
+            self._ahead.appendleft(piece[max_bytes:])
+            piece = piece[:max_bytes]
+        return piece
+
+    def _send(self, exchange: Exchange) -> None:
+        request = self._unsent[0] if len(self._unsent) == 1 else b"".join(self._unsent)
+        self._unsent.clear()
+        self._with_proxy = request.startswith(_TALK_WITH_A_PROXY)
+        if self._with_proxy or request.startswith(_HTTP2):
+            self._end = None
+        else:
+            self._end = ResponseEnd(head_request=request.startswith(b"HEAD "), limit=self._backend.body_cap)
+        self._asked_ns = time.perf_counter_ns()
+        first = not exchange.sent_ns and not self._with_proxy
+        if first:
+            exchange.sent_ns = self._asked_ns
+            exchange.deadline_ns = exchange.sent_ns + exchange.timeout_ns
+        try:
+            sent_ns = self._layer.transmit(request, exchange)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            # A service may answer and close before it has read the whole request: reading tells what it said.
+            self._unsendable = error
+            return
+        if first:
+            exchange.sent_ns = sent_ns
+
+    def _read_ahead(self, exchange: Exchange) -> None:
+        """Read what is certain to come, so that the time it takes to parse the beginning is not in the latency.
+
+        When that fails, the beginning is handed out first: it may hold the status.
+        """
+        data = self._ahead[0]
+        if self._end is None or not data:
+            return
+        more = self._end.feed(data)
+        try:
+            while more and exchange.received <= self._backend.body_cap:
+                data = self._layer.receive(exchange)
+                self._take(data, exchange)
+                more = bool(data) and self._end.feed(data)
+        except OSError as error:
+            self._broken = connection_lost(error, exchange)
+        except RequestFailedError as error:
+            self._broken = error
+        if self._end.overlong:
+            exchange.overlong = self._spent = True
+
+    def _take(self, data: bytes, exchange: Exchange) -> None:
+        received_ns = self._layer.received_ns
+        if self._with_proxy:
+            exchange.connect_ns = (exchange.connect_ns or 0) + received_ns - self._asked_ns
+            exchange.exclude(received_ns - self._asked_ns)
+            self._asked_ns = received_ns
+        else:
+            if not data and not exchange.received:
+                raise connection_lost(self._unsendable, exchange)
+            exchange.first_ns = exchange.first_ns or received_ns
+            exchange.last_ns = received_ns
+            exchange.received += len(data)
+            exchange.ended = not data
+        if received_ns > exchange.deadline_ns:
+            raise timed_out(exchange)
+        self._ahead.append(data)
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ARG002
+    ) -> StampedStream:
+        exchange = self._backend.exchange
+        started_ns = time.perf_counter_ns()
+        try:
+            layer = TlsLayer(self._layer, ssl_context, server_hostname, exchange)
+        except OSError as error:  # ssl.SSLError is one
+            self.close()
+            raise tls_failed(error, server_hostname) from error
+        except BaseException:
+            self.close()
+            raise
+        duration_ns = time.perf_counter_ns() - started_ns
+        exchange.tls_ns = (exchange.tls_ns or 0) + duration_ns
+        exchange.exclude(duration_ns)
+        return StampedStream(layer, self._backend)
+
+    def get_extra_info(self, info: str) -> Any:
+        if info == "ssl_object":
+            return self._layer.tls if isinstance(self._layer, TlsLayer) else None
+        if info == "is_readable":
+            return self._spent or bool(self._ahead) or self._layer.readable(self._backend.exchange)
+        if info == "socket":
+            return self._layer.socket()
+        return None
+
+    def close(self) -> None:
+        self._layer.close()

@@ -1,0 +1,98 @@
+"""Past runs as a table for a terminal. Prints; never judges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from perfcheck.history.model import PastRun
+from perfcheck.model import Counts, Source
+from perfcheck.report.console_table import STYLES
+from perfcheck.report.glyphs import Glyphs, shorten
+from perfcheck.text import clean
+
+_DIGITS = 8  # of an id or a commit: enough to tell it from others
+_HEADERS = ("when (UTC)", "run", "label", "verdict", "endpoints", "branch@commit", "machine")
+_DROPPED_FIRST = ("machine", "endpoints", "branch@commit")  # when the terminal is narrow
+_SHORTENED = (("label", 24), ("machine", 20), ("branch@commit", 24), ("label", 12))  # to so many cells, one by one
+
+
+def render_runs(runs: Sequence[PastRun], glyphs: Glyphs, width: int) -> RenderableType:
+    """One line a run, in the order given, for a terminal of ``width`` cells."""
+    if not runs:
+        return Text("no runs")
+    rows = [_row(run) for run in runs]
+    several = len({run.machine for run in runs}) > 1
+    empty = {header for i, header in enumerate(_HEADERS) if not any(row[i].plain for row in rows)}
+    widths = {header: max(len(header), *(_cell_width(row[i]) for row in rows)) for i, header in enumerate(_HEADERS)}
+    shown = [header for header in _HEADERS if header not in empty and (several or header != "machine")]
+    shown, widths = _fit(shown, widths, width)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    for header in shown:
+        table.add_column(header, no_wrap=True)
+    for row in rows:
+        for i, header in enumerate(_HEADERS):
+            if header in dict(_SHORTENED):
+                row[i].plain = shorten(row[i].plain, widths[header], glyphs.ellipsis)
+        table.add_row(*(row[_HEADERS.index(header)] for header in shown))
+    return table
+
+
+def _row(run: PastRun) -> list[Text]:
+    verdict = Text(str(run.verdict).replace(" ", "\n"), style=STYLES[run.verdict])
+    if not run.complete and not run.counts.not_measured:  # which would tell it already
+        verdict.append("\nincomplete", style="dim")
+    return [
+        Text(when(run.started_at)),
+        Text(clean(run.id)[:_DIGITS], style="cyan"),
+        Text(clean(run.label or "")),
+        verdict,
+        Text(_counts(run.counts) + " by the monitor" * (run.source is Source.MONITORED)),
+        Text(place_of(run.branch, run.commit, dirty=run.dirty)),
+        Text(clean(run.machine), style="dim"),
+    ]
+
+
+def when(started_at: str) -> str:
+    """``2026-11-23 12:00``, of a time as runs have it."""
+    return clean(started_at[:16].replace("T", " "))
+
+
+def place_of(branch: str | None, commit: str | None, *, dirty: bool | None = None) -> str:
+    """``main@0123abcd+``: the plus where files were changed since the commit."""
+    after = f"@{clean(commit)[:_DIGITS]}{'+' * bool(dirty)}" if commit else ""
+    return clean(branch or "") + after
+
+
+def _counts(counts: Counts) -> str:
+    named = [
+        (counts.critical, "critical"),
+        (counts.warning, "warning"),
+        (counts.not_measured, "not measured"),
+        (counts.ok, "OK"),
+    ]
+    return ", ".join(f"{count} {word}" for count, word in named if count)
+
+
+def _cell_width(cell: Text) -> int:
+    return max((cell_len(line) for line in cell.plain.splitlines()), default=0)
+
+
+def _fit(shown: list[str], widths: dict[str, int], width: int) -> tuple[list[str], dict[str, int]]:
+    """Long texts are cut first, then columns are left out."""
+    for dropped in (None, *_DROPPED_FIRST):
+        shown = [header for header in shown if header != dropped]
+        fitted = dict(widths)
+        over = sum(fitted[header] + 1 for header in shown) - 1 - width
+        for header, shortest in _SHORTENED:
+            if header in shown and over > 0:
+                taken = min(over, max(0, fitted[header] - shortest))
+                fitted[header] -= taken
+                over -= taken
+        if over <= 0:
+            return shown, fitted
+    return shown, fitted

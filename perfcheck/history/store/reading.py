@@ -1,0 +1,159 @@
+"""Queries, and what their rows become."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, Table, func, literal, or_, select
+
+from perfcheck.history.model import Note, PastMeasurement, PastRun
+from perfcheck.history.store.tables import measurements, notes, runs
+from perfcheck.model import Counts, Metric, Source, Verdict
+
+# The columns in the order of the fields: rows are taken apart by place, since there may be hundreds of thousands, and
+# asking a row for each field by its name takes several times as long as reading it.
+_OF_A_RUN = tuple(
+    runs.c[name]
+    for name in (
+        *("id", "label", "started_at", "duration_ms", "verdict", "exit_code", "complete"),
+        *("ok", "warning", "critical", "not_measured", "source", "commit", "branch", "dirty", "ci"),
+        *("machine", "base_url", "baseline_file", "baseline_sha256"),
+    )
+)
+_OF_A_MEASUREMENT = (
+    *(runs.c.id, measurements.c.started_at, runs.c.label, runs.c.commit),
+    *(measurements.c[name] for name in ("endpoint", "group", "series")),
+    runs.c.machine,
+    *(measurements.c[name] for name in ("source", "verdict", "decided", "metric", "value_ms", "low_ms", "high_ms")),
+    *(measurements.c[name] for name in ("median_ms", "p95_ms", "spread", "target_ms", "ideal_ms", "error_rate")),
+    *(measurements.c[name] for name in ("requests", "critical_path")),
+)
+_VERDICTS = {str(verdict): verdict for verdict in Verdict}
+_SOURCES = {str(source): source for source in Source}
+_METRICS = {str(metric): metric for metric in Metric}
+
+
+def runs_in_full() -> Select[Any]:
+    """Rows for ``past_run``, of all runs."""
+    return select(*_OF_A_RUN)
+
+
+def select_runs(
+    *,
+    since: str | None,
+    until: str | None,
+    branch: str | None,
+    label: str | None,
+    machine: str | None,
+    source: Source | None,
+    limit: int | None,
+    newest_first: bool,
+) -> Select[Any]:
+    """Rows for ``past_run``."""
+    query = _between(runs_in_full(), runs, since, until)
+    for column, wanted in ((runs.c.branch, branch), (runs.c.label, label), (runs.c.machine, machine)):
+        query = query if wanted is None else query.where(column == wanted)
+    query = query if source is None else query.where(runs.c.source == str(source))
+    order = (runs.c.started_at, runs.c.number)
+    query = query.order_by(*(column.desc() for column in order)) if newest_first else query.order_by(*order)
+    return query if limit is None else query.limit(limit)
+
+
+def select_measurements(
+    *, endpoint: str | None, since: str | None, until: str | None, source: Source | None, series: str | None
+) -> Select[Any]:
+    """Rows for ``past_measurement``, in the order of the index over them."""
+    query = select(*_OF_A_MEASUREMENT).join_from(measurements, runs, runs.c.number == measurements.c.run)
+    query = _between(query, measurements, since, until)
+    table = measurements.c
+    for column, wanted in ((table.endpoint, endpoint), (table.series, series)):
+        query = query if wanted is None else query.where(column == wanted)
+    query = query if source is None else query.where(table.source == str(source))
+    return query.order_by(table.endpoint, table.series, table.started_at, table.run)
+
+
+def select_latest(endpoint: str, series: str, *, since: str | None, until: str | None, most: int) -> Select[Any]:
+    """Rows for ``past_measurement``, the newest first: as many as are wanted, of those that have a value."""
+    query = select_measurements(endpoint=endpoint, since=since, until=until, source=None, series=series)
+    table = measurements.c
+    return (
+        query.where(table.value_ms > 0)
+        .order_by(None)
+        .order_by(table.started_at.desc(), table.run.desc(), table.position.desc())
+        .limit(most)
+    )
+
+
+def count_of(endpoint: str, series: str, *, since: str | None, until: str | None) -> Select[Any]:
+    query = select(func.count()).select_from(measurements)
+    query = query.where(measurements.c.endpoint == endpoint, measurements.c.series == series)
+    return _between(query, measurements, since, until)
+
+
+def next_name(column: ColumnElement[str], after: str, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """The least value over ``after``: one step through an index, where DISTINCT would read all of it."""
+    return select(func.min(column)).where(column > after, *conditions)
+
+
+def select_notes(run_id: str | None, commit: str | None) -> Select[Any]:
+    """Rows for ``note``: all, or those of a run or of a commit, which a note may name by its first digits."""
+    wanted = []
+    if run_id is not None:
+        wanted.append(notes.c.run_id == run_id)
+    if commit is not None:
+        wanted.append(literal(commit).startswith(notes.c.commit))
+    query = select(notes).order_by(notes.c.created_at, notes.c.id)
+    return query.where(or_(*wanted)) if wanted else query
+
+
+def _between(query: Select[Any], table: Table, since: str | None, until: str | None) -> Select[Any]:
+    if since is not None:
+        query = query.where(table.c.started_at >= since)
+    return query if until is None else query.where(table.c.started_at < until)
+
+
+def past_run(row: Row[Any]) -> PastRun:
+    """Of the columns in ``_OF_A_RUN``."""
+    values: tuple[Any, ...] = tuple(row)
+    run_id, label, started_at, duration_ms, verdict, exit_code, complete, *counts, source, commit = values[:13]
+    return PastRun(
+        run_id,
+        label,
+        started_at,
+        duration_ms,
+        _VERDICTS[verdict],
+        exit_code,
+        complete,
+        Counts(*counts),
+        _SOURCES[source],
+        commit,
+        *values[13:],
+    )
+
+
+def past_measurement(row: Row[Any]) -> PastMeasurement:
+    """Of the columns in ``_OF_A_MEASUREMENT``."""
+    values: tuple[Any, ...] = tuple(row)
+    source, verdict, decided, metric, value_ms, low_ms, high_ms = values[8:15]
+    run_id, started_at, label, commit, endpoint, group, series, machine = values[:8]
+    return PastMeasurement(
+        run_id,
+        started_at,
+        label,
+        commit,
+        endpoint,
+        group,
+        series,
+        machine,
+        _SOURCES[source],
+        _VERDICTS[verdict],
+        decided,
+        _METRICS[metric],
+        value_ms,
+        (low_ms, high_ms),
+        *values[15:],
+    )
+
+
+def note(row: Row[Any]) -> Note:
+    return Note(row.id, row.created_at, row.run_id, row.commit, row.incident, row.cause, row.fix)

@@ -1,0 +1,128 @@
+"""The baseline: the targets of a service, and how it is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Metric(StrEnum):
+    """The statistic that is held against the limits."""
+
+    MEDIAN = "median"
+    P75 = "p75"
+    P90 = "p90"
+    P95 = "p95"
+    P99 = "p99"
+    MEAN = "mean"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A request value that a variable brought in, wholly or in part: used in requests, never shown."""
+
+    value: str
+    shown: str  # the same text with *** in place of what the variable brought in
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    ca: str | None = None  # file with the CA certificates to trust, PEM
+    cert: str | None = None  # client certificate, PEM
+    key: str | None = None  # its key; None when it stands in the same file
+    verify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    base_url: str
+    ready: str | None = None  # path polled until it answers 2xx, before the first sample
+    ready_timeout_s: float = 30.0
+    headers: tuple[tuple[str, str | Secret], ...] = ()
+    monitor: str | None = None
+    openapi: str | None = None
+    tls: Tls = Tls()
+    unix_socket: str | None = None
+    http2: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorLimits:
+    """Error rates, as fractions, over which an endpoint is WARNING or CRITICAL."""
+
+    warning: float = 0.01
+    critical: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class CompareLimits:
+    """How much slower than before is too slow. Shares are of the latency before: 0.10 is 10 % slower."""
+
+    warning: float = 0.10
+    critical: float = 0.25
+    min_difference_ms: float = 5.0  # less than that is no change, whatever its share
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One named request, with everything it inherits already resolved."""
+
+    name: str
+    path: str
+    line: int  # in the baseline file
+    group: str | None = None
+    method: str = "GET"
+    query: tuple[tuple[str, str | Secret], ...] = ()
+    headers: tuple[tuple[str, str | Secret], ...] = ()  # service, defaults, group and endpoint, merged
+    content: str | Secret | None = None  # request body, whether written as json, form or body
+    expect: tuple[tuple[int, int], ...] = ((200, 299),)  # inclusive ranges of status codes
+    timeout_s: float = 10.0
+    follow_redirects: bool = False
+    metric: Metric = Metric.MEDIAN
+    target_ms: float | None = None  # None: a new endpoint, held against `slow_ms` only
+    ideal_ms: float | None = None
+    warning_ms: float | None = None  # resolved limits; None without a target
+    critical_ms: float | None = None
+    ceiling_ms: float | None = None
+    slow_ms: float = 500.0  # an endpoint without a target warns over this
+    error_limits: ErrorLimits = ErrorLimits()
+    body_limit: int = 1_000_000  # bytes, decoded; a larger body warns
+    min_requests: int = 5
+    monitor_name: str | None = None
+    critical_path: bool = False  # one of those that a release is judged by first
+    lines: dict[str, int] = field(default_factory=dict)  # key -> line where its value in force was written
+
+
+class UndecidedPolicy(StrEnum):
+    """Whether an undecided CRITICAL counts as CRITICAL (by its estimate) or as WARNING."""
+
+    ESTIMATE = "estimate"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    budget_s: float = 120.0
+    confirm: int = 1
+    warmup: int = 1
+    min_requests: int = 5
+    undecided: UndecidedPolicy = UndecidedPolicy.ESTIMATE
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    name: str
+    title: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    file: str  # as given on the command line or found, for messages: "baselines.yaml"
+    sha256: str
+    service: Service
+    sampling: Sampling
+    groups: tuple[Group, ...]
+    endpoints: tuple[Endpoint, ...]
+    secrets: frozenset[str] = frozenset()  # values that variables brought in; shown nowhere
+    compare: CompareLimits = CompareLimits()

@@ -1,0 +1,62 @@
+"""Two releases compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from perfcheck.model.baseline import CompareLimits, Metric
+
+
+class Changed(StrEnum):
+    """What a comparison with an earlier release came to, for one endpoint."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    NO_CHANGE = "no change"
+    CANNOT_TELL = "cannot tell"  # too few samples, or too much noise: a state of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One endpoint beside how it was before. ``ratio`` is after / before: 1.1 is 10 % slower."""
+
+    changed: Changed
+    metric: Metric  # what the two figures are, and what the ratio is of
+    before_ms: float | None
+    after_ms: float | None
+    ratio: float | None
+    ratio_interval: tuple[float | None, float | None]
+    before_samples: int
+    after_samples: int
+    pairs: int | None = None  # of a live comparison; None for stored samples
+    before_error_rate: float | None = None
+    before_samples_ms: tuple[float | None, ...] = ()  # as samples_ms of the result, which are those after
+    before_server_timing: dict[str, float] = field(default_factory=dict)  # likewise
+    before_server_timing_details: dict[str, str] = field(default_factory=dict)
+    more_samples: int | None = None  # about how many more, or more pairs, would settle it
+
+
+class ComparedHow(StrEnum):
+    """What the two sides of a comparison are."""
+
+    STORED = "stored"  # two runs, each measured in its own time
+    LIVE = "live"  # two services, measured side by side
+    SAME = "same"  # one service against itself: what is found is noise
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What a run was held against."""
+
+    how: ComparedHow
+    label: str | None
+    run_id: str | None  # of a stored run
+    started_at: str | None
+    commit: str | None
+    base_url: str
+    limits: CompareLimits
+    with_targets: bool  # whether the targets of the baseline were judged by as well
+    differences: tuple[str, ...] = ()  # of the two environments, in words: why the comparison may be worth little
+    added: tuple[str, ...] = ()  # endpoints that only this run has
+    removed: tuple[str, ...] = ()  # endpoints that only the other had

@@ -1,0 +1,65 @@
+"""The monitor inside the service, as its statistics API reports it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class MonitorStatus(StrEnum):
+    """What the monitor says of the service. UNKNOWN: it says nothing, or nothing that is known."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    NO_DATA = "no data"
+    ERROR = "error"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A database statement that came again and again within one request: N+1."""
+
+    shape: str  # of the statement, without its values
+    most: int  # times in one request
+    caller: str | None  # "file.py:42"
+    requests: int | None  # how many requests had it
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoredEndpoint:
+    """One endpoint by the monitor's figures; None is what it does not tell. Latencies in milliseconds."""
+
+    name: str
+    requests: int | None = None
+    errors: int | None = None
+    mean_ms: float | None = None  # of the recent requests, where it tells these apart
+    min_ms: float | None = None
+    max_ms: float | None = None
+    stdev_ms: float | None = None
+    latest_ms: float | None = None
+    median_ms: float | None = None
+    p75_ms: float | None = None
+    p90_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    largest_body: int | None = None  # bytes
+    most_queries: int | None = None  # in one request
+    n_plus_one: tuple[Repeated, ...] = ()
+    listed_as_slow: bool = False  # by the monitor, asked with the threshold in force
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorReading:
+    """All that was read. Not ``alive``: there is no monitor, or no getting at it, and ``message`` says why."""
+
+    alive: bool
+    status: MonitorStatus = MonitorStatus.UNKNOWN
+    message: str = ""
+    remedy: str | None = None
+    issues: tuple[str, ...] = ()
+    endpoints: tuple[MonitoredEndpoint, ...] = ()
+    since: str | None = None  # when counting began, as the monitor writes it
+    generated_at: str | None = None
+    workers: int | None = None
+    problems: tuple[str, ...] = ()  # why the figures may not be everything

@@ -1,0 +1,184 @@
+"""One run, as it is reported and recorded; the field names are those of the run file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from perfcheck.model.baseline import Metric
+from perfcheck.model.comparison import Against, Comparison
+from perfcheck.model.findings import Finding, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    sent: int  # all that were sent, warm-up excluded
+    succeeded: int
+    failed: int
+    warmup: int
+    judged: int  # of the stage whose verdict stands
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySummary:
+    """Of the judged stage, in milliseconds; None where there is no such figure (over the timeout, or no samples)."""
+
+    min: float | None = None
+    mean: float | None = None
+    stdev: float | None = None
+    median: float | None = None
+    p75: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSummary:
+    """Medians over the requests at least as slow as the metric; set-up phases over the connections opened."""
+
+    dns: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+    wait: float | None = None
+    download: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Every request of the run for one endpoint, warm-up included, as parallel arrays in order of time."""
+
+    at_ms: tuple[float, ...] = ()  # since the start of the run
+    latency_ms: tuple[float | None, ...] = ()  # None for a failure
+    stage: tuple[int, ...] = ()  # 0 warm-up, 1 first, 2 confirmation
+    outcome: tuple[str, ...] = ()  # "ok", or the kind of failure
+
+
+class Source(StrEnum):
+    """Where the figures of an endpoint come from."""
+
+    MEASURED = "measured"  # requests of perfcheck's own
+    MONITORED = "monitored"  # what the monitor inside the service counted
+
+
+class Promise(StrEnum):
+    """What a latency is held against, and so what ``target_ms`` is."""
+
+    TARGET = "target"  # of the baseline
+    BEFORE = "before"  # the latency of an earlier release
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointResult:
+    name: str
+    group: str | None
+    method: str
+    url: str
+    verdict: Verdict
+    decided: bool
+    metric: Metric
+    value_ms: float | None  # the timeout, when the metric lies over it: see over_timeout
+    over_timeout: bool
+    interval_ms: tuple[float | None, float | None]
+    target_ms: float | None
+    ideal_ms: float | None
+    warning_ms: float | None
+    critical_ms: float | None
+    ceiling_ms: float | None
+    ratio: float | None  # value / target
+    requests: Requests
+    error_rate: float | None
+    error_rate_bound: float | None  # the true rate is below this with 95 % confidence
+    errors: dict[str, int]
+    latency_ms: LatencySummary
+    phases_ms: PhaseSummary
+    body_bytes: int | None
+    server_timing: dict[str, float]
+    samples_ms: tuple[float | None, ...]  # of the judged stage, in order of time; None: over the timeout
+    timeline: Timeline
+    line: int  # in the baseline; 0 for an endpoint that is not in it
+    findings: tuple[Finding, ...]
+    server_timing_details: dict[str, str] = field(default_factory=dict)  # of the median slow request: "101 queries"
+    source: Source = Source.MEASURED
+    critical_path: bool = False
+    comparison: Comparison | None = None
+    promise: Promise = Promise.TARGET
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    version: str
+    client: str
+    python: str
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    platform: str
+    cpus: int
+    ci: str | None
+    commit: str | None
+    branch: str | None
+    dirty: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerHealth:
+    """How well the machine that ran the check could measure. None: this system does not tell."""
+
+    cpu_ms_per_request: float | None = None
+    run_queue_share: float | None = None  # of the time in requests, spent ready to run without a CPU
+    steal_share: float | None = None  # of all CPU time during the run, taken by the hypervisor
+    load_average: float | None = None  # over one minute, at the end
+    message: str | None = None  # a sentence when the runner, not the service, may have been the bottleneck
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceInfo:
+    base_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineInfo:
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    ok: int
+    warning: int
+    critical: int
+    not_measured: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    format: str
+    id: str
+    label: str | None
+    started_at: str  # UTC, RFC 3339
+    finished_at: str
+    duration_ms: float
+    tool: Tool
+    environment: Environment
+    service: ServiceInfo
+    baseline: BaselineInfo
+    seed: int
+    alpha: float
+    verdict: Verdict
+    exit_code: int
+    complete: bool
+    counts: Counts
+    runner: RunnerHealth
+    findings: tuple[Finding, ...]  # of the run as a whole: runner, proxy, insecure TLS, interruption
+    endpoints: tuple[EndpointResult, ...]
+    command: tuple[str, ...] = ("perfcheck", "run")  # words that, with a name behind them, check that endpoint again
+    groups: dict[str, str] = field(default_factory=dict)  # name -> title, of those that have one
+    against: Against | None = None  # an earlier release, or another service
+
+    @property
+    def is_comparison(self) -> bool:
+        """Held against an earlier release and not against targets: of two runs, and no run of a service by itself."""
+        return self.against is not None and not self.against.with_targets

@@ -1,0 +1,103 @@
+"""Samples, and what the sampler decided from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from perfcheck.model.findings import Verdict, worst
+
+
+class Failure(StrEnum):
+    """How a request failed. None enters the latency statistics, except a timeout, which is over every limit."""
+
+    STATUS = "status"
+    TIMEOUT = "timeout"
+    REFUSED = "refused"
+    RESET = "reset"
+    NAME = "name resolution"
+    CONNECT = "connect"
+    TLS = "tls"
+    PROTOCOL = "protocol"
+    TRUNCATED = "truncated"
+    REDIRECTS = "redirects"
+    BODY_TOO_LARGE = "body too large"
+    DECODING = "decoding"
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """Where the time went. The first three are connection set-up and are not part of the latency."""
+
+    dns_ms: float | None = None
+    connect_ms: float | None = None
+    tls_ms: float | None = None
+    wait_ms: float | None = None  # first byte of the request written, to first byte of the response read
+    download_ms: float | None = None  # first to last byte of the response
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One timed request: when, how long in each phase, how it ended."""
+
+    at_s: float  # when its first byte was written (or it was tried), in seconds of the sampler's clock
+    latency_ms: float | None  # None for a failure; infinity for a timeout
+    failure: Failure | None = None
+    status: int | None = None
+    detail: str | None = None  # one clean line about a failure, free of secrets and control characters
+    phases: Phases = Phases()
+    body_bytes: int | None = None  # decoded
+    server_timing: str | None = None  # the response header, raw
+    cpu_ms: float | None = None  # of this process, during the request
+    run_queue_ms: float | None = None  # this thread was ready to run and had no CPU, during the request
+
+
+class Stop(StrEnum):
+    """Why a stage of an endpoint ended."""
+
+    DECIDED = "decided"
+    MAX_REQUESTS = "max requests"
+    BUDGET = "budget"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one stage of one endpoint came to."""
+
+    stage: int  # 1 for the first, 2 for its confirmation, ...
+    stop: Stop
+    requests: int  # judged requests of this stage, failures included
+    failures: int
+    latency: Verdict  # NOT_MEASURED with fewer than five latencies
+    latency_decided: bool
+    value_ms: float | None  # the metric over this stage; infinity when it lies over the timeout
+    interval_ms: tuple[float | None, float | None]  # valid at any stopping time; None is an open end
+    errors: Verdict
+    errors_decided: bool
+    more_requests: int | None = None  # about how many more would settle it, when undecided
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worse of latency and errors."""
+        return worst((self.latency, self.errors))
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """All samples of one endpoint in one run, and what the sampler decided from them, stage by stage."""
+
+    endpoint: str
+    samples: tuple[tuple[int, Sample], ...]  # (stage, sample) in order of time; stage 0 is warm-up
+    decisions: tuple[Decision, ...]  # one a stage; the last stands. Empty: never asked
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer that was asked for what it says, not for how long it took."""
+
+    status: int | None = None
+    content_type: str = ""
+    body: bytes = b""  # decoded, as far as it came; also with a status that was not expected
+    failure: Failure | None = None
+    detail: str | None = None  # one clean line about a failure

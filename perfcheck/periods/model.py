@@ -1,0 +1,304 @@
+"""What a report over a period tells: the third part of the vocabulary, beside ``model`` and ``history``.
+
+Everything that a renderer needs is in a PeriodReport, and nothing here does any work. Times are UTC as a run file has
+them (RFC 3339); latencies are milliseconds; rates, spreads and headroom are fractions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from perfcheck.history.model import Note
+from perfcheck.model import Changed, Metric, Source, Verdict
+
+FORMAT = "perfcheck.period/1"
+
+
+class PeriodKind(StrEnum):
+    DAY = "day"  # the last 24 hours
+    WEEK = "week"  # the last 7 days
+    MONTH = "month"  # a calendar month, or as much of it as is over
+    RELEASE = "release"  # after one labelled run, up to and with another
+    SPAN = "span"  # between two dates
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """``since`` is in it, ``until`` is not."""
+
+    kind: PeriodKind
+    since: str
+    until: str
+    since_label: str | None = None  # of the two runs, for RELEASE
+    until_label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A run, as far as a report has to point to it."""
+
+    run_id: str
+    started_at: str
+    label: str | None = None
+    commit: str | None = None
+
+
+class ChangeKind(StrEnum):
+    REGRESSION = "regression"  # a step up
+    IMPROVEMENT = "improvement"  # a step down
+    GETTING_SLOWER = "getting slower"  # a drift up
+    GETTING_FASTER = "getting faster"
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyChange:
+    """The level of one endpoint changed, at once or, where ``kind`` is a drift, run by run."""
+
+    kind: ChangeKind
+    endpoint: str
+    machine: str
+    source: Source
+    metric: Metric
+    critical_path: bool
+    at: Moment  # the first run of the new level; of a drift, where it began
+    previous: Moment | None  # the last run of the level before
+    before_ms: float
+    after_ms: float
+    ratio: float  # after / before
+    score: float | None  # of a step, in standard deviations of the rank test; None for a drift
+    error_probability: float | None  # at most, that chance alone gave such a step
+    target_ms: float | None  # when it changed
+    now_ms: float  # the level at the end of the period
+    resolved: Moment | None  # of a regression: the first run that was back at the level before
+    stands: bool  # of a regression: not resolved, and the level at the end is not that of before either
+    began_before: bool  # the period: told here since it goes on, was resolved in it, or is seen only by its runs
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConsistencyChange:
+    """The spread of one endpoint changed: interquartile range of a run's requests, over their median."""
+
+    endpoint: str
+    machine: str
+    source: Source
+    at: Moment
+    previous: Moment | None
+    before_spread: float
+    after_spread: float
+    ratio: float
+    score: float
+    error_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChartPoint:
+    """One run, or several neighbours: then their median, the least and the greatest, and the worst verdict."""
+
+    started_at: str
+    value_ms: float
+    low_ms: float
+    high_ms: float
+    verdict: Verdict
+    target_ms: float | None
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What an endpoint took from one change to the next. The two values are alike but in a drift."""
+
+    since: str
+    until: str
+    begin_ms: float
+    end_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSummary:
+    """One endpoint over the period, in one series: on one machine, by one baseline, request and metric.
+
+    A value at the beginning is the median of the last five runs before the period, since the last change; without such,
+    of the first five in it, up to the first change. A value at the end is that of the last five, since the last change.
+    """
+
+    name: str
+    group: str | None
+    series: str  # the key under which the history has it
+    machine: str
+    source: Source
+    metric: Metric
+    critical_path: bool
+    runs: int  # in the period, that measured it
+    first: Moment
+    last: Moment
+    begin_ms: float | None
+    end_ms: float | None
+    ratio: float | None  # end / begin
+    changed: Changed  # as far as steps and drifts show; NO_CHANGE where they cancel each other
+    steps: int  # found in the period
+    begin_p95_ms: float | None
+    end_p95_ms: float | None
+    begin_spread: float | None
+    end_spread: float | None
+    error_rate: float | None  # over all requests of the period
+    worst_error_rate: float | None  # of one run
+    requests: int  # sent by the checks; by the monitor's count where that is the source
+    traffic: int | None  # requests of everyone between two readings of the monitor in the period
+    target_ms: float | None  # at the end
+    ideal_ms: float | None
+    begin_headroom: float | None  # 1 - begin / the target at the end: 0.2 is 20 % below it
+    end_headroom: float | None
+    verdict: Verdict  # of the newest run
+    verdicts: dict[str, int]  # how many runs had which
+    is_notable: bool  # something about it is told below
+    is_current: bool  # no other series of this endpoint, machine and source began after this one ended
+    points: tuple[ChartPoint, ...]  # with those before the period that were read for comparison
+    levels: tuple[Level, ...]
+    marks: tuple[tuple[str, float], ...]  # (time of the first run, after / before) of all its steps
+    block_runs: int  # how many neighbouring runs were taken together to look for changes; 1: none
+
+
+@dataclass(frozen=True, slots=True)
+class SlowEndpoint:
+    """WARNING or CRITICAL in its newest run."""
+
+    endpoint: str
+    machine: str
+    source: Source
+    verdict: Verdict
+    metric: Metric
+    value_ms: float | None
+    target_ms: float | None
+    ratio: float | None  # value / target
+    error_rate: float | None
+    since: Moment  # the first of the runs in a row that were not OK, as far as was read
+    runs: int  # in that row
+    is_always: bool  # so in every run that was read
+    critical_path: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Not OK in several runs in a row, and OK in the newest."""
+
+    endpoint: str
+    machine: str
+    source: Source
+    worst: Verdict
+    began: Moment
+    ended: Moment  # the first run that was OK again
+    runs: int  # that were not
+
+
+@dataclass(frozen=True, slots=True)
+class NewEndpoint:
+    endpoint: str
+    first: Moment
+    value_ms: float | None  # at the end
+    has_target: bool
+    is_monitored: bool | None  # whether the monitor in the service sees it; None: no monitor was read
+
+
+@dataclass(frozen=True, slots=True)
+class GoneEndpoint:
+    endpoint: str
+    last: Moment
+    runs_since: int  # that no longer measured it
+
+
+class TargetKey(StrEnum):
+    TARGET = "target"
+    IDEAL = "ideal"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetChange:
+    """A promise that moved, in one commit of the baseline. None before: there was none; after: it was taken away."""
+
+    endpoint: str
+    key: TargetKey
+    metric: Metric
+    before_ms: float | None
+    after_ms: float | None
+    commit: str
+    committed_at: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineHistory:
+    file: str
+    changes: tuple[TargetChange, ...] = ()
+    commits: int = 0  # of the baseline, in the period
+    unreadable: int = 0  # of these, that hold no baseline that can be read
+    message: str | None = None  # why there is no history of it
+
+
+class RankedBy(StrEnum):
+    """What puts one endpoint before another in the focus of the next period."""
+
+    TIME = "time"  # lost by all callers: milliseconds lost times the requests that the monitor counted
+    SHARE = "share"  # of its target, that an endpoint lost
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """One endpoint to work on next, and what for."""
+
+    endpoint: str
+    machine: str
+    source: Source
+    end_ms: float
+    target_ms: float | None
+    end_headroom: float | None
+    lost_ms: float  # since the beginning of the period; where it has no headroom, at least what it lacks
+    lost_share: float | None  # of its target
+    traffic: int | None
+    lost_time_s: float | None  # of all callers in the period
+    verdict: Verdict
+    changed: Changed
+    critical_path: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRuns:
+    machine: str
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodReport:
+    """Everything about a period. What concerns several endpoints has the weightiest first."""
+
+    format: str
+    tool_version: str
+    generated_at: str
+    period: Period
+    verdict: Verdict  # the worst that is in force at the end; a regression that still stands is a WARNING at least
+    services: tuple[str, ...]  # addresses
+    runs: int
+    monitor_runs: int  # of these, readings of the monitor in the service
+    incomplete_runs: int
+    verdicts: dict[str, int]  # of the runs
+    machines: tuple[MachineRuns, ...]
+    branches: tuple[str, ...]
+    commits: int  # different ones
+    labels: tuple[Moment, ...]  # the first run with each label
+    first: Moment | None
+    last: Moment | None
+    earlier_runs: int  # before the period, read for comparison
+    endpoints: tuple[EndpointSummary, ...]
+    regressions: tuple[LatencyChange, ...]
+    improvements: tuple[LatencyChange, ...]
+    drifts: tuple[LatencyChange, ...]
+    consistency: tuple[ConsistencyChange, ...]
+    slow: tuple[SlowEndpoint, ...]
+    recoveries: tuple[Recovery, ...]
+    new: tuple[NewEndpoint, ...]
+    gone: tuple[GoneEndpoint, ...]
+    other_notes: tuple[Note, ...]  # of runs and commits of the period, that belong to none of the above
+    baseline: BaselineHistory
+    focus: tuple[Focus, ...]
+    ranked_by: RankedBy

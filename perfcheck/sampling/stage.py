@@ -1,0 +1,146 @@
+"""One stage of one endpoint: latency and errors together, and whether there are enough requests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from perfcheck.model import Decision, Endpoint, Metric, Stop, Verdict
+from perfcheck.stats.boundaries import ALPHA, ALPHA_ALONE, LEAST_SAMPLES
+from perfcheck.stats.error_rate import ErrorTest
+from perfcheck.stats.limits import limits_of
+from perfcheck.stats.mean import MeanTest
+from perfcheck.stats.sequential import MOST_LOOKS, USUAL, LatencyTest, Levels, QuantileTest, looks_of
+
+
+class Stage:
+    """Fed with the outcome of each request in turn; ``stop`` says when the stage is over, and why.
+
+    It is over when latency and errors both have their answer, or when one of them is CRITICAL beyond doubt, since
+    then nothing could change the verdict any more. Never before five requests, nor before ``min_requests``, except by
+    ``max_requests``. Where latency finds no answer within the looks of its test, the stage ends all the same.
+    """
+
+    __slots__ = ("_errors", "_least", "_most", "_number", "latency", "stop")
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        before: Decision | None = None,
+        *,
+        max_requests: int | None = None,
+    ) -> None:
+        """``before`` is what the stage before came to."""
+        self._number = before.stage + 1 if before else 1
+        self._least = max(LEAST_SAMPLES, endpoint.min_requests)
+        self.latency = latency_test(endpoint, self._least, levels_after(before))
+        self._errors = ErrorTest(endpoint.error_limits, before.errors if before else Verdict.OK)
+        self._most = max(self.latency.looks, self._least)
+        if max_requests is not None:
+            self._most = min(self._most, max_requests)
+        self.stop: Stop | None = None
+
+    @property
+    def requests(self) -> int:
+        return self._errors.requests
+
+    @property
+    def least(self) -> int:
+        """Requests before which the stage cannot find its endpoint OK."""
+        return max(self._least, self.latency.least)
+
+    @property
+    def fails(self) -> bool:
+        """Whether requests fail more often than the critical limit allows, beyond doubt."""
+        return self._errors.found is Verdict.CRITICAL
+
+    def add(self, latency_ms: float | None, *, failed: bool) -> None:
+        """Take one more request: its latency if it has one (infinity for a timeout), and whether it failed."""
+        if latency_ms is not None:
+            self.latency.add(latency_ms)
+        self._errors.add(failed=failed)
+        requests = self._errors.requests
+        if requests >= self._least and self._is_answered():
+            self.stop = Stop.DECIDED
+        elif requests >= self._most:
+            self.stop = Stop.MAX_REQUESTS
+
+    def _is_answered(self) -> bool:
+        if self.fails or self.latency.decided is Verdict.CRITICAL:
+            return True
+        return self.latency.decided is not None and self._errors.settled
+
+    def decision(self, otherwise: Stop = Stop.INTERRUPTED) -> Decision:
+        """What the stage comes to by now; ``otherwise`` tells why it ended if it was not over by itself."""
+        latency, errors = self.latency, self._errors
+        value = latency.estimate() if latency.count else None
+        return Decision(
+            stage=self._number,
+            stop=self.stop or otherwise,
+            requests=errors.requests,
+            failures=errors.failures,
+            latency=self._latency_verdict(),
+            latency_decided=latency.decided is not None,
+            value_ms=value,
+            interval_ms=latency.interval(),
+            errors=errors.verdict,
+            errors_decided=errors.settled,
+            more_requests=self._more_requests(),
+        )
+
+    def _latency_verdict(self) -> Verdict:
+        """The class of the estimate: the same as the decided one where it is decided."""
+        if self.latency.count < LEAST_SAMPLES:
+            return Verdict.NOT_MEASURED
+        return self.latency.limits.classify(self.latency.estimate())
+
+    def _more_requests(self) -> int | None:
+        for_errors = max(self._errors.needed - self._errors.requests, 0)
+        if self.latency.decided:
+            return for_errors or None
+        for_latency = self.latency.more_requests()
+        return None if for_latency is None else max(for_latency, for_errors)
+
+
+def has_answer(decision: Decision) -> bool:
+    """Whether a stage says anything by itself: it has latencies enough, or failures enough to do without."""
+    return decision.latency is not Verdict.NOT_MEASURED or (
+        decision.errors is Verdict.CRITICAL and decision.errors_decided
+    )
+
+
+def unconfirmed(decision: Decision, stop: Stop) -> Decision:
+    """A decision that stands although it was to be confirmed: what it found is not beyond doubt any more.
+
+    To confirm it would take about as many requests again.
+    """
+    return replace(
+        decision,
+        stop=stop,
+        latency_decided=decision.latency_decided and decision.latency is Verdict.OK,
+        errors_decided=decision.errors_decided and decision.errors is Verdict.OK,
+        more_requests=decision.requests,
+    )
+
+
+def levels_after(before: Decision | None) -> Levels:
+    """The error that a stage may spend on saying that the metric is over a limit.
+
+    An endpoint that sits at a limit is often measured again, and each time one of twenty is called wrongly. So only
+    what the stage before has shown already is believed at 5 %, which makes 0.25 % for both together; what it has not
+    shown takes a proof that would do alone.
+    """
+    if before is None:
+        return USUAL
+    seen = before.latency if before.latency_decided else Verdict.OK
+    return Levels(
+        warning=ALPHA if seen in {Verdict.WARNING, Verdict.CRITICAL} else ALPHA_ALONE,
+        critical=ALPHA if seen is Verdict.CRITICAL else ALPHA_ALONE,
+    )
+
+
+def latency_test(endpoint: Endpoint, least: int, levels: Levels) -> LatencyTest:
+    """The test of the endpoint's metric, looking after at least ``least`` requests."""
+    looks = min(max(looks_of(endpoint.metric), least), MOST_LOOKS)
+    if endpoint.metric is Metric.MEAN:
+        return MeanTest(limits_of(endpoint), looks, levels)
+    return QuantileTest(endpoint.metric, limits_of(endpoint), looks, levels)

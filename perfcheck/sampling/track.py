@@ -1,0 +1,147 @@
+"""One endpoint on its way through warm-up, first stage and confirmation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from perfcheck.model import Decision, Endpoint, Failure, Measurement, Sample, Sampling, Stop, Verdict
+from perfcheck.sampling.pacing import PAUSE_S, gap_s
+from perfcheck.sampling.scheduler import Patience
+from perfcheck.sampling.stage import Stage, has_answer, unconfirmed
+
+WARM_UP = 0  # the stage of samples that are not judged
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where one endpoint stands, for a live display."""
+
+    endpoint: str
+    stage: int  # 0 while it warms up
+    requests: int  # in this stage
+    least: int  # requests that a stage takes at the least
+    value_ms: float | None  # the metric over this stage so far
+    verdict: Verdict | None  # once it is final
+    wait_s: float  # until it may be asked again; 0 when it may be now, or is finished
+    gap_s: float  # between its next requests
+
+
+class Track:
+    """Takes the samples of one endpoint and says when to ask it again.
+
+    The samples, and the decisions of the stages that are over, are its record. What is not over yet is judged from
+    them alone, so that an interruption between any two lines leaves nothing half done.
+    """
+
+    __slots__ = (
+        "_confirm",
+        "_current",
+        "_decisions",
+        "_max_requests",
+        "_samples",
+        "_warmup",
+        "endpoint",
+        "is_finished",
+        "not_before",
+        "patience",
+        "stage",
+    )
+
+    def __init__(self, endpoint: Endpoint, sampling: Sampling, max_requests: int | None) -> None:
+        self.endpoint = endpoint
+        self._confirm = sampling.confirm
+        self._warmup = sampling.warmup
+        self._max_requests = max_requests
+        self._samples: list[tuple[int, Sample]] = []
+        self._decisions: list[Decision] = []
+        self._current = self._next_stage(self._decisions)
+        self.stage = 1 if self._warmup == 0 else WARM_UP
+        self.not_before = -math.inf
+        self.is_finished = False
+        self.patience = Patience(endpoint)
+
+    @property
+    def is_warming_up(self) -> bool:
+        return self.stage == WARM_UP
+
+    @property
+    def hangs(self) -> bool:
+        """Whether its last request got no answer in time."""
+        return bool(self._samples) and self._samples[-1][1].failure is Failure.TIMEOUT
+
+    def take(self, sample: Sample, now: float) -> None:
+        """Take one sample that was just measured; ``now`` is the sampler's clock after it."""
+        self._samples.append((self.stage, sample))
+        if self.stage == WARM_UP:
+            self.stage = 1 if len(self._samples) >= self._warmup else WARM_UP
+            return
+        current = self._current
+        current.add(sample.latency_ms, failed=sample.failure is not None)
+        if current.stop is None:
+            self.not_before = now + gap_s(self.endpoint.metric, self.stage, current.requests)
+            return
+        self._decisions.append(current.decision())
+        if self._is_final(self._decisions):
+            self.is_finished = True
+        else:
+            self._current = self._next_stage(self._decisions)
+            self.stage += 1
+            self.not_before = now + PAUSE_S
+
+    def _next_stage(self, decisions: Sequence[Decision]) -> Stage:
+        return Stage(
+            self.endpoint,
+            decisions[-1] if decisions else None,
+            max_requests=self._max_requests,
+        )
+
+    def _is_final(self, decisions: Sequence[Decision]) -> bool:
+        """Nothing but OK is believed at once, decided or not."""
+        if not decisions:
+            return False
+        return decisions[-1].verdict in {Verdict.OK, Verdict.NOT_MEASURED} or len(decisions) > self._confirm
+
+    def measurement(self, cut_short: Stop) -> Measurement:
+        """What there is by now; ``cut_short`` tells why an unfinished stage goes no further."""
+        samples = tuple(self._samples)
+        return Measurement(self.endpoint.name, samples, tuple(self._decided_so_far(samples, cut_short)))
+
+    def _decided_so_far(self, samples: Sequence[tuple[int, Sample]], stop: Stop) -> list[Decision]:
+        """The finished stages, and the unfinished one where it says something.
+
+        Where a confirmation says nothing, because it was cut short or had no latencies, the stage before it stands,
+        unconfirmed: what looked CRITICAL must not turn into something milder for want of time.
+        """
+        decisions = self._decisions[:]
+        unfinished: Stop | None = None
+        while not self._is_final(decisions):
+            current = self._next_stage(decisions)
+            for stage, sample in samples:
+                if stage == len(decisions) + 1:
+                    current.add(sample.latency_ms, failed=sample.failure is not None)
+            if current.requests == 0:
+                unfinished = stop
+                break
+            decisions.append(current.decision(stop))
+            if current.stop is None:
+                break
+        while len(decisions) > 1 and not has_answer(decisions[-1]):
+            unfinished = decisions.pop().stop
+        if decisions and unfinished is not None:
+            decisions[-1] = unconfirmed(decisions[-1], unfinished)
+        return decisions
+
+    def progress(self, now: float) -> Progress:
+        current = self._current
+        return Progress(
+            endpoint=self.endpoint.name,
+            stage=self.stage,
+            requests=len(self._samples) if self.stage == WARM_UP else current.requests,
+            least=current.least,
+            value_ms=current.latency.estimate() if current.latency.count else None,
+            verdict=self._decisions[-1].verdict if self.is_finished else None,
+            wait_s=0.0 if self.is_finished else max(self.not_before - now, 0.0),
+            gap_s=gap_s(self.endpoint.metric, max(self.stage, 1), current.requests),
+        )

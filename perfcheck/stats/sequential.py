@@ -1,0 +1,209 @@
+"""The sequential test of a quantile: fed one latency at a time, it says when there are enough to tell its class.
+
+After every sample, what the exact boundaries show about the two limits is remembered: that the quantile is over a
+limit, or that it is under it, each wrongly with a probability of at most alpha over all looks together. A class is
+decided when the point estimate falls into it and all that it claims was shown, at some n up to now:
+
+    OK        under the warning limit
+    WARNING   over the warning limit, and under the critical one
+    CRITICAL  over the critical limit
+
+Where estimate and evidence disagree, more samples are asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import insort
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from perfcheck.model import Metric, Verdict
+from perfcheck.stats.boundaries import ALPHA, boundaries
+from perfcheck.stats.limits import Limits
+from perfcheck.stats.quantiles import QUANTILE, quantile
+
+LOOKS = 200
+LOOKS_OF_TAILS = {Metric.P95: 300, Metric.P99: 1000}
+MOST_LOOKS = 10_000  # the exact walk takes a second there, and grows faster than n
+HOPELESS = 100_000  # more requests than this are not worth suggesting
+
+UNDER_WARNING, OVER_WARNING, UNDER_CRITICAL, OVER_CRITICAL = 1, 2, 4, 8
+CLAIMS = {
+    Verdict.OK: UNDER_WARNING,
+    Verdict.WARNING: OVER_WARNING | UNDER_CRITICAL,
+    Verdict.CRITICAL: OVER_CRITICAL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The error that may be spent on saying that the metric is over a limit. To say that it is under takes ALPHA."""
+
+    warning: float = ALPHA
+    critical: float = ALPHA
+
+
+USUAL = Levels()
+
+
+class LatencyTest(Protocol):
+    """What a stage needs of the test of its metric."""
+
+    @property
+    def limits(self) -> Limits:
+        """What the metric is held against."""
+
+    @property
+    def count(self) -> int:
+        """Latencies so far."""
+
+    @property
+    def looks(self) -> int:
+        """Latencies after which an open question stays open."""
+
+    @property
+    def least(self) -> int:
+        """Latencies before which OK cannot be decided, however low they are."""
+
+    @property
+    def decided(self) -> Verdict | None:
+        """The class as decided by now; None while it is open."""
+
+    def add(self, latency_ms: float) -> None:
+        """Take one more latency; infinity for a request that timed out."""
+
+    def estimate(self) -> float:
+        """The metric over all latencies so far, in milliseconds. Raises ValueError when there is none."""
+
+    def interval(self) -> tuple[float | None, float | None]:
+        """Where the true metric lies, in milliseconds; None for an open end.
+
+        Each end misses it with a probability of at most 5 %, at whatever moment one stops.
+        """
+
+    def more_requests(self) -> int | None:
+        """About how many more would decide it. None when it is decided, or when no sensible number would."""
+
+
+class QuantileTest:
+    """A :class:`LatencyTest` of the median or a percentile. ``looks`` None takes the metric's usual number."""
+
+    __slots__ = (
+        "_lower",
+        "_over_critical",
+        "_over_warning",
+        "_p",
+        "_shown",
+        "_sorted",
+        "_table",
+        "_upper_critical",
+        "_upper_warning",
+        "count",
+        "decided",
+        "limits",
+        "looks",
+    )
+
+    def __init__(self, metric: Metric, limits: Limits, looks: int | None = None, levels: Levels = USUAL) -> None:
+        self._p = QUANTILE[metric]
+        self._table = boundaries(self._p, looks or looks_of(metric))
+        self.looks = self._table.looks
+        self._lower = self._table.lower
+        self._upper_warning = boundaries(self._p, self.looks, levels.warning).upper
+        self._upper_critical = boundaries(self._p, self.looks, levels.critical).upper
+        self._sorted: list[float] = []
+        self._over_warning = 0
+        self._over_critical = 0
+        self._shown = 0
+        self.limits = limits
+        self.count = 0
+        self.decided: Verdict | None = None
+
+    @property
+    def least(self) -> int:
+        return next((n for n, count in enumerate(self._lower) if count >= 0), self.looks)
+
+    def add(self, latency_ms: float) -> None:
+        insort(self._sorted, latency_ms)
+        self.count += 1
+        if latency_ms > self.limits.warning_ms:
+            self._over_warning += 1
+            if latency_ms > self.limits.critical_ms:
+                self._over_critical += 1
+        if self.count <= self.looks:
+            self._look()
+        if self._shown:
+            verdict = self.limits.classify(quantile(self._sorted, self._p))
+            claim = CLAIMS[verdict]
+            self.decided = verdict if self._shown & claim == claim else None
+
+    def _look(self) -> None:
+        n = self.count
+        if self._over_warning >= self._upper_warning[n]:
+            self._shown |= OVER_WARNING
+        if self._over_critical >= self._upper_critical[n]:
+            self._shown |= OVER_CRITICAL
+        if self._over_critical <= self._lower[n]:
+            self._shown |= UNDER_CRITICAL
+            if self._over_warning <= self._lower[n]:
+                self._shown |= UNDER_WARNING
+
+    def estimate(self) -> float:
+        return quantile(self._sorted, self._p)
+
+    def interval(self) -> tuple[float | None, float | None]:
+        """The values that the boundaries do not reject as limits: ``[x_(n-u+1), x_(n-l)]`` of the sorted samples."""
+        n = self.count
+        if not 0 < n <= self.looks:
+            return None, None
+        low, high = n - self._table.upper[n], n - self._lower[n] - 1  # ranks counted from 0
+        return self._sorted[low] if low >= 0 else None, self._sorted[high] if high < n else None
+
+    def more_requests(self) -> int | None:
+        """The count of slow requests is carried on at its share so far, to where it meets the boundary it needs."""
+        if self.decided or not self.count:
+            return None
+        verdict = self.limits.classify(self.estimate())
+        missing = CLAIMS[verdict] & ~self._shown
+        at = max(
+            self._falls_to_lower(self._over_warning) if missing & UNDER_WARNING else 0,
+            self._falls_to_lower(self._over_critical) if missing & UNDER_CRITICAL else 0,
+            self._rises_to(self._upper_warning, self._over_warning) if missing & OVER_WARNING else 0,
+            self._rises_to(self._upper_critical, self._over_critical) if missing & OVER_CRITICAL else 0,
+        )
+        return math.ceil(at) - self.count if at <= HOPELESS else None
+
+    def _rises_to(self, upper: Sequence[int], over: int) -> float:
+        """The number of requests at which ``over`` of ``count``, carried on, meets a boundary; infinity for never."""
+        share = over / self.count
+        for n in range(self.count + 1, self.looks + 1):
+            if share * n >= upper[n]:
+                return n
+        return self._past_the_table(upper[self.looks], share) if share > self._table.share else math.inf
+
+    def _falls_to_lower(self, over: int) -> float:
+        share = over / self.count
+        for n in range(self.count + 1, self.looks + 1):
+            if share * n <= self._lower[n]:
+                return n
+        return self._past_the_table(self._lower[self.looks], share) if share < self._table.share else math.inf
+
+    def _past_the_table(self, last: int, share: float) -> float:
+        """Boundaries follow ``n D(share over || 1 - p) = constant``, the constant being that of the last look.
+
+        D is the Kullback-Leibler divergence of two yes/no trials: what bounds every sequential test (Wald 1945).
+        """
+        evidence = self.looks * divergence(max(last, 0) / self.looks, self._table.share)
+        return max(evidence / divergence(share, self._table.share), self.count + 1.0)
+
+
+def looks_of(metric: Metric) -> int:
+    """How often a test of ``metric`` looks before it leaves the question open."""
+    return LOOKS_OF_TAILS.get(metric, LOOKS)
+
+
+def divergence(a: float, b: float) -> float:
+    """Kullback-Leibler divergence of a yes/no trial with probability ``a`` from one with ``b`` (0 < b < 1), in nats."""
+    return sum(p * math.log(p / q) for p, q in ((a, b), (1 - a, 1 - b)) if p > 0)

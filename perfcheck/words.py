@@ -1,0 +1,26 @@
+"""Phrases that every message builds in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from perfcheck.text import clean
+
+_IRREGULAR = {"query": "queries", "miss": "misses", "branch": "branches"}
+_COMMIT_LENGTH = 10
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 request``, ``2 requests``, ``1,200 requests``."""
+    return f"{count:,} {noun if count == 1 else _IRREGULAR.get(noun, noun + 's')}"
+
+
+def and_more(items: Sequence[str], most: int) -> str:
+    """``a, b and 3 more``: the first ``most`` of them."""
+    more = len(items) - most
+    return ", ".join(items[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def short_commit(commit: str) -> str:
+    """The first 10 characters of a commit hash, safe to show."""
+    return clean(commit[:_COMMIT_LENGTH])
