@@ -12,20 +12,18 @@ import argparse
 import json
 import math
 import multiprocessing
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from promises import Check, conclude, show, table
+from simulation.comparing import Live, Outcomes, Series, Stored, simulate_live, simulate_stored, simulate_trends
+from simulation.noise import SHAPES
+
 from perfcheck.model import Changed, Metric, Verdict
 from perfcheck.stats.change_points import Trend
 from perfcheck.stats.two_sample import SURE
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from promises import Check, conclude, show, table
-from support.comparing import Live, Outcomes, Series, Stored, simulate_live, simulate_stored, simulate_trends
-from support.noise import SHAPES
 
 MEDIAN, P95, MEAN = Metric.MEDIAN, Metric.P95, Metric.MEAN
 SLOWER, FASTER, NO_CHANGE = Changed.SLOWER, Changed.FASTER, Changed.NO_CHANGE

@@ -12,21 +12,19 @@ import argparse
 import json
 import math
 import multiprocessing
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from promises import Check, conclude, show, table
+from simulation.checks import Cell, Tally, fixed_rule, simulate
+from simulation.noise import SHAPES, unit
+
 from perfcheck.model import Metric, Verdict
 from perfcheck.stats.boundaries import ALPHA, boundaries
 from perfcheck.stats.quantiles import QUANTILE
 from perfcheck.stats.sequential import divergence, looks_of
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from promises import Check, conclude, show, table
-from support.noise import SHAPES, unit
-from support.simulation import Cell, Tally, fixed_rule, simulate
 
 MEDIAN, P95, P99, MEAN = Metric.MEDIAN, Metric.P95, Metric.P99, Metric.MEAN
 QUANTILES = (MEDIAN, Metric.P90, P95, P99)

@@ -101,8 +101,7 @@ def runs(count: int) -> Iterator[Run]:
     """A year of runs: two machines, four branches, a label on every two-hundredth."""
     from dataclasses import replace  # noqa: PLC0415
 
-    sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-    from support.runs import decision, endpoint, result, run, samples, spread  # noqa: PLC0415
+    from simulation.runs import decision, endpoint, result, run, samples, spread  # noqa: PLC0415
 
     from perfcheck.model import Timeline, Verdict  # noqa: PLC0415
 

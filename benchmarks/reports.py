@@ -15,11 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from simulation.runs import big_run
+
 from perfcheck.cli.reports import FORMATS, Presentation, ReportTarget, render_report
 from perfcheck.runfile.run_file import encode_run, read_run
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from support.runs import big_run
 
 ENDPOINTS, SAMPLES, ROUNDS = 1000, 500, 3
 MOST_SECONDS = 2.0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.runs import example_results, run
+from simulation.runs import example_results, run
 from support.steps import ROOT, Done, load, path_with, run_step, step_named
 
 from perfcheck.report import markdown

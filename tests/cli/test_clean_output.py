@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from apps.service import ok, service, slow
+from simulation.runs import hostile_run, run
 from support.command import PERFCHECK, perfcheck
 from support.golden import check_golden
-from support.runs import hostile_run, run
-from support.service import ok, service, slow
 from support.terminal import in_terminal
 
 from perfcheck.runfile.run_file import encode_run

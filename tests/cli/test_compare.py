@@ -12,9 +12,9 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from apps.service import Answer, Handler, ok, service, slow, status
+from simulation.runs import decision, endpoint, result, run, samples, spread
 from support.command import PERFCHECK, environment, perfcheck
-from support.runs import decision, endpoint, result, run, samples, spread
-from support.service import Answer, Handler, ok, service, slow, status
 
 from perfcheck.model import ComparedHow, Run, Verdict
 from perfcheck.runfile.run_file import encode_run, read_run

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from simulation.runs import run
 from support.command import PERFCHECK, environment, perfcheck
-from support.runs import run
 
 from perfcheck.history.store import open_history
 

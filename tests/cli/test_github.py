@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from simulation.runs import run, warning
 from support.command import perfcheck
-from support.runs import run, warning
 
 from perfcheck.runfile.run_file import encode_run
 

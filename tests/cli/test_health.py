@@ -12,12 +12,12 @@ from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
+from apps.flask_app import create_app
+from apps.monitored import API, answer, baseline, health, monitored, plain, stats
+from apps.service import Handler, ok, service, status
+from apps.serving import werkzeug
 from support.command import perfcheck
-from support.flask_app import create_app
 from support.golden import check_golden
-from support.monitored import API, answer, baseline, health, monitored, plain, stats
-from support.service import Handler, ok, service, status
-from support.serving import werkzeug
 from support.waiting import eventually
 
 from perfcheck import monitor

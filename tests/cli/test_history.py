@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from apps.service import ok, service, slow
+from simulation.runs import decision, endpoint, result, run, samples, spread
 from support.command import PERFCHECK, environment, perfcheck
 from support.postgres import postgres_database
-from support.runs import decision, endpoint, result, run, samples, spread
-from support.service import ok, service, slow
 
 from perfcheck.cli.app import run_command_line
 from perfcheck.history.model import Note, PastRun

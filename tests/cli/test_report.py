@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from simulation.runs import example_results, hostile_run, run
 from support.command import PERFCHECK, environment, perfcheck
-from support.runs import example_results, hostile_run, run
 
 from perfcheck.cli.reports import FORMATS
 from perfcheck.model import Run
 from perfcheck.runfile.run_file import encode_run, read_run
 
-OLD_RUN = Path(__file__).parent.parent / "record" / "versions" / "run-1.json"
+OLD_RUN = Path(__file__).parent.parent / "runfile" / "versions" / "run-1.json"
 
 
 @pytest.fixture

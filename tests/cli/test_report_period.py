@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from simulation.year import STEP_FIXED, baseline_text, commit_baseline, commit_of, fill, run_id, year
 from support.command import perfcheck
-from support.periods import STEP_FIXED, baseline_text, commit_baseline, commit_of, fill, run_id, year
 
 from perfcheck.errors import UsageError
 from perfcheck.history.store import open_history

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from apps.service import Handler, ok, service, slow, status
 from support.command import PERFCHECK, environment, perfcheck
-from support.service import Handler, ok, service, slow, status
 
 from perfcheck.cli.ui.interrupts import Interrupts
 from perfcheck.model import Verdict

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.runs import decision, endpoint, failed, result, run, samples, spread
+from simulation.runs import decision, endpoint, failed, result, run, samples, spread
 
 from perfcheck.judge.comparability import apart, asked_differently, differences
 from perfcheck.judge.comparison import limits_from

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.monitored import reading
-from support.runs import endpoint, result, samples, spread
+from apps.monitored import reading
+from simulation.runs import endpoint, result, samples, spread
 
 from perfcheck.judge.health import Health, beside_a_run, judge_health, why_unreadable, without_a_monitor
 from perfcheck.judge.monitored import _MOST_FAILURES_EXACTLY, evidence

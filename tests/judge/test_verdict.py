@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from support.runs import decision, endpoint, failed, result, samples, spread
+from simulation.runs import decision, endpoint, failed, result, samples, spread
 
 from perfcheck.judge.verdict import judge_endpoint, judge_run
 from perfcheck.model import (

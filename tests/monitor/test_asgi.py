@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from apps import bare_apps as apps
+from apps.serving import uvicorn_server
 from fastapi import APIRouter, FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -19,8 +21,6 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
-from support import apps
-from support.serving import uvicorn_server
 from support.waiting import eventually
 
 import perfcheck.monitor

@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from apps import django_app
+from apps.serving import gunicorn, uvicorn_server, wsgiref
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection, connections
 from django.http import HttpResponse
 from django.test import RequestFactory, override_settings
-from support import django_app
-from support.serving import gunicorn, uvicorn_server, wsgiref
 from support.waiting import eventually
 
 import perfcheck.monitor
@@ -114,7 +114,7 @@ def test_n_plus_one_of_an_asynchronous_view_is_found_where_it_awaits() -> None:
 def line_of(found: EndpointStatistics) -> str:
     assert found.n_plus_one[0].caller is not None
     file, _, line = found.n_plus_one[0].caller.rpartition(":")
-    assert file.endswith("support/django_app.py")
+    assert file.endswith("apps/django_app.py")
     return Path(django_app.__file__).read_text(encoding="utf-8").splitlines()[int(line) - 1]
 
 
@@ -319,7 +319,7 @@ def _without_times(answer: httpx.Response) -> list[tuple[bytes, bytes]]:
 def test_gunicorn_with_two_workers(tmp_path: Path) -> None:
     env = {"PERFCHECK_MONITOR_DIR": str(tmp_path / "statistics")}
     with (
-        gunicorn("support.django_app:application", "--workers", "2", "--worker-class", "gthread", env=env) as url,
+        gunicorn("apps.django_app:application", "--workers", "2", "--worker-class", "gthread", env=env) as url,
         httpx.Client(base_url=url, trust_env=False) as client,
     ):
         for number in range(40):

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.serving import gunicorn, uvicorn_server, werkzeug, wsgiref
+from apps.serving import gunicorn, uvicorn_server, werkzeug, wsgiref
 from support.waiting import eventually
 
 import perfcheck.monitor

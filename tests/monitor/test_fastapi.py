@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from apps import fastapi_app
+from apps.serving import uvicorn_server
 from fastapi import FastAPI, WebSocket
 from starlette.middleware import Middleware
 from starlette.types import Receive, Scope, Send
-from support import fastapi_app
-from support.serving import uvicorn_server
 from support.waiting import eventually
 
 import perfcheck.monitor
@@ -87,7 +87,7 @@ def test_queries_of_synchronous_handlers_are_counted(client: httpx.Client) -> No
     found = one("GET /api/v1/n-plus-one")
     assert (found.queries.total, found.n_plus_one[0].most) == (25, 25)
     assert found.n_plus_one[0].caller is not None
-    assert "support/fastapi_app.py:" in found.n_plus_one[0].caller
+    assert "apps/fastapi_app.py:" in found.n_plus_one[0].caller
 
 
 def test_a_stream_is_timed_to_its_last_byte(client: httpx.Client) -> None:

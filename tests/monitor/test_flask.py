@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from apps import flask_app
+from apps.serving import werkzeug
 from flask import Flask
-from support import flask_app
 from support.command import perfcheck as perfcheck_command
-from support.serving import werkzeug
 from support.waiting import eventually
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
@@ -123,7 +123,7 @@ def test_n_plus_one_is_counted_logged_and_told(client: httpx.Client, caplog: pyt
     assert repeated.caller is not None
     file, _, line = repeated.caller.rpartition(":")
     source = Path(flask_app.__file__).read_text(encoding="utf-8").splitlines()
-    assert file.endswith("support/flask_app.py")
+    assert file.endswith("apps/flask_app.py")
     assert source[int(line) - 1].endswith("# here: see the tests")
     assert [message.partition(",")[0] for message in caplog.messages if "N+1" in message] == [
         "N+1: GET /api/n-plus-one sent the same statement 25 times in one request"

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from support import flask_app
-from support.serving import werkzeug
+from apps import flask_app
+from apps.serving import werkzeug
 from support.waiting import eventually
 
 import perfcheck.monitor

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from support.serving import gunicorn
+from apps.serving import gunicorn
 from support.waiting import eventually
 
 import perfcheck.monitor
@@ -253,7 +253,7 @@ def test_four_workers_of_gunicorn_count_exactly(options: list[str], tmp_path: Pa
     env = {"PERFCHECK_MONITOR_DIR": str(folder), "TEST_RECORDS": str(records)}
     seen: list[Counter[tuple[str, int]]] = [Counter() for _ in range(CLIENTS)]
     # Workers are replaced in the middle, as production does it.
-    with gunicorn("support.apps:wsgi", "-w", "4", "--max-requests", "900", *options, env=env) as url:
+    with gunicorn("apps.bare_apps:wsgi", "-w", "4", "--max-requests", "900", *options, env=env) as url:
         threads = [threading.Thread(target=ask, args=(url, i, REQUESTS, seen[i])) for i in range(CLIENTS)]
         for thread in threads:
             thread.start()
@@ -304,7 +304,7 @@ def held_against_the_truth(folder: Path, records: Path, asked: Counter[tuple[str
 
 def test_a_handler_that_forks_under_gunicorn(tmp_path: Path) -> None:
     env = {"PERFCHECK_MONITOR_DIR": str(tmp_path)}
-    with gunicorn("support.apps:wsgi", "-w", "2", env=env) as url:
+    with gunicorn("apps.bare_apps:wsgi", "-w", "2", env=env) as url:
         answers = [httpx.get(f"{url}/fork").text for _ in range(10)]
     assert answers == ["child left with 0"] * 10
     reader = Membership(str(tmp_path))
@@ -318,7 +318,7 @@ def test_a_handler_that_forks_under_gunicorn(tmp_path: Path) -> None:
 def test_a_server_whose_directory_is_no_directory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no directory")
     env = {"PERFCHECK_MONITOR_DIR": str(tmp_path / "file" / "below")}
-    with gunicorn("support.apps:wsgi", "-w", "1", env=env) as url:
+    with gunicorn("apps.bare_apps:wsgi", "-w", "1", env=env) as url:
         assert [httpx.get(f"{url}/ok").text for _ in range(20)] == ["hello"] * 20
         told = httpx.get(f"{url}{API}/stats").json()
     assert told["summary"]["total_requests_processed"] == 20

@@ -14,9 +14,9 @@ from wsgiref.validate import validator
 
 import httpx
 import pytest
+from apps import bare_apps as apps
+from apps.serving import werkzeug, wsgiref
 from flask import Flask, Response, abort, stream_with_context
-from support import apps
-from support.serving import werkzeug, wsgiref
 from support.waiting import eventually
 
 import perfcheck.monitor

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.runs import decision, endpoint, result, run, samples, spread
+from simulation.runs import decision, endpoint, result, run, samples, spread
 
 from perfcheck.model import EndpointResult, Metric, Verdict
 from perfcheck.report.changes import changes

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from simulation.runs import HOSTILE_NAME, decision, endpoint, example_results, result, run, samples, spread, warning
 from support.comparisons import comparison_run, live_run
 from support.golden import check_golden
-from support.runs import HOSTILE_NAME, decision, endpoint, example_results, result, run, samples, spread, warning
 
 from perfcheck.model import EndpointResult, Run, Verdict
 from perfcheck.report.console import render_console

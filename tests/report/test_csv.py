@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from simulation.runs import big_run, example_results, hostile_names, hostile_run, run
 from support.comparisons import comparison_run, hostile_comparison
 from support.golden import check_golden
-from support.runs import big_run, example_results, hostile_names, hostile_run, run
 
 from perfcheck.model import EndpointResult, Run
 from perfcheck.report.csv import render

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support.comparisons import hostile_comparison
-from support.golden import check_golden
-from support.runs import (
+from simulation.runs import (
     big_run,
     decision,
     endpoint,
@@ -23,6 +21,8 @@ from support.runs import (
     spread,
     warning,
 )
+from support.comparisons import hostile_comparison
+from support.golden import check_golden
 
 from perfcheck.model import BaselineInfo, EndpointResult, Finding, Run, Severity, Verdict
 from perfcheck.report.github import outputs, render, summary

@@ -13,10 +13,7 @@ from xml.etree.ElementTree import Element
 
 import html5lib
 import pytest
-from support.comparisons import comparison_run, hostile_comparison, live_run
-from support.golden import check_golden
-from support.past import example_report, hostile_report, report_on
-from support.runs import (
+from simulation.runs import (
     big_run,
     decision,
     endpoint,
@@ -28,6 +25,9 @@ from support.runs import (
     samples,
     spread,
 )
+from support.comparisons import comparison_run, hostile_comparison, live_run
+from support.golden import check_golden
+from support.past import example_report, hostile_report, report_on
 
 from perfcheck.model import EndpointResult, Run, Timeline, Verdict
 from perfcheck.periods.model import PeriodKind, PeriodReport

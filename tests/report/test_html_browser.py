@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page
+from simulation.runs import big_run, example_results, hostile_run, run
 from support.browser import browser, browser_path
 from support.comparisons import comparison_run, hostile_comparison, live_run
 from support.past import example_report, hostile_report
-from support.runs import big_run, example_results, hostile_run, run
 
 from perfcheck.periods.report.html import render as render_period
 from perfcheck.report.html import render

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.runs import decision, endpoint, result, samples
+from simulation.runs import decision, endpoint, result, samples
 
 from perfcheck.model import EndpointResult, Verdict
 from perfcheck.report.html.limits import limits_of, zones

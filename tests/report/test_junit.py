@@ -10,9 +10,7 @@ import pytest
 import xmlschema
 from hypothesis import given
 from hypothesis import strategies as st
-from support.comparisons import comparison_run, hostile_comparison
-from support.golden import check_golden
-from support.runs import (
+from simulation.runs import (
     big_run,
     decision,
     endpoint,
@@ -26,6 +24,8 @@ from support.runs import (
     spread,
     warning,
 )
+from support.comparisons import comparison_run, hostile_comparison
+from support.golden import check_golden
 
 from perfcheck.model import EndpointResult, Finding, Run, Severity, Verdict
 from perfcheck.report.changes import changes

@@ -10,10 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from support.comparisons import comparison_run, hostile_comparison
-from support.golden import check_golden
-from support.markdown import MAGIC, check_page, elements, parse, rows, text_of, text_outside_code
-from support.runs import (
+from simulation.runs import (
     HOSTILE_NAME,
     big_run,
     decision,
@@ -27,6 +24,9 @@ from support.runs import (
     spread,
     warning,
 )
+from support.comparisons import comparison_run, hostile_comparison
+from support.golden import check_golden
+from support.markdown import MAGIC, check_page, elements, parse, rows, text_of, text_outside_code
 
 from perfcheck.model import BaselineInfo, EndpointResult, Finding, Run, Severity, Verdict
 from perfcheck.report.markdown import LONGEST_COMMENT, marker, render

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.runs import hostile_names
+from simulation.runs import hostile_names
 
 from perfcheck.report.names import distinct
 

@@ -12,9 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import Metric as MetricFamily
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
-from support.comparisons import comparison_run, hostile_comparison
-from support.golden import check_golden
-from support.runs import (
+from simulation.runs import (
     big_run,
     decision,
     endpoint,
@@ -26,6 +24,8 @@ from support.runs import (
     samples,
     spread,
 )
+from support.comparisons import comparison_run, hostile_comparison
+from support.golden import check_golden
 
 from perfcheck.model import EndpointResult, Metric, Run, Verdict
 from perfcheck.report.openmetrics import render

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from support.runs import decision, endpoint, result, run, samples
+from simulation.runs import decision, endpoint, result, run, samples
 
 from perfcheck.model import EndpointResult, Verdict
 from perfcheck.report.wording import where_the_time_went

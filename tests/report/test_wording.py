@@ -6,7 +6,7 @@ import shlex
 from dataclasses import replace
 
 import pytest
-from support.runs import HOSTILE_NAME, decision, endpoint, example_results, result, run, samples, spread
+from simulation.runs import HOSTILE_NAME, decision, endpoint, example_results, result, run, samples, spread
 
 from perfcheck.model import EndpointResult, Verdict
 from perfcheck.report import wording

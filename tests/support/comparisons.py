@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from statistics import median
 
-from support.runs import HOSTILE_NAME, decision, endpoint, failed, hostile_run, result, run, samples, spread
+from simulation.runs import HOSTILE_NAME, decision, endpoint, failed, hostile_run, result, run, samples, spread
 
 from perfcheck.judge.stored import compare_runs
 from perfcheck.judge.verdict import judge_run

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from support.runs import decision, endpoint, result, run, samples, spread
+from simulation.runs import decision, endpoint, result, run, samples, spread
 
 from perfcheck.history.store import open_history
 from perfcheck.model import Environment, Metric, Run, Verdict

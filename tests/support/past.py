@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
-from support.runs import HOSTILE_NAME, hostile_names
+from simulation.runs import HOSTILE_NAME, hostile_names
 
 from perfcheck.history.model import Note, PastMeasurement, PastRun
 from perfcheck.model import Counts, Metric, Source, Verdict

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from perfcheck.model import Run
 
 SHARED = "00000000-0000-4000-8000-000000000000"  # the run that every process saves
-_HERE = Path(__file__).parent
+_SIMULATION = Path(__file__).parents[2] / "benchmarks"
 
 
 def saved_run() -> Run:
     """What every process saves, each time with another id: small, since it is saved hundreds of times."""
-    from support.runs import example_results, run  # noqa: PLC0415 - the processes find it only once they run
+    from simulation.runs import example_results, run  # noqa: PLC0415 - the processes find it only once they run
 
     return run(example_results()[:4])
 
@@ -42,8 +42,9 @@ def killed(url: str, kills: int) -> list[str]:
 
 
 def _run(*arguments: str) -> list[str]:
-    command = [sys.executable, str(_HERE / "savers.py"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    command = [sys.executable, __file__, *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(_SIMULATION)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout.split()
@@ -110,12 +111,11 @@ def _fork(work: Callable[[int], None], number: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(_HERE.parent))
-    import support.runs
+    import simulation.runs
 
     import perfcheck.history.store  # noqa: F401 - before they part
 
-    assert support.runs
+    assert simulation.runs
     how, address, *numbers = sys.argv[1:]
     if how == "together":
         _together(address, *map(int, numbers))

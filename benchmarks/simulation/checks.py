@@ -1,0 +1,99 @@
+"""Whole checks of one endpoint against a service of known truth, many times over, and what came of them."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+
+from simulation.noise import TARGET_MS, Clock, Service, endpoint
+
+from perfcheck.model import Decision, Metric, Sampling, Verdict
+from perfcheck.sampling.sampler import Sampler
+from perfcheck.stats.quantiles import metric_value
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One situation. ``ratio`` is the true metric (before bursts) in multiples of the target."""
+
+    shape: str = "lognormal .3"
+    metric: Metric = Metric.MEDIAN
+    ratio: float = 0.5
+    burst_share: float = 0.0
+    failure_rate: float = 0.0
+    confirm: int = 1
+
+    def service(self, clock: Clock, rng: random.Random) -> Service:
+        return Service(
+            clock,
+            rng,
+            shape=self.shape,
+            metric=self.metric,
+            ratio=self.ratio,
+            burst_share=self.burst_share,
+            failure_rate=self.failure_rate,
+        )
+
+
+@dataclass
+class Tally:
+    """What came of the checks of one cell."""
+
+    runs: int = 0
+    requests: int = 0  # warm-up included
+    first_stage: int = 0  # requests of the first stage alone
+    seconds: float = 0.0
+    verdicts: Counter[tuple[Verdict, bool]] = field(default_factory=Counter)  # with: is it decided
+    intervals_above: int = 0  # first-stage intervals that lie wholly above the truth
+    intervals_below: int = 0
+
+    def rate(self, verdict: Verdict, *, decided: bool | None = None) -> float:
+        """Share of the runs that ended so; decided ones, undecided ones, or both."""
+        wanted = (True, False) if decided is None else (decided,)
+        return sum(self.verdicts[verdict, way] for way in wanted) / self.runs
+
+    @property
+    def mean_requests(self) -> float:
+        return self.requests / self.runs
+
+
+def simulate(cell: Cell, runs: int) -> Tally:
+    """Check the service of ``cell`` so many times through the public sampler. The cell itself is the seed."""
+    rng = random.Random(repr(cell))
+    asked = endpoint(metric=cell.metric)
+    sampling = Sampling(confirm=cell.confirm)
+    tally = Tally(runs=runs)
+    for _ in range(runs):
+        clock = Clock()
+        service = cell.service(clock, rng)
+        sampler = Sampler([asked], service.send, sampling=sampling, rng=rng, now=clock.now, sleep=clock.sleep)
+        sampler.run()
+        (measurement,) = sampler.measurements()
+        tally.requests += len(measurement.samples)
+        tally.first_stage += measurement.decisions[0].requests
+        tally.seconds += clock.seconds
+        tally.verdicts[measurement.decisions[-1].verdict, _is_decided(measurement.decisions[-1])] += 1
+        low, high = measurement.decisions[0].interval_ms
+        tally.intervals_above += low is not None and low > cell.ratio * TARGET_MS
+        tally.intervals_below += high is not None and high < cell.ratio * TARGET_MS
+    return tally
+
+
+def _is_decided(decision: Decision) -> bool:
+    """Whether the part that gave the verdict has its stated error probability."""
+    if decision.errors is Verdict.CRITICAL and decision.errors_decided:
+        return True
+    return decision.latency_decided and (decision.errors_decided or decision.latency is Verdict.CRITICAL)
+
+
+def fixed_rule(cell: Cell, requests: int, runs: int) -> float:
+    """How often a point estimate is over the critical limit: so many requests in a row, as many CI scripts have it."""
+    rng = random.Random(f"{requests} {cell!r}")
+    asked = endpoint(metric=cell.metric)
+    over = 0
+    for _ in range(runs):
+        service = cell.service(Clock(), rng)
+        latencies = [service.send(asked).latency_ms or 0.0 for _ in range(requests)]
+        over += metric_value(latencies, cell.metric) > 2 * TARGET_MS
+    return over / runs

@@ -1,0 +1,314 @@
+"""What can go wrong with a request, each against a real server: the kind, the words, and no exception."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import socket
+import threading
+import zlib
+from collections.abc import Callable
+
+import brotli  # type: ignore[import-untyped]
+import pytest
+from apps.faulty_server import (
+    Conversation,
+    every_request,
+    once,
+    read_request,
+    reset,
+    response,
+    server,
+    wait_for_the_client_to_leave,
+)
+
+from perfcheck.client.client import Client
+from perfcheck.model import Endpoint, Failure, Sample, Service
+from perfcheck.text import Redactor
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+GZIP = "Content-Encoding: gzip"
+
+
+def ask(base_url: str, *, secrets: tuple[str, ...] = (), timeout_s: float = 10.0, follow: bool = False) -> Sample:
+    endpoint = Endpoint(name="it", path="/it", line=1, timeout_s=timeout_s, follow_redirects=follow)
+    with Client(Service(base_url=base_url), redact=Redactor(secrets)) as client:
+        return client.send(endpoint)
+
+
+def answer_to(converse: Conversation, *, timeout_s: float = 10.0, follow: bool = False) -> Sample:
+    with server(converse) as running:
+        return ask(running.url(), timeout_s=timeout_s, follow=follow)
+
+
+def after_the_request(then: Callable[[socket.socket], None]) -> Conversation:
+    def converse(connection: socket.socket) -> None:
+        read_request(connection)
+        then(connection)
+
+    return converse
+
+
+def sending(*pieces: bytes, then: Callable[[socket.socket], None]) -> Conversation:
+    def send(connection: socket.socket) -> None:
+        for piece in pieces:
+            connection.sendall(piece)
+        then(connection)
+
+    return after_the_request(send)
+
+
+def failed(sample: Sample, failure: Failure, words: str) -> None:
+    assert sample.failure is failure, sample
+    assert sample.latency_ms is None
+    assert words in (sample.detail or "")
+
+
+# --- The connection ------------------------------------------------------------------------------------------------
+
+
+def test_a_refused_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    failed(ask(f"http://127.0.0.1:{port}"), Failure.REFUSED, f"connection refused by 127.0.0.1:{port}")
+
+
+def test_a_name_that_does_not_resolve() -> None:
+    failed(ask("http://no-such-host.invalid"), Failure.NAME, "cannot resolve no-such-host.invalid: ")
+
+
+def test_a_name_that_cannot_be_one() -> None:
+    failed(ask(f"http://{'a' * 70}.invalid"), Failure.NAME, "cannot resolve")
+
+
+def test_a_connection_reset_before_the_answer() -> None:
+    failed(answer_to(after_the_request(reset)), Failure.RESET, "the connection was reset without an answer")
+
+
+def test_a_connection_closed_before_the_answer() -> None:
+    failed(answer_to(once()), Failure.RESET, "the connection was closed without an answer")
+
+
+def test_a_connection_reset_in_the_body() -> None:
+    read = threading.Event()
+
+    def converse(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(HEAD + b"Content-Length: 100\r\n\r\nonly this")
+        read.wait(0.2)  # a reset throws away what the client has not read yet
+        reset(connection)
+
+    sample = answer_to(converse)
+    assert sample.status == 200
+    failed(sample, Failure.RESET, "the connection was reset in the middle of the answer, after ")
+
+
+# --- Time ----------------------------------------------------------------------------------------------------------
+
+
+def timed_out(sample: Sample, words: str) -> None:
+    assert sample.failure is Failure.TIMEOUT, sample
+    assert sample.latency_ms == math.inf
+    assert sample.detail == words
+
+
+def test_no_answer_in_time() -> None:
+    timed_out(answer_to(after_the_request(wait_for_the_client_to_leave), timeout_s=0.2), "no answer within 200 ms")
+
+
+def test_a_body_that_stops_in_the_middle() -> None:
+    converse = sending(HEAD + b"Content-Length: 100\r\n\r\nonly this", then=wait_for_the_client_to_leave)
+    timed_out(answer_to(converse, timeout_s=0.2), "the answer was not complete within 200 ms")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [HEAD + b"Content-Length: 100000\r\n\r\n", HEAD + b"Transfer-Encoding: chunked\r\n\r\n", HEAD + b"\r\n", HEAD],
+)
+def test_a_dripping_answer_does_not_outlive_the_timeout(head: bytes) -> None:
+    gone = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        try:
+            while not gone.wait(0.02):
+                connection.sendall(b"X: y\r\n" if head == HEAD else b"1\r\nx\r\n")
+        except OSError:
+            gone.set()
+
+    timed_out(answer_to(sending(head, then=drip), timeout_s=0.3), "the answer was not complete within 300 ms")
+    assert gone.is_set()
+
+
+def test_an_unexpected_status_that_hangs_is_a_timeout() -> None:
+    converse = sending(b"HTTP/1.1 503 Busy\r\nContent-Length: 9\r\n\r\n", then=wait_for_the_client_to_leave)
+    timed_out(answer_to(converse, timeout_s=0.2), "the answer was not complete within 200 ms")
+
+
+# --- HTTP ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("garbage", [b"SSH-2.0-OpenSSH_9.6\r\n\r\n", b"HTTP/1.1 9 \x1b[31m\r\n\r\n", b"\x00" * 200_000])
+def test_garbage_instead_of_http(garbage: bytes) -> None:
+    sample = answer_to(sending(garbage, then=wait_for_the_client_to_leave))
+    failed(sample, Failure.PROTOCOL, "")
+    assert sample.detail
+    assert "\x1b" not in sample.detail
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        HEAD + b"Content-Length: 100\r\n\r\nonly this",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        HEAD + b"Content-Le",
+    ],
+)
+def test_a_truncated_answer(start: bytes) -> None:
+    failed(answer_to(once(start)), Failure.TRUNCATED, "the connection was closed in the middle of the answer, after ")
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [response(b"hello") + b"and more", HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nand more"],
+)
+def test_a_body_longer_than_announced(whole: bytes) -> None:
+    endpoint = Endpoint(name="it", path="/", line=1)
+    with server(every_request(whole)) as running:
+        with Client(Service(base_url=running.url()), redact=Redactor()) as client:
+            for _ in range(2):
+                failed(client.send(endpoint), Failure.PROTOCOL, "longer than it had announced")
+        assert running.connections == 2  # such a connection is not used again
+
+
+def test_what_comes_late_is_not_taken_for_the_next_answer() -> None:
+    late = threading.Event()
+
+    def converse(connection: socket.socket) -> None:
+        while read_request(connection):
+            connection.sendall(response(b"first"))
+            connection.sendall(response(b"not asked for", status="500 Stray"))
+            late.set()
+
+    endpoint = Endpoint(name="it", path="/", line=1)
+    with server(converse) as running, Client(Service(base_url=running.url()), redact=Redactor()) as client:
+        for _ in range(3):
+            late.clear()
+            sample = client.send(endpoint)
+            late.wait(5)
+            assert sample.status == 200
+            assert sample.failure in {None, Failure.PROTOCOL}
+
+
+def test_a_status_that_is_not_expected() -> None:
+    sample = answer_to(every_request(response(status="503 Service Unavailable")))
+    failed(sample, Failure.STATUS, "503 Service Unavailable")
+    assert sample.status == 503
+
+
+def test_too_many_requests_says_when_to_come_back() -> None:
+    sample = answer_to(every_request(response(b"", "Retry-After: 30", status="429 Too Many Requests")))
+    failed(sample, Failure.STATUS, "429 Too Many Requests, Retry-After: 30")
+
+
+def test_a_status_without_a_reason_gets_the_usual_one() -> None:
+    failed(answer_to(every_request(response(status="404 "))), Failure.STATUS, "404 Not Found")
+
+
+def test_an_unexpected_status_is_told_even_when_its_body_breaks_off() -> None:
+    converse = once(b"HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\nTraceback")
+    failed(answer_to(converse), Failure.STATUS, "500 Oops")
+
+
+# --- Redirects -----------------------------------------------------------------------------------------------------
+
+
+def test_a_redirect_that_is_not_followed() -> None:
+    sample = answer_to(every_request(response(b"", "Location: /login", status="302 Found")))
+    failed(sample, Failure.STATUS, "302 Found, to /login; follow_redirects: true would follow it")
+
+
+def test_a_redirect_loop() -> None:
+    converse = every_request(response(b"", "Location: /it", status="302 Found"))
+    failed(answer_to(converse, follow=True), Failure.REDIRECTS, "over 10 redirects, the last to http://127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("location", "failure"),
+    [("http://host:port/", Failure.PROTOCOL), ("ftp://127.0.0.1/", Failure.REDIRECTS)],
+)
+def test_a_redirect_to_nowhere(location: str, failure: Failure) -> None:
+    converse = every_request(response(b"", f"Location: {location}", status="302 Found"))
+    failed(answer_to(converse, follow=True), failure, "")
+
+
+# --- Bodies --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_body_without_end_is_cut(announced: bool) -> None:  # noqa: FBT001
+    sent = 0
+
+    def flood(connection: socket.socket) -> None:
+        nonlocal sent
+        block = b"x" * 1_000_000
+        while sent < 1_000_000_000:
+            connection.sendall(block)
+            sent += len(block)
+
+    head = HEAD + (b"Content-Length: 1000000000\r\n\r\n" if announced else b"\r\n")
+    sample = answer_to(sending(head, then=flood))
+    failed(sample, Failure.BODY_TOO_LARGE, "the body is over 67.1 MB")
+    assert sent < 200_000_000
+
+
+@pytest.mark.parametrize(
+    ("coding", "packed"),
+    [
+        ("gzip", gzip.compress(bytes(200_000_000), 1)),
+        ("br", brotli.compress(bytes(200_000_000), quality=1)),
+        ("deflate, gzip", gzip.compress(zlib.compress(bytes(200_000_000), 1))),
+    ],
+)
+def test_a_body_that_explodes_when_decoded(coding: str, packed: bytes) -> None:
+    converse = every_request(response(packed, f"Content-Encoding: {coding}"))
+    failed(answer_to(converse), Failure.BODY_TOO_LARGE, "the body is over 67.1 MB once decoded")
+
+
+@pytest.mark.parametrize(
+    ("coding", "packed"),
+    [
+        ("gzip", b"this is not gzip"),
+        ("deflate", b"this is not deflate either"),
+        ("br", b"nor is this brotli, however long it goes on"),
+        ("gzip", gzip.compress(b"hello " * 100)[:-9]),
+        ("br", brotli.compress(b"hello " * 100)[:-3]),
+        ("gzip, gzip, gzip, gzip, gzip", b"too much"),
+    ],
+)
+def test_a_body_that_cannot_be_decoded(coding: str, packed: bytes) -> None:
+    failed(answer_to(every_request(response(packed, f"Content-Encoding: {coding}"))), Failure.DECODING, "")
+
+
+# --- What the service sends is not to be trusted -------------------------------------------------------------------
+
+SECRET = "s3cret/token+value"
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        response(status=f"500 \x9b31mOops \x1b[31m{SECRET}"),
+        response(b"", f"Location: http://evil.example/?t={SECRET}\x1b[2J", status="302 Found"),
+        response(b"", "Retry-After: \u00ad" + SECRET + "x" * 5000, status="429 Slow down"),
+        response(b"", f"X-Echo {SECRET}\x1b]0;title\x07"),
+        f"{SECRET}\x1b[2J\r\n\r\n".encode("latin-1"),
+    ],
+)
+def test_what_is_shown_of_an_answer_is_clean(hostile: bytes) -> None:
+    with server(every_request(hostile)) as running:
+        detail = ask(running.url(), secrets=(SECRET,)).detail
+    assert detail is not None
+    assert detail.isprintable()
+    assert SECRET not in detail
+    assert "***" in detail
+    assert len(detail) <= 200

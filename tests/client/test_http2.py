@@ -1,0 +1,117 @@
+"""HTTP/2, against a small server made of h2."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+import ssl
+from pathlib import Path
+
+import h2.config
+import h2.connection
+import h2.events
+import pytest
+import trustme
+from apps.faulty_server import every_request, response, server
+
+from perfcheck.client.client import Client
+from perfcheck.errors import UsageError
+from perfcheck.model import Endpoint, Failure, Service, Tls
+from perfcheck.text import Redactor
+
+IT = Endpoint(name="it", path="/it", line=1, headers=(("X-Name", "value"),))
+
+
+def http2_once(connection: socket.socket) -> None:
+    """One answer, then the connection is closed as the next request arrives."""
+    _http2(connection, answers=1)
+
+
+def http2(connection: socket.socket) -> None:
+    _http2(connection, answers=1000)
+
+
+def _http2(connection: socket.socket, answers: int) -> None:
+    state = h2.connection.H2Connection(config=h2.config.H2Configuration(client_side=False, header_encoding=None))
+    state.initiate_connection()
+    connection.sendall(state.data_to_send())
+    while data := connection.recv(65536):
+        for event in state.receive_data(data):
+            if isinstance(event, h2.events.RequestReceived):
+                if answers == 0:
+                    return
+                answers -= 1
+                assert event.stream_id is not None
+                headers = dict(event.headers or [])
+                body = b"hello" * 1000 if headers[b":path"] == b"/it" else b""
+                status = "200" if headers[b":path"] in {b"/it", b"/health"} else "404"
+                state.send_headers(event.stream_id, [(":status", status), ("server-timing", "app;dur=1")])
+                state.send_data(event.stream_id, body, end_stream=True)
+        connection.sendall(state.data_to_send())
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> ssl.SSLContext:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    return context
+
+
+def test_http2_over_tls(context: ssl.SSLContext, tmp_path: Path) -> None:
+    context.set_alpn_protocols(["h2"])
+    with server(http2, context=context) as running:
+        service = Service(
+            base_url=running.url("https", "localhost"),
+            ready="/health",
+            http2=True,
+            tls=Tls(ca=str(tmp_path / "ca.pem")),
+        )
+        with Client(service, redact=Redactor()) as client:
+            client.wait_until_ready()
+            samples = [client.send(IT) for _ in range(3)]
+            assert client.description.endswith(", HTTP/2")
+            assert client.notices == ()
+        assert running.connections == 1
+    for sample in samples:
+        assert (sample.status, sample.failure, sample.body_bytes) == (200, None, 5000)
+        assert sample.server_timing == "app;dur=1"
+        assert sample.latency_ms == (sample.phases.wait_ms or 0) + (sample.phases.download_ms or 0)
+        assert (sample.phases.wait_ms or 0) > 0
+
+
+def test_http2_without_tls_is_spoken_at_once() -> None:
+    with server(http2) as running:
+        with Client(Service(base_url=running.url(), http2=True), redact=Redactor()) as client:
+            samples = [client.send(IT) for _ in range(3)]
+            missing = client.send(Endpoint(name="none", path="/none", line=1))
+        assert running.connections == 1
+    assert [sample.failure for sample in samples] == [None] * 3
+    assert (missing.failure, missing.detail) == (Failure.STATUS, "404 Not Found")
+
+
+def test_a_connection_closed_at_the_moment_it_is_used_again_is_no_failure() -> None:
+    with server(http2_once) as running:
+        with Client(Service(base_url=running.url(), http2=True), redact=Redactor()) as client:
+            assert [client.send(IT).failure for _ in range(3)] == [None] * 3
+        assert running.connections == 3
+
+
+def test_a_service_that_speaks_http_1_only_is_measured_and_that_is_told(
+    context: ssl.SSLContext, tmp_path: Path
+) -> None:
+    with server(every_request(response()), context=context) as running:
+        service = Service(base_url=running.url("https", "localhost"), http2=True, tls=Tls(ca=str(tmp_path / "ca.pem")))
+        with Client(service, redact=Redactor()) as client:
+            assert client.send(IT).failure is None
+            assert client.description.endswith(", HTTP/1.1")
+            assert client.notices == ("service.http2 is set, but the service speaks HTTP/1.1 only",)
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(UsageError) as caught:
+        Client(Service(base_url="http://localhost", http2=True), redact=Redactor())
+    assert caught.value.message == "service.http2 needs the package h2"
+    assert caught.value.remedy == "pip install 'perfcheck[http2]'"

@@ -1,0 +1,146 @@
+"""Proxies that the environment names, against a small real one that resolves every name to the loopback interface."""
+
+from __future__ import annotations
+
+import importlib.util
+import select
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+import trustme
+from apps.faulty_server import Conversation, every_request, read_request, response, server
+
+from perfcheck.client.client import Client
+from perfcheck.errors import UsageError
+from perfcheck.model import Endpoint, Failure, Service, Tls
+from perfcheck.text import Redactor
+
+IT = Endpoint(name="it", path="/it", line=1)
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.delenv("REQUEST_METHOD", raising=False)
+    return monkeypatch
+
+
+class Proxy:
+    """Forwards to ``port``, whatever host is asked for; keeps the first lines and the log-in of what it was asked."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.asked: list[str] = []
+
+    def __call__(self, connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", self._port), timeout=20) as service:
+            while request := read_request(connection):
+                head = request.decode().split("\r\n")
+                self.asked += [head[0], *(line for line in head if line.startswith("Proxy-Authorization"))]
+                if head[0].startswith("CONNECT"):
+                    connection.sendall(b"HTTP/1.1 200 Go on\r\n\r\n")
+                    _relay(connection, service)
+                    return
+                service.sendall(request)
+                connection.sendall(service.recv(65536))
+
+
+def _relay(connection: socket.socket, service: socket.socket) -> None:
+    """Both ways in one thread: a TLS socket must not be read by one while another writes to it."""
+    try:
+        while True:
+            decrypted = isinstance(connection, ssl.SSLSocket) and connection.pending()
+            ready = [connection] if decrypted else select.select([connection, service], [], [], 20)[0]
+            for source in ready:
+                data = source.recv(65536)
+                if not data:
+                    return
+                (service if source is connection else connection).sendall(data)
+            if not ready:
+                return
+    except OSError:
+        return
+
+
+def test_a_proxy_for_http(no_proxies: pytest.MonkeyPatch) -> None:
+    with server(every_request(response(b"hello"))) as running:
+        proxy = Proxy(running.port)
+        with server(proxy) as proxying:
+            no_proxies.setenv("http_proxy", proxying.url().replace("//", "//user:pa55word@"))
+            with Client(Service(base_url="http://service.invalid", ready="/health"), redact=Redactor()) as client:
+                client.wait_until_ready()
+                sample = client.send(IT)
+                (notice,) = client.notices
+    assert (sample.failure, sample.body_bytes) == (None, 5)
+    assert proxy.asked[0] == "GET http://service.invalid/health HTTP/1.1"
+    assert proxy.asked[1] == "Proxy-Authorization: Basic dXNlcjpwYTU1d29yZA=="
+    assert notice.startswith("requests go through the proxy http://127.0.0.1:")
+    assert "pa55word" not in notice
+    assert notice.endswith("NO_PROXY=service.invalid leaves it out")
+
+
+@pytest.mark.parametrize("secure_proxy", [False, True])
+def test_a_tunnel_for_https(no_proxies: pytest.MonkeyPatch, tmp_path: Path, secure_proxy: bool) -> None:  # noqa: FBT001
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context, proxy_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("service.invalid").configure_cert(context)
+    authority.issue_cert("127.0.0.1").configure_cert(proxy_context)
+    with server(every_request(response(b"hello")), context=context) as running:
+        proxy = Proxy(running.port)
+        with server(proxy, context=proxy_context if secure_proxy else None) as proxying:
+            no_proxies.setenv("HTTPS_PROXY", proxying.url("https" if secure_proxy else "http"))
+            service = Service(base_url="https://service.invalid", tls=Tls(ca=str(tmp_path / "ca.pem")))
+            with Client(service, redact=Redactor()) as client:
+                client.wait_until_ready()
+                samples = [client.send(IT) for _ in range(3)]
+        assert running.connections <= 2
+    assert [(sample.failure, sample.body_bytes) for sample in samples] == [(None, 5)] * 3
+    assert proxy.asked == ["CONNECT service.invalid:443 HTTP/1.1"]
+    assert samples[0].phases.tls_ms is not None
+    assert samples[0].latency_ms == (samples[0].phases.wait_ms or 0) + (samples[0].phases.download_ms or 0)
+
+
+def test_a_proxy_that_refuses(no_proxies: pytest.MonkeyPatch) -> None:
+    refuse: Conversation = every_request(response(status="403 Not for \x1b[1myou"))
+    with server(refuse) as proxying:
+        no_proxies.setenv("all_proxy", proxying.url())
+        with Client(Service(base_url="https://service.invalid"), redact=Redactor()) as client:
+            sample = client.send(IT)
+    assert sample.failure is Failure.CONNECT
+    assert sample.detail == "the proxy refuses the connection: 403 Not for [1myou"
+
+
+@pytest.mark.parametrize("base_url", ["http://localhost", "http://127.0.0.1", "http://[::1]", "http://a.internal:8000"])
+def test_hosts_that_are_asked_directly(no_proxies: pytest.MonkeyPatch, base_url: str) -> None:
+    no_proxies.setenv("http_proxy", "http://proxy.invalid:3128")
+    no_proxies.setenv("no_proxy", ".internal")
+    with Client(Service(base_url=base_url), redact=Redactor()) as client:
+        assert client.notices == ()
+
+
+def test_a_unix_socket_is_asked_directly(no_proxies: pytest.MonkeyPatch) -> None:
+    no_proxies.setenv("http_proxy", "http://proxy.invalid:3128")
+    with Client(Service(base_url="http://service.invalid", unix_socket="/nowhere"), redact=Redactor()) as client:
+        assert client.notices == ()
+
+
+@pytest.mark.parametrize("address", ["quic://proxy.invalid", "http://proxy:port", "http://"])
+def test_a_proxy_that_cannot_be_used(no_proxies: pytest.MonkeyPatch, address: str) -> None:
+    no_proxies.setenv("http_proxy", address)
+    with pytest.raises(UsageError) as caught:
+        Client(Service(base_url="http://service.invalid"), redact=Redactor())
+    assert "NO_PROXY" in (caught.value.remedy or "")
+
+
+def test_a_socks_proxy_without_its_package(no_proxies: pytest.MonkeyPatch) -> None:
+    no_proxies.setenv("all_proxy", "socks5://proxy.invalid:1080")
+    no_proxies.setattr(importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(UsageError) as caught:
+        Client(Service(base_url="http://service.invalid"), redact=Redactor())
+    assert caught.value.message == "a SOCKS proxy needs the package socksio"
+    assert caught.value.remedy == "pip install 'httpx[socks]', or unset ALL_PROXY"

@@ -1,0 +1,206 @@
+"""What can be wrong with a place for a history: told in a sentence with a remedy, and never with a password."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from simulation.runs import run
+from sqlalchemy import make_url
+
+from perfcheck.errors import UsageError
+from perfcheck.history.store import open_history
+
+SECRET = "s3cr3t-password"
+
+
+def told(url: str | None, folder: Path, *, create: bool = True) -> str:
+    """The message and the remedy of what keeps a history from being opened or written."""
+    with pytest.raises(UsageError) as caught, open_history(url, folder, create=create, patience_s=0.3) as store:
+        store.save(run())
+    assert caught.value.remedy
+    sentence = f"{caught.value.message} / {caught.value.remedy}"
+    assert SECRET not in sentence
+    assert "\n" not in sentence
+    return sentence
+
+
+# --- Files ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_default_place_is_made_and_ignored_by_git(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    below = tmp_path / "src" / "app"
+    below.mkdir(parents=True)
+    with open_history(None, below) as store:
+        store.save(run())
+    assert (tmp_path / ".perfcheck" / "history.sqlite").is_file()
+    assert (tmp_path / ".perfcheck" / ".gitignore").read_text(encoding="utf-8") == "*\n"
+    (tmp_path / ".perfcheck" / ".gitignore").write_text("mine\n", encoding="utf-8")
+    with open_history(None, tmp_path) as store:
+        assert store.run(run().id) == run()
+    assert (tmp_path / ".perfcheck" / ".gitignore").read_text(encoding="utf-8") == "mine\n"
+
+
+def test_without_create_a_history_must_be_there(tmp_path: Path) -> None:
+    assert told(None, tmp_path, create=False) == (
+        "there is no history yet: .perfcheck/history.sqlite does not exist / 'perfcheck run --save' begins one"
+    )
+    assert list(tmp_path.iterdir()) == []
+    sqlite3.connect(tmp_path / "other.sqlite").close()
+    assert told("other.sqlite", tmp_path, create=False).startswith("there is no history in other.sqlite yet")
+
+
+@pytest.mark.parametrize(
+    "named", ["{}/named.sqlite", "sqlite:///{}/named.sqlite", "named.sqlite", "sqlite:///named.sqlite"]
+)
+def test_ways_to_name_a_file(tmp_path: Path, named: str) -> None:
+    with open_history(named.format(tmp_path), tmp_path) as store:
+        assert store.save(run())
+    assert (tmp_path / "named.sqlite").is_file()
+
+
+def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / ".perfcheck").write_text("")
+    assert told(None, tmp_path).startswith("cannot use the history .perfcheck/history.sqlite: File exists / ")
+    (tmp_path / "file").write_text("")
+    assert "the folder" in told("file/history.sqlite", tmp_path)
+
+
+def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "history.sqlite").mkdir()
+    assert told("history.sqlite", tmp_path).startswith(
+        "cannot use the history history.sqlite: the file cannot be opened or made / make its folder"
+    )
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    assert told("absent/history.sqlite", tmp_path).endswith(f"does not exist / mkdir -p {tmp_path / 'absent'}")
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello, " * 1000)
+    assert told("notes.txt", tmp_path).startswith("cannot use the history notes.txt: the file is no SQLite database / ")
+    assert (tmp_path / "notes.txt").read_text() == "hello, " * 1000
+
+
+def test_a_file_that_is_damaged(tmp_path: Path) -> None:
+    file = tmp_path / "history.sqlite"
+    with open_history(str(file), tmp_path) as store:
+        store.save(run())
+    with file.open("r+b") as content:
+        content.seek(4096)
+        content.write(b"\xff" * 8192)
+    assert "the file is damaged" in told(str(file), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE perfcheck_documents SET content = x'00'",
+        "UPDATE perfcheck_runs SET verdict = 'purple'",
+        "UPDATE perfcheck_schema SET version = 'many'",
+    ],
+)
+def test_a_row_that_somebody_else_has_written(statement: str, tmp_path: Path) -> None:
+    file = tmp_path / "history.sqlite"
+    with open_history(str(file), tmp_path) as store:
+        store.save(run())
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+    def read() -> None:
+        with open_history(str(file), tmp_path) as store:
+            list(store.runs())
+            store.document(run().id)
+
+    with pytest.raises(UsageError, match="is damaged: a row of it cannot be read"):
+        read()
+
+
+def test_a_history_that_another_process_has_locked(tmp_path: Path) -> None:
+    file = tmp_path / "history.sqlite"
+    open_history(str(file), tmp_path).close()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        assert "another process has kept it locked all the time / try again" in told(str(file), tmp_path)
+    assert open_history(str(file), tmp_path).save(run())
+
+
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """A limit on the size of files: a write fails in its middle, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_told_and_harms_nothing_that_is_there(tmp_path: Path) -> None:
+    file = tmp_path / "history.sqlite"
+    with open_history(str(file), tmp_path) as store:
+        store.save(run())
+    with full_disk(10_000):
+        assert "make room" in told(str(file), tmp_path).lower()
+    with open_history(str(file), tmp_path) as store:
+        assert store.run(run().id) == run()
+
+
+# --- Servers -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        (f"postgresql+psycopg//user:{SECRET}@host/db", "in a form of another program / --history takes a file"),
+        (f"postgresql+psycopg://user:{SECRET}@host:port/db", "the URL of the history cannot be read / --history takes"),
+        (f"mysql://user:{SECRET}@host/db", "a history cannot be kept in 'mysql' / --history takes a file"),
+        (f"http://user:{SECRET}@host/db", "a history cannot be kept in 'http' / --history takes a file"),
+        (f"host=db dbname=x user=u password={SECRET}", "the history is named in a form of another program"),
+        (f"postgresql:user:{SECRET}", "the history is named in a form of another program"),
+        (f"sqlite:///x?password={SECRET}", "the URL of a history in a file takes no options"),
+        ("sqlite://", "the URL of the history names no file / --history takes a file"),
+        ("sqlite:///:memory:", "the URL of the history names no file / --history takes a file"),
+    ],
+)
+def test_a_wrong_url(url: str, message: str, tmp_path: Path) -> None:
+    sentence = told(url, tmp_path)
+    assert message in sentence
+    assert SECRET not in sentence
+
+
+def closed_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@pytest.mark.parametrize("scheme", ["postgresql+psycopg", "postgresql", "postgres"])
+def test_a_server_that_does_not_answer(scheme: str, tmp_path: Path) -> None:
+    port = closed_port()
+    sentence = told(f"{scheme}://user:{SECRET}@127.0.0.1:{port}/db?connect_timeout=2", tmp_path)
+    assert sentence.startswith(f"cannot use the history postgresql+psycopg://user:***@127.0.0.1:{port}/db: ")
+    assert "refused" in sentence
+    assert "does the server run" in sentence
+
+
+def test_a_database_that_is_not_on_the_server(postgres: str, tmp_path: Path) -> None:
+    url = make_url(postgres).set(database="absent").render_as_string(hide_password=False)
+    assert 'database "absent" does not exist / does the server run' in told(url, tmp_path)
+
+
+def test_a_driver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    assert told(f"postgresql://user:{SECRET}@127.0.0.1/db", tmp_path).endswith(
+        "needs a driver that is not installed: psycopg / pip install 'perfcheck[postgres]'"
+    )

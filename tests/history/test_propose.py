@@ -1,0 +1,279 @@
+"""Targets and ideals from past runs: the rule by tables, and what it may never do by any figures."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from simulation.runs import endpoint
+from support.past_values import past
+
+from perfcheck.history.model import PastMeasurement, Proposal
+from perfcheck.history.preferred_numbers import LADDER, round_up
+from perfcheck.history.propose import Rule, propose
+from perfcheck.model import Endpoint, Metric, Source, Verdict
+
+LISTED = replace(endpoint("videos.list", target=1000.0), ideal_ms=800.0)
+NEW = endpoint("videos.list", target=None)
+LOOSEN = Rule(loosen=True)
+
+
+def series(values: Sequence[float], **more: Any) -> list[PastMeasurement]:
+    return [past("videos.list", value, index, **more) for index, value in enumerate(values)]
+
+
+def moved(proposal: Proposal) -> tuple[float | None, float | None]:
+    """What target and ideal become; None for what stays."""
+    return (
+        proposal.target.after_ms if proposal.target else None,
+        proposal.ideal.after_ms if proposal.ideal else None,
+    )
+
+
+# --- The rule ------------------------------------------------------------------------------------------------------
+
+
+def test_the_bound_and_the_margin_rounded_up() -> None:
+    found = propose(LISTED, series([200.0, 190.0, 180.0, 210.0, 170.0]))
+    assert moved(found) == (300, 200)
+    assert found.runs == 5
+    assert found.why == (
+        "5 good runs took at most 210 ms, and 20 % on top is 252 ms; the median is 190 ms, and 5 % on top is 200 ms"
+    )
+
+
+def test_one_run_in_ten_is_set_aside() -> None:
+    found = propose(LISTED, series([100.0] * 18 + [140.0, 150.0]))
+    assert moved(found) == (120, 120)
+    assert found.why.startswith("18 of 20 good runs took at most 100 ms, and 20 % on top is 120 ms")
+    assert moved(propose(LISTED, series([100.0] * 17 + [140.0, 145.0, 150.0])))[0] == 180
+
+
+def test_what_is_set_aside_stays_below_warning_all_the_same() -> None:
+    found = propose(LISTED, series([100.0] * 19 + [450.0]))
+    assert moved(found)[0] == 300
+    assert found.why.startswith("of 20 good runs the slowest took 450 ms, and is to stay below WARNING")
+    strict = replace(LISTED, warning_ms=1100.0)
+    assert moved(propose(strict, series([100.0] * 19 + [450.0])))[0] == 450
+
+
+def test_only_the_last_runs_count() -> None:
+    values = [500.0] * 30 + [100.0] * 20
+    assert moved(propose(LISTED, series(values)))[0] == 120
+    assert moved(propose(LISTED, series(values), Rule(runs=40)))[0] == 600
+
+
+def test_what_lies_before_the_last_step_is_another_service() -> None:
+    values = [500.0] * 10 + [100.0] * 6
+    assert moved(propose(LISTED, series(values)))[0] == 600
+    found = propose(LISTED, series(values), since=10)
+    assert moved(found)[0] == 120
+    assert found.why.startswith("6 good runs since it changed took at most 100 ms")
+    few = propose(LISTED, series(values), since=12)
+    assert few.why == "4 good runs since it changed, 5 are needed"
+
+
+@pytest.mark.parametrize(("margin", "target", "ideal"), [(0.0, 100, 100), (0.5, 150, 120), (1.0, 200, 150)])
+def test_the_margin_of_the_ideal_is_a_quarter(margin: float, target: float, ideal: float) -> None:
+    assert moved(propose(LISTED, series([100.0] * 5), Rule(margin=margin))) == (target, ideal)
+
+
+def test_a_first_target_comes_without_an_ideal() -> None:
+    found = propose(NEW, series([100.0] * 5))
+    assert moved(found) == (120, None)
+    assert found.target is not None
+    assert found.target.before_ms is None
+
+
+def test_a_first_target_below_an_inherited_ideal_brings_that_down() -> None:
+    assert moved(propose(replace(NEW, ideal_ms=150.0), series([100.0] * 5))) == (120, 120)
+
+
+def test_a_first_target_knows_no_warning_limit_and_lies_over_every_run() -> None:
+    assert moved(propose(NEW, series([100.0] * 19 + [450.0]))) == (450, None)
+
+
+# --- What is left alone --------------------------------------------------------------------------------------------
+
+
+def test_a_small_change_is_not_worth_a_diff() -> None:
+    near = replace(LISTED, target_ms=130.0, ideal_ms=115.0)
+    found = propose(near, series([100.0] * 5))
+    assert moved(found) == (None, None)
+    assert (
+        found.why == "5 good runs took at most 100 ms, and 20 % on top is 120 ms: 120 ms is within 10 % of the target"
+    )
+    assert moved(propose(near, series([100.0] * 5), Rule(least_change=0.05))) == (120, None)
+
+
+def test_a_looser_target_only_when_it_is_asked_for() -> None:
+    tight = replace(LISTED, target_ms=80.0, ideal_ms=60.0, warning_ms=120.0)
+    found = propose(tight, series([100.0] * 5))
+    assert moved(found) == (None, None)
+    assert found.why.endswith("120 ms would be looser, which --loosen REASON allows")
+    assert moved(propose(tight, series([100.0] * 5), LOOSEN)) == (120, 120)
+
+
+def test_an_ideal_over_the_new_target_comes_down_with_it() -> None:
+    found = propose(replace(LISTED, ideal_ms=125.0), series([100.0] * 5))
+    assert moved(found) == (120, 120)
+    assert found.why.endswith("the ideal is not over the target of 120 ms")
+
+
+def test_an_ideal_moves_alone() -> None:
+    spread = series([100.0] * 8 + [200.0] * 2)
+    found = propose(replace(LISTED, target_ms=250.0, ideal_ms=200.0), spread)
+    assert moved(found) == (None, 120)
+    assert found.why == "the median is 100 ms, and 5 % on top is 105 ms"
+
+
+def test_without_an_ideal_none_is_made_up() -> None:
+    assert moved(propose(replace(LISTED, ideal_ms=None), series([100.0] * 5))) == (120, None)
+
+
+# --- Which runs count ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"verdict": Verdict.CRITICAL},
+        {"verdict": Verdict.NOT_MEASURED},
+        {"value_ms": None},
+        {"value_ms": math.inf},
+        {"requests": 4},
+        {"source": Source.MONITORED},
+        {"error_rate": 0.2},
+        {"metric": Metric.P95},
+    ],
+    ids=str,
+)
+def test_runs_that_are_not_good_do_not_count(odd: dict[str, Any]) -> None:
+    runs = series([100.0] * 5)
+    runs[2] = replace(runs[2], **odd)
+    assert propose(LISTED, runs).why == "4 good runs, 5 are needed; 1 more was not good"
+    assert propose(LISTED, [*runs, past("videos.list", 100.0, 5)]).runs == 5
+
+
+@pytest.mark.parametrize("odd", [{"verdict": Verdict.WARNING}, {"decided": False}, {"error_rate": 0.01}], ids=str)
+def test_runs_that_count_all_the_same(odd: dict[str, Any]) -> None:
+    runs = series([100.0] * 5)
+    runs[2] = replace(runs[2], **odd)
+    assert propose(LISTED, runs).runs == 5
+
+
+@pytest.mark.parametrize(
+    ("runs", "why"),
+    [
+        ([], "there are no runs of it in the history"),
+        (series([100.0]), "1 good run, 5 are needed"),
+        (series([100.0] * 3), "3 good runs, 5 are needed"),
+        (
+            [*series([100.0] * 9), past("videos.list", 5000.0, 9, verdict=Verdict.CRITICAL)],
+            "the last run was CRITICAL: mend that first, or accept it with --loosen REASON",
+        ),
+        (
+            series([100.0] * 9, metric=Metric.P95),
+            "its runs measured the p95, and the baseline now says median",
+        ),
+    ],
+)
+def test_why_there_is_no_proposal(runs: list[PastMeasurement], why: str) -> None:
+    found = propose(LISTED, runs)
+    assert (found.why, moved(found), found.has_moves) == (why, (None, None), False)
+
+
+def test_who_accepts_that_it_is_slower_accepts_critical_runs() -> None:
+    runs = series([2500.0] * 5, verdict=Verdict.CRITICAL)
+    assert moved(propose(LISTED, runs, LOOSEN)) == (3000, 3000)
+    failing = series([2500.0] * 5, verdict=Verdict.CRITICAL, error_rate=0.5)
+    assert propose(LISTED, failing, LOOSEN).why == "0 good runs, 5 are needed; 5 more were not good"
+
+
+# --- By any figures ------------------------------------------------------------------------------------------------
+
+latencies = st.floats(min_value=0.001, max_value=80_000_000)
+many = st.lists(latencies, min_size=5, max_size=40)
+
+
+@st.composite
+def promised(draw: st.DrawFn) -> Endpoint:
+    target = draw(st.none() | latencies)
+    if target is None:
+        return NEW
+    ideal = draw(st.none() | st.floats(min_value=0.1, max_value=1))
+    return replace(
+        LISTED,
+        target_ms=target,
+        ideal_ms=None if ideal is None else target * ideal,
+        warning_ms=target * draw(st.floats(min_value=1.001, max_value=10)),
+    )
+
+
+@given(one=promised(), values=many, margin=st.floats(min_value=0, max_value=2), loosen=st.booleans())
+def test_no_run_that_it_rests_on_would_be_a_warning(
+    *, one: Endpoint, values: list[float], margin: float, loosen: bool
+) -> None:
+    rule = Rule(margin=margin, loosen=loosen)
+    found = propose(one, series(values), rule)
+    target, ideal = moved(found)
+    if target is not None:
+        multiple = one.warning_ms / one.target_ms if one.warning_ms and one.target_ms else 1.0
+        assert max(values[-rule.runs :]) <= target * multiple
+        assert loosen or one.target_ms is None or target <= 0.9 * one.target_ms
+    if ideal is not None:
+        in_force = target or one.target_ms
+        assert in_force is not None
+        assert ideal <= in_force
+    assert found.why
+
+
+@given(latencies)
+def test_rounding_up_reaches_the_next_number_and_no_further(value: float) -> None:
+    rounded = round_up(value)
+    assert value <= rounded * (1 + 1e-6)
+    assert rounded <= value * 1.25 * (1 + 1e-6)
+    assert round_up(rounded) == rounded
+
+
+@given(latencies, latencies)
+def test_rounding_up_keeps_the_order(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert round_up(low) <= round_up(high)
+
+
+def test_the_ladder() -> None:
+    assert all(low < high <= low * 1.25 for low, high in pairwise(LADDER))
+    assert [round_up(value) for value in (100, 101, 254, 0.81, 1999, 2001, 950, 0.0123)] == [
+        *(100, 120, 300, 0.9, 2000, 2500, 1000, 0.015)
+    ]
+
+
+# --- In the long run -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.3, 0.6])
+def test_a_service_that_stays_as_it_is_keeps_its_targets(sigma: float) -> None:
+    """Medians of five requests, lognormal; a burst that doubles one run in twenty. 400 services, 20 runs after 20."""
+    rng = random.Random(7)
+    over_target = warnings = runs = 0
+    for _ in range(400):
+        values = [median_of_five(rng, sigma) * (2 if rng.random() < 0.05 else 1) for _ in range(40)]
+        target = moved(propose(LISTED, series(values[:20])))[0]
+        assert target is not None
+        over_target += sum(value > target for value in values[20:])
+        warnings += sum(value > 1.5 * target for value in values[20:])
+        runs += 20
+    assert warnings / runs < 0.03
+    assert over_target / runs < 0.08
+
+
+def median_of_five(rng: random.Random, sigma: float) -> float:
+    return sorted(100 * rng.lognormvariate(0, sigma) for _ in range(5))[2]

@@ -1,0 +1,94 @@
+"""The revisions of a file, from a real repository."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from simulation.year import commit_baseline
+
+from perfcheck.periods.revisions import NoRevisionsError, Revision, revisions
+
+ALL = ("2026-01-01T00:00:00.000Z", "2027-01-01T00:00:00.000Z")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    for number, month in enumerate(("01", "03", "05", "07"), 1):
+        commit_baseline(tmp_path, f"version {number}\n", f"2026-{month}-10T12:00:00+02:00", f"Number {number}")
+    return tmp_path / "baselines.yaml"
+
+
+def contents(found: list[Revision]) -> list[bytes | None]:
+    return [one.content for one in found]
+
+
+def test_all_of_a_while_and_the_one_before(file: Path) -> None:
+    found = list(revisions(file, "2026-04-01T00:00:00.000Z", "2026-06-01T00:00:00.000Z"))
+    assert contents(found) == [b"version 2\n", b"version 3\n"]
+    assert [one.committed_at for one in found] == ["2026-03-10T10:00:00.000Z", "2026-05-10T10:00:00.000Z"]
+    assert [one.subject for one in found] == ["Number 2", "Number 3"]
+    assert len(found[0].commit) == 40
+
+
+def test_from_another_folder_and_a_name_like_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit_baseline(tmp_path, "one\n", "2026-01-10T12:00:00Z", "One")
+    os.rename(tmp_path / "baselines.yaml", tmp_path / "--output=x")  # noqa: PTH104
+    monkeypatch.chdir("/")
+    with pytest.raises(NoRevisionsError, match="no commit of"):
+        list(revisions(tmp_path / "--output=x", *ALL))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["--output=x", ".git"]
+
+
+def test_a_file_that_was_removed_for_a_while(tmp_path: Path) -> None:
+    commit_baseline(tmp_path, "one\n", "2026-01-10T12:00:00Z", "One")
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "GIT_COMMITTER_DATE": "2026-02-10T12:00:00Z"}
+    env |= {f"GIT_{who}_{what}": "tester" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    for command in (["rm", "-q", "baselines.yaml"], ["commit", "-q", "-m", "Remove"]):
+        subprocess.run(["git", *command], cwd=tmp_path, env=env, check=True, capture_output=True)
+    commit_baseline(tmp_path, "two\n", "2026-03-10T12:00:00Z", "Two")
+    assert contents(list(revisions(tmp_path / "baselines.yaml", *ALL))) == [b"one\n", None, b"two\n"]
+
+
+def test_hostile_subjects_are_one_clean_line(tmp_path: Path) -> None:
+    commit_baseline(tmp_path, "one\n", "2026-01-10T12:00:00Z", "\x1b[31mred\x1b[0m\ttab")
+    (found,) = revisions(tmp_path / "baselines.yaml", *ALL)
+    assert found.subject == "[31mred[0m tab"
+
+
+def test_nothing_of_the_configuration_of_a_repository_is_run(file: Path) -> None:
+    """Neither a pager, nor a filter for showing, nor a monitor of the file system."""
+    folder, touched = file.parent, file.parent / "touched"
+    program = folder / "program"
+    program.write_text(f"#!/bin/sh\ntouch {touched}\ncat\n", encoding="utf-8")
+    program.chmod(0o755)
+    with (folder / ".git" / "config").open("a", encoding="utf-8") as config:
+        config.write(f"[core]\n\tfsmonitor = {program}\n\tpager = {program}\n")
+        config.write(f'[diff "evil"]\n\ttextconv = {program}\n\tcommand = {program}\n')
+        config.write(f"[gpg]\n\tprogram = {program}\n[log]\n\tshowSignature = true\n")
+    (folder / ".gitattributes").write_text("baselines.yaml diff=evil filter=evil\n", encoding="utf-8")
+    assert len(list(revisions(file, *ALL))) == 4
+    assert not touched.exists()
+
+
+@pytest.mark.parametrize("is_repository", [True, False])
+def test_why_there_is_nothing(tmp_path: Path, is_repository: bool) -> None:  # noqa: FBT001
+    if is_repository:
+        commit_baseline(tmp_path, "one\n", "2026-01-10T12:00:00Z", "One")
+    (tmp_path / "other.yaml").write_text("x", encoding="utf-8")
+    expected = "git has no commit of other.yaml" if is_repository else "not in a git repository"
+    with pytest.raises(NoRevisionsError, match=expected):
+        list(revisions(tmp_path / "other.yaml", *ALL))
+
+
+def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NoRevisionsError, match="git cannot be run: No such file"):
+        list(revisions(tmp_path / "baselines.yaml", *ALL))
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(NoRevisionsError, match="git cannot be run"):
+        list(revisions(tmp_path / "none" / "baselines.yaml", *ALL))

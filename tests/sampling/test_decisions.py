@@ -1,0 +1,120 @@
+"""What the whole procedure promises, on services of known truth: benchmarks/decisions.py in small, with fixed seeds.
+
+Every cell seeds itself, so the figures are the same in each run. The limits are those of the benchmark, with room for
+the chance that fewer runs bring.
+"""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from simulation.checks import Cell, simulate
+from simulation.noise import SHAPES, unit
+
+from perfcheck.model import Metric, Verdict
+from perfcheck.stats.boundaries import ALPHA
+from perfcheck.stats.sequential import divergence
+
+OK, WARNING, CRITICAL = Verdict.OK, Verdict.WARNING, Verdict.CRITICAL
+NARROW, WIDE = "lognormal .3", "lognormal .6"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("ratio", "runs"), [(0.8, 500), (1.45, 150)])
+def test_a_service_within_its_limits_is_never_critical(shape: str, ratio: float, runs: int) -> None:
+    tally = simulate(Cell(shape=shape, ratio=ratio), runs)
+    assert tally.rate(CRITICAL) == 0
+    assert tally.rate(WARNING, decided=True) <= 0.01
+
+
+@pytest.mark.parametrize("shape", [NARROW, WIDE])
+def test_at_the_critical_limit_itself_errors_stay_rare(shape: str) -> None:
+    assert simulate(Cell(shape=shape, ratio=2.0), 500).rate(CRITICAL, decided=True) <= 0.012
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("ratio", "most"), [(2.5, 0.02), (4.0, 0.0)])
+def test_a_slow_service_is_not_called_milder(shape: str, ratio: float, most: float) -> None:
+    tally = simulate(Cell(shape=shape, ratio=ratio), 150)
+    assert tally.rate(OK, decided=True) + tally.rate(WARNING, decided=True) <= most
+    assert tally.rate(CRITICAL) >= 1 - most
+
+
+@pytest.mark.parametrize(
+    ("shape", "ratio", "most"),
+    [
+        (NARROW, 0.3, 6.2),
+        ("spikes 2 %", 0.3, 6.8),
+        (NARROW, 0.8, 7.0),
+        (WIDE, 0.8, 14.0),
+        (NARROW, 4.0, 13.0),
+        (WIDE, 4.0, 24.0),
+    ],
+)
+def test_requests_of_a_clear_case(shape: str, ratio: float, most: float) -> None:
+    assert simulate(Cell(shape=shape, ratio=ratio), 500).mean_requests <= most
+
+
+@pytest.mark.parametrize(("metric", "most"), [(Metric.P90, 35.0), (Metric.P95, 69.0), (Metric.P99, 346.0)])
+def test_requests_of_a_healthy_tail(metric: Metric, most: float) -> None:
+    tally = simulate(Cell(metric=metric, ratio=0.8), 100)
+    assert tally.rate(OK, decided=True) == 1
+    assert tally.mean_requests <= most
+
+
+@pytest.mark.parametrize("metric", [Metric.P95, Metric.MEAN])
+def test_the_other_metrics_tell_good_from_bad(metric: Metric) -> None:
+    assert simulate(Cell(metric=metric, ratio=0.8), 100).rate(OK, decided=True) == 1
+    assert simulate(Cell(metric=metric, ratio=1.75), 40).rate(CRITICAL) == 0
+    assert simulate(Cell(metric=metric, ratio=3.0), 100).rate(CRITICAL, decided=True) == 1
+
+
+@pytest.mark.parametrize("ratio", [0.8, 4.0])
+def test_requests_beside_walds_bound(ratio: float) -> None:
+    """No sequential test with this error takes fewer than ln(1 / alpha) / D requests on average."""
+    limit = 1.5 if ratio < 1 else 2.0
+    slow = 1 - SHAPES[WIDE].below(limit / ratio / unit(WIDE, Metric.MEDIAN))
+    bound = math.log(1 / ALPHA) / divergence(slow, 0.5)
+    tally = simulate(Cell(shape=WIDE, ratio=ratio), 500)
+    assert tally.first_stage / tally.runs / bound <= 1.2
+
+
+@pytest.mark.parametrize(
+    ("share", "confirm", "ratio", "most"),
+    [(0.08, 1, 0.8, 0.003), (0.08, 1, 1.2, 0.003), (0.18, 1, 1.2, 0.01), (0.18, 2, 1.2, 0.001)],
+)
+def test_bursts_are_not_taken_for_a_slow_service(share: float, confirm: int, ratio: float, most: float) -> None:
+    tally = simulate(Cell(ratio=ratio, burst_share=share, confirm=confirm), 600)
+    assert tally.rate(CRITICAL) <= most
+    if ratio < 1:
+        assert tally.mean_requests <= 9
+
+
+def test_without_confirmation_they_would_be() -> None:
+    """Or the simulated bursts would be none."""
+    assert simulate(Cell(ratio=0.8, burst_share=0.08, confirm=0), 600).rate(CRITICAL) > 0.02
+
+
+def test_bursts_do_not_hide_a_slow_service() -> None:
+    assert simulate(Cell(ratio=3.0, burst_share=0.08), 400).rate(CRITICAL) >= 0.995
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.01])
+def test_rare_failures_are_not_critical(rate: float) -> None:
+    assert simulate(Cell(failure_rate=rate), 1000).rate(CRITICAL) <= 0.001
+
+
+def test_frequent_failures_are_critical() -> None:
+    assert simulate(Cell(failure_rate=0.5), 500).rate(CRITICAL) >= 0.95
+    all_failing = simulate(Cell(failure_rate=1.0), 20)
+    assert all_failing.rate(CRITICAL, decided=True) == 1
+    assert all_failing.mean_requests == 11
+
+
+@pytest.mark.parametrize(("metric", "ratio"), [(Metric.MEDIAN, 1.5), (Metric.MEDIAN, 0.8), (Metric.P95, 2.5)])
+def test_intervals_miss_the_truth_as_rarely_as_they_say(metric: Metric, ratio: float) -> None:
+    tally = simulate(Cell(metric=metric, ratio=ratio), 400)
+    allowed = ALPHA + 3 * math.sqrt(ALPHA / tally.runs)
+    assert tally.intervals_above / tally.runs <= allowed
+    assert tally.intervals_below / tally.runs <= allowed

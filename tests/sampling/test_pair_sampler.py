@@ -1,0 +1,287 @@
+"""Two services asked in pairs: with scripted services and a scripted clock."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from simulation.noise import Clock
+from simulation.noise import endpoint as usual_endpoint
+
+from perfcheck.model import Changed, CompareLimits, Endpoint, Failure, Sample, Sampling, Stop, Verdict
+from perfcheck.sampling.pair_sampler import PairMeasurement, PairSampler
+
+Outcome = float | Failure
+Behaviour = Callable[[], Outcome]
+BEFORE, AFTER = 0, 1
+LIMITS = CompareLimits(min_difference_ms=0.1)
+
+
+class Services:
+    """Two services, ``before`` and ``after``; ``log`` is who was asked when, and for what."""
+
+    def __init__(self, before: dict[str, Behaviour], after: dict[str, Behaviour]) -> None:
+        self.clock = Clock()
+        self.log: list[tuple[float, int, str]] = []
+        self._behaviour = (before, after)
+
+    def send(self, side: int, endpoint: Endpoint) -> Sample:
+        at_s = self.clock.seconds
+        self.log.append((at_s, side, endpoint.name))
+        outcome = self._behaviour[side][endpoint.name]()
+        if isinstance(outcome, Failure):
+            self.clock.seconds += 0.001
+            return Sample(at_s, None, outcome)
+        if outcome > 1000 * endpoint.timeout_s:
+            self.clock.seconds += endpoint.timeout_s
+            return Sample(at_s, math.inf, Failure.TIMEOUT)
+        self.clock.seconds += outcome / 1000
+        return Sample(at_s, outcome)
+
+    def compare(
+        self,
+        *names: str,
+        sampling: Sampling = Sampling(),  # noqa: B008
+        limits: CompareLimits = LIMITS,
+        max_pairs: int | None = None,
+        seed: int = 1,
+    ) -> tuple[PairMeasurement, ...]:
+        sampler = PairSampler(
+            [replace(usual_endpoint(), name=name, path=f"/{name}") for name in names],
+            (lambda endpoint: self.send(BEFORE, endpoint), lambda endpoint: self.send(AFTER, endpoint)),
+            limits=limits,
+            sampling=sampling,
+            rng=random.Random(seed),
+            now=self.clock.now,
+            sleep=self.clock.sleep,
+            max_pairs=max_pairs,
+        )
+        sampler.run()
+        return sampler.measurements()
+
+
+def always(outcome: Outcome) -> Behaviour:
+    return lambda: outcome
+
+
+def noisy(around: float, sigma: float = 0.1, seed: int = 7) -> Behaviour:
+    rng = random.Random(f"{around} {seed}")
+    return lambda: around * rng.lognormvariate(0, sigma)
+
+
+def at_the_limit(before: float) -> Behaviour:
+    """A little over it and a little under it, in turn: no number of pairs settles that."""
+    asked = iter(range(10**9))
+    return lambda: before * (1.101 if next(asked) % 2 else 1.099)
+
+
+def compare(before: Behaviour, after: Behaviour) -> PairMeasurement:
+    (found,) = Services({"a": before}, {"a": after}).compare("a")
+    return found
+
+
+# --- What is found -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("factor", "changed", "severity"),
+    [
+        (1.0, Changed.NO_CHANGE, Verdict.OK),
+        (1.18, Changed.SLOWER, Verdict.WARNING),
+        (1.5, Changed.SLOWER, Verdict.CRITICAL),
+        (0.6, Changed.FASTER, Verdict.OK),
+    ],
+)
+def test_what_became_of_an_endpoint(factor: float, changed: Changed, severity: Verdict) -> None:
+    found = compare(noisy(50, sigma=0.05), noisy(50 * factor, sigma=0.05, seed=8))
+    assert (found.outcome.changed, found.outcome.severity) == (changed, severity)
+    assert found.outcome.ratio == pytest.approx(factor, rel=0.06)
+    assert found.pairs == found.after.decisions[0].requests == found.before.decisions[0].requests
+
+
+def test_a_clear_case_takes_few_pairs_and_a_doubtful_one_no_more_than_the_most() -> None:
+    clear = compare(noisy(50), noisy(100, seed=8))
+    assert clear.pairs <= 17
+    (doubtful,) = Services({"a": always(50.0)}, {"a": at_the_limit(50)}).compare("a", max_pairs=25)
+    assert doubtful.pairs == 25
+    assert doubtful.outcome.changed is Changed.CANNOT_TELL
+    assert [decision.stop for decision in doubtful.after.decisions] == [Stop.MAX_REQUESTS]
+
+
+def test_the_order_within_a_pair_is_drawn_anew_each_time() -> None:
+    services = Services({"a": noisy(50, 0.4)}, {"a": noisy(55, 0.4, seed=8)})
+    services.compare("a", max_pairs=200)
+    pairs = list(zip(services.log[::2], services.log[1::2], strict=True))
+    assert all({one[1], other[1]} == {BEFORE, AFTER} for one, other in pairs)
+    first = Counter(one[1] for one, _ in pairs)
+    assert 0.35 < first[BEFORE] / len(pairs) < 0.65
+
+
+def test_endpoints_are_interleaved() -> None:
+    services = Services({"a": noisy(50), "b": noisy(50)}, {"a": noisy(50, seed=8), "b": noisy(50, seed=9)})
+    services.compare("a", "b")
+    names = [name for _, _, name in services.log[:16]]
+    for start in range(0, 16, 4):
+        assert Counter(names[start : start + 4]) == {"a": 2, "b": 2}
+
+
+def test_the_same_seed_asks_in_the_same_order() -> None:
+    logs = []
+    for _ in range(2):
+        services = Services({"a": noisy(50), "b": noisy(50)}, {"a": noisy(50, seed=8), "b": noisy(50, seed=9)})
+        services.compare("a", "b", seed=42)
+        logs.append(services.log)
+    assert logs[0] == logs[1]
+
+
+def test_warm_up_is_asked_of_both_and_not_judged() -> None:
+    slow_at_first = iter([5000.0])
+    found = compare(noisy(50), lambda: next(slow_at_first, None) or 50.0)
+    assert [stage for stage, _ in found.after.samples[:2]] == [0, 1]
+    assert found.outcome.changed is Changed.NO_CHANGE
+    (unwarmed,) = Services({"a": always(50.0)}, {"a": always(50.0)}).compare("a", sampling=Sampling(warmup=0))
+    assert [stage for stage, _ in unwarmed.after.samples[:1]] == [1]
+
+
+# --- Failures, timeouts, an end before the end ---------------------------------------------------------------------
+
+
+def test_a_service_that_fails_beyond_doubt_is_not_asked_further() -> None:
+    found = compare(always(50.0), always(Failure.STATUS))
+    (decision,) = found.after.decisions
+    assert (decision.errors, decision.errors_decided) == (Verdict.CRITICAL, True)
+    assert found.pairs == 0
+    assert len(found.after.samples) == len(found.before.samples) <= 7
+    assert found.outcome.changed is Changed.CANNOT_TELL
+
+
+def test_failures_of_both_sides_alike_are_looked_at_longer() -> None:
+    def often(seed: int) -> Behaviour:
+        rng = random.Random(seed)
+        return lambda: Failure.STATUS if rng.random() < 0.4 else 50.0
+
+    found = compare(often(1), often(2))
+    assert found.after.decisions[0].requests == 40
+    assert found.before.decisions[0].failures > 5
+
+
+def test_a_service_that_dies_before_is_not_asked_further() -> None:
+    answers: list[Outcome] = [Failure.REFUSED] * 100 + [50.0] * 8
+    found = compare(answers.pop, always(55.0))
+    assert found.before.decisions[0].errors is Verdict.CRITICAL
+    assert len(found.before.samples) < 25
+
+
+def test_a_pair_with_a_failure_says_nothing_of_the_latency() -> None:
+    outcomes: list[Outcome] = [Failure.RESET, 50.0]
+    found = compare(always(50.0), lambda: outcomes.pop() if outcomes else 50.0)
+    (decision,) = found.after.decisions
+    assert (decision.failures, decision.requests) == (1, 40)  # one failure asks for a closer look
+    assert found.pairs == 39
+
+
+def test_a_timeout_is_a_latency_over_every_other() -> None:
+    now_and_then = iter([50.0, math.inf] * 200)
+    found = compare(always(50.0), lambda: next(now_and_then))
+    (decision,) = found.after.decisions
+    assert found.pairs == decision.requests > decision.failures > 0
+    assert decision.errors is Verdict.CRITICAL  # and a failure as well
+
+
+def test_an_endpoint_that_hangs_waits_for_the_others() -> None:
+    services = Services({"a": always(50.0), "b": always(50.0)}, {"a": always(math.inf), "b": noisy(50, 0.4)})
+    services.compare("a", "b")
+    last_of_b = max(i for i, (_, _, name) in enumerate(services.log) if name == "b")
+    assert Counter(name for _, _, name in services.log[:last_of_b])["a"] <= 4
+
+
+def test_the_budget_is_a_limit_and_what_was_measured_stands() -> None:
+    services = Services({"a": always(500.0)}, {"a": at_the_limit(500)})
+    (found,) = services.compare("a", sampling=Sampling(budget_s=6.0))
+    assert services.clock.seconds <= 7.0
+    assert [decision.stop for decision in found.after.decisions] == [Stop.BUDGET]
+    assert found.pairs >= 4
+
+
+def test_an_interruption_keeps_whole_pairs_only() -> None:
+    answers = iter([50.0] * 9)
+
+    def interrupted() -> Outcome:
+        try:
+            return next(answers)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    services = Services({"a": always(50.0)}, {"a": interrupted})
+    sampler = PairSampler(
+        [usual_endpoint()],
+        (lambda _: Sample(0.0, 50.0), lambda _: Sample(0.0, float(str(interrupted())))),
+        limits=LIMITS,
+        sampling=Sampling(),
+        rng=random.Random(1),
+        now=services.clock.now,
+        sleep=services.clock.sleep,
+        max_pairs=200,
+    )
+    try:
+        sampler.run()
+    except KeyboardInterrupt:
+        (found,) = sampler.measurements()
+        assert len(found.before.samples) == len(found.after.samples) == 9
+        assert [decision.stop for decision in found.after.decisions] == [Stop.INTERRUPTED]
+    else:
+        (found,) = sampler.measurements()
+        assert found.pairs <= 8  # it was settled before
+
+
+def test_progress() -> None:
+    services = Services({"a": noisy(50)}, {"a": noisy(100, seed=8)})
+    seen: list[tuple[int, int, Verdict | None]] = []
+    sampler = PairSampler(
+        [replace(usual_endpoint(), name="a")],
+        (lambda endpoint: services.send(BEFORE, endpoint), lambda endpoint: services.send(AFTER, endpoint)),
+        limits=LIMITS,
+        sampling=Sampling(),
+        rng=random.Random(1),
+        now=services.clock.now,
+        sleep=services.clock.sleep,
+        observe=lambda: seen.append(
+            [(state.stage, state.requests, state.verdict) for state in sampler.progress()].pop()
+        ),
+    )
+    sampler.run()
+    assert seen[0] == (1, 0, None)
+    assert seen[-1] == (1, len(seen) - 1, Verdict.CRITICAL)
+
+
+OUTCOMES = st.sampled_from([50.0, 50.0, 51.0, 80.0, 0.0, math.inf, Failure.STATUS, Failure.REFUSED])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(OUTCOMES, min_size=1, max_size=30),
+    st.lists(OUTCOMES, min_size=1, max_size=30),
+    st.floats(0, 60),
+    st.integers(0, 2),
+    st.one_of(st.none(), st.integers(1, 50)),
+)
+def test_whatever_the_services_do(
+    before: list[Outcome], after: list[Outcome], budget_s: float, warmup: int, most: int | None
+) -> None:
+    def in_turn(outcomes: list[Outcome]) -> Behaviour:
+        asked = iter(range(10**9))
+        return lambda: outcomes[next(asked) % len(outcomes)]
+
+    services = Services({"a": in_turn(before)}, {"a": in_turn(after)})
+    (found,) = services.compare("a", sampling=Sampling(budget_s=budget_s, warmup=warmup), max_pairs=most)
+    assert services.clock.seconds <= budget_s + 2
+    assert len(found.before.samples) == len(found.after.samples)
+    judged = sum(stage > 0 for stage, _ in found.after.samples)
+    assert found.pairs <= judged <= (most or 200)
+    assert len(found.after.decisions) == (judged > 0)

@@ -1,0 +1,525 @@
+"""Who is asked when: with a scripted service and a scripted clock, in which nothing takes time unless it says so."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from simulation.noise import Clock
+from simulation.noise import endpoint as usual_endpoint
+
+from perfcheck.model import Endpoint, Failure, Measurement, Metric, Sample, Sampling, Stop, Verdict
+from perfcheck.sampling.pacing import gap_s
+from perfcheck.sampling.sampler import Sampler
+from perfcheck.sampling.stage import Stage
+
+OK, WARNING, CRITICAL, NOT_MEASURED = Verdict.OK, Verdict.WARNING, Verdict.CRITICAL, Verdict.NOT_MEASURED
+FAST, SLOW, VERY_SLOW = 4.0, 8.0, 20.0  # for limits of 7.5 and 10 ms
+FAILED = Failure.STATUS
+Outcome = float | Failure
+
+
+class Script:
+    """A service whose answers are written down: for each endpoint what it does, as a function of time."""
+
+    def __init__(self, behaviour: dict[str, Callable[[float], Outcome]]) -> None:
+        self.clock = Clock()
+        self.log: list[tuple[float, str]] = []
+        self.sleeps: list[float] = []
+        self._behaviour = behaviour
+
+    def send(self, endpoint: Endpoint) -> Sample:
+        at_s = self.clock.seconds
+        self.log.append((at_s, endpoint.name))
+        outcome = self._behaviour[endpoint.name](at_s)
+        if isinstance(outcome, Failure):
+            self.clock.seconds += 0.001
+            return Sample(at_s, None, outcome)
+        if outcome > 1000 * endpoint.timeout_s:
+            self.clock.seconds += endpoint.timeout_s
+            return Sample(at_s, math.inf, Failure.TIMEOUT)
+        self.clock.seconds += outcome / 1000
+        return Sample(at_s, outcome)
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.clock.sleep(seconds)
+
+    def sampler(
+        self,
+        endpoints: Sequence[Endpoint],
+        sampling: Sampling = Sampling(),  # noqa: B008
+        *,
+        seed: int = 1,
+        max_requests: int | None = None,
+        observe: Callable[[str, int, Sample], None] | None = None,
+    ) -> Sampler:
+        return Sampler(
+            endpoints,
+            self.send,
+            sampling=sampling,
+            rng=random.Random(seed),
+            now=self.clock.now,
+            sleep=self.sleep,
+            max_requests=max_requests,
+            observe=observe,
+        )
+
+
+def always(outcome: Outcome) -> Callable[[float], Outcome]:
+    return lambda _: outcome
+
+
+def in_turn(*outcomes: Outcome) -> Callable[[float], Outcome]:
+    """One after the other; the last for ever. The first is the warm-up's."""
+    rest: Iterator[Outcome] = iter(outcomes)
+    last = outcomes[-1]
+    return lambda _: next(rest, last)
+
+
+def named(*names: str, metric: Metric = Metric.MEDIAN) -> list[Endpoint]:
+    return [usual_endpoint(name, metric) for name in names]
+
+
+def measured(
+    script: Script,
+    sampling: Sampling = Sampling(),  # noqa: B008
+    max_requests: int | None = None,
+) -> Measurement:
+    """Endpoint ``a`` of the script, measured to the end."""
+    sampler = script.sampler(named("a"), sampling, max_requests=max_requests)
+    sampler.run()
+    (measurement,) = sampler.measurements()
+    return measurement
+
+
+def times(measurement: Measurement, stage: int) -> list[float]:
+    return [sample.at_s for number, sample in measurement.samples if number == stage]
+
+
+# --- Order ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_healthy_endpoint_takes_one_warm_up_and_five_requests_in_a_row() -> None:
+    script = Script({"a": always(FAST)})
+    found = measured(script)
+    assert [stage for stage, _ in found.samples] == [0, 1, 1, 1, 1, 1]
+    assert [decision.verdict for decision in found.decisions] == [OK]
+    assert script.sleeps == []
+    assert script.clock.seconds == pytest.approx(0.024)
+
+
+def test_endpoints_take_turns_in_shuffled_rounds_after_a_warm_up_of_all() -> None:
+    names = [f"e{i}" for i in range(8)]
+    script = Script({name: always(FAST) for name in names})
+    sampler = script.sampler(named(*names))
+    sampler.run()
+    asked = [name for _, name in script.log]
+    rounds = [asked[i : i + 8] for i in range(0, len(asked), 8)]
+    assert len(rounds) == 6
+    assert all(sorted(one) == names for one in rounds)
+    assert len({tuple(one) for one in rounds}) > 1
+    assert [measurement.endpoint for measurement in sampler.measurements()] == names
+
+
+@pytest.mark.parametrize("warmup", [0, 1, 3])
+def test_warm_up_is_asked_for_and_not_judged(warmup: int) -> None:
+    found = measured(Script({"a": in_turn(*[FAILED] * warmup, FAST)}), Sampling(warmup=warmup))
+    assert Counter(stage for stage, _ in found.samples)[0] == warmup
+    assert found.decisions[-1].verdict is OK
+    assert found.decisions[-1].requests == 5
+
+
+def test_the_same_seed_gives_the_same_order() -> None:
+    def order(seed: int) -> list[tuple[float, str]]:
+        script = Script({name: always(FAST) for name in "abcdef"})
+        script.sampler(named(*"abcdef"), seed=seed).run()
+        return script.log
+
+    assert order(7) == order(7)
+    assert order(7) != order(8)
+
+
+def test_without_endpoints_there_is_nothing_to_do() -> None:
+    sampler = Script({}).sampler([])
+    sampler.run()
+    assert sampler.measurements() == ()
+
+
+# --- Pace ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("metric", "stage", "requests", "seconds"),
+    [
+        (Metric.MEDIAN, 1, 9, 0.0),
+        (Metric.MEDIAN, 1, 10, 0.1),
+        (Metric.MEDIAN, 2, 1, 0.75),
+        (Metric.MEDIAN, 2, 15, 0.75),
+        (Metric.MEDIAN, 2, 16, 0.15),
+        (Metric.MEDIAN, 3, 1, 0.75),
+        (Metric.P75, 1, 10, 0.1),
+        (Metric.MEAN, 2, 1, 0.75),
+        (Metric.P90, 1, 100, 0.0),
+        (Metric.P95, 2, 1, 0.0),
+        (Metric.P99, 3, 1, 0.0),
+    ],
+)
+def test_rest_between_samples(metric: Metric, stage: int, requests: int, seconds: float) -> None:
+    assert gap_s(metric, stage, requests) == seconds
+
+
+def test_samples_of_the_first_stage_are_spread_after_ten() -> None:
+    found = measured(Script({"a": in_turn(FAST, *[FAST, SLOW] * 100)}), max_requests=20)
+    gaps = [later - earlier for earlier, later in pairwise(times(found, 1))]
+    assert max(gaps[:9]) < 0.01
+    assert min(gaps[9:]) >= 0.1
+
+
+def test_a_slow_endpoint_is_measured_again_after_a_pause_and_spread_out() -> None:
+    found = measured(Script({"a": always(VERY_SLOW)}))
+    assert [(d.stage, d.verdict, d.requests) for d in found.decisions] == [(1, CRITICAL, 5), (2, CRITICAL, 5)]
+    first, second = times(found, 1), times(found, 2)
+    assert second[0] - first[-1] == pytest.approx(3.02)
+    assert [later - earlier for earlier, later in pairwise(second)] == pytest.approx([0.77] * 4)
+
+
+def test_a_tail_is_asked_without_a_gap_but_confirmed_after_the_pause() -> None:
+    script = Script({"a": always(VERY_SLOW)})
+    sampler = script.sampler(named("a", metric=Metric.P95))
+    sampler.run()
+    (found,) = sampler.measurements()
+    assert [decision.verdict for decision in found.decisions] == [CRITICAL, CRITICAL]
+    assert script.sleeps == pytest.approx([3.0])
+
+
+def test_others_use_the_time_in_which_one_rests() -> None:
+    """While ``slow`` waits for its confirmation, ``noisy`` is asked on; the sampler sleeps when all rest."""
+    script = Script({"slow": always(VERY_SLOW), "noisy": in_turn(FAST, *[FAST, SLOW] * 100)})
+    script.sampler(named("slow", "noisy"), max_requests=30).run()
+    slow = [at for at, name in script.log if name == "slow"]
+    between = [at for at, name in script.log if name == "noisy" and slow[5] < at < slow[6]]
+    assert slow[6] - slow[5] == pytest.approx(3.02, abs=0.05)
+    assert len(between) >= 20
+
+
+def test_it_sleeps_in_one_go_until_the_first_may_be_asked() -> None:
+    script = Script({"a": always(VERY_SLOW), "b": always(VERY_SLOW)})
+    script.sampler(named("a", "b")).run()
+    assert len(script.sleeps) == 5  # before each round of the confirmation; the other's turn has come by then
+    assert sum(script.sleeps) == pytest.approx(script.clock.seconds - 22 * 0.02)
+
+
+# --- Confirmation --------------------------------------------------------------------------------------------------
+
+
+def test_slow_for_a_moment() -> None:
+    found = measured(Script({"a": lambda now: VERY_SLOW if now < 2 else FAST}))
+    assert [decision.verdict for decision in found.decisions] == [CRITICAL, OK]
+    assert found.decisions[-1].latency_decided
+
+
+@pytest.mark.parametrize(("confirm", "stages"), [(0, 1), (1, 2), (2, 3)])
+def test_confirmed_as_often_as_asked(confirm: int, stages: int) -> None:
+    found = measured(Script({"a": always(VERY_SLOW)}), Sampling(confirm=confirm))
+    assert [decision.stage for decision in found.decisions] == list(range(1, stages + 1))
+    assert found.decisions[-1].latency_decided
+
+
+def test_confirmation_ends_with_the_first_ok() -> None:
+    found = measured(Script({"a": lambda now: SLOW if now < 2 else FAST}), Sampling(confirm=2))
+    assert [decision.verdict for decision in found.decisions] == [WARNING, OK]
+
+
+def test_an_undecided_warning_is_measured_again_too() -> None:
+    found = measured(Script({"a": in_turn(FAST, FAST, SLOW, SLOW, FAST, SLOW, SLOW, FAST)}), max_requests=6)
+    assert [(d.verdict, d.stop) for d in found.decisions] == [(WARNING, Stop.MAX_REQUESTS), (OK, Stop.DECIDED)]
+
+
+def test_what_only_the_confirmation_found_worse_takes_more_proof() -> None:
+    found = measured(Script({"a": lambda now: SLOW if now < 2 else VERY_SLOW}))
+    assert [(d.verdict, d.requests) for d in found.decisions] == [(WARNING, 5), (CRITICAL, 11)]
+
+
+# --- Errors --------------------------------------------------------------------------------------------------------
+
+
+def test_all_failing_takes_five_requests_and_five_again() -> None:
+    found = measured(Script({"a": always(FAILED)}))
+    assert [(d.verdict, d.requests, d.latency) for d in found.decisions] == [(CRITICAL, 5, NOT_MEASURED)] * 2
+
+
+def test_all_timing_out() -> None:
+    found = measured(Script({"a": always(math.inf)}), Sampling(budget_s=300))
+    assert [(d.verdict, d.requests, d.value_ms) for d in found.decisions] == [(CRITICAL, 5, math.inf)] * 2
+
+
+def test_one_failure_extends_to_forty() -> None:
+    found = measured(Script({"a": in_turn(FAST, FAILED, FAST)}))
+    assert [(d.verdict, d.requests, d.failures) for d in found.decisions] == [(OK, 40, 1)]
+
+
+def test_a_service_that_recovers_is_still_a_warning() -> None:
+    found = measured(Script({"a": lambda now: FAILED if now < 2 else FAST}))
+    assert [(d.verdict, d.requests) for d in found.decisions] == [(CRITICAL, 5), (WARNING, 30)]
+    assert found.decisions[-1].latency is OK
+
+
+def test_a_service_that_dies_in_the_middle_keeps_what_was_measured() -> None:
+    script = Script({"a": always(FAST), "b": lambda now: FAST if now < 0.012 else Failure.REFUSED})
+    sampler = script.sampler(named("a", "b"))
+    sampler.run()
+    healthy, dead = sampler.measurements()
+    assert healthy.decisions[-1].verdict is OK
+    assert dead.decisions[-1].verdict is CRITICAL
+    assert any(sample.failure is None for stage, sample in dead.samples if stage == 1)
+
+
+# --- Bounds --------------------------------------------------------------------------------------------------------
+
+
+def test_min_requests_are_those_of_each_endpoint() -> None:
+    script = Script({"a": always(FAST), "b": always(FAST)})
+    first, second = named("a", "b")
+    sampler = script.sampler([replace(first, min_requests=8), replace(second, min_requests=30)], Sampling())
+    sampler.run()
+    assert [m.decisions[-1].requests for m in sampler.measurements()] == [8, 30]
+
+
+def test_max_requests_count_for_each_stage_without_the_warm_up() -> None:
+    found = measured(Script({"a": in_turn(FAST, *[SLOW, SLOW, FAST] * 100)}), max_requests=7)
+    assert [(d.requests, d.stop) for d in found.decisions] == [(7, Stop.MAX_REQUESTS)] * 2
+
+
+def test_when_the_budget_ends_each_has_been_asked_a_little() -> None:
+    names = list("abcdef")
+    script = Script({name: always(100.0) for name in names})
+    sampler = script.sampler(named(*names), Sampling(budget_s=2.0))
+    sampler.run()
+    asked = Counter(name for _, name in script.log)
+    assert sum(asked.values()) == 20
+    assert max(asked.values()) - min(asked.values()) <= 1
+    assert {m.decisions[-1].stop for m in sampler.measurements()} == {Stop.BUDGET}
+    assert {m.decisions[-1].latency for m in sampler.measurements()} == {NOT_MEASURED}
+
+
+def test_undecided_when_the_budget_ends_it_has_the_class_of_its_estimate() -> None:
+    found = measured(Script({"a": in_turn(FAST, *[FAST, SLOW, SLOW] * 100)}), Sampling(budget_s=1.0))
+    last = found.decisions[-1]
+    assert (last.stop, last.latency, last.latency_decided, last.stage) == (Stop.BUDGET, WARNING, False, 1)
+
+
+def test_never_asked_is_no_decision() -> None:
+    script = Script({name: always(900.0) for name in "abc"})
+    sampler = script.sampler(named("a", "b", "c"), Sampling(budget_s=2.5))
+    sampler.run()
+    assert [m.decisions for m in sampler.measurements()] == [(), (), ()]
+    assert [len(m.samples) for m in sampler.measurements()] == [1, 1, 1]
+
+
+def test_a_request_under_way_when_the_budget_ends_is_given_up_and_not_judged() -> None:
+    script = Script({"a": in_turn(FAST, FAST, FAST, FAST, math.inf), "b": always(FAST)})
+    sampler = script.sampler(named("a", "b"), Sampling(budget_s=2.5))
+    sampler.run()
+    assert script.clock.seconds <= 3.5  # of the timeout of 10 s, no more than was left, rounded up
+    hung, healthy = sampler.measurements()
+    assert [sample.failure for _, sample in hung.samples] == [None] * 4
+    assert hung.decisions[-1].stop is Stop.BUDGET
+    assert [sample.failure for _, sample in healthy.samples][1:] == [None] * (len(healthy.samples) - 1)
+
+
+def test_a_warm_up_that_the_budget_ended_is_told() -> None:
+    script = Script({"a": always(math.inf)})
+    sampler = script.sampler(named("a"), Sampling(budget_s=2.0))
+    sampler.run()
+    (hung,) = sampler.measurements()
+    assert [(stage, sample.failure) for stage, sample in hung.samples] == [(0, Failure.TIMEOUT)]
+    assert hung.decisions == ()
+    assert script.clock.seconds == 2.0
+
+
+def test_no_budget_no_request() -> None:
+    script = Script({"a": always(FAST)})
+    script.sampler(named("a"), Sampling(budget_s=0.0)).run()
+    assert script.log == []
+
+
+def test_it_does_not_wait_for_what_lies_beyond_the_budget() -> None:
+    script = Script({"a": always(VERY_SLOW)})
+    sampler = script.sampler(named("a"), Sampling(budget_s=2.0))
+    sampler.run()
+    assert script.sleeps == []
+    (found,) = sampler.measurements()
+    (first,) = found.decisions
+    assert (first.verdict, first.latency_decided, first.stop) == (CRITICAL, False, Stop.BUDGET)
+    assert first.more_requests == 5
+
+
+def test_a_confirmation_that_hardly_began_leaves_the_first_verdict_standing_unconfirmed() -> None:
+    script = Script({"a": lambda now: VERY_SLOW if now < 2 else FAST})
+    sampler = script.sampler(named("a"), Sampling(budget_s=5.0))
+    sampler.run()
+    (found,) = sampler.measurements()
+    assert 0 < len(times(found, 2)) < 5
+    (first,) = found.decisions
+    assert (first.stage, first.verdict, first.latency_decided, first.stop) == (1, CRITICAL, False, Stop.BUDGET)
+
+
+def test_failing_is_not_forgotten_for_want_of_time() -> None:
+    script = Script({"a": lambda now: FAILED if now < 2 else FAST})
+    sampler = script.sampler(named("a"), Sampling(budget_s=8.0))
+    sampler.run()
+    (found,) = sampler.measurements()
+    last = found.decisions[-1]
+    assert (last.stage, last.latency, last.errors, last.errors_decided) == (2, OK, CRITICAL, False)
+
+
+def test_a_confirmation_without_latencies_does_not_clear() -> None:
+    found = measured(Script({"a": lambda now: VERY_SLOW if now < 2 else FAILED}), max_requests=5)
+    assert found.decisions[-1].verdict is CRITICAL
+
+
+# --- Cut short -----------------------------------------------------------------------------------------------------
+
+
+class Interruption(Exception):  # noqa: N818 - stands for any exception of a sender
+    pass
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Interruption])
+def test_what_was_measured_is_kept_when_sending_is_interrupted(error: type[BaseException]) -> None:
+    script = Script({"a": always(FAST), "b": in_turn(FAST, FAST, SLOW, FAST, SLOW, FAST, SLOW, FAST, SLOW)})
+
+    def send(endpoint: Endpoint) -> Sample:
+        if len(script.log) == 16:
+            raise error
+        return script.send(endpoint)
+
+    sampler = Sampler(
+        named("a", "b"),
+        send,
+        sampling=Sampling(),
+        rng=random.Random(1),
+        now=script.clock.now,
+        sleep=script.sleep,
+    )
+    with pytest.raises(error):
+        sampler.run()
+    done, unfinished = sampler.measurements()
+    assert (done.decisions[-1].stop, done.decisions[-1].verdict) == (Stop.DECIDED, OK)
+    assert unfinished.decisions[-1].stop is Stop.INTERRUPTED
+    assert unfinished.decisions[-1].requests == len(times(unfinished, 1)) == 9
+
+
+def test_interrupted_while_observing_nothing_is_lost_or_counted_twice() -> None:
+    seen: list[int] = []
+
+    def observe(_name: str, stage: int, _sample: Sample) -> None:
+        seen.append(stage)
+        if len(seen) == 6:
+            raise KeyboardInterrupt
+
+    sampler = Script({"a": always(VERY_SLOW)}).sampler(named("a"), observe=observe)
+    with pytest.raises(KeyboardInterrupt):
+        sampler.run()
+    (found,) = sampler.measurements()
+    assert seen == [0, 1, 1, 1, 1, 1]
+    assert [(d.verdict, d.latency_decided, d.stop) for d in found.decisions] == [(CRITICAL, False, Stop.INTERRUPTED)]
+
+
+def test_interrupted_between_a_sample_and_its_judgement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list of samples is the record: what it holds is judged, whatever was going on."""
+    judge = Stage.add
+
+    def torn(stage: Stage, latency_ms: float | None, *, failed: bool) -> None:
+        if stage.requests == 4:
+            raise KeyboardInterrupt
+        judge(stage, latency_ms, failed=failed)
+
+    sampler = Script({"a": always(FAST)}).sampler(named("a"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Stage, "add", torn)
+        with pytest.raises(KeyboardInterrupt):
+            sampler.run()
+    (found,) = sampler.measurements()
+    assert [(d.verdict, d.requests, d.stop) for d in found.decisions] == [(OK, 5, Stop.DECIDED)]
+
+
+def test_measurements_may_be_asked_for_at_any_time() -> None:
+    script = Script({"a": always(FAST)})
+    counts: list[int] = []
+
+    def observe(_name: str, _stage: int, _sample: Sample) -> None:
+        (measurement,) = sampler.measurements()
+        counts.append(len(measurement.samples))
+
+    sampler = script.sampler(named("a"), observe=observe)
+    assert sampler.measurements() == (Measurement("a", (), ()),)
+    sampler.run()
+    assert counts == [1, 2, 3, 4, 5, 6]
+
+
+# --- Progress ------------------------------------------------------------------------------------------------------
+
+
+def test_progress() -> None:
+    script = Script({"a": always(FAST), "b": always(VERY_SLOW)})
+    sampler = script.sampler(named("a", "b"), Sampling(budget_s=2.0))
+    before, _ = sampler.progress()
+    assert (before.endpoint, before.stage, before.requests, before.value_ms) == ("a", 0, 0, None)
+    sampler.run()
+    done, waiting = sampler.progress()
+    assert (done.stage, done.requests, done.value_ms, done.verdict, done.wait_s) == (1, 5, FAST, OK, 0.0)
+    assert (waiting.stage, waiting.requests, waiting.verdict) == (2, 0, None)
+    assert 2.9 < waiting.wait_s <= 3.0
+
+
+# --- Whatever happens ----------------------------------------------------------------------------------------------
+
+OUTCOMES = st.sampled_from([FAST, FAST, SLOW, VERY_SLOW, math.inf, FAILED, Failure.REFUSED])
+
+
+@settings(max_examples=60, deadline=None)
+@example([[FAILED]], 4.0, 2, 0, 2, 0)  # two stages without a latency, and no time for the third
+@given(
+    st.lists(st.lists(OUTCOMES, min_size=1, max_size=30), min_size=1, max_size=4),
+    st.floats(0, 60),
+    st.integers(0, 2),
+    st.integers(0, 2),
+    st.one_of(st.none(), st.integers(1, 50)),
+    st.integers(0, 1000),
+)
+def test_whatever_a_service_does(
+    behaviours: list[list[Outcome]], budget_s: float, confirm: int, warmup: int, most: int | None, seed: int
+) -> None:
+    script = Script({str(i): in_turn(*outcomes) for i, outcomes in enumerate(behaviours)})
+    endpoints = named(*(str(i) for i in range(len(behaviours))))
+    sampling = Sampling(budget_s=budget_s, confirm=confirm, warmup=warmup)
+    sampler = script.sampler(endpoints, sampling, seed=seed, max_requests=most)
+    sampler.run()
+    last_asked = max((at for at, _ in script.log), default=0.0)
+    assert last_asked <= budget_s
+    found = sampler.measurements()
+    assert sum(len(measurement.samples) for measurement in found) in {len(script.log), len(script.log) - 1}
+    assert script.clock.seconds <= budget_s + 1
+    for measurement in found:
+        assert len(measurement.decisions) <= confirm + 1
+        for number, decision in enumerate(measurement.decisions, start=1):
+            assert decision.stage == number
+            assert decision.requests == len(times(measurement, number))
+            assert most is None or decision.requests <= most
+        assert_nothing_is_hushed_up(measurement)
+
+
+def assert_nothing_is_hushed_up(measurement: Measurement) -> None:
+    """A verdict becomes milder only by a confirmation that was finished, or has an estimate of its own."""
+    for before, after in pairwise(measurement.decisions):
+        assert before.verdict in {WARNING, CRITICAL}
+        assert after.latency is not NOT_MEASURED or after.errors is CRITICAL

@@ -1,0 +1,176 @@
+"""The manual page, made from the commands themselves: ``python tools/manual.py > docs/cli.md``."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
+
+import click
+
+from perfcheck.cli.app import cli
+from perfcheck.cli.ui.described import default, metavar, names, purpose
+from perfcheck.cli.ui.epilog import Block, parse_epilog
+from perfcheck.cli.ui.formatting import sections
+from perfcheck.cli.ui.groups import leaves
+
+_WIDTH = 120
+_HEAD = """\
+<!-- Made from the commands: change those, then run `python tools/manual.py > docs/cli.md` -->
+
+# perfcheck(1)
+
+"""
+_ENVIRONMENT = """\
+## ENVIRONMENT
+
+Every option has a twin, which is named beside it: `--base-url` is `PERFCHECK_BASE_URL`. What is typed wins over the
+environment, and the environment over the baseline file.
+
+- A flag is switched on by `true`, `yes`, `on` or `1`, and off by `false`, `no`, `off` or `0`. `--no-github` is
+  `PERFCHECK_GITHUB=false`.
+- A repeatable option takes several values with spaces between them: `PERFCHECK_GROUP="core videos"`. A value that
+  itself holds a space can only be given on the command line.
+- An empty variable counts as one that is not set.
+- A variable that is almost the name of a twin, such as `PERFCHECK_BASEURL`, is told on stderr and otherwise ignored.
+
+Beside the twins:
+
+| variable | effect |
+|---|---|
+| `PERFCHECK_DEBUG=1` | shows the traceback of an error |
+| `NO_COLOR` | not empty: no colour, no bold, in no output |
+| `FORCE_COLOR` | not empty: colour where the output is no terminal, too |
+| `TERM=dumb` | no live display, and plain ASCII |
+| `COLUMNS` | the width of reports on the console, in place of the terminal's |
+| `LC_ALL`, `LC_CTYPE`, `LANG` | `C` or `POSIX`: plain ASCII |
+| `GITHUB_ACTIONS=true` | switches `--github` on |
+| `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY` | the way to the service, unless it is on this machine |
+| `SHELL` | the shell whose script `perfcheck completion` prints |
+
+A baseline names variables of its own: see [the baseline file](baseline.md).
+
+"""
+_FILES = """\
+## FILES
+
+| file | what it is |
+|---|---|
+| `baselines.yaml` | what the service promises; looked for in this folder and above it, up to the repository's root |
+| `baselines.schema.json` | the JSON schema of the baseline, for editors |
+| `.perfcheck/history.sqlite` | the runs of `--save`, at the repository's root; git ignores the folder |
+| the file of `-o` | a run with every sample, as JSON; what `perfcheck report --from` and `--compare-to` read |
+
+Every report is written beside its place and then renamed, so that no reader finds half of it.
+
+## SEE ALSO
+
+[The baseline file](baseline.md), [how it decides](how-it-decides.md), [the history](history.md),
+[benchmarks](benchmarks.md).
+"""
+
+
+def manual() -> str:
+    """The whole page, as Markdown. The same for the same commands, whatever the versions of Python and click."""
+    commands = {" ".join(words): command for words, command in leaves(cli)}
+    parts = [
+        _HEAD,
+        f"## NAME\n\nperfcheck - {inspect.cleandoc(cli.help or '')}\n\n",
+        "## SYNOPSIS\n\n" + _fenced("text", (_synopsis(name, command) for name, command in commands.items())),
+        "## COMMANDS\n\n| command | does |\n|---|---|\n",
+        *(
+            f"| [`perfcheck {name}`](#perfcheck-{name.replace(' ', '-')}) | {command.short_help} |\n"
+            for name, command in commands.items()
+        ),
+        "\n`perfcheck --version` (`-V`) shows the version, and `--help` (`-h`) behind any command its options.\n\n",
+        *(text for name, command in commands.items() for text in _page(name, command)),
+        "## EXIT CODES\n\n",
+        *_exit_codes([block for block in parse_epilog(cli.epilog) if block.exit_codes()]),
+        _ENVIRONMENT,
+        _FILES,
+    ]
+    return "".join(parts)
+
+
+def _synopsis(name: str, command: click.Command) -> str:
+    arguments = [metavar(param) for param in command.params if isinstance(param, click.Argument)]
+    return " ".join(["perfcheck", name, "[OPTION]...", *arguments])
+
+
+def _page(name: str, command: click.Command) -> Iterator[str]:
+    yield f"## perfcheck {name}\n\n"
+    yield _fenced("text", [_synopsis(name, command)])
+    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+        yield _paragraph(paragraph)
+    yield from _options(command)
+    for block in parse_epilog(command.epilog):
+        yield from _block(block)
+
+
+def _options(command: click.Command) -> Iterator[str]:
+    for title, options in sections(command):
+        yield f"### {title}\n\n"
+        for option in options:
+            yield f"- **`{names(option)}`**\n\n"
+            yield _paragraph(" ".join(_sentences(option)), indent="  ")
+
+
+def _sentences(option: click.Option) -> Iterator[str]:
+    yield purpose(option)
+    if isinstance(option.type, click.Choice) and option.metavar:
+        yield "One of " + ", ".join(f"`{choice}`" for choice in option.type.choices) + "."
+    if (value := default(option)) is not None:
+        yield f"Default: {value}."
+    if option.required:
+        yield "Required."
+    if isinstance(option.envvar, str):
+        yield f"Environment: `{option.envvar}`."
+
+
+def _block(block: Block) -> Iterator[str]:
+    if block.title is None:
+        yield _paragraph(" ".join(block.lines))
+        return
+    yield f"### {block.title}\n\n"
+    if block.exit_codes():
+        yield from _exit_codes([block])
+    elif block.title == "Examples":
+        yield _fenced("console", _aligned(block.pairs()))
+    elif block.has_commands():
+        yield _fenced("sh", (line.strip() for line in block.lines))
+    else:
+        yield "| | |\n|---|---|\n" + "".join(f"| `{term}` | {text} |\n" for term, text in block.pairs()) + "\n"
+
+
+def _exit_codes(blocks: Sequence[Block]) -> Iterator[str]:
+    rows = [f"| {code} | {meaning} |\n" for block in blocks for code, meaning in block.exit_codes()]
+    yield "| code | meaning |\n|---|---|\n" + "".join(rows) + "\n"
+
+
+def _aligned(pairs: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Commands that a shell takes as they stand, with their comments as its comments."""
+    column = max((len(command) for command, comment in pairs if comment), default=0)
+    for command, comment in pairs:
+        yield f"{command:<{column}}  # {comment}" if comment else command
+
+
+def _fenced(language: str, lines: Iterator[str] | Sequence[str]) -> str:
+    return f"```{language}\n" + "".join(f"{line}\n" for line in lines) + "```\n\n"
+
+
+def _paragraph(text: str, indent: str = "") -> str:
+    lines = wrap(
+        " ".join(text.split()),
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines) + "\n\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]  # it is a real file here
+    sys.stdout.write(manual())
