@@ -19,11 +19,11 @@ from perfcheck.model import (
     Measurement,
     Metric,
     Phases,
+    Rule,
     Run,
     RunnerHealth,
     Sample,
     ServiceInfo,
-    Severity,
     Stop,
     Tool,
     UndecidedPolicy,
@@ -258,4 +258,4 @@ def big_run(endpoints: int = 1000, count: int = 500) -> Run:
 
 
 def warning(message: str) -> Finding:
-    return Finding("runner", Severity.WARNING, None, None, None, message, None, None)
+    return Finding.warning(Rule.RUNNER, message)

@@ -26,8 +26,8 @@ from perfcheck.model import (
     EndpointResult,
     Finding,
     Metric,
+    Rule,
     Sample,
-    Severity,
     Stop,
     UndecidedPolicy,
     Verdict,
@@ -106,7 +106,7 @@ def compare_live(
 
 
 def _added(results: tuple[EndpointResult, ...]) -> tuple[str, ...]:
-    return tuple(one.name for one in results if any(finding.rule == "added" for finding in one.findings))
+    return tuple(one.name for one in results if any(finding.rule is Rule.ADDED for finding in one.findings))
 
 
 def _wait_for(client: Client, waiting: Callable[[], AbstractContextManager[None]]) -> CouldNotMeasureError | None:
@@ -151,7 +151,7 @@ def _judged_by_a_tail(endpoints: Sequence[Endpoint]) -> Iterator[Finding]:
         names += f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
         message = f"compared by their typical request, where the baseline asks for more: {names}"
         remedy = "a slower tail alone shows in two saved runs: 'perfcheck run --against'"
-        yield Finding("metric", Severity.NOTE, None, None, None, message, remedy, None)
+        yield Finding.note(Rule.METRIC, message, remedy=remedy)
 
 
 def _latencies(pairs: tuple[PairMeasurement, ...]) -> Iterator[tuple[float, float]]:

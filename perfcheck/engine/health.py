@@ -22,9 +22,9 @@ from perfcheck.model import (
     Finding,
     Measurement,
     MonitorReading,
+    Rule,
     RunnerHealth,
     Service,
-    Severity,
     UndecidedPolicy,
     Verdict,
 )
@@ -95,12 +95,11 @@ def _unread(endpoints: Sequence[Endpoint], client: Client, reason: CouldNotMeasu
         never = Measurement(one.name, (), ())
         result = judge_endpoint(one, never, url=client.url_shown(one), started_s=0.0, undecided=estimate)
         results.append(unreached(result, reason))
-    whole = Finding("monitor", Severity.WARNING, None, None, None, reason.message, reason.remedy, None)
+    whole = Finding.warning(Rule.MONITOR, reason.message, remedy=reason.remedy)
     return Health(tuple(results), (whole,), Verdict.NOT_MEASURED, Counts(0, 0, 0, len(results)), EXIT_NOT_MEASURED)
 
 
 def _of_the_connection(service: Service) -> tuple[Finding, ...]:
     if service.tls.verify:
         return ()
-    message = "TLS certificates are not verified"
-    return (Finding("connection", Severity.WARNING, None, None, None, message, None, None),)
+    return (Finding.warning(Rule.CONNECTION, "TLS certificates are not verified"),)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from perfcheck.client.client import Client
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, CouldNotMeasureError, PerfcheckError
-from perfcheck.model import EndpointResult, Finding, RunnerHealth, Sample, Severity
+from perfcheck.model import EndpointResult, Finding, Rule, RunnerHealth, Sample
 from perfcheck.sampling.runner_health import RunnerMonitor
 
 
@@ -40,15 +40,15 @@ class Course:
     def findings(self, notices: Sequence[str]) -> Iterator[Finding]:
         """On the run as a whole; ``notices`` are the client's."""
         if self.interrupted:
-            yield _warning("interrupted", "interrupted: this is what was measured until then")
+            yield Finding.warning(Rule.INTERRUPTED, "interrupted: this is what was measured until then")
         if isinstance(self.defect, CouldNotMeasureError):
-            yield _warning("service", self.defect.message)
+            yield Finding.warning(Rule.SERVICE, self.defect.message)
         elif self.defect is not None:
-            yield _warning("defect", "a bug in perfcheck ended the run: this is what was measured until then")
+            yield Finding.warning(Rule.BUG, "a bug in perfcheck ended the run: this is what was measured until then")
         for notice in notices:
-            yield _warning("connection", notice)
+            yield Finding.warning(Rule.CONNECTION, notice)
         if self.runner.message:
-            yield _warning("runner", self.runner.message)
+            yield Finding.warning(Rule.RUNNER, self.runner.message)
 
     def unless_unreached(self, results: tuple[EndpointResult, ...]) -> tuple[EndpointResult, ...]:
         """The results; where the service did not answer, each not measured for that reason."""
@@ -91,7 +91,7 @@ def wait_for(client: Client, waiting: Callable[[], AbstractContextManager[None]]
 
 def unreached(result: EndpointResult, reason: CouldNotMeasureError) -> EndpointResult:
     """Not measured, for this reason."""
-    finding = Finding("not-measured", Severity.NOTE, None, None, None, reason.message, reason.remedy, result.line)
+    finding = Finding.note(Rule.NOT_MEASURED, reason.message, remedy=reason.remedy, line=result.line)
     return replace(result, findings=(finding,))
 
 
@@ -108,7 +108,3 @@ def _until_done(run: Callable[[], None], measured: Callable[[], None]) -> tuple[
     except Exception as error:  # noqa: BLE001 - raised again once the reports are written
         return False, error
     return False, None
-
-
-def _warning(rule: str, message: str) -> Finding:
-    return Finding(rule, Severity.WARNING, None, None, None, message, None, None)

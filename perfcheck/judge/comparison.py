@@ -18,20 +18,36 @@ from perfcheck.model import (
     Finding,
     Metric,
     Promise,
+    Rule,
     Severity,
     Source,
     Verdict,
+    heaviest_first,
+    verdict_of,
     worst,
 )
 from perfcheck.stats.fisher import SURE, chance_of_as_many
 from perfcheck.units import format_change, format_ms, format_percentage, format_slower
 
 # What a check against targets finds and a comparison does not ask for; and what an earlier comparison came to.
-_OF_TARGETS = {"latency", "ceiling", "over-target", "new-slow-endpoint", "undecided", "momentary"}
-_OF_COMPARISONS = {"slower", "faster", "small-difference", "cannot-tell", "added", "not-compared"}
+_OF_TARGETS = {
+    Rule.LATENCY,
+    Rule.CEILING,
+    Rule.OVER_TARGET,
+    Rule.NEW_SLOW_ENDPOINT,
+    Rule.UNDECIDED,
+    Rule.MOMENTARY,
+}
+_OF_COMPARISONS = {
+    Rule.SLOWER,
+    Rule.FASTER,
+    Rule.SMALL_DIFFERENCE,
+    Rule.CANNOT_TELL,
+    Rule.ADDED,
+    Rule.NOT_COMPARED,
+}
 _BY_PAIRS = "pair by pair"
 _BY_REQUESTS = dict.fromkeys(Metric, "") | {Metric.MEDIAN: "request by request"}
-_ORDER = [Severity.CRITICAL, Severity.WARNING, Severity.NOTE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +84,7 @@ def compared_alone(held: Held, limits: CompareLimits) -> EndpointResult:
         ceiling_ms=None,
         ratio=comparison.ratio if comparison else None,
         interval_ms=_interval_ms(comparison),
-        findings=_heaviest_first(findings),
+        findings=heaviest_first(findings),
         comparison=comparison,
         promise=Promise.BEFORE,
     )
@@ -77,10 +93,9 @@ def compared_alone(held: Held, limits: CompareLimits) -> EndpointResult:
 def compared_beside_targets(held: Held, limits: CompareLimits) -> EndpointResult:
     """The result of a check against targets, which has become slower as one more reason for its verdict."""
     about = list(_about_change(held, limits))
-    heavy = [Verdict(finding.severity.value) for finding in about if finding.severity is not Severity.NOTE]
     findings = [*held.after.findings, *about]
-    verdict = worst([held.after.verdict, *heavy])
-    return replace(held.after, verdict=verdict, findings=_heaviest_first(findings), comparison=held.comparison)
+    verdict = worst([held.after.verdict, verdict_of(about)])
+    return replace(held.after, verdict=verdict, findings=heaviest_first(findings), comparison=held.comparison)
 
 
 def cannot_tell(results: Sequence[EndpointResult], remedy: str) -> tuple[Finding, ...]:
@@ -91,7 +106,7 @@ def cannot_tell(results: Sequence[EndpointResult], remedy: str) -> tuple[Finding
     count = len(open_ones)
     whose = f"{count} of {len(results)} endpoints" if len(results) > 1 else "the endpoint"
     message = f"it cannot be told whether {whose} became slower: too few requests for so much noise"
-    return (Finding("cannot-tell", Severity.NOTE, float(count), None, None, message, remedy, None),)
+    return (Finding.note(Rule.CANNOT_TELL, message, value=float(count), remedy=remedy),)
 
 
 def _before_was_broken(held: Held) -> bool:
@@ -103,14 +118,14 @@ def _before_was_broken(held: Held) -> bool:
 
 def _decided_failure(result: EndpointResult) -> Finding | None:
     """That it fails beyond doubt, where it does."""
-    critical = (one for one in result.findings if one.rule == "error-rate" and one.severity is Severity.CRITICAL)
+    critical = (one for one in result.findings if one.rule is Rule.ERROR_RATE and one.severity is Severity.CRITICAL)
     return next(critical, None)
 
 
 def _is_decided(held: Held, findings: list[Finding]) -> bool:
     """Of what there is nothing to compare with, or fails, as it was measured."""
     if held.comparison is None or any(
-        one.rule == "error-rate" for one in findings if one.severity is not Severity.NOTE
+        one.rule is Rule.ERROR_RATE for one in findings if one.severity is not Severity.NOTE
     ):
         return held.after.decided
     return held.comparison.changed is not Changed.CANNOT_TELL
@@ -122,14 +137,9 @@ def limits_from(before_ms: float, limits: CompareLimits) -> tuple[float, float]:
     return max(before_ms * (1 + limits.warning), least), max(before_ms * (1 + limits.critical), least)
 
 
-def _heaviest_first(findings: list[Finding]) -> tuple[Finding, ...]:
-    return tuple(sorted(findings, key=lambda finding: _ORDER.index(finding.severity)))
-
-
 def _verdict(held: Held, findings: list[Finding]) -> Verdict:
-    found = [Verdict(finding.severity.value) for finding in findings if finding.severity is not Severity.NOTE]
     nothing = held.after.verdict is Verdict.NOT_MEASURED or (held.before is not None and held.comparison is None)
-    return worst([*found, Verdict.NOT_MEASURED if nothing else Verdict.OK])
+    return worst([verdict_of(findings), Verdict.NOT_MEASURED if nothing else Verdict.OK])
 
 
 def _interval_ms(comparison: Comparison | None) -> tuple[float | None, float | None]:
@@ -147,26 +157,39 @@ def _interval_ms(comparison: Comparison | None) -> tuple[float | None, float | N
 def _about_change(held: Held, limits: CompareLimits) -> Iterator[Finding]:
     line, comparison = held.after.line, held.comparison
     if held.before is None:
-        yield _note("added", "new: there is nothing to hold it against", line)
+        yield Finding.note(Rule.ADDED, "new: there is nothing to hold it against", line=line)
     elif comparison is None:
         if held.after.verdict is not Verdict.NOT_MEASURED or _decided_failure(held.before):
-            yield _note("not-compared", f"nothing to hold it against: {_why_unknown(held.before, held.after)}", line)
+            message = f"nothing to hold it against: {_why_unknown(held.before, held.after)}"
+            yield Finding.note(Rule.NOT_COMPARED, message, line=line)
     elif comparison.changed is Changed.SLOWER:
         limit = limits.critical if held.severity is Verdict.CRITICAL else limits.warning
         message = f"{then_and_now(comparison)}; {_how_much(comparison)}, over the limit of {format_percentage(limit)}"
         severity = Severity(held.severity.value)
-        yield Finding("slower", severity, comparison.ratio, 1 + limit, "ratio", message, held.remedy, line)
+        yield Finding(
+            rule=Rule.SLOWER,
+            severity=severity,
+            value=comparison.ratio,
+            limit=1 + limit,
+            unit="ratio",
+            message=message,
+            remedy=held.remedy,
+            line=line,
+        )
     elif comparison.changed is Changed.FASTER:
-        yield _note("faster", f"{then_and_now(comparison)}; {_how_much(comparison)}", line)
+        message = f"{then_and_now(comparison)}; {_how_much(comparison)}"
+        yield Finding.note(Rule.FASTER, message, line=line)
     elif comparison.changed is Changed.NO_CHANGE and (small := _too_small_to_count(comparison, limits)):
-        yield _note("small-difference", small, line)
+        yield Finding.note(Rule.SMALL_DIFFERENCE, small, line=line)
     elif comparison.changed is Changed.CANNOT_TELL:
         severity = Severity.WARNING if looks_critical(comparison, limits) else Severity.NOTE
         message = f"cannot tell whether it became slower: {_how_much(comparison)}"
         if more := comparison.more_samples:
             what = "pairs" if comparison.pairs is not None else "requests in each run"
             message += f"; about {more} more {what} would settle it"
-        yield Finding("cannot-tell", severity, comparison.ratio, None, "ratio", message, None, line)
+        yield Finding(
+            rule=Rule.CANNOT_TELL, severity=severity, value=comparison.ratio, unit="ratio", message=message, line=line
+        )
 
 
 def looks_critical(comparison: Comparison, limits: CompareLimits) -> bool:
@@ -185,17 +208,13 @@ def _too_small_to_count(comparison: Comparison, limits: CompareLimits) -> str | 
     return f"{then_and_now(comparison)}: {format_slower(ratio)}, but less than the {least} that count as a change"
 
 
-def _note(rule: str, message: str, line: int) -> Finding:
-    return Finding(rule, Severity.NOTE, None, None, None, message, None, line)
-
-
 def _why_unknown(before: EndpointResult, after: EndpointResult) -> str:
     """In a phrase."""
     if another := asked_differently(before, after):
         return f"the request is another one ({another})"
     if Source.MONITORED in {before.source, after.source}:
         return "the monitor inside the service keeps no samples"
-    told = next((finding.message for finding in before.findings if finding.rule == "not-measured"), None)
+    told = next((finding.message for finding in before.findings if finding.rule is Rule.NOT_MEASURED), None)
     if told:
         return f"not measured before ({told})"
     if failure := _decided_failure(before):
@@ -236,7 +255,7 @@ def _apart_from_targets(after: EndpointResult, before: EndpointResult | None) ->
     for finding in after.findings:
         if finding.rule in _OF_TARGETS | _OF_COMPARISONS:
             continue
-        if finding.rule == "not-measured" and before is not None and _decided_failure(before):
+        if finding.rule is Rule.NOT_MEASURED and before is not None and _decided_failure(before):
             continue  # it was not asked further for that reason
         known = before is not None and _was_so_before(finding, after, before)
         if known and finding.severity is not Severity.NOTE:
@@ -246,8 +265,8 @@ def _apart_from_targets(after: EndpointResult, before: EndpointResult | None) ->
 
 
 def _was_so_before(finding: Finding, after: EndpointResult, before: EndpointResult) -> bool:
-    if finding.rule == "error-rate":
+    if finding.rule is Rule.ERROR_RATE:
         one, other = before.requests, after.requests
         return one.failed > 0 and chance_of_as_many(one.failed, one.sent, other.failed, other.sent) >= SURE
     largest = before.body_bytes
-    return finding.rule == "body-size" and largest is not None and largest >= (finding.value or 0.0)
+    return finding.rule is Rule.BODY_SIZE and largest is not None and largest >= (finding.value or 0.0)

@@ -15,11 +15,13 @@ from perfcheck.model import (
     Failure,
     Finding,
     Measurement,
+    Rule,
     Sample,
     Severity,
     Stop,
     UndecidedPolicy,
     Verdict,
+    heaviest_first,
     worst,
 )
 from perfcheck.text import clean
@@ -40,7 +42,7 @@ def find(
     """All findings of one endpoint, the heaviest first; ``judged`` are the samples of the stage that stands."""
     if decision is None:
         return (_not_measured(endpoint, _why_not_judged(measurement)),)
-    found = [
+    findings = [
         *_latency_findings(endpoint, decision, judged, undecided),
         *_error_findings(endpoint, measurement, decision, undecided),
         *_body_findings(endpoint, body_bytes),
@@ -48,8 +50,7 @@ def find(
         *_recovery_notes(endpoint, measurement.decisions),
         *_delayed_acknowledgement(endpoint, judged),
     ]
-    order = [Severity.CRITICAL, Severity.WARNING, Severity.NOTE]
-    return tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
+    return heaviest_first(findings)
 
 
 def _latency_findings(
@@ -58,7 +59,7 @@ def _latency_findings(
     if decision.latency is Verdict.NOT_MEASURED:
         if decision.stop is Stop.INTERRUPTED:
             reason = f"interrupted after {decision.requests} requests; 5 are needed"
-            yield Finding("not-measured", Severity.NOTE, None, None, None, reason, None, endpoint.line)
+            yield Finding.note(Rule.NOT_MEASURED, reason, line=endpoint.line)
         elif decision.errors is not Verdict.CRITICAL:
             succeeded = decision.requests - decision.failures
             reason = f"only {succeeded} of {decision.requests} requests gave a latency; 5 are needed"
@@ -74,14 +75,29 @@ def _latency_findings(
         if over_timeout:
             message = f"{endpoint.metric} over the timeout of {format_ms(value)}; the limit is {format_ms(limit)}"
             remedy = None
-        yield Finding(rule, severity, value, limit, "ms", message, remedy, _line(endpoint, rule))
+        yield Finding(
+            rule=rule,
+            severity=severity,
+            value=value,
+            limit=limit,
+            unit="ms",
+            message=message,
+            remedy=remedy,
+            line=line_of(endpoint, rule),
+        )
     elif endpoint.target_ms is not None and value is not None and value > endpoint.target_ms:
         message = (
             f"{endpoint.metric} {format_ms(value, beside=endpoint.target_ms)} is over its target of "
             f"{format_ms(endpoint.target_ms)}, within the warning limit of {format_ms(endpoint.warning_ms)}"
         )
-        line = _line(endpoint, "target")
-        yield Finding("over-target", Severity.NOTE, value, endpoint.target_ms, "ms", message, None, line)
+        yield Finding.note(
+            Rule.OVER_TARGET,
+            message,
+            value=value,
+            limit=endpoint.target_ms,
+            unit="ms",
+            line=line_of(endpoint, Rule.OVER_TARGET),
+        )
 
 
 def is_decided(decision: Decision) -> bool:
@@ -104,17 +120,17 @@ def _latency_remedy(judged: Sequence[Sample]) -> str | None:
     return "a Server-Timing response header would name the slow part of the handler here"
 
 
-def _broken_limit(endpoint: Endpoint, verdict: Verdict) -> tuple[str, float, str]:
+def _broken_limit(endpoint: Endpoint, verdict: Verdict) -> tuple[Rule, float, str]:
     """The rule that a latency broke: its name, the limit in milliseconds, and a phrase for the message."""
     ceiling = endpoint.ceiling_ms
     own = endpoint.critical_ms if verdict is Verdict.CRITICAL else endpoint.warning_ms
     if ceiling is not None and verdict is Verdict.CRITICAL and (own is None or ceiling <= own):
-        return "ceiling", ceiling, f"over the ceiling of {format_ms(ceiling)}"
+        return Rule.CEILING, ceiling, f"over the ceiling of {format_ms(ceiling)}"
     if own is None or endpoint.target_ms is None:
-        return "new-slow-endpoint", endpoint.slow_ms, f"over {format_ms(endpoint.slow_ms)} and without a target"
+        return Rule.NEW_SLOW_ENDPOINT, endpoint.slow_ms, f"over {format_ms(endpoint.slow_ms)} and without a target"
     target = format_ms(endpoint.target_ms)
     return (
-        "latency",
+        Rule.LATENCY,
         own,
         f"over {format_multiple(own / endpoint.target_ms)} its target of {target} (limit {format_ms(own)})",
     )
@@ -136,7 +152,7 @@ def _undecided(endpoint: Endpoint, decision: Decision) -> Finding:
         Stop.INTERRUPTED: "run it again",
     }.get(decision.stop, "raise --budget")
     remedy = f"about {more} more requests would settle it: {how}" if more else how
-    return Finding("undecided", Severity.NOTE, value, None, "ms", message, remedy, endpoint.line)
+    return Finding.note(Rule.UNDECIDED, message, value=value, unit="ms", remedy=remedy, line=endpoint.line)
 
 
 def _error_findings(
@@ -152,19 +168,30 @@ def _error_findings(
     limits = endpoint.error_limits
     what = f"{len(failed)} of {len(judged)} requests failed ({format_percentage(rate)})"
     kinds = _failure_kinds(failed)
-    line = _line(endpoint, "error_rate")
+    line = line_of(endpoint, Rule.ERROR_RATE)
     since = "" if judged is stages[0] else f" a moment ago, none of {len(stages[0])} since"
     if decision.errors in {Verdict.WARNING, Verdict.CRITICAL}:
         limit = limits.critical if decision.errors is Verdict.CRITICAL else limits.warning
         message = f"{what}{since or ', over ' + format_percentage(limit)}: {kinds}"
         severity = _severity(decision.errors, undecided, decided=decision.errors_decided)
-        yield Finding("error-rate", severity, rate, limit, "ratio", message, _failure_remedy(failed), line)
+        yield Finding(
+            rule=Rule.ERROR_RATE,
+            severity=severity,
+            value=rate,
+            limit=limit,
+            unit="ratio",
+            message=message,
+            remedy=_failure_remedy(failed),
+            line=line,
+        )
     elif not since:
         over = rate > limits.warning
         doubt = f", over the limit of {format_percentage(limits.warning)} but too few to judge by" if over else ""
         remedy = "'min_requests: 100' on this endpoint buys more evidence"
         message = f"{what}{doubt}: {kinds}"
-        yield Finding("errors-seen", Severity.NOTE, rate, limits.warning, "ratio", message, remedy, line)
+        yield Finding.note(
+            Rule.ERRORS_SEEN, message, value=rate, limit=limits.warning, unit="ratio", remedy=remedy, line=line
+        )
 
 
 def _of_stage(measurement: Measurement, number: int) -> list[Sample]:
@@ -208,10 +235,16 @@ def _body_findings(endpoint: Endpoint, body_bytes: int | None) -> Iterable[Findi
         if size == limit:
             size = f"{body_bytes} bytes"
         remedy = "page the response or trim its fields; 'body_limit' sets the limit"
-        line = _line(endpoint, "body_limit")
         message = f"body of {size}, over the limit of {limit}"
         yield Finding(
-            "body-size", Severity.WARNING, float(body_bytes), float(endpoint.body_limit), "bytes", message, remedy, line
+            rule=Rule.BODY_SIZE,
+            severity=Severity.WARNING,
+            value=float(body_bytes),
+            limit=float(endpoint.body_limit),
+            unit="bytes",
+            message=message,
+            remedy=remedy,
+            line=line_of(endpoint, Rule.BODY_SIZE),
         )
 
 
@@ -226,8 +259,8 @@ def _recovery_notes(endpoint: Endpoint, decisions: Sequence[Decision]) -> Iterab
             else:
                 then, now = (format_ms(shown_value(endpoint, stage)[0]) for stage in (before, last))
                 message = f"slow for a moment: {endpoint.metric} {then}, then {now} when measured again"
-            yield Finding(
-                "momentary", Severity.NOTE, shown_value(endpoint, before)[0], None, "ms", message, None, endpoint.line
+            yield Finding.note(
+                Rule.MOMENTARY, message, value=shown_value(endpoint, before)[0], unit="ms", line=endpoint.line
             )
 
 
@@ -243,12 +276,12 @@ def _delayed_acknowledgement(endpoint: Endpoint, judged: Sequence[Sample]) -> It
         gap = gaps[len(gaps) // 2]
         message = f"a small body comes {format_ms(gap)} after its headers: they are likely written apart"
         remedy = "let the service write them in one piece, or set TCP_NODELAY: it saves that time on every request"
-        yield Finding("delayed-ack", Severity.NOTE, gap, None, "ms", message, remedy, endpoint.line)
+        yield Finding.note(Rule.DELAYED_ACK, message, value=gap, unit="ms", remedy=remedy, line=endpoint.line)
 
 
 def _not_measured(endpoint: Endpoint, reason: str) -> Finding:
     remedy = "raise --budget, or run this endpoint alone"
-    return Finding("not-measured", Severity.NOTE, None, None, None, reason, remedy, endpoint.line)
+    return Finding.note(Rule.NOT_MEASURED, reason, remedy=remedy, line=endpoint.line)
 
 
 def _why_not_judged(measurement: Measurement) -> str:
@@ -259,10 +292,20 @@ def _why_not_judged(measurement: Measurement) -> str:
     return "the run ended after its warm-up" + (f", which failed: {said}" if said else "")
 
 
-def _line(endpoint: Endpoint, rule: str) -> int:
-    """The line of the baseline to look at: where the broken promise was written, else where the endpoint begins."""
-    key = {"latency": "target", "new-slow-endpoint": "slow"}.get(rule, rule)
-    return endpoint.lines.get(key, endpoint.line)
+_KEYS = {
+    Rule.LATENCY: "target",
+    Rule.OVER_TARGET: "target",
+    Rule.CEILING: "ceiling",
+    Rule.NEW_SLOW_ENDPOINT: "slow",
+    Rule.ERROR_RATE: "error_rate",
+    Rule.ERRORS_SEEN: "error_rate",
+    Rule.BODY_SIZE: "body_limit",
+}
+
+
+def line_of(endpoint: Endpoint, rule: Rule) -> int:
+    """The line of the baseline to look at: where the key behind the rule is written, else where the endpoint begins."""
+    return endpoint.lines.get(_KEYS[rule], endpoint.line)
 
 
 def shown_value(endpoint: Endpoint, decision: Decision | None) -> tuple[float | None, bool]:

@@ -12,7 +12,6 @@ from perfcheck.judge.monitored import (
     has_figures,
     is_told,
     judge_monitored,
-    note,
     repetitions,
     shown_name,
     some,
@@ -25,9 +24,10 @@ from perfcheck.model import (
     MonitoredEndpoint,
     MonitorReading,
     MonitorStatus,
+    Rule,
     Service,
-    Severity,
     Verdict,
+    verdict_of,
     worst,
 )
 
@@ -84,14 +84,13 @@ def judge_health(
         *(_about_the_baseline(endpoints, matches, reading) if whole_service else ()),
     )
     verdicts = [result.verdict for result in results]
-    whole = [Verdict(one.severity.value) for one in findings if one.severity is not Severity.NOTE]
     counts = Counts(
         ok=verdicts.count(Verdict.OK),
         warning=verdicts.count(Verdict.WARNING),
         critical=verdicts.count(Verdict.CRITICAL),
         not_measured=0,
     )
-    verdict = worst([*verdicts, *whole]) if verdicts else Verdict.NOT_MEASURED
+    verdict = worst([*verdicts, verdict_of(findings)]) if verdicts else Verdict.NOT_MEASURED
     failing = {Verdict.CRITICAL} | ({Verdict.WARNING} if fail_on is Verdict.WARNING else set())
     if fail_on is not None and verdict in failing:
         return Health(tuple(results), findings, verdict, counts, EXIT_CRITICAL)
@@ -127,13 +126,13 @@ def beside_a_run(
     unreadable = why_unreadable(reading)
     if unreadable is not None:
         why = f"without the monitor's word on slow endpoints that are not in the baseline: {unreadable[0]}"
-        return tuple(measured), (note("monitor", why, unreadable[1]),)
+        return tuple(measured), (Finding.note(Rule.MONITOR, why, remedy=unreadable[1]),)
     matches = match(endpoints, [one.name for one in reading.endpoints], service.base_url)
     known = {one.name: one for one in reading.endpoints}
     told = _with_repetitions(measured, {name: known[its] for name, its in matches.items()})
     matched = frozenset(matches.values())
     new = list(_new_slow_endpoints(reading, service, matched, threshold_ms, url)) if whole else []
-    problems = [note("monitor", f"the monitor says: {problem}", None) for problem in reading.problems]
+    problems = [Finding.note(Rule.MONITOR, f"the monitor says: {problem}") for problem in reading.problems]
     if coverage:
         problems += _about_the_baseline(endpoints, matches, reading)
         problems += _without_a_baseline(reading, service, matched)
@@ -143,7 +142,9 @@ def beside_a_run(
 def without_a_monitor() -> Finding:
     """For a release whose service tells nothing of itself."""
     remedy = "service.monitor names the statistics API of perfcheck.monitor, which tells them"
-    return note("coverage", "endpoints without a baseline are not known: the baseline names no monitor", remedy)
+    return Finding.note(
+        Rule.COVERAGE, "endpoints without a baseline are not known: the baseline names no monitor", remedy=remedy
+    )
 
 
 def _without_a_baseline(reading: MonitorReading, service: Service, matched: frozenset[str]) -> Iterator[Finding]:
@@ -152,7 +153,7 @@ def _without_a_baseline(reading: MonitorReading, service: Service, matched: froz
     if unchecked:
         what = "1 endpoint is" if len(unchecked) == 1 else f"{len(unchecked)} endpoints are"
         message = f"{what} in use and not in the baseline: {some(unchecked)}"
-        yield note("coverage", message, "give each a target, so that a regression of it is seen")
+        yield Finding.note(Rule.COVERAGE, message, remedy="give each a target, so that a regression of it is seen")
 
 
 def _with_repetitions(
@@ -174,7 +175,7 @@ def _new_slow_endpoints(
 ) -> Iterator[EndpointResult]:
     for one in _not_in_the_baseline(reading, service, matched):
         result = judge_monitored(one, [], threshold_ms, url)
-        slow = tuple(finding for finding in result.findings if finding.rule == "new-slow-endpoint")
+        slow = tuple(finding for finding in result.findings if finding.rule is Rule.NEW_SLOW_ENDPOINT)
         if slow:  # and only that: what else is wrong with it is for the daily check to say
             yield replace(result, verdict=Verdict.WARNING, findings=slow)
 
@@ -201,7 +202,7 @@ def _state(reading: MonitorReading) -> Iterator[Finding]:
     facts[-1] += f" since {_when(reading.since)}" if reading.since else ""
     facts += [f"{reading.workers} workers"] if (reading.workers or 0) > 1 else []
     says = "" if reading.status is MonitorStatus.UNKNOWN else f" and says {reading.status}"
-    yield note("monitor-state", f"the monitor answers{says}: {', '.join(facts)}", None)
+    yield Finding.note(Rule.MONITOR_STATE, f"the monitor answers{says}: {', '.join(facts)}")
 
 
 def _trouble(reading: MonitorReading) -> Iterator[Finding]:
@@ -210,10 +211,10 @@ def _trouble(reading: MonitorReading) -> Iterator[Finding]:
         why = "; ".join(reading.issues) or reading.message or "without a word why"
         remedy = "it says so by thresholds of its own"
         message = f"the service calls itself degraded: {why}"
-        yield Finding("degraded", Severity.WARNING, None, None, None, message, remedy, None)
+        yield Finding.warning(Rule.DEGRADED, message, remedy=remedy)
     for problem in reading.problems:
         if problem not in reading.issues or reading.status is not MonitorStatus.DEGRADED:
-            yield note("monitor", f"the monitor says: {problem}", "its figures may not be everything")
+            yield Finding.note(Rule.MONITOR, f"the monitor says: {problem}", remedy="its figures may not be everything")
 
 
 def _about_the_baseline(
@@ -225,11 +226,11 @@ def _about_the_baseline(
     if len(unseen) > 1:
         names = some([one.name for one in unseen])
         message = f"{len(unseen)} endpoints of the baseline are unknown to the monitor: {names}"
-        yield note("never-seen", message, remedy)
+        yield Finding.note(Rule.NEVER_SEEN, message, remedy=remedy)
         return
     for one in unseen:
         message = f"{one.name} is in the baseline and unknown to the monitor"
-        yield Finding("never-seen", Severity.NOTE, None, None, None, message, remedy, one.line)
+        yield Finding.note(Rule.NEVER_SEEN, message, remedy=remedy, line=one.line)
 
 
 def _when(text: str) -> str:

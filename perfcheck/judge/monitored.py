@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from perfcheck.judge.findings import line_of
 from perfcheck.model import (
     Endpoint,
     EndpointResult,
@@ -19,11 +20,13 @@ from perfcheck.model import (
     MonitoredEndpoint,
     PhaseSummary,
     Requests,
+    Rule,
     Severity,
     Source,
     Timeline,
     Verdict,
-    worst,
+    heaviest_first,
+    verdict_of,
 )
 from perfcheck.stats.error_rate import CRITICAL_PROOF, WARNING_PROOF, Proof
 from perfcheck.stats.error_rate import evidence as exact_evidence
@@ -60,16 +63,13 @@ def judge_monitored(
     held = max(owners, key=_looseness) if owners else None
     metric, value = _figure(one, held)
     limits = limits_of(held) if held is not None else Limits(threshold_ms, math.inf)
-    findings = tuple(
-        sorted(
-            [
-                *_latency(one, held, metric, value, limits, threshold_ms),
-                *_errors(one, held),
-                *repetitions(one, held.line if held else None),
-                *_how_it_was_read(owners, held, metric),
-            ],
-            key=lambda finding: [Severity.CRITICAL, Severity.WARNING, Severity.NOTE].index(finding.severity),
-        )
+    findings = heaviest_first(
+        [
+            *_latency(one, held, metric, value, limits, threshold_ms),
+            *_errors(one, held),
+            *repetitions(one, held.line if held else None),
+            *_how_it_was_read(owners, held, metric),
+        ]
     )
     target = held.target_ms if held else None
     requests, errors = one.requests or 0, one.errors or 0
@@ -78,7 +78,7 @@ def judge_monitored(
         group=held.group if held else None,
         method="GET",
         url=url,
-        verdict=worst([Verdict.OK, *(Verdict(f.severity.value) for f in findings if f.severity is not Severity.NOTE)]),
+        verdict=verdict_of(findings),
         decided=False,
         metric=metric,
         value_ms=value,
@@ -164,18 +164,26 @@ def _latency(
         yield _new_slow(one, value, threshold_ms, message)
         return
     severity = Severity.WARNING if few else Severity(verdict.value)
-    rule, limit = ("latency", limits.critical_ms if verdict is Verdict.CRITICAL else limits.warning_ms)
+    rule, limit = (Rule.LATENCY, limits.critical_ms if verdict is Verdict.CRITICAL else limits.warning_ms)
     if verdict is Verdict.CRITICAL and held.ceiling_ms is not None and limit == held.ceiling_ms:
-        rule = "ceiling"
+        rule = Rule.CEILING
     elif held.target_ms is None:
-        rule = "new-slow-endpoint"
+        rule = Rule.NEW_SLOW_ENDPOINT
     target = f", its target is {format_ms(held.target_ms)}" if held.target_ms is not None else ", without a target"
-    what = "ceiling" if rule == "ceiling" else "limit"
+    what = "ceiling" if rule is Rule.CEILING else "limit"
     message = f"{metric} {format_ms(value, beside=limit)}, over its {what} of {format_ms(limit)}{target}"
     message += _of_few(one.requests) if few else ""
-    line = held.lines.get({"latency": "target", "new-slow-endpoint": "slow"}.get(rule, rule), held.line)
     remedy = f"'perfcheck run {held.name}' measures it from outside"
-    yield Finding(rule, severity, value, limit, "ms", message, remedy, line)
+    yield Finding(
+        rule=rule,
+        severity=severity,
+        value=value,
+        limit=limit,
+        unit="ms",
+        message=message,
+        remedy=remedy,
+        line=line_of(held, rule),
+    )
 
 
 def _new_slow(one: MonitoredEndpoint, value: float | None, threshold_ms: float, message: str) -> Finding:
@@ -183,7 +191,15 @@ def _new_slow(one: MonitoredEndpoint, value: float | None, threshold_ms: float, 
         remedy = "these are requests that the monitor has no route for; the log of the service names the slow ones"
     else:
         remedy = f"add it to the baseline with a target; where it is there, 'monitor_name: {one.name}' tells so"
-    return Finding("new-slow-endpoint", Severity.WARNING, value, threshold_ms, "ms", message, remedy, None)
+    return Finding(
+        rule=Rule.NEW_SLOW_ENDPOINT,
+        severity=Severity.WARNING,
+        value=value,
+        limit=threshold_ms,
+        unit="ms",
+        message=message,
+        remedy=remedy,
+    )
 
 
 def _of_few(requests: int | None) -> str:
@@ -199,10 +215,10 @@ def _how_it_was_read(owners: Sequence[Endpoint], held: Endpoint | None, metric: 
             f"the monitor counts {len(owners)} endpoints of the baseline as this one ({names}); "
             f"held against the loosest, {held.name}"
         )
-        yield note("counted-together", message, None, held.line)
+        yield Finding.note(Rule.COUNTED_TOGETHER, message, line=held.line)
     if metric is not held.metric:
         message = f"the monitor has no {held.metric} of it; its {metric} is judged instead"
-        yield note("other-metric", message, None, held.line)
+        yield Finding.note(Rule.OTHER_METRIC, message, line=held.line)
 
 
 def repetitions(one: MonitoredEndpoint, line: int | None) -> Iterator[Finding]:
@@ -220,7 +236,7 @@ def repetitions(one: MonitoredEndpoint, line: int | None) -> Iterator[Finding]:
         lines = some(list(dict.fromkeys(repeated.caller or "an unknown line" for repeated in others)))
         message += f"; and {len(others)} more statement{'s' * (len(others) > 1)}, from {lines}"
     remedy = "load these rows with one query: a join, or an eager load"
-    yield Finding("n-plus-one", Severity.NOTE, float(worst_one.most), None, "requests", message, remedy, line)
+    yield Finding.note(Rule.N_PLUS_ONE, message, value=float(worst_one.most), unit="requests", remedy=remedy, line=line)
 
 
 # --- Errors --------------------------------------------------------------------------------------------------------
@@ -232,7 +248,7 @@ def _errors(one: MonitoredEndpoint, held: Endpoint | None) -> Iterator[Finding]:
     limits = held.error_limits if held else ErrorLimits()
     rate = one.errors / one.requests
     what = f"{one.errors} of {one.requests} requests failed ({format_percentage(rate)})"
-    line = held.lines.get("error_rate", held.line) if held else None
+    line = line_of(held, Rule.ERROR_RATE) if held else None
     remedy = "the log of the service has the reasons"
     for severity, limit, proof in (
         (Severity.CRITICAL, limits.critical, CRITICAL_PROOF),
@@ -240,11 +256,20 @@ def _errors(one: MonitoredEndpoint, held: Endpoint | None) -> Iterator[Finding]:
     ):
         if _holds(one.errors, one.requests, limit, proof):
             message = f"{what}, over {format_percentage(limit)}"
-            yield Finding("error-rate", severity, rate, limit, "ratio", message, remedy, line)
+            yield Finding(
+                rule=Rule.ERROR_RATE,
+                severity=severity,
+                value=rate,
+                limit=limit,
+                unit="ratio",
+                message=message,
+                remedy=remedy,
+                line=line,
+            )
             return
     if rate > limits.warning:
         message = f"{what}, over the limit of {format_percentage(limits.warning)} but too few to judge by"
-        yield Finding("errors-seen", Severity.NOTE, rate, limits.warning, "ratio", message, None, line)
+        yield Finding.note(Rule.ERRORS_SEEN, message, value=rate, limit=limits.warning, unit="ratio", line=line)
 
 
 def _holds(failures: int, requests: int, limit: float, proof: Proof) -> bool:
@@ -275,7 +300,3 @@ def evidence(failures: int, requests: int, limit: float) -> float:
 
 def some(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
-
-
-def note(rule: str, message: str, remedy: str | None, line: int | None = None) -> Finding:
-    return Finding(rule, Severity.NOTE, None, None, None, message, remedy, line)

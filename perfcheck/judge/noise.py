@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from perfcheck.model import Changed, EndpointResult, Finding, Severity
+from perfcheck.model import Changed, EndpointResult, Finding, Rule
 from perfcheck.stats.quantiles import quantile
 from perfcheck.units import format_percentage
 
@@ -26,7 +26,7 @@ def noise_findings(results: Sequence[EndpointResult], pairs: Iterable[tuple[floa
     wrong = sum(1 for one in results if one.comparison and one.comparison.changed is Changed.SLOWER)
     if wrong:
         told.append(f"{wrong} called slower than itself, which is wrong")
-    return (Finding("noise", Severity.NOTE, most, None, "ratio", "; ".join(told), None, None),)
+    return (Finding.note(Rule.NOISE, "; ".join(told), value=most, unit="ratio"),)
 
 
 def resolution(result: EndpointResult) -> float | None:

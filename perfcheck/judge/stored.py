@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from perfcheck.judge.comparability import apart, asked_differently, differences
 from perfcheck.judge.comparison import Held, cannot_tell, compared_alone, compared_beside_targets
@@ -19,8 +18,8 @@ from perfcheck.model import (
     Comparison,
     EndpointResult,
     Finding,
+    Rule,
     Run,
-    Severity,
     Source,
     Verdict,
 )
@@ -113,19 +112,19 @@ def _where_to_look(before: Run, after: Run) -> str | None:
 def added_and_removed(added: Sequence[str], removed: Sequence[str], what: str) -> Iterator[Finding]:
     """Notes on what only one side has; ``what`` is the other: "the run before"."""
     if added:
-        yield _whole("endpoints", Severity.NOTE, f"new, not in {what}: {_some(added)}")
+        yield Finding.note(Rule.ENDPOINTS, f"new, not in {what}: {_some(added)}")
     if removed:
-        yield _whole("endpoints", Severity.WARNING, f"gone since {what}: {_some(removed)}")
+        yield Finding.warning(Rule.ENDPOINTS, f"gone since {what}: {_some(removed)}")
 
 
 def _of_the_whole(before: Run, after: Run, against: Against) -> list[Finding]:
-    found = [_whole("comparability", Severity.WARNING, difference) for difference in against.differences]
+    found = [Finding.warning(Rule.COMPARABILITY, difference) for difference in against.differences]
     if between := apart(before, after):
         message = (
             f"the two runs lie {between} apart: what the machine did differently in the meantime is in the figures"
         )
         remedy = "'perfcheck compare URL URL' measures two services side by side, in the same minute"
-        found.append(replace(_whole("comparability", Severity.NOTE, message), remedy=remedy))
+        found.append(Finding.note(Rule.COMPARABILITY, message, remedy=remedy))
     return [*found, *added_and_removed(against.added, against.removed, "the run before")]
 
 
@@ -134,11 +133,7 @@ def nothing_compared(results: Sequence[EndpointResult]) -> tuple[Finding, ...]:
     if any(result.comparison is not None for result in results):
         return ()
     message = f"none of the {len(results)} endpoints could be held against the run before"
-    return (_whole("not-compared", Severity.WARNING, message),)
-
-
-def _whole(rule: str, severity: Severity, message: str) -> Finding:
-    return Finding(rule, severity, None, None, None, message, None, None)
+    return (Finding.warning(Rule.NOT_COMPARED, message),)
 
 
 def _some(names: Sequence[str]) -> str:

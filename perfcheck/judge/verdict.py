@@ -24,10 +24,10 @@ from perfcheck.model import (
     PhaseSummary,
     Requests,
     Sample,
-    Severity,
     Timeline,
     UndecidedPolicy,
     Verdict,
+    verdict_of,
     worst,
 )
 from perfcheck.stats.boundaries import ALPHA
@@ -114,9 +114,8 @@ def judge_run(results: Sequence[EndpointResult], fail_on: Verdict | None) -> tup
 
 
 def _verdict(decision: Decision | None, findings: Iterable[Finding]) -> Verdict:
-    found = [Verdict(finding.severity.value) for finding in findings if finding.severity is not Severity.NOTE]
     unmeasured = decision is None or decision.latency is Verdict.NOT_MEASURED
-    return worst([*found, Verdict.NOT_MEASURED if unmeasured else Verdict.OK])
+    return worst([verdict_of(findings), Verdict.NOT_MEASURED if unmeasured else Verdict.OK])
 
 
 def _finite(limit_ms: float) -> float | None:

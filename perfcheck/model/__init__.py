@@ -18,7 +18,7 @@ from perfcheck.model.baseline import (
     UndecidedPolicy,
 )
 from perfcheck.model.comparison import Against, Changed, ComparedHow, Comparison
-from perfcheck.model.findings import Finding, Severity, Verdict, worst
+from perfcheck.model.findings import Finding, Rule, Severity, Verdict, heaviest_first, verdict_of, worst
 from perfcheck.model.monitor import MonitoredEndpoint, MonitorReading, MonitorStatus, Repeated
 from perfcheck.model.run import (
     BaselineInfo,
@@ -67,6 +67,7 @@ __all__ = [
     "Promise",
     "Repeated",
     "Requests",
+    "Rule",
     "Run",
     "RunnerHealth",
     "Sample",
@@ -82,5 +83,7 @@ __all__ = [
     "Tool",
     "UndecidedPolicy",
     "Verdict",
+    "heaviest_first",
+    "verdict_of",
     "worst",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from perfcheck.model import Changed, ComparedHow, Comparison, EndpointResult, Run
+from perfcheck.model import Changed, ComparedHow, Comparison, EndpointResult, Rule, Run
 from perfcheck.text import clean
 from perfcheck.units import format_change, format_ms
 
@@ -68,7 +68,7 @@ def amount_compared(result: EndpointResult) -> str:
 def change_of(result: EndpointResult) -> str:
     """``+26 %``, ``no change``, ``cannot tell``, ``new``: what became of an endpoint since."""
     if result.comparison is None:
-        return "new" if any(finding.rule == "added" for finding in result.findings) else "-"
+        return "new" if any(finding.rule is Rule.ADDED for finding in result.findings) else "-"
     return change_in_words(result.comparison)
 
 

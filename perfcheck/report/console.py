@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from perfcheck.model import EndpointResult, Finding, Run, Severity
+from perfcheck.model import EndpointResult, Finding, Rule, Run, Severity
 from perfcheck.report.changes import since
 from perfcheck.report.comparison_words import before_and_now, what_grew
 from perfcheck.report.console_table import STYLES, columns_of, table
@@ -111,7 +111,7 @@ def _breach_lines(run: Run, result: EndpointResult, glyphs: Glyphs, told: set[st
     """Labels and texts; ``told`` are remedies that stand in a block above already."""
     yield "request", f"{result.method} {result.url}"
     for finding in result.findings:
-        if finding.rule != "undecided":
+        if finding.rule is not Rule.UNDECIDED:
             yield ("note" if finding.severity is Severity.NOTE else "why"), finding.message
     if where := where_the_time_went(result):
         yield "where", where
@@ -136,7 +136,7 @@ def _notes(run: Run, results: list[EndpointResult], *, verbose: bool) -> Iterabl
     for result in results:
         if not needs_attention(result):
             for finding in result.findings:
-                if finding.rule != "added":  # the run names all of them
+                if finding.rule is not Rule.ADDED:  # the run names all of them
                     yield _note(result.name, finding, run.baseline.file if verbose else None)
 
 

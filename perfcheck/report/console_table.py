@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from perfcheck.model import EndpointResult, Run, Severity, Verdict
+from perfcheck.model import EndpointResult, Rule, Run, Severity, Verdict
 from perfcheck.report.changes import Change
 from perfcheck.report.comparison_words import change_interval, change_of
 from perfcheck.report.glyphs import Glyphs, shorten, sparkline
@@ -153,8 +153,8 @@ def _spread(result: EndpointResult, glyphs: Glyphs) -> Text:
     """The distribution; or what else is wrong, in a word, where the latency does not show it."""
     for finding in result.findings:
         if finding.severity is not Severity.NOTE and finding.value is not None:
-            if finding.rule == "error-rate":
+            if finding.rule is Rule.ERROR_RATE:
                 return Text(f"{finding.value:.0%} fail", style=STYLES[result.verdict])
-            if finding.rule == "body-size":
+            if finding.rule is Rule.BODY_SIZE:
                 return Text(f"{format_size(int(finding.value))}", style=STYLES[result.verdict])
     return Text(sparkline([v for v in result.samples_ms if v is not None], _SPARK_WIDTH, glyphs.bars), style="cyan")

@@ -11,13 +11,12 @@ import re
 from collections.abc import Iterable, Iterator
 from xml.etree import ElementTree as ET
 
-from perfcheck.model import EndpointResult, Finding, Run, Severity, Verdict
+from perfcheck.model import EndpointResult, Finding, Rule, Run, Severity, Verdict
 from perfcheck.report.changes import Change, changes, since
 from perfcheck.report.comparison_words import what_grew
 from perfcheck.report.names import distinct
 from perfcheck.report.wording import (
     LONGEST_TEXT,
-    RULES_OF_LATENCY,
     baseline_lines,
     certainty,
     critical_path,
@@ -35,7 +34,7 @@ from perfcheck.units import format_ms
 _NAME = "perfcheck"
 _RUN = "the run as a whole"
 _BRACKETS = re.compile(r"\[(?=\[)")
-_OTHER_TYPES = {"error-rate", "body-size"}  # a closed list: GitLab obeys some words here, and refuses "yaml"
+_OTHER_TYPES = {Rule.ERROR_RATE, Rule.BODY_SIZE}  # a closed list: GitLab obeys some words here, and refuses "yaml"
 
 
 def render(run: Run, previous: Run | None = None) -> str:
@@ -118,7 +117,7 @@ def _message(result: EndpointResult) -> str:
 
 def _type(result: EndpointResult) -> str:
     rules = [finding.rule for finding in reasons(result)]
-    if not rules or rules[0] in RULES_OF_LATENCY:
+    if not rules or rules[0].is_about_latency:
         return "latency"
     return rules[0] if rules[0] in _OTHER_TYPES else "other"
 
@@ -132,7 +131,7 @@ def _lines(run: Run, result: EndpointResult, change: Change | None) -> Iterator[
         return
     if not reasons(result):
         yield f"{result.verdict}"
-    yield from (_told(finding) for finding in result.findings if finding.rule != "undecided")
+    yield from (_told(finding) for finding in result.findings if finding.rule is not Rule.UNDECIDED)
     yield f"request: {result.method} {result.url}"
     if where := where_the_time_went(result):
         yield f"where: {where}"
@@ -149,7 +148,7 @@ def _lines(run: Run, result: EndpointResult, change: Change | None) -> Iterator[
 
 
 def _told(finding: Finding) -> str:
-    label = "not measured" if finding.rule == "not-measured" else finding.severity
+    label = "not measured" if finding.rule is Rule.NOT_MEASURED else finding.severity
     return f"{label}: {finding.message}"
 
 

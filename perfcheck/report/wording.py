@@ -13,6 +13,7 @@ from perfcheck.model import (
     Finding,
     Metric,
     Promise,
+    Rule,
     Run,
     Severity,
     Source,
@@ -31,7 +32,6 @@ from perfcheck.units import format_ms, format_multiple
 
 EN_DASH = "\N{EN DASH}"
 LONGEST_TEXT = 2000
-RULES_OF_LATENCY = {"latency", "ceiling", "new-slow-endpoint", "slower"}
 _ORDER = [Verdict.CRITICAL, Verdict.WARNING, Verdict.NOT_MEASURED, Verdict.OK]
 _MINOR = 0.01  # of the latency: a phase below it explains nothing
 _PART_OF_THE_TIME = 0.1  # of the latency: a database below it is not where to look
@@ -166,7 +166,7 @@ def is_of_monitor(run: Run) -> bool:
 
 def state_of_monitor(run: Run) -> Finding | None:
     """What a check of the monitor begins with."""
-    return next((finding for finding in run.findings if finding.rule == "monitor-state"), None)
+    return next((finding for finding in run.findings if finding.rule is Rule.MONITOR_STATE), None)
 
 
 def undecided_comparisons(run: Run) -> int:
@@ -209,7 +209,7 @@ def reasons(result: EndpointResult) -> list[Finding]:
     heavy = [finding for finding in result.findings if finding.severity is not Severity.NOTE]
     if heavy or result.verdict is not Verdict.NOT_MEASURED:
         return heavy
-    return [finding for finding in result.findings if finding.rule == "not-measured"]
+    return [finding for finding in result.findings if finding.rule is Rule.NOT_MEASURED]
 
 
 def measured(result: EndpointResult) -> str:
@@ -258,7 +258,7 @@ def ideal_met(result: EndpointResult) -> bool:
 
 def where_the_time_went(result: EndpointResult) -> str:
     """The slow phase first, and what the service itself says of it; nothing where latency is not the matter."""
-    slow = any(finding.rule in RULES_OF_LATENCY for finding in result.findings)
+    slow = any(finding.rule.is_about_latency for finding in result.findings)
     if not slow or result.over_timeout or result.value_ms is None:
         return ""
     phases = result.phases_ms
@@ -306,7 +306,7 @@ def evidence(result: EndpointResult, dash: str = EN_DASH) -> str:
     text = ", then ".join([f"{stages[0]} requests", *(f"{n} when measured again" for n in stages[1:])])
     ends = interval(result, dash)
     text += f"; {result.metric} in {ends} ms" if ends != "-" else ""
-    undecided = [finding.message for finding in result.findings if finding.rule == "undecided"]
+    undecided = [finding.message for finding in result.findings if finding.rule is Rule.UNDECIDED]
     return "; ".join([text, *undecided])
 
 
@@ -330,7 +330,7 @@ def _counted(result: EndpointResult) -> str:
 def remedies(result: EndpointResult, told: set[str]) -> list[str]:
     """What to do, each once; ``told`` are remedies that stand above already, and those of latency join them."""
     found = list(dict.fromkeys(f.remedy for f in result.findings if f.remedy and f.remedy not in told))
-    told.update(f.remedy for f in result.findings if f.remedy and f.rule in RULES_OF_LATENCY)
+    told.update(f.remedy for f in result.findings if f.remedy and f.rule.is_about_latency)
     return found
 
 

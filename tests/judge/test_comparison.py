@@ -20,6 +20,7 @@ from perfcheck.model import (
     Finding,
     Metric,
     Promise,
+    Rule,
     Run,
     RunnerHealth,
     Severity,
@@ -82,7 +83,9 @@ def test_the_targets_of_the_baseline_do_not_matter() -> None:
     over = replace(
         slow,
         verdict=Verdict.CRITICAL,
-        findings=(Finding("latency", Severity.CRITICAL, 900.0, 600.0, "ms", "", None, 1),),
+        findings=(
+            Finding(rule=Rule.LATENCY, severity=Severity.CRITICAL, value=900.0, limit=600.0, message="", line=1),
+        ),
     )
     one = compared([measured("a", 900, seed=2)], [over])["a"]
     assert (one.verdict, one.findings) == (Verdict.OK, ())
@@ -260,7 +263,7 @@ def test_every_difference_is_told_the_machine_first() -> None:
         ("2026-11-23T11:00:00.000Z", "1 hour"),
         ("2026-11-20T10:00:00.000Z", "3 days"),
         ("yesterday", None),
-        ("2026-11-20T10:00:00", None),  # without a zone
+        ("2026-11-20T10:00:00", "3 days"),  # without a zone: UTC
     ],
 )
 def test_how_long_lies_between(then: str, told: str | None) -> None:

@@ -20,6 +20,7 @@ from perfcheck.model import (
     MonitorReading,
     MonitorStatus,
     Repeated,
+    Rule,
     Service,
     Severity,
     Source,
@@ -141,7 +142,7 @@ def test_several_endpoints_that_are_one_route_are_held_against_the_loosest() -> 
 def test_what_the_monitor_never_saw_is_noted_and_folded_when_there_is_much_of_it() -> None:
     few = judged(reading(seen("other")), endpoint("e0"))
     many = judged(reading(seen("other")), *(endpoint(f"e{i}") for i in range(30)))
-    assert [f.rule for f in few.findings].count("never-seen") == 1
+    assert [f.rule for f in few.findings].count(Rule.NEVER_SEEN) == 1
     assert few.findings[-1].line == 10
     folded = [f.message for f in many.findings if f.rule == "never-seen"]
     assert len(folded) == 1

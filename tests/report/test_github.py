@@ -24,7 +24,7 @@ from simulation.runs import (
 from support.comparisons import hostile_comparison
 from support.golden import check_golden
 
-from perfcheck.model import BaselineInfo, EndpointResult, Finding, Run, Severity, Verdict
+from perfcheck.model import BaselineInfo, EndpointResult, Finding, Rule, Run, Verdict
 from perfcheck.report.github import outputs, render, summary
 from perfcheck.report.wording import headline
 from perfcheck.text import clean
@@ -75,7 +75,7 @@ def slow(count: int, verdict: Verdict = Verdict.CRITICAL) -> list[EndpointResult
 
 
 def test_annotations() -> None:
-    note = Finding("proxy", Severity.NOTE, None, None, None, "requests went through a proxy", "set NO_PROXY", None)
+    note = Finding.note(Rule("proxy"), "requests went through a proxy", remedy="set NO_PROXY")
     check_golden(GOLDEN / "annotations.txt", render(run(None, warning("the runner was busy"), note)))
 
 

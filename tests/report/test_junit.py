@@ -27,7 +27,7 @@ from simulation.runs import (
 from support.comparisons import comparison_run, hostile_comparison
 from support.golden import check_golden
 
-from perfcheck.model import EndpointResult, Finding, Run, Severity, Verdict
+from perfcheck.model import EndpointResult, Finding, Rule, Run, Severity, Verdict
 from perfcheck.report.changes import changes
 from perfcheck.report.junit import render
 from perfcheck.text import clean
@@ -122,7 +122,7 @@ def test_failures_have_the_type_of_the_rule_that_weighs_most() -> None:
 def test_type_is_never_a_word_from_a_run_file_that_a_reader_obeys() -> None:
     """Rails, and so GitLab, takes the type of an element for that of its content, and refuses "yaml" altogether."""
     one = result(endpoint("a"), samples(1, spread(800)), decision(Verdict.CRITICAL, 800.0))
-    strange = replace(one, findings=tuple(replace(finding, rule="yaml") for finding in one.findings))
+    strange = replace(one, findings=tuple(replace(finding, rule=Rule("yaml")) for finding in one.findings))
     failure = case_of(suite_of(run([strange])), "a").find("failure")
     assert failure is not None
     assert failure.get("type") == "other"
@@ -134,7 +134,7 @@ def test_group_is_the_class_and_an_endpoint_without_one_still_has_a_class() -> N
 
 
 def test_findings_of_the_run_stand_in_the_suite() -> None:
-    note = Finding("proxy", Severity.NOTE, None, None, None, "through a proxy", None, None)
+    note = Finding.note(Rule("proxy"), "through a proxy")
     suite = suite_of(run(None, replace(warning("the runner was busy"), remedy="use a quiet one"), note))
     assert text_of(suite, "system-err") == "WARNING: the runner was busy; use a quiet one"
     assert "note: through a proxy" in text_of(suite, "system-out")
@@ -265,7 +265,7 @@ def test_big_run_is_valid() -> None:
 def foreign(texts: Sequence[str]) -> Run:
     """A run with these texts wherever foreign text can stand."""
     first, *_ = texts
-    finding = Finding("latency", Severity.CRITICAL, None, None, None, texts[-1], texts[0], 3)
+    finding = Finding(rule=Rule.LATENCY, severity=Severity.CRITICAL, message=texts[-1], remedy=texts[0], line=3)
     results = [
         replace(
             case,

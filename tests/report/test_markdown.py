@@ -28,7 +28,7 @@ from support.comparisons import comparison_run, hostile_comparison
 from support.golden import check_golden
 from support.markdown import MAGIC, check_page, elements, parse, rows, text_of, text_outside_code
 
-from perfcheck.model import BaselineInfo, EndpointResult, Finding, Run, Severity, Verdict
+from perfcheck.model import BaselineInfo, EndpointResult, Finding, Rule, Run, Verdict
 from perfcheck.report.markdown import LONGEST_COMMENT, marker, render
 from perfcheck.report.markdown.text import cell, code, prose, prose_cell
 from perfcheck.text import clean
@@ -142,7 +142,7 @@ def test_few_explanations_are_unfolded(count: int, *, unfolded: bool) -> None:
     ],
 )
 def test_the_row_says_why_in_short(rule: str, value: float | None, limit: float | None, expected: str) -> None:
-    told = Finding(rule, Severity.WARNING, value, limit, None, "its whole message", None, 5)
+    told = replace(Finding.warning(Rule(rule), "its whole message", line=5), value=value, limit=limit)
     slow = replace(run().endpoints[0], findings=(told, told))
     assert rows(check_page(render(run([slow]))))[0][-1] == expected
 

@@ -8,9 +8,9 @@ import pytest
 from simulation.runs import HOSTILE_NAME, decision, endpoint, result, run, samples, spread
 
 from perfcheck.errors import UsageError
-from perfcheck.model import Verdict
+from perfcheck.model import Rule, Verdict
 from perfcheck.runfile.atomic import write_atomically
-from perfcheck.runfile.run_file import FORMAT, encode_run, read_run
+from perfcheck.runfile.run_file import FORMAT, decode_run, encode_run, read_run
 
 # One file of each version that was ever released, written by that version. Never edit or delete one.
 OLD_VERSIONS = sorted((Path(__file__).parent / "versions").glob("*.json"))
@@ -99,6 +99,25 @@ def test_hostile_names_survive_the_round_trip(tmp_path: Path) -> None:
     before = run([result(endpoint(HOSTILE_NAME), samples(1, spread(40)), decision(Verdict.OK, 40.0))])
     (tmp_path / "run.json").write_bytes(encode_run(before))
     assert read_run(tmp_path / "run.json").endpoints[0].name == HOSTILE_NAME
+
+
+def test_a_rule_of_another_version_is_read_and_written_as_it_is() -> None:
+    written = encode_run(run()).replace(b'"rule":"error-rate"', b'"rule":"of-a-later-version"')
+    read = decode_run(written, "results.json")
+    assert encode_run(read) == written
+    unknown = [
+        finding.rule for result in read.endpoints for finding in result.findings if finding.rule not in set(Rule)
+    ]
+    assert unknown
+    assert {str(rule) for rule in unknown} == {"of-a-later-version"}
+    assert unknown[0] is not Rule.ERROR_RATE
+    assert not unknown[0].is_about_latency
+
+
+def test_a_rule_is_text() -> None:
+    written = encode_run(run()).replace(b'"rule":"error-rate"', b'"rule":7')
+    with pytest.raises(UsageError, match="damaged run file: Expected `str`, got `int`"):
+        decode_run(written, "results.json")
 
 
 def test_every_old_version_is_read() -> None:

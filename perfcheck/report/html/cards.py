@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from perfcheck.model import EndpointResult, Run, Severity
+from perfcheck.model import EndpointResult, Rule, Run, Severity
 from perfcheck.report.changes import Change
 from perfcheck.report.comparison_words import what_grew
 from perfcheck.report.html.distribution import distribution
@@ -82,7 +82,7 @@ def card(run: Run, result: EndpointResult, anchor: str, change: Change | None, t
 
 def _lines(run: Run, result: EndpointResult, told: set[str]) -> Iterator[Line]:
     for finding in result.findings:
-        if finding.severity is Severity.NOTE and finding.rule != "undecided":
+        if finding.severity is Severity.NOTE and finding.rule is not Rule.UNDECIDED:
             yield Line("Note", finding.message)
     if grown := what_grew(result):
         yield Line("Grew", grown)

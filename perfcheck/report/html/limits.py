@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from perfcheck.model import EndpointResult, Promise
+from perfcheck.model import EndpointResult, Promise, Rule
 from perfcheck.report.html.scale import Scale
 from perfcheck.report.html.svg import rect
 
@@ -33,7 +33,7 @@ def limits_of(result: EndpointResult) -> Limits:
     """Without a target the limit is the one that the finding names, where it has been broken."""
     warning = result.warning_ms
     if result.target_ms is None:
-        slow = [f.limit for f in result.findings if f.rule == "new-slow-endpoint"]
+        slow = [f.limit for f in result.findings if f.rule is Rule.NEW_SLOW_ENDPOINT]
         warning = slow[0] if slow else None
     ceiling, critical = result.ceiling_ms, result.critical_ms
     by_ceiling = ceiling is not None and (critical is None or ceiling <= critical)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perfcheck.model import EndpointResult, Promise, Verdict
+from perfcheck.model import EndpointResult, Promise, Rule, Verdict
 from perfcheck.report.changes import Change
 from perfcheck.report.comparison_words import change_of
 from perfcheck.report.html.limits import backdrop, limits_of
@@ -89,7 +89,7 @@ def _interval_bar(result: EndpointResult, factor: float, scale: Scale, y: float,
 
 def without_latency(result: EndpointResult) -> str:
     """Why an endpoint has no value, in a few words."""
-    judged = [finding.value for finding in result.findings if finding.rule == "error-rate"]
+    judged = [finding.value for finding in result.findings if finding.rule is Rule.ERROR_RATE]
     if rate := next(iter(judged), result.error_rate):
         return f"{format_percentage(rate)} of requests failed"
     return f"{result.requests.sent} requests, too few" if result.requests.sent else "never asked"

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from perfcheck.model import EndpointResult, Finding, Promise, Run, Verdict
+from perfcheck.model import EndpointResult, Finding, Promise, Rule, Run, Verdict
 from perfcheck.report.changes import Change
 from perfcheck.report.comparison_words import change_interval, change_of, what_grew
 from perfcheck.report.markdown.text import cell, code, prose, prose_cell, shorten_name, table
 from perfcheck.report.wording import (
     LONGEST_TEXT,
-    RULES_OF_LATENCY,
     baseline_lines,
     evidence,
     interval,
@@ -96,17 +95,19 @@ def _in_short(result: EndpointResult) -> str:
 
 def _phrase(finding: Finding) -> str:
     if finding.limit is not None:
-        if finding.rule == "slower" and finding.value is not None:
+        if finding.rule is Rule.SLOWER and finding.value is not None:
             return f"{format_slower(finding.value)}, over {format_percentage(finding.limit - 1)}"
-        if finding.rule == "over-target":
+        if finding.rule is Rule.OVER_TARGET:
             return f"over its target of {format_ms(finding.limit)}"
-        if finding.rule == "new-slow-endpoint":
+        if finding.rule is Rule.NEW_SLOW_ENDPOINT:
             return f"over {format_ms(finding.limit)}, {'without a target' if finding.line else 'not in the baseline'}"
-        if finding.rule in RULES_OF_LATENCY:
-            return f"over {'the ceiling' if finding.rule == 'ceiling' else 'its limit'} of {format_ms(finding.limit)}"
-        if finding.rule == "error-rate" and finding.value is not None:
+        if finding.rule.is_about_latency:
+            return (
+                f"over {'the ceiling' if finding.rule is Rule.CEILING else 'its limit'} of {format_ms(finding.limit)}"
+            )
+        if finding.rule is Rule.ERROR_RATE and finding.value is not None:
             return f"{format_percentage(finding.value)} of the requests fail"
-        if finding.rule == "body-size" and finding.value is not None:
+        if finding.rule is Rule.BODY_SIZE and finding.value is not None:
             return f"body over {format_size(int(finding.limit))}"
     return finding.message
 
@@ -128,7 +129,7 @@ def _explanation(
     """Labels and Markdown; ``told`` are remedies that stand in a block above already."""
     yield "request", code(f"{result.method} {result.url}", _LONGEST_REQUEST)
     for finding in result.findings:
-        if finding.rule != "undecided":
+        if finding.rule is not Rule.UNDECIDED:
             yield "why" if finding in reasons(result) else "note", prose(finding.message, LONGEST_TEXT)
     if comparison is not None and (change := comparison.changed.get(result.name)):
         yield "change", f"{format_ms(change.now_ms)}, {_was(change, unit=True)}"
