@@ -10,10 +10,9 @@ from textwrap import wrap
 import click
 
 from perfcheck.cli.app import cli
+from perfcheck.cli.ui.commands import leaves, sections
 from perfcheck.cli.ui.described import default, metavar, names, purpose
 from perfcheck.cli.ui.epilog import Block, parse_epilog
-from perfcheck.cli.ui.formatting import sections
-from perfcheck.cli.ui.groups import leaves
 
 _WIDTH = 120
 _HEAD = """\

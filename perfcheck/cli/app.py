@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import click
 
 from perfcheck import __version__
-from perfcheck.cli.ui.groups import LazyGroup
+from perfcheck.cli.ui.commands import LazyGroup
 from perfcheck.cli.ui.streams import silence_stdout
-from perfcheck.cli.ui.variables import misspelt_variables
+from perfcheck.cli.ui.usage_errors import misspelt_variables
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, PerfcheckError
 from perfcheck.text import Redactor
 
@@ -90,7 +90,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
         error.show()
         return EXIT_USAGE
     except click.ClickException as error:
-        from perfcheck.cli.ui.mistakes import explain
+        from perfcheck.cli.ui.usage_errors import explain
 
         show_error(*explain(error, cli, arguments))
         return EXIT_USAGE

@@ -14,25 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcheck.cli.ui.complete_history import complete_runs
-from perfcheck.cli.ui.formatting import Command
-from perfcheck.cli.ui.history_options import history_option
+from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.completers import complete_runs
 from perfcheck.cli.ui.interrupts import Interrupts
 from perfcheck.cli.ui.options import (
     baseline_option,
     budget_option,
     fail_on_option,
-    group_option,
-    insecure_option,
-    mildest,
-    option,
-    seed_option,
-)
-from perfcheck.cli.ui.report_options import (
+    failing_verdict,
     github_option,
+    group_option,
+    history_option,
+    insecure_option,
+    option,
     output_option,
     quiet_option,
     report_option,
+    seed_option,
     verbose_option,
 )
 from perfcheck.demo.regressions import Regression
@@ -212,7 +210,7 @@ def _stored(options: CompareOptions, session: Session) -> Outcome:
         before = replace(before, endpoints=tuple(one for one in before.endpoints if one.name in kept))
     limits = _limits(options)
     results, against, findings = compare_runs(before, after, limits, with_targets=False)
-    verdict, counts, exit_code = judge_run(results, mildest(options.fail_on))
+    verdict, counts, exit_code = judge_run(results, failing_verdict(options.fail_on))
     if exit_code == EXIT_OK and nothing_compared(results):
         exit_code = EXIT_NOT_MEASURED
     run = replace(
@@ -264,7 +262,7 @@ def _live(options: CompareOptions, session: Session, interrupts: Interrupts, *, 
             seed=options.seed if options.seed is not None else random.SystemRandom().getrandbits(32),
             command=_rerun_command(options, redact),
             max_pairs=options.max_pairs,
-            fail_on=mildest(options.fail_on),
+            fail_on=failing_verdict(options.fail_on),
             redact=redact,
         )
 

@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 import click
 
-from perfcheck.cli.ui.formatting import Command
+from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.shells import SHELLS, script
 from perfcheck.errors import EXIT_OK, UsageError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perfcheck.cli.ui.formatting import Command
+from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.options import Duration, option
 from perfcheck.demo import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_ROUND_TRIP_MS, DEFAULT_SEED
 from perfcheck.demo.regressions import Regression

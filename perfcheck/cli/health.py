@@ -12,12 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcheck.cli.ui.complete_values import complete_endpoints, complete_files
-from perfcheck.cli.ui.formatting import Command
-from perfcheck.cli.ui.history_options import history_option, save_option
+from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.completers import complete_endpoints, complete_files
 from perfcheck.cli.ui.interrupts import Interrupts
-from perfcheck.cli.ui.options import Duration, baseline_option, fail_on_option, insecure_option, mildest, option
-from perfcheck.cli.ui.report_options import github_option, report_option
+from perfcheck.cli.ui.options import (
+    Duration,
+    baseline_option,
+    fail_on_option,
+    failing_verdict,
+    github_option,
+    history_option,
+    insecure_option,
+    option,
+    report_option,
+    save_option,
+)
 from perfcheck.errors import UsageError
 from perfcheck.model import Baseline, Service
 
@@ -128,7 +137,7 @@ def health(options: HealthOptions, session: Session) -> int:
             threshold_ms=options.threshold * 1000,
             label=redact.clean(options.label) if options.label else None,
             command=_rerun_command(options, redact),
-            fail_on=mildest(options.fail_on),
+            fail_on=failing_verdict(options.fail_on),
             redact=redact,
             choose=lambda names: _chosen(options.names, names),
         )

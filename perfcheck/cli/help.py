@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from perfcheck.cli.ui.formatting import Command
-from perfcheck.cli.ui.groups import walk
+from perfcheck.cli.ui.commands import Command, walk
 from perfcheck.errors import EXIT_OK, UsageError
 
 _EXAMPLES = """\b

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import click
 
-from perfcheck.cli.ui.complete_values import complete_files
-from perfcheck.cli.ui.formatting import Command
-from perfcheck.cli.ui.options import option
-from perfcheck.cli.ui.report_options import github_option, is_for_github
+from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.completers import complete_files
+from perfcheck.cli.ui.options import github_option, is_for_github, option
 from perfcheck.errors import EXIT_CRITICAL, EXIT_OK, EXIT_USAGE
 from perfcheck.lint import Result, lint
 from perfcheck.lint.report import as_github, as_json, problems, text

@@ -31,7 +31,7 @@ def saved_run(reference: str, history: str | None) -> Run:
     path = Path(reference)
     if path.is_file() or path.is_fifo():
         return read_run(path)
-    from perfcheck.cli.ui.history_options import opened
+    from perfcheck.cli.ui.options import opened
 
     try:
         with opened(history) as store:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from perfcheck.cli.app import show_error
 from perfcheck.cli.reports import ReportTarget, parse_targets, write_all
-from perfcheck.cli.ui.history_options import opened
+from perfcheck.cli.ui.options import opened
 from perfcheck.errors import EXIT_OK, EXIT_USAGE, UsageError
 from perfcheck.periods.build import baseline_history, read_period
 from perfcheck.periods.model import PeriodKind, PeriodReport
@@ -62,7 +62,7 @@ def render_period(report: PeriodReport, target: ReportTarget, *, quiet: bool = F
         from perfcheck.periods.report import html
 
         return html.render(report).encode()
-    from perfcheck.cli.ui.pages import page
+    from perfcheck.cli.ui.output import page
     from perfcheck.periods.report.console import render_console
 
     return page(

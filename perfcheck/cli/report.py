@@ -7,12 +7,9 @@ from typing import Any
 
 import click
 
-from perfcheck.cli.ui.complete_history import complete_labels
-from perfcheck.cli.ui.complete_values import complete_files
-from perfcheck.cli.ui.formatting import Command
-from perfcheck.cli.ui.history_options import history_option
-from perfcheck.cli.ui.options import baseline_option, option
-from perfcheck.cli.ui.report_options import compare_to_option, report_option
+from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.completers import complete_files, complete_labels
+from perfcheck.cli.ui.options import baseline_option, compare_to_option, history_option, option, report_option
 from perfcheck.errors import EXIT_OK, EXIT_USAGE, UsageError
 from perfcheck.periods.model import PeriodKind
 

@@ -9,7 +9,7 @@ from typing import Self
 
 from perfcheck.cli.app import show_error
 from perfcheck.cli.reports import Presentation, ReportTarget, parse_targets, write_reports
-from perfcheck.cli.ui.report_options import is_for_github
+from perfcheck.cli.ui.options import is_for_github
 from perfcheck.model import Run
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from perfcheck.cli.ui.pages import page
+from perfcheck.cli.ui.output import page
 from perfcheck.cli.ui.streams import silence_stdout
 from perfcheck.errors import UsageError
 from perfcheck.model import Run

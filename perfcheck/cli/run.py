@@ -12,27 +12,25 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from perfcheck.cli.ui.complete_history import complete_runs
-from perfcheck.cli.ui.complete_values import complete_endpoints
-from perfcheck.cli.ui.formatting import Command
-from perfcheck.cli.ui.history_options import history_option, save_option
+from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.completers import complete_endpoints, complete_runs
 from perfcheck.cli.ui.interrupts import Interrupts
 from perfcheck.cli.ui.options import (
     baseline_option,
     budget_option,
-    fail_on_option,
-    group_option,
-    insecure_option,
-    mildest,
-    option,
-    seed_option,
-)
-from perfcheck.cli.ui.report_options import (
     compare_to_option,
+    fail_on_option,
+    failing_verdict,
     github_option,
+    group_option,
+    history_option,
+    insecure_option,
+    option,
     output_option,
     quiet_option,
     report_option,
+    save_option,
+    seed_option,
     verbose_option,
 )
 from perfcheck.cli.watching import live_display, told_when_waiting
@@ -208,7 +206,7 @@ def run(options: RunOptions, session: Session) -> int:
                     label=session.redact.clean(options.label) if options.label else None,
                     command=_rerun_command(options, session.redact),
                     max_requests=options.max_requests,
-                    fail_on=mildest(options.fail_on),
+                    fail_on=failing_verdict(options.fail_on),
                     redact=session.redact,
                     watch=watch,
                     measured=interrupts.hold,
@@ -220,7 +218,7 @@ def run(options: RunOptions, session: Session) -> int:
             from perfcheck.engine.against import held_against
 
             whole = not options.names and not options.group
-            outcome = held_against(outcome, before, baseline.compare, mildest(options.fail_on), whole=whole)
+            outcome = held_against(outcome, before, baseline.compare, failing_verdict(options.fail_on), whole=whole)
         if isinstance(outcome.defect, CouldNotMeasureError) and outcome.defect.is_down and not options.require_service:
             return _skipped(outcome.defect, annotate=reporting.github)
         unreached = isinstance(outcome.defect, CouldNotMeasureError)

@@ -7,7 +7,7 @@ import contextlib
 import click
 
 from perfcheck.cli.app import show_error
-from perfcheck.cli.ui.history_options import opened
+from perfcheck.cli.ui.options import opened
 from perfcheck.errors import UsageError
 from perfcheck.model import Run
 

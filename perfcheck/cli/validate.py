@@ -11,10 +11,9 @@ from click.core import ParameterSource
 from perfcheck.baseline import BaselineError, Summary, check_baseline, find_baseline
 from perfcheck.cli.annotations import annotate_baseline
 from perfcheck.cli.app import show_error
-from perfcheck.cli.ui.complete_values import complete_files
-from perfcheck.cli.ui.formatting import Command
-from perfcheck.cli.ui.options import baseline_option, option
-from perfcheck.cli.ui.report_options import github_option, is_for_github
+from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.completers import complete_files
+from perfcheck.cli.ui.options import baseline_option, github_option, is_for_github, option
 from perfcheck.errors import EXIT_OK, UsageError
 
 _MOST_NAMES = 8

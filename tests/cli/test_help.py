@@ -119,7 +119,11 @@ def test_exit_codes_are_read_from_two_columns() -> None:
             "No such option '--incident'.",
             "'--incident' is an option of: perfcheck history",
         ),
-        ("history list --since soon", "Invalid value for '--since': 'soon' is no date: expected", "--since DATE: Only"),
+        (
+            "history list --since soon",
+            "Invalid value for '--since': 'soon' is not a date: expected",
+            "--since DATE: Only",
+        ),
         ("history note v1", "Missing option '--incident'.", "--incident TEXT: What happened"),
         ("history import", "Missing argument 'FILE...'.", "'perfcheck history import --help' lists the options"),
         ("run --base-ur x", "No such option '--base-ur'.", "did you mean --base-url?"),

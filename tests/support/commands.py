@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from perfcheck.cli.app import cli
-from perfcheck.cli.ui.groups import leaves
+from perfcheck.cli.ui.commands import leaves
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcheck.cli.ui.complete_values import complete_endpoints
-from perfcheck.cli.ui.formatting import Command
-from perfcheck.cli.ui.history_options import history_option, json_option, opened
-from perfcheck.cli.ui.json_lines import as_json
-from perfcheck.cli.ui.options import Percentage, baseline_option, option
+from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.completers import complete_endpoints
+from perfcheck.cli.ui.options import Percentage, baseline_option, history_option, json_option, opened, option
+from perfcheck.cli.ui.output import as_json
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.text import clean
 
@@ -127,8 +126,7 @@ def _document(found: Update, options: UpdateOptions, history: str, *, written: b
 
 
 def _print(found: Update, options: UpdateOptions) -> None:
-    from perfcheck.cli.ui.diff import print_diff
-    from perfcheck.cli.ui.pages import print_page
+    from perfcheck.cli.ui.output import print_diff, print_page
     from perfcheck.history.report.proposals import render_proposals
 
     print_page(lambda glyphs, width: render_proposals(found.proposals, found.by_hand, glyphs, width))

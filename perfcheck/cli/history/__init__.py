@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perfcheck.cli.ui.groups import LazyGroup
+from perfcheck.cli.ui.commands import LazyGroup
 
 _EXAMPLES = """\b
 Examples:

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perfcheck.cli.ui.complete_history import complete_runs
-from perfcheck.cli.ui.complete_values import complete_files
-from perfcheck.cli.ui.formatting import Command
-from perfcheck.cli.ui.history_options import history_option, opened, since_option, until_option
-from perfcheck.cli.ui.options import option
+from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.completers import complete_files, complete_runs
+from perfcheck.cli.ui.options import history_option, opened, option, since_option, until_option
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.history.model import PastRun
 from perfcheck.runfile.atomic import write_atomically

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from perfcheck.cli.app import show_error
-from perfcheck.cli.ui.complete_values import complete_files
-from perfcheck.cli.ui.formatting import Command
-from perfcheck.cli.ui.history_options import history_option, json_option, opened
-from perfcheck.cli.ui.json_lines import as_json
+from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.completers import complete_files
+from perfcheck.cli.ui.options import history_option, json_option, opened
+from perfcheck.cli.ui.output import as_json
 from perfcheck.errors import EXIT_OK, EXIT_USAGE, UsageError
 
 _EXAMPLES = """\b

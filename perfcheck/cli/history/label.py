@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from perfcheck.cli.ui.complete_history import complete_runs
-from perfcheck.cli.ui.formatting import Command
-from perfcheck.cli.ui.history_options import history_option, opened
-from perfcheck.cli.ui.options import option
+from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.completers import complete_runs
+from perfcheck.cli.ui.options import history_option, opened, option
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.text import clean
 

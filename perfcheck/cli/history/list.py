@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcheck.cli.ui.complete_history import complete_labels
-from perfcheck.cli.ui.formatting import Command
-from perfcheck.cli.ui.history_options import history_option, json_option, opened, since_option, until_option
-from perfcheck.cli.ui.options import option
+from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.completers import complete_labels
+from perfcheck.cli.ui.options import history_option, json_option, opened, option, since_option, until_option
 from perfcheck.errors import EXIT_OK
-from perfcheck.model import Source
+from perfcheck.model import Counts, Source
+
+if TYPE_CHECKING:
+    from perfcheck.history.model import PastRun
 
 _EXAMPLES = """\b
 Examples:
@@ -41,13 +45,28 @@ def command(history: str | None, source: str | None, *, in_json: bool, **filters
     with opened(history) as store:
         runs = store.runs(source=Source(source) if source else None, **filters)
         if in_json:
-            from perfcheck.cli.ui.json_lines import print_runs
-
-            print_runs(runs)
+            _print_json(runs)
             return EXIT_OK
         found = list(runs)
-    from perfcheck.cli.ui.pages import print_page
+    from perfcheck.cli.ui.output import print_page
     from perfcheck.history.report.run_list import render_runs
 
     print_page(lambda glyphs, width: render_runs(found, glyphs, width))
     return EXIT_OK
+
+
+def _print_json(runs: Iterable[PastRun]) -> None:
+    """``{"runs": [...]}``, each run as soon as it is known, so that memory does not grow with their number."""
+    from perfcheck.cli.ui.output import as_json
+    from perfcheck.history.model import PastRun
+
+    write = sys.stdout.write  # click.echo would send every line by itself
+    write('{"runs": [')
+    separator = "\n"
+    for run in runs:
+        # Not asdict, which copies every value: that takes longer than reading the run.
+        fields = {name: getattr(run, name) for name in PastRun.__slots__}
+        fields["counts"] = {name: getattr(run.counts, name) for name in Counts.__slots__}
+        write(f"{separator}{as_json(fields)}")
+        separator = ",\n"
+    write("\n]}\n" if separator == ",\n" else "]}\n")

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perfcheck.cli.ui.complete_history import complete_runs
-from perfcheck.cli.ui.formatting import Command
-from perfcheck.cli.ui.history_options import history_option, json_option, opened
-from perfcheck.cli.ui.json_lines import as_json
-from perfcheck.cli.ui.options import option
+from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.completers import complete_runs
+from perfcheck.cli.ui.options import history_option, json_option, opened, option
+from perfcheck.cli.ui.output import as_json
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.text import clean
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from perfcheck.cli.ui.formatting import Command
-from perfcheck.cli.ui.history_options import DateOrAge, history_option, json_option, opened
-from perfcheck.cli.ui.json_lines import as_json
-from perfcheck.cli.ui.options import option
+from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.options import DateOrAge, history_option, json_option, opened, option
+from perfcheck.cli.ui.output import as_json
 from perfcheck.errors import EXIT_OK, UsageError
 
 _EXAMPLES = """\b

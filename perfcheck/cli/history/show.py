@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcheck.cli.ui.complete_history import complete_runs_and_endpoints
-from perfcheck.cli.ui.formatting import Command
-from perfcheck.cli.ui.history_options import history_option, json_option, opened, since_option, until_option
-from perfcheck.cli.ui.json_lines import as_json
-from perfcheck.cli.ui.options import option
+from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.completers import complete_runs_and_endpoints
+from perfcheck.cli.ui.options import history_option, json_option, opened, option, since_option, until_option
+from perfcheck.cli.ui.output import as_json
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.model import Source
 from perfcheck.text import clean
@@ -98,7 +97,7 @@ def _print_notes(notes: tuple[Note, ...]) -> None:
     from rich.console import Group
     from rich.text import Text
 
-    from perfcheck.cli.ui.pages import print_page
+    from perfcheck.cli.ui.output import print_page
     from perfcheck.history.report.series import of_note
 
     lines = [Text(f"note of {note.created_at[:10]}: {of_note(note)}") for note in notes]
@@ -117,7 +116,7 @@ def _show_endpoint(store: History, name: str, source: Source | None, span: dict[
         return
     if not series:
         raise UsageError(f"no measurement of '{clean(name)}' in that time", "leave out --since, --until or --source")
-    from perfcheck.cli.ui.pages import print_page
+    from perfcheck.cli.ui.output import print_page
     from perfcheck.history.report.series import render_series
 
     print_page(lambda glyphs, width: render_series(name, series, glyphs, width))

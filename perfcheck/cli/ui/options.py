@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from perfcheck.cli.ui.complete_values import complete_files, complete_groups
+from perfcheck.cli.ui.completers import complete_files, complete_groups, complete_report
 from perfcheck.model import Verdict
+from perfcheck.times import typed_time
 from perfcheck.units import parse_duration_ms, parse_percentage
+
+if TYPE_CHECKING:
+    from perfcheck.history.store import History
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,6 +73,18 @@ class Percentage(click.ParamType):  # type: ignore[type-arg]  # generic in the n
             return self.fail(str(error), param, ctx)
 
 
+class DateOrAge(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
+    """``2026-11-01`` or ``7d``: given to the command as RFC 3339 in UTC."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return typed_time(str(value), datetime.now(UTC))
+        except ValueError as error:
+            return self.fail(str(error), param, ctx)
+
+
 baseline_option = option(
     "-f",
     "--baseline",
@@ -94,10 +112,64 @@ fail_on_option = option(
     type=click.Choice(["warning", "critical", "never"]),
     default="critical",
     show_default=True,
-    help="The mildest verdict that exits with 1.",
+    help="Lowest verdict that fails the check.",
 )
+report_option = option(
+    "--report",
+    multiple=True,
+    metavar="FORMAT[=PATH]",
+    shell_complete=complete_report,
+    help="Write a report: console, json, junit, markdown, html, github, openmetrics or csv; without a path to stdout. "
+    "Repeatable.",
+)
+output_option = option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=complete_files,
+    help="Save the run as JSON; the same as --report json=FILE.",
+)
+compare_to_option = option(
+    "--compare-to",
+    metavar="RUN",
+    shell_complete=complete_files,
+    help="Show the figures of this earlier run (a file, or a label or id in the history) beside these, without a "
+    "verdict on the change.",
+)
+github_option = option(
+    "--github/--no-github",
+    default=None,
+    help="Annotations, job summary and outputs for GitHub Actions.  [default: where GITHUB_ACTIONS is true]",
+)
+quiet_option = option("-q", "--quiet", is_flag=True, help="Only what needs attention, and the closing line.")
+verbose_option = option(
+    "-v", "--verbose", is_flag=True, help="Every endpoint and note, with lines of the baseline, and the environment."
+)
+history_option = option(
+    "--history",
+    metavar="FILE|URL",
+    shell_complete=complete_files,
+    help="The history: a file, or postgresql+psycopg://user:password@host/database.  "
+    "[default: .perfcheck/history.sqlite at the repository's root]",
+)
+json_option = option("--json", "in_json", is_flag=True, help="Write JSON to stdout, with fields that stay.")
+since_option = option("--since", type=DateOrAge(), help="Only runs from then on: 2026-11-01, or 7d or 4w ago.")
+until_option = option("--until", type=DateOrAge(), help="Only runs before then: 2026-11-01, or 7d or 4w ago.")
+save_option = option("--save", is_flag=True, help="Keep the run in the history.")
 
 
-def mildest(fail_on: str) -> Verdict | None:
-    """The mildest verdict that fails a run, by the value of --fail-on; None: no verdict does."""
+def failing_verdict(fail_on: str) -> Verdict | None:
+    """The lowest verdict that fails a run, by the value of --fail-on; None: no verdict does."""
     return None if fail_on == "never" else Verdict(fail_on.upper())
+
+
+def is_for_github(asked: bool | None, env: Mapping[str, str]) -> bool:  # noqa: FBT001 - the value of the option above
+    """Whether GitHub Actions is to be told: as asked, else where it is the one that runs us."""
+    return env.get("GITHUB_ACTIONS") == "true" if asked is None else asked
+
+
+def opened(history: str | None, *, create: bool = False) -> History:
+    """The history that was named, or the usual one. Raises UsageError when there is none, but for ``create``."""
+    from perfcheck.history.store import open_history
+
+    return open_history(history, Path.cwd(), create=create)

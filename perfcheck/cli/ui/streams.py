@@ -32,3 +32,10 @@ def terminal_width(otherwise: int) -> int:
     with contextlib.suppress(OSError):
         return max(os.get_terminal_size(sys.stdout.fileno()).columns, _NARROWEST)
     return otherwise
+
+
+def has_color() -> bool:
+    """Whether stdout takes colour; NO_COLOR and FORCE_COLOR come before what stdout is."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (sys.stdout.isatty() and os.environ.get("TERM") != "dumb")

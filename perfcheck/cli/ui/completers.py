@@ -1,4 +1,4 @@
-"""What a shell offers as the value of an argument or option.
+"""What a shell offers as the value of an argument or option: from the baseline, and from a history in a file.
 
 Offline, and silent about whatever is wrong: someone is in the middle of typing. Nothing is imported before it is asked
 for, since a wait at the Tab key is felt.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -15,6 +16,9 @@ from click.shell_completion import CompletionItem
 
 from perfcheck.text import clean
 
+_MOST = 200  # of the newest runs
+_LABELS = "SELECT label FROM perfcheck_runs WHERE label IS NOT NULL ORDER BY started_at DESC LIMIT ?"
+_IDS = "SELECT substr(id, 1, 8) FROM perfcheck_runs ORDER BY started_at DESC LIMIT ?"
 _LONGEST_NAME = 200  # what is longer is not typed, and not read in a list either
 
 
@@ -44,6 +48,26 @@ def complete_report(ctx: click.Context, param: click.Parameter, incomplete: str)
     return matching((form for name in FORMATS for form in (name, f"{name}=")), incomplete)
 
 
+def complete_labels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Labels of saved runs."""
+    return matching(_names(ctx, _LABELS), incomplete)
+
+
+def complete_runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Labels of saved runs, and ids for who began to type one."""
+    ids = _names(ctx, _IDS) if incomplete else []
+    return matching(dict.fromkeys((*_names(ctx, _LABELS), *ids)), incomplete)
+
+
+def complete_runs_and_endpoints(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Endpoints of the baseline, then runs: the baseline is at hand where a history is on a server."""
+    try:
+        endpoints = complete_endpoints(ctx, param, incomplete)
+    except Exception:  # noqa: BLE001 - there need be no baseline to look at the past
+        endpoints = []
+    return endpoints + complete_runs(ctx, param, incomplete)
+
+
 def matching(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
     """Those that begin so. A name that a terminal cannot show as it is would be no help to its reader."""
     return [
@@ -70,3 +94,19 @@ def _keys(ctx: click.Context, section: str) -> list[str]:
         return []
     found = next((node for key, node in root.pairs if key.text == section), None)
     return [key.text for key, _ in found.pairs] if isinstance(found, Mapping) else []
+
+
+def _names(ctx: click.Context, query: str) -> list[str]:
+    """By the driver alone: SQLAlchemy takes longer to import than one likes to wait at the Tab key."""
+    import sqlite3
+
+    from perfcheck.history.locations import default_file
+
+    named = ctx.params.get("history") or os.environ.get("PERFCHECK_HISTORY")
+    if named and "://" in named and not named.startswith("sqlite"):
+        return []
+    file = Path(named.removeprefix("sqlite:///")) if named else default_file(Path.cwd())
+    if not file.is_file():
+        return []
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        return [name for (name,) in connection.execute(query, (_MOST,))]

@@ -1,20 +1,26 @@
-"""A command line that was not understood: what is wrong with it, and what was likely meant."""
+"""A command line, or an environment, that was not understood: what is wrong, and what was likely meant."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 import click
 from click.core import ParameterSource
 
+from perfcheck.cli.ui.commands import leaves, walk
 from perfcheck.cli.ui.described import names, purpose, visible_options
-from perfcheck.cli.ui.groups import leaves, walk
 
 _ALIKE = 0.75
 _REFUSED_CHOICE = re.compile(r"""^(['"])(?P<value>.*)\1 is not one of """)
 _EXTRA = re.compile(r"^Got unexpected extra argument\S* \((?P<words>.*)\)")
+
+
+_PREFIX = "PERFCHECK_"
+_NO_OPTIONS = {"PERFCHECK_DEBUG"}
+_FOR_TESTS = "PERFCHECK_TEST_"
+_CLOSE = 0.8  # difflib's ratio: BASEURL and BASE_URL have 0.93, FORMAT and FROM 0.6
 
 
 def explain(error: click.ClickException, group: click.Group, arguments: Sequence[str]) -> tuple[str, str | None]:
@@ -135,3 +141,25 @@ def _place_for(words: Sequence[str], context: click.Context) -> str | None:
     if words[0].endswith(".json") and (first := next(takes_file, None)):
         return f"did you mean {max(first.opts, key=len)} {words[0]}?"
     return None
+
+
+def misspelt_variables(group: click.Group, env: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each variable that is likely meant as another.
+
+    Only for those: a baseline may use variables of any name, PERFCHECK_API_TOKEN among them.
+    """
+    candidates = [name for name in sorted(env) if name.startswith(_PREFIX) and name not in _NO_OPTIONS]
+    candidates = [name for name in candidates if not name.startswith(_FOR_TESTS)]
+    if not candidates:  # the usual case, in which no command is imported
+        return
+    twins: dict[str, str] = {}  # variable -> what to set instead
+    for option in (option for _, command in leaves(group) for option in command.params):
+        if isinstance(option.envvar, str):
+            twins[option.envvar] = option.envvar
+            for name in option.secondary_opts:
+                twins[_PREFIX + name.removeprefix("--").replace("-", "_").upper()] = f"{option.envvar}=false"
+    for name in candidates:
+        if twins.get(name) != name:
+            near = get_close_matches(name.removeprefix(_PREFIX), [t.removeprefix(_PREFIX) for t in twins], 1, _CLOSE)
+            if near:
+                yield f"{name} has no effect: did you mean {twins[_PREFIX + near[0]]}?"
