@@ -89,23 +89,23 @@ def live_section(live: dict[Live, Outcomes]) -> Iterator[str | Check]:
     yield Check("equal services called slower, worst shape", 100 * called, 0.5)
     yield Check("sigma .1: equal services settled as no change", 100 * equal.rate(NO_CHANGE), 98, at_least=True)
     yield Check("sigma .1: pairs for that, on average", equal.mean_pairs, 50, "pairs")
-    yield Check("sigma .1: 20 % slower found", 100 * slow.rate(SLOWER), 97, at_least=True)
-    yield Check("sigma .1: pairs until all is settled, 50 % slower", slower.mean_pairs, 17, "pairs")
+    yield Check("sigma .1: 20% slower found", 100 * slow.rate(SLOWER), 97, at_least=True)
+    yield Check("sigma .1: pairs until all is settled, 50% slower", slower.mean_pairs, 17, "pairs")
     found = min(live[Live(shape, 1.5)].rate(SLOWER) for shape in SHAPES)
-    yield Check("50 % slower found, worst shape", 100 * found, 95, at_least=True)
-    found = min(live[Live(shape, 1.2)].rate(SLOWER) for shape in ("lognormal .3", "spikes 2 %"))
-    yield Check("sigma .3, also with spikes: 20 % slower found", 100 * found, 97, at_least=True)
+    yield Check("50% slower found, worst shape", 100 * found, 95, at_least=True)
+    found = min(live[Live(shape, 1.2)].rate(SLOWER) for shape in ("lognormal .3", "spikes 2%"))
+    yield Check("sigma .3, also with spikes: 20% slower found", 100 * found, 97, at_least=True)
     at_limit = max(live[Live(shape, 1.1)].rate(SLOWER, Verdict.CRITICAL) for shape in SHAPES)
     yield Check("exactly at 1.10: called CRITICAL, worst shape", 100 * at_limit, 0.1)
     critical = max(live[Live(shape, 1.25)].rate(SLOWER, Verdict.CRITICAL) for shape in SHAPES)
-    yield Check("exactly at 1.25: CRITICAL, worst shape (1.6 %, and chance)", 100 * critical, with_chance(OVER, runs))
+    yield Check("exactly at 1.25: CRITICAL, worst shape (1.6%, and chance)", 100 * critical, with_chance(OVER, runs))
     critical = max(live[Live(shape, 1.2)].rate(SLOWER, Verdict.CRITICAL) for shape in SHAPES)
-    yield Check("20 % slower called CRITICAL, worst shape", 100 * critical, with_chance(OVER, runs))
+    yield Check("20% slower called CRITICAL, worst shape", 100 * critical, with_chance(OVER, runs))
     missed = max(live[Live(shape, 1.2)].rate(NO_CHANGE) for shape in SHAPES)
-    yield Check("20 % slower called no change, worst shape (6.8 %, and chance)", 100 * missed, with_chance(UNDER, runs))
+    yield Check("20% slower called no change, worst shape (6.8%, and chance)", 100 * missed, with_chance(UNDER, runs))
     for side in ("above", "below"):
         misses = max(getattr(live[cell], side) for cell in LIVE) / runs
-        what = f"intervals {side} the truth, worst situation (5 %, and chance)"
+        what = f"intervals {side} the truth, worst situation (5%, and chance)"
         yield Check(what, 100 * misses, with_chance(0.05, runs))
 
 
@@ -122,7 +122,7 @@ def bound_section(live: dict[Live, Outcomes]) -> Iterator[str | Check]:
             if 15 < bound < 50:
                 quick.append(found.shown_at / found.runs / bound)
     yield from table(["live", "at", "bound", "pairs until shown", "ratio"], rows)
-    yield "No procedure is quicker than the bound, so sigma .3 cannot be settled within 50 pairs at a limit of 10 %."
+    yield "No procedure is quicker than the bound, so sigma .3 cannot be settled within 50 pairs at a limit of 10%."
     yield ""
     yield Check("pairs until shown, over the bound, where it is 15 to 50", max(quick), 2, "times")
 
@@ -132,7 +132,7 @@ def noisy_section(live: dict[Live, Outcomes]) -> Iterator[str | Check]:
     for cell in NOISY:
         found = live[cell]
         machine = (
-            f"{100 * cell.burst_share:.0f} % in bursts" if cell.burst_share else f"speed varies by {cell.wander:.0%}"
+            f"{100 * cell.burst_share:.0f}% in bursts" if cell.burst_share else f"speed varies by {cell.wander:.0%}"
         )
         rates = [f"{100 * found.rate(changed):.2f}" for changed in (SLOWER, NO_CHANGE, FASTER)]
         rows.append([cell.shape, machine, f"{cell.ratio} x", *rates, f"{found.mean_pairs:.0f}"])
@@ -161,16 +161,16 @@ def stored_section(stored: dict[Stored, Outcomes]) -> Iterator[str | Check]:
         runs = next(iter(equal.values())).runs
         worst = max(found.rate(SLOWER) for found in equal.values())
         yield Check(
-            f"{metric}: the same, worst of {len(equal)} (0.5 %, and chance)", 100 * worst, with_chance(SURE, runs)
+            f"{metric}: the same, worst of {len(equal)} (0.5%, and chance)", 100 * worst, with_chance(SURE, runs)
         )
     equal_means = [found for cell, found in stored.items() if cell.metric is MEAN and cell.ratio == 1]
     together = sum(found.rate(SLOWER) for found in equal_means) / len(equal_means)
     yield Check("mean: equal samples called slower, all together", 100 * together, 1)
     found_20, found_50 = (stored[Stored("lognormal .3", MEDIAN, 200, ratio)].rate(SLOWER) for ratio in (1.2, 1.5))
-    yield Check("median, 200 samples, sigma .3: 20 % slower found", 100 * found_20, 95, at_least=True)
-    yield Check("median, 200 samples, sigma .3: 50 % slower found", 100 * found_50, 99.9, at_least=True)
+    yield Check("median, 200 samples, sigma .3: 20% slower found", 100 * found_20, 95, at_least=True)
+    yield Check("median, 200 samples, sigma .3: 50% slower found", 100 * found_50, 99.9, at_least=True)
     few = stored[Stored(NARROW, MEDIAN, 5, 1.5)].rate(SLOWER)
-    yield Check("median, 5 samples, sigma .1: 50 % slower found", 100 * few, 90, at_least=True)
+    yield Check("median, 5 samples, sigma .1: 50% slower found", 100 * few, 90, at_least=True)
 
 
 def _stored_figures(found: Outcomes) -> str:
@@ -207,17 +207,17 @@ def trend_section(trends: dict[Series, list[Trend]]) -> Iterator[str | Check]:
     def false(cell: Series) -> float:
         return sum(len(t.steps) + (t.drift is not None) for t in trends[cell]) / len(trends[cell])
 
-    yield Check("500 runs, 3 % noise: false changes a series", false(QUIET), 0.1, "")
-    yield Check("500 runs, 6 % noise, autocorrelation .4: false changes a series", false(RESTLESS), 3, "")
+    yield Check("500 runs, 3% noise: false changes a series", false(QUIET), 0.1, "")
+    yield Check("500 runs, 6% noise, autocorrelation .4: false changes a series", false(RESTLESS), 3, "")
     at_once = share(trends[FIRST_STEP], lambda trend: len(trend.steps) == 1)
-    yield Check("10 % step found within 12 runs", at_once, 99.9, at_least=True)
+    yield Check("10% step found within 12 runs", at_once, 99.9, at_least=True)
     exact = share(trends[CLEAN_STEP], lambda trend: [step.index for step in trend.steps] == [CLEAN_STEP.step_at])
-    yield Check("clean 25 % step, at exactly its run, and no other", exact, 99.9, at_least=True)
+    yield Check("clean 25% step, at exactly its run, and no other", exact, 99.9, at_least=True)
     large = [cell for cell in STEPS if abs(cell.step) > 0.06]
     as_drift = max(share(trends[cell], lambda trend: trend.drift is not None) for cell in large)
-    yield Check("steps of 10 % and more told as drift as well, worst", as_drift, 0.5)
+    yield Check("steps of 10% and more told as drift as well, worst", as_drift, 0.5)
     missed = max(share(trends[cell], lambda trend: trend.drift is None) for cell in DRIFTS[2:])
-    yield Check("drift of 30 % and more not told, worst", missed, 2)
+    yield Check("drift of 30% and more not told, worst", missed, 2)
     stairs = max(share(trends[cell], lambda trend: len(trend.steps) > 1) for cell in DRIFTS)
     yield Check("drift told as stairs, worst", stairs, 1)
 

@@ -33,7 +33,7 @@ RATIOS = (0.3, 0.8, 1.2, 1.45, 2.0, 2.1, 2.5, 4.0)
 RATIOS_OF = {P99: (0.8, 1.45, 2.0, 2.5, 4.0), MEAN: (0.3, 0.8, 1.45, 2.0, 2.5, 4.0)}  # the slow ones
 NARROW = ("lognormal .1", "lognormal .3")
 WIDE = "lognormal .6"
-SPIKES = "spikes 2 %"
+SPIKES = "spikes 2%"
 FIXED = (10, 20, 100)  # requests of the rules that are written in CI scripts
 BURSTS = [
     Cell(shape=shape, ratio=ratio, burst_share=share, confirm=confirm)
@@ -84,7 +84,7 @@ def boundary_section(tallies: Tallies) -> Iterator[str | Check]:
             if is_plain_quantile(cell)
         ]
         allowed = ALPHA + 3 * math.sqrt(ALPHA * (1 - ALPHA) / min(tally.runs for tally in tallies.values()))
-        what = f"intervals {side} the truth, worst of {len(misses)} situations (5 %, and chance)"
+        what = f"intervals {side} the truth, worst of {len(misses)} situations (5%, and chance)"
         yield Check(what, 100 * max(misses), 100 * allowed)
 
 
@@ -205,7 +205,7 @@ def burst_section(tallies: Tallies) -> Iterator[str | Check]:
         situation = [
             str(cell.metric),
             cell.shape,
-            f"{100 * cell.burst_share:.0f} %",
+            f"{100 * cell.burst_share:.0f}%",
             str(cell.confirm),
             f"{cell.ratio} T",
         ]
@@ -222,12 +222,12 @@ def burst_section(tallies: Tallies) -> Iterator[str | Check]:
             if (cell.burst_share, cell.confirm) == (share, confirm) and cell.ratio < 3
         )
 
-    yield Check("false CRITICAL up to 1.2 T, 8 % of the time in bursts", false(0.08, 1), 0.3)
-    yield Check("false CRITICAL up to 1.2 T, 18 %", false(0.18, 1), 1.0)
-    yield Check("false CRITICAL up to 1.2 T, 18 %, --confirm 2", false(0.18, 2), 0.1)
+    yield Check("false CRITICAL up to 1.2 T, 8% of the time in bursts", false(0.08, 1), 0.3)
+    yield Check("false CRITICAL up to 1.2 T, 18%", false(0.18, 1), 1.0)
+    yield Check("false CRITICAL up to 1.2 T, 18%, --confirm 2", false(0.18, 2), 0.1)
     at = {cell: tallies[cell] for cell in BURSTS if cell.confirm == 1}
     asked = max(t.mean_requests for c, t in at.items() if (c.ratio, c.burst_share) == (0.8, 0.08) and c.shape in NARROW)
-    yield Check("requests at 0.8 T, 8 %", asked, 9, "requests")
+    yield Check("requests at 0.8 T, 8%", asked, 9, "requests")
     missed = max(1 - t.rate(Verdict.CRITICAL) for c, t in at.items() if c.ratio > 2)
     yield Check("missed at 3 T", 100 * missed, 0.5)
     tail = max(
@@ -235,7 +235,7 @@ def burst_section(tallies: Tallies) -> Iterator[str | Check]:
         for c in TAIL_BURSTS
         if (c.burst_share, c.confirm) == (0.08, 1) and c.ratio < 1
     )
-    yield Check("p95: false CRITICAL up to 0.8 T, 8 %", 100 * tail, 0.9)
+    yield Check("p95: false CRITICAL up to 0.8 T, 8%", 100 * tail, 0.9)
 
 
 # --- 6. Errors, and the rules to compare with ----------------------------------------------------------------------
@@ -246,12 +246,12 @@ def error_section(tallies: Tallies) -> Iterator[str | Check]:
     for cell in ERRORS:
         tally = tallies[cell]
         found = [f"{100 * tally.rate(verdict):.2f}" for verdict in (Verdict.OK, Verdict.WARNING, Verdict.CRITICAL)]
-        rows.append([f"{100 * cell.failure_rate:g} %", *found, f"{tally.mean_requests:.1f}"])
+        rows.append([f"{100 * cell.failure_rate:g}%", *found, f"{tally.mean_requests:.1f}"])
     yield from table(["failing", "OK %", "WARNING %", "CRITICAL %", "requests"], rows)
     few = max(tallies[cell].rate(Verdict.CRITICAL) for cell in ERRORS if cell.failure_rate <= 0.01)
-    yield Check("CRITICAL with at most 1 % failing", 100 * few, 0.1)
+    yield Check("CRITICAL with at most 1% failing", 100 * few, 0.1)
     at = {cell.failure_rate: tallies[cell] for cell in ERRORS}
-    yield Check("CRITICAL with 50 % failing", 100 * at[0.5].rate(Verdict.CRITICAL), 95, at_least=True)
+    yield Check("CRITICAL with 50% failing", 100 * at[0.5].rate(Verdict.CRITICAL), 95, at_least=True)
     yield Check("CRITICAL with all failing", 100 * at[1.0].rate(Verdict.CRITICAL), 100, at_least=True)
     yield Check("requests with all failing: warm-up, five, and five again", at[1.0].mean_requests, 11, "requests")
 
@@ -267,7 +267,7 @@ def fixed_section(tallies: Tallies, fixed: dict[Cell, list[float]]) -> Iterator[
     for cell in FIXED_CELLS:
         tally = tallies[cell]
         own = f"{100 * tally.rate(Verdict.CRITICAL):.2f} ({tally.mean_requests:.1f})"
-        situation = [cell.shape, f"{100 * cell.burst_share:.0f} %", f"{cell.ratio} T"]
+        situation = [cell.shape, f"{100 * cell.burst_share:.0f}%", f"{cell.ratio} T"]
         rows.append([*situation, *(f"{100 * rate:.2f}" for rate in fixed[cell]), own])
     yield from table(["shape", "in bursts", "at", *(f"n = {n}" for n in FIXED), "perfcheck (requests)"], rows)
     yield "How often the median is called CRITICAL, in %: the point estimate of n requests in a row, and perfcheck."

@@ -1,11 +1,11 @@
-"""Two releases of the sample service, one of them 15 % slower in one handler, on a machine with a noisy neighbour.
+"""Two releases of the sample service, one of them 15% slower in one handler, on a machine with a noisy neighbour.
 
     python benchmarks/releases.py [--times 20] [--json PATH]
 
 Everything as a user has it: the command, real services, real sockets. The neighbour is a process that spins in bursts
 of 0.1 to 1 s, half of the time. Live comparison must find the slower handler in 19 of 20 and leave the others alone; a
 service compared with itself must never be called slower. What two stored runs can tell is told beside it, without a
-limit. Beside each stands what a script does that compares two medians of 10 requests with a limit of 10 %. Takes about
+limit. Beside each stands what a script does that compares two medians of 10 requests with a limit of 10%. Takes about
 half an hour on two cores.
 """
 
@@ -87,13 +87,13 @@ def main() -> int:
         for tally in tallies
         if tally.what.startswith("live")
     )
-    print(f"\n{'kept' if kept else 'NOT kept'}: live, found in at least 95 %, and nothing else called slower")
+    print(f"\n{'kept' if kept else 'NOT kept'}: live, found in at least 95%, and nothing else called slower")
     return 0 if kept else 1
 
 
 def compare_often(times: int, slower: set[str], where: str, *, live: bool) -> list[Tally]:
     """Compares one pair of services so many times: side by side, and unless ``live`` from stored runs as well."""
-    what = f"{'15 % slower' if slower else 'the same'}, {where}"
+    what = f"{'15% slower' if slower else 'the same'}, {where}"
     pairs = Tally(f"live, {what}", bool(slower))
     stored, script = (Tally(f"{how}, {what}", bool(slower)) for how in ("stored, 30 requests", "10 medians"))
     regressions = ["slower-search"] if slower else []

@@ -87,15 +87,15 @@ _MANIFOLD = 3.0  # from here on a multiple says more than a percentage
 
 
 def format_change(ratio: float) -> str:
-    """``+27 %``, ``-5 %``, ``3.4x``: after / before, as a change."""
-    return format_multiple(ratio) if ratio >= _MANIFOLD else f"{round((ratio - 1) * 100):+d} %"
+    """``+27%``, ``-5%``, ``3.4x``: after / before, as a change."""
+    return format_multiple(ratio) if ratio >= _MANIFOLD else f"{round((ratio - 1) * 100):+d}%"
 
 
 def format_slower(ratio: float) -> str:
-    """``27 % slower``, ``5 % faster``, ``3.4 times as slow``: after / before, in words."""
+    """``27% slower``, ``5% faster``, ``3.4 times as slow``: after / before, in words."""
     if ratio >= _MANIFOLD:
         return f"{format_multiple(ratio)[:-1]} times as slow"
-    percentage = f"{abs(ratio - 1) * 100:.0f} %"
+    percentage = f"{abs(ratio - 1) * 100:.0f}%"
     return f"{percentage} {'slower' if ratio >= 1 else 'faster'}"
 
 
@@ -134,5 +134,5 @@ def format_size(value: int) -> str:
 
 
 def format_percentage(fraction: float) -> str:
-    """``0.05`` -> ``5 %``, ``0.0123`` -> ``1.23 %``."""
-    return f"{100 * fraction:.3g} %"
+    """``0.05`` -> ``5%``, ``0.0123`` -> ``1.23%``."""
+    return f"{100 * fraction:.3g}%"

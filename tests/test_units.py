@@ -113,5 +113,5 @@ def test_other_formats() -> None:
     assert format_multiple(1.72) == "1.72x"
     assert format_multiple(1.500001, beside=1.5) == "1.500001x"
     assert [format_size(n) for n in (512, 12_345, 1_500_000, 2_000_000_000)] == ["512 B", "12.3 kB", "1.5 MB", "2 GB"]
-    assert format_percentage(0.0123) == "1.23 %"
+    assert format_percentage(0.0123) == "1.23%"
     assert format_ms(1234.5, unit=False) == "1234"

@@ -130,7 +130,7 @@ class Series:
     noise: float = 0.03
     likeness: float = 0.0  # autocorrelation of neighbours
     outliers: float = 0.02  # share of runs that come out 1.5 to 3 times as slow
-    step: float = 0.0  # 0.1: 10 % more
+    step: float = 0.0  # 0.1: 10% more
     step_at: int = 0
     drift: float = 0.0  # from the first run to the last, or to the step where there is one
     drift_from: int = 0

@@ -70,7 +70,7 @@ SHAPES = {
     "lognormal .3": _lognormal(0.3),
     "lognormal .6": _lognormal(0.6),
     "gamma 4": _gamma4(),
-    "spikes 2 %": _spikes(),
+    "spikes 2%": _spikes(),
 }
 
 

@@ -33,5 +33,5 @@ _DESCRIPTIONS = {
     Regression.ERRORS: "one in five answers of the video search is a 500",
     Regression.HANG: "the universal search never answers",
     Regression.LARGE_BODY: "artists come all at once with their videos embedded: over 1 MB",
-    Regression.SLOWER_SEARCH: "the video search takes 15 % longer: no target tells, but a comparison does",
+    Regression.SLOWER_SEARCH: "the video search takes 15% longer: no target tells, but a comparison does",
 }

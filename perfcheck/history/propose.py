@@ -5,10 +5,10 @@ The rule, for the good runs of one series, the last twenty of them:
 - A run is good that measured the endpoint and found it OK or WARNING, by at least five requests of its own.
 - The bound is the slowest of them, one in ten set aside: of 5 to 9 runs the slowest, of 20 the third slowest. A burst
   on the machine of one run is to decide no target.
-- The target is the bound and a margin of 20 %, rounded up. If one of the runs, the ones set aside included, would be
+- The target is the bound and a margin of 20%, rounded up. If one of the runs, the ones set aside included, would be
   WARNING by that target, it is the lowest by which none is.
 - The ideal is the median of them and a quarter of the margin, rounded up, and never over the target.
-- What is there already is tightened only, unless loosening is asked for, and left alone within 10 %.
+- What is there already is tightened only, unless loosening is asked for, and left alone within 10%.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NEXT = 1 + 1e-6  # to the next number of the ladder
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``margin`` and ``least_change`` are shares: 0.2 is 20 %."""
+    """``margin`` and ``least_change`` are shares: 0.2 is 20%."""
 
     runs: int = 20  # the last good ones
     margin: float = 0.20

@@ -233,7 +233,7 @@ def then_and_now(comparison: Comparison) -> str:
 
 
 def _how_much(comparison: Comparison) -> str:
-    """``pair by pair 26 % slower (+18 % to +34 %)``; without a ratio, what there is to go by.
+    """``pair by pair 26% slower (+18% to +34%)``; without a ratio, what there is to go by.
 
     The ratio is that of all pairs, or of all requests, and not the quotient of the two medians: it says so, since every
     reader does the sum.

@@ -56,7 +56,7 @@ class ErrorLimits:
 
 @dataclass(frozen=True, slots=True)
 class CompareLimits:
-    """How much slower than before is too slow. Shares are of the latency before: 0.10 is 10 % slower."""
+    """How much slower than before is too slow. Shares are of the latency before: 0.10 is 10% slower."""
 
     warning: float = 0.10
     critical: float = 0.25

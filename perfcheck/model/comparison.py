@@ -19,7 +19,7 @@ class Changed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One endpoint beside how it was before. ``ratio`` is after / before: 1.1 is 10 % slower."""
+    """One endpoint beside how it was before. ``ratio`` is after / before: 1.1 is 10% slower."""
 
     changed: Changed
     metric: Metric  # what the two figures are, and what the ratio is of

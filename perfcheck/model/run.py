@@ -89,7 +89,7 @@ class EndpointResult:
     ratio: float | None  # value / target
     requests: Requests
     error_rate: float | None
-    error_rate_bound: float | None  # the true rate is below this with 95 % confidence
+    error_rate_bound: float | None  # the true rate is below this with 95% confidence
     errors: dict[str, int]
     latency_ms: LatencySummary
     phases_ms: PhaseSummary

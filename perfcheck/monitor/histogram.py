@@ -2,7 +2,7 @@
 
 Count, sum, sum of squares, least and most are exact integers of nanoseconds, so that histograms merge without rounding,
 in any order. Buckets are straight steps within 1-2-5 of a decade, 160 to a decade from 1 us to 1000 s: a bucket is at
-most 2.5 % wide, so that its middle lies within 1.25 % of anything in it. Round numbers are edges, among them every
+most 2.5% wide, so that its middle lies within 1.25% of anything in it. Round numbers are edges, among them every
 boundary that OpenTelemetry recommends for HTTP (5 ms to 10 s): counts up to those are exact.
 """
 

@@ -1,6 +1,6 @@
 """Several workers of one service: each leaves its counts in a directory, and whoever is asked adds them all up.
 
-A thread writes once a second while something changes, and less often where that takes more than 2 % of its time; the
+A thread writes once a second while something changes, and less often where that takes more than 2% of its time; the
 last counts are written at exit. So another worker's latest second may be missing from an answer, and nothing older. A
 worker that is killed loses the counts of that second, no more. What goes wrong with the directory never reaches a
 request: this worker's own figures stay right, and the snapshot says what is missing.

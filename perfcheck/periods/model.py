@@ -148,7 +148,7 @@ class EndpointSummary:
     traffic: int | None  # requests of everyone between two readings of the monitor in the period
     target_ms: float | None  # at the end
     ideal_ms: float | None
-    begin_headroom: float | None  # 1 - begin / the target at the end: 0.2 is 20 % below it
+    begin_headroom: float | None  # 1 - begin / the target at the end: 0.2 is 20% below it
     end_headroom: float | None
     verdict: Verdict  # of the newest run
     verdicts: dict[str, int]  # how many runs had which

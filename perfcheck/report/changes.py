@@ -20,16 +20,16 @@ class Change:
     before_ms: float
     now_ms: float
     clear: bool  # shown by a comparison; or the two intervals do not overlap, which two runs alike seldom show
-    said: str | None = None  # what a comparison came to: "+26 %", "no change", "cannot tell"
+    said: str | None = None  # what a comparison came to: "+26%", "no change", "cannot tell"
 
     @property
     def ratio(self) -> float:
-        """1.1 is 10 % slower than before."""
+        """1.1 is 10% slower than before."""
         return self.now_ms / self.before_ms
 
     @property
     def text(self) -> str:
-        """``+27 %``, ``-5 %``, ``3.4x``; ``no clear change`` where the intervals overlap."""
+        """``+27%``, ``-5%``, ``3.4x``; ``no clear change`` where the intervals overlap."""
         if self.said is not None:
             return self.said
         return format_change(self.ratio) if self.clear else "no clear change"

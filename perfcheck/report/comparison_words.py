@@ -51,8 +51,8 @@ def none_slower(run: Run) -> str:
 def certainty_of_comparison(run: Run) -> str:
     sides = "An endpoint that takes as long as before is called slower with a probability of at most "
     if run.against and run.against.how is ComparedHow.STORED:
-        return f"{sides}0.5 %, if the machine was as fast on both occasions."
-    return f"{sides}1.6 %, at whatever moment the comparison stops."
+        return f"{sides}0.5%, if the machine was as fast on both occasions."
+    return f"{sides}1.6%, at whatever moment the comparison stops."
 
 
 def amount_compared(result: EndpointResult) -> str:
@@ -66,28 +66,28 @@ def amount_compared(result: EndpointResult) -> str:
 
 
 def change_of(result: EndpointResult) -> str:
-    """``+26 %``, ``no change``, ``cannot tell``, ``new``: what became of an endpoint since."""
+    """``+26%``, ``no change``, ``cannot tell``, ``new``: what became of an endpoint since."""
     if result.comparison is None:
         return "new" if any(finding.rule is Rule.ADDED for finding in result.findings) else "-"
     return change_in_words(result.comparison)
 
 
 def change_in_words(comparison: Comparison) -> str:
-    """``+26 %``, ``no change``, ``cannot tell``."""
+    """``+26%``, ``no change``, ``cannot tell``."""
     if comparison.changed in {Changed.NO_CHANGE, Changed.CANNOT_TELL} or comparison.ratio is None:
         return str(comparison.changed)
     return format_change(comparison.ratio)
 
 
 def change_interval(result: EndpointResult) -> str:
-    """``-3 to +2 %``, where the change lies; ``-`` where nothing is known of it."""
+    """``-3 to +2%``, where the change lies; ``-`` where nothing is known of it."""
     low, high = result.comparison.ratio_interval if result.comparison else (None, None)
     if low is None and high is None:
         return "-"
     if low is None or high is None:
         return f"over {format_change(low)}" if low is not None else f"under {format_change(high or 0.0)}"
     ends = [format_change(end) for end in (low, high)]
-    return " to ".join([ends[0].removesuffix(" %") if ends[1].endswith(" %") else ends[0], ends[1]])
+    return " to ".join([ends[0].removesuffix("%") if ends[1].endswith("%") else ends[0], ends[1]])
 
 
 def what_grew(result: EndpointResult) -> str:

@@ -120,7 +120,7 @@ FAMILIES = (
     Family("perfcheck_error_ratio", "Failed requests by requests sent.", _plain(lambda result: result.error_rate)),
     Family(
         "perfcheck_error_bound_ratio",
-        "The true error ratio lies below this, with 95 % confidence.",
+        "The true error ratio lies below this, with 95% confidence.",
         _plain(lambda result: result.error_rate_bound),
     ),
     Family("perfcheck_errors", "Failed requests by kind.", _errors),

@@ -126,7 +126,7 @@ def levels_after(before: Decision | None) -> Levels:
     """The error that a stage may spend on saying that the metric is over a limit.
 
     An endpoint that sits at a limit is often measured again, and each time one of twenty is called wrongly. So only
-    what the stage before has shown already is believed at 5 %, which makes 0.25 % for both together; what it has not
+    what the stage before has shown already is believed at 5%, which makes 0.25% for both together; what it has not
     shown takes a proof that would do alone.
     """
     if before is None:

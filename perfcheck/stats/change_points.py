@@ -17,7 +17,7 @@ class Step:
 
     @property
     def ratio(self) -> float:
-        """1.1: 10 % more than before."""
+        """1.1: 10% more than before."""
         return self.after / self.before
 
 

@@ -21,7 +21,7 @@ _BLOCKS = 120  # medians of neighbours that the slope of a long series is taken 
 def find_drift(logs: Sequence[float], fits: Fits, start: int) -> Drift | None:
     """The drift of logarithms from ``start`` on, where a level was or the last step.
 
-    It takes a ramp that fits clearly better than any step, a rise or fall by ranks that is no chance, and 5 % from its
+    It takes a ramp that fits clearly better than any step, a rise or fall by ranks that is no chance, and 5% from its
     beginning to its end.
     """
     end = len(logs)

@@ -7,7 +7,7 @@ Several sizes of the bet are played side by side.
 Latencies have no upper bound, and without one no such test exists. A bet on "over" may count a latency for less than
 it was, at most for three times the limit: what it shows is true all the more without that cap. A bet on "under" may
 not. There the cap is the largest latency so far, and the stake is kept so small that another of that size costs at
-most 95 % of it. What it cannot guard against is a kind of outlier that did not occur yet.
+most 95% of it. What it cannot guard against is a kind of outlier that did not occur yet.
 """
 
 from __future__ import annotations

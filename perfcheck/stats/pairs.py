@@ -20,7 +20,7 @@ from perfcheck.stats.ranks import signed_rank_bound
 
 MOST_PAIRS = 200  # after which an open question stays open
 HOPELESS = 2000  # more pairs than this are not worth suggesting
-INTERVAL_ALPHA = 1 / 64  # each side, for a fixed number of pairs: about 5 % where one stops when it looks clear
+INTERVAL_ALPHA = 1 / 64  # each side, for a fixed number of pairs: about 5% where one stops when it looks clear
 _FAR = 10_000.0  # logarithm of a ratio to a timeout: its average with any other is no ratio either
 _MOST_LOG = 700.0  # that a float can hold the exponential of
 _ROUNDING = 1e-12  # exactly at a limit is neither over nor under it
@@ -169,7 +169,7 @@ class PairTest:
         """Where the pairs ended before it was shown to be over the limit, or not to be.
 
         That it takes longer at all may be shown by then, and the estimate may lie over the limit: what two stored runs
-        are judged by as well. Who has become 15 % slower is close to a limit of 10 %, and still slower beyond doubt.
+        are judged by as well. Who has become 15% slower is close to a limit of 10%, and still slower beyond doubt.
         """
         if self._longer.over and self._slower.leans_over:
             return Changed.SLOWER
@@ -204,7 +204,7 @@ def estimate(logs: Sequence[float]) -> tuple[float | None, tuple[float | None, f
     """Hodges and Lehmann's estimate of a ratio from its logarithms, and the interval of Wilcoxon's signed ranks.
 
     The median of all averages of two (each with itself included), and the averages that a fixed number of pairs would
-    reject with 1.6 % on each side: closed from six pairs on.
+    reject with 1.6% on each side: closed from six pairs on.
     """
     if not logs:
         return None, (None, None)

@@ -84,7 +84,7 @@ def _log_choices(values: int, chosen: int) -> float:
 def t_quantile(p: float, degrees: float) -> float:
     """Of Student's distribution: the expansion of Cornish and Fisher (Abramowitz and Stegun 26.7.5).
 
-    Good to 0.3 % from four degrees of freedom on, for ``p`` from 0.005 to 0.995.
+    Good to 0.3% from four degrees of freedom on, for ``p`` from 0.005 to 0.995.
     """
     z = _NORMAL.inv_cdf(p)
     terms = (

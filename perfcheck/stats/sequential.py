@@ -80,7 +80,7 @@ class LatencyTest(Protocol):
     def interval(self) -> tuple[float | None, float | None]:
         """Where the true metric lies, in milliseconds; None for an open end.
 
-        Each end misses it with a probability of at most 5 %, at whatever moment one stops.
+        Each end misses it with a probability of at most 5%, at whatever moment one stops.
         """
 
     def more_requests(self) -> int | None:

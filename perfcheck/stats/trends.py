@@ -1,7 +1,7 @@
 """What became of a series of measurements: steps from one level to another, and slow drift.
 
 After every point the last 60 since the last step are split in two at every place, and the parts compared by ranks
-(Mann and Whitney). A score over 4 standard deviations, with medians that differ by 5 %, says that the level moved.
+(Mann and Whitney). A score over 4 standard deviations, with medians that differ by 5%, says that the level moved.
 Whether it did so at once or slowly is told by what fits better, a step or a ramp: by a likelihood ratio of e^4 at
 least. After a step all begins anew at its place; a drift goes on until a step ends it.
 

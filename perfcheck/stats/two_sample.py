@@ -1,7 +1,7 @@
 """The comparison of stored samples: two runs, each measured in its own time.
 
 A change needs both: that it is large enough to matter (the estimate is over the limit), and that it is no chance (a
-confidence bound at 0.5 % says that there is a change at all). No change is a claim as well: the interval must lie
+confidence bound at 0.5% says that there is a change at all). No change is a claim as well: the interval must lie
 within the limits, or it is "cannot tell".
 
 What no statistics can tell is whether the service changed or the machine: where the machine drifted between the two
@@ -32,7 +32,7 @@ class SampleOutcome:
 
     ``severity`` is WARNING for what is slower, CRITICAL when the estimate is over the critical limit and it is sure to
     be over the warning limit. ``decided`` is False for CANNOT_TELL alone. ``ratio`` is after / before, ``interval``
-    misses it in at most 5 % on each side; None for an open end.
+    misses it in at most 5% on each side; None for an open end.
     """
 
     changed: Changed

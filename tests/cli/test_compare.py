@@ -70,7 +70,7 @@ def test_two_files(tmp_path: Path, factor: float, options: tuple[str, ...], code
     assert "before: v1 (2026-11-23 12:00 UTC" in " ".join(done.stdout.split())
     assert "now: v2 (" in " ".join(done.stdout.split())
     assert "two saved runs" in done.stdout
-    assert "0.5 %" in done.stdout
+    assert "0.5%" in done.stdout
 
 
 def test_labels_in_the_history(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_every_format_is_written(tmp_path: Path) -> None:
     again = perfcheck("report", "--from", "out.json", cwd=tmp_path)
     assert again.returncode == 0
     assert again.stdout == done.stdout, "a comparison is rendered again from its file"
-    assert "102 % slower" in (tmp_path / "out.markdown").read_text(encoding="utf-8")
+    assert "102% slower" in (tmp_path / "out.markdown").read_text(encoding="utf-8")
     assert "failure" in (tmp_path / "out.junit").read_text(encoding="utf-8")
 
 

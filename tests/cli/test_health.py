@@ -52,7 +52,7 @@ def test_a_real_application_without_a_baseline(shop: str, tmp_path: Path) -> Non
     assert done.returncode == 1, done.stderr
     first = done.stdout.splitlines()[0]
     assert re.fullmatch(r"the monitor answers and says degraded: 4 endpoints, 17 requests since .* UTC", first)
-    assert "4 of 4 requests failed (100 %), over 5 %" in done.stdout
+    assert "4 of 4 requests failed (100%), over 5%" in done.stdout
     assert re.search(r"mean 6\d\d ms, over 500 ms, and not in the baseline", done.stdout)
     assert "25 times in one request in 6 requests, from" in done.stdout.replace("\n", " ")
     assert "flask_app.py:" in done.stdout

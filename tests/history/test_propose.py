@@ -45,14 +45,14 @@ def test_the_bound_and_the_margin_rounded_up() -> None:
     assert moved(found) == (300, 200)
     assert found.runs == 5
     assert found.why == (
-        "5 good runs took at most 210 ms, and 20 % on top is 252 ms; the median is 190 ms, and 5 % on top is 200 ms"
+        "5 good runs took at most 210 ms, and 20% on top is 252 ms; the median is 190 ms, and 5% on top is 200 ms"
     )
 
 
 def test_one_run_in_ten_is_set_aside() -> None:
     found = propose(LISTED, series([100.0] * 18 + [140.0, 150.0]))
     assert moved(found) == (120, 120)
-    assert found.why.startswith("18 of 20 good runs took at most 100 ms, and 20 % on top is 120 ms")
+    assert found.why.startswith("18 of 20 good runs took at most 100 ms, and 20% on top is 120 ms")
     assert moved(propose(LISTED, series([100.0] * 17 + [140.0, 145.0, 150.0])))[0] == 180
 
 
@@ -107,9 +107,7 @@ def test_a_small_change_is_not_worth_a_diff() -> None:
     near = replace(LISTED, target_ms=130.0, ideal_ms=115.0)
     found = propose(near, series([100.0] * 5))
     assert moved(found) == (None, None)
-    assert (
-        found.why == "5 good runs took at most 100 ms, and 20 % on top is 120 ms: 120 ms is within 10 % of the target"
-    )
+    assert found.why == "5 good runs took at most 100 ms, and 20% on top is 120 ms: 120 ms is within 10% of the target"
     assert moved(propose(near, series([100.0] * 5), Rule(least_change=0.05))) == (120, None)
 
 
@@ -131,7 +129,7 @@ def test_an_ideal_moves_alone() -> None:
     spread = series([100.0] * 8 + [200.0] * 2)
     found = propose(replace(LISTED, target_ms=250.0, ideal_ms=200.0), spread)
     assert moved(found) == (None, 120)
-    assert found.why == "the median is 100 ms, and 5 % on top is 105 ms"
+    assert found.why == "the median is 100 ms, and 5% on top is 105 ms"
 
 
 def test_without_an_ideal_none_is_made_up() -> None:

@@ -238,7 +238,7 @@ def test_every_difference_is_told_the_machine_first() -> None:
     now = as_run(
         environment=Environment("Darwin 24 arm64", 8, None, None, None, dirty=None),
         tool=Tool("0.2.0", "httpx 0.28.1, HTTP/2", "3.13.0"),
-        runner=RunnerHealth(message="this machine was without 20 % of its CPU time"),
+        runner=RunnerHealth(message="this machine was without 20% of its CPU time"),
         complete=False,
     )
     told = differences(replace(as_run(), complete=True), now)
@@ -248,7 +248,7 @@ def test_every_difference_is_told_the_machine_first() -> None:
     assert "next to nothing" in told[0]
     assert [sentence.split("(")[0].strip() for sentence in told[1:]] == [
         "measured in another place",
-        "the machine was busy now: this machine was without 20 % of its CPU time",
+        "the machine was busy now: this machine was without 20% of its CPU time",
         "the run now is not complete",
         "measured by another version of perfcheck",
         "spoken over another protocol",
@@ -285,7 +285,7 @@ def test_the_noise_floor_is_told_in_figures() -> None:
     one = compared([measured("a", 100)], [measured("a", 100, seed=2)])["a"]
     pairs = [(100.0, 110.0)] * 8 + [(100.0, 150.0)] * 2 + [(0.0, 1.0), (float("inf"), 1.0)]
     (finding,) = noise_findings([one], pairs)
-    assert "differ by 10 % typically, by 50 % in one pair of ten" in finding.message
+    assert "differ by 10% typically, by 50% in one pair of ten" in finding.message
     width = resolution(one)
     assert width is not None
     assert 0.01 < width < 0.2

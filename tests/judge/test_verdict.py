@@ -86,7 +86,7 @@ def test_errors_are_critical_and_told_by_kind() -> None:
     assert one.verdict is Verdict.CRITICAL
     assert one.errors == {"status": 4}
     assert one.error_rate == 0.8
-    assert one.findings[0].message == "4 of 5 requests failed (80 %), over 5 %: 4x 503 Service Unavailable"
+    assert one.findings[0].message == "4 of 5 requests failed (80%), over 5%: 4x 503 Service Unavailable"
     assert one.findings[0].line == 5
 
 
@@ -100,7 +100,7 @@ def test_a_few_failures_without_evidence_are_a_note() -> None:
 def test_error_limits_of_the_endpoint_are_those_in_the_message() -> None:
     strict = replace(LIST, error_limits=ErrorLimits(0.2, 0.5))
     one = result(strict, failed(1, 5), decision(Verdict.NOT_MEASURED, None, failures=5, errors=Verdict.CRITICAL))
-    assert "over 50 %" in one.findings[0].message
+    assert "over 50%" in one.findings[0].message
 
 
 def test_no_failure_bounds_the_error_rate() -> None:
@@ -203,7 +203,7 @@ def test_a_first_stage_that_failed_beyond_doubt_is_told_when_its_confirmation_do
     one = result(LIST, failed(1, 5) + samples(2, spread(40, 30)), failing, since)
     assert one.verdict is Verdict.WARNING
     assert ("error-rate", Severity.WARNING) in rules(one)
-    assert "5 of 5 requests failed (100 %) a moment ago, none of 30 since" in one.findings[0].message
+    assert "5 of 5 requests failed (100%) a moment ago, none of 30 since" in one.findings[0].message
 
 
 def test_the_cause_of_a_slow_tail_is_in_the_slow_requests() -> None:

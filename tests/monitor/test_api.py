@@ -158,7 +158,7 @@ def test_summary() -> None:
         "slowest_endpoint": "GET /worse",
     }
     assert summary["recommendations"] == [
-        "GET /slow: 2 of 3 requests failed (66.7 %); the service's log has the reasons",
+        "GET /slow: 2 of 3 requests failed (66.7%); the service's log has the reasons",
         (
             "GET /slow: N+1, the same statement up to 100 times in one request, from shop/views.py:42; "
             "load these rows with one query: SELECT ?"

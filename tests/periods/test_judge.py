@@ -26,7 +26,7 @@ from perfcheck.periods.model import (
 
 
 def noisy(*levels: tuple[float, int], seed: int = 1) -> list[float | None]:
-    """Levels, each with its number of runs, and 2 % noise."""
+    """Levels, each with its number of runs, and 2% noise."""
     rng = random.Random(seed)
     return [level * rng.lognormvariate(0, 0.02) for level, runs in levels for _ in range(runs)]
 

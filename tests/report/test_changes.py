@@ -17,12 +17,12 @@ def one(value: float, interval: tuple[float | None, float | None], name: str = "
 @pytest.mark.parametrize(
     ("now", "before", "text"),
     [
-        (one(120, (115, 125)), one(100, (95, 105)), "+20 %"),
-        (one(80, (75, 85)), one(100, (95, 105)), "-20 %"),
+        (one(120, (115, 125)), one(100, (95, 105)), "+20%"),
+        (one(80, (75, 85)), one(100, (95, 105)), "-20%"),
         (one(1000, (900, 1100)), one(100, (95, 105)), "10x"),
         (one(103, (98, 108)), one(100, (95, 105)), "no clear change"),
         (one(120, (105, 125)), one(100, (95, 105)), "no clear change"),  # they touch
-        (one(120, (115, None)), one(100, (95, 105)), "+20 %"),  # open above, and yet apart
+        (one(120, (115, None)), one(100, (95, 105)), "+20%"),  # open above, and yet apart
         (one(120, (None, 125)), one(100, (95, 105)), "no clear change"),
         (one(120, (None, None)), one(100, (None, None)), "no clear change"),
     ],

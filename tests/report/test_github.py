@@ -106,7 +106,7 @@ def test_the_message_tells_why_how_it_was_before_and_how_to_check_again() -> Non
     told = next(one for one in commands(render(run(), before)) if "videos.list" in one.properties["title"])
     assert told.message.splitlines() == [
         "median 812 ms, over 2x its target of 300 ms (limit 600 ms)",
-        "812 ms, was 569 ms (+43 %)",
+        "812 ms, was 569 ms (+43%)",
         "waiting for the first byte 897 ms; the service says db 448 ms, app 1 ms",
         "5 requests, then 5 when measured again; median in 731\N{EN DASH}893 ms",
         "rerun: perfcheck run videos.list",

@@ -265,4 +265,4 @@ def test_an_endpoint_that_failed_says_so_in_place_of_a_value() -> None:
     down = result(
         endpoint("down"), failed(1, 5), decision(Verdict.NOT_MEASURED, None, failures=5, errors=Verdict.CRITICAL)
     )
-    assert "100 % of requests failed" in render(run([down]))
+    assert "100% of requests failed" in render(run([down]))

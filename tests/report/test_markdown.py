@@ -136,7 +136,7 @@ def test_few_explanations_are_unfolded(count: int, *, unfolded: bool) -> None:
         ("latency", 812.25, 600.0, "over its limit of 600 ms"),
         ("ceiling", 1200.0, 1000.0, "over the ceiling of 1 s"),
         ("new-slow-endpoint", 700.0, 500.0, "over 500 ms, without a target"),
-        ("error-rate", 0.25, 0.05, "25 % of the requests fail"),
+        ("error-rate", 0.25, 0.05, "25% of the requests fail"),
         ("body-size", 2_500_000.0, 1_000_000.0, "body over 1 MB"),
         ("of a later version", None, None, "its whole message"),
     ],
@@ -149,8 +149,8 @@ def test_the_row_says_why_in_short(rule: str, value: float | None, limit: float 
 
 def test_change_shows_both_figures() -> None:
     by_name = {row[1]: row for row in rows(check_page(render(run(), previous_run()))) if len(row) == 8}
-    assert by_name["videos.list"][6] == "was 569 (+43 %)"
-    assert "812 ms, was 569 ms (+43 %)" in render(run(), previous_run())
+    assert by_name["videos.list"][6] == "was 569 (+43%)"
+    assert "812 ms, was 569 ms (+43%)" in render(run(), previous_run())
 
 
 def test_no_change_is_claimed_where_the_intervals_overlap() -> None:
@@ -251,7 +251,21 @@ FRAGMENTS = [
     *("|", "\\", "\\|", "`", "``", "```", "*", "_", "~~", "[", "](", ")", "![", "{", "$", "^", "'", '"', '%"'),
     *("<b>", "<!--", "-->", "</details>", "<summary>", "</sub>", "<", ">", "&lt;", "&#64;", "1. ", "- ", "# "),
     *("http://e.com", "www.e.com", "e.com", "@me", "a@b.co", "#1", "GH-1", "!1", ":x:", "0123abc", "0123456789ab"),
-    *("word", "it's", "'quoted word'", "5 %", "9", "/close", "::error::", "javascript:", "🎬", "e\u0301", "\n", " "),
+    *(
+        "word",
+        "it's",
+        "'quoted word'",
+        "5%",
+        "5 %",
+        "9",
+        "/close",
+        "::error::",
+        "javascript:",
+        "🎬",
+        "e\u0301",
+        "\n",
+        " ",
+    ),
 ]
 FOREIGN = st.one_of(
     st.text(max_size=30),
@@ -320,7 +334,7 @@ def test_a_cell_is_one_cell(text: str) -> None:
     ("text", "expected"),
     [
         ("median 812 ms, over 2x its target of 300 ms (limit 600 ms)", None),
-        ("5 of 5 requests failed (100 %), over 5 %: 5x 503 Service Unavailable", None),
+        ("5 of 5 requests failed (100%), over 5%: 5x 503 Service Unavailable", None),
         ("look into the service's log", None),
         ("'timeout' sets how long", "`timeout` sets how long"),
         ("allowed by 'min_requests: 100'; see", "allowed by `min_requests: 100`; see"),

@@ -45,7 +45,7 @@ def test_a_slow_service_is_not_called_milder(shape: str, ratio: float, most: flo
     ("shape", "ratio", "most"),
     [
         (NARROW, 0.3, 6.2),
-        ("spikes 2 %", 0.3, 6.8),
+        ("spikes 2%", 0.3, 6.8),
         (NARROW, 0.8, 7.0),
         (WIDE, 0.8, 14.0),
         (NARROW, 4.0, 13.0),

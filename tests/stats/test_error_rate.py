@@ -83,7 +83,7 @@ def fed(outcomes: str, before: Verdict = OK, limits: ErrorLimits = ErrorLimits()
         ("x......xx", WARNING, False),
         ("x.....xx", CRITICAL, True),
         ("xx" + "." * 38, WARNING, True),
-        ("." * 20 + "x" + "." * 18 + "x", OK, True),  # 2 of 40: over 1 %, but that is no proof
+        ("." * 20 + "x" + "." * 18 + "x", OK, True),  # 2 of 40: over 1%, but that is no proof
     ],
 )
 def test_first_stage(outcomes: str, verdict: Verdict, settled: bool) -> None:  # noqa: FBT001

@@ -77,7 +77,7 @@ def command(**options: Any) -> int:
     """Propose targets and ideals from the runs in the history, and show them as a diff of the baseline.
 
     The target is what nine in ten of the last good runs took at most, and a margin, rounded up to a number such as 250
-    or 300; the ideal is their median and a quarter of the margin. Promises become tighter only, and by 10 % or more;
+    or 300; the ideal is their median and a quarter of the margin. Promises become tighter only, and by 10% or more;
     an endpoint without a target gets a first one. Runs before the last change, and of another machine, do not count.
 
     NAME is an endpoint of the baseline, or a pattern such as 'videos.*'. Without --write nothing is changed.

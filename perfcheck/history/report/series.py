@@ -122,12 +122,12 @@ def where(point: PastMeasurement) -> str:
 
 
 def of_step(step: Step, glyphs: Glyphs) -> str:
-    """``212 -> 268 ms, +26 %, |z| 6.1, chance below 0.1 %``."""
+    """``212 -> 268 ms, +26%, |z| 6.1, chance below 0.1%``."""
     return f"{_from_to(step.before, step.after, glyphs)}, {_certainty(step)}"
 
 
 def of_drift(drift: Drift, glyphs: Glyphs) -> str:
-    """``212 -> 268 ms, +26 %``."""
+    """``212 -> 268 ms, +26%``."""
     return _from_to(drift.before, drift.after, glyphs)
 
 
@@ -140,12 +140,12 @@ def of_note(note: Note) -> str:
 
 def _from_to(before: float, after: float, glyphs: Glyphs) -> str:
     shown = format_ms(before, beside=after, unit=False)
-    change = f", {(after / before - 1) * 100:+.0f} %" if before > 0 else ""
+    change = f", {(after / before - 1) * 100:+.0f}%" if before > 0 else ""
     return f"{shown} {glyphs.arrow} {format_ms(after, beside=before, unit=False)} ms{change}"
 
 
 def _certainty(step: Step) -> str:
     chance = step.error_probability
     below = chance < _LEAST_TOLD
-    shown = f"below {format_percentage(_LEAST_TOLD)}" if below else f"at most {100 * chance:.2g} %"
+    shown = f"below {format_percentage(_LEAST_TOLD)}" if below else f"at most {100 * chance:.2g}%"
     return f"|z| {step.score:.1f}, chance {shown}"

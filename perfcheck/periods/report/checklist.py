@@ -47,7 +47,7 @@ def _degradation(report: PeriodReport) -> str:
     slower = [one.name for one in report.endpoints if one.changed is Changed.SLOWER]
     spread = [one.endpoint for one in report.consistency if one.ratio > 1]
     failing = [one.name for one in report.endpoints if (one.error_rate or 0.0) > _ERRORS]
-    parts = [("slower", slower), ("less consistent", spread), ("errors over 1 %", failing)]
+    parts = [("slower", slower), ("less consistent", spread), ("errors over 1%", failing)]
     told = [f"{what}: {named(names)}" for what, names in parts if names]
     return "; ".join(told) if told else "none in latency, consistency or error rate"
 

@@ -16,15 +16,15 @@ def metric_name(metric: Metric) -> str:
 
 
 def percent_change(ratio: float) -> str:
-    """``+31 %``, ``-20 %``, ``3.4x``."""
-    return format_multiple(ratio) if ratio >= MANIFOLD else f"{(ratio - 1) * 100:+.0f} %"
+    """``+31%``, ``-20%``, ``3.4x``."""
+    return format_multiple(ratio) if ratio >= MANIFOLD else f"{(ratio - 1) * 100:+.0f}%"
 
 
 def slower_by(ratio: float) -> str:
-    """``31 % slower``, ``20 % faster``, ``3.4x slower``."""
+    """``31% slower``, ``20% faster``, ``3.4x slower``."""
     if ratio >= MANIFOLD:
         return f"{format_multiple(ratio)} as slow"
-    return f"{abs(ratio - 1) * 100:.0f} % {'slower' if ratio >= 1 else 'faster'}"
+    return f"{abs(ratio - 1) * 100:.0f}% {'slower' if ratio >= 1 else 'faster'}"
 
 
 def changed(one: EndpointSummary) -> str:
@@ -44,7 +44,7 @@ def from_to(before: float | None, after: float | None) -> str:
 
 def spreads(one: EndpointSummary) -> str:
     values = [value for value in (one.begin_spread, one.end_spread) if value is not None]
-    return " to ".join(dict.fromkeys(f"{value * 100:.0f}" for value in values)) + " %" if values else "-"
+    return " to ".join(dict.fromkeys(f"{value * 100:.0f}" for value in values)) + "%" if values else "-"
 
 
 def errors(one: EndpointSummary) -> str:
@@ -52,8 +52,8 @@ def errors(one: EndpointSummary) -> str:
 
 
 def headroom(fraction: float | None) -> str:
-    """``42 %`` of the target are left; below 0 it is over it."""
-    return "-" if fraction is None else f"{fraction * 100:.0f} %"
+    """``42%`` of the target are left; below 0 it is over it."""
+    return "-" if fraction is None else f"{fraction * 100:.0f}%"
 
 
 def requests(one: EndpointSummary) -> str:

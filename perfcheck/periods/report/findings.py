@@ -29,7 +29,7 @@ _LEAST_CHANCE = 1e-6
 
 
 def change_in_words(one: LatencyChange) -> str:
-    """``median from 212 ms to 281 ms, 33 % slower``."""
+    """``median from 212 ms to 281 ms, 33% slower``."""
     figures = f"from {format_ms(one.before_ms)} to {format_ms(one.after_ms, beside=one.before_ms)}"
     return f"{metric_name(one.metric)} {figures}, {slower_by(one.ratio)}"
 
@@ -48,7 +48,7 @@ def chance(score: float | None, probability: float | None) -> str:
     if score is None or probability is None:
         return "a slow change, with no step in it; told by the fit of a line and without a stated error probability"
     bound = max(probability, _LEAST_CHANCE) * 100
-    return f"{score:.1f} standard deviations of a rank test; by chance with a probability of at most {bound:.2g} %"
+    return f"{score:.1f} standard deviations of a rank test; by chance with a probability of at most {bound:.2g}%"
 
 
 def outcome(one: LatencyChange) -> str:
@@ -92,7 +92,7 @@ def no_note(one: LatencyChange) -> str:
 
 def consistency_in_words(one: ConsistencyChange) -> str:
     less = "less consistent" if one.ratio > 1 else "more consistent"
-    figures = f"from {one.before_spread * 100:.0f} % to {one.after_spread * 100:.0f} %"
+    figures = f"from {one.before_spread * 100:.0f}% to {one.after_spread * 100:.0f}%"
     return f"{less}: the middle half of the requests spreads {figures} of the median, since {run_in_words(one.at)}"
 
 

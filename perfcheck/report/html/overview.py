@@ -114,7 +114,7 @@ def in_words(result: EndpointResult, change: Change | None = None) -> str:
 
 
 def beside_the_promise(result: EndpointResult) -> str:
-    """``1.72x its target of 300 ms``; ``26 % slower than 212 ms before``."""
+    """``1.72x its target of 300 ms``; ``26% slower than 212 ms before``."""
     if result.target_ms is None:
         return "no target yet" if result.promise is Promise.TARGET else "nothing to hold it against"
     promised = format_ms(result.target_ms)

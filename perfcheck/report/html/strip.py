@@ -82,7 +82,7 @@ def _dots(results: list[EndpointResult], medians: dict[int, float], length: floa
 
 
 def _bands(results: list[EndpointResult], medians: dict[int, float], length: float, count: int, y: Log) -> list[str]:
-    """For each short while the middle 80 %, the median and the greatest, since nobody can see half a million dots."""
+    """For each short while the middle 80%, the median and the greatest, since nobody can see half a million dots."""
     every = count // _MOST_FOR_BANDS + 1
     factor = (_BINS - 1e-9) / (length or 1)
     bins: list[list[float]] = [[] for _ in range(_BINS)]

@@ -41,7 +41,7 @@ class Comparison:
     added: frozenset[str]  # the names of endpoints that it did not have
 
     def cell(self, name: str) -> str:
-        """``was 640 (+27 %)``; ``new`` for an endpoint that the earlier run did not have."""
+        """``was 640 (+27%)``; ``new`` for an endpoint that the earlier run did not have."""
         if name in self.added:
             return "new"
         return _was(self.changed[name], unit=False) if name in self.changed else "-"
