@@ -17,7 +17,7 @@ from perfcheck.model import (
     EndpointResult,
     Finding,
     Metric,
-    Promise,
+    Reference,
     Rule,
     Severity,
     Source,
@@ -86,7 +86,7 @@ def compared_alone(held: Held, limits: CompareLimits) -> EndpointResult:
         interval_ms=_interval_ms(comparison),
         findings=heaviest_first(findings),
         comparison=comparison,
-        promise=Promise.BEFORE,
+        promise=Reference.BEFORE,
     )
 
 

@@ -62,8 +62,8 @@ class Source(StrEnum):
     MONITORED = "monitored"  # what the monitor inside the service counted
 
 
-class Promise(StrEnum):
-    """What a latency is held against, and so what ``target_ms`` is."""
+class Reference(StrEnum):
+    """What a latency is compared with, and so what ``target_ms`` is."""
 
     TARGET = "target"  # of the baseline
     BEFORE = "before"  # the latency of an earlier release
@@ -103,7 +103,7 @@ class EndpointResult:
     source: Source = Source.MEASURED
     critical_path: bool = False
     comparison: Comparison | None = None
-    promise: Promise = Promise.TARGET
+    promise: Reference = Reference.TARGET  # so named in the run file
 
 
 @dataclass(frozen=True, slots=True)

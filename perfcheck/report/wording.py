@@ -12,7 +12,7 @@ from perfcheck.model import (
     EndpointResult,
     Finding,
     Metric,
-    Promise,
+    Reference,
     Rule,
     Run,
     Severity,
@@ -298,7 +298,7 @@ def evidence(result: EndpointResult, dash: str = EN_DASH) -> str:
     """How many requests the verdict rests on, stage by stage, the interval, and why it is undecided if it is."""
     if is_monitored(result):
         return _counted(result)
-    if result.promise is Promise.BEFORE:
+    if result.promise is Reference.BEFORE:
         return _held_against_before(result)
     if result.value_ms is None or not any(result.timeline.stage):
         return ""

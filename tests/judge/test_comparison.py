@@ -19,7 +19,7 @@ from perfcheck.model import (
     Environment,
     Finding,
     Metric,
-    Promise,
+    Reference,
     Rule,
     Run,
     RunnerHealth,
@@ -68,7 +68,7 @@ def test_by_how_much(factor: float, changed: Changed, verdict: Verdict, rule: tu
     assert (one.comparison.changed, one.verdict, one.decided) == (changed, verdict, True)
     assert findings(one) == ([rule] if rule else [])
     assert one.ratio == pytest.approx(factor, rel=0.1)
-    assert one.promise is Promise.BEFORE
+    assert one.promise is Reference.BEFORE
     assert one.comparison.before_ms is not None
     assert (one.target_ms, one.warning_ms, one.critical_ms) == (
         one.comparison.before_ms,
@@ -208,7 +208,7 @@ def test_a_comparison_of_a_release_that_was_compared_itself_tells_its_own_findin
 
 def test_beside_targets_it_is_one_more_reason() -> None:
     one = compared([measured("a", 100)], [measured("a", 200, seed=2)], with_targets=True)["a"]
-    assert (one.verdict, one.promise, one.target_ms) == (Verdict.CRITICAL, Promise.TARGET, 300.0)
+    assert (one.verdict, one.promise, one.target_ms) == (Verdict.CRITICAL, Reference.TARGET, 300.0)
     assert findings(one) == [("slower", Severity.CRITICAL)]
     fine = compared([measured("a", 100)], [measured("a", 100, seed=2)], with_targets=True)["a"]
     assert (fine.verdict, fine.findings) == (Verdict.OK, ())

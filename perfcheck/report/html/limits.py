@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from perfcheck.model import EndpointResult, Promise, Rule
+from perfcheck.model import EndpointResult, Reference, Rule
 from perfcheck.report.html.scale import Scale
 from perfcheck.report.html.svg import rect
 
@@ -18,7 +18,7 @@ class Limits:
     warning: float | None
     critical: float | None
     ceiling: bool  # whether `critical` is the ceiling
-    promise: Promise = Promise.TARGET  # what `target` is
+    promise: Reference = Reference.TARGET  # what `target` is
 
     @property
     def named(self) -> list[tuple[float, str]]:

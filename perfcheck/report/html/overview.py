@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perfcheck.model import EndpointResult, Promise, Rule, Verdict
+from perfcheck.model import EndpointResult, Reference, Rule, Verdict
 from perfcheck.report.changes import Change
 from perfcheck.report.comparison_words import change_of
 from perfcheck.report.html.limits import backdrop, limits_of
@@ -37,7 +37,7 @@ def absolute_axis(results: Sequence[EndpointResult]) -> Linear | Log:
     return fitting([ms for one in results for ms in (one.value_ms, *one.interval_ms, limits_of(one).warning)])
 
 
-def ratio_scale_marks(scale: Knee, promise: Promise = Promise.TARGET) -> Svg:
+def ratio_scale_marks(scale: Knee, promise: Reference = Reference.TARGET) -> Svg:
     names = {0.0: "0", 1.0: str(promise)}
     ticks = [(scale(tick), names.get(tick, f"{tick:,.10g}x")) for tick in ratio_ticks(scale)]
     return decoration(_AXIS, [label(at, 13, name, "tick", edge=0.02) for at, name in ticks], "axis")
@@ -116,9 +116,9 @@ def in_words(result: EndpointResult, change: Change | None = None) -> str:
 def beside_the_promise(result: EndpointResult) -> str:
     """``1.72x its target of 300 ms``; ``26% slower than 212 ms before``."""
     if result.target_ms is None:
-        return "no target yet" if result.promise is Promise.TARGET else "nothing to hold it against"
+        return "no target yet" if result.promise is Reference.TARGET else "nothing to hold it against"
     promised = format_ms(result.target_ms)
-    if result.promise is Promise.BEFORE:
+    if result.promise is Reference.BEFORE:
         return f"{change_of(result)}; {promised} before"
     return f"target of {promised}" if result.ratio is None else f"{ratio_to_target(result)} its target of {promised}"
 

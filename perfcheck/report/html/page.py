@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from perfcheck.model import EndpointResult, Finding, Promise, Run
+from perfcheck.model import EndpointResult, Finding, Reference, Run
 from perfcheck.report.changes import Change, Since, since
 from perfcheck.report.comparison_words import before_and_now, change_of
 from perfcheck.report.html import overview
@@ -163,7 +163,7 @@ def page(run: Run, previous: Run | None) -> Page:
         of_change=run.is_comparison,
         has_ideals=any(result.ideal_ms for result in results) or not run.is_comparison,
         compared=_compared(run, earlier),
-        axis=overview.ratio_scale_marks(axis, Promise.BEFORE if run.is_comparison else Promise.TARGET),
+        axis=overview.ratio_scale_marks(axis, Reference.BEFORE if run.is_comparison else Reference.TARGET),
         sections=[Section(title, [row(one, axis) for one in some]) for title, some in _grouped(run, shown)],
         absolute_axis=overview.absolute_scale_marks(absolute),
         absolute_rows=[row(result, absolute) for result in without],
@@ -194,7 +194,7 @@ def _row(result: EndpointResult, anchor: str, scale: Scale, change: Change | Non
 def _ratio(result: EndpointResult) -> str:
     if result.ratio is None:
         return ""
-    return change_of(result) if result.promise is Promise.BEFORE else ratio_to_target(result)
+    return change_of(result) if result.promise is Reference.BEFORE else ratio_to_target(result)
 
 
 def _grouped(run: Run, results: Sequence[EndpointResult]) -> list[tuple[str, list[EndpointResult]]]:

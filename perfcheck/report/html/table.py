@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from perfcheck.model import EndpointResult, Promise
+from perfcheck.model import EndpointResult, Reference
 from perfcheck.report.changes import Change
 from perfcheck.report.comparison_words import change_interval, change_of
 from perfcheck.report.html.distribution import sparkline
@@ -35,7 +35,7 @@ class TableRow:
 
 
 def table_row(result: EndpointResult, anchor: str, change: Change | None) -> TableRow:
-    compared = result.promise is Promise.BEFORE
+    compared = result.promise is Reference.BEFORE
     return TableRow(
         anchor=anchor,
         name=shown_name(result),

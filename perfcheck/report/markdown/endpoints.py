@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from perfcheck.model import EndpointResult, Finding, Promise, Rule, Run, Verdict
+from perfcheck.model import EndpointResult, Finding, Reference, Rule, Run, Verdict
 from perfcheck.report.changes import Change
 from perfcheck.report.comparison_words import change_interval, change_of, what_grew
 from perfcheck.report.markdown.text import cell, code, prose, prose_cell, shorten_name, table
@@ -69,7 +69,7 @@ def rows(
     results: Sequence[EndpointResult], comparison: Comparison | None, *, with_verdict: bool
 ) -> tuple[str, list[str]]:
     """The head of a table and its rows, each with the end of its line."""
-    compared = any(one.promise is Promise.BEFORE for one in results)
+    compared = any(one.promise is Reference.BEFORE for one in results)
     columns: dict[str, Callable[[EndpointResult], str]] = {
         "endpoint": lambda one: cell(shorten_name(one.name, _WIDTH_IN_TABLE)),
         **(_BEFORE_AND_NOW if compared else _AGAINST_TARGET),
