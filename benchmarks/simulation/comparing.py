@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from simulation.noise import SHAPES, Bursts, unit
 
 from perfcheck.model import Changed, CompareLimits, Metric, Verdict
-from perfcheck.stats.change_points import Trend
+from perfcheck.stats.change_points import Trend, find_trend
 from perfcheck.stats.pairs import PairTest
-from perfcheck.stats.trends import find_trend
 from perfcheck.stats.two_sample import compare_samples
 
 BASE_MS = 100.0

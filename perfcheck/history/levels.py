@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from perfcheck.history.model import PastMeasurement
 from perfcheck.model import Source
-from perfcheck.stats.trends import find_trend
+from perfcheck.stats.change_points import find_trend
 
 if TYPE_CHECKING:
     from perfcheck.history.store import History

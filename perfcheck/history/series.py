@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from perfcheck.history.model import Note, PastMeasurement
 from perfcheck.history.report.series import SeriesHistory
 from perfcheck.model import Source
-from perfcheck.stats.change_points import Trend
-from perfcheck.stats.trends import find_trend
+from perfcheck.stats.change_points import Trend, find_trend
 
 if TYPE_CHECKING:
     from perfcheck.history.store import History

@@ -26,7 +26,7 @@ from perfcheck.model import (
     verdict_of,
     worst,
 )
-from perfcheck.stats.fisher import SURE, chance_of_as_many
+from perfcheck.stats.error_rate import RISE_ERROR, chance_of_as_many
 from perfcheck.units import format_change, format_ms, format_percentage, format_slower
 
 # What a check against targets finds and a comparison does not ask for; and what an earlier comparison came to.
@@ -267,6 +267,6 @@ def _apart_from_targets(after: EndpointResult, before: EndpointResult | None) ->
 def _was_so_before(finding: Finding, after: EndpointResult, before: EndpointResult) -> bool:
     if finding.rule is Rule.ERROR_RATE:
         one, other = before.requests, after.requests
-        return one.failed > 0 and chance_of_as_many(one.failed, one.sent, other.failed, other.sent) >= SURE
+        return one.failed > 0 and chance_of_as_many(one.failed, one.sent, other.failed, other.sent) >= RISE_ERROR
     largest = before.body_bytes
     return finding.rule is Rule.BODY_SIZE and largest is not None and largest >= (finding.value or 0.0)

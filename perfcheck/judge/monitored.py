@@ -16,6 +16,7 @@ from perfcheck.model import (
     ErrorLimits,
     Finding,
     LatencySummary,
+    Limits,
     Metric,
     MonitoredEndpoint,
     PhaseSummary,
@@ -30,7 +31,6 @@ from perfcheck.model import (
 )
 from perfcheck.stats.error_rate import CRITICAL_PROOF, WARNING_PROOF, Proof
 from perfcheck.stats.error_rate import evidence as exact_evidence
-from perfcheck.stats.limits import Limits, limits_of
 from perfcheck.units import format_ms, format_percentage
 
 FEW = 5  # requests: below it no latency is CRITICAL, as none of a measurement would be
@@ -62,7 +62,7 @@ def judge_monitored(
     """
     held = max(owners, key=_looseness) if owners else None
     metric, value = _figure(one, held)
-    limits = limits_of(held) if held is not None else Limits(threshold_ms, math.inf)
+    limits = held.limits if held is not None else Limits(threshold_ms, math.inf)
     findings = heaviest_first(
         [
             *_latency(one, held, metric, value, limits, threshold_ms),
@@ -117,7 +117,7 @@ def judge_monitored(
 
 
 def _looseness(endpoint: Endpoint) -> tuple[float, float]:
-    limits = limits_of(endpoint)
+    limits = endpoint.limits
     return limits.critical_ms, limits.warning_ms
 
 

@@ -31,7 +31,6 @@ from perfcheck.model import (
     worst,
 )
 from perfcheck.stats.boundaries import ALPHA
-from perfcheck.stats.limits import limits_of
 from perfcheck.stats.quantiles import summary
 
 
@@ -49,7 +48,7 @@ def judge_endpoint(
     bodies = [sample.body_bytes for sample in sent if sample.body_bytes is not None and sample.failure is None]
     failed = [sample for sample in sent if sample.failure]
     slow = _that_make_the_metric(judged, decision)
-    limits = limits_of(endpoint)
+    limits = endpoint.limits
     body_bytes = max(bodies, default=None)
     findings = find(endpoint, measurement, decision, judged, body_bytes, undecided)
     value, over_timeout = shown_value(endpoint, decision)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from perfcheck.model.findings import Verdict
 
 
 class Metric(StrEnum):
@@ -64,6 +67,20 @@ class CompareLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """Latencies in milliseconds over which the metric is WARNING or CRITICAL; infinity where there is no such limit."""
+
+    warning_ms: float
+    critical_ms: float
+
+    def classify(self, value_ms: float) -> Verdict:
+        """The class of a value. Strict: exactly at a limit is not over it."""
+        if value_ms > self.critical_ms:
+            return Verdict.CRITICAL
+        return Verdict.WARNING if value_ms > self.warning_ms else Verdict.OK
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One named request, with everything it inherits already resolved."""
 
@@ -91,6 +108,20 @@ class Endpoint:
     monitor_name: str | None = None
     critical_path: bool = False  # one of those that a release is judged by first
     lines: dict[str, int] = field(default_factory=dict)  # key -> line where its value in force was written
+
+    @property
+    def limits(self) -> Limits:
+        """The limits in force. A ceiling below the critical limit, or below both limits, takes their place.
+
+        An endpoint without a target has the ceiling alone, and a warning over ``slow_ms``.
+        """
+        critical = min(_or_infinity(self.critical_ms), _or_infinity(self.ceiling_ms))
+        warning = self.slow_ms if self.target_ms is None else _or_infinity(self.warning_ms)
+        return Limits(min(warning, critical), critical)
+
+
+def _or_infinity(limit_ms: float | None) -> float:
+    return math.inf if limit_ms is None else limit_ms
 
 
 class UndecidedPolicy(StrEnum):

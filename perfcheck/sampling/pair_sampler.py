@@ -15,8 +15,7 @@ from perfcheck.model import CompareLimits, Endpoint, Failure, Measurement, Metri
 from perfcheck.sampling.scheduler import Patience, Rounds
 from perfcheck.sampling.stage import Stage
 from perfcheck.stats.boundaries import LEAST_SAMPLES
-from perfcheck.stats.error_rate import EXTENDED
-from perfcheck.stats.fisher import SURE, chance_of_as_many
+from perfcheck.stats.error_rate import EXTENDED, RISE_ERROR, chance_of_as_many
 from perfcheck.stats.pairs import MOST_PAIRS, PairOutcome, PairTest
 
 WARM_UP = 0
@@ -144,7 +143,7 @@ class PairTrack:
         failed = [sum(pair[side].failure is not None for pair in self._pairs[self._warmup :]) for side in (0, 1)]
         fewer, more = sorted(failed)
         chance = chance_of_as_many(fewer, self._judged, more, self._judged)
-        return chance < SURE or self._judged >= EXTENDED
+        return chance < RISE_ERROR or self._judged >= EXTENDED
 
     @property
     def _judged(self) -> int:

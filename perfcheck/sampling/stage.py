@@ -7,7 +7,6 @@ from dataclasses import replace
 from perfcheck.model import Decision, Endpoint, Metric, Stop, Verdict
 from perfcheck.stats.boundaries import ALPHA, ALPHA_ALONE, LEAST_SAMPLES
 from perfcheck.stats.error_rate import ErrorTest
-from perfcheck.stats.limits import limits_of
 from perfcheck.stats.mean import MeanTest
 from perfcheck.stats.sequential import MOST_LOOKS, USUAL, LatencyTest, Levels, QuantileTest, looks_of
 
@@ -142,5 +141,5 @@ def latency_test(endpoint: Endpoint, least: int, levels: Levels) -> LatencyTest:
     """The test of the endpoint's metric, looking after at least ``least`` requests."""
     looks = min(max(looks_of(endpoint.metric), least), MOST_LOOKS)
     if endpoint.metric is Metric.MEAN:
-        return MeanTest(limits_of(endpoint), looks, levels)
-    return QuantileTest(endpoint.metric, limits_of(endpoint), looks, levels)
+        return MeanTest(endpoint.limits, looks, levels)
+    return QuantileTest(endpoint.metric, endpoint.limits, looks, levels)

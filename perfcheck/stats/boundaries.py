@@ -1,9 +1,9 @@
-"""How many of n requests may be over a limit before that says something: exact binomial boundaries.
+"""How many of n requests may be over a limit before that is evidence: exact binomial boundaries.
 
 "Quantile p of the latency is over L" is the same statement as "more than 1 - p of the requests take longer than L".
-So each request is a yes/no trial against each limit, whatever the shape of the distribution, and looking after every
-request is paid for exactly: the boundaries spend an error of alpha over all looks together (error spending: Lan and
-DeMets 1983; the sequential test is Wald's, 1945).
+So each request is a yes/no trial against each limit, whatever the shape of the distribution, and a look after every
+request is accounted for exactly: the boundaries spend an error of alpha over all looks together (error spending: Lan
+and DeMets 1983; the sequential test is Wald's, 1945).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 ALPHA = 0.05
-ALPHA_ALONE = 0.001  # for what a stage shows that the stage before it did not: see judge/stage.py
+ALPHA_ALONE = 0.001  # for what a stage shows that the stage before it did not: see sampling/stage.py
 LEAST_SAMPLES = 5  # fewer are never judged, however clear they look
 _AT_FIRST_LOOK = 0.65  # share of alpha spent there; the rest grows with the logarithm of n
 _NEGLIGIBLE = 1e-30  # probability of a state that leaves the walk: all of them together stay far below rounding

@@ -5,23 +5,36 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from statistics import median
 
-from perfcheck.stats.change_points import Drift
-from perfcheck.stats.fits import Fits, gain
+from perfcheck.stats.piecewise_fits import Fits, gain
 
 LEAST_CHANGE = math.log(1.05)
 SHORTEST_DRIFT = 30  # points
 _CLEARLY = 4.0  # logarithm of a likelihood ratio
-_SCORE = 5.0  # of Mann and Kendall's test; more than the 4 of a step, since neighbouring runs are alike
+_SCORE = 5.0  # of Mann and Kendall's test; more than the 4 of a step, since neighbouring runs are correlated
 _BLOCKS = 120  # medians of neighbours that the slope of a long series is taken from
 
 
-def find_drift(logs: Sequence[float], fits: Fits, start: int) -> Drift | None:
-    """The drift of logarithms from ``start`` on, where a level was or the last step.
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A level that moves slowly, run by run, with no step in it. ``index`` is where it began."""
 
-    It takes a ramp that fits clearly better than any step, a rise or fall by ranks that is no chance, and 5% from its
+    index: int
+    before: float  # where the fitted line begins, in the unit of the series
+    after: float  # where it ends
+
+    @property
+    def ratio(self) -> float:
+        return self.after / self.before
+
+
+def find_drift(logs: Sequence[float], fits: Fits, start: int) -> Drift | None:
+    """The drift of logarithms since ``start``, the first point or the last step.
+
+    It takes a ramp that fits clearly better than any step, a rise or fall by ranks beyond chance, and 5% from its
     beginning to its end.
     """
     end = len(logs)
@@ -41,7 +54,7 @@ def find_drift(logs: Sequence[float], fits: Fits, start: int) -> Drift | None:
 
 
 def kendall_score(values: Sequence[float]) -> float:
-    """Of Mann and Kendall's test for a rise (positive) or a fall, in standard deviations."""
+    """The score of Mann and Kendall's test for a rise (positive) or a fall, in standard deviations."""
     earlier: list[float] = []
     rises = 0
     for value in values:

@@ -1,10 +1,14 @@
-"""Whether requests fail more often than they may: evidence that can be looked at after every request."""
+"""Whether requests fail more often than allowed, or than before.
+
+The evidence for "more often than allowed" may be looked at after every request.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from math import comb
 
 from perfcheck.model import ErrorLimits, Verdict, worst
 
@@ -15,7 +19,7 @@ MOST_EVIDENCE = 1e300
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What it takes to say that a rate is over its limit."""
+    """What it takes to show that a rate is over its limit."""
 
     failures: int
     evidence: float
@@ -31,8 +35,8 @@ def evidence(failures: int, requests: int, limit: float) -> float:
     """How much better a failure rate over ``limit`` explains ``failures`` of ``requests`` than a rate at it.
 
     This is the likelihood ratio against ``limit``, averaged over all rates from there to 1. It is an e-value: while
-    the true rate is at most the limit, it ever reaches 20 with a probability of at most 1/20, though one looks after
-    every request (Ville 1939). The average is an incomplete beta integral, that is, a binomial probability::
+    the true rate is at most the limit, it ever reaches 20 with a probability of at most 1/20, however often one looks
+    (Ville 1939). The average is an incomplete beta integral, that is, a binomial probability::
 
         e(s, n, t) = P(Bin(n + 1, t) <= s) / ((n + 1) (1 - t) P(Bin(n, t) = s))
 
@@ -58,9 +62,9 @@ def _log_probability(count: int, trials: int, probability: float) -> float:
 class ErrorTest:
     """The failures of one stage of one endpoint.
 
-    ``before`` is what the stage before came to. Its word is not taken for granted: what it found is looked for again,
-    with less evidence needed since there is some already. If it is not found again, the verdict falls by one step: a
-    service that failed beyond doubt a moment ago is not simply OK.
+    ``before`` is the verdict of the previous stage. It has to be confirmed, with less evidence needed since there is
+    some already. If it is not, the verdict falls by one step: a service that has just failed beyond doubt is not
+    simply OK.
     """
 
     __slots__ = ("_before", "_critical", "_limits", "_warning", "failures", "found", "requests")
@@ -109,3 +113,22 @@ class ErrorTest:
             return self.found
         milder = Verdict.WARNING if self._before is Verdict.CRITICAL else Verdict.OK
         return worst((self.found, milder if self.settled else self._before))
+
+
+# --- Before and after -----------------------------------------------------------------------------------------------
+
+RISE_ERROR = 0.01  # one-sided error of calling a failure rate higher than before
+
+
+def chance_of_as_many(failed_before: int, before: int, failed_after: int, after: int) -> float:
+    """The probability of at least ``failed_after`` failures in ``after`` requests if both rates are the same.
+
+    Given how many failed in total (Fisher's exact test). 1 where either side has no requests.
+    """
+    if not before or not after:
+        return 1.0
+    failed = failed_before + failed_after
+    ways = sum(
+        comb(after, count) * comb(before, failed - count) for count in range(failed_after, min(failed, after) + 1)
+    )
+    return ways / comb(before + after, failed)

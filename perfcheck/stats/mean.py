@@ -1,8 +1,8 @@
 """The sequential test of a mean, by betting (Waudby-Smith and Ramdas 2024).
 
 Someone who bets again and again that the mean is over a limit, at fair odds if it is exactly at it, multiplies the
-stake by 20 or more with a probability of at most 1/20 if it is not over it (Ville 1939): at whatever moment one stops.
-Several sizes of the bet are played side by side.
+stake by 20 or more with a probability of at most 1/20 if it is not over it (Ville 1939), whenever one stops. Several
+sizes of the bet are played side by side.
 
 Latencies have no upper bound, and without one no such test exists. A bet on "over" may count a latency for less than
 it was, at most for three times the limit: what it shows is true all the more without that cap. A bet on "under" may
@@ -15,9 +15,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from perfcheck.model import Verdict
+from perfcheck.model import Limits, Verdict
 from perfcheck.stats.boundaries import ALPHA, LEAST_SAMPLES
-from perfcheck.stats.limits import Limits
 from perfcheck.stats.quantiles import mean
 from perfcheck.stats.sequential import (
     CLAIMS,

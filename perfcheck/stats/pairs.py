@@ -1,11 +1,11 @@
-"""The live comparison: two services asked in turn, pair by pair, until it is clear whether one is slower.
+"""The live comparison: requests to two services, pair by pair, until it is clear whether one is slower.
 
-Both requests of a pair are sent one after the other in random order, so that what the machine does meanwhile falls on
-both alike. Each pair is a trial against a limit: how far the later release lies over ``before x 1.10``, say. If it is
+The requests of a pair are sent one after the other in random order, so that what the machine does meanwhile affects
+both equally. Each pair is a trial against a limit: how far the later release lies over ``before x 1.10``, say. If it is
 exactly at the limit, over and under are equally likely at every distance, and nobody can win by betting on one of
-them: whoever multiplies a stake by 63.5 all the same was that lucky with a probability of at most 1/63.5, at whatever
-moment one stops (Ville 1939). A pair weighs by the rank of its distance among those so far, so that an outlier counts
-as one pair and not for what it measures (sequential signed ranks: Reynolds 1975).
+them: to multiply a stake by 63.5 all the same has a probability of at most 1/63.5, whenever one stops (Ville 1939). A
+pair weighs by the rank of its distance among those so far, so that an outlier counts as one pair and not for what it
+measures (sequential signed ranks: Reynolds 1975).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _OVER = 63.5  # winnings that show "over the limit"
 _AT_ALL = 127.0  # winnings that show "longer at all": half the error, since one of equal services has a second chance
 _UNDER = 14.7  # winnings that show "not over the limit": to miss a little slowness does less harm than a false alarm
 _BETS = (0.3, 0.6, 0.95)  # shares of the stake, times the rank of the pair
-_PLAIN_BET = 0.95  # whatever its rank: where all pairs say the same, it needs a fifth fewer of them
+_PLAIN_BET = 0.95  # whatever its rank: where all pairs agree, it needs a fifth fewer of them
 _SHARES = (0.3, 0.3, 0.3, 0.1)  # of the stake that each bet begins with
 
 
@@ -103,7 +103,7 @@ class LimitTest:
 
 
 class PairTest:
-    """Fed pair by pair; ``is_settled`` says when there is nothing more to learn."""
+    """Fed pair by pair until ``is_settled``: when there is nothing more to learn."""
 
     __slots__ = ("_critical", "_faster", "_limits", "_logs", "_longer", "_most", "_shorter", "_slower", "pairs")
 
@@ -132,7 +132,7 @@ class PairTest:
 
     @property
     def is_slower(self) -> bool:
-        """Shown already, be it settled by how much or not."""
+        """Shown already, whether or not it is settled by how much."""
         return self._changed() is Changed.SLOWER
 
     def _is_answered(self) -> bool:
@@ -166,10 +166,10 @@ class PairTest:
         return PairOutcome(changed, severity, decided, ratio, interval, more)
 
     def _leaning(self) -> Changed | None:
-        """Where the pairs ended before it was shown to be over the limit, or not to be.
+        """For pairs that ended before it was shown to be over the limit, or not to be.
 
-        That it takes longer at all may be shown by then, and the estimate may lie over the limit: what two stored runs
-        are judged by as well. Who has become 15% slower is close to a limit of 10%, and still slower beyond doubt.
+        By then it may be shown that it takes longer at all, with an estimate over the limit: what two stored runs are
+        judged by as well. A service that became 15% slower is close to a limit of 10%, and still slower beyond doubt.
         """
         if self._longer.over and self._slower.leans_over:
             return Changed.SLOWER
@@ -178,13 +178,13 @@ class PairTest:
     def _more_pairs(self, changed: Changed) -> int | None:
         if not self.pairs:
             return None
-        asked = {Changed.SLOWER: self._critical, Changed.NO_CHANGE: self._faster}.get(changed, self._slower)
-        needed = asked.pairs_needed()
+        test = {Changed.SLOWER: self._critical, Changed.NO_CHANGE: self._faster}.get(changed, self._slower)
+        needed = test.pairs_needed()
         return max(1, math.ceil(needed) - self.pairs) if needed <= HOPELESS else None
 
 
 def limit_over(latency_ms: float, share: float, limits: CompareLimits) -> float:
-    """What is just not too slow beside ``latency_ms``."""
+    """The largest latency that is not too slow compared with ``latency_ms``."""
     return max(latency_ms * (1 + share), latency_ms + limits.min_difference_ms)
 
 

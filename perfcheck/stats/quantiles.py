@@ -1,4 +1,4 @@
-"""Statistics of latencies. A request that timed out has the latency infinity, and takes part like any other."""
+"""Statistics of latencies. A request that timed out has an infinite latency, and counts like any other."""
 
 from __future__ import annotations
 

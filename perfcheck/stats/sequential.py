@@ -1,4 +1,4 @@
-"""The sequential test of a quantile: fed one latency at a time, it says when there are enough to tell its class.
+"""The sequential test of a quantile: fed one latency at a time until there are enough to decide its class.
 
 After every sample, what the exact boundaries show about the two limits is remembered: that the quantile is over a
 limit, or that it is under it, each wrongly with a probability of at most alpha over all looks together. A class is
@@ -8,7 +8,7 @@ decided when the point estimate falls into it and all that it claims was shown, 
     WARNING   over the warning limit, and under the critical one
     CRITICAL  over the critical limit
 
-Where estimate and evidence disagree, more samples are asked for.
+Where estimate and evidence disagree, more samples are needed.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from perfcheck.model import Metric, Verdict
+from perfcheck.model import Limits, Metric, Verdict
 from perfcheck.stats.boundaries import ALPHA, boundaries
-from perfcheck.stats.limits import Limits
 from perfcheck.stats.quantiles import QUANTILE, quantile
 
 LOOKS = 200
@@ -39,7 +38,7 @@ CLAIMS = {
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """The error that may be spent on saying that the metric is over a limit. To say that it is under takes ALPHA."""
+    """The error that may be spent on calling the metric over a limit. Calling it under a limit takes ALPHA."""
 
     warning: float = ALPHA
     critical: float = ALPHA
@@ -53,7 +52,7 @@ class LatencyTest(Protocol):
 
     @property
     def limits(self) -> Limits:
-        """What the metric is held against."""
+        """What the metric is compared with."""
 
     @property
     def count(self) -> int:
@@ -80,7 +79,7 @@ class LatencyTest(Protocol):
     def interval(self) -> tuple[float | None, float | None]:
         """Where the true metric lies, in milliseconds; None for an open end.
 
-        Each end misses it with a probability of at most 5%, at whatever moment one stops.
+        Each end misses it with a probability of at most 5%, whenever one stops.
         """
 
     def more_requests(self) -> int | None:

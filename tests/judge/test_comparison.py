@@ -27,7 +27,7 @@ from perfcheck.model import (
     Tool,
     Verdict,
 )
-from perfcheck.stats.fisher import chance_of_as_many
+from perfcheck.stats.error_rate import chance_of_as_many
 
 LIMITS = CompareLimits()
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcheck.stats.differences import Differences
+from perfcheck.stats.ranks import Differences
 
 VALUES = st.lists(st.floats(min_value=-50, max_value=50), min_size=1, max_size=25)
 ALIKE = st.lists(st.sampled_from([0.0, 0.1, 1.0, 50.0]), min_size=1, max_size=40)

@@ -8,8 +8,7 @@ from itertools import product
 
 import pytest
 
-from perfcheck.model import Verdict
-from perfcheck.stats.limits import Limits
+from perfcheck.model import Limits, Verdict
 from perfcheck.stats.mean import Bets, MeanTest
 from perfcheck.stats.sequential import Levels
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcheck.model import Endpoint, Metric, Verdict
-from perfcheck.stats.limits import Limits, limits_of
+from perfcheck.model import Endpoint, Limits, Metric, Verdict
 from perfcheck.stats.quantiles import metric_value
 from perfcheck.stats.sequential import Levels, QuantileTest, divergence
 
@@ -169,7 +168,7 @@ def test_limits_in_force(
     target: float | None, warning: float | None, critical: float | None, ceiling: float | None, expected: Limits
 ) -> None:
     endpoint = Endpoint("a", "/", 1, target_ms=target, warning_ms=warning, critical_ms=critical, ceiling_ms=ceiling)
-    assert limits_of(endpoint) == expected
+    assert endpoint.limits == expected
 
 
 def test_without_a_critical_limit_nothing_is_critical() -> None:

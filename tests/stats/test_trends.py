@@ -12,11 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulation.comparing import BASE_MS, Series, simulate_trends
 
-from perfcheck.stats.change_points import Trend
+from perfcheck.stats.change_points import Trend, Window, error_probability, find_trend
 from perfcheck.stats.drift import fitted_line, kendall_score
-from perfcheck.stats.fits import Fits, drawn_in
-from perfcheck.stats.splits import Window
-from perfcheck.stats.trends import error_probability, find_trend
+from perfcheck.stats.piecewise_fits import Fits, winsorised
 
 ANY = st.one_of(st.floats(min_value=0.0), st.just(math.inf), st.sampled_from([1.0, 2.0]))
 LOGS = st.lists(st.one_of(st.floats(min_value=-3, max_value=3), st.sampled_from([0.0, 0.1])), max_size=40)
@@ -49,28 +47,28 @@ def test_best_split_is_the_best_of_all_splits(values: list[float], most: int) ->
 
 @given(st.lists(st.floats(min_value=-3, max_value=3), min_size=8, max_size=30))
 def test_fits_leave_what_they_say(values: list[float]) -> None:
-    fits, drawn = Fits(values), drawn_in(values)
+    fits, drawn = Fits(values), winsorised(values)
     end = len(values)
     start = 2
     step = fits.step(start, end, before=2, after=1)
     parts = drawn[start : step.at], drawn[step.at : end]
     means = [sum(part) / len(part) for part in parts]
     left = sum((value - middle) ** 2 for part, middle in zip(parts, means, strict=True) for value in part)
-    assert step.left == pytest.approx(left, abs=1e-9)
+    assert step.residuals == pytest.approx(left, abs=1e-9)
     assert step.size == pytest.approx(means[1] - means[0], abs=1e-9)
     ramp = fits.ramp(start, end, shortest=4)
     slope = ramp.size / (end - 1 - ramp.at)
     bent = [value - slope * max(0, i - ramp.at) for i, value in enumerate(drawn[start:], start)]
     middle = sum(bent) / len(bent)
-    assert ramp.left == pytest.approx(sum((value - middle) ** 2 for value in bent), abs=1e-9)
-    assert fits.step_on_line(start, end, before=2, after=1).left <= step.left + 1e-9
+    assert ramp.residuals == pytest.approx(sum((value - middle) ** 2 for value in bent), abs=1e-9)
+    assert fits.step_on_line(start, end, before=2, after=1).residuals <= step.residuals + 1e-9
 
 
 def test_a_step_and_a_ramp_are_fitted_exactly() -> None:
     step = Fits([1.0] * 20 + [1.5] * 15).step(0, 35, 5, 5)
     assert step.at == 20
     assert step.size == pytest.approx(0.5)
-    assert step.left < 1e-9
+    assert step.residuals < 1e-9
     ramp = Fits([0.0] * 20 + [0.1 * i for i in range(30)]).ramp(0, 50, 10)
     assert ramp.at in {19, 20}
     assert ramp.size == pytest.approx(2.9, rel=0.02)
@@ -79,11 +77,11 @@ def test_a_step_and_a_ramp_are_fitted_exactly() -> None:
     assert both.size == pytest.approx(2.0, rel=0.05)
 
 
-def test_outliers_are_drawn_in() -> None:
+def test_outliers_are_winsorised() -> None:
     rng = random.Random(2)
     values = [rng.gauss(0.0, 0.03) for _ in range(60)]
     values[30] = 5.0
-    drawn = drawn_in(values)
+    drawn = winsorised(values)
     assert drawn[30] < 0.2
     assert sum(a != b for a, b in zip(values, drawn, strict=True)) <= 6
 

@@ -14,8 +14,7 @@ from simulation.comparing import Stored, simulate_stored
 
 from perfcheck.model import Changed, CompareLimits, Metric, Verdict
 from perfcheck.stats.quantiles import metric_value
-from perfcheck.stats.ratios import MeanRatio, MedianRatio, QuantileRatio, as_log
-from perfcheck.stats.two_sample import SampleOutcome, compare_samples
+from perfcheck.stats.two_sample import MeanRatio, MedianRatio, QuantileRatio, SampleOutcome, as_log, compare_samples
 
 LIMITS = CompareLimits()
 NO_FLOOR = CompareLimits(min_difference_ms=0.0)

@@ -15,7 +15,8 @@ from perfcheck.history.report.chart import AXIS, Columns, draw_bars, draw_chart,
 from perfcheck.history.report.run_list import when
 from perfcheck.model import Source
 from perfcheck.report.glyphs import Glyphs
-from perfcheck.stats.change_points import Drift, Step, Trend
+from perfcheck.stats.change_points import Step, Trend
+from perfcheck.stats.drift import Drift
 from perfcheck.text import clean
 from perfcheck.units import format_ms, format_percentage
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from perfcheck.periods.judge.series import Found, FoundStep, Series, moment
 from perfcheck.periods.model import ChangeKind, ConsistencyChange, LatencyChange, Period
-from perfcheck.stats.change_points import Drift
+from perfcheck.stats.drift import Drift
 
 _NEAR = 2  # runs
 EDGE_RUNS = 5  # whose median is the value at the beginning, or at the end

@@ -12,8 +12,8 @@ from itertools import groupby, pairwise
 from perfcheck.history.model import PastMeasurement
 from perfcheck.periods.judge.tally import context_of
 from perfcheck.periods.model import Moment, Period
-from perfcheck.stats.change_points import Drift, Step
-from perfcheck.stats.trends import find_trend
+from perfcheck.stats.change_points import Step, find_trend
+from perfcheck.stats.drift import Drift
 
 _SAME_STEP = 8  # runs: nearer than that, two steps are the same one, whose place became sharper
 _SHORTLY = 30  # runs: what happened earlier than that before a period could be told by then

@@ -1,7 +1,7 @@
-"""Least squares of a step and of a ramp, at every place in a series, from running sums.
+"""Least squares of a step and of a ramp, at every index of a series, from running sums.
 
-Which of the two a series follows is told by how much is left over. Outliers are drawn in first: a point counts for at
-most three standard deviations from the median of its neighbours.
+Which of the two a series follows is decided by the residuals. Outliers are winsorised first: a point counts for at most
+three standard deviations from the median of its neighbours.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from itertools import accumulate
 from statistics import median
 
 _NEIGHBOURS = 3  # on each side
-_DRAWN_IN = 3.0  # standard deviations
+_MOST_DEVIATIONS = 3.0  # standard deviations
 _NORMAL_MAD = 1.4826  # standard deviations of a normal distribution in its median absolute deviation
-_ROUNDING = 1e-12  # what is left over when nothing is
+_ROUNDING = 1e-12  # residuals of a perfect fit
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """``at`` is the first point of the new level, or where the ramp begins; ``left`` the squares that remain."""
+    """``at`` is the first point of the new level, or where the ramp begins."""
 
     at: int
-    left: float
-    size: float  # of the step, or of the whole ramp
+    residuals: float  # the sum of their squares
+    size: float  # of the step, or of the entire ramp
 
 
 class Fits:
@@ -33,12 +33,12 @@ class Fits:
     __slots__ = ("_squares", "_sums", "_timed", "_times", "_times_squared")
 
     def __init__(self, values: Sequence[float]) -> None:
-        drawn = drawn_in(values)
-        self._sums = _running(drawn)
-        self._squares = _running([value**2 for value in drawn])
-        self._timed = _running([i * value for i, value in enumerate(drawn)])
-        self._times = _running([float(i) for i in range(len(drawn))])
-        self._times_squared = _running([float(i * i) for i in range(len(drawn))])
+        clipped = winsorised(values)
+        self._sums = _running(clipped)
+        self._squares = _running([value**2 for value in clipped])
+        self._timed = _running([i * value for i, value in enumerate(clipped)])
+        self._times = _running([float(i) for i in range(len(clipped))])
+        self._times_squared = _running([float(i * i) for i in range(len(clipped))])
 
     def _spread(self, start: int, end: int) -> float:
         total = self._sums[end] - self._sums[start]
@@ -49,21 +49,21 @@ class Fits:
 
     def step(self, start: int, end: int, before: int, after: int) -> Fit:
         """The best step that leaves at least ``before`` and ``after`` points on its sides."""
-        left, at = min(
+        residuals, at = min(
             (self._spread(start, k) + self._spread(k, end), k) for k in range(start + before, end - after + 1)
         )
-        return Fit(at, left + _ROUNDING, self._mean(at, end) - self._mean(start, at))
+        return Fit(at, residuals + _ROUNDING, self._mean(at, end) - self._mean(start, at))
 
     def ramp(self, start: int, end: int, shortest: int) -> Fit:
-        """The best level that turns into a straight line, of at least ``shortest`` points, at some place.
+        """The best level that turns into a straight line of at least ``shortest`` points.
 
-        With nothing but the line at ``start`` itself.
+        A line that begins at ``start`` has no level before it.
         """
-        left, at, slope = min(self._hinge(start, end, k) for k in range(start, max(start, end - shortest) + 1))
-        return Fit(at, left + _ROUNDING, slope * (end - 1 - at))
+        residuals, at, slope = min(self._hinge(start, end, k) for k in range(start, max(start, end - shortest) + 1))
+        return Fit(at, residuals + _ROUNDING, slope * (end - 1 - at))
 
     def _hinge(self, start: int, end: int, at: int) -> tuple[float, int, float]:
-        """Regression on ``max(0, i - at)``: squares left, place, slope."""
+        """Regression on ``max(0, i - at)``: residuals, index, slope."""
         count = end - start
         times = self._times[end] - self._times[at] - at * (end - at)
         lengths = end - at - 1
@@ -78,8 +78,8 @@ class Fits:
 
     def step_on_line(self, start: int, end: int, before: int, after: int) -> Fit:
         """The best step in a straight line: the same slope on both sides."""
-        left, at, size = min(self._jump(start, end, k) for k in range(start + before, end - after + 1))
-        return Fit(at, left + _ROUNDING, size)
+        residuals, at, size = min(self._jump(start, end, k) for k in range(start + before, end - after + 1))
+        return Fit(at, residuals + _ROUNDING, size)
 
     def _jump(self, start: int, end: int, at: int) -> tuple[float, int, float]:
         parts = [self._moments(start, at), self._moments(at, end)]
@@ -89,7 +89,7 @@ class Fits:
         return max(spread - slope * together, 0.0), at, self._mean(at, end) - self._mean(start, at) - slope * apart
 
     def _moments(self, start: int, end: int) -> tuple[float, float, float]:
-        """Sums of squares about the means: of the values, of the times, and of both together."""
+        """Sums of squares about the means: of the values, of the times, and of their products."""
         count = end - start
         times = self._times[end] - self._times[start]
         total = self._sums[end] - self._sums[start]
@@ -99,16 +99,16 @@ class Fits:
 
 def gain(worse: Fit, better: Fit, points: int) -> float:
     """Logarithm of the likelihood ratio of two fits with normal noise of unknown size; negative the other way round."""
-    return points / 2 * math.log(worse.left / better.left)
+    return points / 2 * math.log(worse.residuals / better.residuals)
 
 
-def drawn_in(values: Sequence[float]) -> list[float]:
-    """Values with outliers brought near to their neighbours."""
+def winsorised(values: Sequence[float]) -> list[float]:
+    """Values with outliers clipped to the range of their neighbours."""
     around = [median(values[max(0, i - _NEIGHBOURS) : i + _NEIGHBOURS + 1]) for i in range(len(values))]
     if not around:
         return []
     deviation = _NORMAL_MAD * median(abs(value - middle) for value, middle in zip(values, around, strict=True))
-    room = _DRAWN_IN * deviation
+    room = _MOST_DEVIATIONS * deviation
     return [min(max(value, middle - room), middle + room) for value, middle in zip(values, around, strict=True)]
 
 
