@@ -14,9 +14,8 @@ from urllib.parse import urlsplit
 
 from perfcheck.demo.service import ROUTES, Reply, refusal
 from perfcheck.monitor.lifecycle import Request, begin
-from perfcheck.monitor.routes import named
+from perfcheck.monitor.route_template import endpoint_name
 from perfcheck.monitor.settings import settings
-from perfcheck.monitor.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _serve(self, target: SplitResult, *, allowed: bool) -> None:
         """Counted by the monitor from here to the last byte, under its route: clients choose paths, and have no end."""
-        request = begin(named(self.command, target.path if allowed and target.path in ROUTES else None))
+        request = begin(endpoint_name(self.command, target.path if allowed and target.path in ROUTES else None))
         try:
             if allowed and self.server.service.hangs(target.path):
                 self._hang()
@@ -118,7 +117,7 @@ class Handler(BaseHTTPRequestHandler):
         if request is not None:
             request.responding()
             took_s = request.elapsed_s
-            headers.append(("Server-Timing", (request.trace or Trace()).server_timing(took_s)))
+            headers.append(("Server-Timing", request.server_timing()))
         sent = b"" if self.command == "HEAD" else body
         self._write(reply.status, headers, sent, f"{1000 * took_s:.1f} ms, {reply.queries} queries")
         return len(sent)

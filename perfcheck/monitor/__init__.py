@@ -1,4 +1,4 @@
-"""The monitor that lives inside a service: what every handler takes, counted and timed. Needs no other package.
+"""The monitor inside a service: counts and times every handler. Needs no other package.
 
     from perfcheck.monitor import monitor_performance
 
@@ -10,7 +10,7 @@ Middleware for whole applications: ``perfcheck.monitor.wsgi``, ``.asgi``, ``.fla
 
 from __future__ import annotations
 
-from perfcheck.monitor import queries, registry, workers
+from perfcheck.monitor import registry, request_trace, workers
 from perfcheck.monitor.decorator import monitor_performance
 from perfcheck.monitor.settings import configure, restore_defaults
 from perfcheck.monitor.statistics import Snapshot
@@ -20,13 +20,13 @@ __all__ = ["cached", "configure", "monitor_performance", "reset", "span", "stati
 
 
 def statistics() -> Snapshot:
-    """Everything that was counted up to now, of all workers where a directory is set."""
+    """Everything counted up to now, of all workers where a directory is set."""
     return workers.this.snapshot()
 
 
 def reset() -> None:
-    """Forget counts and settings, as if the process had just begun. For tests."""
+    """Forget counts and settings, as in a new process. For tests."""
     workers.restart()
     registry.default.reset()
-    queries.forget()
+    request_trace.forget_statements()
     restore_defaults()

@@ -1,9 +1,9 @@
-"""Who may read the statistics: this machine, or whoever has the token. Pure; decided from what the server was sent.
+"""Who may read the statistics: this machine, or a client with the token. Pure; decided from the request alone.
 
-Without a token the answer goes to the loopback interface only, and three things show that a request only seems to come
-from there: a header that a proxy adds (what it says is never believed, that it is there is enough), a Host that is not
-this machine (a web page whose name was pointed at 127.0.0.1), and a peer without an address, which is a Unix socket
-with a proxy on its other side. With a token configured the token decides, for everyone.
+Without a token only the loopback interface is served, and three things show that a request only seems to come from
+there: a header that a proxy adds (its value is never trusted, its presence is enough), a Host that is not this machine
+(a web page whose name was pointed at 127.0.0.1), and a peer without an address, which is a Unix socket with a proxy on
+its other side. With a token configured the token decides, for every client.
 """
 
 from __future__ import annotations
@@ -40,28 +40,30 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]@/\s]+)(?::\d{1,5})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class AccessRefusal:
     """Why not, in a sentence, and what would help."""
 
-    status: int  # 401 where a token is asked for, 403 where nothing but another set-up helps
+    status: int  # 401 where a token is needed, 403 where only another set-up helps
     reason: str
     remedy: str
 
 
-def refusal(method: str, headers: Mapping[str, str], peer: str | None, token: str | None) -> Refusal | None:
-    """None for a request that may be answered. ``headers`` by lower-case name; ``peer`` as the server saw it."""
+def refusal(method: str, headers: Mapping[str, str], peer: str | None, token: str | None) -> AccessRefusal | None:
+    """None for a request that may be served. ``headers`` by lower-case name; ``peer`` as the server saw it."""
     if token is not None:
         if _has_token(headers.get("authorization", ""), token):
             return None
-        return Refusal(401, "the token is missing or wrong", "send 'Authorization: Bearer TOKEN'")
+        return AccessRefusal(401, "the token is missing or wrong", "send 'Authorization: Bearer TOKEN'")
     if not _is_loopback(peer or ""):
-        return Refusal(403, "the statistics are for this machine only, and no token is configured", _CONFIGURE)
+        return AccessRefusal(403, "the statistics are for this machine only, and no token is configured", _CONFIGURE)
     if any(name in _PROXIED or name.startswith(_PROXIED_BY_PREFIX) for name in headers):
-        return Refusal(403, "this came through a proxy, and no token is configured", _CONFIGURE)
+        return AccessRefusal(403, "the request came through a proxy, and no token is configured", _CONFIGURE)
     if not _is_this_machine(headers.get("host", "")):
-        return Refusal(403, "the Host header does not name this machine, and no token is configured", _CONFIGURE)
+        return AccessRefusal(403, "the Host header does not name this machine, and no token is configured", _CONFIGURE)
     if method not in ("GET", "HEAD") and _is_of_another_site(headers):
-        return Refusal(403, "this came from a page of another site", "send it from a shell, or configure a token")
+        return AccessRefusal(
+            403, "the request came from a page of another site", "send it from a shell, or configure a token"
+        )
     return None
 
 
@@ -90,7 +92,7 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _is_of_another_site(headers: Mapping[str, str]) -> bool:
-    """What a browser says of itself; a shell says nothing of the kind."""
+    """By headers that browsers send and shells do not."""
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         return True
     origin = headers.get("origin")

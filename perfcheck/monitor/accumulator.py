@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 from perfcheck.monitor.histogram import Histogram
-from perfcheck.monitor.queries import Repetition
+from perfcheck.monitor.request_trace import Repetition
 from perfcheck.monitor.statistics import (
     REPETITIONS_KEPT,
     EndpointStatistics,
@@ -18,7 +18,7 @@ from perfcheck.monitor.statistics import (
 )
 
 
-class Outcome(IntEnum):
+class RequestOutcome(IntEnum):
     """How a request ended."""
 
     OK = 0
@@ -28,8 +28,8 @@ class Outcome(IntEnum):
 
 # (queries, their seconds, cache hits, cache misses, repeated statements) of one request
 Traced = tuple[int, float, int, int, tuple[Repetition, ...]]
-# (endpoint, when it ended by perf_counter_ns, duration_ns, status, outcome, bytes of the body, what was traced)
-Record = tuple[str, int, int, int | None, Outcome, int | None, Traced | None]
+# (endpoint, when it ended by perf_counter_ns, duration_ns, status, outcome, bytes of the body, figures of the trace)
+Record = tuple[str, int, int, int | None, RequestOutcome, int | None, Traced | None]
 # The same of a call that returned, of which nothing else is known: (endpoint, when it ended, duration_ns)
 Return = tuple[str, int, int]
 
@@ -53,7 +53,7 @@ class Accumulator:
         self._name = name
         self._duration = Histogram()
         self._recent: deque[tuple[int, int]] = deque(maxlen=window)
-        self._outcomes: Counter[Outcome] = Counter()
+        self._outcomes: Counter[RequestOutcome] = Counter()
         self._statuses: Counter[int] = Counter()
         self._sizes = Sizes()
         self._queries = Queries()
@@ -66,12 +66,11 @@ class Accumulator:
         self.add_returns(list(zip(names, ended, durations, strict=True)), offset_ns)
         self._outcomes.update(outcomes)
         for status, count in Counter(statuses).items():
-            if status is not None and 100 <= status < 600:  # noqa: PLR2004 - what else a status may be is no count of ours
+            if status is not None and 100 <= status < 600:  # noqa: PLR2004 - no other number is a status of HTTP
                 self._statuses[status] += count
         sizes = [size for size in known_sizes if size is not None]
         if sizes:
-            known = self._sizes
-            self._sizes = Sizes(known.count + len(sizes), known.total + sum(sizes), max(known.max, *sizes))
+            self._sizes += Sizes(len(sizes), sum(sizes), max(sizes))
         for traced in traces:
             if traced is not None:
                 self._add_traced(traced)
@@ -85,26 +84,25 @@ class Accumulator:
     def _add_traced(self, traced: Traced) -> None:
         queries, seconds, hits, misses, repetitions = traced
         if queries:
-            known = self._queries
-            self._queries = Queries(
-                known.total + queries, max(known.max, queries), known.total_s + seconds, known.requests + 1
-            )
+            self._queries += Queries(queries, queries, seconds, 1)
         self._cache = (self._cache[0] + hits, self._cache[1] + misses)
         if repetitions:
-            found = (RepeatedStatement(one.shape, one.count, one.caller, 1) for one in repetitions[:REPETITIONS_KEPT])
-            self._repeated = merge_repeated(self._repeated, found)
+            worst = repetitions[:REPETITIONS_KEPT]
+            self._repeated = merge_repeated(
+                self._repeated, (RepeatedStatement(each.shape, each.count, each.caller, 1) for each in worst)
+            )
 
     def frozen(self, in_flight: int) -> EndpointStatistics:
         """A copy as a plain value."""
         return EndpointStatistics(
             name=self._name,
             total=self._duration.count,
-            errors=self._outcomes[Outcome.ERROR],
-            disconnects=self._outcomes[Outcome.DISCONNECTED],
+            errors=self._outcomes[RequestOutcome.ERROR],
+            disconnects=self._outcomes[RequestOutcome.DISCONNECTED],
             in_flight=in_flight,
             statuses=dict(sorted(self._statuses.items())),
             duration=self._duration.copy(),
-            # A thread that was put off between its end and its record comes in a later batch than others.
+            # A thread that was suspended between its end and its record comes in a later batch than others.
             recent=tuple(sorted(self._recent)),
             sizes=self._sizes,
             queries=self._queries,

@@ -13,10 +13,9 @@ from typing import Any
 
 from perfcheck.monitor.lifecycle import Request, begin
 from perfcheck.monitor.registry import default
-from perfcheck.monitor.results import is_cancellation
-from perfcheck.monitor.routes import asgi_name, named
+from perfcheck.monitor.response_status import is_cancellation
+from perfcheck.monitor.route_template import asgi_endpoint_name, endpoint_name
 from perfcheck.monitor.settings import settings
-from perfcheck.monitor.trace import Trace
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -28,10 +27,9 @@ _SEEN = "perfcheck.monitor"  # in the scope: another Monitor counts this request
 
 
 class Monitor:
-    """``route_of`` tells the template of a request's route, where no framework leaves it: ``/videos/{id}``, or None.
+    """``route_of`` returns the template of a request's route, where no framework leaves it: ``/videos/{id}``, or None.
 
-    It must come from a limited set, never from the path itself. ``api``
-    mounts the statistics API under the prefix that is set.
+    It must come from a limited set, never from the path itself. ``api`` mounts the statistics API.
     """
 
     def __init__(
@@ -45,10 +43,10 @@ class Monitor:
         if scope["type"] != "http" or scope.get(_SEEN) is not None:
             await self.app(scope, receive, send)
             return
-        if self._api and (path := _path(scope)).startswith(settings().prefix) and await _answered(scope, path, send):
+        if self._api and (path := _path(scope)).startswith(settings().prefix) and await _api_sent(scope, path, send):
             return
         request = begin(route=partial(self._name, scope, scope.get("root_path") or ""))
-        scope[_SEEN] = True  # not the request, which would close a circle
+        scope[_SEEN] = True  # not the request, which would be a reference cycle
         exchange = _Exchange(request, receive, send)
         try:
             await self.app(scope, exchange.receive, exchange.send)
@@ -59,7 +57,9 @@ class Monitor:
 
     def _name(self, scope: Scope, root_path: str) -> str:
         template = self._route_of(scope) if self._route_of is not None else None
-        return asgi_name(scope, root_path) if template is None else named(scope.get("method"), template)
+        if template is None:
+            return asgi_endpoint_name(scope, root_path)
+        return endpoint_name(scope.get("method"), template)
 
 
 class _Exchange:
@@ -73,7 +73,7 @@ class _Exchange:
         self._send = send
         self._status: int | None = None
         self._sent = 0
-        self._gone = False  # the client, as far as this side was told
+        self._gone = False  # the client, as far as this side knows
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -85,8 +85,8 @@ class _Exchange:
         last = False
         try:
             message, last = self._observed(message)
-        except Exception as error:  # noqa: BLE001 - the server will say what is wrong with it
-            default.defect(error)
+        except Exception as error:  # noqa: BLE001 - the server will report it
+            default.count_failure(error)
         try:
             await self._send(message)
         except OSError:  # as the specification has it (2.4) for a client that left
@@ -103,8 +103,8 @@ class _Exchange:
             self._status = status if isinstance(status, int) else None
             self._request.responding()
             if settings().server_timing:
-                value = (self._request.trace or Trace()).server_timing(self._request.elapsed_s)
-                headers = [*message.get("headers", ()), (b"server-timing", value.encode("latin-1"))]
+                timing = self._request.server_timing().encode("latin-1")
+                headers = [*message.get("headers", ()), (b"server-timing", timing)]
                 return {**message, "headers": headers}, False
         elif kind == "http.response.body":
             self._sent += len(message.get("body", b""))
@@ -114,12 +114,12 @@ class _Exchange:
         return message, False
 
     def failed(self, error: BaseException) -> None:
-        """A defect of the application is an error, whether the client waited for it or not."""
+        """A bug of the application is an error, whether the client waited for it or not."""
         left = isinstance(error, OSError) or type(error).__name__ == "ClientDisconnect" or is_cancellation(error)
         self._finish(error=True, disconnected=is_cancellation(error) or (self._gone and left))
 
     def returned(self) -> None:
-        """Where the response is not complete by now, the client has left, or the application forgot about it."""
+        """Where the response is not complete by now, the client has left, or the application did not finish it."""
         self._finish(error=not self._gone, disconnected=self._gone)
 
     def _finish(self, *, error: bool = False, disconnected: bool = False) -> None:
@@ -132,9 +132,9 @@ def _path(scope: Scope) -> str:
     return path[len(root) :] if root and path.startswith(root + "/") else path
 
 
-async def _answered(scope: Scope, path: str, send: Send) -> bool:
-    """Whether the request was for the statistics API, and got its answer."""
-    from perfcheck.monitor import api  # noqa: PLC0415 - not needed before somebody asks
+async def _api_sent(scope: Scope, path: str, send: Send) -> bool:
+    """Whether the request was for the statistics API, and its response is sent."""
+    from perfcheck.monitor import api  # noqa: PLC0415 - not needed before the first request for it
 
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope.get("headers", ()):
@@ -142,16 +142,16 @@ async def _answered(scope: Scope, path: str, send: Send) -> bool:
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     client = scope.get("client")
     query = scope.get("query_string", b"").decode("latin-1")
-    answer = partial(api.answer, str(scope["method"]), path, query, headers, client[0] if client else None)
+    respond = partial(api.answer, str(scope["method"]), path, query, headers, client[0] if client else None)
     try:
         asyncio.get_running_loop()
     except RuntimeError:  # trio
-        found = answer()
+        answer = respond()
     else:  # it may read files: the loop goes on meanwhile
-        found = await asyncio.to_thread(answer)
-    if found is None:
+        answer = await asyncio.to_thread(respond)
+    if answer is None:
         return False
-    fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in found.headers]
-    await send({"type": "http.response.start", "status": found.status, "headers": fields})
-    await send({"type": "http.response.body", "body": found.body})
+    fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": fields})
+    await send({"type": "http.response.body", "body": answer.body})
     return True

@@ -14,9 +14,9 @@ from time import perf_counter_ns
 from types import CoroutineType
 from typing import Any, TypeVar, overload
 
-from perfcheck.monitor.lifecycle import Request, begin_call, current, held, hold, kind_named
+from perfcheck.monitor.lifecycle import Request, begin_call, current, last_request, request_class, set_current
 from perfcheck.monitor.registry import bounded, default
-from perfcheck.monitor.results import PLAIN, is_cancellation, of_exception, of_result
+from perfcheck.monitor.response_status import PLAIN, is_cancellation, of_exception, of_result
 from perfcheck.monitor.trace import span
 
 _Handler = TypeVar("_Handler")
@@ -47,7 +47,7 @@ def _monitored(handler: Any, *, name: str | None) -> Any:
     if isinstance(handler, type):
         return _monitored_class(handler, name)
     if not callable(handler):
-        raise TypeError(f"monitor_performance needs something to call, not {handler!r}")
+        raise TypeError(f"monitor_performance needs a callable, not {handler!r}")
     shown = bounded(name or _default_name(handler))
     call = handler if inspect.isroutine(handler) or isinstance(handler, functools.partial) else handler.__call__
     if inspect.iscoroutinefunction(call):
@@ -69,30 +69,30 @@ def _default_name(handler: Any) -> str:
 def _monitored_class(view: type, name: str | None) -> type:
     """The class itself, with its handlers replaced: frameworks compare and subclass it."""
     shown = name or _default_name(view)
-    found = [one for one in _METHODS if inspect.isroutine(getattr(view, one, None))]
-    if not set(found) - _GIVEN:  # a class that does its work elsewhere, in actions that it dispatches to
-        found = [one for one in _DISPATCHERS if inspect.isfunction(getattr(view, one, None))][:1] or found
-    if not found:
+    handlers = [method for method in _METHODS if inspect.isroutine(getattr(view, method, None))]
+    if not set(handlers) - _GIVEN:  # a class that does its work elsewhere, in actions that it dispatches to
+        handlers = [each for each in _DISPATCHERS if inspect.isfunction(getattr(view, each, None))][:1] or handlers
+    if not handlers:
         raise TypeError(f"{view.__qualname__} has no handler to monitor: none of {', '.join(_METHODS + _DISPATCHERS)}")
-    for one in found:
-        own = inspect.getattr_static(view, one)
-        setattr(view, one, _monitored(own, name=f"{shown}.{one.strip('_')}"))
+    for handler in handlers:
+        own = inspect.getattr_static(view, handler)
+        setattr(view, handler, _monitored(own, name=f"{shown}.{handler.strip('_')}"))
     return view
 
 
 def _function(handler: Callable[..., Any], name: str) -> Callable[..., Any]:
-    kind = kind_named(name)
+    kind = request_class(name)
 
-    # This and the next one are all that most calls come by: nothing stands in a function of its own that costs a call.
+    # Most calls take this path or that of _coroutine: no step is in a function of its own, which would cost a call.
     def monitored(*args: Any, **kwargs: Any) -> Any:
-        outer = held()
+        outer = last_request()
         if outer is not None and outer in default.running:
             if outer.adopt(name):
                 return handler(*args, **kwargs)
             with span(name):
                 return handler(*args, **kwargs)
         request = kind()
-        hold(request)
+        set_current(request)
         default.running.add(request)
         request.started_ns = perf_counter_ns()
         try:
@@ -102,7 +102,7 @@ def _function(handler: Callable[..., Any], name: str) -> Callable[..., Any]:
             raise
         if type(result) in PLAIN and request.trace is None:
             default.record_return(request, name)
-            hold(None)
+            set_current(None)
             return result
         if type(result) is CoroutineType:  # a plain function around a coroutine function
             request.leave()
@@ -114,17 +114,17 @@ def _function(handler: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 def _coroutine(handler: Callable[..., Coroutine[Any, Any, Any]], name: str) -> Callable[..., Any]:
-    kind = kind_named(name)
+    kind = request_class(name)
 
     async def monitored(*args: Any, **kwargs: Any) -> Any:
-        outer = held()
+        outer = last_request()
         if outer is not None and outer in default.running:
             if outer.adopt(name):
                 return await handler(*args, **kwargs)
             with span(name):
                 return await handler(*args, **kwargs)
         request = kind()
-        hold(request)
+        set_current(request)
         default.running.add(request)
         request.started_ns = perf_counter_ns()
         try:
@@ -134,7 +134,7 @@ def _coroutine(handler: Callable[..., Coroutine[Any, Any, Any]], name: str) -> C
             raise
         if type(result) in PLAIN and request.trace is None:
             default.record_return(request, name)
-            hold(None)
+            set_current(None)
         else:
             _succeeded(request, result)
         return result
@@ -155,7 +155,7 @@ async def _awaited(request: Request, coroutine: Coroutine[Any, Any, Any]) -> Any
 
 def _generator(handler: Callable[..., Generator[Any, Any, Any]], name: str) -> Callable[..., Any]:
     """PEP 380's delegation, written out: the request is current only while the handler runs, not while it waits."""
-    kind = kind_named(name)
+    kind = request_class(name)
 
     def monitored(*args: Any, **kwargs: Any) -> Any:
         outer = current()
@@ -181,7 +181,7 @@ def _generator(handler: Callable[..., Generator[Any, Any, Any]], name: str) -> C
                 except GeneratorExit:
                     inner.close()
                     raise
-                except BaseException as thrown:  # noqa: BLE001 - it goes to the handler, which decides
+                except BaseException as thrown:  # noqa: BLE001 - passed to the handler, which decides
                     resume = functools.partial(inner.throw, thrown)
                 else:
                     resume = functools.partial(inner.send, sent)
@@ -193,7 +193,7 @@ def _generator(handler: Callable[..., Generator[Any, Any, Any]], name: str) -> C
 
 
 def _async_generator(handler: Callable[..., AsyncGenerator[Any, Any]], name: str) -> Callable[..., Any]:
-    kind = kind_named(name)
+    kind = request_class(name)
 
     async def monitored(*args: Any, **kwargs: Any) -> Any:
         outer = current()
@@ -220,7 +220,7 @@ def _async_generator(handler: Callable[..., AsyncGenerator[Any, Any]], name: str
                 except GeneratorExit:
                     await inner.aclose()
                     raise
-                except BaseException as thrown:  # noqa: BLE001 - it goes to the handler, which decides
+                except BaseException as thrown:  # noqa: BLE001 - passed to the handler, which decides
                     resume = functools.partial(inner.athrow, thrown)
                 else:
                     resume = functools.partial(inner.asend, sent)
@@ -237,8 +237,8 @@ def _async_generator(handler: Callable[..., AsyncGenerator[Any, Any]], name: str
 def _succeeded(request: Request, result: object) -> None:
     try:
         status, size = of_result(result)
-    except Exception as error:  # noqa: BLE001 - the framework will find out by itself
-        default.defect(error)
+    except Exception as error:  # noqa: BLE001 - the framework will raise it as well
+        default.count_failure(error)
         status = size = None
     request.finish(status=status, response_bytes=size)
 
@@ -250,7 +250,7 @@ def _failed(request: Request, error: BaseException) -> None:
         return
     try:
         status = of_exception(error)
-    except Exception as defect:  # noqa: BLE001
-        default.defect(defect)
+    except Exception as failure:  # noqa: BLE001
+        default.count_failure(failure)
         status = None
     request.finish(status=status, error=status is None)

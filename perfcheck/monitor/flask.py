@@ -8,7 +8,7 @@ from flask import Flask, request, request_started
 
 from perfcheck.monitor import lifecycle
 from perfcheck.monitor.registry import default
-from perfcheck.monitor.routes import named
+from perfcheck.monitor.route_template import endpoint_name
 from perfcheck.monitor.wsgi import Monitor
 
 _EXTENSION = "perfcheck-monitor"
@@ -18,7 +18,7 @@ def init_app(app: Flask) -> None:
     """Monitor ``app``: call it once, when the app is made; a second call changes nothing.
 
     Endpoints are named by method and URL rule (``GET /videos/<int:id>``), blueprints and their prefixes included, or
-    by the name that ``@monitor_performance`` gives a view. The API is answered before the app is asked.
+    by the name that ``@monitor_performance`` gives a view. Requests for the API do not reach the app.
     """
     if _EXTENSION not in app.extensions:
         app.extensions[_EXTENSION] = app.wsgi_app
@@ -27,11 +27,11 @@ def init_app(app: Flask) -> None:
 
 
 def _name(_app: Any, **_: Any) -> None:
-    """The rule is known now, and not any more when the response is sent: Flask lets go of its request before."""
+    """The rule is known now, and no longer when the response is sent: Flask has dropped its request by then."""
     try:
         running = lifecycle.current()
         rule = request.url_rule
         if running is not None:
-            running.name(named(request.method, rule.rule if rule is not None else None))
+            running.name(endpoint_name(request.method, rule.rule if rule is not None else None))
     except Exception as error:  # noqa: BLE001 - the request is served all the same
-        default.defect(error)
+        default.count_failure(error)

@@ -1,4 +1,4 @@
-"""What one request is: it begins, may be named, and is finished once. Held in a ContextVar while it runs.
+"""The life of one request: it begins, may be named, and is finished once. In a ContextVar while it runs.
 
 A middleware begins it without a name; a decorator inside names it; the middleware finishes it when the last byte is
 sent. A decorator alone does all three. Nothing here raises.
@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import ContextVar
 from time import perf_counter_ns
-from typing import TYPE_CHECKING
 
-from perfcheck.monitor.accumulator import Outcome
+from perfcheck.monitor.accumulator import RequestOutcome
 from perfcheck.monitor.registry import bounded, default
-
-if TYPE_CHECKING:
-    from perfcheck.monitor.trace import Trace
+from perfcheck.monitor.request_trace import Trace
 
 UNNAMED = "(unmatched)"
 _SERVER_ERROR = 500
@@ -25,7 +22,7 @@ _current: ContextVar[Request | None] = ContextVar("perfcheck_request", default=N
 class Request:
     """One request that is running. ``begin`` makes it.
 
-    What most requests never set stands in the class, so that making one costs next to nothing.
+    Attributes that most requests never set are those of the class, so that making one costs next to nothing.
     """
 
     _name: str | None = None
@@ -37,19 +34,19 @@ class Request:
     response_ns = 0  # when the response began, by perf_counter_ns; 0 before
 
     def routed(self, name: str | None, route: Callable[[], str] | None) -> None:
-        """What it will be called, unless it is named: ``name``, or what ``route`` says at its end."""
+        """The endpoint's name, unless ``name()`` or a decorator sets another: ``name``, or at the end ``route()``."""
         self._name = None if name is None else bounded(name)
         self._route = route
 
     @property
     def endpoint(self) -> str:
-        """Its name: the decorator's, else what the framework gave, else the template of its route."""
+        """Its name: the decorator's, else the framework's, else the template of its route."""
         name = self._name
         if name is None:
             try:
                 name = bounded(self._route()) if self._route is not None else UNNAMED
-            except Exception as error:  # noqa: BLE001 - a framework changed under us: the request is counted all the same
-                default.defect(error)
+            except Exception as error:  # noqa: BLE001 - a framework that changed: the request is counted all the same
+                default.count_failure(error)
                 name = UNNAMED
         return name
 
@@ -74,6 +71,10 @@ class Request:
     def elapsed_s(self) -> float:
         return (perf_counter_ns() - self.started_ns) / 1e9
 
+    def server_timing(self) -> str:
+        """The value of a Server-Timing header, now."""
+        return (self.trace or Trace()).server_timing(self.elapsed_s)
+
     def enter(self) -> None:
         """Make it the current one of this context, until ``leave``."""
         previous = _current.get()
@@ -87,7 +88,7 @@ class Request:
         self._previous = None
 
     def cancel(self) -> None:
-        """It was none after all: nothing is counted."""
+        """It is not to be counted after all."""
         default.running.discard(self)
         self.leave()
 
@@ -107,15 +108,15 @@ class Request:
         try:
             if _current.get() is self:
                 self.leave()
-            outcome = Outcome.OK
+            outcome = RequestOutcome.OK
             failed = status is not None and status >= _SERVER_ERROR
             if disconnected and not failed:
-                outcome, ended_ns = Outcome.DISCONNECTED, self.response_ns or ended_ns
+                outcome, ended_ns = RequestOutcome.DISCONNECTED, self.response_ns or ended_ns
             elif error or failed:
-                outcome = Outcome.ERROR
+                outcome = RequestOutcome.ERROR
             default.record(self, ended_ns, status, outcome, response_bytes)
-        except Exception as defect:  # noqa: BLE001 - never into the handler
-            default.defect(defect)
+        except Exception as failure:  # noqa: BLE001 - never into the handler
+            default.count_failure(failure)
 
 
 def begin_call(kind: type[Request]) -> Request:
@@ -127,7 +128,7 @@ def begin_call(kind: type[Request]) -> Request:
 
 
 def begin(name: str | None = None, *, route: Callable[[], str] | None = None) -> Request:
-    """A request begins, the current one of this context. Without a name, ``route`` is asked for one at its end."""
+    """A request begins, the current one of this context. Without a name, ``route()`` gives one at its end."""
     request = Request()
     request.routed(name, route)
     request.started_ns = perf_counter_ns()
@@ -136,12 +137,12 @@ def begin(name: str | None = None, *, route: Callable[[], str] | None = None) ->
     return request
 
 
-def kind_named(name: str) -> type[Request]:
+def request_class(name: str) -> type[Request]:
     """The requests to one decorated handler: a class with the name in it."""
     return type("Request", (Request,), {"_name": name, "_decorated": True})
 
 
-held, hold = _current.get, _current.set  # without looking whether it still runs
+last_request, set_current = _current.get, _current.set  # without looking whether it still runs
 
 
 def current() -> Request | None:

@@ -1,4 +1,4 @@
-"""OpenMetrics, through prometheus-client (the extra ``perfcheck[metrics]``), which is imported when first asked for.
+"""OpenMetrics, through prometheus-client (the extra ``perfcheck[metrics]``), imported at the first request for them.
 
 Names and boundaries are those of OpenTelemetry's semantic conventions for HTTP servers
 (https://opentelemetry.io/docs/specs/semconv/http/http-metrics/): ``http.server.request.duration`` in seconds. The
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from perfcheck.monitor.process import ProcessUsage
+from perfcheck.monitor.process_usage import ProcessUsage
 from perfcheck.monitor.statistics import EndpointStatistics, Snapshot
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def exposition(snapshot: Snapshot, process: ProcessUsage) -> tuple[bytes, str]:
 
     ``http_route`` is the endpoint's name: the route's template where no decorator gives another.
     """
-    from prometheus_client import CollectorRegistry  # noqa: PLC0415 - an extra, imported when asked for
+    from prometheus_client import CollectorRegistry  # noqa: PLC0415 - an extra, imported when needed
     from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415
 
     registry = CollectorRegistry(auto_describe=False)
@@ -58,18 +58,18 @@ def _of_endpoints(snapshot: Snapshot) -> Iterator[Metric]:
     left = CounterMetricFamily("http_server_request_disconnects", "The client left before the end", labels=_LABELS)
     queries = CounterMetricFamily("http_server_request_queries", "Statements sent to the database", labels=_LABELS)
     active = GaugeMetricFamily("http_server_active_requests", "In flight", labels=_LABELS)
-    for one in snapshot.endpoints:
-        duration.add_metric([one.name], buckets=_buckets(one), sum_value=one.duration.total_s)
-        failed.add_metric([one.name], one.errors)
-        left.add_metric([one.name], one.disconnects)
-        queries.add_metric([one.name], one.queries.total)
-        active.add_metric([one.name], one.in_flight)
+    for endpoint in snapshot.endpoints:
+        duration.add_metric([endpoint.name], buckets=_buckets(endpoint), sum_value=endpoint.duration.total_s)
+        failed.add_metric([endpoint.name], endpoint.errors)
+        left.add_metric([endpoint.name], endpoint.disconnects)
+        queries.add_metric([endpoint.name], endpoint.queries.total)
+        active.add_metric([endpoint.name], endpoint.in_flight)
     yield from (duration, failed, left, queries, active)
 
 
-def _buckets(one: EndpointStatistics) -> list[tuple[str, float]]:
-    counts = [(str(edge), float(one.duration.count_up_to(edge))) for edge in BOUNDARIES_S]
-    return [*counts, ("+Inf", float(one.duration.count))]
+def _buckets(endpoint: EndpointStatistics) -> list[tuple[str, float]]:
+    counts = [(str(edge), float(endpoint.duration.count_up_to(edge))) for edge in BOUNDARIES_S]
+    return [*counts, ("+Inf", float(endpoint.duration.count))]
 
 
 def _of_the_process(snapshot: Snapshot, process: ProcessUsage) -> Iterator[Metric]:

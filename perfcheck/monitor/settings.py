@@ -1,7 +1,7 @@
-"""What can be set: in code by ``configure``, in the environment by ``PERFCHECK_MONITOR_*``. Nothing here raises later.
+"""Settings: in code by ``configure``, in the environment by ``PERFCHECK_MONITOR_*``.
 
-The environment is read once, when the monitor is first asked. A value that makes no sense there is told in the log and
-the default stands: a typing error in a deployment must not take the service down.
+The environment is read once, at the first use. An invalid value there is logged and the default applies: a typing error
+in a deployment must not take the service down.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from perfcheck.monitor.log import tell
+from perfcheck.monitor.log import log_safely
 
 _PREFIX = "PERFCHECK_MONITOR_"
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
@@ -20,14 +20,14 @@ _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false":
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Raises ValueError or TypeError, with a sentence, for what makes no sense."""
+    """Raises ValueError or TypeError, with a sentence, for an invalid value."""
 
     slow_s: float = 0.5  # a response over it is a warning in the log
     very_slow_s: float = 1.0  # and over this an error
     window: int = 100  # recent requests kept for each endpoint
     max_endpoints: int = 1000  # names beyond are counted under one
     directory: str | None = None  # where workers of one service merge their statistics; each service has its own
-    token: str | None = None  # without one, the API answers the loopback interface only
+    token: str | None = None  # without one, the API serves the loopback interface only
     server_timing: bool = False  # send the Server-Timing response header
     prefix: str = "/api/performance"  # where the API is mounted
     n_plus_one: int = 10  # the same statement shape this often in one request is N+1
@@ -38,28 +38,28 @@ class Settings:
         for name, least, most in (("window", 1, 10_000), ("max_endpoints", 1, 100_000), ("n_plus_one", 2, 1_000_000)):
             _require_whole(name, getattr(self, name), least, most)
         if not isinstance(self.server_timing, bool):
-            raise TypeError("server_timing is True or False")
+            raise TypeError("server_timing must be True or False")
         for name in ("directory", "token"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, str) or not value.strip()):
-                raise ValueError(f"{name} is a text that is not empty, or None")
+                raise ValueError(f"{name} must be a text that is not empty, or None")
         if not isinstance(self.prefix, str) or not self.prefix.startswith("/") or self.prefix.endswith("/"):
-            raise ValueError('prefix begins with "/" and does not end with one')
+            raise ValueError('prefix must begin with "/" and not end with one')
 
     def __repr__(self) -> str:
-        shown = {one.name: getattr(self, one.name) for one in fields(self)}
+        shown = {field.name: getattr(self, field.name) for field in fields(self)}
         shown["token"] = "***" if self.token else None
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 def _require_number(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:  # noqa: PLR2004
-        raise ValueError(f"{name} is a number of seconds over 0")
+        raise ValueError(f"{name} must be a number of seconds over 0")
 
 
 def _require_whole(name: str, value: object, least: int, most: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ValueError(f"{name} is a whole number from {least} to {most}")
+        raise ValueError(f"{name} must be a whole number from {least} to {most}")
 
 
 _current: Settings | None = None
@@ -77,9 +77,9 @@ def settings() -> Settings:
 
 
 def configure(**changes: Any) -> Settings:
-    """Change some settings: ``configure(token="...", slow_s=0.3)``. What code says stands over the environment.
+    """Change some settings: ``configure(token="...", slow_s=0.3)``. Code overrides the environment.
 
-    Raises TypeError for a name that there is not, and ValueError for a value that makes no sense.
+    Raises TypeError for an unknown name or a wrong type, and ValueError for an invalid value.
     """
     global _current  # noqa: PLW0603 - one process, one set of settings
     _current = replace(_current or from_environment(os.environ), **changes)
@@ -97,8 +97,8 @@ def restore_defaults() -> None:
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
-    """The defaults, with every ``PERFCHECK_MONITOR_*`` that makes sense."""
-    read = Settings()
+    """The defaults, with every valid ``PERFCHECK_MONITOR_*``."""
+    result = Settings()
     for field in fields(Settings):
         variable = _PREFIX + ("DIR" if field.name == "directory" else field.name.upper())
         text = environ.get(variable, "").strip()
@@ -106,11 +106,11 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
             continue
         try:
             change: dict[str, Any] = {field.name: _parsed(getattr(Settings(), field.name), text)}
-            read = replace(read, **change)
+            result = replace(result, **change)
         except (ValueError, TypeError) as error:
             # Never the value: it may be the token.
-            tell(logging.WARNING, "%s is ignored: %s", variable, error)
-    return read
+            log_safely(logging.WARNING, "%s is ignored: %s", variable, error)
+    return result
 
 
 def _parsed(default: object, text: str) -> object:

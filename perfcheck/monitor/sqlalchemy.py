@@ -6,15 +6,13 @@ the execution of the statement, without fetching its rows. Outside of a request 
 
 from __future__ import annotations
 
-import logging
 from time import perf_counter
 from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Engine, ExceptionContext
 
-from perfcheck.monitor.log import tell
-from perfcheck.monitor.trace import current
+from perfcheck.monitor.trace import record_query
 
 _STARTED = "_perfcheck_started"
 
@@ -22,7 +20,7 @@ _STARTED = "_perfcheck_started"
 def instrument(engine: Any = Engine) -> None:
     """Watch an Engine, an AsyncEngine, or by default every engine. Watching one twice changes nothing.
 
-    Raises sqlalchemy.exc.InvalidRequestError for what is no engine.
+    Raises sqlalchemy.exc.InvalidRequestError for anything that is not an engine.
     """
     target = getattr(engine, "sync_engine", engine)
     for name, listener in (("before_cursor_execute", _before), ("after_cursor_execute", _after)):
@@ -48,13 +46,7 @@ def _failed(failure: ExceptionContext) -> None:
 
 
 def _record(statement: str, context: Any) -> None:
-    try:
-        trace = current()
-        if trace is not None:
-            started = getattr(context, _STARTED, None)
-            trace.add_query(statement, perf_counter() - started if started is not None else 0.0)
-    except Exception:  # noqa: BLE001 - the application's statement must not fail for its monitor
-        tell(logging.ERROR, "a statement could not be recorded", exc_info=True)
-    finally:
-        if hasattr(context, _STARTED):
-            delattr(context, _STARTED)
+    started = getattr(context, _STARTED, None)
+    record_query(statement, perf_counter() - started if started is not None else 0.0)
+    if started is not None:
+        delattr(context, _STARTED)

@@ -37,6 +37,9 @@ class Sizes:
     def mean(self) -> float | None:
         return self.total / self.count if self.count else None
 
+    def __add__(self, other: Sizes) -> Sizes:
+        return Sizes(self.count + other.count, self.total + other.total, max(self.max, other.max))
+
 
 @dataclass(frozen=True, slots=True)
 class Queries:
@@ -51,6 +54,10 @@ class Queries:
     def mean(self) -> float | None:
         """Of the requests that sent any."""
         return self.total / self.requests if self.requests else None
+
+    def __add__(self, other: Queries) -> Queries:
+        total_s = self.total_s + other.total_s
+        return Queries(self.total + other.total, max(self.max, other.max), total_s, self.requests + other.requests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,94 +136,82 @@ class EndpointStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All endpoints at one moment, of all workers where they share a directory."""
+    """All endpoints at one time, of all workers where they share a directory."""
 
     endpoints: tuple[EndpointStatistics, ...] = ()  # by name; one that is only in flight has a total of 0
     started_at: float = 0.0  # when counting began, in seconds since 1970
     taken_at: float = 0.0
     workers: int = 1  # processes that are alive and counted
-    overflow: int = 0  # requests that are counted under OVERFLOW, since there were too many names
+    overflow: int = 0  # requests that are counted under OVERFLOW, because there were too many names
     defects: int = 0  # times that the monitor itself failed, and let the request pass
-    problems: tuple[str, ...] = ()  # sentences: why this may not be everything
+    problems: tuple[str, ...] = ()  # sentences: why the figures may be incomplete
 
     @property
     def total(self) -> int:
-        return sum(one.total for one in self.endpoints)
+        return sum(endpoint.total for endpoint in self.endpoints)
 
     def endpoint(self, name: str) -> EndpointStatistics | None:
-        return next((one for one in self.endpoints if one.name == name), None)
+        return next((endpoint for endpoint in self.endpoints if endpoint.name == name), None)
 
 
 def merge_snapshots(snapshots: Iterable[Snapshot], *, window: int, max_endpoints: int) -> Snapshot:
     """Counts, sums and histograms add up exactly; the recent window is the latest of all. Names stay bounded.
 
-    ``workers`` adds up; whoever merges what dead workers left sets theirs to 0.
+    ``workers`` adds up: the snapshot of dead workers has 0.
     """
-    given = [one for one in snapshots if one.endpoints or one.workers]
+    known = [snapshot for snapshot in snapshots if snapshot.endpoints or snapshot.workers]
     merged: dict[str, EndpointStatistics] = {}
-    overflow = 0
-    for snapshot in given:
-        overflow += snapshot.overflow
-        for one in snapshot.endpoints:
-            name = one.name
-            if name not in merged and len(merged) >= max_endpoints and name != OVERFLOW:
-                name = OVERFLOW
-                overflow += one.total
-            merged[name] = merge_endpoints(merged[name], one, window) if name in merged else replace(one, name=name)
+    overflow = sum(snapshot.overflow for snapshot in known)
+    for endpoint in (endpoint for snapshot in known for endpoint in snapshot.endpoints):
+        name = endpoint.name
+        if name not in merged and len(merged) >= max_endpoints and name != OVERFLOW:
+            name = OVERFLOW
+            overflow += endpoint.total
+        merged[name] = (
+            merge_endpoints(merged[name], endpoint, window) if name in merged else replace(endpoint, name=name)
+        )
     return Snapshot(
         endpoints=tuple(merged[name] for name in sorted(merged)),
-        started_at=min((one.started_at for one in given), default=0.0),
-        taken_at=max((one.taken_at for one in given), default=0.0),
-        workers=sum(one.workers for one in given),
+        started_at=min((snapshot.started_at for snapshot in known), default=0.0),
+        taken_at=max((snapshot.taken_at for snapshot in known), default=0.0),
+        workers=sum(snapshot.workers for snapshot in known),
         overflow=overflow,
-        defects=sum(one.defects for one in given),
-        problems=tuple(dict.fromkeys(problem for one in given for problem in one.problems)),
+        defects=sum(snapshot.defects for snapshot in known),
+        problems=tuple(dict.fromkeys(problem for snapshot in known for problem in snapshot.problems)),
     )
 
 
-def merge_endpoints(one: EndpointStatistics, other: EndpointStatistics, window: int) -> EndpointStatistics:
+def merge_endpoints(a: EndpointStatistics, b: EndpointStatistics, window: int) -> EndpointStatistics:
     """The sum of both, under the first one's name."""
-    duration = one.duration.copy()
-    duration.merge(other.duration)
+    duration = a.duration.copy()
+    duration.merge(b.duration)
     return EndpointStatistics(
-        name=one.name,
-        total=one.total + other.total,
-        errors=one.errors + other.errors,
-        disconnects=one.disconnects + other.disconnects,
-        in_flight=one.in_flight + other.in_flight,
-        statuses=dict(sorted((Counter(one.statuses) + Counter(other.statuses)).items())),
+        name=a.name,
+        total=a.total + b.total,
+        errors=a.errors + b.errors,
+        disconnects=a.disconnects + b.disconnects,
+        in_flight=a.in_flight + b.in_flight,
+        statuses=dict(sorted((Counter(a.statuses) + Counter(b.statuses)).items())),
         duration=duration,
-        recent=tuple(sorted((*one.recent, *other.recent))[-window:]),
-        sizes=Sizes(
-            one.sizes.count + other.sizes.count,
-            one.sizes.total + other.sizes.total,
-            max(one.sizes.max, other.sizes.max),
-        ),
-        queries=Queries(
-            one.queries.total + other.queries.total,
-            max(one.queries.max, other.queries.max),
-            one.queries.total_s + other.queries.total_s,
-            one.queries.requests + other.queries.requests,
-        ),
-        n_plus_one=merge_repeated(one.n_plus_one, other.n_plus_one),
-        cache_hits=one.cache_hits + other.cache_hits,
-        cache_misses=one.cache_misses + other.cache_misses,
+        recent=tuple(sorted((*a.recent, *b.recent))[-window:]),
+        sizes=a.sizes + b.sizes,
+        queries=a.queries + b.queries,
+        n_plus_one=merge_repeated(a.n_plus_one, b.n_plus_one),
+        cache_hits=a.cache_hits + b.cache_hits,
+        cache_misses=a.cache_misses + b.cache_misses,
     )
 
 
-def merge_repeated(*findings: Iterable[RepeatedStatement]) -> tuple[RepeatedStatement, ...]:
+def merge_repeated(*groups: Iterable[RepeatedStatement]) -> tuple[RepeatedStatement, ...]:
     """By shape, the most frequent in one request first, no more than are kept."""
     merged: dict[str, RepeatedStatement] = {}
-    for finding in (one for several in findings for one in several):
-        known = merged.get(finding.shape)
-        merged[finding.shape] = (
-            RepeatedStatement(
-                finding.shape,
-                max(known.most, finding.most),
-                known.caller or finding.caller,
-                known.requests + finding.requests,
+    for statement in (statement for group in groups for statement in group):
+        known = merged.get(statement.shape)
+        if known is None:
+            merged[statement.shape] = statement
+        else:
+            most, requests = max(known.most, statement.most), known.requests + statement.requests
+            merged[statement.shape] = RepeatedStatement(
+                statement.shape, most, known.caller or statement.caller, requests
             )
-            if known
-            else finding
-        )
-    return tuple(sorted(merged.values(), key=lambda one: -one.most)[:REPETITIONS_KEPT])
+    return tuple(sorted(merged.values(), key=lambda statement: -statement.most)[:REPETITIONS_KEPT])

@@ -1,9 +1,9 @@
-"""Several workers of one service: each leaves its counts in a directory, and whoever is asked adds them all up.
+"""Several workers of one service: each leaves its counts in a directory, and the one that answers adds them all up.
 
 A thread writes once a second while something changes, and less often where that takes more than 2% of its time; the
 last counts are written at exit. So another worker's latest second may be missing from an answer, and nothing older. A
-worker that is killed loses the counts of that second, no more. What goes wrong with the directory never reaches a
-request: this worker's own figures stay right, and the snapshot says what is missing.
+worker that is killed loses the counts of that second, no more. Errors of the directory never reach a request: this
+worker's own figures stay right, and the snapshot lists what is missing.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import time
 from dataclasses import replace
 from threading import Event, Lock, Thread
 
-from perfcheck.monitor import directory, registry
-from perfcheck.monitor.directory import Membership, Others
-from perfcheck.monitor.log import tell
+from perfcheck.monitor import registry, worker_directory
+from perfcheck.monitor.log import log_safely
 from perfcheck.monitor.settings import Settings, settings
 from perfcheck.monitor.statistics import Snapshot, merge_snapshots
+from perfcheck.monitor.worker_directory import Membership, OtherWorkers
 
 WRITE_EVERY_S = 1.0
-_SHARE = 0.02  # of the time may go into writing
-_PATIENCE_S = 2.0
+_MOST_OF_TIME = 0.02  # of the time may go into writing
+_TIMEOUT_S = 2.0
 
 
 class Worker:
@@ -43,11 +43,11 @@ class Worker:
         self._stop = Event()
         self._written: object = None
         self._problem: str | None = None
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self._left = False
 
     def close_inherited(self) -> None:
-        """In a forked child: the lock is the parent's, who keeps it."""
+        """In a forked child: the parent keeps the lock."""
         if self._membership is not None:
             self._membership.close()
 
@@ -59,10 +59,10 @@ class Worker:
             self._exit_registered = True
             atexit.register(self.leave)
         self._stop = Event()
-        thread = Thread(target=self._write_now_and_then, args=(self._stop,), name="perfcheck-monitor", daemon=True)
+        thread = Thread(target=self._write_regularly, args=(self._stop,), name="perfcheck-monitor", daemon=True)
         try:
             thread.start()
-        except RuntimeError as error:  # as many threads or processes as this machine allows
+        except RuntimeError as error:  # no more threads allowed
             self._report(f"the counts of this worker reach the others late: {error}")
             return
         self._thread = thread
@@ -74,15 +74,17 @@ class Worker:
         if now.directory is None:
             return own
         self.follow(now)
-        others = Others()
-        if self._lock.acquire(timeout=_PATIENCE_S):
+        others = OtherWorkers()
+        if self._lock.acquire(timeout=_TIMEOUT_S):
             try:
                 self._publish(own, now.directory)
                 others = self._others()
             finally:
                 self._lock.release()
         else:
-            others = Others(problems=("the counts of the other workers are missing: the directory is slow",))
+            others = OtherWorkers(
+                problems=("the counts of the other workers are missing: timeout while reading the directory",)
+            )
         merged = merge_snapshots(
             [own, *others.alive, *([others.gone] if others.gone else [])],
             window=now.window,
@@ -94,7 +96,7 @@ class Worker:
     def write(self) -> None:
         """Leave the current counts in the directory, if there is one."""
         path = settings().directory
-        if path is not None and self._lock.acquire(timeout=_PATIENCE_S):
+        if path is not None and self._lock.acquire(timeout=_TIMEOUT_S):
             try:
                 self._publish(registry.default.snapshot(), path)
             finally:
@@ -104,7 +106,7 @@ class Worker:
         """At exit: the last counts, which stay."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join(_PATIENCE_S)
+            self._thread.join(_TIMEOUT_S)
         if settings().directory is not None:
             self.write()
         self._left = True
@@ -113,16 +115,16 @@ class Worker:
             self._membership = None
 
     def _publish(self, own: Snapshot, path: str) -> None:
-        if self._left:  # what was written stands for this worker; to begin again would count it twice
+        if self._left:  # its file is complete; a new one would count it twice
             return
-        state = [(one.name, one.total, one.in_flight) for one in own.endpoints]
+        state = [(endpoint.name, endpoint.total, endpoint.in_flight) for endpoint in own.endpoints]
         try:
             if self._membership is not None and self._path != path:
                 moving, self._membership = self._membership, None
                 moving.withdraw()
             if self._membership is None:
                 self._membership, self._path, self._written = Membership(path), path, None
-                self._membership.others()  # puts the counts of the dead together, also where nobody ever asks
+                self._membership.others()  # merges the counts of dead workers, also where nobody ever reads them
             if state != self._written or self._problem is not None:
                 self._membership.publish(own)
             self._written, self._problem = state, None
@@ -130,35 +132,35 @@ class Worker:
             self._written = None
             self._report(f"the other workers do not see the counts of this one: {error}")
 
-    def _others(self) -> Others:
+    def _others(self) -> OtherWorkers:
         if self._membership is None:
-            return Others()
+            return OtherWorkers()
         try:
             return self._membership.others()
         except (OSError, ValueError) as error:
             problem = f"the counts of the other workers are missing: {error}"
-            self._tell(problem)
-            self._written = None  # the directory may be gone: to be made anew
-            return Others(problems=(problem,))
+            self._log_once(problem)
+            self._written = None  # the directory may be gone: it is created again
+            return OtherWorkers(problems=(problem,))
 
     def _report(self, problem: str) -> None:
         self._problem = problem
-        self._tell(problem)
+        self._log_once(problem)
 
-    def _tell(self, problem: str) -> None:
-        if len(self._told) < 10 and problem not in self._told:  # noqa: PLR2004 - a few, once each
-            self._told.add(problem)
-            tell(logging.WARNING, "%s", problem)
+    def _log_once(self, problem: str) -> None:
+        if len(self._logged) < 10 and problem not in self._logged:  # noqa: PLR2004 - a few, once each
+            self._logged.add(problem)
+            log_safely(logging.WARNING, "%s", problem)
 
-    def _write_now_and_then(self, stop: Event) -> None:
+    def _write_regularly(self, stop: Event) -> None:
         pause = WRITE_EVERY_S
         while not stop.wait(pause):
             began = time.thread_time()
             try:
                 self.write()
-            except Exception as error:  # noqa: BLE001 - tried again in a moment
-                registry.default.defect(error)
-            pause = max(WRITE_EVERY_S, (time.thread_time() - began) / _SHARE)
+            except Exception as error:  # noqa: BLE001 - tried again at the next turn
+                registry.default.count_failure(error)
+            pause = max(WRITE_EVERY_S, (time.thread_time() - began) / _MOST_OF_TIME)
 
 
 this = Worker()
@@ -166,7 +168,7 @@ registry.default.on_settings = this.follow
 
 
 def _in_child() -> None:
-    directory.forget_locks()
+    worker_directory.forget_locks()
     this.close_inherited()
     this.forget()
 

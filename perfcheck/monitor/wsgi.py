@@ -13,10 +13,9 @@ from typing import Any
 
 from perfcheck.monitor.lifecycle import Request, begin
 from perfcheck.monitor.registry import default
-from perfcheck.monitor.results import is_cancellation
-from perfcheck.monitor.routes import named, wsgi_template
+from perfcheck.monitor.response_status import is_cancellation
+from perfcheck.monitor.route_template import endpoint_name, wsgi_template
 from perfcheck.monitor.settings import settings
-from perfcheck.monitor.trace import Trace
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
@@ -26,10 +25,9 @@ _SEEN = "perfcheck.monitor"  # in the environ: another Monitor counts this reque
 
 
 class Monitor:
-    """``route_of`` tells the template of a request's route, where no framework leaves it: ``/videos/<id>``, or None.
+    """``route_of`` returns the template of a request's route, where no framework leaves it: ``/videos/<id>``, or None.
 
-    It must come from a limited set, never from the path itself. ``api``
-    mounts the statistics API under the prefix that is set.
+    It must come from a limited set, never from the path itself. ``api`` mounts the statistics API.
     """
 
     def __init__(
@@ -43,11 +41,11 @@ class Monitor:
         if environ.get(_SEEN) is not None:
             return self.app(environ, start_response)
         if self._api and str(environ.get("PATH_INFO") or "").startswith(settings().prefix):
-            answered = _answer(environ, start_response)
-            if answered is not None:
-                return answered
-        request = begin(route=lambda: named(environ.get("REQUEST_METHOD"), self._template(environ)))
-        environ[_SEEN] = True  # not the request, which would close a circle
+            body = _api_body(environ, start_response)
+            if body is not None:
+                return body
+        request = begin(route=lambda: endpoint_name(environ.get("REQUEST_METHOD"), self._template(environ)))
+        environ[_SEEN] = True  # not the request, which would be a reference cycle
         response = _Response(request, start_response, partial(self._name, request, environ))
         try:
             body = self.app(environ, response.start)
@@ -61,14 +59,14 @@ class Monitor:
         """While the application responds: Flask forgets the rule when it is done."""
         template = self._template(environ)
         if template is not None:
-            request.name(named(environ.get("REQUEST_METHOD"), template))
+            request.name(endpoint_name(environ.get("REQUEST_METHOD"), template))
 
     def _template(self, environ: Environ) -> str | None:
         return (self._route_of(environ) if self._route_of is not None else None) or wsgi_template(environ)
 
 
 class _Response:
-    """What start_response and the body tell of one response."""
+    """What is known of one response from start_response and the body."""
 
     __slots__ = ("done", "length", "name", "request", "sent", "start_response", "status")
 
@@ -82,17 +80,17 @@ class _Response:
         self.done = False
 
     def start(
-        self, status: str, headers: Iterable[tuple[str, str]], *exc_info: Any, **named_ones: Any
+        self, status: str, headers: Iterable[tuple[str, str]], *exc_info: Any, **keywords: Any
     ) -> Callable[[bytes], object]:
         if not isinstance(headers, list | tuple):  # some servers take an iterator, which can be read once
             headers = list(headers)
         try:
             self._observe(status, headers)
             if settings().server_timing:
-                headers = [*headers, ("Server-Timing", _server_timing(self.request))]
-        except Exception as error:  # noqa: BLE001 - the server will say what is wrong with it
-            default.defect(error)
-        return partial(self._written, self.start_response(status, headers, *exc_info, **named_ones))
+                headers = [*headers, ("Server-Timing", self.request.server_timing())]
+        except Exception as error:  # noqa: BLE001 - the server will report it
+            default.count_failure(error)
+        return partial(self._written, self.start_response(status, headers, *exc_info, **keywords))
 
     def _observe(self, status: str, headers: Iterable[tuple[str, str]]) -> None:
         self.status = int(status[:3]) if status[:3].isdigit() else None
@@ -142,7 +140,7 @@ class _Response:
 
 
 class _Body:
-    """Passes on what the application's iterable gives, and sees its end."""
+    """Passes on the parts of the application's body, and sees its end."""
 
     __slots__ = ("_body", "_ended", "_iterator", "_response")
 
@@ -175,7 +173,7 @@ class _Body:
         return chunk
 
     def close(self) -> None:
-        """By the server, in any case: after the last byte, or when the client is gone before it."""
+        """Called by the server in any case: after the last byte, or when the client left before it."""
         request = self._response.request
         request.enter()
         try:
@@ -203,29 +201,25 @@ class _SizedBody(_Body):
         return len(self._body)  # type: ignore[arg-type]
 
 
-def _server_timing(request: Request) -> str:
-    return (request.trace or Trace()).server_timing(request.elapsed_s)
-
-
-def _answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes] | None:
-    """The statistics API's answer, where the request is for it."""
-    from perfcheck.monitor import api  # noqa: PLC0415 - not needed before somebody asks
+def _api_body(environ: Environ, start_response: StartResponse) -> Iterable[bytes] | None:
+    """The body of the statistics API's response, where the request is for it."""
+    from perfcheck.monitor import api  # noqa: PLC0415 - not needed before the first request for it
 
     headers = {
         name[5:].replace("_", "-").lower(): str(value) for name, value in environ.items() if name.startswith("HTTP_")
     }
-    found = api.answer(
+    answer = api.answer(
         str(environ.get("REQUEST_METHOD", "GET")),
         str(environ.get("PATH_INFO", "")),
         str(environ.get("QUERY_STRING", "")),
         headers,
         environ.get("REMOTE_ADDR"),
     )
-    if found is None:
+    if answer is None:
         return None
     try:
-        reason = HTTPStatus(found.status).phrase
+        reason = HTTPStatus(answer.status).phrase
     except ValueError:
         reason = "Unknown"
-    start_response(f"{found.status} {reason}", list(found.headers))
-    return [found.body]
+    start_response(f"{answer.status} {reason}", list(answer.headers))
+    return [answer.body]

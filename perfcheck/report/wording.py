@@ -35,7 +35,7 @@ LONGEST_TEXT = 2000
 _ORDER = [Verdict.CRITICAL, Verdict.WARNING, Verdict.NOT_MEASURED, Verdict.OK]
 _MINOR = 0.01  # of the latency: a phase below it explains nothing
 _PART_OF_THE_TIME = 0.1  # of the latency: a database below it is not where to look
-_ALIKE = re.compile(r"\b(\d{1,9}) alike\b", re.ASCII)  # as the monitor in the service says of one statement's shape
+_IDENTICAL = re.compile(r"\b(\d{1,9}) (?:identical|alike)\b", re.ASCII)  # as the monitor reports it; alike: up to 0.1.0
 _MOST_SPANS = 5
 _LONGEST_DETAIL = 80
 
@@ -290,7 +290,7 @@ def what_the_service_says(result: EndpointResult) -> list[str]:
 def _statements_alike(result: EndpointResult) -> int:
     """How often one request sent the same statement, where the service says so and its database is part of the time."""
     share = result.server_timing.get("db", 0.0) / result.value_ms if result.value_ms else 0.0
-    found = _ALIKE.search(result.server_timing_details.get("db", ""))
+    found = _IDENTICAL.search(result.server_timing_details.get("db", ""))
     return int(found.group(1)) if found and share >= _PART_OF_THE_TIME else 0
 
 

@@ -86,7 +86,7 @@ def test_n_plus_one_is_found_with_the_line_that_asks(caplog: pytest.LogCaptureFi
     with serving("n-plus-one") as client:
         response = client.get("/api/videos/?limit=20")
         found = endpoints(client, 1)["GET /api/videos/"]
-    assert response.headers["Server-Timing"].endswith('desc="62 queries, 20 alike"')
+    assert response.headers["Server-Timing"].endswith('desc="62 queries, 20 identical"')
     assert (found["queries"]["total"], found["queries"]["max_per_request"]) == (62, 62)
     assert [one["most"] for one in found["n_plus_one"]] == [20, 20, 20]
     lines = Path(loading.__file__).read_text(encoding="utf-8").splitlines()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from perfcheck.monitor import api
-from perfcheck.monitor.api import Answer
+from perfcheck.monitor.api import ApiResponse
 from perfcheck.monitor.histogram import Histogram
 from perfcheck.monitor.settings import configure, restore_defaults
 from perfcheck.monitor.statistics import (
@@ -75,14 +75,14 @@ def call(
     headers: dict[str, str] | None = None,
     peer: str | None = "127.0.0.1",
     snapshot: Snapshot = FULL,
-) -> Answer:
+) -> ApiResponse:
     found = api.answer(method, f"/api/performance{path}", query, headers or HOST, peer, lambda: snapshot)
     assert found is not None
     assert ("Cache-Control", "no-store") in found.headers
     return found
 
 
-def body(answer: Answer) -> Any:
+def body(answer: ApiResponse) -> Any:
     assert dict(answer.headers)["Content-Length"] == str(len(answer.body))
     return json.loads(answer.body)
 
@@ -158,14 +158,14 @@ def test_summary() -> None:
         "slowest_endpoint": "GET /worse",
     }
     assert summary["recommendations"] == [
-        "GET /slow: 2 of 3 requests failed (66.7%); the service's log has the reasons",
+        "GET /slow: 2 of 3 requests failed (66.7%); see the service's log",
         (
             "GET /slow: N+1, the same statement up to 100 times in one request, from shop/views.py:42; "
             "load these rows with one query: SELECT ?"
         ),
         "GET /worse: 1.6 s on average; instrument its database, or measure parts of the handler with 'span(name)'",
-        "GET /slow: 800 ms on average; most of it in 100 queries a request, 6.67 ms each: look at their plans",
-        "GET /slow: 3 MB a response on average; send pages, or fewer fields",
+        "GET /slow: 800 ms on average; most of it in 100 queries per request, 6.67 ms each: check their query plans",
+        "GET /slow: 3 MB per response on average; paginate, or send fewer fields",
     ]
     assert [one["endpoint"] for one in summary["top_slow_endpoints"]] == ["GET /worse", "GET /slow"]
 
@@ -182,7 +182,7 @@ def test_health_is_degraded_by_what_is_slow_or_fails() -> None:
 def test_health_is_healthy_otherwise() -> None:
     health = body(call("/health", snapshot=Snapshot((FAST,))))
     assert (health["status"], health["issues"]) == ("healthy", [])
-    assert health["message"] == "none of 1 endpoint over 500 ms on average; 3 requests"
+    assert health["message"] == "0 of 1 endpoint over 500 ms on average; 3 requests"
 
 
 def test_what_the_monitor_lacks_is_told() -> None:
@@ -232,8 +232,8 @@ def test_log_summary(caplog: pytest.LogCaptureFixture) -> None:
         assert body(call("/log-summary", method="POST"))["status"] == "logged"
     assert caplog.messages == [
         "degraded: 2 of 3 endpoints over 500 ms on average; 7 requests",
-        "slow: GET /worse, 1600 ms on average of 1",
-        "slow: GET /slow, 800 ms on average of 3",
+        "slow: GET /worse, 1600 ms on average over 1 request",
+        "slow: GET /slow, 800 ms on average over 3 requests",
     ]
 
 

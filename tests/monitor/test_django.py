@@ -26,7 +26,7 @@ import perfcheck.monitor
 from perfcheck.judge.server_timing import parse_descriptions, parse_server_timing
 from perfcheck.monitor import configure, statistics
 from perfcheck.monitor.asgi import Monitor as AsgiMonitor
-from perfcheck.monitor.django import databases
+from perfcheck.monitor.django import middleware
 from perfcheck.monitor.django.middleware import MonitorMiddleware
 from perfcheck.monitor.statistics import EndpointStatistics, Snapshot
 from perfcheck.monitor.wsgi import Monitor as WsgiMonitor
@@ -160,7 +160,7 @@ def test_server_timing_is_sent_when_it_is_switched_on(client: httpx.Client) -> N
     assert "server-timing" not in client.get("/api/n-plus-one/").headers
     configure(server_timing=True)
     header = client.get("/api/n-plus-one/").headers["server-timing"]
-    assert parse_descriptions(header) == {"db": "26 queries, 25 alike"}
+    assert parse_descriptions(header) == {"db": "26 queries, 25 identical"}
     assert "render" in parse_server_timing(client.get("/api/named/").headers["server-timing"])
 
 
@@ -239,12 +239,12 @@ def test_a_wrapper_of_the_application_stays_the_last() -> None:
         seen.append(sql)
         return execute(sql, params, many, context)
 
-    databases.watch_databases()
+    middleware.watch_databases()
     connection.close()
     connection.execute_wrappers.clear()
     with connection.execute_wrapper(own):
         django_app.Artist.objects.count()
-    assert connection.execute_wrappers == [databases._count]
+    assert connection.execute_wrappers == [middleware._count]
     assert len(seen) == 1
     connections.close_all()
 

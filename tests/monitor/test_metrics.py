@@ -11,7 +11,7 @@ from prometheus_client.samples import Sample
 from perfcheck.monitor import api
 from perfcheck.monitor.histogram import Histogram
 from perfcheck.monitor.metrics import BOUNDARIES_S, exposition
-from perfcheck.monitor.process import process_usage
+from perfcheck.monitor.process_usage import process_usage
 from perfcheck.monitor.statistics import EndpointStatistics, Queries, Snapshot
 
 HOSTILE = 'GET /x"} 1\n# EOF\\'

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 import perfcheck.monitor
-from perfcheck.monitor import lifecycle, slow_log
+from perfcheck.monitor import lifecycle, log
+from perfcheck.monitor.log import SlowLog
 from perfcheck.monitor.registry import default
-from perfcheck.monitor.settings import Settings
-from perfcheck.monitor.slow_log import SlowLog
+
+LIMITS = {"slow_s": 0.5, "very_slow_s": 1.0}
 
 
 class Time:
@@ -24,7 +25,7 @@ class Time:
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     now = Time()
-    monkeypatch.setattr(slow_log, "monotonic", now)
+    monkeypatch.setattr(log, "monotonic", now)
     return now
 
 
@@ -41,32 +42,32 @@ def levels(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_over_half_a_second_is_a_warning_and_over_one_an_error(caplog: pytest.LogCaptureFixture) -> None:
-    log = SlowLog()
+    slow_log = SlowLog()
     for seconds in (0.5, 0.501, 1.0, 1.001):
-        log.report("api.slow", seconds, 200, 7, Settings())
+        slow_log.report("api.slow", seconds, 200, 7, **LIMITS)
     assert levels(caplog) == ["WARNING", "WARNING", "ERROR"]
     assert caplog.messages[0] == "slow response: api.slow took 501 ms (over 500 ms), status 200, 7 queries"
     assert caplog.messages[2] == "very slow response: api.slow took 1001 ms (over 1000 ms), status 200, 7 queries"
 
 
 def test_a_flood_becomes_a_line_a_minute_that_counts_the_rest(time: Time, caplog: pytest.LogCaptureFixture) -> None:
-    log = SlowLog()
+    slow_log = SlowLog()
     for _ in range(1000):
-        log.report("api.slow", 0.6, None, 0, Settings())
-    log.report("api.other", 0.6, None, 0, Settings())
+        slow_log.report("api.slow", 0.6, None, 0, **LIMITS)
+    slow_log.report("api.other", 0.6, None, 0, **LIMITS)
     assert len(caplog.records) == 6
     time.now += 60
     for _ in range(100):
-        log.report("api.slow", 0.6, None, 0, Settings())
+        slow_log.report("api.slow", 0.6, None, 0, **LIMITS)
     assert len(caplog.records) == 7
     assert caplog.messages[-1].endswith("status unknown, 0 queries; 995 more since the last line")
 
 
 def test_names_are_forgotten_before_they_are_too_many() -> None:
-    log = SlowLog()
+    slow_log = SlowLog()
     for number in range(25_000):
-        log.report(f"name {number}", 0.6, 200, 0, Settings())
-    assert len(log._allowances) <= 10_000
+        slow_log.report(f"name {number}", 0.6, 200, 0, **LIMITS)
+    assert len(slow_log._allowances) <= 10_000
 
 
 def test_a_request_that_took_long_is_reported(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,10 +10,11 @@ from sqlalchemy.exc import InvalidRequestError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
-from perfcheck.monitor import lifecycle, queries
+from perfcheck.monitor import lifecycle, request_trace
 from perfcheck.monitor.registry import default
+from perfcheck.monitor.request_trace import Trace
 from perfcheck.monitor.sqlalchemy import instrument
-from perfcheck.monitor.trace import Trace, current
+from perfcheck.monitor.trace import current
 
 
 class Base(DeclarativeBase):
@@ -36,7 +37,7 @@ class Video(Base):
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
     default.reset()
-    queries.forget()
+    request_trace.forget_statements()
     yield
     default.reset()
 

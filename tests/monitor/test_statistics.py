@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcheck.monitor import exchange
 from perfcheck.monitor.histogram import Histogram
+from perfcheck.monitor.snapshot_codec import SnapshotWriter, decode_snapshot
 from perfcheck.monitor.statistics import (
     OVERFLOW,
     REPETITIONS_KEPT,
@@ -109,7 +109,7 @@ def test_what_is_written_is_what_is_read(durations: list[int], errors: int, name
         name, *durations, errors=errors, statuses={200: 3}, n_plus_one=(RepeatedStatement("S", 3, "a.py:1", 2),)
     )
     given_snapshot = Snapshot((one,), started_at=1.5, taken_at=2.5, overflow=3, defects=1)
-    read, folded = exchange.read(exchange.Writer().text(given_snapshot, ["1-a"]))
+    read, folded = decode_snapshot(SnapshotWriter().text(given_snapshot, ["1-a"]))
     assert folded == {"1-a"}
     (again,) = read.endpoints
     assert replace(again, duration=one.duration) == one

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from perfcheck.judge.server_timing import parse_descriptions, parse_server_timing
 from perfcheck.monitor import lifecycle
 from perfcheck.monitor.registry import default
-from perfcheck.monitor.trace import Trace, cached, current, span
+from perfcheck.monitor.request_trace import Trace
+from perfcheck.monitor.trace import cached, current, span
 
 
 @pytest.fixture(autouse=True)
@@ -32,10 +33,10 @@ def test_the_header_says_what_was_traced() -> None:
     trace.add_span("render page", 0.0042)
     header = trace.server_timing(0.2)
     assert header == (
-        'app;dur=200.0, db;dur=150.0;desc="13 queries, 12 alike", cache;desc="2 hits, 1 miss", render-page;dur=4.2'
+        'app;dur=200.0, db;dur=150.0;desc="13 queries, 12 identical", cache;desc="2 hits, 1 miss", render-page;dur=4.2'
     )
     assert parse_server_timing(header) == {"app": 200.0, "db": 150.0, "render-page": 4.2}
-    assert parse_descriptions(header) == {"db": "13 queries, 12 alike", "cache": "2 hits, 1 miss"}
+    assert parse_descriptions(header) == {"db": "13 queries, 12 identical", "cache": "2 hits, 1 miss"}
 
 
 def test_nothing_traced_is_the_whole_alone() -> None:

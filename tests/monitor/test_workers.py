@@ -22,11 +22,12 @@ from apps.serving import gunicorn
 from support.waiting import eventually
 
 import perfcheck.monitor
-from perfcheck.monitor import configure, exchange, lifecycle, statistics, workers
-from perfcheck.monitor.directory import Membership
+from perfcheck.monitor import configure, lifecycle, statistics, workers
 from perfcheck.monitor.histogram import RELATIVE_ERROR
 from perfcheck.monitor.registry import default
+from perfcheck.monitor.snapshot_codec import SnapshotWriter, decode_snapshot
 from perfcheck.monitor.statistics import Snapshot, merge_snapshots
+from perfcheck.monitor.worker_directory import Membership
 
 CLIENTS, REQUESTS = 4, 2500  # of each
 API = "/api/performance"
@@ -111,13 +112,13 @@ def test_a_crash_while_putting_together_neither_loses_nor_doubles(tmp_path: Path
     configure(directory=str(tmp_path))
     in_child("left", "api.a")
     (left,) = tmp_path.glob("*-*.jsonl")
-    snapshot, _ = exchange.read(left.read_text())
-    (tmp_path / "gone.jsonl").write_text(exchange.Writer().text(snapshot, [left.stem]))
+    snapshot, _ = decode_snapshot(left.read_text())
+    (tmp_path / "gone.jsonl").write_text(SnapshotWriter().text(snapshot, [left.stem]))
     count("api.a", 1)
     for _ in range(2):
         assert totals(statistics()) == {"api.a": 6}
     assert not left.exists()
-    assert exchange.read((tmp_path / "gone.jsonl").read_text())[1] == frozenset()
+    assert decode_snapshot((tmp_path / "gone.jsonl").read_text())[1] == frozenset()
 
 
 def test_at_exit_the_last_counts_are_written_and_nothing_after_them(tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def test_at_exit_the_last_counts_are_written_and_nothing_after_them(tmp_path: Pa
     count("api.a", 1)
     workers.this.write()
     (file,) = tmp_path.glob("*-*.jsonl")
-    assert exchange.read(file.read_text())[0].total == 3
+    assert decode_snapshot(file.read_text())[0].total == 3
     other = Membership(str(tmp_path))
     assert other.others().gone is not None
     assert merge_snapshots([other.others().gone or Snapshot()], window=1, max_endpoints=10).total == 3
@@ -212,7 +213,7 @@ def test_a_thread_writes_by_itself(tmp_path: Path) -> None:
     count("api.a", 3)
 
     def written() -> bool:
-        return any(exchange.read(path.read_text())[0].total == 3 for path in tmp_path.glob("*-*.jsonl"))
+        return any(decode_snapshot(path.read_text())[0].total == 3 for path in tmp_path.glob("*-*.jsonl"))
 
     eventually(written)
 

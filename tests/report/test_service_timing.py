@@ -23,9 +23,9 @@ def slow(header: str | None) -> EndpointResult:
     [
         ('app;dur=925, db;dur=812;desc="101 queries"', "the service says db 812 ms of 930 ms, 101 queries; app 925 ms"),
         (
-            'app;dur=925, db;dur=812;desc="101 queries, 100 alike"',
+            'app;dur=925, db;dur=812;desc="101 queries, 100 identical"',
             (
-                "the service says db 812 ms of 930 ms, 101 queries, 100 alike; app 925 ms; "
+                "the service says db 812 ms of 930 ms, 101 queries, 100 identical; app 925 ms; "
                 "likely cause: N+1, 100 statements alike in one request"
             ),
         ),

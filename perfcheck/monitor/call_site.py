@@ -21,58 +21,53 @@ _INSTALLED = ("/site-packages/", "/dist-packages/")
 _PATHS = sysconfig.get_paths()
 _OWN = f"{Path(__file__).parent.as_posix()}/"
 _STANDARD = tuple(f"{Path(_PATHS[name]).as_posix()}/" for name in ("stdlib", "platstdlib"))
-# What stands between an application and its database. An application that is itself installed is told from these.
+# What stands between an application and its database. Any other installed package may be the application.
 _LAYERS = """
 aiomysql aiosqlite anyio asgiref asyncpg django fastapi flask flask_sqlalchemy greenlet gunicorn MySQLdb oracledb
 psycopg psycopg2 pymysql sqlalchemy sqlmodel starlette uvicorn werkzeug
 """
 _DATA_LAYERS = frozenset(_LAYERS.split())
-_Place = tuple[str, int]  # file and line
+_Location = tuple[str, int]  # file and line
 
 
-def caller(task: asyncio.Task[Any] | None = None, layer: str | None = None) -> str | None:
+def call_site(task: asyncio.Task[Any] | None = None, layer: str | None = None) -> str | None:
     """``shop/views.py:42``, or None where no line of the application is to be seen. Raises nothing.
 
-    ``task`` is asked where this thread's stack has no such line: what it waits for, from the outside in. The lines of
-    the file ``layer`` are passed over: it sends what others ask for.
+    Where this thread's stack has no such line, the coroutines that ``task`` waits for are searched. The lines of the
+    file ``layer`` are passed over: it sends the statements of others.
     """
     try:
-        own = _best(_stack(), layer) or (_best(_awaited(task), layer) if task is not None else None)
+        location = _best(_stack(), layer) or (_best(_awaited(task), layer) if task is not None else None)
     except (AttributeError, ValueError, RuntimeError):  # a stack that cannot be walked is no reason to fail a request
         return None
-    return None if own is None else f"{_shown(own[0])}:{own[1]}"
+    return None if location is None else f"{_shown(location[0])}:{location[1]}"
 
 
-def _best(places: Iterable[_Place], layer: str | None) -> _Place | None:
+def _best(locations: Iterable[_Location], layer: str | None) -> _Location | None:
     """The innermost line of the application; else that of an installed package which is no known library."""
     installed = None
-    for place in places:
-        kind = "library" if place[0] == layer else _kind(place[0])
+    for location in locations:
+        kind = "library" if location[0] == layer else _kind(location[0])
         if kind == "application":
-            return place
+            return location
         if kind == "installed" and installed is None:
-            installed = place
+            installed = location
     return installed
 
 
-def _stack() -> Iterator[_Place]:
-    for frame in _frames():
-        yield frame.f_code.co_filename, frame.f_lineno
-
-
-def _awaited(task: asyncio.Task[Any]) -> list[_Place]:
+def _awaited(task: asyncio.Task[Any]) -> list[_Location]:
     """The coroutines that wait for one another below a task, the innermost first."""
-    places: list[_Place] = []
+    locations: list[_Location] = []
     waiting: Any = task.get_coro()
-    while waiting is not None and len(places) < _DEEPEST:
+    while waiting is not None and len(locations) < _DEEPEST:
         frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "gi_frame", None)
         if frame is not None:
-            places.append((frame.f_code.co_filename, frame.f_lineno))
+            locations.append((frame.f_code.co_filename, frame.f_lineno))
         waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "gi_yieldfrom", None)
-    return places[::-1]
+    return locations[::-1]
 
 
-def _frames() -> Iterator[FrameType]:
+def _stack() -> Iterator[_Location]:
     """This thread's frames from the inside out; behind a greenlet, those of the one that waits for it.
 
     SQLAlchemy runs its synchronous core in a greenlet of its own below asyncio, whose stack ends where it began.
@@ -85,7 +80,7 @@ def _frames() -> Iterator[FrameType]:
             frame, waiting = getattr(waiting, "gr_frame", None), getattr(waiting, "parent", None)
             if frame is None:
                 return
-        yield frame
+        yield frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
 
 
@@ -95,8 +90,8 @@ def _kind(file: str) -> str:
     if path.startswith(_OWN):
         return "library"
     for folder in _INSTALLED:
-        _, found, inside = path.rpartition(folder)
-        if found:
+        _, is_installed, inside = path.rpartition(folder)
+        if is_installed:
             return "library" if inside.split("/")[0].removesuffix(".py") in _DATA_LAYERS else "installed"
     return "library" if path.startswith(("<", *_STANDARD)) else "application"
 
@@ -106,8 +101,8 @@ def _shown(file: str) -> str:
     """From the folder that the process runs in, or from the folder of packages; else as it is."""
     path = file.replace("\\", "/")
     for folder in _INSTALLED:
-        _, found, inside = path.rpartition(folder)
-        if found:
+        _, is_installed, inside = path.rpartition(folder)
+        if is_installed:
             return inside
     here = f"{Path.cwd().as_posix()}/"
     return path.removeprefix(here)

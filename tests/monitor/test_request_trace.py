@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcheck.monitor import queries
-from perfcheck.monitor.queries import Repetition, Tally, shape_of, warn_of
+from perfcheck.monitor import request_trace
+from perfcheck.monitor.request_trace import Repetition, StatementCounts, log_n_plus_one, shape_of
 
 
 @pytest.fixture(autouse=True)
 def forgotten() -> None:
-    queries.forget()
+    request_trace.forget_statements()
 
 
 @pytest.mark.parametrize(
@@ -86,22 +86,22 @@ def test_the_end_of_a_long_statement_is_in_its_shape() -> None:
 def test_neither_statements_nor_shapes_pile_up() -> None:
     for number in range(3000):
         shape_of(f"SELECT {number}")
-    assert len(queries._kept) <= 512
-    tally = Tally(2)
+    assert len(request_trace._shapes) <= 512
+    tally = StatementCounts(2)
     for number in range(3000):
         tally.add(f"SELECT a FROM t_{chr(97 + number % 26)}{chr(97 + number // 26 % 26)}{chr(97 + number // 676)}")
     assert len(tally._counts) == 200
     for number in range(3000):
-        warn_of(f"endpoint {number}", [Repetition("SELECT ?", 10, None)])
-    assert len(queries._reported) == 1000
+        log_n_plus_one(f"endpoint {number}", [Repetition("SELECT ?", 10, None)])
+    assert len(request_trace._reported) == 1000
 
 
-def ask(tally: Tally, statement: str) -> None:
+def ask(tally: StatementCounts, statement: str) -> None:
     tally.add(statement)
 
 
 def test_the_caller_is_found_when_a_statement_comes_too_often() -> None:
-    tally = Tally(3)
+    tally = StatementCounts(3)
     for number in range(5):
         ask(tally, f"SELECT {number} FROM t")
         ask(tally, "SELECT name FROM once_or_twice") if number < 2 else None
@@ -109,11 +109,11 @@ def test_the_caller_is_found_when_a_statement_comes_too_often() -> None:
     assert (found.shape, found.count) == ("SELECT ? FROM t", 5)
     line = ask.__code__.co_firstlineno + 1
     assert found.caller is not None
-    assert found.caller.endswith(f"tests/monitor/test_queries.py:{line}")
+    assert found.caller.endswith(f"tests/monitor/test_request_trace.py:{line}")
 
 
 def test_the_most_frequent_comes_first() -> None:
-    tally = Tally(2)
+    tally = StatementCounts(2)
     for statement in ["SELECT a FROM x"] * 2 + ["SELECT b FROM y"] * 4:
         tally.add(statement)
     assert [one.count for one in tally.repetitions()] == [4, 2]
@@ -123,7 +123,7 @@ def test_a_shape_is_logged_once_for_an_endpoint(caplog: pytest.LogCaptureFixture
     found = [Repetition("SELECT ?", 12, "shop/views.py:42")]
     with caplog.at_level(logging.WARNING, "perfcheck.monitor"):
         for endpoint in ("GET /a", "GET /a", "GET /b"):
-            warn_of(endpoint, found)
+            log_n_plus_one(endpoint, found)
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
     assert caplog.messages[0] == (
         "N+1: GET /a sent the same statement 12 times in one request, from shop/views.py:42: SELECT ?"

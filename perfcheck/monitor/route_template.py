@@ -20,15 +20,15 @@ def wsgi_template(environ: Mapping[str, Any]) -> str | None:
     return _text(getattr(getattr(environ.get("werkzeug.request"), "url_rule", None), "rule", None))
 
 
-def asgi_name(scope: Mapping[str, Any], root_path: str) -> str:
+def asgi_endpoint_name(scope: Mapping[str, Any], root_path: str) -> str:
     """``GET /videos/{id}``. ``root_path`` is what the scope had at first: mounts add to it, and precede the route."""
     template = _asgi_template(scope)
     if template is not None:
         template = _mounts(scope, root_path) + template
-    return named(scope.get("method"), template)
+    return endpoint_name(scope.get("method"), template)
 
 
-def named(method: object, template: str | None) -> str:
+def endpoint_name(method: object, template: str | None) -> str:
     """``GET /videos/{id}``; ``GET (unmatched)`` without a template; ``OTHER ...`` for a method unknown to HTTP."""
     return f"{method if isinstance(method, str) and method in _METHODS else 'OTHER'} {template or UNNAMED}"
 
@@ -37,7 +37,7 @@ def _asgi_template(scope: Mapping[str, Any]) -> str | None:
     route = scope.get("route")
     if route is None:
         return _text(scope.get("path_template"))  # Litestar
-    # FastAPI keeps the router's prefix beside the route, since the same router may be included more than once.
+    # FastAPI keeps the router's prefix apart from the route, since the same router may be included more than once.
     fastapi = scope.get("fastapi")
     included = fastapi.get("effective_route_context") if isinstance(fastapi, Mapping) else None
     if included is not None and getattr(included, "original_route", None) is route:

@@ -1,6 +1,6 @@
-"""What a handler's return value or exception says of the response, where no middleware sees the response itself.
+"""Status and size of a response from what a handler returns or raises, where no middleware sees the response itself.
 
-Looks only at types that it knows: asking an object of the application for an attribute may run its code.
+Looks only at types that it knows: reading an attribute of the application's objects may run its code.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ _NOT_AN_ERROR = {"Http404": 404, "PermissionDenied": 403, "SuspiciousOperation":
 _STOPPED = frozenset({"Cancelled", "CancelledError", "GreenletExit"})  # by name: importing asyncio takes 40 ms
 _is_response: dict[type, bool] = {}
 
-Told = tuple[int | None, int | None]  # status, bytes of the body
+StatusAndSize = tuple[int | None, int | None]  # status, bytes of the body
 
 
-def of_result(result: object) -> Told:
-    """Status and size that a return value tells. May raise what a broken response raises."""
+def of_result(result: object) -> StatusAndSize:
+    """Of a return value. May raise what a broken response raises."""
     kind = type(result)
     if kind in PLAIN:
         return None, None
@@ -33,30 +33,30 @@ def of_result(result: object) -> Told:
     return None, None
 
 
-def _of_tuple(result: tuple[Any, ...]) -> Told:
+def _of_tuple(result: tuple[Any, ...]) -> StatusAndSize:
     """Flask's (body, status) and (body, status, headers). Pairs of other things are left alone."""
     if len(result) not in {2, 3} or isinstance(result[0], int | float | tuple | None):
         return None, None
     status, size = of_result(result[0])
-    told = result[1]
-    if isinstance(told, str) and told[:3].isdigit():
-        told = int(told[:3])
-    return (int(told) if isinstance(told, int) and 100 <= told < 600 else status), size  # noqa: PLR2004
+    code = result[1]
+    if isinstance(code, str) and code[:3].isdigit():
+        code = int(code[:3])
+    return (int(code) if isinstance(code, int) and 100 <= code < 600 else status), size  # noqa: PLR2004
 
 
-def _of_response(response: Any) -> Told:
+def _of_response(response: Any) -> StatusAndSize:
     status = getattr(response, "status_code", None)
     size: object = None
     if not getattr(response, "streaming", False) and not getattr(response, "is_streamed", False):
         for name in ("body", "content"):  # of Starlette, of Django
             content = getattr(response, name, None)
             if isinstance(content, bytes):
-                return _whole(status), len(content)
+                return _as_int(status), len(content)
         size = getattr(response, "content_length", None)  # of Werkzeug
-    return _whole(status), _whole(size)
+    return _as_int(status), _as_int(size)
 
 
-def _whole(value: object) -> int | None:
+def _as_int(value: object) -> int | None:
     return int(value) if isinstance(value, int) else None
 
 
@@ -86,4 +86,4 @@ def of_exception(error: BaseException) -> int | None:
         if base.__name__ in _NOT_AN_ERROR and base.__module__.startswith("django."):
             return _NOT_AN_ERROR[base.__name__]
     status = getattr(error, "status_code", None)  # Starlette, Django REST framework's own aside
-    return _whole(status if status is not None else getattr(error, "code", None))  # Werkzeug
+    return _as_int(status if status is not None else getattr(error, "code", None))  # Werkzeug

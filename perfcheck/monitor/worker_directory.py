@@ -1,9 +1,9 @@
-"""The directory in which the workers of one service leave their counts: one file each, and one for all that are gone.
+"""The directory in which the workers of one service leave their counts: one file each, and one for all that ended.
 
-A worker holds a POSIX lock on ``ID.alive`` as long as it lives: the system drops it however the worker ends, and a
-forked child does not inherit it. Its counts are in ``ID.jsonl``, replaced whole. Whoever holds ``lock`` may move the
-counts of the dead into ``gone.jsonl``, which names whom it holds until their files are removed: a crash in between
-neither loses nor doubles a count.
+A worker holds a POSIX lock on ``ID.alive`` as long as it lives: the system releases it however the worker ends, and a
+forked child does not inherit it. Its counts are in ``ID.jsonl``, replaced atomically. A process that holds ``lock`` may
+move the counts of dead workers into ``gone.jsonl``, which names those workers until their files are removed: a crash in
+between neither loses nor doubles a count.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
-from perfcheck.monitor import exchange
 from perfcheck.monitor.settings import settings
+from perfcheck.monitor.snapshot_codec import SnapshotWriter, decode_snapshot
 from perfcheck.monitor.statistics import Snapshot, merge_snapshots
 
 try:
@@ -27,14 +27,14 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _GONE = "gone"
-_PATIENCE_S = 2.0  # with another process that holds the lock
+_LOCK_TIMEOUT_S = 2.0  # while another process holds the lock
 _PAUSE_S = 0.01
 _in_process = Lock()  # POSIX locks keep processes apart, not threads
 
 
 @dataclass(frozen=True, slots=True)
-class Others:
-    """What the directory says about all other workers."""
+class OtherWorkers:
+    """Their counts, as the directory has them."""
 
     alive: tuple[Snapshot, ...] = ()
     gone: Snapshot | None = None
@@ -42,24 +42,24 @@ class Others:
 
 
 class Membership:
-    """One worker's place in the directory. One thread at a time may call it. Raises OSError."""
+    """One worker's files in the directory. One thread at a time may call it. Raises OSError."""
 
     def __init__(self, path: str) -> None:
         if fcntl is None:
             raise OSError("this system has no POSIX locks")
         self._folder = Path(path)
         self.id = f"{os.getpid()}-{secrets.token_hex(6)}"
-        self._writer = exchange.Writer()
+        self._writer = SnapshotWriter()
         self._handle = -1
-        self._hold()
+        self._keep_alive()
 
     def publish(self, snapshot: Snapshot) -> None:
         """Replace this worker's file."""
-        self._hold()
+        self._keep_alive()
         self._write(self.id, self._writer.text(snapshot))
 
-    def others(self) -> Others:
-        """Everything but this worker's own; the counts of the dead are put together on the way."""
+    def others(self) -> OtherWorkers:
+        """Everything but this worker's own; the counts of dead workers are merged on the way."""
         with self._locked():
             alive: list[Snapshot] = []
             dead: dict[str, Snapshot] = {}
@@ -69,23 +69,23 @@ class Membership:
                 if name == self.id or name in folded:
                     continue
                 try:
-                    read, _ = self._read(name)
+                    snapshot, _ = self._read(name)
                 except (OSError, ValueError) as error:
                     problems.append(f"the counts of worker {name} cannot be read: {error}")
                     continue
                 if self._is_alive(name):
-                    alive.append(replace(read, workers=1))
+                    alive.append(replace(snapshot, workers=1))
                 else:
-                    dead[name] = replace(read, endpoints=tuple(replace(one, in_flight=0) for one in read.endpoints))
-            if problems:  # leave everything as it is, for somebody to look at
-                given = [one for one in (gone, *dead.values()) if one is not None]
-                return Others(tuple(alive), _together(given), tuple(problems))
+                    ended = tuple(replace(endpoint, in_flight=0) for endpoint in snapshot.endpoints)
+                    dead[name] = replace(snapshot, endpoints=ended)
+            if problems:  # leave everything as it is, for a person to look at
+                return OtherWorkers(tuple(alive), _merged(gone, *dead.values()), tuple(problems))
             if dead or folded:
                 gone = self._fold(gone, folded, dead, problems)
-        return Others(tuple(alive), gone, tuple(problems))
+        return OtherWorkers(tuple(alive), gone, tuple(problems))
 
     def withdraw(self) -> None:
-        """Take the counts of this worker away: they go elsewhere with it."""
+        """Take the counts of this worker away: it moves to another directory."""
         self.close()
         for kind in ("jsonl", "alive"):
             self._file(self.id, kind).unlink(missing_ok=True)
@@ -99,21 +99,21 @@ class Membership:
     def _fold(
         self, gone: Snapshot | None, folded: frozenset[str], dead: dict[str, Snapshot], problems: list[str]
     ) -> Snapshot:
-        """All that are gone, as one; on disk too, if that can be written."""
-        merged = _together([one for one in (gone, *dead.values()) if one is not None])
+        """All that ended, as one; on disk too, if that can be written."""
+        merged = _merged(gone, *dead.values())
         left = [name for name in (*folded, *dead) if self._file(name).exists()]
         try:
             if dead:
-                self._write(_GONE, exchange.Writer().text(merged, left))
+                self._write(_GONE, SnapshotWriter().text(merged, left))
             for name in left:
                 self._file(name).unlink(missing_ok=True)
                 for kind in ("alive", f"{name}.tmp"):
                     self._file(name, kind).unlink(missing_ok=True)
                 self._file(_GONE, f"{name}.tmp").unlink(missing_ok=True)
             if left:
-                self._write(_GONE, exchange.Writer().text(merged))
+                self._write(_GONE, SnapshotWriter().text(merged))
         except OSError as error:
-            problems.append(f"the counts of workers that ended cannot be put together: {error}")
+            problems.append(f"the counts of workers that ended cannot be merged: {error}")
         return merged
 
     def _read_gone(self, problems: list[str]) -> tuple[Snapshot | None, frozenset[str]]:
@@ -125,8 +125,8 @@ class Membership:
             problems.append(f"the counts of workers that ended cannot be read: {error}")
         return None, frozenset()
 
-    def _hold(self) -> None:
-        """Hold the lock that says alive; again, if somebody cleared the directory."""
+    def _keep_alive(self) -> None:
+        """Hold the lock that marks it as alive; again, if the directory was cleared."""
         alive = self._file(self.id, "alive")
         if self._handle >= 0:
             try:
@@ -146,23 +146,20 @@ class Membership:
         except FileNotFoundError:
             return False
         try:
-            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
+            return not _try_lock(handle)
         finally:
             os.close(handle)
-        return False
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """Alone among processes and threads. Raises TimeoutError."""
-        until = time.monotonic() + _PATIENCE_S
-        if not _in_process.acquire(timeout=_PATIENCE_S):
-            raise TimeoutError("another thread holds it")
+        until = time.monotonic() + _LOCK_TIMEOUT_S
+        if not _in_process.acquire(timeout=_LOCK_TIMEOUT_S):
+            raise TimeoutError("another thread holds its lock")
         try:
             handle = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
             try:
-                while not _taken(handle):
+                while not _try_lock(handle):
                     if time.monotonic() > until:
                         raise TimeoutError("another process holds its lock")
                     time.sleep(_PAUSE_S)
@@ -174,9 +171,9 @@ class Membership:
 
     def _read(self, name: str) -> tuple[Snapshot, frozenset[str]]:
         file = self._file(name)
-        if file.exists() and not file.is_file():  # a pipe would be waited for
+        if file.exists() and not file.is_file():  # reading a pipe would block
             raise ValueError("not a file")
-        return exchange.read(file.read_text(encoding="utf-8"))
+        return decode_snapshot(file.read_text(encoding="utf-8"))
 
     def _write(self, name: str, text: str) -> None:
         temporary = self._file(name, f"{self.id}.tmp")
@@ -194,18 +191,19 @@ class Membership:
         return self._folder / f"{name}.{kind}"
 
 
-def _together(given: list[Snapshot]) -> Snapshot:
+def _merged(*snapshots: Snapshot | None) -> Snapshot:
     now = settings()
-    return merge_snapshots(given, window=now.window, max_endpoints=now.max_endpoints)
+    known = [snapshot for snapshot in snapshots if snapshot is not None]
+    return merge_snapshots(known, window=now.window, max_endpoints=now.max_endpoints)
 
 
 def forget_locks() -> None:
-    """In a forked child, where the thread that held it does not exist."""
+    """In a forked child, where the thread that held the lock does not exist."""
     global _in_process  # noqa: PLW0603
     _in_process = Lock()
 
 
-def _taken(handle: int) -> bool:
+def _try_lock(handle: int) -> bool:
     try:
         fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

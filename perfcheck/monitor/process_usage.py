@@ -22,11 +22,11 @@ _STATM = Path("/proc/self/statm")
 
 @dataclass(frozen=True, slots=True)
 class ProcessUsage:
-    """Of one process. None: this system does not tell."""
+    """Of one process. None: not available on this system."""
 
     pid: int
     cpu_seconds: float  # user and system, since the process began
-    cpu_share: float | None  # of one CPU, on average since the process was first looked at
+    cpu_share: float | None  # of one CPU, on average over observed_seconds
     memory_bytes: int | None  # resident now
     peak_memory_bytes: int | None  # resident at most, so far
     threads: int  # of Python
@@ -34,7 +34,7 @@ class ProcessUsage:
 
 
 class _Clock:
-    """CPU time is told since the process began, so that a share of it needs a beginning of our own."""
+    """The system counts CPU time since the process began; a share needs the time since then as well."""
 
     def __init__(self) -> None:
         self.restart()

@@ -18,7 +18,7 @@ FORMAT = "perfcheck.monitor/1"
 
 
 @dataclass(slots=True)
-class Writer:
+class SnapshotWriter:
     """Remembers the line of each endpoint."""
 
     _lines: dict[str, tuple[tuple[int, int], str]] = field(default_factory=dict)
@@ -33,17 +33,17 @@ class Writer:
             "defects": snapshot.defects,
             "folded": list(folded),
         }
-        return "\n".join([json.dumps(header), *(self._line(one) for one in snapshot.endpoints), ""])
+        return "\n".join([json.dumps(header), *map(self._line, snapshot.endpoints), ""])
 
-    def _line(self, one: EndpointStatistics) -> str:
-        state = (one.total, one.in_flight)
-        known = self._lines.get(one.name)
+    def _line(self, endpoint: EndpointStatistics) -> str:
+        state = (endpoint.total, endpoint.in_flight)
+        known = self._lines.get(endpoint.name)
         if known is None or known[0] != state:
-            known = self._lines[one.name] = (state, json.dumps(_told(one), separators=(",", ":")))
+            known = self._lines[endpoint.name] = (state, json.dumps(_encoded(endpoint), separators=(",", ":")))
         return known[1]
 
 
-def read(text: str) -> tuple[Snapshot, frozenset[str]]:
+def decode_snapshot(text: str) -> tuple[Snapshot, frozenset[str]]:
     """The snapshot (which counts no worker as alive), and the workers folded into it. Raises ValueError."""
     try:
         first, *lines = text.splitlines()
@@ -51,7 +51,7 @@ def read(text: str) -> tuple[Snapshot, frozenset[str]]:
         if header["format"] != FORMAT:
             raise ValueError(f"not of the format {FORMAT}")
         snapshot = Snapshot(
-            endpoints=tuple(_restored(json.loads(line)) for line in lines),
+            endpoints=tuple(_decoded(json.loads(line)) for line in lines),
             started_at=float(header["started_at"]),
             taken_at=float(header["taken_at"]),
             workers=0,
@@ -63,40 +63,40 @@ def read(text: str) -> tuple[Snapshot, frozenset[str]]:
         raise ValueError(f"not a file of the monitor: {error!r}") from error
 
 
-def _told(one: EndpointStatistics) -> dict[str, Any]:
-    duration, sizes, queries = one.duration, one.sizes, one.queries
+def _encoded(endpoint: EndpointStatistics) -> dict[str, Any]:
+    duration, sizes, queries = endpoint.duration, endpoint.sizes, endpoint.queries
     return {
-        "name": one.name,
-        "errors": one.errors,
-        "disconnects": one.disconnects,
-        "in_flight": one.in_flight,
-        "statuses": {str(status): count for status, count in one.statuses.items()},
+        "name": endpoint.name,
+        "errors": endpoint.errors,
+        "disconnects": endpoint.disconnects,
+        "in_flight": endpoint.in_flight,
+        "statuses": {str(status): count for status, count in endpoint.statuses.items()},
         "sums": [duration.total_ns, duration.squares, duration.least_ns, duration.most_ns],
         "buckets": list(duration.sparse().items()),
-        "recent": one.recent,
+        "recent": endpoint.recent,
         "sizes": [sizes.count, sizes.total, sizes.max],
         "queries": [queries.total, queries.max, queries.total_s, queries.requests],
-        "n_plus_one": [[found.shape, found.most, found.caller, found.requests] for found in one.n_plus_one],
-        "cache": [one.cache_hits, one.cache_misses],
+        "n_plus_one": [[each.shape, each.most, each.caller, each.requests] for each in endpoint.n_plus_one],
+        "cache": [endpoint.cache_hits, endpoint.cache_misses],
     }
 
 
-def _restored(told: dict[str, Any]) -> EndpointStatistics:
-    total_ns, squares, least_ns, most_ns = told["sums"]
-    duration = Histogram.restore((total_ns, squares, least_ns, most_ns), dict(told["buckets"]))
-    hits, misses = told["cache"]
+def _decoded(line: dict[str, Any]) -> EndpointStatistics:
+    total_ns, squares, least_ns, most_ns = line["sums"]
+    duration = Histogram.restore((total_ns, squares, least_ns, most_ns), dict(line["buckets"]))
+    hits, misses = line["cache"]
     return EndpointStatistics(
-        name=str(told["name"]),
+        name=str(line["name"]),
         total=duration.count,
-        errors=told["errors"],
-        disconnects=told["disconnects"],
-        in_flight=told["in_flight"],
-        statuses={int(status): count for status, count in told["statuses"].items()},
+        errors=line["errors"],
+        disconnects=line["disconnects"],
+        in_flight=line["in_flight"],
+        statuses={int(status): count for status, count in line["statuses"].items()},
         duration=duration,
-        recent=tuple((ended, ns) for ended, ns in told["recent"]),
-        sizes=Sizes(*told["sizes"]),
-        queries=Queries(*told["queries"]),
-        n_plus_one=tuple(RepeatedStatement(*found) for found in told["n_plus_one"]),
+        recent=tuple((ended, ns) for ended, ns in line["recent"]),
+        sizes=Sizes(*line["sizes"]),
+        queries=Queries(*line["queries"]),
+        n_plus_one=tuple(RepeatedStatement(*repeated) for repeated in line["n_plus_one"]),
         cache_hits=hits,
         cache_misses=misses,
     )

@@ -1,0 +1,237 @@
+"""What one request spent its time on: queries, cache look-ups and spans of its own. Bounded, and never in the way.
+
+Of each statement its shape is kept: the statement without what changes from one call to the next, that is literals,
+parameter markers, the length of an IN list, comments. The same shape again and again in one request is N+1. No literal
+stays in a shape, so that no value of a user reaches a log or a report through it.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from perfcheck.monitor.call_site import call_site
+from perfcheck.monitor.log import log_safely
+from perfcheck.monitor.settings import settings
+from perfcheck.words import plural
+
+if TYPE_CHECKING:  # it takes longer to import than all of the monitor
+    import asyncio
+
+_MOST_SPANS = 20
+_LONGEST_NAME = 40
+_OTHERS = "other-spans"  # what came beyond the bound
+_RESERVED = frozenset({"app", "db", "cache"})
+_NOT_A_TOKEN = re.compile(r"[^!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, section 5.6.2
+
+_READ = 4000  # characters of a statement that are looked at
+_SHOWN_HEAD, _SHOWN_TAIL = 190, 100  # of a shape: what is selected, and the condition at its end
+_SHAPES_KEPT = 512
+_LONGEST_KEPT = 2000  # a longer statement carries its values, and will not come again
+_SHAPES_PER_REQUEST = 200  # more shapes than this in one request are not N+1; the others are still counted as queries
+_REPORTED_KEPT = 1000
+
+
+class Trace:
+    """Of one request. Its methods may be called from several threads, take microseconds and raise nothing."""
+
+    __slots__ = ("_lock", "_spans", "_statements", "_task", "cache_hits", "cache_misses", "queries", "query_seconds")
+
+    def __init__(self, task: asyncio.Task[Any] | None = None) -> None:
+        """``task``: the one that serves the request, where its queries run in other threads than its own code."""
+        self._task = task
+        self._lock = RLock()  # a finaliser may come in between, on the same thread
+        self._spans: dict[str, tuple[float, int]] = {}
+        self._statements: StatementCounts | None = None
+        self.queries = 0
+        self.query_seconds = 0.0
+        self.cache_hits = 0
+        self.cache_misses = 0
+
+    def add_span(self, name: str, seconds: float) -> None:
+        """Spans of the same name add up; beyond 20 names the rest is one span."""
+        token = _token(name)
+        with self._lock:
+            spans = self._spans
+            if token not in spans and len(spans) >= _MOST_SPANS:
+                token = _OTHERS
+            total, count = spans.get(token, (0.0, 0))
+            spans[token] = (total + seconds, count + 1)
+
+    def add_query(self, statement: object, seconds: float, *, layer: str | None = None) -> None:
+        """One statement sent to the database, and how long it took. Call it where the statement was sent from.
+
+        A module through which an application sends all its statements gives its ``__file__`` as ``layer``: the line
+        that an N+1 is reported with is then that of its caller.
+        """
+        text = statement if isinstance(statement, str) else f"({type(statement).__name__})"  # drivers have own kinds
+        with self._lock:
+            self.queries += 1
+            self.query_seconds += seconds if 0 <= seconds < math.inf else 0.0
+            if self._statements is None:
+                self._statements = StatementCounts(settings().n_plus_one)
+            self._statements.add(text, self._task, layer)
+
+    def cache(self, *, hit: bool) -> None:
+        """One look-up in a cache."""
+        with self._lock:
+            if hit:
+                self.cache_hits += 1
+            else:
+                self.cache_misses += 1
+
+    @property
+    def repetitions(self) -> tuple[Repetition, ...]:
+        """Statement shapes sent at least ``n_plus_one`` times, the most frequent first."""
+        return self._statements.repetitions() if self._statements is not None else ()
+
+    def server_timing(self, total_s: float) -> str:
+        """The value of a Server-Timing header (W3C Server Timing, section 3), in milliseconds.
+
+        ``total_s`` is the time since the request began, which is all that ``app`` can cover: the header is sent
+        before the body.
+        """
+        with self._lock:
+            parts = [f"app;dur={1000 * total_s:.1f}"]
+            if self.queries:
+                repeated = max((repetition.count for repetition in self.repetitions), default=0)
+                queries = plural(self.queries, "query") + (f", {repeated} identical" if repeated else "")
+                parts.append(f'db;dur={1000 * self.query_seconds:.1f};desc="{queries}"')
+            if self.cache_hits or self.cache_misses:
+                parts.append(f'cache;desc="{plural(self.cache_hits, "hit")}, {plural(self.cache_misses, "miss")}"')
+            for name, (seconds, count) in self._spans.items():
+                times = f';desc="{count} times"' if count > 1 else ""
+                parts.append(f"{name};dur={1000 * seconds:.1f}{times}")
+        return ", ".join(parts)
+
+
+def _token(name: str) -> str:
+    token = _NOT_A_TOKEN.sub("-", str(name)[: 4 * _LONGEST_NAME]).strip("-")[:_LONGEST_NAME] or "span"
+    return f"{token}-span" if token in _RESERVED else token
+
+
+# --- N+1 -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """One statement shape that came again and again in one request."""
+
+    shape: str
+    count: int
+    caller: str | None  # "shop/views.py:42"; None where no line of the application was found
+
+
+class StatementCounts:
+    """How often each shape came in one request, and from where, once it came ``threshold`` times."""
+
+    __slots__ = ("_callers", "_counts", "_threshold")
+
+    def __init__(self, threshold: int) -> None:
+        self._threshold = max(2, threshold)
+        self._counts: dict[str, int] = {}
+        self._callers: dict[str, str | None] = {}
+
+    def add(self, statement: str, task: asyncio.Task[Any] | None = None, layer: str | None = None) -> None:
+        """To be called from within the call that sends the statement: ``call_site`` reads the stack, else ``task``."""
+        shape = shape_of(statement)
+        counts = self._counts
+        count = counts.get(shape, 0) + 1
+        if count == 1 and len(counts) >= _SHAPES_PER_REQUEST:
+            return
+        counts[shape] = count
+        if count == self._threshold:
+            self._callers[shape] = call_site(task, layer)
+
+    def repetitions(self) -> tuple[Repetition, ...]:
+        """The shapes that reached the threshold, the most frequent first."""
+        repeated = [Repetition(shape, self._counts[shape], caller) for shape, caller in list(self._callers.items())]
+        return tuple(sorted(repeated, key=lambda repetition: -repetition.count))
+
+
+_reported: set[tuple[str, str]] = set()
+
+
+def log_n_plus_one(endpoint: str, repetitions: Iterable[Repetition]) -> None:
+    """Log each shape once for each endpoint, with the line it comes from. Remembers a bounded number of them."""
+    for repetition in repetitions:
+        key = (endpoint, repetition.shape)
+        if key in _reported or len(_reported) >= _REPORTED_KEPT:
+            continue
+        _reported.add(key)
+        log_safely(
+            logging.WARNING,
+            "N+1: %s sent the same statement %d times in one request, from %s: %s",
+            endpoint,
+            repetition.count,
+            repetition.caller or "an unknown line",
+            repetition.shape,
+        )
+
+
+# --- The shape of a statement --------------------------------------------------------------------------------------
+
+# What is the same thing to the database, or nothing at all. A quoted text that holds a backslash ends elsewhere in one
+# dialect than in another, so that everything behind it is folded: rather too much than half of a value.
+_FOLDED = re.compile(
+    r"""
+    \bq'(?:\[.*?\]|\(.*?\)|\{.*?\}|<.*?>)'                # q'[text]' of Oracle
+  | '[^'\\]*(?:''[^'\\]*)*(?:'|\\.*\Z|\Z)                # 'text', also where it was cut
+  | /\*.*?(?:\*/|\Z) | --[^\n]*                          # comments
+  | (?<=[=<>])\s*"[^"\\]*(?:"(?!\s*\.)|\\.*\Z|\Z)        # = "text", as MySQL allows; not = "table"."column"
+  | (?<=LIKE)\s*"[^"\\]*(?:"(?!\s*\.)|\\.*\Z|\Z)
+  | (?<=BETWEEN)\s*"[^"\\]*(?:"(?!\s*\.)|\\.*\Z|\Z)
+  | (?P<name>"\w+"(?:\s*\.\s*"\w+")*)                    # "table"."column": stays
+  | "(?=[^"]*[^\w"])[^"\\]*(?:"(?!\s*\.)|\\.*\Z|\Z)      # "text" that is hardly a name
+  | \$(?P<tag>[A-Za-z_]\w*|)\$.*?(?:\$(?P=tag)\$|\Z)     # $$text$$
+  | (?<![\w.$"`])[-+]?\.?\d[\w.]*                        # numbers
+  | %\(\w+\)s | %s | (?<![:\w]):\w+ | \$\d+ | @p\d+      # markers of parameters
+    """,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
+_LIST = re.compile(r"\( ?\?(?: ?, ?\?)* ?\)(?: ?, ?\( ?\?(?: ?, ?\?)* ?\))*")
+
+_shapes: dict[str, str] = {}
+
+
+def shape_of(statement: str) -> str:
+    """``SELECT * FROM t WHERE id IN (1, 2)`` -> ``SELECT * FROM t WHERE id IN (?)``: one line, at most 300 characters.
+
+    Statements with parameters come again as the same text and are looked up; the table of them is bounded.
+    """
+    shape = _shapes.get(statement)
+    if shape is None:
+        shape = _fold(statement)
+        if len(statement) <= _LONGEST_KEPT:
+            if len(_shapes) >= _SHAPES_KEPT:
+                _shapes.clear()
+            _shapes[statement] = shape
+    return shape
+
+
+def _fold(statement: str) -> str:
+    text = " ".join(_FOLDED.sub(_folded, statement[:_READ]).split())
+    text = _LIST.sub("(?)", text)
+    if len(text) > _SHOWN_HEAD + _SHOWN_TAIL:
+        text = f"{text[:_SHOWN_HEAD]} ... {text[-_SHOWN_TAIL:]}"
+    return text
+
+
+def _folded(match: re.Match[str]) -> str:
+    text = match.group()
+    if match["name"]:
+        return text
+    if text.startswith(("/*", "--")):
+        return " "
+    return " ?" if text[0].isspace() else "?"
+
+
+def forget_statements() -> None:
+    """Start again: for tests."""
+    _shapes.clear()
+    _reported.clear()
