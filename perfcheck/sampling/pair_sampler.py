@@ -1,7 +1,7 @@
-"""Two services side by side: each endpoint is asked of both, one right after the other, until it is known what changed.
+"""Two services side by side: a request to each, one right after the other, until it is known what changed.
 
-What slows the machine down for a moment falls on both alike, and the order within a pair is drawn anew each time, so
-that neither side has the advantage of being second.
+What briefly slows the machine down affects both equally, and the order within a pair is drawn anew each time, so that
+neither side has the advantage of being second.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from perfcheck.model import CompareLimits, Endpoint, Failure, Measurement, Metric, Sample, Sampling, Stop, Verdict
-from perfcheck.sampling.scheduler import Patience, Rounds
-from perfcheck.sampling.stage import Stage
+from perfcheck.model import CompareLimits, Endpoint, Failure, Measurement, Metric, Sample, Sampling, Stop
+from perfcheck.sampling.endpoint_session import Progress
+from perfcheck.sampling.scheduler import CappedTimeout, Scheduler
+from perfcheck.sampling.stage import WARM_UP, Stage
 from perfcheck.stats.boundaries import LEAST_SAMPLES
 from perfcheck.stats.error_rate import EXTENDED, RISE_ERROR, chance_of_as_many
 from perfcheck.stats.pairs import MOST_PAIRS, PairOutcome, PairTest
 
-WARM_UP = 0
 _JUDGED = 1
 _USUAL_PAIRS = 12
 Send = Callable[[Endpoint], Sample]
@@ -26,7 +26,7 @@ Send = Callable[[Endpoint], Sample]
 
 @dataclass(frozen=True, slots=True)
 class PairMeasurement:
-    """Both sides of one endpoint, request by request, and what the pairs came to."""
+    """Both sides of one endpoint, request by request, and the outcome of the pairs."""
 
     before: Measurement
     after: Measurement
@@ -34,22 +34,8 @@ class PairMeasurement:
     pairs: int  # that gave a latency on both sides
 
 
-@dataclass(frozen=True, slots=True)
-class PairProgress:
-    """Where one endpoint stands, for a live display."""
-
-    endpoint: str
-    stage: int  # 0 while it warms up
-    requests: int  # pairs so far
-    least: int  # pairs that it usually takes
-    value_ms: float | None  # typical latency of both requests of a pair together
-    verdict: Verdict | None  # once it is final
-    wait_s: float = 0.0
-    gap_s: float = 0.0
-
-
 class PairSampler:
-    """``send`` makes one request, of the service before and of the one after. ``now`` and ``sleep`` are the clock.
+    """``send`` makes one request, to the service before and to the one after. ``now`` and ``sleep`` are the clock.
 
     ``max_pairs`` bounds the judged pairs of an endpoint. ``observe`` is called after each pair.
     """
@@ -72,46 +58,48 @@ class PairSampler:
         self._now = now
         self._observe = observe
         self._cut_short = Stop.INTERRUPTED
-        self._rounds = Rounds(budget_s=sampling.budget_s, rng=rng, now=now, sleep=sleep)
-        self._tracks = [PairTrack(one, limits, sampling.warmup, max_pairs or MOST_PAIRS) for one in endpoints]
+        self._scheduler = Scheduler(budget_s=sampling.budget_s, rng=rng, now=now, sleep=sleep)
+        self._sessions = [
+            PairSession(endpoint, limits, sampling.warmup, max_pairs or MOST_PAIRS) for endpoint in endpoints
+        ]
 
     def run(self) -> None:
         """Measure until every endpoint is decided or the budget has ended. What is raised passes through."""
-        if not self._rounds.run(self._tracks, self._ask):
+        if not self._scheduler.run(self._sessions, self._measure):
             self._cut_short = Stop.BUDGET
 
-    def _ask(self, track: PairTrack, left_s: float) -> bool:
-        """One pair. False: the budget ended before both answers were there, and the pair does not count."""
+    def _measure(self, session: PairSession, left_s: float) -> bool:
+        """One pair. False: the budget ended before both responses came, and the pair does not count."""
         first = self._rng.randrange(2)
         samples: list[Sample | None] = [None, None]
         for side in (first, 1 - first):
-            endpoint = track.patience.within(left_s)
-            asked_s = self._now()
+            endpoint = session.timeout.within(left_s)
+            sent_s = self._now()
             sample = samples[side] = self._send[side](endpoint)
-            if sample.failure is Failure.TIMEOUT and endpoint.timeout_s < track.patience.endpoint.timeout_s:
+            if sample.failure is Failure.TIMEOUT and endpoint.timeout_s < session.timeout.endpoint.timeout_s:
                 return False
-            left_s = max(left_s - (self._now() - asked_s), 0.001)
+            left_s = max(left_s - (self._now() - sent_s), 0.001)
         before, after = samples
         if before is not None and after is not None:
-            track.take(before, after)
+            session.take(before, after)
         if self._observe:
             self._observe()
         return True
 
     def measurements(self) -> tuple[PairMeasurement, ...]:
-        """What was measured so far, in the order of the endpoints. May be asked for at any time."""
-        return tuple(track.measurement(self._cut_short) for track in self._tracks)
+        """What was measured so far, in the order of the endpoints. May be called at any time."""
+        return tuple(session.measurement(self._cut_short) for session in self._sessions)
 
-    def progress(self) -> tuple[PairProgress, ...]:
-        """Where each endpoint stands, in the order of the endpoints."""
-        return tuple(track.progress() for track in self._tracks)
+    def progress(self) -> tuple[Progress, ...]:
+        """The progress of each endpoint, in their order."""
+        return tuple(session.progress() for session in self._sessions)
 
 
-class PairTrack:
-    """Takes the pairs of one endpoint, and says when there are enough."""
+class PairSession:
+    """Takes the pairs of one endpoint until there are enough."""
 
     def __init__(self, endpoint: Endpoint, limits: CompareLimits, warmup: int, most: int) -> None:
-        self.patience = Patience(endpoint)
+        self.timeout = CappedTimeout(endpoint)
         self.not_before = -math.inf
         self._pairs: list[tuple[Sample, Sample]] = []
         self._warmup = warmup
@@ -124,20 +112,20 @@ class PairTrack:
         return len(self._pairs) < self._warmup
 
     @property
-    def hangs(self) -> bool:
+    def timed_out(self) -> bool:
         return bool(self._pairs) and any(sample.failure is Failure.TIMEOUT for sample in self._pairs[-1])
 
     @property
     def is_finished(self) -> bool:
-        """The pairs have said what they can; or one side fails beyond doubt, so that there is nothing to compare."""
+        """The pairs are settled; or one side fails beyond doubt, so that there is nothing to compare."""
         if self._judged >= self._most:
             return True
         if any(side.fails for side in self._sides):
-            return self._failures_are_told()
+            return self._failures_are_settled()
         return self._test.is_settled and all(side.stop is not None for side in self._sides)
 
-    def _failures_are_told(self) -> bool:
-        """Whether it is known, too, that only one side fails; or that there is no more to know about it."""
+    def _failures_are_settled(self) -> bool:
+        """Whether it is known, too, that only one side fails; or that more requests would not help."""
         if self._judged < LEAST_SAMPLES:
             return False
         failed = [sum(pair[side].failure is not None for pair in self._pairs[self._warmup :]) for side in (0, 1)]
@@ -150,7 +138,7 @@ class PairTrack:
         return max(len(self._pairs) - self._warmup, 0)
 
     def take(self, before: Sample, after: Sample) -> None:
-        """A pair in which one request failed says nothing of the latency; a timeout is a latency over every other."""
+        """A pair in which one request failed has no latency to compare; a timeout is a latency over every other."""
         warming = self.is_warming_up
         self._pairs.append((before, after))
         if warming:
@@ -169,14 +157,14 @@ class PairTrack:
         samples = tuple(
             (WARM_UP if number < self._warmup else _JUDGED, pair[side]) for number, pair in enumerate(self._pairs)
         )
-        # A stage is content with what its own side has; the pairs may not be.
+        # A stage may have enough for its own side while the pairs do not.
         decisions = (replace(self._sides[side].decision(), stop=stop),) if self._judged else ()
-        return Measurement(self.patience.endpoint.name, samples, decisions)
+        return Measurement(self.timeout.endpoint.name, samples, decisions)
 
-    def progress(self) -> PairProgress:
+    def progress(self) -> Progress:
         typical = [side.latency.estimate() for side in self._sides if side.latency.count]
-        return PairProgress(
-            endpoint=self.patience.endpoint.name,
+        return Progress(
+            endpoint=self.timeout.endpoint.name,
             stage=WARM_UP if self.is_warming_up else _JUDGED,
             requests=self._judged,
             least=_USUAL_PAIRS,
@@ -186,9 +174,9 @@ class PairTrack:
 
 
 def without_limits(endpoint: Endpoint) -> Endpoint:
-    """The endpoint as a comparison knows it: the other side is all that its latency is held against.
+    """The endpoint for a comparison: its latency is compared with the other side alone.
 
-    Pairs tell of the typical request, whatever the metric of the baseline.
+    Pairs compare the typical request, whatever the metric of the baseline.
     """
     return replace(
         endpoint,

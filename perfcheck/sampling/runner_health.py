@@ -1,4 +1,4 @@
-"""Whether the machine that runs the check could measure, or was itself the bottleneck."""
+"""Whether the machine that runs the check was itself the bottleneck."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _CpuTime(NamedTuple):
 
 
 class RunnerMonitor:
-    """Watches from ``start()`` to ``finish()``; what the system does not tell stays None."""
+    """Watches from ``start()`` to ``finish()``; what the system does not report stays None."""
 
     def __init__(self, stat: Path = Path("/proc/stat")) -> None:
         self._stat = stat
@@ -37,7 +37,7 @@ class RunnerMonitor:
         self._before = _cpu_time(self._stat)
 
     def finish(self, samples: Sequence[Sample]) -> RunnerHealth:
-        """What was seen since ``start()``, and in ``samples``."""
+        """The figures since ``start()``, and of ``samples``."""
         cpu_ms = [sample.cpu_ms for sample in samples if sample.cpu_ms is not None]
         queue_share, queue_ms = _run_queue(samples)
         steal_share = _steal_share(self._before, _cpu_time(self._stat))
@@ -52,30 +52,30 @@ class RunnerMonitor:
 
 def _run_queue(samples: Sequence[Sample]) -> tuple[float | None, float]:
     """The share of the time in requests without a CPU, and how much that was for one request on average."""
-    waited_ms, asked_ms, requests = 0.0, 0.0, 0
+    waited_ms, request_ms, requests = 0.0, 0.0, 0
     for sample in samples:
         wait_ms, download_ms = sample.phases.wait_ms, sample.phases.download_ms
         if sample.failure or sample.run_queue_ms is None:
             continue
         if wait_ms is not None and download_ms is not None:
             waited_ms += sample.run_queue_ms
-            asked_ms += wait_ms + download_ms
+            request_ms += wait_ms + download_ms
             requests += 1
-    if not asked_ms:
+    if not request_ms:
         return None, 0.0
-    return min(waited_ms / asked_ms, 1.0), waited_ms / requests
+    return min(waited_ms / request_ms, 1.0), waited_ms / requests
 
 
 def _message(queue_share: float | None, queue_ms: float, steal_share: float | None) -> str | None:
     if steal_share is not None and steal_share > _MOST_STEAL_SHARE:
         return (
-            f"this machine was without {format_percentage(steal_share)} of its CPU time, taken by its host, so "
-            "latencies may be too long: use a less crowded runner, or --confirm 2"
+            f"the host took {format_percentage(steal_share)} of this machine's CPU time (steal), so latencies may be "
+            "too long: use a less crowded runner, or --confirm 2"
         )
     if queue_share is not None and queue_share > _MOST_RUN_QUEUE_SHARE and queue_ms > _LEAST_RUN_QUEUE_MS:
         return (
             f"perfcheck waited for a free CPU during {format_percentage(queue_share)} of the time in requests, so "
-            "latencies may be too long: let less run beside it, or give the machine more CPUs"
+            "latencies may be too long: run less alongside it, or give the machine more CPUs"
         )
     return None
 

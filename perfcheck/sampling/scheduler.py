@@ -1,4 +1,4 @@
-"""Who is asked next: in turn, in rounds that are shuffled, until all are finished or the time is up."""
+"""Which request is sent next: in rounds that are shuffled, until all endpoints are finished or the time is up."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from typing import Protocol, TypeVar
 from perfcheck.model import Endpoint
 
 
-class Asked(Protocol):
-    """One endpoint on its way, as far as its turns go."""
+class Schedulable(Protocol):
+    """One endpoint while it is measured, as the scheduler sees it."""
 
     @property
     def is_finished(self) -> bool: ...
     @property
     def is_warming_up(self) -> bool: ...
     @property
-    def hangs(self) -> bool:
-        """Whether its last request got no answer in time."""
+    def timed_out(self) -> bool:
+        """Whether its last request got no response in time."""
 
     @property
     def not_before(self) -> float:
-        """When it may be asked again, on the clock of the rounds."""
+        """When its next request may be sent, on the clock of the scheduler."""
 
 
-T = TypeVar("T", bound=Asked)
+S = TypeVar("S", bound=Schedulable)
 
 
-class Rounds:
+class Scheduler:
     """``now`` and ``sleep`` are the clock, in seconds; ``rng`` shuffles."""
 
     def __init__(
@@ -41,52 +41,53 @@ class Rounds:
         self._now = now
         self._sleep = sleep
 
-    def run(self, tracks: Sequence[T], ask: Callable[[T, float], bool]) -> bool:
-        """Ask until every track is finished. False: the budget has ended first.
+    def run(self, sessions: Sequence[S], measure: Callable[[S, float], bool]) -> bool:
+        """Measure until every session is finished. False: the budget ended first.
 
-        ``ask`` is given a track and the seconds left, and tells whether there was time enough. What it raises passes
-        through.
+        ``measure`` gets a session and the seconds left, sends one request or pair, and returns whether there was time
+        enough. What it raises passes through.
         """
         deadline = self._now() + self._budget_s
-        while active := [track for track in tracks if not track.is_finished]:
-            if not self._round(active, deadline, ask):
+        while active := [session for session in sessions if not session.is_finished]:
+            if not self._round(active, deadline, measure):
                 return False
         return True
 
-    def _round(self, active: list[T], deadline: float, ask: Callable[[T, float], bool]) -> bool:
-        """One turn of each endpoint that may be asked now, or a sleep until one may. False: the budget has ended.
+    def _round(self, active: list[S], deadline: float, measure: Callable[[S, float], bool]) -> bool:
+        """One turn of each endpoint that is due, or a sleep until one is. False: the budget has ended.
 
-        Nobody is asked twice before all have been asked, so that a short budget gives each at least a little. After
-        that, endpoints that let a request time out wait until the others are done: they would eat the budget of all.
+        No endpoint gets a second request before all have had one, so that a short budget gives each at least a little.
+        After that, endpoints whose last request timed out wait until the others are done: they would use up the budget
+        of all.
         """
-        warming = [track for track in active if track.is_warming_up]
-        order = warming or [track for track in active if not track.hangs] or active
+        warming = [session for session in active if session.is_warming_up]
+        order = warming or [session for session in active if not session.timed_out] or active
         self._rng.shuffle(order)
         now = self._now()
-        asked = False
-        for track in order:
-            if track.not_before > now:
+        measured = False
+        for session in order:
+            if session.not_before > now:
                 continue
-            if now >= deadline or not ask(track, deadline - now):
+            if now >= deadline or not measure(session, deadline - now):
                 return False
             now = self._now()
-            asked = True
-        if not asked:
-            wake = min(track.not_before for track in order)
+            measured = True
+        if not measured:
+            wake = min(session.not_before for session in order)
             if wake >= deadline:
                 return False
             self._sleep(wake - now)
         return True
 
 
-class Patience:
-    """An endpoint whose requests are not to outlast the budget by much."""
+class CappedTimeout:
+    """Keeps the requests of an endpoint from outlasting the budget by much."""
 
-    __slots__ = ("_within", "endpoint")
+    __slots__ = ("_capped", "endpoint")
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        self._within = endpoint
+        self._capped = endpoint
 
     def within(self, left_s: float) -> Endpoint:
         """The endpoint with a timeout of no more than about ``left_s``: rounded up to whole seconds.
@@ -96,6 +97,6 @@ class Patience:
         if left_s >= self.endpoint.timeout_s:
             return self.endpoint
         timeout_s = min(float(math.ceil(left_s)), self.endpoint.timeout_s)
-        if self._within.timeout_s != timeout_s:
-            self._within = replace(self.endpoint, timeout_s=timeout_s)
-        return self._within
+        if self._capped.timeout_s != timeout_s:
+            self._capped = replace(self.endpoint, timeout_s=timeout_s)
+        return self._capped

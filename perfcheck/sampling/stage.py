@@ -10,9 +10,11 @@ from perfcheck.stats.error_rate import ErrorTest
 from perfcheck.stats.mean import MeanTest
 from perfcheck.stats.sequential import MOST_LOOKS, USUAL, LatencyTest, Levels, QuantileTest, looks_of
 
+WARM_UP = 0  # the stage of samples that are not judged
+
 
 class Stage:
-    """Fed with the outcome of each request in turn; ``stop`` says when the stage is over, and why.
+    """Fed with the outcome of each request in turn; ``stop`` is why the stage is over, None until then.
 
     It is over when latency and errors both have their answer, or when one of them is CRITICAL beyond doubt, since
     then nothing could change the verdict any more. Never before five requests, nor before ``min_requests``, except by
@@ -28,7 +30,7 @@ class Stage:
         *,
         max_requests: int | None = None,
     ) -> None:
-        """``before`` is what the stage before came to."""
+        """``before`` is the decision of the stage before."""
         self._number = before.stage + 1 if before else 1
         self._least = max(LEAST_SAMPLES, endpoint.min_requests)
         self.latency = latency_test(endpoint, self._least, levels_after(before))
@@ -69,7 +71,7 @@ class Stage:
         return self.latency.decided is not None and self._errors.settled
 
     def decision(self, otherwise: Stop = Stop.INTERRUPTED) -> Decision:
-        """What the stage comes to by now; ``otherwise`` tells why it ended if it was not over by itself."""
+        """The decision by now; ``otherwise`` is why the stage ended if it was not over by itself."""
         latency, errors = self.latency, self._errors
         value = latency.estimate() if latency.count else None
         return Decision(
@@ -101,14 +103,14 @@ class Stage:
 
 
 def has_answer(decision: Decision) -> bool:
-    """Whether a stage says anything by itself: it has latencies enough, or failures enough to do without."""
+    """Whether a stage can be judged by itself: it has latencies enough, or failures enough to do without."""
     return decision.latency is not Verdict.NOT_MEASURED or (
         decision.errors is Verdict.CRITICAL and decision.errors_decided
     )
 
 
 def unconfirmed(decision: Decision, stop: Stop) -> Decision:
-    """A decision that stands although it was to be confirmed: what it found is not beyond doubt any more.
+    """A decision that stands although it was to be confirmed: its findings are no longer beyond doubt.
 
     To confirm it would take about as many requests again.
     """
@@ -122,11 +124,11 @@ def unconfirmed(decision: Decision, stop: Stop) -> Decision:
 
 
 def levels_after(before: Decision | None) -> Levels:
-    """The error that a stage may spend on saying that the metric is over a limit.
+    """The error that a stage may spend on calling the metric over a limit.
 
     An endpoint that sits at a limit is often measured again, and each time one of twenty is called wrongly. So only
-    what the stage before has shown already is believed at 5%, which makes 0.25% for both together; what it has not
-    shown takes a proof that would do alone.
+    what the stage before has shown already is accepted at 5%, which makes 0.25% for both together; what it has not
+    shown takes evidence that would do alone.
     """
     if before is None:
         return USUAL

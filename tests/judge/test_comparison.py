@@ -238,7 +238,7 @@ def test_every_difference_is_told_the_machine_first() -> None:
     now = as_run(
         environment=Environment("Darwin 24 arm64", 8, None, None, None, dirty=None),
         tool=Tool("0.2.0", "httpx 0.28.1, HTTP/2", "3.13.0"),
-        runner=RunnerHealth(message="this machine was without 20% of its CPU time"),
+        runner=RunnerHealth(message="the host took 20% of this machine's CPU time"),
         complete=False,
     )
     told = differences(replace(as_run(), complete=True), now)
@@ -248,7 +248,7 @@ def test_every_difference_is_told_the_machine_first() -> None:
     assert "next to nothing" in told[0]
     assert [sentence.split("(")[0].strip() for sentence in told[1:]] == [
         "measured in another place",
-        "the machine was busy now: this machine was without 20% of its CPU time",
+        "the machine was busy now: the host took 20% of this machine's CPU time",
         "the run now is not complete",
         "measured by another version of perfcheck",
         "spoken over another protocol",

@@ -42,7 +42,7 @@ def test_waiting_for_a_cpu_is_told_with_a_remedy(stat: Path) -> None:
     assert found.run_queue_share == pytest.approx(0.15)
     assert found.message is not None
     assert found.message.startswith("perfcheck waited for a free CPU during 15% of the time in requests")
-    assert "let less run beside it" in found.message
+    assert "run less alongside it" in found.message
 
 
 def test_exactly_a_tenth_is_not_too_much(stat: Path) -> None:
@@ -59,7 +59,7 @@ def test_stolen_time_is_told_with_a_remedy(stat: Path) -> None:
     found = health(stat, [sample()], steal=60)
     assert found.steal_share == pytest.approx(0.06)
     assert found.message is not None
-    assert found.message.startswith("this machine was without 6% of its CPU time")
+    assert found.message.startswith("the host took 6% of this machine's CPU time (steal)")
     assert "--confirm 2" in found.message
 
 

@@ -1,4 +1,12 @@
-"""One endpoint on its way through warm-up, first stage and confirmation."""
+"""One endpoint while it is measured: warm-up, first stage and confirmation, and the pauses between its requests.
+
+Machines stall in bursts, and neighbouring samples are correlated. In the first stage a healthy endpoint should cost
+next to nothing, so its first samples follow one another. One that looks slow is measured again after a pause that most
+bursts do not outlast, spread out so that five samples in a row take as long as a burst of three seconds.
+
+A tail (p90 and up) is measured without a gap throughout. A burst is part of the tail that is being judged, and samples
+that are spread out meet more of the bursts than they can weigh.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +14,44 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from perfcheck.model import Decision, Endpoint, Failure, Measurement, Sample, Sampling, Stop, Verdict
-from perfcheck.sampling.pacing import PAUSE_S, gap_s
-from perfcheck.sampling.scheduler import Patience
-from perfcheck.sampling.stage import Stage, has_answer, unconfirmed
+from perfcheck.model import Decision, Endpoint, Failure, Measurement, Metric, Sample, Sampling, Stop, Verdict
+from perfcheck.sampling.scheduler import CappedTimeout
+from perfcheck.sampling.stage import WARM_UP, Stage, has_answer, unconfirmed
 
-WARM_UP = 0  # the stage of samples that are not judged
+_PAUSE_S = 3.0  # before a stage that measures again
+_GAP_S = 0.1  # in the first stage, after
+_WITHOUT_GAP = 10  # samples
+_FIRST_GAP_S = 0.75  # when measured again, between the
+_SPREAD = 16  # first samples, and then
+_LATER_GAP_S = 0.15
+_TAILS = frozenset({Metric.P90, Metric.P95, Metric.P99})
+
+
+def gap_s(metric: Metric, stage: int, requests: int) -> float:
+    """Seconds to pause after ``requests`` judged requests of ``stage`` (1 is the first)."""
+    if metric in _TAILS:
+        return 0.0
+    if stage == 1:
+        return 0.0 if requests < _WITHOUT_GAP else _GAP_S
+    return _FIRST_GAP_S if requests < _SPREAD else _LATER_GAP_S
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where one endpoint stands, for a live display."""
+    """The progress of one endpoint, for a live display."""
 
     endpoint: str
     stage: int  # 0 while it warms up
-    requests: int  # in this stage
-    least: int  # requests that a stage takes at the least
-    value_ms: float | None  # the metric over this stage so far
+    requests: int  # or pairs, in this stage
+    least: int  # requests or pairs that a stage usually takes at least
+    value_ms: float | None  # the metric over this stage so far; of pairs, both typical latencies together
     verdict: Verdict | None  # once it is final
-    wait_s: float  # until it may be asked again; 0 when it may be now, or is finished
-    gap_s: float  # between its next requests
+    wait_s: float = 0.0  # until its next request is due; 0 when it is due now, or all are done
+    gap_s: float = 0.0  # between its next requests
 
 
-class Track:
-    """Takes the samples of one endpoint and says when to ask it again.
+class EndpointSession:
+    """Takes the samples of one endpoint and schedules its next request.
 
     The samples, and the decisions of the stages that are over, are its record. What is not over yet is judged from
     them alone, so that an interruption between any two lines leaves nothing half done.
@@ -45,8 +67,8 @@ class Track:
         "endpoint",
         "is_finished",
         "not_before",
-        "patience",
         "stage",
+        "timeout",
     )
 
     def __init__(self, endpoint: Endpoint, sampling: Sampling, max_requests: int | None) -> None:
@@ -60,15 +82,15 @@ class Track:
         self.stage = 1 if self._warmup == 0 else WARM_UP
         self.not_before = -math.inf
         self.is_finished = False
-        self.patience = Patience(endpoint)
+        self.timeout = CappedTimeout(endpoint)
 
     @property
     def is_warming_up(self) -> bool:
         return self.stage == WARM_UP
 
     @property
-    def hangs(self) -> bool:
-        """Whether its last request got no answer in time."""
+    def timed_out(self) -> bool:
+        """Whether its last request got no response in time."""
         return bool(self._samples) and self._samples[-1][1].failure is Failure.TIMEOUT
 
     def take(self, sample: Sample, now: float) -> None:
@@ -88,7 +110,7 @@ class Track:
         else:
             self._current = self._next_stage(self._decisions)
             self.stage += 1
-            self.not_before = now + PAUSE_S
+            self.not_before = now + _PAUSE_S
 
     def _next_stage(self, decisions: Sequence[Decision]) -> Stage:
         return Stage(
@@ -104,15 +126,15 @@ class Track:
         return decisions[-1].verdict in {Verdict.OK, Verdict.NOT_MEASURED} or len(decisions) > self._confirm
 
     def measurement(self, cut_short: Stop) -> Measurement:
-        """What there is by now; ``cut_short`` tells why an unfinished stage goes no further."""
+        """Everything so far; ``cut_short`` is why an unfinished stage goes no further."""
         samples = tuple(self._samples)
         return Measurement(self.endpoint.name, samples, tuple(self._decided_so_far(samples, cut_short)))
 
     def _decided_so_far(self, samples: Sequence[tuple[int, Sample]], stop: Stop) -> list[Decision]:
-        """The finished stages, and the unfinished one where it says something.
+        """The finished stages, and the unfinished one where it has an answer.
 
-        Where a confirmation says nothing, because it was cut short or had no latencies, the stage before it stands,
-        unconfirmed: what looked CRITICAL must not turn into something milder for want of time.
+        Where a confirmation has none, because it was cut short or had no latencies, the stage before it stands,
+        unconfirmed: what looked CRITICAL must not turn into something milder for lack of time.
         """
         decisions = self._decisions[:]
         unfinished: Stop | None = None
