@@ -14,10 +14,9 @@ from perfcheck.baseline.reading import decode
 from perfcheck.engine.diff import unified_diff
 from perfcheck.engine.select import select_endpoints
 from perfcheck.errors import UsageError
-from perfcheck.history.eligible_runs import FEWEST_RUNS
-from perfcheck.history.levels import Level, Past
 from perfcheck.history.model import Proposal
-from perfcheck.history.propose import Rule, propose
+from perfcheck.history.propose import MIN_RUNS, ProposalRule, propose
+from perfcheck.history.series import LatestSeries, LatestSeriesReader
 from perfcheck.runfile.atomic import write_atomically
 from perfcheck.units import format_duration
 
@@ -42,15 +41,15 @@ class Update:
         return unified_diff(decode(self.before), decode(self.after), str(self.file))
 
 
-def propose_update(file: Path, names: Sequence[str], store: History, rule: Rule) -> Update:
+def propose_update(file: Path, names: Sequence[str], store: History, rule: ProposalRule) -> Update:
     """For the endpoints of the baseline in ``file`` that have these names, or all. Writes nothing.
 
     Raises UsageError for a wrong baseline, an unknown name, and trouble with the history.
     """
     content = read_content(file)
     baseline = read_for_editing(content, file, os.environ)
-    endpoints, past = select_endpoints(baseline, names, ()), Past(store, baseline.file, rule.runs)
-    proposals = tuple(_proposal(one, past.level(one.name), rule) for one in endpoints)
+    endpoints, reader = select_endpoints(baseline, names, ()), LatestSeriesReader(store, baseline.file, rule.runs)
+    proposals = tuple(_proposal(one, reader.read(one.name), rule) for one in endpoints)
     changes = list(_changes(proposals, values_in_force(content, file, os.environ)))
     edited = edit_baseline(content, changes, file, os.environ)
     by_hand: dict[str, list[str]] = {}
@@ -60,11 +59,11 @@ def propose_update(file: Path, names: Sequence[str], store: History, rule: Rule)
     return Update(file, content, edited.content, proposals, len(edited.made), by_hand)
 
 
-def _proposal(endpoint: Endpoint, level: Level, rule: Rule) -> Proposal:
-    proposal = propose(endpoint, level.points, rule, since=level.since)
-    if proposal.runs >= FEWEST_RUNS or not level.of_other_series:
+def _proposal(endpoint: Endpoint, series: LatestSeries, rule: ProposalRule) -> Proposal:
+    proposal = propose(endpoint, series.points, rule, since=series.since)
+    if proposal.runs >= MIN_RUNS or not series.in_other_series:
         return proposal
-    others = level.of_other_series
+    others = series.in_other_series
     apart = f"{others} run{'s' * (others != 1)} of another machine, request or metric {'do' if others != 1 else 'does'}"
     return replace(proposal, why=f"{proposal.why}; {apart} not count beside the newest")
 

@@ -1,4 +1,4 @@
-"""Where perfcheck keeps what it saves: a folder at the root of the repository, which git is told to ignore."""
+"""The default location of the history: a folder at the root of the repository, which git ignores."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _HISTORY = "history.sqlite"
 
 
 def default_file(cwd: Path) -> Path:
-    """The history when nothing else is named: at the root of the repository around ``cwd``, or there outside one."""
+    """In the root of the repository around ``cwd``, or in ``cwd`` outside one."""
     folders = [cwd, *cwd.absolute().parents]
     root = next((folder for folder in folders if (folder / ".git").exists()), cwd)
     return root / _FOLDER / _HISTORY

@@ -1,19 +1,23 @@
-"""What the history holds: the vocabulary of past runs and of what became of them over time.
+"""Past runs, their measurements, notes on them, and targets proposed from them.
 
-Beside ``perfcheck.model``, and like it: types that every part may speak in, and nothing here does any work. Times are
-UTC as a run file has them (RFC 3339), which sort as they are.
+Types only. Times are UTC as a run file has them (RFC 3339), which sort as they are.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from perfcheck.errors import UsageError
 from perfcheck.model import Counts, Metric, Source, Verdict
+
+
+class NoSuchRunError(UsageError):
+    """No run in the history has this id or label."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """One run, as a list of them shows it."""
+    """One run, without its measurements."""
 
     id: str
     label: str | None
@@ -64,7 +68,7 @@ class PastMeasurement:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """An incident, its cause and its fix, as somebody wrote them down. Of a run, or of a commit."""
+    """An incident of a run or of a commit, with its cause and its fix, as a user recorded them."""
 
     id: int
     created_at: str
@@ -76,30 +80,34 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """A promise that is to become another one; ``before_ms`` is None for a first one. ``why`` has the figures."""
+class ProposedValue:
+    """A new target or ideal; ``before_ms`` is None for a first one. ``why`` has the figures."""
 
     before_ms: float | None
     after_ms: float
     why: str
 
+    @property
+    def is_looser(self) -> bool:
+        return self.before_ms is not None and self.after_ms > self.before_ms
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What past runs say that an endpoint can promise, beside what it promises today.
+    """The target and ideal of an endpoint today, and what past runs suggest instead.
 
-    Without moves, ``why`` says why there are none.
+    Where nothing is proposed, ``why`` gives the reason.
     """
 
     endpoint: str
     metric: Metric
     target_ms: float | None
     ideal_ms: float | None
-    runs: int  # good ones that it rests on
-    target: Move | None
-    ideal: Move | None
+    runs: int  # good ones that it is based on
+    target: ProposedValue | None
+    ideal: ProposedValue | None
     why: str
 
     @property
-    def has_moves(self) -> bool:
-        return self.target is not None or self.ideal is not None
+    def values(self) -> tuple[ProposedValue, ...]:
+        return tuple(value for value in (self.target, self.ideal) if value is not None)

@@ -2,127 +2,194 @@
 
 The rule, for the good runs of one series, the last twenty of them:
 
-- A run is good that measured the endpoint and found it OK or WARNING, by at least five requests of its own.
-- The bound is the slowest of them, one in ten set aside: of 5 to 9 runs the slowest, of 20 the third slowest. A burst
-  on the machine of one run is to decide no target.
-- The target is the bound and a margin of 20%, rounded up. If one of the runs, the ones set aside included, would be
+- A run is good if it measured the endpoint with at least five requests of its own and found it OK or WARNING.
+- The bound is the slowest of them, one in ten set aside: of 5 to 9 runs the slowest, of 20 the third slowest. So that a
+  burst on the machine of one run decides no target.
+- The target is the bound and a margin of 20%, rounded up. If one of the runs, those set aside included, would be
   WARNING by that target, it is the lowest by which none is.
-- The ideal is the median of them and a quarter of the margin, rounded up, and never over the target.
-- What is there already is tightened only, unless loosening is asked for, and left alone within 10%.
+- The ideal is their median and a quarter of the margin, rounded up, and never over the target.
+- An existing value is only tightened, unless loosening is requested, and left alone within 10%.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from perfcheck.history.eligible_runs import is_good, runs_in_words, why_none
-from perfcheck.history.model import Move, PastMeasurement, Proposal
-from perfcheck.history.preferred_numbers import round_up
-from perfcheck.model import Endpoint
+from perfcheck.history.model import PastMeasurement, Proposal, ProposedValue
+from perfcheck.model import Endpoint, Source, Verdict
 from perfcheck.units import format_ms, format_percentage
+from perfcheck.words import plural
 
+MIN_RUNS = 5
+_MIN_REQUESTS = 5
 _SET_ASIDE = 10  # one run in so many
-_NEXT = 1 + 1e-6  # to the next number of the ladder
+_NEXT = 1 + 1e-6  # to the next preferred number
+# Of each power of ten. None is more than a quarter above the one before, so that rounding up adds at most that.
+PREFERRED_NUMBERS = (1.0, 1.2, 1.5, 1.8, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0)
+_EXACT = 1 + 1e-9  # what arithmetic adds to a number that is a preferred one already
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """``margin`` and ``least_change`` are shares: 0.2 is 20%."""
+class ProposalRule:
+    """``margin`` and ``min_change`` are fractions: 0.2 is 20%."""
 
     runs: int = 20  # the last good ones
     margin: float = 0.20
-    least_change: float = 0.10  # a smaller one is not worth a diff
+    min_change: float = 0.10  # a smaller one is not worth a diff
     loosen: bool = False
 
     @property
-    def margin_of_ideal(self) -> float:
+    def ideal_margin(self) -> float:
         return self.margin / 4
 
 
 def propose(
-    endpoint: Endpoint, measurements: Sequence[PastMeasurement], rule: Rule | None = None, *, since: int = 0
+    endpoint: Endpoint, measurements: Sequence[PastMeasurement], rule: ProposalRule | None = None, *, since: int = 0
 ) -> Proposal:
-    """What to promise for an endpoint, from one series of it in the order of time.
+    """A target and an ideal for an endpoint, from one series of it in the order of time.
 
-    ``since`` is the index of the first measurement at the level of today, such as that of the last Step of a Trend:
-    what lies before is another service. With ``rule.loosen``, CRITICAL runs count too, unless it was by their errors:
-    whoever accepts that it has become slower accepts those.
+    ``since`` is the index of the first measurement after the last change; those before it no longer apply. With
+    ``rule.loosen``, CRITICAL runs count too, unless errors made them so: whoever accepts that an endpoint has become
+    slower accepts those.
     """
-    rule = rule or Rule()
-    level = measurements[since:]
-    good = [one for one in level if is_good(one, endpoint, loosen=rule.loosen)][-rule.runs :]
-    reason = why_none(endpoint, level, good, loosen=rule.loosen, changed=since > 0)
+    rule = rule or ProposalRule()
+    recent = measurements[since:]
+    good = [row for row in recent if _is_good(row, endpoint, loosen=rule.loosen)][-rule.runs :]
+    reason = _reason_for_none(endpoint, recent, good, loosen=rule.loosen, changed=since > 0)
     if reason is not None:
         return _proposal(endpoint, good, None, None, reason)
-    values = sorted(one.value_ms for one in good if one.value_ms is not None)
-    needed, why = _needed(endpoint, values, rule, changed=since > 0)
-    target = _move(endpoint.target_ms, needed, rule, why)
+    values = sorted(row.value_ms for row in good if row.value_ms is not None)
+    needed, why = _needed_target(endpoint, values, rule, changed=since > 0)
+    target = _change(endpoint.target_ms, needed, rule, why)
     ideal = _ideal(endpoint, values, target.after_ms if target else endpoint.target_ms, rule)
-    moves = [move.why for move in (target, ideal) if move]
-    told = "; ".join(moves) if moves else _why_it_stays(endpoint.target_ms or needed, needed, why, rule)
-    return _proposal(endpoint, good, target, ideal, told)
+    reasons = [value.why for value in (target, ideal) if value]
+    reason = "; ".join(reasons) if reasons else _why_unchanged(endpoint.target_ms or needed, needed, why, rule)
+    return _proposal(endpoint, good, target, ideal, reason)
 
 
 def _proposal(
-    endpoint: Endpoint, good: Sequence[PastMeasurement], target: Move | None, ideal: Move | None, why: str
+    endpoint: Endpoint,
+    good: Sequence[PastMeasurement],
+    target: ProposedValue | None,
+    ideal: ProposedValue | None,
+    why: str,
 ) -> Proposal:
     return Proposal(
         endpoint.name, endpoint.metric, endpoint.target_ms, endpoint.ideal_ms, len(good), target, ideal, why
     )
 
 
-def _needed(endpoint: Endpoint, values: Sequence[float], rule: Rule, *, changed: bool) -> tuple[float, str]:
+# --- Which runs count ----------------------------------------------------------------------------------------------
+
+
+def _is_good(row: PastMeasurement, endpoint: Endpoint, *, loosen: bool) -> bool:
+    verdicts = {Verdict.OK, Verdict.WARNING} | ({Verdict.CRITICAL} if loosen else set())
+    return (
+        row.source is Source.MEASURED
+        and row.verdict in verdicts
+        and row.metric is endpoint.metric
+        and row.requests >= _MIN_REQUESTS
+        and row.value_ms is not None
+        and 0 < row.value_ms < math.inf
+        and (row.error_rate or 0.0) <= endpoint.error_limits.critical
+    )
+
+
+def _reason_for_none(
+    endpoint: Endpoint,
+    recent: Sequence[PastMeasurement],
+    good: Sequence[PastMeasurement],
+    *,
+    loosen: bool,
+    changed: bool,
+) -> str | None:
+    """Why these runs allow no proposal; None where they do. ``recent`` are all since the last change."""
+    if not recent:
+        return "no runs of it in the history"
+    if recent[-1].metric is not endpoint.metric:
+        return f"its runs measured the {recent[-1].metric}, and the baseline now uses {endpoint.metric}"
+    if recent[-1].verdict is Verdict.CRITICAL and not loosen:
+        return "the last run was CRITICAL: fix that first, or accept it with --loosen REASON"
+    if len(good) >= MIN_RUNS:
+        return None
+    others = len(recent) - len(good)
+    left_out = f"; {others} more {'was' if others == 1 else 'were'} not good" if others else ""
+    return f"{_good_runs(len(good), changed=changed)}, {MIN_RUNS} are needed{left_out}"
+
+
+def _good_runs(count: int, *, changed: bool) -> str:
+    """``5 good runs``, ``5 good runs since it changed``."""
+    return plural(count, "good run") + " since it changed" * changed
+
+
+# --- Values --------------------------------------------------------------------------------------------------------
+
+
+def _needed_target(
+    endpoint: Endpoint, values: Sequence[float], rule: ProposalRule, *, changed: bool
+) -> tuple[float, str]:
     """The target by the rule, and the figures it comes from. ``values`` are sorted."""
     count, aside = len(values), len(values) // _SET_ASIDE
-    runs = runs_in_words(count, changed=changed)
+    runs = _good_runs(count, changed=changed)
     bound, slowest = values[-1 - aside], values[-1]
     with_margin = round(bound * (1 + rule.margin), 9)
-    lowest = slowest / _multiple(endpoint)
+    lowest = slowest / _warning_multiple(endpoint)
     target = round_up(max(with_margin, lowest))
-    while target * _multiple(endpoint) < slowest:  # by what division has lost
+    while target * _warning_multiple(endpoint) < slowest:  # what division has lost
         target = round_up(target * _NEXT)
     if lowest > with_margin:
-        return target, f"of {runs} the slowest took {format_ms(slowest)}, and is to stay below WARNING"
+        return target, f"the slowest of {runs} took {format_ms(slowest)} and has to stay below WARNING"
     within = f"{count - aside} of {runs}" if aside else runs
-    why = f"{within} took at most {format_ms(bound)}, and {format_percentage(rule.margin)} on top"
+    why = f"{within} took at most {format_ms(bound)}, plus {format_percentage(rule.margin)}"
     return target, f"{why} is {format_ms(with_margin)}"
 
 
-def _multiple(endpoint: Endpoint) -> float:
-    """How far over the target WARNING begins; 1 where nothing is known, which no limit lies below."""
+def _warning_multiple(endpoint: Endpoint) -> float:
+    """How far over the target WARNING begins; 1 where that is not known, since no limit is lower."""
     if endpoint.target_ms is None or endpoint.warning_ms is None:
         return 1.0
     return endpoint.warning_ms / endpoint.target_ms
 
 
-def _move(before: float | None, after: float, rule: Rule, why: str) -> Move | None:
-    """None where it is not worth a diff, or would be a looser promise that nobody asked for."""
+def _change(before: float | None, after: float, rule: ProposalRule, why: str) -> ProposedValue | None:
+    """None where it is not worth a diff, or is looser without ``rule.loosen``."""
     if before is None:
-        return Move(None, after, why)
+        return ProposedValue(None, after, why)
     share = (after - before) / before
-    if abs(share) < rule.least_change or (share > 0 and not rule.loosen):
+    if abs(share) < rule.min_change or (share > 0 and not rule.loosen):
         return None
-    return Move(before, after, why)
+    return ProposedValue(before, after, why)
 
 
-def _ideal(endpoint: Endpoint, values: Sequence[float], target_ms: float | None, rule: Rule) -> Move | None:
-    """None where there is no ideal: whether to hope for anything is not for the figures to say."""
+def _ideal(
+    endpoint: Endpoint, values: Sequence[float], target_ms: float | None, rule: ProposalRule
+) -> ProposedValue | None:
+    """None where the endpoint has no ideal: whether to have one is for its owners to decide."""
     before = endpoint.ideal_ms
     if before is None or target_ms is None:
         return None
     middle = median(values)
-    with_margin = round(middle * (1 + rule.margin_of_ideal), 9)
+    with_margin = round(middle * (1 + rule.ideal_margin), 9)
     after = min(round_up(with_margin), target_ms)
-    why = f"the median is {format_ms(middle)}, and {format_percentage(rule.margin_of_ideal)} on top"
-    move = _move(before, after, rule, f"{why} is {format_ms(with_margin)}")
-    if move is None and before > target_ms:
-        return Move(before, target_ms, f"the ideal is not over the target of {format_ms(target_ms)}")
-    return move
+    why = f"the median is {format_ms(middle)}, plus {format_percentage(rule.ideal_margin)}"
+    change = _change(before, after, rule, f"{why} is {format_ms(with_margin)}")
+    if change is None and before > target_ms:
+        return ProposedValue(before, target_ms, f"the ideal may not exceed the target of {format_ms(target_ms)}")
+    return change
 
 
-def _why_it_stays(before: float, needed: float, why: str, rule: Rule) -> str:
-    if abs(needed - before) / before < rule.least_change:
-        return f"{why}: {format_ms(needed)} is within {format_percentage(rule.least_change)} of the target"
+def _why_unchanged(before: float, needed: float, why: str, rule: ProposalRule) -> str:
+    if abs(needed - before) / before < rule.min_change:
+        return f"{why}: {format_ms(needed)} is within {format_percentage(rule.min_change)} of the target"
     return f"{why}: {format_ms(needed)} would be looser, which --loosen REASON allows"
+
+
+def round_up(value: float) -> float:
+    """The lowest preferred number that is not below ``value``, which is above 0: 254 -> 300, 0.81 -> 0.9."""
+    power = math.floor(math.log10(value))
+    mantissa = value / 10.0**power
+    number = next(number for number in PREFERRED_NUMBERS if number * _EXACT >= mantissa)
+    return round(number * 10.0**power, 9)

@@ -1,18 +1,37 @@
-"""An endpoint's past, read from the history and looked through for changes."""
+"""The series of an endpoint as a history has them: all, with their changes; or the newest of one baseline."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from perfcheck.history.model import Note, PastMeasurement
-from perfcheck.history.report.series import SeriesHistory
 from perfcheck.model import Source
 from perfcheck.stats.change_points import Trend, find_trend
 
 if TYPE_CHECKING:
     from perfcheck.history.store import History
+
+_RECENT_RUNS = 500  # that are searched first
+_MIN_KEPT = 200  # measurements of a series, for the trend; more when more good runs are wanted
+
+
+# --- All series, with their changes --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesHistory:
+    """Measurements that may be compared, in order of time, and their changes."""
+
+    points: tuple[PastMeasurement, ...]  # those that have a value; at least one
+    trend: Trend  # of the values
+    spread_trend: Trend  # of the spread; its indexes are those of ``points``
+    notes: tuple[tuple[int, Note], ...] = ()  # with the index of the first point that each belongs to
+    earlier: int = 0  # older measurements that were left out
 
 
 def read_series(
@@ -26,26 +45,26 @@ def read_series(
 ) -> list[SeriesHistory]:
     """Every series of the endpoint, the one with the newest run first; of each the last ``most`` measurements."""
     notes = store.notes()
-    found = [
-        _series(tuple(points), notes, earlier)
+    histories = [
+        _history(tuple(points), notes, earlier)
         for points, earlier in store.latest(endpoint, since=since, until=until, most=most)
         if source is None or points[-1].source is source
     ]
-    return sorted(found, key=lambda series: series.points[-1].started_at, reverse=True)
+    return sorted(histories, key=lambda series: series.points[-1].started_at, reverse=True)
 
 
-def _series(points: tuple[PastMeasurement, ...], notes: Sequence[Note], earlier: int) -> SeriesHistory:
+def _history(points: tuple[PastMeasurement, ...], notes: Sequence[Note], earlier: int) -> SeriesHistory:
     return SeriesHistory(
         points=points,
         trend=find_trend([point.value_ms or 0.0 for point in points]),
         spread_trend=_spread_trend(points),
-        notes=tuple((index, note) for note in notes if (index := _place(note, points)) is not None),
+        notes=tuple((index, note) for note in notes if (index := _first_point(note, points)) is not None),
         earlier=earlier,
     )
 
 
 def _spread_trend(points: Sequence[PastMeasurement]) -> Trend:
-    """Of the runs that have a spread; the indexes are brought back to those of all runs."""
+    """Of the runs that have a spread; its indexes are those of all runs."""
     known = [(index, point.spread) for index, point in enumerate(points) if point.spread]
     trend = find_trend([spread for _, spread in known])
     steps = tuple(replace(step, index=known[step.index][0]) for step in trend.steps)
@@ -53,10 +72,92 @@ def _spread_trend(points: Sequence[PastMeasurement]) -> Trend:
     return Trend(steps, drift)
 
 
-def _place(note: Note, points: Sequence[PastMeasurement]) -> int | None:
-    """The first run that a note belongs to."""
+def _first_point(note: Note, points: Sequence[PastMeasurement]) -> int | None:
+    """The index of the first run that a note belongs to."""
     for index, point in enumerate(points):
-        of_commit = bool(note.commit and point.commit and point.commit.startswith(note.commit))
-        if of_commit or (note.run_id is not None and note.run_id == point.run_id):
+        is_of_commit = bool(note.commit and point.commit and point.commit.startswith(note.commit))
+        if is_of_commit or (note.run_id is not None and note.run_id == point.run_id):
             return index
     return None
+
+
+# --- The newest series of a baseline -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LatestSeries:
+    """One series in order of time. ``since`` is the index of the first run after the last step; 0 without one."""
+
+    points: tuple[PastMeasurement, ...] = ()
+    since: int = 0
+    in_other_series: int = 0  # measurements that cannot be compared: another machine, request or metric
+
+
+@dataclass(frozen=True, slots=True)
+class _SeriesTail:
+    points: tuple[PastMeasurement, ...]
+    count: int  # of the whole series
+
+
+class LatestSeriesReader:
+    """Reads the newest series of endpoints of one baseline file.
+
+    ``runs`` is how many good runs are wanted of each; the newest ``recent`` runs are searched before all others.
+    """
+
+    def __init__(self, store: History, file: str, runs: int, recent: int = _RECENT_RUNS) -> None:
+        self._store = store
+        self._file = file
+        self._runs = runs
+        newest = list(store.runs(source=Source.MEASURED, limit=recent))
+        self._since = newest[-1].started_at if len(newest) == recent else None
+        self._matches: dict[str, int] = {}  # series -> how surely it is of this file
+
+    def read(self, endpoint: str) -> LatestSeries:
+        """The series with the newest measurement. Those of other baseline files do not count."""
+        series = self._read(endpoint, self._since)
+        return series if self._since is None or len(series.points) >= self._runs else self._read(endpoint, None)
+
+    def _read(self, endpoint: str, since: str | None) -> LatestSeries:
+        tails = list(self._tails(endpoint, since))
+        best = max(map(self._match, tails), default=0)
+        if not best:
+            return LatestSeries()
+        matching = [tail for tail in tails if self._match(tail) == best]
+        newest = max(matching, key=lambda tail: tail.points[-1].started_at)
+        others = sum(tail.count for tail in matching) - newest.count
+        return LatestSeries(newest.points, _last_step(newest.points), others)
+
+    def _tails(self, endpoint: str, since: str | None) -> Iterator[_SeriesTail]:
+        measured = self._store.measurements(endpoint=endpoint, source=Source.MEASURED, since=since)
+        for _, series in groupby(measured, key=lambda row: row.series):
+            count, kept = 0, deque[PastMeasurement](maxlen=max(_MIN_KEPT, 2 * self._runs))
+            for row in series:
+                count += 1
+                kept.append(row)
+            yield _SeriesTail(tuple(kept), count)
+
+    def _match(self, tail: _SeriesTail) -> int:
+        """All of a series is of one file."""
+        last = tail.points[-1]
+        if last.series not in self._matches:
+            self._matches[last.series] = match_file_names(self._store.past_run(last.run_id).baseline_file, self._file)
+        return self._matches[last.series]
+
+
+def match_file_names(name: str, other: str) -> int:
+    """Whether two names, as seen from two folders, may mean the same file: 2 equal, 1 maybe, 0 no."""
+    if name == other:
+        return 2
+    short, long = sorted((_parts(name), _parts(other)), key=len)
+    return int(long[len(long) - len(short) :] == short)
+
+
+def _parts(name: str) -> list[str]:
+    return [part for part in PurePath(name).parts if part != ".."]
+
+
+def _last_step(points: tuple[PastMeasurement, ...]) -> int:
+    known = [(index, point.value_ms) for index, point in enumerate(points) if point.value_ms]
+    steps = find_trend([value for _, value in known]).steps
+    return known[steps[-1].index][0] if steps else 0

@@ -20,8 +20,8 @@ from support.histories import ELSEWHERE, FIRST, fill, past_runs
 from perfcheck.baseline import load_baseline
 from perfcheck.engine.update_targets import propose_update, write_update
 from perfcheck.errors import UsageError
-from perfcheck.history.levels import Past, nearness
-from perfcheck.history.propose import Rule
+from perfcheck.history.propose import ProposalRule
+from perfcheck.history.series import LatestSeriesReader, match_file_names
 from perfcheck.history.store import open_history
 from perfcheck.model import BaselineInfo, Metric, Verdict
 
@@ -188,7 +188,7 @@ def test_mode_and_links_stay(folder: Path) -> None:
 def test_a_file_that_changed_in_the_meantime_is_left_as_it_is(folder: Path) -> None:
     file = folder / "baselines.yaml"
     with open_history("history.sqlite", folder) as store:
-        found = propose_update(file, (), store, Rule())
+        found = propose_update(file, (), store, ProposalRule())
     file.write_text(BASELINE + "# mine\n", encoding="utf-8")
     with pytest.raises(UsageError, match="changed in the meantime"):
         write_update(found)
@@ -198,7 +198,7 @@ def test_a_file_that_changed_in_the_meantime_is_left_as_it_is(folder: Path) -> N
 def test_a_write_that_fails_leaves_the_file_as_it_was(folder: Path) -> None:
     file = folder / "baselines.yaml"
     with open_history("history.sqlite", folder) as store:
-        found = propose_update(file, (), store, Rule())
+        found = propose_update(file, (), store, ProposalRule())
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))  # no file may grow longer: like a full disk
     try:
@@ -222,7 +222,7 @@ def test_loosening_needs_a_reason_and_tells_it(folder: Path) -> None:
     completed = updated(folder, "videos.list", "--loosen", "more columns since v1.4")
     assert "looser, because: more columns since v1.4" in completed.stdout
     colored = updated(folder, "videos.list", "--loosen", "more columns", FORCE_COLOR="1")
-    assert "target 80 ms → \x1b[1;33m150 ms" in colored.stdout
+    assert "target 80 → \x1b[1;33m150 ms" in colored.stdout
     empty = updated(folder, "--loosen", " ")
     assert (empty.returncode, "--loosen needs a reason" in empty.stderr) == (2, True)
 
@@ -232,7 +232,7 @@ def test_critical_runs_keep_a_target_unless_it_is_loosened(folder: Path) -> None
     fill(folder / "history.sqlite", slow)
     found = as_json(folder, "videos.list")
     assert found["endpoints"][0]["why"] == (
-        "the last run was CRITICAL: mend that first, or accept it with --loosen REASON"
+        "the last run was CRITICAL: fix that first, or accept it with --loosen REASON"
     )
     assert moves(as_json(folder, "videos.list", "--loosen", "accepted")) == {"videos.list": (1200, 1000)}
 
@@ -247,10 +247,13 @@ def test_runs_before_a_step_do_not_count(folder: Path) -> None:
 
 def test_a_long_history_is_read_from_its_end(folder: Path) -> None:
     with open_history("history.sqlite", folder) as store:
-        whole, end = Past(store, "baselines.yaml", 10), Past(store, "baselines.yaml", 10, recent=10)
-        assert end.level("videos.list").points == whole.level("videos.list").points[10:]
-        assert end.level("settings.get") == whole.level("settings.get")  # measured in the first three runs only
-        assert len(end.level("settings.get").points) == 3
+        whole, end = (
+            LatestSeriesReader(store, "baselines.yaml", 10),
+            LatestSeriesReader(store, "baselines.yaml", 10, recent=10),
+        )
+        assert end.read("videos.list").points == whole.read("videos.list").points[10:]
+        assert end.read("settings.get") == whole.read("settings.get")  # measured in the first three runs only
+        assert len(end.read("settings.get").points) == 3
 
 
 def test_runs_by_another_baseline_do_not_count(folder: Path) -> None:
@@ -277,7 +280,7 @@ def test_runs_by_another_baseline_do_not_count(folder: Path) -> None:
     ],
 )
 def test_names_of_one_file(one: str, other: str, expected: int) -> None:
-    assert nearness(one, other) == nearness(other, one) == expected
+    assert match_file_names(one, other) == match_file_names(other, one) == expected
 
 
 def test_runs_of_another_machine_do_not_count(folder: Path) -> None:
@@ -297,7 +300,7 @@ def test_runs_by_another_metric_do_not_count(folder: Path) -> None:
     assert moves(as_json(folder, "settings.get", "--history", "p95.sqlite")) == {"settings.get": (50, None)}
     fill(folder / "median.sqlite", past_runs({"settings.get": around(40)}))
     found = as_json(folder, "settings.get", "--history", "median.sqlite")
-    assert found["endpoints"][0]["why"] == "its runs measured the median, and the baseline now says p95"
+    assert found["endpoints"][0]["why"] == "its runs measured the median, and the baseline now uses p95"
 
 
 def test_the_rule_can_be_set(folder: Path) -> None:
@@ -317,7 +320,7 @@ def test_without_a_history(tmp_path: Path) -> None:
     (tmp_path / "baselines.yaml").write_text(BASELINE, encoding="utf-8")
     completed = updated(tmp_path)
     assert (completed.returncode, completed.stdout) == (2, "")
-    assert "there is no history yet" in completed.stderr
+    assert "no history yet" in completed.stderr
 
 
 def test_an_empty_history_proposes_nothing(tmp_path: Path) -> None:
@@ -325,7 +328,7 @@ def test_an_empty_history_proposes_nothing(tmp_path: Path) -> None:
     fill(tmp_path / "history.sqlite")
     completed = updated(tmp_path, "--write")
     assert completed.returncode == 0
-    assert completed.stdout.count("there are no runs of it in the history") == 6
+    assert completed.stdout.count("no runs of it in the history") == 6
     assert text(tmp_path) == BASELINE
 
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from perfcheck.history.eligible_runs import FEWEST_RUNS
-from perfcheck.history.preferred_numbers import LADDER
-from perfcheck.history.propose import Rule
+from perfcheck.history.propose import MIN_RUNS, PREFERRED_NUMBERS, ProposalRule
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "baseline-update.md").read_text(encoding="utf-8")
 GOLDEN = (Path(__file__).parent / "golden" / "baseline-update.txt").read_text(encoding="utf-8")
 
 
 def test_the_figures_of_the_rule() -> None:
-    rule = Rule()
-    assert f"The last {rule.runs} *good* runs (`--runs`; at least {FEWEST_RUNS})" in DOCUMENT
+    rule = ProposalRule()
+    assert f"The last {rule.runs} *good* runs (`--runs`; at least {MIN_RUNS})" in DOCUMENT
     assert f"plus a\nmargin of {rule.margin:.0%}" in DOCUMENT
-    assert f"only by {rule.least_change:.0%} or more" in DOCUMENT
-    assert " ".join(f"{step:g}" for step in LADDER[:-1]) in DOCUMENT
+    assert f"only by {rule.min_change:.0%} or more" in DOCUMENT
+    assert " ".join(f"{step:g}" for step in PREFERRED_NUMBERS[:-1]) in DOCUMENT
 
 
 def test_the_example_is_what_the_command_prints() -> None:

@@ -147,7 +147,7 @@ def test_a_full_disk_changes_neither_verdict_nor_reports(tmp_path: Path) -> None
     assert "1 critical" in done.stdout
     assert read_run(tmp_path / "run.json").verdict is Verdict.CRITICAL
     assert "error: the run was not saved: cannot use the history .perfcheck/history.sqlite: " in done.stderr
-    assert "make room" in done.stderr.lower()
+    assert "free some space" in done.stderr.lower()
     assert "Traceback" not in done.stderr
 
 
@@ -283,7 +283,7 @@ def test_another_machine_is_another_series(folder: Path, history: Console) -> No
             "show videos.list --until 2020-01-01",
             "no measurement of 'videos.list' in that time\nhelp: leave out --since",
         ),
-        ("label 0000 x", "several runs begin with '0000'\nhelp: give more of the id: 000000"),
+        ("label 0000 x", "several run ids begin with '0000'\nhelp: use a longer prefix: 000000"),
         ("label v1.2.3", "which label?\nhelp: perfcheck history label v1.2.3 TEXT, or --remove"),
         ("label v1.2.3 x --remove", "a label and --remove exclude one another"),
         ("note nothing --incident x", "no run 'nothing' in the history"),
@@ -291,7 +291,7 @@ def test_another_machine_is_another_series(folder: Path, history: Console) -> No
         ("prune", "which runs? Without a condition nothing is removed\nhelp: --older-than 1y, or --keep 1000"),
         ("export", "several runs need a folder\nhelp: -o DIR writes a file for each"),
         ("export v1.2.3 -o absent/run.json", "cannot write absent/run.json: No such file or directory"),
-        ("list --history absent.sqlite", "there is no history yet: absent.sqlite does not exist\nhelp: 'perfcheck run"),
+        ("list --history absent.sqlite", "no history yet: absent.sqlite does not exist\nhelp: 'perfcheck run"),
     ],
 )
 def test_mistakes(history: Console, line: str, message: str) -> None:

@@ -16,13 +16,12 @@ from simulation.runs import endpoint
 from support.past_values import past
 
 from perfcheck.history.model import PastMeasurement, Proposal
-from perfcheck.history.preferred_numbers import LADDER, round_up
-from perfcheck.history.propose import Rule, propose
+from perfcheck.history.propose import PREFERRED_NUMBERS, ProposalRule, propose, round_up
 from perfcheck.model import Endpoint, Metric, Source, Verdict
 
 LISTED = replace(endpoint("videos.list", target=1000.0), ideal_ms=800.0)
 NEW = endpoint("videos.list", target=None)
-LOOSEN = Rule(loosen=True)
+LOOSEN = ProposalRule(loosen=True)
 
 
 def series(values: Sequence[float], **more: Any) -> list[PastMeasurement]:
@@ -44,22 +43,20 @@ def test_the_bound_and_the_margin_rounded_up() -> None:
     found = propose(LISTED, series([200.0, 190.0, 180.0, 210.0, 170.0]))
     assert moved(found) == (300, 200)
     assert found.runs == 5
-    assert found.why == (
-        "5 good runs took at most 210 ms, and 20% on top is 252 ms; the median is 190 ms, and 5% on top is 200 ms"
-    )
+    assert found.why == ("5 good runs took at most 210 ms, plus 20% is 252 ms; the median is 190 ms, plus 5% is 200 ms")
 
 
 def test_one_run_in_ten_is_set_aside() -> None:
     found = propose(LISTED, series([100.0] * 18 + [140.0, 150.0]))
     assert moved(found) == (120, 120)
-    assert found.why.startswith("18 of 20 good runs took at most 100 ms, and 20% on top is 120 ms")
+    assert found.why.startswith("18 of 20 good runs took at most 100 ms, plus 20% is 120 ms")
     assert moved(propose(LISTED, series([100.0] * 17 + [140.0, 145.0, 150.0])))[0] == 180
 
 
 def test_what_is_set_aside_stays_below_warning_all_the_same() -> None:
     found = propose(LISTED, series([100.0] * 19 + [450.0]))
     assert moved(found)[0] == 300
-    assert found.why.startswith("of 20 good runs the slowest took 450 ms, and is to stay below WARNING")
+    assert found.why.startswith("the slowest of 20 good runs took 450 ms and has to stay below WARNING")
     strict = replace(LISTED, warning_ms=1100.0)
     assert moved(propose(strict, series([100.0] * 19 + [450.0])))[0] == 450
 
@@ -67,7 +64,7 @@ def test_what_is_set_aside_stays_below_warning_all_the_same() -> None:
 def test_only_the_last_runs_count() -> None:
     values = [500.0] * 30 + [100.0] * 20
     assert moved(propose(LISTED, series(values)))[0] == 120
-    assert moved(propose(LISTED, series(values), Rule(runs=40)))[0] == 600
+    assert moved(propose(LISTED, series(values), ProposalRule(runs=40)))[0] == 600
 
 
 def test_what_lies_before_the_last_step_is_another_service() -> None:
@@ -82,7 +79,7 @@ def test_what_lies_before_the_last_step_is_another_service() -> None:
 
 @pytest.mark.parametrize(("margin", "target", "ideal"), [(0.0, 100, 100), (0.5, 150, 120), (1.0, 200, 150)])
 def test_the_margin_of_the_ideal_is_a_quarter(margin: float, target: float, ideal: float) -> None:
-    assert moved(propose(LISTED, series([100.0] * 5), Rule(margin=margin))) == (target, ideal)
+    assert moved(propose(LISTED, series([100.0] * 5), ProposalRule(margin=margin))) == (target, ideal)
 
 
 def test_a_first_target_comes_without_an_ideal() -> None:
@@ -107,8 +104,8 @@ def test_a_small_change_is_not_worth_a_diff() -> None:
     near = replace(LISTED, target_ms=130.0, ideal_ms=115.0)
     found = propose(near, series([100.0] * 5))
     assert moved(found) == (None, None)
-    assert found.why == "5 good runs took at most 100 ms, and 20% on top is 120 ms: 120 ms is within 10% of the target"
-    assert moved(propose(near, series([100.0] * 5), Rule(least_change=0.05))) == (120, None)
+    assert found.why == "5 good runs took at most 100 ms, plus 20% is 120 ms: 120 ms is within 10% of the target"
+    assert moved(propose(near, series([100.0] * 5), ProposalRule(min_change=0.05))) == (120, None)
 
 
 def test_a_looser_target_only_when_it_is_asked_for() -> None:
@@ -122,14 +119,14 @@ def test_a_looser_target_only_when_it_is_asked_for() -> None:
 def test_an_ideal_over_the_new_target_comes_down_with_it() -> None:
     found = propose(replace(LISTED, ideal_ms=125.0), series([100.0] * 5))
     assert moved(found) == (120, 120)
-    assert found.why.endswith("the ideal is not over the target of 120 ms")
+    assert found.why.endswith("the ideal may not exceed the target of 120 ms")
 
 
 def test_an_ideal_moves_alone() -> None:
     spread = series([100.0] * 8 + [200.0] * 2)
     found = propose(replace(LISTED, target_ms=250.0, ideal_ms=200.0), spread)
     assert moved(found) == (None, 120)
-    assert found.why == "the median is 100 ms, and 5% on top is 105 ms"
+    assert found.why == "the median is 100 ms, plus 5% is 105 ms"
 
 
 def test_without_an_ideal_none_is_made_up() -> None:
@@ -170,22 +167,22 @@ def test_runs_that_count_all_the_same(odd: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("runs", "why"),
     [
-        ([], "there are no runs of it in the history"),
+        ([], "no runs of it in the history"),
         (series([100.0]), "1 good run, 5 are needed"),
         (series([100.0] * 3), "3 good runs, 5 are needed"),
         (
             [*series([100.0] * 9), past("videos.list", 5000.0, 9, verdict=Verdict.CRITICAL)],
-            "the last run was CRITICAL: mend that first, or accept it with --loosen REASON",
+            "the last run was CRITICAL: fix that first, or accept it with --loosen REASON",
         ),
         (
             series([100.0] * 9, metric=Metric.P95),
-            "its runs measured the p95, and the baseline now says median",
+            "its runs measured the p95, and the baseline now uses median",
         ),
     ],
 )
 def test_why_there_is_no_proposal(runs: list[PastMeasurement], why: str) -> None:
     found = propose(LISTED, runs)
-    assert (found.why, moved(found), found.has_moves) == (why, (None, None), False)
+    assert (found.why, moved(found), found.values) == (why, (None, None), ())
 
 
 def test_who_accepts_that_it_is_slower_accepts_critical_runs() -> None:
@@ -219,7 +216,7 @@ def promised(draw: st.DrawFn) -> Endpoint:
 def test_no_run_that_it_rests_on_would_be_a_warning(
     *, one: Endpoint, values: list[float], margin: float, loosen: bool
 ) -> None:
-    rule = Rule(margin=margin, loosen=loosen)
+    rule = ProposalRule(margin=margin, loosen=loosen)
     found = propose(one, series(values), rule)
     target, ideal = moved(found)
     if target is not None:
@@ -248,7 +245,7 @@ def test_rounding_up_keeps_the_order(one: float, other: float) -> None:
 
 
 def test_the_ladder() -> None:
-    assert all(low < high <= low * 1.25 for low, high in pairwise(LADDER))
+    assert all(low < high <= low * 1.25 for low, high in pairwise(PREFERRED_NUMBERS))
     assert [round_up(value) for value in (100, 101, 254, 0.81, 1999, 2001, 950, 0.0123)] == [
         *(100, 120, 300, 0.9, 2000, 2500, 1000, 0.015)
     ]

@@ -15,7 +15,8 @@ from support.golden import check_golden
 from perfcheck.history.model import Note, PastMeasurement, PastRun
 from perfcheck.history.report.chart import Columns, draw_bars, draw_chart, draw_marks
 from perfcheck.history.report.run_list import render_runs
-from perfcheck.history.report.series import SeriesHistory, render_series
+from perfcheck.history.report.series import render_series
+from perfcheck.history.series import SeriesHistory
 from perfcheck.model import Counts, Metric, Source, Verdict
 from perfcheck.report.glyphs import ASCII, UNICODE, Glyphs
 from perfcheck.stats.change_points import Step, Trend

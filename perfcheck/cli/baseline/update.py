@@ -95,10 +95,10 @@ def update(options: UpdateOptions) -> int:
         raise UsageError("--loosen needs a reason", remedy)
     from perfcheck.baseline import find_baseline
     from perfcheck.engine.update_targets import propose_update, write_update
-    from perfcheck.history.propose import Rule
+    from perfcheck.history.propose import ProposalRule
 
     file = find_baseline(options.baseline, os.environ, Path.cwd())
-    rule = Rule(runs=options.runs, margin=options.margin, loosen=options.loosen is not None)
+    rule = ProposalRule(runs=options.runs, margin=options.margin, loosen=options.loosen is not None)
     with opened(options.history) as store:
         found = propose_update(file, options.names, store, rule)
         shown = store.shown
@@ -155,5 +155,4 @@ def _closing(found: Update, options: UpdateOptions) -> Iterator[str]:
 
 
 def _is_looser(one: Proposal) -> bool:
-    moves = (move for move in (one.target, one.ideal) if move is not None)
-    return any(move.before_ms is not None and move.after_ms > move.before_ms for move in moves)
+    return any(value.is_looser for value in one.values)

@@ -20,7 +20,7 @@ from perfcheck.text import clean
 
 if TYPE_CHECKING:
     from perfcheck.history.model import Note, PastRun
-    from perfcheck.history.report.series import SeriesHistory
+    from perfcheck.history.series import SeriesHistory
     from perfcheck.history.store import History
 
 _EXAMPLES = """\b
@@ -66,13 +66,14 @@ def command(name: str, history: str | None, source: str | None, *, verbose: bool
 
 
 def _run(store: History, name: str, endpoints: list[str]) -> PastRun:
+    from perfcheck.history.model import NoSuchRunError
+
     try:
         return store.past_run(name)
-    except UsageError as error:
+    except NoSuchRunError as error:
         near = get_close_matches(name, endpoints, n=3)
-        meant = f"did you mean {' or '.join(map(clean, near))}?" if near else error.remedy
-        message = error.message.replace("no run ", "no run and no endpoint ", 1)
-        raise UsageError(message, meant) from error
+        remedy = f"did you mean {' or '.join(map(clean, near))}?" if near else error.remedy
+        raise UsageError(f"no run and no endpoint '{clean(name)}' in the history", remedy) from error
 
 
 # --- A run ---------------------------------------------------------------------------------------------------------
@@ -98,9 +99,9 @@ def _print_notes(notes: tuple[Note, ...]) -> None:
     from rich.text import Text
 
     from perfcheck.cli.ui.output import print_page
-    from perfcheck.history.report.series import of_note
+    from perfcheck.history.report.series import note_text
 
-    lines = [Text(f"note of {note.created_at[:10]}: {of_note(note)}") for note in notes]
+    lines = [Text(f"note of {note.created_at[:10]}: {note_text(note)}") for note in notes]
     print_page(lambda _glyphs, _width: Group(Text(), *lines))
 
 

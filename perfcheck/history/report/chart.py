@@ -1,4 +1,4 @@
-"""A series of figures drawn with characters: a compact chart with a labelled axis. Draws; never judges."""
+"""A series of values drawn with characters: a compact chart with a labelled axis."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from statistics import median
 from perfcheck.report.glyphs import Glyphs
 from perfcheck.units import format_ms
 
+AXIS_WIDTH = 7  # cells of a label; a space and the rule follow
 _HEIGHT = 9
 _WIDEST_STEP = 3  # cells from one point to the next, where there are few
-_FAR_OFF = 2.0  # times what nearly all points are below: one such point would press all others flat
+_FAR_OFF = 2.0  # times what nearly all points are below: one such point would flatten all others
 _NEARLY_ALL = 0.95
-_NEAR = 1.5  # times the figures: a line farther from them than that is left out
+_NEAR = 1.5  # times the values: a line farther from them is left out
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which points stand in which column: several in one, where there are more points than room."""
+    """Which points are drawn in which column: several in one, where there are more points than room."""
 
     points: int
     width: int
@@ -33,20 +34,20 @@ class Columns:
         return index * (self.width - 1) // max(1, self.points - 1)
 
     def gather(self, values: Sequence[float | None]) -> dict[int, float]:
-        """The median of what stands in each column, of those that have something."""
-        found: dict[int, list[float]] = {}
+        """The median of the values in each column that has any."""
+        columns: dict[int, list[float]] = {}
         for index, value in enumerate(values):
             if value is not None:
-                found.setdefault(self.of(index), []).append(value)
-        return {column: median(some) for column, some in found.items()}
+                columns.setdefault(self.of(index), []).append(value)
+        return {column: median(gathered) for column, gathered in columns.items()}
 
 
 def draw_chart(
     values: Sequence[float], columns: Columns, glyphs: Glyphs, *, line: float | None = None, changes: Sequence[int] = ()
 ) -> list[str]:
-    """Rows from the top, each with its axis, of the width ``axis_width`` and that of the columns.
+    """Rows from the top, each with its axis.
 
-    ``line`` is drawn across, when it is near the figures: a target. ``changes`` are indexes that an upright rule marks.
+    ``line``, a target, is drawn across where it is near the values. ``changes`` are indexes marked by a vertical rule.
     """
     points = columns.gather(values)
     drawn = list(points.values())
@@ -62,39 +63,36 @@ def draw_chart(
         grid[_row(value, low, high)][column] = glyphs.above if value > high else glyphs.point
     labels = {0: high, _HEIGHT // 2: (low + high) / 2, _HEIGHT - 1: low}
     shown = {row: format_ms(value, unit=False) for row, value in labels.items()}
-    return [f"{shown.get(i, ''):>{AXIS}} {glyphs.rule}{''.join(row)}" for i, row in enumerate(grid)]
-
-
-AXIS = 7  # cells of a label; a space and the rule come behind it
+    return [f"{shown.get(i, ''):>{AXIS_WIDTH}} {glyphs.rule}{''.join(row)}" for i, row in enumerate(grid)]
 
 
 def draw_marks(marks: Mapping[int, str], columns: Columns) -> str:
-    """A line with each mark below its point; one that another stands in the way of moves on to the right."""
+    """A line with each mark below its point, or to the right of another mark that is in its way."""
     cells = [" "] * columns.width
     for index, mark in sorted(marks.items()):
         column = columns.of(index)
         while "".join(cells[column : column + len(mark)]).strip():
             column += 1
         cells[column : column + len(mark)] = mark
-    return " " * (AXIS + 2) + "".join(cells).rstrip()
+    return " " * (AXIS_WIDTH + 2) + "".join(cells).rstrip()
 
 
 def draw_bars(values: Sequence[float | None], columns: Columns, bars: str) -> str:
-    """A row of bars from zero to the greatest; a space where there is nothing."""
+    """A row of bars, scaled from zero to the greatest value; a space where there is none."""
     gathered = columns.gather(values)
     highest = max(gathered.values(), default=0.0)
     if not highest:
         return ""
-    found = {column: bars[max(0, math.ceil(value / highest * len(bars)) - 1)] for column, value in gathered.items()}
-    return "".join(found.get(column, " ") for column in range(columns.width))
+    drawn = {column: bars[max(0, math.ceil(value / highest * len(bars)) - 1)] for column, value in gathered.items()}
+    return "".join(drawn.get(column, " ") for column in range(columns.width))
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
     ordered = sorted(values)
-    usual = ordered[math.ceil(_NEARLY_ALL * len(ordered)) - 1]
+    nearly_highest = ordered[math.ceil(_NEARLY_ALL * len(ordered)) - 1]
     low, high = ordered[0], ordered[-1]
-    if high > _FAR_OFF * usual:
-        high = 1.2 * usual
+    if high > _FAR_OFF * nearly_highest:
+        high = 1.2 * nearly_highest
     return (low, high) if high > low else (0.9 * low, 1.1 * high or 1.0)
 
 

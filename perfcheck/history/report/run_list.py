@@ -1,4 +1,4 @@
-"""Past runs as a table for a terminal. Prints; never judges."""
+"""Past runs as a table for a terminal."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from perfcheck.model import Counts, Source
 from perfcheck.report.console_table import STYLES
 from perfcheck.report.glyphs import Glyphs, shorten
 from perfcheck.text import clean
+from perfcheck.words import short_commit
 
-_DIGITS = 8  # of an id or a commit: enough to tell it from others
+ID_DIGITS = 8  # of the id of a run: enough to identify it
 _HEADERS = ("when (UTC)", "run", "label", "verdict", "endpoints", "branch@commit", "machine")
 _DROPPED_FIRST = ("machine", "endpoints", "branch@commit")  # when the terminal is narrow
 _SHORTENED = (("label", 24), ("machine", 20), ("branch@commit", 24), ("label", 12))  # to so many cells, one by one
 
 
 def render_runs(runs: Sequence[PastRun], glyphs: Glyphs, width: int) -> RenderableType:
-    """One line a run, in the order given, for a terminal of ``width`` cells."""
+    """One line per run, in the order given, for a terminal of ``width`` cells."""
     if not runs:
         return Text("no runs")
     rows = [_row(run) for run in runs]
@@ -44,38 +45,38 @@ def render_runs(runs: Sequence[PastRun], glyphs: Glyphs, width: int) -> Renderab
 
 def _row(run: PastRun) -> list[Text]:
     verdict = Text(str(run.verdict).replace(" ", "\n"), style=STYLES[run.verdict])
-    if not run.complete and not run.counts.not_measured:  # which would tell it already
+    if not run.complete and not run.counts.not_measured:  # otherwise the verdict shows it already
         verdict.append("\nincomplete", style="dim")
     return [
         Text(when(run.started_at)),
-        Text(clean(run.id)[:_DIGITS], style="cyan"),
+        Text(clean(run.id)[:ID_DIGITS], style="cyan"),
         Text(clean(run.label or "")),
         verdict,
         Text(_counts(run.counts) + " by the monitor" * (run.source is Source.MONITORED)),
-        Text(place_of(run.branch, run.commit, dirty=run.dirty)),
+        Text(_revision(run)),
         Text(clean(run.machine), style="dim"),
     ]
 
 
 def when(started_at: str) -> str:
-    """``2026-11-23 12:00``, of a time as runs have it."""
+    """``2026-11-23 12:00``."""
     return clean(started_at[:16].replace("T", " "))
 
 
-def place_of(branch: str | None, commit: str | None, *, dirty: bool | None = None) -> str:
-    """``main@0123abcd+``: the plus where files were changed since the commit."""
-    after = f"@{clean(commit)[:_DIGITS]}{'+' * bool(dirty)}" if commit else ""
-    return clean(branch or "") + after
+def _revision(run: PastRun) -> str:
+    """``main@0123abcdef+``: the plus where files differed from the commit."""
+    commit = f"@{short_commit(run.commit)}{'+' * bool(run.dirty)}" if run.commit else ""
+    return clean(run.branch or "") + commit
 
 
 def _counts(counts: Counts) -> str:
-    named = [
+    known = [
         (counts.critical, "critical"),
         (counts.warning, "warning"),
         (counts.not_measured, "not measured"),
         (counts.ok, "OK"),
     ]
-    return ", ".join(f"{count} {word}" for count, word in named if count)
+    return ", ".join(f"{count} {word}" for count, word in known if count)
 
 
 def _cell_width(cell: Text) -> int:
@@ -83,7 +84,7 @@ def _cell_width(cell: Text) -> int:
 
 
 def _fit(shown: list[str], widths: dict[str, int], width: int) -> tuple[list[str], dict[str, int]]:
-    """Long texts are cut first, then columns are left out."""
+    """Long texts are shortened first, then columns are dropped."""
     for dropped in (None, *_DROPPED_FIRST):
         shown = [header for header in shown if header != dropped]
         fitted = dict(widths)

@@ -1,18 +1,23 @@
-"""Queries, and what their rows become."""
+"""Queries, and their rows as past runs, measurements and notes."""
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Table, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, literal, or_, select
 
-from perfcheck.history.model import Note, PastMeasurement, PastRun
-from perfcheck.history.store.tables import measurements, notes, runs
+from perfcheck.errors import UsageError
+from perfcheck.history.model import NoSuchRunError, Note, PastMeasurement, PastRun
+from perfcheck.history.store.schema import measurements, notes, runs
 from perfcheck.model import Counts, Metric, Source, Verdict
+from perfcheck.text import clean
 
-# The columns in the order of the fields: rows are taken apart by place, since there may be hundreds of thousands, and
-# asking a row for each field by its name takes several times as long as reading it.
-_OF_A_RUN = tuple(
+LIST_RUNS = "'perfcheck history list' lists the saved runs"
+
+# The columns in the order of the fields: rows are unpacked by position, since there may be hundreds of thousands, and
+# looking up each field by its name takes several times as long as reading it.
+_RUN_COLUMNS = tuple(
     runs.c[name]
     for name in (
         *("id", "label", "started_at", "duration_ms", "verdict", "exit_code", "complete"),
@@ -20,7 +25,7 @@ _OF_A_RUN = tuple(
         *("machine", "base_url", "baseline_file", "baseline_sha256"),
     )
 )
-_OF_A_MEASUREMENT = (
+_MEASUREMENT_COLUMNS = (
     *(runs.c.id, measurements.c.started_at, runs.c.label, runs.c.commit),
     *(measurements.c[name] for name in ("endpoint", "group", "series")),
     runs.c.machine,
@@ -32,10 +37,11 @@ _VERDICTS = {str(verdict): verdict for verdict in Verdict}
 _SOURCES = {str(source): source for source in Source}
 _METRICS = {str(metric): metric for metric in Metric}
 
-
-def runs_in_full() -> Select[Any]:
-    """Rows for ``past_run``, of all runs."""
-    return select(*_OF_A_RUN)
+_MIN_PREFIX = 4
+_HIGHEST = "\U0010ffff"  # sorts behind whatever may follow a prefix
+_MAX_SUGGESTIONS = 3
+_MAX_CANDIDATES = 500  # runs and labels, the newest first, that a misspelt reference may have meant
+_MIN_SIMILARITY = 0.5  # difflib's ratio: v2 and v1
 
 
 def select_runs(
@@ -50,7 +56,7 @@ def select_runs(
     newest_first: bool,
 ) -> Select[Any]:
     """Rows for ``past_run``."""
-    query = _between(runs_in_full(), runs, since, until)
+    query = _between(select(*_RUN_COLUMNS), runs, since, until)
     for column, wanted in ((runs.c.branch, branch), (runs.c.label, label), (runs.c.machine, machine)):
         query = query if wanted is None else query.where(column == wanted)
     query = query if source is None else query.where(runs.c.source == str(source))
@@ -63,7 +69,7 @@ def select_measurements(
     *, endpoint: str | None, since: str | None, until: str | None, source: Source | None, series: str | None
 ) -> Select[Any]:
     """Rows for ``past_measurement``, in the order of the index over them."""
-    query = select(*_OF_A_MEASUREMENT).join_from(measurements, runs, runs.c.number == measurements.c.run)
+    query = select(*_MEASUREMENT_COLUMNS).join_from(measurements, runs, runs.c.number == measurements.c.run)
     query = _between(query, measurements, since, until)
     table = measurements.c
     for column, wanted in ((table.endpoint, endpoint), (table.series, series)):
@@ -84,13 +90,13 @@ def select_latest(endpoint: str, series: str, *, since: str | None, until: str |
     )
 
 
-def count_of(endpoint: str, series: str, *, since: str | None, until: str | None) -> Select[Any]:
+def select_count(endpoint: str, series: str, *, since: str | None, until: str | None) -> Select[Any]:
     query = select(func.count()).select_from(measurements)
     query = query.where(measurements.c.endpoint == endpoint, measurements.c.series == series)
     return _between(query, measurements, since, until)
 
 
-def next_name(column: ColumnElement[str], after: str, *conditions: ColumnElement[bool]) -> Select[Any]:
+def select_next_name(column: ColumnElement[str], after: str, *conditions: ColumnElement[bool]) -> Select[Any]:
     """The least value over ``after``: one step through an index, where DISTINCT would read all of it."""
     return select(func.min(column)).where(column > after, *conditions)
 
@@ -113,7 +119,7 @@ def _between(query: Select[Any], table: Table, since: str | None, until: str | N
 
 
 def past_run(row: Row[Any]) -> PastRun:
-    """Of the columns in ``_OF_A_RUN``."""
+    """Of the columns in ``_RUN_COLUMNS``."""
     values: tuple[Any, ...] = tuple(row)
     run_id, label, started_at, duration_ms, verdict, exit_code, complete, *counts, source, commit = values[:13]
     return PastRun(
@@ -132,7 +138,7 @@ def past_run(row: Row[Any]) -> PastRun:
 
 
 def past_measurement(row: Row[Any]) -> PastMeasurement:
-    """Of the columns in ``_OF_A_MEASUREMENT``."""
+    """Of the columns in ``_MEASUREMENT_COLUMNS``."""
     values: tuple[Any, ...] = tuple(row)
     source, verdict, decided, metric, value_ms, low_ms, high_ms = values[8:15]
     run_id, started_at, label, commit, endpoint, group, series, machine = values[:8]
@@ -157,3 +163,36 @@ def past_measurement(row: Row[Any]) -> PastMeasurement:
 
 def note(row: Row[Any]) -> Note:
     return Note(row.id, row.created_at, row.run_id, row.commit, row.incident, row.cause, row.fix)
+
+
+# --- Which run is meant --------------------------------------------------------------------------------------------
+
+
+def find_run(connection: Connection, reference: str) -> PastRun:
+    """The run with this id, label (the newest that has it) or prefix of an id.
+
+    Raises NoSuchRunError with the nearest names when there is none, and UsageError when several ids begin so.
+    """
+    query = select(*_RUN_COLUMNS)
+    for column in (runs.c.id, runs.c.label):
+        newest = query.where(column == reference).order_by(runs.c.started_at.desc(), runs.c.number.desc()).limit(1)
+        if (row := connection.execute(newest).first()) is not None:
+            return past_run(row)
+    if len(reference) >= _MIN_PREFIX:
+        prefix = (runs.c.id >= reference, runs.c.id <= reference + _HIGHEST)  # an index can do that, unlike LIKE
+        rows = connection.execute(query.where(*prefix).limit(_MAX_SUGGESTIONS)).all()
+        if len(rows) == 1:
+            return past_run(rows[0])
+        if rows:
+            ids = ", ".join(row.id for row in rows)
+            raise UsageError(f"several run ids begin with '{clean(reference)}'", f"use a longer prefix: {ids}")
+    raise NoSuchRunError(f"no run '{clean(reference)}' in the history", _suggestion(connection, reference))
+
+
+def _suggestion(connection: Connection, reference: str) -> str:
+    newest = select(runs.c.id, runs.c.label).order_by(runs.c.started_at.desc()).limit(_MAX_CANDIDATES)
+    labelled = newest.where(runs.c.label.is_not(None))
+    names = dict.fromkeys(row.label for row in connection.execute(labelled))
+    names |= dict.fromkeys(row.id[: max(len(reference), 8)] for row in connection.execute(newest))
+    near = get_close_matches(reference, names, n=_MAX_SUGGESTIONS, cutoff=_MIN_SIMILARITY)
+    return f"did you mean {' or '.join(map(clean, near))}?" if near else LIST_RUNS

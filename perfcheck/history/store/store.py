@@ -1,4 +1,4 @@
-"""The history as the rest of perfcheck sees it."""
+"""The history: runs, what they measured, and notes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,10 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, insert, select
 
 from perfcheck.errors import UsageError
-from perfcheck.history.model import Note, PastMeasurement, PastRun
+from perfcheck.history.model import NoSuchRunError, Note, PastMeasurement, PastRun
 from perfcheck.history.store import reading, writing
-from perfcheck.history.store.dialects import writing as transaction
-from perfcheck.history.store.errors import Place
-from perfcheck.history.store.references import find_run
-from perfcheck.history.store.rows import stored
-from perfcheck.history.store.tables import documents, measurements, notes, runs
+from perfcheck.history.store.dialects import HistoryLocation, write_transaction
+from perfcheck.history.store.schema import documents, measurements, notes, runs
 from perfcheck.model import Run, Source
 from perfcheck.runfile.run_file import decode_run, encode_run
 from perfcheck.times import rfc3339
@@ -31,15 +28,15 @@ T = TypeVar("T")
 
 
 class History:
-    """Runs, what they measured, and notes. A context manager; every method raises UsageError for trouble with it.
+    """Runs, what they measured, and notes. A context manager; methods raise UsageError for errors of the database.
 
-    Many processes may write at once, each run in one transaction: it is there whole, or not at all. Times are RFC 3339
+    Many processes may write at once; each run is written in one transaction, whole or not at all. Times are RFC 3339
     in UTC; ``since`` is inclusive, ``until`` is not. Iterators stream: however long the answer, memory is bounded.
     """
 
-    def __init__(self, engine: Engine, place: Place) -> None:
+    def __init__(self, engine: Engine, location: HistoryLocation) -> None:
         self._engine = engine
-        self._place = place
+        self._location = location
 
     def __enter__(self) -> Self:
         return self
@@ -52,39 +49,39 @@ class History:
 
     @property
     def shown(self) -> str:
-        """Where it is, for messages: without a password."""
-        return self._place.shown
+        """Its location for messages, without a password."""
+        return self._location.shown
 
     # --- Writing ---------------------------------------------------------------------------------------------------
 
     def save(self, run: Run) -> bool:
-        """Keep a run; False when one of this id is there already, which stays as it is."""
+        """Save a run; False when one of this id exists already, which stays as it is."""
         return self._save(run, encode_run(run), "the run")
 
     def save_document(self, content: bytes, name: str = "the document") -> bool:
-        """Keep a run file exactly as it is; False when a run of its id is there. ``name`` is that of the file."""
+        """Save a run file exactly as it is; False when a run of its id exists. ``name`` is that of the file."""
         return self._save(decode_run(content, name), content, name)
 
-    def save_all(self, some: Iterable[Run]) -> int:
-        """Keep many runs, hundreds in a transaction; returns how many were new. For filling a history quickly."""
+    def save_all(self, runs_to_save: Iterable[Run]) -> int:
+        """Save many runs quickly, hundreds in a transaction; returns how many were new."""
         new = 0
-        iterator = iter(some)
+        iterator = iter(runs_to_save)
         while batch := list(islice(iterator, _RUNS_AT_ONCE)):
-            with self._place.troubles_told(), transaction(self._engine) as connection:
+            with self._location.translate_errors(), write_transaction(self._engine) as connection:
                 new += sum(writing.insert_run(connection, run, encode_run(run)) for run in batch)
         return new
 
     def _save(self, run: Run, content: bytes, name: str) -> bool:
         if run.is_comparison:
-            remedy = "import the two runs that it compared; their figures are in both"
-            raise UsageError(f"{name} is a comparison, and the history keeps runs", remedy)
-        with self._place.troubles_told(), transaction(self._engine) as connection:
+            remedy = "import the two runs that it compared"
+            raise UsageError(f"{name} is a comparison, and the history stores runs only", remedy)
+        with self._location.translate_errors(), write_transaction(self._engine) as connection:
             return writing.insert_run(connection, run, content)
 
     def set_label(self, run_id: str, label: str | None) -> None:
-        """Lists, lookups and ``run`` have the new label at once; the document stays what was saved. None: no label."""
-        with self._place.troubles_told(), transaction(self._engine) as connection:
-            find_run(connection, run_id)
+        """None removes the label. The document stays as it was saved."""
+        with self._location.translate_errors(), write_transaction(self._engine) as connection:
+            reading.find_run(connection, run_id)
             writing.update_label(connection, run_id, label)
 
     def add_note(
@@ -96,23 +93,23 @@ class History:
         cause: str | None = None,
         fix: str | None = None,
     ) -> Note:
-        """Write down an incident, of a run or of a commit."""
+        """Record an incident of a run or of a commit."""
         texts = {"run_id": run_id, "commit": commit, "incident": incident, "cause": cause, "fix": fix}
-        row: dict[str, Any] = {name: stored(text) for name, text in texts.items()}
+        row: dict[str, Any] = {name: writing.storable(text) for name, text in texts.items()}
         row["created_at"] = rfc3339(datetime.now(UTC))
-        with self._place.troubles_told(), transaction(self._engine) as connection:
+        with self._location.translate_errors(), write_transaction(self._engine) as connection:
             key = connection.execute(insert(notes).values(row)).inserted_primary_key
             return Note(id=key[0] if key else 0, **row)
 
     def prune(self, *, older_than: str | None, keep: int | None, dry_run: bool = False) -> int:
         """Remove runs that began before ``older_than`` and are not among the newest ``keep``; returns how many.
 
-        Those with a label or a note stay. None for one of the two leaves that condition out; for both nothing goes.
+        Those with a label or a note stay. None leaves a condition out; without either nothing is removed.
         """
         if older_than is None and keep is None:
             return 0
-        with self._place.troubles_told(), transaction(self._engine) as connection:
-            numbers = writing.to_prune(connection, older_than, keep)
+        with self._location.translate_errors(), write_transaction(self._engine) as connection:
+            numbers = writing.select_prunable(connection, older_than, keep)
             if not dry_run:
                 writing.delete_runs(connection, numbers)
         return len(numbers)
@@ -122,25 +119,25 @@ class History:
     def document(self, run_id: str) -> bytes:
         """The run file of a run, byte for byte as it was saved. Raises UsageError when there is no such run."""
         query = select(documents.c.content).join(runs, runs.c.number == documents.c.run).where(runs.c.id == run_id)
-        with self._place.troubles_told(), self._engine.connect() as connection:
+        with self._location.translate_errors(), self._engine.connect() as connection:
             content = connection.execute(query).scalar()
         if content is None:
-            raise UsageError(f"no run '{run_id}' in the history", "'perfcheck history list' shows those there are")
-        with self._place.damage_told():
+            raise NoSuchRunError(f"no run '{run_id}' in the history", reading.LIST_RUNS)
+        with self._location.translate_damage():
             return zlib.decompress(content)
 
     def run(self, reference: str) -> Run:
-        """A run by id, label (the newest that has it) or the first four or more digits of its id.
+        """A run by id, label (the newest that has it) or prefix of its id of at least four characters.
 
-        With the label that it has now. Raises UsageError, with the nearest names, when there is none.
+        With its current label. Raises NoSuchRunError with the nearest names.
         """
         past = self.past_run(reference)
         return replace(decode_run(self.document(past.id), f"the run {past.id}"), label=past.label)
 
     def past_run(self, reference: str) -> PastRun:
-        """As ``run``, without reading what it measured."""
-        with self._place.troubles_told(), self._place.damage_told(), self._engine.connect() as connection:
-            return find_run(connection, reference)
+        """As ``run``, without its measurements."""
+        with self._location.translate_errors(), self._location.translate_damage(), self._engine.connect() as connection:
+            return reading.find_run(connection, reference)
 
     def runs(
         self,
@@ -184,24 +181,24 @@ class History:
     ) -> Iterator[tuple[list[PastMeasurement], int]]:
         """Of each series of the endpoint the last ``most`` measurements that have a value, in order of time.
 
-        With how many came before them. A series without any is left out.
+        With the number of those before them. A series without any is left out.
         """
         table = measurements.c
-        with self._place.troubles_told(), self._engine.connect() as connection:
+        with self._location.translate_errors(), self._engine.connect() as connection:
             for series in self._names(connection, table.series, table.endpoint == endpoint):
                 query = reading.select_latest(endpoint, series, since=since, until=until, most=most)
-                with self._place.damage_told():
+                with self._location.translate_damage():
                     found = [reading.past_measurement(row) for row in connection.execute(query)]
                 earlier = 0
                 if len(found) == most:
-                    count = reading.count_of(endpoint, series, since=since, until=until)
+                    count = reading.select_count(endpoint, series, since=since, until=until)
                     earlier = connection.execute(count).scalar_one() - most
                 if found:
                     yield found[::-1], earlier
 
     def endpoints(self) -> Iterator[str]:
         """Every name that was ever measured, in order."""
-        with self._place.troubles_told(), self._engine.connect() as connection:
+        with self._location.translate_errors(), self._engine.connect() as connection:
             yield from self._names(connection, measurements.c.endpoint)
 
     def _names(
@@ -209,7 +206,7 @@ class History:
     ) -> Iterator[str]:
         name = ""
         while True:
-            found = connection.execute(reading.next_name(column, name, *conditions)).scalar()
+            found = connection.execute(reading.select_next_name(column, name, *conditions)).scalar()
             if found is None:
                 return
             name = found
@@ -221,11 +218,11 @@ class History:
 
     def _stream(self, query: Select[Any], make: Callable[[Row[Any]], T]) -> Iterator[T]:
         with (
-            self._place.troubles_told(),
+            self._location.translate_errors(),
             self._engine.connect().execution_options(yield_per=_ROWS_AT_ONCE) as connection,
             closing(connection.execute(query)) as rows,
         ):
             for row in rows:
-                with self._place.damage_told():
+                with self._location.translate_damage():
                     made = make(row)
                 yield made

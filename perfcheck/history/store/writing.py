@@ -1,43 +1,53 @@
-"""What is written to a history, within a transaction that somebody else begins and ends."""
+"""Runs as rows, and the statements that write them, within a transaction that the caller begins and ends."""
 
 from __future__ import annotations
 
+import hashlib
+import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from statistics import quantiles
+from typing import Any, overload
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, select, update
 
+from perfcheck.errors import UsageError
 from perfcheck.history.store.dialects import insert_if_new
-from perfcheck.history.store.rows import row_of, rows_of_endpoints, stored
-from perfcheck.history.store.tables import documents, measurements, notes, runs
-from perfcheck.model import Run
+from perfcheck.history.store.schema import documents, measurements, notes, runs
+from perfcheck.model import EndpointResult, Environment, Run, Source
+from perfcheck.text import clean
+from perfcheck.times import parse_time, rfc3339
+from perfcheck.words import plural
 
 # Made once: putting a statement together takes longer than running it.
-_NUMBER_OF = select(runs.c.number).where(runs.c.id == bindparam("run_id"))
-_DOCUMENT, _MEASUREMENTS = insert(documents), insert(measurements)
-_AT_ONCE = 500  # parameters of one statement: every database takes so many
+_RUN_NUMBER = select(runs.c.number).where(runs.c.id == bindparam("run_id"))
+_INSERT_DOCUMENT, _INSERT_MEASUREMENTS = insert(documents), insert(measurements)
+_BATCH = 500  # parameters of one statement: every database takes so many
+_MIN_SAMPLES_FOR_QUARTILES = 4
+_SERIES_DIGITS = 16  # of the hash: a store would need billions of series before two are the same
 
 
 def insert_run(connection: Connection, run: Run, content: bytes) -> bool:
-    """The run with its endpoints, and its file as it is; False when a run of this id is there already."""
-    row = row_of(run)
+    """The run with its endpoints, and its file as it is; False when a run of this id exists already."""
+    row = _run_row(run)
     if not insert_if_new(connection, runs, row):
         return False
-    number = connection.execute(_NUMBER_OF, {"run_id": row["id"]}).scalar_one()
-    connection.execute(_DOCUMENT, {"run": number, "content": zlib.compress(content)})
-    if endpoints := rows_of_endpoints(run, number):
-        connection.execute(_MEASUREMENTS, endpoints)
+    number = connection.execute(_RUN_NUMBER, {"run_id": row["id"]}).scalar_one()
+    connection.execute(_INSERT_DOCUMENT, {"run": number, "content": zlib.compress(content)})
+    if rows := _endpoint_rows(run, number):
+        connection.execute(_INSERT_MEASUREMENTS, rows)
     return True
 
 
 def update_label(connection: Connection, run_id: str, label: str | None) -> None:
-    connection.execute(update(runs).where(runs.c.id == run_id).values(label=stored(label)))
+    connection.execute(update(runs).where(runs.c.id == run_id).values(label=storable(label)))
 
 
-def to_prune(connection: Connection, older_than: str | None, keep: int | None) -> Sequence[int]:
-    """The numbers of the runs that may go: neither labelled, nor noted, nor among the newest ``keep``."""
-    noted = exists().where(or_(notes.c.run_id == runs.c.id, runs.c.commit.startswith(notes.c.commit)))
-    query = select(runs.c.number).where(runs.c.label.is_(None), ~noted)
+def select_prunable(connection: Connection, older_than: str | None, keep: int | None) -> Sequence[int]:
+    """The numbers of the runs that may go: no label, no note, and not among the newest ``keep``."""
+    has_note = exists().where(or_(notes.c.run_id == runs.c.id, runs.c.commit.startswith(notes.c.commit)))
+    query = select(runs.c.number).where(runs.c.label.is_(None), ~has_note)
     if older_than is not None:
         query = query.where(runs.c.started_at < older_than)
     if keep is not None:
@@ -47,11 +57,140 @@ def to_prune(connection: Connection, older_than: str | None, keep: int | None) -
 
 
 def delete_runs(connection: Connection, numbers: Sequence[int]) -> None:
-    for some in _in_parts(numbers):
+    for start in range(0, len(numbers), _BATCH):
+        batch = numbers[start : start + _BATCH]
         for table, column in ((documents, documents.c.run), (measurements, measurements.c.run), (runs, runs.c.number)):
-            connection.execute(delete(table).where(column.in_(some)))
+            connection.execute(delete(table).where(column.in_(batch)))
 
 
-def _in_parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(numbers), _AT_ONCE):
-        yield numbers[start : start + _AT_ONCE]
+# --- Rows ----------------------------------------------------------------------------------------------------------
+
+
+def _run_row(run: Run) -> dict[str, Any]:
+    """The run, by column. Raises UsageError without a valid start time."""
+    environment = run.environment
+    return {
+        "id": storable(run.id),
+        "label": storable(run.label),
+        "started_at": _started_at(run),
+        "duration_ms": run.duration_ms,
+        "verdict": str(run.verdict),
+        "exit_code": run.exit_code,
+        "complete": run.complete,
+        "ok": run.counts.ok,
+        "warning": run.counts.warning,
+        "critical": run.counts.critical,
+        "not_measured": run.counts.not_measured,
+        "source": str(_source_of(run)),
+        "commit": storable(environment.commit),
+        "branch": storable(environment.branch),
+        "dirty": environment.dirty,
+        "ci": storable(environment.ci),
+        "machine": storable(_machine(environment)),
+        "base_url": storable(run.service.base_url),
+        "baseline_file": storable(run.baseline.file),
+        "baseline_sha256": storable(run.baseline.sha256),
+    }
+
+
+def _endpoint_rows(run: Run, number: int) -> list[dict[str, Any]]:
+    """Each endpoint of the run whose row has this ``number``, by column."""
+    started_at = _started_at(run)
+    return [
+        {
+            "run": number,
+            "position": position,
+            "started_at": started_at,
+            "endpoint": storable(result.name),
+            "group": storable(result.group),
+            "series": _series_key(run, result),
+            "source": str(result.source),
+            "verdict": str(result.verdict),
+            "decided": result.decided,
+            "metric": str(result.metric),
+            "value_ms": result.value_ms,
+            "low_ms": result.interval_ms[0],
+            "high_ms": result.interval_ms[1],
+            "median_ms": result.latency_ms.median,
+            "p95_ms": result.latency_ms.p95,
+            "spread": _spread(result),
+            "target_ms": result.target_ms,
+            "ideal_ms": result.ideal_ms,
+            "error_rate": result.error_rate,
+            "requests": result.requests.sent,
+            "critical_path": result.critical_path,
+        }
+        for position, result in enumerate(run.endpoints)
+    ]
+
+
+def _spread(result: EndpointResult) -> float | None:
+    """Interquartile range of the samples over their median; None for too few, or where a quartile timed out."""
+    if len(result.samples_ms) < _MIN_SAMPLES_FOR_QUARTILES:
+        return None
+    values = sorted(math.inf if value is None else value for value in result.samples_ms)
+    low, middle, high = quantiles(values, n=4, method="inclusive")
+    return (high - low) / middle if middle > 0 and math.isfinite(high) else None
+
+
+def _source_of(run: Run) -> Source:
+    """A check that sent requests is measured, even if it also shows the monitor's figures."""
+    measured = any(result.source is Source.MEASURED for result in run.endpoints)
+    if run.command[1:2] == ("health",) or (run.endpoints and not measured):
+        return Source.MONITORED
+    return Source.MEASURED
+
+
+def _started_at(run: Run) -> str:
+    """In the form that sorts by time; a run file from elsewhere may have another zone or no fraction."""
+    if (time := parse_time(run.started_at)) is None:
+        raise UsageError(f"started_at is not a time: '{clean(run.started_at, 60)}'")
+    return rfc3339(time)
+
+
+@overload
+def storable(text: str) -> str: ...
+@overload
+def storable(text: None) -> None: ...
+@overload
+def storable(text: str | None) -> str | None: ...
+def storable(text: str | None) -> str | None:
+    """As every database can store it: PostgreSQL takes neither NUL nor half a surrogate pair."""
+    if text is None:
+        return None
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
+
+
+def _machine(environment: Environment) -> str:
+    """``Linux 6.1.0-13 x86_64, 4 CPUs``."""
+    return f"{environment.platform}, {plural(environment.cpus, 'CPU')}"
+
+
+def _series_key(run: Run, result: EndpointResult) -> str:
+    """Equal for measurements that may be compared: same machine, baseline file, request, metric and source.
+
+    Not part of it: the port, which is another in every CI job; the release of the kernel, which every update changes;
+    and the content of the baseline, since a changed target does not make it another service.
+    """
+    environment = run.environment
+    words = environment.platform.split()
+    system = (words[0], words[-1]) if words else ("", "")  # "Linux 6.1.0-13 x86_64": the system and the architecture
+    parts = (
+        *system,
+        environment.cpus,
+        environment.ci or "",
+        run.baseline.file,
+        result.method,
+        _without_port(result.url),
+        result.metric,
+        result.source,
+    )
+    return hashlib.sha256("\n".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()[:_SERIES_DIGITS]
+
+
+def _without_port(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    return f"{parts.hostname or ''}{parts.path}?{parts.query}"

@@ -16,7 +16,7 @@ from support.postgres import postgres_database
 
 from perfcheck.errors import UsageError
 from perfcheck.history.store import open_history
-from perfcheck.history.store.migrations import STEPS, migrate, version_of
+from perfcheck.history.store.schema import STEPS, migrate, schema_version
 
 # One store of each version that was ever released, written by that version. Never edit or delete one.
 VERSIONS = Path(__file__).parent.parent / "versions"
@@ -94,7 +94,7 @@ def test_steps_are_taken_from_the_version_that_a_store_has(url: str, engine: Eng
     migrate(engine, "it", LATER)
     migrate(engine, "it", LATER)
     with engine.connect() as connection:
-        assert version_of(connection) == NEWEST + 2
+        assert schema_version(connection) == NEWEST + 2
         assert connection.execute(text("SELECT id, sky FROM perfcheck_runs")).all() == [(run().id, "fine")]
 
 
@@ -111,7 +111,9 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(url: str, engine: Engine, 
 def test_a_store_of_a_newer_version_is_refused(url: str, engine: Engine, tmp_path: Path) -> None:
     open_history(url, tmp_path).close()
     migrate(engine, "it", LATER)
-    with pytest.raises(UsageError, match=rf"has version {NEWEST + 2} of the schema; this perfcheck knows {NEWEST}"):
+    with pytest.raises(
+        UsageError, match=rf"has schema version {NEWEST + 2}, and this perfcheck supports up to {NEWEST}"
+    ):
         open_history(url, tmp_path)
 
 

@@ -60,7 +60,7 @@ def test_what_is_no_run_is_refused_and_leaves_nothing(store: History) -> None:
     with pytest.raises(UsageError, match=r"notes\.txt is not a run file"):
         store.save_document(b"hello", "notes.txt")
     timeless = replace(run(), started_at="yesterday")
-    with pytest.raises(UsageError, match="started_at is no time: 'yesterday'"):
+    with pytest.raises(UsageError, match="started_at is not a time: 'yesterday'"):
         store.save(timeless)
     assert list(store.runs()) == []
 
@@ -152,8 +152,8 @@ def test_a_run_is_found_by_id_label_and_first_digits(store: History, reference: 
     [
         ("v2", "no run 'v2' in the history", "did you mean v1?"),
         ("5e0", "no run '5e0' in the history", "did you mean"),
-        ("5e0c", "several runs begin with '5e0c'", "give more of the id: 5e0c0000-0000, 5e0c1111-0000"),
-        ("qqqq\x1b[31m", "no run 'qqqq[31m' in the history", "'perfcheck history list' shows those there are"),
+        ("5e0c", "several run ids begin with '5e0c'", "use a longer prefix: 5e0c0000-0000, 5e0c1111-0000"),
+        ("qqqq\x1b[31m", "no run 'qqqq[31m' in the history", "'perfcheck history list' lists the saved runs"),
     ],
 )
 def test_a_run_that_is_not_found_is_told_with_the_nearest(

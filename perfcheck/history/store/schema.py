@@ -1,4 +1,8 @@
-"""The tables, as of the newest version of the schema. A change here needs a step in ``migrations``.
+"""The tables, and the way to them from any older version of the schema.
+
+History of the schema (a store of each version is kept in tests/history/versions/, and must open for ever):
+
+- 1 (0.1.0): the first.
 
 All names begin with ``perfcheck_``: a team's PostgreSQL may hold other things as well. Texts sort by their bytes in
 every database, so that times in RFC 3339 sort by time.
@@ -6,11 +10,15 @@ every database, so that times in RFC 3339 sort by time.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Double,
+    Engine,
     ForeignKey,
     Index,
     Integer,
@@ -18,7 +26,14 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    insert,
+    inspect,
+    select,
+    update,
 )
+
+from perfcheck.errors import UsageError
+from perfcheck.history.store.dialects import lock_schema, write_transaction
 
 metadata = MetaData()
 
@@ -103,3 +118,42 @@ notes = Table(
     Column("cause", _TEXT),
     Column("fix", _TEXT),
 )
+
+MigrationStep = Callable[[Connection], None]
+# The first brings version 1 to 2, and so on. A change to a table above needs one. Each is written in terms of the
+# tables as they were then, never of those above, which go on changing.
+STEPS: tuple[MigrationStep, ...] = ()
+
+
+def migrate(engine: Engine, shown: str, steps: Sequence[MigrationStep] = STEPS) -> None:
+    """Create the tables, or upgrade them to the newest version: all of it or nothing, and one process at a time.
+
+    Raises UsageError, with ``shown`` as the name of the store, when a newer perfcheck wrote it.
+    """
+    newest = 1 + len(steps)
+    with engine.connect() as connection:  # without a lock: nearly always there is nothing to do
+        version = schema_version(connection)
+    if version == newest:
+        return
+    with write_transaction(engine) as connection:
+        lock_schema(connection)
+        version = schema_version(connection)  # again: another process may have been quicker
+        if version > newest:
+            raise UsageError(
+                f"the history {shown} has schema version {version}, and this perfcheck supports up to {newest}",
+                "a newer perfcheck wrote it: upgrade this one",
+            )
+        if version == 0:
+            metadata.create_all(connection)
+            connection.execute(insert(schema).values(version=newest))
+            return
+        for step in steps[version - 1 :]:
+            step(connection)
+        connection.execute(update(schema).values(version=newest))
+
+
+def schema_version(connection: Connection) -> int:
+    """0 for a database without a history."""
+    if not inspect(connection).has_table(schema.name):
+        return 0
+    return connection.execute(select(schema.c.version)).scalar() or 0
