@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from perfcheck.demo.process import running_demo
+from perfcheck.demo.demo_process import running_demo
 from perfcheck.model import Changed, Run
 from perfcheck.runfile.run_file import read_run
 

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from perfcheck.demo.process import running_demo
+from perfcheck.demo.demo_process import running_demo
 
 PERFCHECK = str(Path(sys.executable).with_name("perfcheck"))
 ALLOWED_RATIO, ALLOWED_EXTRA_S = 1.5, 1.0

@@ -33,7 +33,7 @@ from perfcheck.cli.ui.options import (
     seed_option,
     verbose_option,
 )
-from perfcheck.demo.regressions import Regression
+from perfcheck.demo import Regression
 from perfcheck.errors import EXIT_NOT_MEASURED, EXIT_OK, CouldNotMeasureError, UsageError
 from perfcheck.model import Baseline, ComparedHow, CompareLimits
 
@@ -276,7 +276,7 @@ def _addresses(options: CompareOptions, stack: ExitStack) -> tuple[str, str]:
     """Of the service before and of the one after."""
     if not options.demo:
         return options.sides[0], options.sides[-1]
-    from perfcheck.demo.process import start_demo
+    from perfcheck.demo.demo_process import start_demo
 
     started: list[Sequence[str]] = [()] if options.aa else [(), options.regress]
     services = [stack.enter_context(start_demo(regressions)) for regressions in started]  # both at once
@@ -290,7 +290,7 @@ def _load(options: CompareOptions, base_url: str, *, annotate: bool) -> Baseline
     from perfcheck.engine.select import select_endpoints
 
     if options.demo and options.baseline is None:
-        from perfcheck.demo.baseline import demo_baseline
+        from perfcheck.demo import demo_baseline
 
         file, shown_as = demo_baseline(), "sample baseline"
     else:

@@ -12,8 +12,7 @@ import click
 
 from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.options import Duration, option
-from perfcheck.demo import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_ROUND_TRIP_MS, DEFAULT_SEED
-from perfcheck.demo.regressions import Regression
+from perfcheck.demo import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_ROUND_TRIP_MS, DEFAULT_SEED, Regression
 from perfcheck.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class DemoOptions:
 
 def run_demo(options: DemoOptions) -> int:
     """Serve until interrupted; the exit code. Raises UsageError where it cannot listen."""
-    from perfcheck.demo.server import serve
+    from perfcheck.demo.demo_server import serve
 
     def ready(url: str) -> None:
         for name in dict.fromkeys(options.regressions):

@@ -34,15 +34,14 @@ from perfcheck.cli.ui.options import (
     verbose_option,
 )
 from perfcheck.cli.watching import live_display, told_when_waiting
-from perfcheck.demo.baseline import demo_baseline
-from perfcheck.demo.regressions import Regression
+from perfcheck.demo import Regression, demo_baseline
 from perfcheck.engine.select import select_endpoints
 from perfcheck.errors import EXIT_OK, CouldNotMeasureError, UsageError
 from perfcheck.model import Baseline, Endpoint, Metric, Run
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
-    from perfcheck.demo.process import DemoProcess
+    from perfcheck.demo.demo_process import DemoProcess
     from perfcheck.text import Redactor
 
 REQUESTS_TO_COMPARE = 30  # five prove a healthy median, and are too few to see that it became slower
@@ -251,7 +250,7 @@ def _skipped(reason: CouldNotMeasureError, *, annotate: bool) -> int:
 def _demo_service(options: RunOptions) -> AbstractContextManager[DemoProcess | None]:
     if not options.demo:
         return nullcontext()
-    from perfcheck.demo.process import start_demo
+    from perfcheck.demo.demo_process import start_demo
 
     return start_demo(options.regress)
 

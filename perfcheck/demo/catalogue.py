@@ -6,8 +6,6 @@ import sqlite3
 from random import Random
 from typing import TYPE_CHECKING
 
-from perfcheck.demo import words
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -69,8 +67,8 @@ def build(seed: int, *, tag_index: bool = True) -> sqlite3.Connection:
     random = Random(seed)  # noqa: S311 - sample data, not secrets
     database = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
     database.executescript("BEGIN;" + _TABLES)
-    database.executemany("INSERT INTO labels (name) VALUES (?)", ((name,) for name in words.LABELS))
-    database.executemany("INSERT INTO tags (name) VALUES (?)", ((name,) for name in words.TAGS))
+    database.executemany("INSERT INTO labels (name) VALUES (?)", ((name,) for name in LABELS))
+    database.executemany("INSERT INTO tags (name) VALUES (?)", ((name,) for name in TAGS))
     database.executemany("INSERT INTO artists (name, country, formed) VALUES (?, ?, ?)", _artists(random))
     database.executemany("INSERT INTO videos VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _videos(random))
     database.executemany("INSERT INTO video_tags VALUES (?, ?)", _video_tags(random))
@@ -85,17 +83,17 @@ def _artists(random: Random) -> Iterator[tuple[str, str, int]]:
     while len(names) < ARTISTS:
         names[_artist_name(random)] = None
     for name in names:
-        yield name, random.choice(words.COUNTRIES), random.randint(1965, 2023)
+        yield name, random.choice(COUNTRIES), random.randint(1965, 2023)
 
 
 def _artist_name(random: Random) -> str:
     match random.randrange(4):
         case 0:
-            return f"The {random.choice(words.ADJECTIVES)} {random.choice(words.NOUNS)}s"
+            return f"The {random.choice(ADJECTIVES)} {random.choice(NOUNS)}s"
         case 1:
-            return f"{random.choice(words.NOUNS)} {random.choice(words.NOUNS)}"
+            return f"{random.choice(NOUNS)} {random.choice(NOUNS)}"
         case _:
-            return f"{random.choice(words.FIRST_NAMES)} {random.choice(words.LAST_NAMES)}"
+            return f"{random.choice(FIRST_NAMES)} {random.choice(LAST_NAMES)}"
 
 
 def _videos(random: Random) -> Iterator[tuple[int, str, int, int, str, str, int, int, str]]:
@@ -105,29 +103,27 @@ def _videos(random: Random) -> Iterator[tuple[int, str, int, int, str, str, int,
             number,
             _title(random),
             1 + int(ARTISTS * random.random() ** 1.5),  # a few artists have many videos, most have a handful
-            1 + int(len(words.LABELS) * random.random()),
+            1 + int(len(LABELS) * random.random()),
             status,
             _created_at(random),
             120 + int(300 * random.random()),
             int(random.lognormvariate(9, 2)),
-            random.choice(words.DESCRIPTIONS).format(
-                place=random.choice(words.PLACES), name=random.choice(words.FIRST_NAMES)
-            ),
+            random.choice(DESCRIPTIONS).format(place=random.choice(PLACES), name=random.choice(FIRST_NAMES)),
         )
 
 
 def _title(random: Random) -> str:
-    noun = random.choice(words.NOUNS)
+    noun = random.choice(NOUNS)
     match int(5 * random.random()):
         case 0:
-            title = f"{random.choice(words.VERBS)} the {noun}"
+            title = f"{random.choice(VERBS)} the {noun}"
         case 1:
-            title = f"{noun} in {random.choice(words.PLACES)}"
+            title = f"{noun} in {random.choice(PLACES)}"
         case 2:
-            title = f"{random.choice(words.VERBS)} My {random.choice(words.ADJECTIVES)} {noun}"
+            title = f"{random.choice(VERBS)} My {random.choice(ADJECTIVES)} {noun}"
         case _:
-            title = f"{random.choice(words.ADJECTIVES)} {noun}"
-    return f"{title} ({random.choice(words.VERSIONS)})" if random.random() < 0.5 else title  # noqa: PLR2004
+            title = f"{random.choice(ADJECTIVES)} {noun}"
+    return f"{title} ({random.choice(VERSIONS)})" if random.random() < 0.5 else title  # noqa: PLR2004
 
 
 def _created_at(random: Random) -> str:
@@ -138,7 +134,7 @@ def _created_at(random: Random) -> str:
 
 
 def _video_tags(random: Random) -> Iterator[tuple[int, int]]:
-    numbers = range(1, len(words.TAGS) + 1)
+    numbers = range(1, len(TAGS) + 1)
     for video in range(1, VIDEOS + 1):
         for tag in random.sample(numbers, 1 + int(_MOST_TAGS * random.random())):
             yield video, tag
@@ -148,3 +144,59 @@ def _settings() -> Iterator[tuple[str, str, str]]:
     for category, values in _SETTINGS.items():
         for key, value in values.items():
             yield f"{category}.{key}", category, value
+
+
+# --- Words that combine into names. Invented: no song, artist or label is meant -----------------------------------
+
+
+def _words(text: str, separator: str = " ") -> tuple[str, ...]:
+    return tuple(text.split(separator))
+
+
+ADJECTIVES = _words(
+    "Amber Silver Golden Broken Electric Midnight Velvet Crystal Wild Silent Burning Frozen Neon Paper Hollow Distant "
+    "Crimson Lonely Restless Tender Fading Endless Hidden Northern Southern Secret Sacred Heavy Little Gentle Bitter "
+    "Sweet Empty Open Quiet Rolling Shining Falling Rising Stolen Wandering Borrowed Weightless Scarlet Marble Copper"
+)
+NOUNS = _words(
+    "Love Heart River Mountain Summer Winter Mirror Shadow Ocean Highway Garden Thunder Window Station Harbor Signal "
+    "Stranger Lantern Dancer Satellite Horizon Engine Avenue Cathedral Desert Island Machine Letter Diamond Feather "
+    "Forest Fire Morning Evening Memory Promise Radio Rocket Sailor Season Silence Skyline Song Storm Street Tiger "
+    "Train Valley Voice Water Wolf Carousel Compass Anchor Meadow Orchard Parade Lighthouse Postcard Telescope"
+)
+VERBS = _words(
+    "Follow Leave Remember Forget Chase Call Hold Break Carry Dream Find Lose Paint Burn Believe Wait Run Turn"
+)
+PLACES = _words(
+    "Lisbon Memphis Oslo Havana Kyoto Berlin Nashville Dakar Reykjavik Valencia Montreal Tbilisi Cork Naples"
+)
+FIRST_NAMES = _words(
+    "Ada Amara Bruno Carla Cosima Dario Dinah Elias Esme Felix Freya Gideon Hana Idris Ines Jonah Juno Kofi Leona "
+    "Lucia Malik Marlow Mina Nadia Nico Odette Omar Petra Quinn Rafael Rosa Sami Selma Tobias Thea Umar Vera Viggo "
+    "Wren Zora"
+)
+LAST_NAMES = _words(
+    "Abbott Adeyemi Bellamy Brandt Castellan Cole Dubois Eriksen Faulkner Fontaine Grant Hale Holloway Ibarra Jansen "
+    "Kessler Lindqvist Moreau Navarro Okafor Pereira Quist Ramsey Sato Sinclair Tamm Ueda Vance Whitlock Yilmaz"
+)
+COUNTRIES = _words("BR CA CU DE ES FR GB GE IE IS IT JP MX NG NO PT SE SN US ZA")
+LABELS = _words(
+    "Alder Lane Records;Blue Ferry Music;Cartwheel;Dry Dock Recordings;Eleventh Hour;Fieldnote;Glasshouse Sound;"
+    "Half Moon Records;Inkwell Music;Junction Seven;Kite String;Low Tide Recordings;Maple Court;Night Bus;Oak Parlour;"
+    "Paper Crane;Quarry Road;Red Kettle Records;Slow Clock;Tin Roof Music",
+    ";",
+)
+TAGS = _words(
+    "acoustic alternative ambient animation ballad black-and-white blues choreography classic country cover dance "
+    "disco documentary drama duet electronic festival folk funk gospel hip-hop house indie instrumental jazz latin "
+    "live lo-fi love lyric metal official one-take performance pop protest psychedelic punk rap reggae remix rock soul "
+    "studio summer synth techno unplugged vintage"
+)
+VERSIONS = ("Official Video", "Live", "Acoustic", "Lyric Video", "Remix", "One Take")
+DESCRIPTIONS = (
+    "Filmed in one night in {place} with a handheld camera and whoever was still awake.",
+    "The second single of the record, directed by {name} and cut from two days on the road to {place}.",
+    "A performance from the small stage in {place}; sound mixed from the desk by {name}.",
+    "{name} plays the stranger who arrives in {place} too late and stays for the winter.",
+    "Restored from the original tape, with the missing minute found again in an attic in {place}.",
+)

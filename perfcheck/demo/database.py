@@ -1,7 +1,7 @@
-"""The database as the handlers see it: connections from a small pool, and a round trip to pay for every query.
+"""The database as the handlers see it: connections from a small pool, and a round trip for every query.
 
 SQLite in the same process answers in microseconds, and joins and N+1 queries would cost next to nothing. A database
-over a network is what they hurt on, so every query first waits as long as its way there and back would take.
+over a network is where they hurt, so every query first waits for a network round trip.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class RoundTrip:
             sleep(self._random.lognormvariate(self._mu, _SIGMA))
 
 
-class Session:
-    """The queries of one request, counted, and timed by the monitor: its trace knows what the request spent on them."""
+class QuerySession:
+    """The queries of one request, counted, and timed in the monitor's trace of the request."""
 
     def __init__(self, connection: sqlite3.Connection, round_trip: RoundTrip) -> None:
         self._connection = connection
@@ -51,11 +51,11 @@ class Session:
         """One query, one round trip, all its rows."""
         started = perf_counter()
         self._round_trip.wait()
-        found: list[sqlite3.Row] = self._connection.execute(sql, parameters).fetchall()
+        rows: list[sqlite3.Row] = self._connection.execute(sql, parameters).fetchall()
         self.queries += 1
         if running := trace.current():  # None where no request is being served
             running.add_query(sql, perf_counter() - started, layer=__file__)
-        return found
+        return rows
 
     def pairs(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> dict[Any, Any]:
         """The first column of all rows, each with the second."""
@@ -72,17 +72,17 @@ def as_set(values: Iterable[int]) -> tuple[str]:
 
 
 class Database:
-    """The catalogue of a seed, copied for each connection: threads never wait for each other's locks, only for a turn.
+    """The catalogue of a seed, copied for each connection: threads wait for a free connection only.
 
     A request holds a connection for as long as it runs. At most ``POOL_SIZE`` run at once, as behind a real pool.
     """
 
     def __init__(self, seed: int, round_trip_ms: float, *, tag_index: bool = True) -> None:
         self._build = partial(catalogue.build, seed, tag_index=tag_index)
-        self._origin: sqlite3.Connection | None = None
+        self._catalogue: sqlite3.Connection | None = None
         self._copying = Lock()
         self._round_trip = RoundTrip(round_trip_ms, seed)
-        self._turns = BoundedSemaphore(POOL_SIZE)
+        self._slots = BoundedSemaphore(POOL_SIZE)
         self._idle: deque[sqlite3.Connection] = deque()
 
     def prepare(self) -> None:
@@ -91,23 +91,23 @@ class Database:
             self._built()
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
-        with self._turns:
+    def session(self) -> Iterator[QuerySession]:
+        with self._slots:
             try:
                 connection = self._idle.pop()
             except IndexError:
                 connection = self._copy()
             try:
-                yield Session(connection, self._round_trip)
+                yield QuerySession(connection, self._round_trip)
             finally:
                 self._idle.append(connection)
 
     def close(self) -> None:
-        """To be called when no session is open any more."""
+        """To be called when no session is open."""
         while self._idle:
             self._idle.pop().close()
-        if self._origin is not None:
-            self._origin.close()
+        if self._catalogue is not None:
+            self._catalogue.close()
 
     def _copy(self) -> sqlite3.Connection:
         connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
@@ -117,6 +117,6 @@ class Database:
         return connection
 
     def _built(self) -> sqlite3.Connection:
-        if self._origin is None:
-            self._origin = self._build()
-        return self._origin
+        if self._catalogue is None:
+            self._catalogue = self._build()
+        return self._catalogue

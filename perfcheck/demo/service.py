@@ -1,49 +1,46 @@
-"""The service without HTTP: a path and a query string in, a status and an answer out."""
+"""The service without HTTP: a path and a query string in, a status and a JSON object out; with its faults."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from time import perf_counter
-from typing import TYPE_CHECKING
+from random import Random
+from threading import Lock
+from time import perf_counter, sleep
 
-from perfcheck.demo import core, universal, videos
-from perfcheck.demo.api import Answer, Call, Parameters, RefusedError
+from perfcheck.demo import Regression, handlers
+from perfcheck.demo.call import Call, JsonObject, Parameters, RefusedError
 from perfcheck.demo.database import Database
-from perfcheck.demo.faults import Faults
-from perfcheck.demo.regressions import Regression
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _LONGEST_ECHO = 80
+_SEARCH = "/api/videos/search"
+_UNIVERSAL_SEARCH = "/api/videos/universal-search"
+_SETTINGS = "/api/settings/"
+_HEALTH = "/api/health"
 
+_RouteHandler = Callable[[Call], JsonObject]
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    handler: Callable[[Call], Answer]
-    parameters: tuple[str, ...] = ()
-
-
-ROUTES = {
-    "/api/videos/": Route(videos.list_videos, ("sort", "order", "limit", "offset")),
-    "/api/videos/search": Route(videos.search_videos, ("q", "status", "sort", "order", "limit", "offset")),
-    "/api/videos/universal-search": Route(universal.search_everything, ("q", "limit")),
-    "/api/settings/": Route(core.settings),
-    "/api/artists/": Route(core.list_artists, ("limit", "offset")),
-    "/api/health": Route(core.health),
+# The handler of each path, and the parameters that it takes.
+ROUTES: dict[str, tuple[_RouteHandler, tuple[str, ...]]] = {
+    "/api/videos/": (handlers.list_videos, ("sort", "order", "limit", "offset")),
+    _SEARCH: (handlers.search_videos, ("q", "status", "sort", "order", "limit", "offset")),
+    _UNIVERSAL_SEARCH: (handlers.search_everything, ("q", "limit")),
+    _SETTINGS: (handlers.settings, ()),
+    "/api/artists/": (handlers.list_artists, ("limit", "offset")),
+    _HEALTH: (handlers.health, ()),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     status: HTTPStatus
-    answer: Answer
+    body: JsonObject
     queries: int = 0
 
 
-class Service:
-    """The routes over one database, with what goes wrong in them."""
+class SampleService:
+    """The routes over one database, with the regressions that were chosen."""
 
     def __init__(self, *, regressions: frozenset[Regression], round_trip_ms: float, seed: int) -> None:
         self._regressions = regressions
@@ -51,39 +48,84 @@ class Service:
         self._faults = Faults(regressions, seed)
 
     def prepare(self) -> None:
-        """Do now what would otherwise be done at the first request."""
+        """Build the database now instead of at the first request."""
         self._database.prepare()
 
     def close(self) -> None:
         self._database.close()
 
     def hangs(self, path: str) -> bool:
-        """Whether a request for this path is never to be answered."""
-        return self._faults.hangs(path)
+        """Whether a request for this path never gets a response."""
+        return path == _UNIVERSAL_SEARCH and Regression.HANG in self._regressions
 
     def get(self, path: str, query: str) -> Reply:
-        """What a GET request is answered. Never raises for what a client sent."""
+        """The reply to a GET request. Never raises because of what a client sent."""
         try:
-            route = _route(path)
-            parameters = Parameters(query, route.parameters)
+            handler, known = _route(path)
+            parameters = Parameters(query, known)
             self._faults.before(path)
             started_s = perf_counter()
             with self._database.session() as session:
-                answer = route.handler(Call(parameters, session, self._regressions))
+                body = handler(Call(parameters, session, self._regressions))
                 self._faults.after(path, perf_counter() - started_s)
-                return Reply(HTTPStatus.OK, answer, session.queries)
+                return Reply(HTTPStatus.OK, body, session.queries)
         except RefusedError as refused:
             return refusal(refused.status, refused.message)
 
 
+def _route(path: str) -> tuple[_RouteHandler, tuple[str, ...]]:
+    if path not in ROUTES:
+        message = f"nothing at {path[:_LONGEST_ECHO]}; known paths: {', '.join(ROUTES)}"
+        raise RefusedError(HTTPStatus.NOT_FOUND, message)
+    return ROUTES[path]
+
+
 def refusal(status: HTTPStatus, message: str) -> Reply:
-    """The answer that tells a client what is wrong."""
+    """The reply that explains to a client what is wrong."""
     return Reply(status, {"error": status.phrase, "message": message})
 
 
-def _route(path: str) -> Route:
-    try:
-        return ROUTES[path]
-    except KeyError:
-        message = f"nothing at {path[:_LONGEST_ECHO]}: there are {', '.join(ROUTES)}"
-        raise RefusedError(HTTPStatus.NOT_FOUND, message) from None
+# --- Regressions that are not in a query: waiting and failing --------------------------------------------------------
+
+# Settings take about 13 ms by themselves. With this they lie between 1.5x and 2x of a target of 100 ms, far enough from
+# both that the jitter of three queries crosses neither.
+_CONFIGURATION_SERVICE_S = 0.160
+_LOCK_S = 0.150
+_SLOWER_BY = 0.15
+_SHARE_WAITING_FOR_LOCK = 1 / 8
+_FAILS_EVERY = 5  # counted, not drawn: exactly one in five, in every run
+
+
+class Faults:
+    """What the injected regressions do to a request before and after its handler."""
+
+    def __init__(self, regressions: frozenset[Regression], seed: int) -> None:
+        self._regressions = regressions
+        self._random = Random(seed)  # noqa: S311 - jitter, not secrets
+        self._searches = 0
+        self._counting = Lock()
+
+    def before(self, path: str) -> None:
+        """Wait, or raise RefusedError (500)."""
+        if path == _SETTINGS and Regression.SLOW_SETTINGS in self._regressions:
+            sleep(_CONFIGURATION_SERVICE_S)
+        if path == _HEALTH and Regression.SLOW_TAIL in self._regressions:
+            self._wait_for_lock()
+        if path == _SEARCH and Regression.ERRORS in self._regressions:
+            self._fail_at_times()
+
+    def after(self, path: str, took_s: float) -> None:
+        """Wait once more, after a handler that took so long."""
+        if path == _SEARCH and Regression.SLOWER_SEARCH in self._regressions:
+            sleep(_SLOWER_BY * took_s)
+
+    def _wait_for_lock(self) -> None:
+        if self._random.random() < _SHARE_WAITING_FOR_LOCK:
+            sleep(_LOCK_S)
+
+    def _fail_at_times(self) -> None:
+        with self._counting:
+            self._searches += 1
+            fails = self._searches % _FAILS_EVERY == 0
+        if fails:
+            raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "the search index did not respond")

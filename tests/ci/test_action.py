@@ -12,7 +12,7 @@ import pytest
 from support.steps import EXPRESSION, ROOT, Done, load, path_with, run_step, step_named, steps_of
 
 from perfcheck import __version__
-from perfcheck.demo.process import running_demo
+from perfcheck.demo.demo_process import running_demo
 
 ACTION = load(ROOT / "action.yml")
 INSTALL = step_named(ACTION, "Install perfcheck")

@@ -15,7 +15,7 @@ import yaml
 from support.command import environment
 from support.steps import ROOT
 
-from perfcheck.demo.process import running_demo
+from perfcheck.demo.demo_process import running_demo
 
 PRE_COMMIT = str(Path(sys.executable).with_name("pre-commit"))
 HOOKS = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}

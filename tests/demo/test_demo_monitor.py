@@ -19,9 +19,9 @@ import pytest
 from support.waiting import eventually
 
 import perfcheck.monitor
-from perfcheck.demo import loading
-from perfcheck.demo.process import start_demo
-from perfcheck.demo.server import create_server
+from perfcheck.demo import handlers
+from perfcheck.demo.demo_process import start_demo
+from perfcheck.demo.demo_server import create_server
 from perfcheck.monitor import statistics
 
 DAILY_LINES = {
@@ -89,10 +89,10 @@ def test_n_plus_one_is_found_with_the_line_that_asks(caplog: pytest.LogCaptureFi
     assert response.headers["Server-Timing"].endswith('desc="62 queries, 20 identical"')
     assert (found["queries"]["total"], found["queries"]["max_per_request"]) == (62, 62)
     assert [one["most"] for one in found["n_plus_one"]] == [20, 20, 20]
-    lines = Path(loading.__file__).read_text(encoding="utf-8").splitlines()
+    lines = Path(handlers.__file__).read_text(encoding="utf-8").splitlines()
     for one in found["n_plus_one"]:
         file, _, line = one["caller"].rpartition(":")
-        assert file.endswith("demo/loading.py")
+        assert file.endswith("demo/handlers.py")
         assert "session.rows(_" in lines[int(line) - 1]
     assert [record.levelno for record in caplog.records if record.getMessage().startswith("N+1: ")] == [
         logging.WARNING

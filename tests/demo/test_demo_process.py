@@ -17,8 +17,8 @@ import pytest
 from click.testing import CliRunner
 
 from perfcheck.cli.demo import DemoOptions, command, run_demo
-from perfcheck.demo.process import running_demo, start_demo
-from perfcheck.demo.regressions import Regression
+from perfcheck.demo import Regression
+from perfcheck.demo.demo_process import running_demo, start_demo
 from perfcheck.errors import CouldNotMeasureError, UsageError
 
 PATIENCE_S = 20.0
@@ -108,7 +108,7 @@ def test_the_child_stands_apart_from_the_terminal() -> None:
 def test_the_child_follows_a_parent_that_was_killed() -> None:
     code = (
         "import time\n"
-        "from perfcheck.demo.process import start_demo\n"
+        "from perfcheck.demo.demo_process import start_demo\n"
         "process = start_demo()\n"
         "print(process.base_url(), flush=True)\n"
         "time.sleep(60)\n"
@@ -122,7 +122,7 @@ def test_the_child_follows_a_parent_that_was_killed() -> None:
 
 
 def test_a_child_that_ignores_a_request_to_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perfcheck.demo.process._STOP_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("perfcheck.demo.demo_process._STOP_TIMEOUT_S", 0.2)
     with start_demo() as process:
         process.base_url()
         os.kill(process.pid, signal.SIGSTOP)  # which no termination gets through
@@ -138,7 +138,7 @@ def test_a_child_that_does_not_come_up_is_told_with_its_own_words() -> None:
 
 
 def test_a_child_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perfcheck.demo.process._START_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("perfcheck.demo.demo_process._START_TIMEOUT_S", 0.0)
     with start_demo() as process, pytest.raises(CouldNotMeasureError, match="did not start"):
         process.base_url()
 

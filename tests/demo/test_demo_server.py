@@ -15,8 +15,8 @@ import pytest
 
 from perfcheck.demo.catalogue import STATUSES
 from perfcheck.demo.database import POOL_SIZE
-from perfcheck.demo.server import DemoServer, base_url_of, create_server
-from perfcheck.demo.service import ROUTES, Service
+from perfcheck.demo.demo_server import DemoServer, base_url_of, create_server
+from perfcheck.demo.service import ROUTES, SampleService
 from perfcheck.judge.server_timing import parse_descriptions, parse_server_timing
 
 QUERIES = {"/api/videos/search": "q=love", "/api/videos/universal-search": "q=love"}
@@ -179,19 +179,19 @@ def test_health(client: httpx.Client) -> None:
         ("/api/videos/?limit=%C2%B2", "from 1 to 200"),
         ("/api/videos/?offset=-1", "offset must be a whole number of at least 0"),
         ("/api/videos/?offset=99999999999999999999999", "offset must be"),
-        ("/api/videos/?limit=1&limit=2", "'limit' is given twice"),
-        ("/api/videos/?colour=red", "unknown parameter 'colour': known are limit, offset, order, sort"),
+        ("/api/videos/?limit=1&limit=2", "'limit' is given more than once"),
+        ("/api/videos/?colour=red", "unknown parameter 'colour': known parameters: limit, offset, order, sort"),
         ("/api/videos/?sort=%FF", "cannot be read"),
         ("/api/videos/?" + "&".join(f"a{n}=1" for n in range(50)), "cannot be read"),
         ("/api/videos/search", "q is required"),
         ("/api/videos/search?q=+", "q is required"),
         ("/api/videos/search?q=" + "a" * 101, "longer than 100"),
-        ("/api/videos/search?q=a%00", "q holds a character that nothing is called by"),
+        ("/api/videos/search?q=a%00", "q contains a null character"),
         ("/api/videos/search?q=a&status=lost", "status must be one of wanted"),
         ("/api/videos/universal-search", "q is required"),
         ("/api/videos/universal-search?q=a&limit=51", "from 1 to 50"),
         ("/api/settings/?limit=1", "this path takes none"),
-        ("/api/artists/?sort=name", "known are limit, offset"),
+        ("/api/artists/?sort=name", "known parameters: limit, offset"),
         ("/api/health?deep=1", "this path takes none"),
     ],
 )
@@ -246,7 +246,7 @@ def test_a_defect_is_a_500_without_details_and_goes_to_the_log(monkeypatch: pyte
 
     log: list[str] = []
     with serving(log=log) as server:
-        monkeypatch.setattr(Service, "get", defect)
+        monkeypatch.setattr(SampleService, "get", defect)
         response = httpx.get(f"{server.url}/api/health", trust_env=False)
     assert response.status_code == 500
     assert "inner" not in response.text

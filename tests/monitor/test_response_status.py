@@ -28,7 +28,7 @@ def test_a_handler_that_fails(error: BaseException) -> None:
     assert not is_cancellation(error)
 
 
-@pytest.mark.parametrize("module", ["perfcheck.monitor.wsgi", "perfcheck.demo.server"])
+@pytest.mark.parametrize("module", ["perfcheck.monitor.wsgi", "perfcheck.demo.demo_server"])
 def test_a_synchronous_service_does_not_wait_for_asyncio(module: str) -> None:
     code = f"import sys, {module}; print('asyncio' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

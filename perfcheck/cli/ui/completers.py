@@ -84,7 +84,7 @@ def _keys(ctx: click.Context, section: str) -> list[str]:
     from perfcheck.baseline.problems import Problems
     from perfcheck.baseline.reading import decode, read_bytes
     from perfcheck.baseline.tree import compose
-    from perfcheck.demo.baseline import demo_baseline
+    from perfcheck.demo import demo_baseline
 
     named = ctx.params.get("baseline")
     file = demo_baseline() if ctx.params.get("demo") and not named else find_baseline(named, os.environ, Path.cwd())

@@ -1,27 +1,25 @@
 """HTTP/1.1 for the sample service: keep-alive, one send a response, JSON also for what cannot be served.
 
-Every request is counted by the monitor, whose statistics API stands beside the service's own paths. A service on a
-framework has a line for that; this one is its own server, so it says by itself where a request begins and ends.
+Every request is counted by the monitor, whose statistics API is served along with the service's own paths. A service on
+a framework has one line for that; this one is its own server, so it marks itself where a request begins and ends.
 """
 
 from __future__ import annotations
 
 import json
+import traceback
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
-from perfcheck.demo.service import ROUTES, Reply, refusal
+from perfcheck.demo.service import ROUTES, Reply, SampleService, refusal
 from perfcheck.monitor.lifecycle import Request, begin
 from perfcheck.monitor.route_template import endpoint_name
 from perfcheck.monitor.settings import settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from urllib.parse import SplitResult
-
-    from perfcheck.demo.server import DemoServer
+from perfcheck.text import clean
+from perfcheck.words import plural
 
 _ALLOWED = "GET, HEAD"
 _LARGEST_BODY = 1_000_000  # of a request; nothing here has a use for one
@@ -29,12 +27,31 @@ _MOST_DIGITS = 12
 _PIECE = 65536
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One connection. Requests are answered one after another until either side closes it."""
+class ServiceLog:
+    """A line for each request, a traceback for a bug; or nothing."""
 
-    server: DemoServer
+    def __init__(self, write: Callable[[str], None] | None) -> None:
+        self._write = write
+
+    def line(self, line: str) -> None:
+        if self._write:
+            self._write(clean(line))
+
+    def error(self, error: BaseException) -> None:
+        if self._write:
+            self._write("".join(traceback.format_exception(error)))
+
+
+class HttpHandler(BaseHTTPRequestHandler):
+    """One connection. Requests are served one after another until either side closes it."""
+
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+
+    def __init__(self, service: SampleService, log: ServiceLog, *connection: Any) -> None:
+        self._service = service
+        self._log = log
+        super().__init__(*connection)  # which serves it
 
     def do_GET(self) -> None:
         self._respond(allowed=True)
@@ -53,25 +70,25 @@ class Handler(BaseHTTPRequestHandler):
         self._send(refusal(status, message or explain or status.description))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the signature of the base class
-        self.server.log_line(format % args)
+        self._log.line(format % args)
 
     def _respond(self, *, allowed: bool) -> None:
-        if problem := self._body_problem():
-            self.send_error(problem)
+        if error := self._body_error():
+            self.send_error(error)
             return
         try:
             target = urlsplit(self.path)
         except ValueError:
-            self._send(refusal(HTTPStatus.BAD_REQUEST, "the address cannot be read"))
+            self._send(refusal(HTTPStatus.BAD_REQUEST, "the URL cannot be read"))
             return
-        if not self._tell_statistics(target):
+        if not self._serve_statistics(target):
             self._serve(target, allowed=allowed)
 
     def _serve(self, target: SplitResult, *, allowed: bool) -> None:
-        """Counted by the monitor from here to the last byte, under its route: clients choose paths, and have no end."""
+        """Counted by the monitor from here to the last byte, under its route: the number of paths is unlimited."""
         request = begin(endpoint_name(self.command, target.path if allowed and target.path in ROUTES else None))
         try:
-            if allowed and self.server.service.hangs(target.path):
+            if allowed and self._service.hangs(target.path):
                 self._hang()
                 request.finish(disconnected=True)
             else:
@@ -83,29 +100,29 @@ class Handler(BaseHTTPRequestHandler):
 
     def _reply(self, target: SplitResult) -> Reply:
         try:
-            return self.server.service.get(target.path, target.query)
+            return self._service.get(target.path, target.query)
         except Exception as error:  # noqa: BLE001 - a bug in here: the client gets a 500 and the log gets the rest
-            self.server.log_problem(error)
+            self._log.error(error)
             return refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the sample service failed; see its log (-v)")
 
     def _not_allowed(self) -> Reply:
         return refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"{self.command} is not allowed here, only {_ALLOWED}")
 
-    def _tell_statistics(self, target: SplitResult) -> bool:
-        """Whether the request was for the monitor's API, and is answered."""
+    def _serve_statistics(self, target: SplitResult) -> bool:
+        """Whether the request was for the monitor's API, and its response is sent."""
         if not target.path.startswith(settings().prefix):
             return False
-        from perfcheck.monitor import api  # noqa: PLC0415 - a start-up need not wait for it
+        from perfcheck.monitor import api  # noqa: PLC0415 - start-up need not wait for it
 
         headers = {name.lower(): ", ".join(self.headers.get_all(name, ())) for name in self.headers}
-        told = api.answer(self.command, target.path, target.query, headers, str(self.client_address[0]))
-        if told is not None:
-            self._write(HTTPStatus(told.status), told.headers, told.body, "the monitor's own")
-        return told is not None
+        answer = api.answer(self.command, target.path, target.query, headers, str(self.client_address[0]))
+        if answer is not None:
+            self._write(HTTPStatus(answer.status), answer.headers, answer.body, "the monitor's API")
+        return answer is not None
 
     def _send(self, reply: Reply, request: Request | None = None) -> int:
         """The number of bytes of the body that were sent."""
-        body = json.dumps(reply.answer, ensure_ascii=False, separators=(",", ":")).encode()
+        body = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode()
         headers = [
             ("Content-Type", "application/json; charset=utf-8"),
             ("Content-Length", str(len(body))),
@@ -119,10 +136,10 @@ class Handler(BaseHTTPRequestHandler):
             took_s = request.elapsed_s
             headers.append(("Server-Timing", request.server_timing()))
         sent = b"" if self.command == "HEAD" else body
-        self._write(reply.status, headers, sent, f"{1000 * took_s:.1f} ms, {reply.queries} queries")
+        self._write(reply.status, headers, sent, f"{1000 * took_s:.1f} ms, {plural(reply.queries, 'query')}")
         return len(sent)
 
-    def _write(self, status: HTTPStatus, headers: Iterable[tuple[str, str]], body: bytes, told: str) -> None:
+    def _write(self, status: HTTPStatus, headers: Iterable[tuple[str, str]], body: bytes, note: str) -> None:
         """Headers and body in one send, so that neither waits for the other to be acknowledged."""
         head = [
             f"HTTP/1.1 {status.value} {status.phrase}",
@@ -131,10 +148,10 @@ class Handler(BaseHTTPRequestHandler):
             f"Connection: {'close' if self.close_connection else 'keep-alive'}",
         ]
         self.wfile.write("\r\n".join([*head, "", ""]).encode("latin-1") + body)
-        self.server.log_line(f"{self.requestline} -> {status.value}, {told}, {len(body)} B")
+        self._log.line(f"{self.requestline} -> {status.value}, {note}, {len(body)} B")
 
-    def _body_problem(self) -> HTTPStatus | None:
-        """Read past a body, which would be taken for the next request. A status where its end is unknown or far off."""
+    def _body_error(self) -> HTTPStatus | None:
+        """Read past a body, which would be taken for the next request. A status where its end is unknown or too far."""
         length = self.headers.get("Content-Length", "0").strip()
         if not (length.isascii() and length.isdigit()) or "Transfer-Encoding" in self.headers:
             return HTTPStatus.BAD_REQUEST
@@ -146,7 +163,7 @@ class Handler(BaseHTTPRequestHandler):
         return None
 
     def _hang(self) -> None:
-        """Never answer, but leave when the client does, or when the server stops and closes the connection."""
+        """Never respond, but leave when the client does, or when the server stops and closes the connection."""
         self.close_connection = True
         while self.connection.recv(_PIECE):
             pass

@@ -1,24 +1,22 @@
-"""The sample service in a process of its own, for as long as this one wants it and never longer than this one lives."""
+"""The sample service in a process of its own, which never outlives this one."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from perfcheck.errors import CouldNotMeasureError
 from perfcheck.text import clean
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
 _START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 5.0
-_OPTIONS = "PERFCHECK_"  # variables that set options, of this process: they are not meant for the child
+_OPTIONS = "PERFCHECK_"  # variables that set options of this process, not of the child
 _PASSED_ON = "PERFCHECK_DEBUG"
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
@@ -41,7 +39,7 @@ class DemoProcess:
         return self._url
 
     def stop(self) -> int:
-        """Ask it to end, insist when it does not; its exit code. May be called again."""
+        """Terminate it, kill it after a timeout; its exit code. May be called again."""
         if self._process.returncode is None:
             self._process.terminate()
             try:
@@ -58,7 +56,7 @@ class DemoProcess:
         self.stop()
 
     def _read_url(self) -> str:
-        too_late = Timer(_START_TIMEOUT_S, self._process.kill)  # which ends the wait for a line, on every system
+        too_late = Timer(_START_TIMEOUT_S, self._process.kill)  # which ends the wait for a line on every system
         too_late.start()
         try:
             line = self._process.stdout.readline() if self._process.stdout else ""
@@ -69,15 +67,15 @@ class DemoProcess:
                 return word
         self._process.kill()
         _, errors = self._process.communicate()
-        reason = clean(errors) or f"it ended with exit code {self._process.returncode} and said nothing"
-        raise CouldNotMeasureError(f"The sample service did not start: {reason}", "Try `perfcheck demo` by itself.")
+        reason = clean(errors) or f"it ended with exit code {self._process.returncode} and no message"
+        raise CouldNotMeasureError(f"The sample service did not start: {reason}", "Try `perfcheck demo` alone.")
 
 
 def start_demo(regressions: Sequence[str] = (), *, options: Sequence[str] = ()) -> DemoProcess:
     """Start `perfcheck demo` on a free port and return at once; ``options`` are further options of the command.
 
-    The child stands apart from the terminal, so that Ctrl-C reaches only this process, which then stops it. It also
-    ends when its standard input does: however this process dies, the child follows.
+    The child is in a session of its own, so that Ctrl-C reaches only this process, which then stops it. It also ends
+    when its standard input does: however this process dies, the child ends too.
     """
     command = [sys.executable, "-m", "perfcheck", "demo", "--port", "0", "--stop-with-stdin", *options]
     command += [f"--regress={name}" for name in regressions]
@@ -96,7 +94,7 @@ def start_demo(regressions: Sequence[str] = (), *, options: Sequence[str] = ()) 
         )
     except OSError as error:
         message = f"The sample service did not start: {error.strerror or error}"
-        raise CouldNotMeasureError(message, "Try `perfcheck demo` by itself.") from error
+        raise CouldNotMeasureError(message, "Try `perfcheck demo` alone.") from error
     return DemoProcess(process)
 
 
@@ -106,6 +104,6 @@ def _environment() -> dict[str, str]:
 
 @contextmanager
 def running_demo(regressions: Sequence[str] = (), *, options: Sequence[str] = ()) -> Iterator[str]:
-    """The base URL of a sample service that runs as long as the block. Raises CouldNotMeasureError."""
+    """The base URL of a sample service that runs during the block. Raises CouldNotMeasureError."""
     with start_demo(regressions, options=options) as process:
         yield process.base_url()

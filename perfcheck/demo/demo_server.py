@@ -8,18 +8,15 @@ import socket
 import socketserver
 import sys
 import threading
-import traceback
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
-from perfcheck.demo import DEFAULT_HOST, DEFAULT_ROUND_TRIP_MS, DEFAULT_SEED
-from perfcheck.demo.handler import Handler
-from perfcheck.demo.regressions import Regression
-from perfcheck.demo.service import Service
+from perfcheck.demo import DEFAULT_HOST, DEFAULT_ROUND_TRIP_MS, DEFAULT_SEED, Regression
+from perfcheck.demo.http_handler import HttpHandler, ServiceLog
+from perfcheck.demo.service import SampleService
 from perfcheck.text import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
 
 _POLL_S = 0.1  # how long a stop from another thread may take to be seen
 
@@ -34,13 +31,13 @@ class DemoServer(socketserver.ThreadingTCPServer):
     allow_reuse_address = os.name == "posix"  # elsewhere it would let two servers share a port
     daemon_threads = False
 
-    def __init__(self, host: str, port: int, service: Service, log: Callable[[str], None] | None = None) -> None:
+    def __init__(self, host: str, port: int, service: SampleService, log: Callable[[str], None] | None = None) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.service = service
-        self._log = log
+        self._log = ServiceLog(log)
         self._connections: set[socket.socket] = set()
         self._changing = threading.Lock()
-        super().__init__((host, port), Handler)
+        super().__init__((host, port), partial(HttpHandler, service, self._log))
 
     @property
     def url(self) -> str:
@@ -67,20 +64,12 @@ class DemoServer(socketserver.ThreadingTCPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the signature of the base class
         error = sys.exception()
-        if error is not None and not isinstance(error, ConnectionError):  # clients may leave whenever they like
-            self.log_problem(error)
-
-    def log_line(self, line: str) -> None:
-        if self._log:
-            self._log(clean(line))
-
-    def log_problem(self, error: BaseException) -> None:
-        if self._log:
-            self._log("".join(traceback.format_exception(error)))
+        if error is not None and not isinstance(error, ConnectionError):  # clients may leave at any time
+            self._log.error(error)
 
 
 def base_url_of(host: str | bytes | bytearray, port: int) -> str:
-    """The URL of an address as sockets tell it."""
+    """The URL of an address as sockets have it."""
     name = host if isinstance(host, str) else host.decode()
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
@@ -94,12 +83,12 @@ def create_server(
     seed: int = DEFAULT_SEED,
     log: Callable[[str], None] | None = None,
 ) -> DemoServer:
-    """A server that listens and does not answer yet: call ``serve_forever``, ``shutdown``, ``server_close``.
+    """A server that listens and does not respond yet: call ``serve_forever``, ``shutdown``, ``server_close``.
 
     Port 0 is any free port. Raises OSError when it cannot listen there, ValueError for an unknown regression.
     """
     chosen = frozenset(Regression(name) for name in regressions)
-    return DemoServer(host, port, Service(regressions=chosen, round_trip_ms=round_trip_ms, seed=seed), log)
+    return DemoServer(host, port, SampleService(regressions=chosen, round_trip_ms=round_trip_ms, seed=seed), log)
 
 
 def serve(
@@ -114,9 +103,10 @@ def serve(
     monitor_log: Callable[[str], None] | None = None,
     stop_with_stdin: bool = False,
 ) -> None:
-    """Answer until interrupted, or until standard input ends where that is asked for. ``ready`` is told the base URL.
+    """Serve until interrupted, or with ``stop_with_stdin`` until standard input ends. Calls ``ready`` with the
+    base URL once it listens.
 
-    ``log`` gets a line for each request, ``monitor_log`` what the monitor finds worth one: slow responses, N+1 queries.
+    ``log`` gets a line for each request, ``monitor_log`` the monitor's lines: slow responses, N+1 queries.
     Raises OSError when it cannot listen there.
     """
     with suppress(KeyboardInterrupt), _monitor_logging_to(monitor_log):
@@ -125,12 +115,12 @@ def serve(
             if stop_with_stdin:
                 threading.Thread(target=_stop_when_stdin_ends, args=(server,), daemon=True).start()
             ready(server.url)
-            server.service.prepare()  # while whoever waited for us gets going: a connection waits in the backlog
+            server.service.prepare()  # while the first client starts: its connection waits in the backlog
             server.serve_forever(_POLL_S)
 
 
 def _stop_when_stdin_ends(server: DemoServer) -> None:
-    """Whoever holds the other end has stopped us or died. Reads past Python's buffer: its lock would block the exit."""
+    """The process at the other end has closed it or died. Bypasses Python's buffer, whose lock would block the exit."""
     with suppress(OSError):
         while os.read(0, 1024):
             pass
@@ -139,7 +129,7 @@ def _stop_when_stdin_ends(server: DemoServer) -> None:
 
 @contextmanager
 def _monitor_logging_to(write: Callable[[str], None] | None) -> Iterator[None]:
-    """To nobody, without ``write``: left alone, a warning goes to standard error, where it may be that nobody reads."""
+    """Nowhere without ``write``: by default a warning goes to standard error, a pipe that may never be read."""
     logger = logging.getLogger("perfcheck.monitor")
     handler = _Lines(write) if write else logging.NullHandler()
     level = logger.level

@@ -1,4 +1,4 @@
-"""What a handler gets and what it may raise: the call, its checked parameters, the refusal."""
+"""The input of a handler, a call with its checked parameters, and the error that it may raise."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from urllib.parse import parse_qsl
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from perfcheck.demo.database import Session
-    from perfcheck.demo.regressions import Regression
+    from perfcheck.demo import Regression
+    from perfcheck.demo.database import QuerySession
 
+JsonObject = dict[str, Any]
 PAGE = 50
 LARGEST_PAGE = 200
 _LONGEST_TEXT = 100
@@ -34,7 +35,7 @@ class Call:
     """One request to one handler."""
 
     parameters: Parameters
-    session: Session
+    session: QuerySession
     regressions: frozenset[Regression]
 
 
@@ -51,7 +52,7 @@ class Parameters:
             if name not in known:
                 raise _wrong(f"unknown parameter '{name}': {_known(known)}")
             if name in self._values:
-                raise _wrong(f"parameter '{name}' is given twice")
+                raise _wrong(f"parameter '{name}' is given more than once")
             self._values[name] = value
 
     def choice(self, name: str, choices: Collection[str], default: str) -> str:
@@ -79,7 +80,7 @@ class Parameters:
         if len(value) > _LONGEST_TEXT:
             raise _wrong(f"{name} is longer than {_LONGEST_TEXT} characters")
         if "\0" in value:  # where SQLite would take the pattern to end
-            raise _wrong(f"{name} holds a character that nothing is called by")
+            raise _wrong(f"{name} contains a null character")
         return value
 
     def page(self, limit: int = PAGE, largest: int = LARGEST_PAGE) -> tuple[int, int]:
@@ -99,7 +100,4 @@ def _wrong(message: str) -> RefusedError:
 
 
 def _known(names: Collection[str]) -> str:
-    return f"known are {', '.join(sorted(names))}" if names else "this path takes none"
-
-
-Answer = dict[str, Any]
+    return f"known parameters: {', '.join(sorted(names))}" if names else "this path takes none"
