@@ -6,11 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from support.command import stop_forks
 from support.postgres import postgres_server
 
 # How long an example takes says more of the machine than of the code: no test is timed.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forks() -> Iterator[None]:
+    yield
+    stop_forks()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import os
 import pty
 import select
 import struct
-import subprocess
 import termios
 import time
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyte
-from support.command import PERFCHECK, environment
+from support.command import environment, start
 
 _ROWS = 300  # so that nothing scrolls away before it is looked at
 _LONGEST_S = 60.0
@@ -36,13 +35,8 @@ def in_terminal(
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, columns, 0, 0))
     out = os.open(stdout, os.O_WRONLY | os.O_CREAT) if stdout else theirs
-    process = subprocess.Popen(
-        [PERFCHECK, *arguments],
-        cwd=cwd,
-        env=environment(**{"TERM": "xterm-256color", **(env or {})}),
-        stdin=theirs,
-        stdout=out,
-        stderr=theirs,
+    process = start(
+        arguments, (theirs, out, theirs), cwd=cwd, env=environment(**{"TERM": "xterm-256color", **(env or {})})
     )
     if stdout:
         os.close(out)
@@ -52,7 +46,7 @@ def in_terminal(
         exit_code = process.wait(timeout=_LONGEST_S)
     finally:
         process.kill()
-        process.wait()
+        process.wait(_LONGEST_S)
         os.close(ours)
     assert b"Traceback" not in written
     screen = replay(written, columns)
