@@ -99,7 +99,7 @@ def test_a_while_without_runs(folder: Path) -> None:
         (["--from", "run.json", "--until", "7d"], "--from is one run, and --period or --since many"),
         (["--period", "weekly"], "did you mean"),
         (["--period", "week", "--since", "7d"], "--period week says itself where it begins"),
-        (["--since", "soon"], "'soon' is no date"),
+        (["--since", "soon"], "'soon' is not a date"),
         (["--since", "2026-02-01", "--until", "2026-01-01"], "the period ends before it begins"),
         (["--period", "week", "--report", "junit"], "there is no junit report of a period"),
         (["--period", "week", "--compare-to", "run.json"], "--compare-to goes with --from"),

@@ -80,7 +80,7 @@ class Forks:
         return _of_the_interpreter(environment) == _of_the_interpreter(self._environment)
 
     def start(self, argv: Sequence[str], cwd: Path, environment: Mapping[str, str], streams: Sequence[int]) -> Forked:
-        """``argv`` with the name of the command first; ``streams``: stdin, stdout and stderr, which stay the caller's."""
+        """``argv`` begins with the command's name; ``streams``: stdin, stdout and stderr, which stay the caller's."""
         call = json.dumps({"argv": list(argv), "cwd": str(cwd), "env": dict(environment)}).encode()
         reports, theirs = socket.socketpair()
         with theirs, self._sending:
