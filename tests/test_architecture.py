@@ -138,6 +138,13 @@ def test_version_imports_click_and_nothing_heavy() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["run", "--nope"], ["run", "--budget", "60"], ["completion", "zsh"]]
+)
+def test_only_help_imports_what_draws_it(arguments: list[str]) -> None:
+    assert not imported_by(*arguments) & {"rich", "rich_click"}
+
+
 def test_validate_needs_neither_http_nor_a_terminal_library() -> None:
     found = imported_by("validate", str(PACKAGE.parent / "baselines.yaml"))
     assert not found & {"httpx", "httpcore", "rich", "msgspec", "perfcheck.client"}

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from textwrap import wrap
 
 import click
 
 from perfcheck.cli.app import cli
-from perfcheck.cli.ui.commands import leaves, sections
-from perfcheck.cli.ui.described import default, metavar, names, purpose
-from perfcheck.cli.ui.epilog import Block, parse_epilog
+from perfcheck.cli.ui.commands import leaves
+from perfcheck.cli.ui.help_page import sections
 
 _WIDTH = 120
+_CELLS = re.compile(r"\s{2,}")
+_CODE = re.compile(r"(?<!\S)(\d{1,3})\s{2,}(.+?)(?=\s{2,}\d+\s{2}|$)")
 _HEAD = """\
 <!-- Made from the commands: change those, then run `python tools/manual.py > docs/cli.md` -->
 
@@ -70,6 +73,41 @@ Every report is written beside its place and then renamed, so that no reader fin
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    r"""A block of an epilog: one that begins with ``\b`` has a title, and lines that keep their layout."""
+
+    title: str | None  # None: a paragraph
+    lines: tuple[str, ...]
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Each line as what stands before a gap of two spaces or more, and what behind: a command and its comment."""
+        parts = (_CELLS.split(line.strip(), maxsplit=1) for line in self.lines)
+        return tuple((before, behind[0] if behind else "") for before, *behind in parts)
+
+    def exit_codes(self) -> tuple[tuple[int, str], ...]:
+        """Each code and its meaning; two or more may stand in a line. Empty where the block is about something else."""
+        if self.title != "Exit codes":
+            return ()
+        matches = (match for line in self.lines for match in _CODE.finditer(line))
+        return tuple(sorted((int(match[1]), match[2].strip()) for match in matches))
+
+    def has_commands(self) -> bool:
+        return any("perfcheck " in before for before, _ in self.pairs())
+
+
+def parse_epilog(text: str | None) -> tuple[Block, ...]:
+    """The blocks of an epilog, in their order."""
+    return tuple(_parse(part) for part in re.split(r"\n\s*\n", (text or "").strip("\n")) if part.strip())
+
+
+def _parse(text: str) -> Block:
+    lines = [line for line in text.splitlines() if line.strip()]
+    if lines[0].strip() == "\b":
+        return Block(lines[1].strip().removesuffix(":"), tuple(lines[2:]))
+    return Block(None, tuple(line.strip() for line in lines))
+
+
 def manual() -> str:
     """The whole page, as Markdown. The same for the same commands, whatever the versions of Python and click."""
     commands = {" ".join(words): command for words, command in leaves(cli)}
@@ -93,7 +131,8 @@ def manual() -> str:
 
 
 def _synopsis(name: str, command: click.Command) -> str:
-    arguments = [metavar(param) for param in command.params if isinstance(param, click.Argument)]
+    context = click.Context(command)
+    arguments = [param.make_metavar(context) for param in command.params if isinstance(param, click.Argument)]
     return " ".join(["perfcheck", name, "[OPTION]...", *arguments])
 
 
@@ -108,19 +147,21 @@ def _page(name: str, command: click.Command) -> Iterator[str]:
 
 
 def _options(command: click.Command) -> Iterator[str]:
-    for title, options in sections(command):
+    context = click.Context(command)
+    for title, options in sections(command).items():
         yield f"### {title}\n\n"
         for option in options:
-            yield f"- **`{names(option)}`**\n\n"
+            names, _ = option.get_help_record(context) or ("", "")
+            yield f"- **`{names}`**\n\n"
             yield _paragraph(" ".join(_sentences(option)), indent="  ")
 
 
 def _sentences(option: click.Option) -> Iterator[str]:
-    yield purpose(option)
+    yield option.help or ""
     if isinstance(option.type, click.Choice) and option.metavar:
         yield "One of " + ", ".join(f"`{choice}`" for choice in option.type.choices) + "."
-    if (value := default(option)) is not None:
-        yield f"Default: {value}."
+    if option.show_default:
+        yield f"Default: {option.default}."
     if option.required:
         yield "Required."
     if isinstance(option.envvar, str):

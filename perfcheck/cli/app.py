@@ -14,8 +14,8 @@ import click
 
 from perfcheck import __version__
 from perfcheck.cli.ui.commands import LazyGroup
-from perfcheck.cli.ui.streams import silence_stdout
-from perfcheck.cli.ui.usage_errors import misspelt_variables
+from perfcheck.cli.ui.streams import color_by_environment, silence_stdout
+from perfcheck.cli.ui.usage_errors import explain, misspelt_variables
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, PerfcheckError
 from perfcheck.text import Redactor
 
@@ -80,7 +80,13 @@ def run_command_line(arguments: Sequence[str]) -> int:
             show_warning(sentence)
     session = Session()
     try:
-        code = cli.main(args=list(arguments), prog_name="perfcheck", standalone_mode=False, obj=session)
+        code = cli.main(
+            args=list(arguments),
+            prog_name="perfcheck",
+            standalone_mode=False,
+            obj=session,
+            color=color_by_environment(),
+        )
         sys.stdout.flush()
     except PerfcheckError as error:
         show_error(session.redact(error.message), session.redact(error.remedy) if error.remedy else None)
@@ -90,9 +96,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
         error.show()
         return EXIT_USAGE
     except click.ClickException as error:
-        from perfcheck.cli.ui.usage_errors import explain
-
-        show_error(*explain(error, cli, arguments))
+        show_error(*explain(error))
         return EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
@@ -137,14 +141,7 @@ def _show(message: str, remedy: str | None) -> None:
     from perfcheck.report.workflow_commands import inert
 
     lines = [message, *([click.style("help: ", fg="cyan") + remedy] if remedy else [])]
-    click.echo(inert("\n".join(lines)), err=True, color=stderr_color())
-
-
-def stderr_color() -> bool | None:
-    """None lets click look at the terminal; NO_COLOR and FORCE_COLOR come before that."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    return True if os.environ.get("FORCE_COLOR") else None
+    click.echo(inert("\n".join(lines)), err=True, color=color_by_environment())
 
 
 def _report_bug(error: Exception, session: Session) -> int:

@@ -110,7 +110,7 @@ class CompareOptions:
     "--max-pairs",
     type=click.IntRange(min=5, max=10_000),
     metavar="N",
-    help="At most this many pairs of requests an endpoint.  [default: 200]",
+    help="At most this many pairs of requests an endpoint. Default: 200.",
 )
 @seed_option
 @insecure_option

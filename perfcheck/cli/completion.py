@@ -34,7 +34,7 @@ baseline, and 'perfcheck run --report <Tab>' the formats.
 
 
 @click.command("completion", cls=Command, epilog=_EXAMPLES, short_help="Print the completion script of a shell.")
-@click.argument("shell", required=False, type=click.Choice(list(SHELLS)), metavar="[bash|zsh|fish]")
+@click.argument("shell", required=False, type=click.Choice(SHELLS), metavar="[bash|zsh|fish]")
 def command(shell: str | None) -> int:
     """Print the script that completes commands, options, endpoints, groups and files in a shell.
 

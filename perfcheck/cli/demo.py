@@ -102,6 +102,7 @@ def _cannot_listen(error: OSError | UnicodeError, options: DemoOptions) -> Usage
 @option(
     "--port",
     type=click.IntRange(0, 65535),
+    metavar="N",
     default=DEFAULT_PORT,
     show_default=True,
     help="Port to listen on; 0 for any free one.",
@@ -122,7 +123,14 @@ def _cannot_listen(error: OSError | UnicodeError, options: DemoOptions) -> Usage
     show_default=True,
     help="Median round trip to the database, paid for every query.",
 )
-@option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Seed of the catalogue and of the jitter.")
+@option(
+    "--seed",
+    type=int,
+    metavar="N",
+    default=DEFAULT_SEED,
+    show_default=True,
+    help="Seed of the catalogue and of the jitter.",
+)
 @option("-v", "--verbose", is_flag=True, help="Log every request on standard error.")
 @option("--stop-with-stdin", is_flag=True, hidden=True, help="End when standard input does.")
 def command(

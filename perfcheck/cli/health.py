@@ -76,7 +76,7 @@ class HealthOptions:
 @option(
     "--monitor",
     metavar="PATH",
-    help="Path of the statistics API.  [default: the baseline's service.monitor, or /api/performance]",
+    help="Path of the statistics API. Default: the baseline's service.monitor, or /api/performance.",
 )
 @insecure_option
 @option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from perfcheck.cli.ui.commands import Command, walk
+from perfcheck.cli.ui.commands import Command, LazyGroup
 from perfcheck.errors import EXIT_OK, UsageError
 
 _EXAMPLES = """\b
@@ -15,10 +15,10 @@ Examples:
 
 
 def _complete_commands(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    typed = ctx.params.get(param.name or "") or ()
-    group = walk(ctx.find_root(), list(typed)).command
-    names = group.list_commands(ctx) if isinstance(group, click.Group) else []
-    return [name for name in names if name.startswith(incomplete)]
+    group = ctx.find_root().command
+    for name in ctx.params.get(param.name or "") or ():
+        group = group.load(name) if isinstance(group, LazyGroup) and name in group.commands else group
+    return [name for name in group.commands if name.startswith(incomplete)] if isinstance(group, LazyGroup) else []
 
 
 @click.command("help", cls=Command, epilog=_EXAMPLES, short_help="Show the help of a command.")
@@ -26,12 +26,12 @@ def _complete_commands(ctx: click.Context, param: click.Parameter, incomplete: s
 @click.pass_context
 def command(context: click.Context, /, names: tuple[str, ...]) -> int:
     """Show the help of a command, or of perfcheck."""
-    asked = context.find_root()
+    page = context.find_root()
     for name in names:
-        if not isinstance(asked.command, click.Group):
-            raise UsageError(f"'{asked.command_path}' has no commands", f"perfcheck help {' '.join(names[:-1])}")
-        _, command, _ = asked.command.resolve_command(asked, [name])
+        if not isinstance(page.command, click.Group):
+            raise UsageError(f"'{page.command_path}' has no commands", f"perfcheck help {' '.join(names[:-1])}")
+        _, command, _ = page.command.resolve_command(page, [name])
         assert command is not None  # noqa: S101 - an unknown one is an error by now
-        asked = click.Context(command, info_name=name, parent=asked)
-    click.echo(asked.get_help())
+        page = click.Context(command, info_name=name, parent=page)
+    click.echo(page.get_help())
     return EXIT_OK

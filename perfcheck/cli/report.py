@@ -16,7 +16,7 @@ from perfcheck.periods.model import PeriodKind
 _EXAMPLES = """\b
 Examples:
   perfcheck report --period week                            what the weekly review goes through
-  perfcheck report --period month --report html=month.html --report markdown=month.md
+  perfcheck report --period month --report html=month.html
   perfcheck report --period month --until 2026-11-01        the whole of October 2026
   perfcheck report --period release                         since the previous labelled run
   perfcheck report --period release --since v2.3 --until v2.4
@@ -25,8 +25,8 @@ Examples:
 \b
 A saved run:
   perfcheck run -o results.json              save a run, with every sample
-  perfcheck report --from results.json --report html=report.html --report junit=junit.xml
-  perfcheck report --from results.json --compare-to previous.json --report markdown
+  perfcheck report --from results.json --report html=report.html
+  perfcheck report --from results.json --compare-to previous.json
 
 \b
 Periods, all in UTC:
@@ -62,7 +62,7 @@ _KINDS = [str(kind) for kind in PeriodKind if kind is not PeriodKind.SPAN]
     "--until",
     metavar="DATE|LABEL",
     shell_complete=complete_labels,
-    help="Where it ends, and is not in it; of a release, the label of its run.  [default: now]",
+    help="Where it ends, and is not in it; of a release, the label of its run. Default: now.",
 )
 @history_option
 @baseline_option

@@ -108,18 +108,19 @@ class RunOptions:
     type=click.IntRange(5, 10_000),
     metavar="N",
     help="At least this many requests an endpoint: more for a later comparison to go by.  "
-    "[default: 5, or the baseline's]",
+    "Default: 5, or the baseline's.",
 )
 @option(
     "--max-requests",
     type=click.IntRange(min=5),
     metavar="N",
-    help="At most this many requests an endpoint and stage.  [default: as many as it takes, up to the metric's most]",
+    help="At most this many requests an endpoint and stage. Default: as many as it takes, up to the metric's most.",
 )
 @option(
     "--confirm",
     type=click.IntRange(0, 2),
-    help="Measure a WARNING or CRITICAL again this often, on fresh data.  [default: 1, or the baseline's]",
+    metavar="0|1|2",
+    help="Measure a WARNING or CRITICAL again this often, on fresh data. Default: 1, or the baseline's.",
 )
 @fail_on_option
 @report_option
@@ -141,7 +142,7 @@ class RunOptions:
     "--require-service/--skip-unreachable",
     default=True,
     help="Whether a service that does not answer fails the check, or skips it with a line that says so.  "
-    "[default: it fails]",
+    "Default: it fails.",
 )
 @option("--demo", is_flag=True, help="Start the sample service on a free port, check it, stop it.")
 @option(

@@ -13,7 +13,7 @@ from manual import manual
 from markdown_it import MarkdownIt
 from support.commands import commands
 
-from perfcheck.cli.ui.described import visible_options
+from perfcheck.cli.ui.help_page import visible_options
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "cli.md"

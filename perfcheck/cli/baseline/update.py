@@ -26,7 +26,7 @@ _EXAMPLES = """\b
 Examples:
   perfcheck baseline update                        what the last 20 good runs say, as a diff
   perfcheck baseline update 'videos.*' --write     put it into the baseline
-  perfcheck baseline update search.basic --loosen 'exact match counts, since v1.4' --write
+  perfcheck baseline update search.basic --loosen 'accepted in v1.4' --write
 
 \b
 Exit codes:

@@ -37,7 +37,7 @@ Examples:
     "--output",
     metavar="DIR|FILE",
     shell_complete=complete_files,
-    help="A folder, which is made; or, for one RUN, a file.  [default: stdout, for one RUN]",
+    help="A folder, which is made; or, for one RUN, a file. Default: stdout, for one RUN.",
 )
 def command(
     runs: tuple[str, ...], history: str | None, since: str | None, until: str | None, output: str | None

@@ -22,7 +22,7 @@ _COMMIT = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 _LONGEST = 2000
 _EXAMPLES = """\b
 Examples:
-  perfcheck history note v1.4 --incident 'search twice as slow' --cause 'index dropped' --fix 'index is back'
+  perfcheck history note v1.4 --incident 'slow search' --cause 'index dropped'
   perfcheck history note 0123abc --incident 'memory leak'
 """
 

@@ -39,13 +39,13 @@ def complete_groups(ctx: click.Context, param: click.Parameter, incomplete: str)
 
 
 def complete_report(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-    """``FORMAT``, ``FORMAT=``, and a file behind it."""
+    """``FORMAT``, or the file behind ``FORMAT=``."""
     from perfcheck.cli.reports import FORMATS
 
     name, separator, path = incomplete.partition("=")
     if separator:
-        return [CompletionItem(path, type="file")] if name in FORMATS else []
-    return matching((form for name in FORMATS for form in (name, f"{name}=")), incomplete)
+        return [CompletionItem(path, type="file", prefix=f"{name}=")] if name in FORMATS else []
+    return matching(FORMATS, incomplete)
 
 
 def complete_labels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001

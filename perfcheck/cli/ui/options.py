@@ -1,15 +1,13 @@
-"""Options that several commands share. Each has a PERFCHECK_* twin in the environment."""
+"""Options that several commands share. Each has an environment variable, PERFCHECK_*."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.core import ParameterSource
 
 from perfcheck.cli.ui.completers import complete_files, complete_groups, complete_report
 from perfcheck.model import Verdict
@@ -22,24 +20,13 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Option(click.Option):
-    """An option whose twin means for a flag what it says: click 8.2.1 takes any text for true, 'false' too."""
-
-    def value_from_envvar(self, ctx: click.Context) -> Any:
-        if not self.is_flag:
-            return super().value_from_envvar(ctx)
-        text = os.environ.get(str(self.envvar))
-        if not text:
-            return None
-        ctx.set_parameter_source(self.name or "", ParameterSource.ENVIRONMENT)  # before it is refused: the error asks
-        return click.BOOL.convert(text, self, ctx)
-
-
 def option(*names: str, **attributes: Any) -> Callable[[F], F]:
-    """``click.option`` whose environment twin is PERFCHECK_ and the long name."""
+    """``click.option`` with an environment variable: PERFCHECK_ and the long name."""
     long = next(name for name in names if name.startswith("--"))
+    if isinstance(kind := attributes.get("type"), click.IntRange):
+        kind.name = "integer"  # click says: 'x' is not a valid integer range
     envvar = "PERFCHECK_" + long.removeprefix("--").split("/")[0].replace("-", "_").upper()
-    return click.option(*names, **{"cls": Option, "envvar": envvar, **attributes})
+    return click.option(*names, **{"envvar": envvar, "show_envvar": True, **attributes})
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
@@ -101,7 +88,7 @@ group_option = option(
     help="Only the endpoints of this group. Repeatable.",
 )
 budget_option = option(
-    "--budget", type=Duration(), help="Stop measuring after this time.  [default: 120s, or the baseline's]"
+    "--budget", type=Duration(), help="Stop measuring after this time. Default: 120s, or the baseline's."
 )
 seed_option = option(
     "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Repeat the order of requests of an earlier run."
@@ -139,7 +126,7 @@ compare_to_option = option(
 github_option = option(
     "--github/--no-github",
     default=None,
-    help="Annotations, job summary and outputs for GitHub Actions.  [default: where GITHUB_ACTIONS is true]",
+    help="Annotations, job summary and outputs for GitHub Actions. Default: where GITHUB_ACTIONS is true.",
 )
 quiet_option = option("-q", "--quiet", is_flag=True, help="Only what needs attention, and the closing line.")
 verbose_option = option(
@@ -149,8 +136,8 @@ history_option = option(
     "--history",
     metavar="FILE|URL",
     shell_complete=complete_files,
-    help="The history: a file, or postgresql+psycopg://user:password@host/database.  "
-    "[default: .perfcheck/history.sqlite at the repository's root]",
+    help="The history: a file, or postgresql+psycopg://user:password@host/database. "
+    "Default: .perfcheck/history.sqlite at the repository's root.",
 )
 json_option = option("--json", "in_json", is_flag=True, help="Write JSON to stdout, with fields that stay.")
 since_option = option("--since", type=DateOrAge(), help="Only runs from then on: 2026-11-01, or 7d or 4w ago.")

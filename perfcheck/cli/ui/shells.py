@@ -1,16 +1,12 @@
-"""How each shell asks for completions and is answered: click's protocol, with scripts that keep what was typed whole.
-
-Beside click's own scripts, these know ``--option=value`` and ``FORMAT=FILE`` in every shell, quote what a shell would
-otherwise read as its own syntax, and put no space behind an ``=``.
-"""
+"""Completion in a shell: click's scripts and protocol, and what click leaves out: ``--option=value``, and quotes."""
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shlex
-import sys
-from typing import ClassVar
+from collections.abc import Iterator
 
 import click
 from click.shell_completion import (
@@ -19,117 +15,40 @@ from click.shell_completion import (
     FishComplete,
     ShellComplete,
     ZshComplete,
+    add_completion_class,
+    get_completion_class,
+    shell_complete,
     split_arg_string,
 )
 
+SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_PERFCHECK_COMPLETE"  # the shell's script sets it to bash_complete, zsh_complete or fish_complete
 _SAFE_IN_BASH = re.compile(r"[\w@%+=:,./-]*")
 
-_BASH = """\
-%(complete_func)s() {
-    local IFS=$'\\n' type value
-    COMPREPLY=()
-    while IFS=, read -r type value; do
-        case $type in
-            file) compopt -o default 2>/dev/null ;;
-            dir) compopt -o dirnames 2>/dev/null ;;
-            plain)
-                COMPREPLY+=("$value")
-                [[ $value == *= ]] && compopt -o nospace 2>/dev/null
-                ;;
-        esac
-    done < <(env COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD="$COMP_CWORD" %(complete_var)s=bash_complete \\
-        "$1" 2>/dev/null)
-    return 0
-}
 
-# bash 3.2, of macOS, knows neither nosort nor compopt: it always falls back to files instead.
-complete -o nosort -F %(complete_func)s %(prog_name)s 2>/dev/null ||
-    complete -o default -F %(complete_func)s %(prog_name)s
-"""
-
-_ZSH = """\
-#compdef %(prog_name)s
-
-%(complete_func)s() {
-    local type value help
-    local -a lines plain described unfinished
-    (( ! $+commands[%(prog_name)s] )) && return 1
-    lines=("${(@f)$(env COMP_WORDS="${words[*]}" COMP_CWORD=$((CURRENT-1)) %(complete_var)s=zsh_complete \\
-        %(prog_name)s 2>/dev/null)}")
-    for type value help in $lines; do
-        case $type in
-            file) [[ $PREFIX == *=* && $PREFIX != "$value" ]] && compset -P '*='; _files ;;
-            dir) _files -/ ;;
-            plain)
-                if [[ $value == *= ]]; then
-                    unfinished+=("$value")
-                elif [[ $help == _ ]]; then
-                    plain+=("$value")
-                else
-                    described+=("$value:$help")
-                fi
-                ;;
-        esac
-    done
-    (( $#described )) && _describe -V unsorted described
-    (( $#plain )) && compadd -V unsorted -a plain
-    (( $#unfinished )) && compadd -V unsorted -S '' -a unfinished
-    return 0
-}
-
-if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
-    %(complete_func)s "$@"
-else
-    compdef %(complete_func)s %(prog_name)s
-fi
-"""
-
-_FISH = """\
-function %(complete_func)s
-    set -l word (commandline -ct)
-    set -l words (commandline -cp | string collect)
-    for line in (env COMP_WORDS="$words" COMP_CWORD="$word" %(complete_var)s=fish_complete %(prog_name)s 2>/dev/null)
-        set -l parts (string split --max 1 , -- $line)
-        switch $parts[1]
-            case plain
-                echo $parts[2]
-            case file
-                set -l kept (math (string length -- "$word") - (string length -- "$parts[2]"))
-                set -l before (string sub --length $kept -- "$word")
-                for path in (__fish_complete_path "$parts[2]")
-                    echo "$before$path"
-                end
-            case dir
-                __fish_complete_directories $parts[2]
-        end
-    end
-end
-
-complete --no-files --keep-order --command %(prog_name)s --arguments "(%(complete_func)s)"
-"""
-
-
-class _KeepsTheOption(ShellComplete):
-    """Puts back the ``--option=`` that click takes off, since the shell replaces or compares the whole word."""
+class _WholeWord(ShellComplete):
+    """Puts back the ``--option=`` that click takes off: a shell replaces or compares the whole word."""
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
-        items = super().get_completions(args, incomplete)
         option, separator, _ = incomplete.partition("=")
-        if separator and option.startswith("--"):
-            for item in items:
-                item.value = item.value if item.type == "file" else f"{option}={item.value}"
-        return items
+        prefix = f"{option}=" if separator and option.startswith("--") else ""
+        items = super().get_completions(args, incomplete)
+        return [whole for item in items for whole in self._whole(item, prefix + (item.prefix or ""))]
+
+    def _whole(self, item: CompletionItem, prefix: str) -> Iterator[CompletionItem]:
+        if item.type != "file":
+            item.value = prefix + item.value
+        elif prefix and self.name != "bash":  # bash itself completes the file behind an =
+            paths = glob.glob(f"{glob.escape(item.value)}*")  # noqa: PTH207 - as typed, ./ and all
+            yield from (CompletionItem(prefix + path) for path in sorted(paths))
+            return
+        yield item
 
 
-class Bash(_KeepsTheOption, BashComplete):
-    source_template: ClassVar[str] = _BASH
-
-    def source(self) -> str:
-        return ShellComplete.source(self)  # without click's refusal of bash 3.2, in which this script works
-
+@add_completion_class
+class Bash(_WholeWord, BashComplete):
     def get_completion_args(self) -> tuple[list[str], str]:
-        """Bash takes ``--report=html`` apart at ``=`` and ``:``, and expects only what stands behind the last one."""
+        """Bash splits ``--report=html`` at ``=`` and ``:``, and expects only what stands behind the last of them."""
         cut = int(os.environ["COMP_CWORD"])
         words = split_arg_string(os.environ["COMP_WORDS"])[: cut + 1]
         words += [""] * (cut + 1 - len(words))
@@ -145,46 +64,37 @@ class Bash(_KeepsTheOption, BashComplete):
         return items
 
     def format_completion(self, item: CompletionItem) -> str:
+        """Quoted, since bash runs what it finds in a name such as ``$(command)``."""
         value = item.value if _SAFE_IN_BASH.fullmatch(item.value) else shlex.quote(item.value)
         return f"{item.type},{value}"
 
 
-class Zsh(_KeepsTheOption, ZshComplete):
-    source_template: ClassVar[str] = _ZSH
+@add_completion_class
+class Zsh(_WholeWord, ZshComplete):
+    pass
 
 
-class Fish(_KeepsTheOption, FishComplete):
-    source_template: ClassVar[str] = _FISH
-
-
-SHELLS: dict[str, type[ShellComplete]] = {"bash": Bash, "zsh": Zsh, "fish": Fish}
+@add_completion_class
+class Fish(_WholeWord, FishComplete):
+    pass
 
 
 def script(command: click.Command, shell: str) -> str:
     """The completion script for one of SHELLS."""
-    return SHELLS[shell](command, {}, "perfcheck", VARIABLE).source()
+    protocol = get_completion_class(shell)
+    assert protocol is not None  # noqa: S101 - one of SHELLS
+    return protocol(command, {}, "perfcheck", VARIABLE).source()
 
 
 def answer(command: click.Command, instruction: str) -> int:
-    """Print what a shell's script asks for (``bash_complete``), or the script (``bash_source``); the exit code.
+    """Print the completions that a shell requests; returns the exit code.
 
-    Nothing but that is ever printed, whatever goes wrong: it would appear in the middle of a command line.
+    Whatever goes wrong, nothing else is printed: it would appear in the middle of a command line.
     """
-    shell, _, what = instruction.partition("_")
-    if shell not in SHELLS or what not in {"source", "complete"}:
-        return 1
     try:
-        text = script(command, shell) if what == "source" else _completions(command, shell)
-    except Exception:  # noqa: BLE001 - nothing to offer, and nobody to tell it to
+        return shell_complete(command, {}, "perfcheck", VARIABLE, instruction)
+    except Exception:  # noqa: BLE001 - no completions, and nobody to report to
         return 1
-    sys.stdout.buffer.write(text.encode("utf-8", errors="replace"))
-    sys.stdout.flush()
-    return 0
-
-
-def _completions(command: click.Command, shell: str) -> str:
-    completions = SHELLS[shell](command, {}, "perfcheck", VARIABLE).complete()
-    return completions + "\n" if completions else ""
 
 
 def _is_break(word: str) -> bool:

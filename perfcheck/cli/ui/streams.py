@@ -34,8 +34,16 @@ def terminal_width(otherwise: int) -> int:
     return otherwise
 
 
-def has_color() -> bool:
-    """Whether stdout takes colour; NO_COLOR and FORCE_COLOR come before what stdout is."""
+def color_by_environment() -> bool | None:
+    """What NO_COLOR, FORCE_COLOR and TERM say about colour; None: it depends on whether there is a terminal."""
     if os.environ.get("NO_COLOR"):
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or (sys.stdout.isatty() and os.environ.get("TERM") != "dumb")
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return False if os.environ.get("TERM") == "dumb" else None
+
+
+def has_color() -> bool:
+    """Whether stdout takes colour."""
+    by_environment = color_by_environment()
+    return sys.stdout.isatty() if by_environment is None else by_environment
