@@ -13,8 +13,8 @@ from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_files
 from perfcheck.cli.ui.options import github_option, is_for_github, option
 from perfcheck.errors import EXIT_CRITICAL, EXIT_OK, EXIT_USAGE
-from perfcheck.lint import Result, lint
-from perfcheck.lint.report import as_github, as_json, problems, text
+from perfcheck.lint import LintResult, lint
+from perfcheck.lint.lint_report import as_github, as_json, problems, text
 
 _EXAMPLES = """\b
 Examples:
@@ -60,7 +60,7 @@ def command(
     return EXIT_CRITICAL if result.findings or result.wrong_ignores else EXIT_OK
 
 
-def publish(result: Result, form: str, env: Mapping[str, str], *, annotate: bool) -> None:
+def publish(result: LintResult, form: str, env: Mapping[str, str], *, annotate: bool) -> None:
     """The result goes to stdout; files that could not be read, and annotations beside a text, to stderr."""
     workspace = Path(env["GITHUB_WORKSPACE"]) if env.get("GITHUB_WORKSPACE") else None
     for line in problems(result):

@@ -1,25 +1,36 @@
-"""Whether a handler is monitored where it stands: by a decorator, or by what wraps it in its registration."""
+"""Whether a handler is monitored: by a decorator, by a wrapper in its registration, or since its whole app is."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
-from perfcheck.lint.facts import Definition, Imported, Scope, parts_of
-from perfcheck.lint.meanings import External, Variable
+from perfcheck.lint.framework_names import ATTACH, MONITOR, VERBS, Framework, Role
+from perfcheck.lint.module_facts import (
+    CallSite,
+    Definition,
+    External,
+    Imported,
+    Meaning,
+    Module,
+    Scope,
+    Variable,
+    keyword,
+    parts_of,
+)
 from perfcheck.lint.resolve import Resolver
-from perfcheck.lint.words import MONITOR, VERBS
 
 _DECORATOR_LISTS = {"decorators", "method_decorators"}  # of Flask's views and of Flask-RESTful's resources
 _DISPATCH = {"dispatch", "dispatch_request"}
 _ACTIONS = {"list", "create", "retrieve", "update", "partial_update", "destroy"}
 
 
-class Monitors:
+class HandlerMonitors:
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
 
     def is_monitor(self, node: ast.expr, scope: Scope) -> bool:
-        """Whether an expression speaks of monitor_performance, by any name, or of a function that applies it."""
+        """Whether an expression refers to monitor_performance, by any name, or to a function that applies it."""
         return any(
             isinstance(inner, ast.Name | ast.Attribute) and self._names_monitor(inner, scope)
             for inner in ast.walk(node)
@@ -34,8 +45,8 @@ class Monitors:
         match self._resolver.of(parts, scope):
             case External(name):
                 return name.endswith(f".{MONITOR}")
-            case Definition() as found:
-                return not found.is_class and found.says_monitor
+            case Definition() as definition:
+                return not definition.is_class and definition.mentions_monitor
             case Variable(where, _, value) if isinstance(value, ast.Call):
                 called = parts_of(value.func)  # monitored = monitor_performance("api")
                 return called is not None and (called[-1] == MONITOR or self._imported_as_monitor(called[0], where))
@@ -57,15 +68,15 @@ class Monitors:
     def covers_class(self, view: Definition) -> bool:
         """A decorator on the class or its dispatch, a list of decorators in it, or one on each of its handlers.
 
-        What monitors a base class holds for the handlers that are inherited from it, not for those that stand in the
-        class itself: they replace the monitored ones.
+        What monitors a base class covers the handlers that are inherited from it, not those of the class itself, which
+        replace them.
         """
         serving: dict[str, bool] = {}  # name of a handler -> whether it is monitored
-        for one in self._resolver.ancestors(view):
-            whole = self.decorated(one)
-            if self._lists_monitor(one) or (whole and not serving):
+        for ancestor in self._resolver.ancestors(view):
+            whole = self.decorated(ancestor)
+            if self._lists_monitor(ancestor) or (whole and not serving):
                 return True
-            for name, bindings in one.inside.bindings.items():
+            for name, bindings in ancestor.inside.bindings.items():
                 method = bindings[-1]
                 if not isinstance(method, Definition):
                     continue
@@ -86,11 +97,9 @@ class Monitors:
 
 def methods_of(view: Definition, resolver: Resolver) -> tuple[str, ...]:
     """The HTTP methods that a class of views has functions for, in the usual order."""
-    found = {
-        name for one in resolver.ancestors(view) for name, last in one.inside.bindings.items() if name in VERBS and last
-    }
+    verbs = {name for ancestor in resolver.ancestors(view) for name in ancestor.inside.bindings if name in VERBS}
     usual = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
-    return tuple(name.upper() for name in usual if name in found)
+    return tuple(name.upper() for name in usual if name in verbs)
 
 
 def _is_action(method: Definition) -> bool:
@@ -100,3 +109,112 @@ def _is_action(method: Definition) -> bool:
         if (parts := parts_of(called)) and parts[-1] in {"action", "list_route", "detail_route"}:
             return True
     return False
+
+
+# --- Whole apps -----------------------------------------------------------------------------------------------------
+
+_ASYNC = {Framework.FASTAPI, Framework.STARLETTE}
+_SET_UP = {
+    "perfcheck.monitor.flask.init_app": {Framework.FLASK},
+    "perfcheck.monitor.fastapi.init_app": _ASYNC,
+    "perfcheck.monitor.wsgi.Monitor": {Framework.FLASK, Framework.DJANGO},
+    "perfcheck.monitor.asgi.Monitor": _ASYNC | {Framework.DJANGO},
+}
+_BEHIND_A_PATH = {"mount", "add_router"}  # what is attached is the second argument
+_FARTHEST = 40  # blueprints in blueprints
+
+
+class AppMonitors:
+    """Which apps are monitored. A monitor of an unknown app covers its frameworks in all files that were read."""
+
+    def __init__(self, modules: Iterable[Module], resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._apps: set[tuple[Scope, str]] = set()  # monitored as a whole
+        self._made: set[ast.expr] = set()  # calls that make an app which is
+        self._everywhere: set[Framework] = set()  # by a monitor of an unknown app
+        self._somewhere: set[Framework] = set()  # by a monitor of any app
+        self._parents: dict[tuple[Scope, str], list[Meaning | None]] = {}
+        for module in modules:
+            if module.monitors_django:
+                self._cover(None, {Framework.DJANGO})
+            for site in module.calls:
+                self._note(site)
+
+    def covers(self, owner: Meaning | None, framework: Framework) -> bool:
+        """Whether the routes of this app or router are monitored."""
+        frameworks = _ASYNC if framework in _ASYNC else {framework}
+        if framework is Framework.DJANGO:
+            return framework in self._somewhere
+        return bool(frameworks & self._everywhere) or self._covered(owner, frameworks, _FARTHEST)
+
+    def _covered(self, owner: Meaning | None, frameworks: set[Framework], left: int) -> bool:
+        if not isinstance(owner, Variable) or left <= 0:
+            return bool(frameworks & self._somewhere)
+        key = (owner.scope, owner.name)
+        if key in self._apps or owner.value in self._made:
+            return True
+        parents = [*self._parents.get(key, ()), *self._given_to(owner)]
+        if parents:
+            return all(self._covered(parent, frameworks, left - 1) for parent in parents)
+        kind = self._resolver.kind(owner)
+        return (kind is None or kind.role is not Role.APP) and bool(frameworks & self._somewhere)
+
+    def _given_to(self, owner: Variable) -> list[Meaning | None]:
+        """``api = Api(app)``: what it was made with."""
+        kind = self._resolver.kind(owner)
+        if kind is None or kind.role is Role.APP or not isinstance(owner.value, ast.Call) or not owner.value.args:
+            return []
+        above = self._resolver.meaning(owner.value.args[0], owner.scope)
+        return [above] if self._resolver.kind(above) is not None else []
+
+    def _cover(self, app: Meaning | None, frameworks: set[Framework]) -> None:
+        kind = self._resolver.kind(app)
+        if kind is not None and isinstance(app, Variable):
+            self._apps.add((app.scope, app.name))
+            self._made.add(app.value)
+            frameworks = _ASYNC if kind.framework in _ASYNC else {kind.framework}
+        elif isinstance(app, External) and app.name.startswith("django."):
+            frameworks = {Framework.DJANGO}
+        else:
+            self._everywhere |= frameworks
+        self._somewhere |= frameworks
+
+    def _note(self, site: CallSite) -> None:
+        call, scope = site.call, site.scope
+        name = self._external(call.func, scope)
+        app = call.args[0] if call.args else keyword(call, "app")
+        if name in _SET_UP:
+            self._cover(self._resolver.meaning(app, scope) if app is not None else None, _SET_UP[name])
+            return
+        monitor = self._external(app, scope) if app is not None else ""
+        if name.endswith(".Middleware") and monitor in _SET_UP:
+            if (
+                isinstance(site.top, ast.Call)
+                and site.top is not call
+                and self._resolver.makes(site.top, scope) is not None
+            ):
+                self._made.add(site.top)
+                self._somewhere |= _ASYNC
+            else:
+                self._cover(None, _ASYNC)
+        elif isinstance(call.func, ast.Attribute):
+            receiver = self._resolver.meaning(call.func.value, scope)
+            if call.func.attr == "add_middleware" and monitor in _SET_UP:
+                self._cover(receiver, _ASYNC)
+            elif call.func.attr in ATTACH:
+                self._attach(call, call.func.attr, receiver, scope)
+
+    def _attach(self, call: ast.Call, how: str, receiver: Meaning | None, scope: Scope) -> None:
+        position = 1 if how in _BEHIND_A_PATH else 0
+        by_name = keyword(call, "router", "blueprint", "app", "ns")
+        attached = call.args[position] if len(call.args) > position else by_name
+        child, parent = (self._resolver.meaning(attached, scope) if attached is not None else None), receiver
+        if how == "init_app":  # api.init_app(app): the other way round
+            child, parent = parent, child
+        if isinstance(child, Variable) and self._resolver.kind(child) is not None and child != parent:
+            known = self._resolver.kind(parent) is not None
+            self._parents.setdefault((child.scope, child.name), []).append(parent if known else None)
+
+    def _external(self, node: ast.expr, scope: Scope) -> str:
+        meaning = self._resolver.meaning(node, scope) if not isinstance(node, ast.Call) else None
+        return meaning.name if isinstance(meaning, External) else ""

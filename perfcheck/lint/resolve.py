@@ -1,17 +1,31 @@
-"""What a name stands for, followed through assignments, imports, factories and base classes; nothing is executed."""
+"""The meaning of a name, followed through assignments, imports, factories and base classes; nothing is executed."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Hashable, Iterator
 
-from perfcheck.lint.facts import Binding, Definition, Imported, Module, Parameter, Parts, Scope, Value, parts_of
-from perfcheck.lint.meanings import Argument, External, Meaning, Variable, unquoted
-from perfcheck.lint.project import Project
-from perfcheck.lint.words import Kind, kind_of
+from perfcheck.lint.framework_names import ObjectKind, kind_of
+from perfcheck.lint.module_facts import (
+    Argument,
+    Binding,
+    Definition,
+    External,
+    Imported,
+    Meaning,
+    Module,
+    Parameter,
+    Parts,
+    Project,
+    Scope,
+    Value,
+    Variable,
+    parts_of,
+    unquoted,
+)
 
-_FARTHEST = 40  # steps from a name to what it stands for; each takes some frames of Python's stack
-_MOST = 300  # names looked into for one: real ones take a handful, but two names may multiply each other without end
+_FARTHEST = 40  # steps from a name to its meaning; each takes some frames of Python's stack
+_MOST = 300  # names looked into for one: real ones take a handful, but two names may multiply without end
 _ITSELF = {("router",), ("wsgi_app",), ("asgi_app",), ("app",)}  # attributes of an app that are the app, for routes
 
 
@@ -21,22 +35,22 @@ class Resolver:
         self._known: dict[Hashable, Meaning | None] = {}
         self._steps = 0  # to where the search is now
         self._looked_into = 0  # since it began
-        self._kinds: dict[Definition, Kind | None] = {}
+        self._kinds: dict[Definition, ObjectKind | None] = {}
 
     def meaning(self, node: ast.expr, scope: Scope) -> Meaning | None:
-        """What an expression made of names, or a call of a name, stands for; None when that cannot be told."""
+        """Of an expression made of names, or a call of a name; None when unknown."""
         if isinstance(node, ast.Await):
             node = node.value
         if isinstance(node, ast.Call):
             made = self._callee(node, scope)
             if isinstance(made, External) and kind_of(made.name) is None and not made.name.startswith("perfcheck."):
-                return made  # get_wsgi_application(): whose object it is tells enough
+                return made  # get_wsgi_application(): whose object it is suffices
             return self._made_by(node, "(call)", scope)
         parts = parts_of(node)
         return self.of(parts, scope) if parts else None
 
     def of(self, parts: Parts, scope: Scope) -> Meaning | None:
-        """What a name with its attributes stands for."""
+        """Of a name with its attributes."""
         return self._once((scope, parts), lambda: self._meanings(parts, scope))
 
     def _once(self, key: Hashable, search: Callable[[], Iterator[Meaning]]) -> Meaning | None:
@@ -47,7 +61,7 @@ class Resolver:
             if self._steps >= _FARTHEST or self._looked_into >= _MOST:
                 return None
             self._looked_into += 1
-            self._known[key] = None  # what stands for itself stands for nothing
+            self._known[key] = None  # a name that refers to itself has no meaning
             self._steps += 1
             try:
                 self._known[key] = self._best(search())
@@ -87,10 +101,10 @@ class Resolver:
         return self._once((owner, name, rest), lambda: self._members(owner, name, rest))
 
     def _members(self, owner: Definition, name: str, rest: Parts) -> Iterator[Meaning]:
-        for one in self.ancestors(owner):
+        for ancestor in self.ancestors(owner):
             for known in (f"self.{name}", name):
-                for binding in reversed(one.inside.bindings.get(known, ())):
-                    yield from self._bound(binding, (known, *rest), one.inside)
+                for binding in reversed(ancestor.inside.bindings.get(known, ())):
+                    yield from self._bound(binding, (known, *rest), ancestor.inside)
 
     def _class(self, node: ast.expr, scope: Scope) -> Definition | None:
         parts = parts_of(node)
@@ -141,8 +155,8 @@ class Resolver:
                 if isinstance(returned, ast.Call):
                     yield from _one(self._made_by(returned, "return", made.inside))
                 elif parts := parts_of(returned):
-                    found = self.of(parts, made.inside)
-                    yield from _one(None if isinstance(found, Argument) else found)
+                    meaning = self.of(parts, made.inside)
+                    yield from _one(None if isinstance(meaning, Argument) else meaning)
         elif isinstance(made, External) and made.name.endswith(".Monitor"):
             inner = parts_of(call.args[0]) if call.args else None
             yield from _one(self.of(inner, scope) if inner else None)  # an app in a middleware is still that app
@@ -172,39 +186,36 @@ class Resolver:
         path = tuple(imported.module.split(".")) if imported.module else ()
         if imported.name is not None:
             module = self._project.find(path, imported.level, scope.module)
-            if module is not None and (found := self._in_module(module, (imported.name, *rest))):
-                yield found
+            if module is not None and (meaning := self._in_module(module, (imported.name, *rest))):
+                yield meaning
                 return
             path = (*path, imported.name)
         for length in range(len(rest), -1, -1):  # the longest name that is a module
             module = self._project.find((*path, *rest[:length]), imported.level, scope.module)
             if module is not None:
-                found = self._in_module(module, rest[length:]) if rest[length:] else module
-                if found is not None:
-                    yield found
+                yield from _one(self._in_module(module, rest[length:]) if rest[length:] else module)
                 return
         if not imported.level:
             yield External(".".join((*path, *rest)))
 
     def _in_module(self, module: Module, parts: Parts) -> Meaning | None:
-        found = self.of(parts, module.scope)
-        if found is None and module.is_package:
+        meaning = self.of(parts, module.scope)
+        if meaning is None and module.is_package:
             inner = self._project.find((parts[0],), 1, module)
             if inner is not None:
                 return self._in_module(inner, parts[1:]) if parts[1:] else inner
-        return found
+        return meaning
 
     def _from_star(self, star: Imported, parts: Parts, scope: Scope) -> Iterator[Meaning]:
         path = tuple(star.module.split(".")) if star.module else ()
         module = self._project.find(path, star.level, scope.module)
         if module is not None and module is not scope.module:
-            if found := self.of(parts, module.scope):
-                yield found
+            yield from _one(self.of(parts, module.scope))
         elif not star.level and path[:2] in {("django", "urls"), ("django", "conf")}:
             yield External(".".join((*path, *parts)))
 
-    def kind(self, meaning: Meaning | None) -> Kind | None:
-        """What the object is to a framework: an app, a router, something foreign; None when that cannot be told."""
+    def kind(self, meaning: Meaning | None) -> ObjectKind | None:
+        """What the object is to a framework: an app, a router, something foreign; None when unknown."""
         match meaning:
             case External(name):
                 return kind_of(name)
@@ -219,22 +230,22 @@ class Resolver:
                 return self._class_kind(meaning)
         return None
 
-    def _annotated(self, annotation: ast.expr | None, scope: Scope) -> Kind | None:
+    def _annotated(self, annotation: ast.expr | None, scope: Scope) -> ObjectKind | None:
         return self._class_kind(self.meaning(unquoted(annotation), scope)) if annotation is not None else None
 
-    def _class_kind(self, meaning: Meaning | None) -> Kind | None:
+    def _class_kind(self, meaning: Meaning | None) -> ObjectKind | None:
         if isinstance(meaning, External):
             return kind_of(meaning.name)
         if not isinstance(meaning, Definition) or not meaning.is_class:
             return None
         if meaning not in self._kinds:
             self._kinds[meaning] = None  # a class that is its own ancestor is of no kind
-            named = (self.meaning(base, one.outside) for one in self.ancestors(meaning) for base in one.bases)
-            found = (kind_of(base.name) for base in named if isinstance(base, External))
-            self._kinds[meaning] = next((kind for kind in found if kind is not None), None)
+            bases = (self.meaning(base, each.outside) for each in self.ancestors(meaning) for base in each.bases)
+            kinds = (kind_of(base.name) for base in bases if isinstance(base, External))
+            self._kinds[meaning] = next((kind for kind in kinds if kind is not None), None)
         return self._kinds[meaning]
 
-    def makes(self, call: ast.Call, scope: Scope) -> Kind | None:
+    def makes(self, call: ast.Call, scope: Scope) -> ObjectKind | None:
         """What a call makes: ``Flask(__name__)``."""
         return self.kind(Variable(scope, "(call)", call))
 
@@ -242,10 +253,10 @@ class Resolver:
         """The class and those before it that were read, each once."""
         seen, waiting = {definition}, [definition]
         while waiting:
-            one = waiting.pop(0)
-            yield one
-            for base in one.bases:
-                parent = self._class(base, one.outside)
+            ancestor = waiting.pop(0)
+            yield ancestor
+            for base in ancestor.bases:
+                parent = self._class(base, ancestor.outside)
                 if parent is not None and parent not in seen:
                     seen.add(parent)
                     waiting.append(parent)

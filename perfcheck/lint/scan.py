@@ -8,21 +8,20 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from perfcheck.lint.facts import CallSite, Definition, Imported, Module, Parameter, Scope, Value
-from perfcheck.lint.ignores import ignores_in
-from perfcheck.lint.source import parse, read_source
-from perfcheck.lint.words import CALLS, DECORATORS, MONITOR, VERBS
+from perfcheck.lint.framework_names import CALLS, DECORATORS, MONITOR, VERBS
+from perfcheck.lint.module_facts import CallSite, Definition, Imported, Module, Parameter, Scope, Value
+from perfcheck.lint.sources import ignores_in, parse, read_source
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _BLOCKS = ("body", "handlers", "cases", "orelse", "finalbody")
-_PLAIN = (ast.Constant, ast.Dict, ast.JoinedStr, ast.ListComp, ast.DictComp, ast.Subscript)  # stand for no app
+_PLAIN = (ast.Constant, ast.Dict, ast.JoinedStr, ast.ListComp, ast.DictComp, ast.Subscript)  # never an app
 _MAKER = re.compile(r".*(?:Flask|FastAPI|Starlette|Blueprint|Router|Api|API|Namespace)")
 _KEEPS = re.compile(r"(?:.*_)?(?:app|application|router|api|blueprint|bp)", re.IGNORECASE)
 _DJANGO_MIDDLEWARE = re.compile(r"perfcheck\.monitor\.django\.(?!urls$|apps\b)[\w.]+")
 
 
 def read_module(file: str) -> Module:
-    """The facts of one file. Raises UnreadableError."""
+    """The facts of one file. Raises UnreadableSourceError."""
     text = read_source(file)
     tree = parse(text)
     path, _ = os.path.splitext(os.path.abspath(file))  # noqa: PTH100, PTH122 - links stay as they are
@@ -62,7 +61,7 @@ class _Scanner:
             blocks.extend((iter(block), inside) for block in inner if block)
 
     def _statement(self, node: ast.AST, scope: Scope) -> Scope:
-        """Note what a statement says; the scope of the statements inside it."""
+        """Record the facts of a statement; returns the scope of the statements inside it."""
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 return self._function(node, scope)
@@ -103,14 +102,14 @@ class _Scanner:
         definition = Definition(
             name=node.name,
             qualified=f"{owner.qualified}.{node.name}" if owner is not None and owner.is_class else node.name,
-            place=self._module.place(node),
+            location=self._module.location_of(node),
             header=range(first, max(node.body[0].lineno, node.lineno + 1)),
             decorators=tuple(node.decorator_list),
             outside=scope,
             inside=inside,
             is_class=is_class,
             bases=tuple(node.bases) if isinstance(node, ast.ClassDef) else (),
-            says_monitor=_any_in(self._monitor_lines, node.lineno, node.end_lineno),
+            mentions_monitor=_any_in(self._monitor_lines, node.lineno, node.end_lineno),
         )
         inside.owner = definition
         scope.bind(node.name, definition)
@@ -163,8 +162,8 @@ def _any_in(lines: list[int], first: int, last: int | None) -> bool:
 def _bind(target: ast.expr, value: ast.expr | None, scope: Scope, annotation: ast.expr | None = None) -> None:
     match target, value:
         case (ast.Tuple(elts=targets), ast.Tuple(elts=values)) if len(targets) == len(values):
-            for one, its in zip(targets, values, strict=True):
-                _bind(one, its, scope)
+            for each, its_value in zip(targets, values, strict=True):
+                _bind(each, its_value, scope)
             return
         case ast.Name(id=name), _:
             holder: Scope | None = scope

@@ -1,14 +1,25 @@
-"""Which handler an expression in a registration stands for: through wrappers, ``as_view()`` and factories."""
+"""The handler that an expression in a registration refers to: through wrappers, ``as_view()`` and factories."""
 
 from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, replace
 
-from perfcheck.lint.facts import Definition, Scope, Value, parts_of
-from perfcheck.lint.meanings import Argument, Meaning, Variable
-from perfcheck.lint.model import Place
-from perfcheck.lint.monitors import Monitors
+from perfcheck.lint.framework_names import Framework
+from perfcheck.lint.lint_result import SourceLocation
+from perfcheck.lint.module_facts import (
+    Argument,
+    Definition,
+    Imported,
+    Meaning,
+    Module,
+    Scope,
+    Value,
+    Variable,
+    keyword,
+    parts_of,
+)
+from perfcheck.lint.monitors import HandlerMonitors
 from perfcheck.lint.resolve import Resolver
 from perfcheck.text import clean
 
@@ -20,28 +31,28 @@ _MAY_BE_HANDLER = (ast.Name, ast.Attribute, ast.Call, ast.Lambda)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A handler: its definition if that was read, else the place where it is registered."""
+    """A handler: its definition if that was read, else the location of its registration."""
 
     name: str
-    place: Place
+    location: SourceLocation
     definition: Definition | None
     monitored: bool
 
 
-class Targets:
-    def __init__(self, resolver: Resolver, monitors: Monitors) -> None:
+class TargetFinder:
+    def __init__(self, resolver: Resolver, monitors: HandlerMonitors) -> None:
         self._resolver = resolver
         self._monitors = monitors
 
     def of(self, node: ast.expr, scope: Scope, left: int = _DEEPEST) -> Target | None:
-        """None for what is not one handler: other routes, or a parameter that whoever calls decides."""
+        """None for anything but a handler: other routes, or a parameter that the caller decides."""
         match node:
             case ast.Call():
                 return self._call(node, scope, left)
             case ast.Name() | ast.Attribute():
                 return self._named(node, scope, left)
             case ast.Lambda():
-                return Target("lambda", scope.module.place(node), None, monitored=False)
+                return Target("lambda", scope.module.location_of(node), None, monitored=False)
         return None
 
     def _named(self, node: ast.Name | ast.Attribute, scope: Scope, left: int) -> Target | None:
@@ -52,8 +63,8 @@ class Targets:
             return self._defined(scope.class_around) if scope.class_around else None
         meaning = self._resolver.of(parts, scope) if parts else None
         match meaning:
-            case Definition() as found if not _is_property(found):
-                return self._defined(found)
+            case Definition() as definition if not _is_property(definition):
+                return self._defined(definition)
             case Variable(where, _, value) if left > 0:
                 inner = self.of(value, where, left - 1)
                 if inner is None or inner.definition is not None or inner.monitored:
@@ -75,9 +86,9 @@ class Targets:
         if isinstance(meaning, Definition) and meaning.is_class:
             return self._defined(meaning)  # an object that is called as a handler
         made = self._made_by(meaning) if isinstance(meaning, Definition) else None
-        given = [one for one in node.args if isinstance(one, _MAY_BE_HANDLER) and parts_of(one) not in _ITSELF]
-        targets = [target for one in given if (target := self.of(one, scope, left - 1)) is not None]
-        read = next((one for one in targets if one.definition and not (made and one.definition.is_class)), None)
+        given = [each for each in node.args if isinstance(each, _MAY_BE_HANDLER) and parts_of(each) not in _ITSELF]
+        targets = [target for each in given if (target := self.of(each, scope, left - 1)) is not None]
+        read = next((each for each in targets if each.definition and not (made and each.definition.is_class)), None)
         wrapped = read or (None if made else next(iter(targets), None))
         if wrapped is not None:
             monitored = wrapped.monitored or self._monitors.is_monitor(node.func, scope)
@@ -89,14 +100,14 @@ class Targets:
     def _made_by(self, factory: Definition) -> Target | None:
         """The handler that a function makes: one that is defined in it, and returned."""
         for returned in factory.returns:
-            found = self._resolver.meaning(returned, factory.inside) if isinstance(returned, ast.Name) else None
-            if isinstance(found, Definition) and found.outside is factory.inside:
-                return self._defined(found)
+            meaning = self._resolver.meaning(returned, factory.inside) if isinstance(returned, ast.Name) else None
+            if isinstance(meaning, Definition) and meaning.outside is factory.inside:
+                return self._defined(meaning)
         return None
 
-    def _defined(self, found: Definition) -> Target:
-        monitored = self._monitors.covers_class(found) if found.is_class else self._monitors.decorated(found)
-        return Target(found.qualified, found.place, found, monitored)
+    def _defined(self, handler: Definition) -> Target:
+        monitored = self._monitors.covers_class(handler) if handler.is_class else self._monitors.decorated(handler)
+        return Target(handler.qualified, handler.location, handler, monitored)
 
     @staticmethod
     def _unread(node: ast.expr, scope: Scope) -> Target:
@@ -105,7 +116,7 @@ class Targets:
             name = ".".join(parts) if parts else clean(ast.unparse(node), 60)
         except RecursionError:
             name = "handler"
-        return Target(name, scope.module.place(node), None, monitored=False)
+        return Target(name, scope.module.location_of(node), None, monitored=False)
 
 
 def _is_property(definition: Definition) -> bool:
@@ -124,3 +135,46 @@ def _is_parameter(meaning: Meaning | None, parts: tuple[str, ...] | None, scope:
                 return True
         holder = holder.parent
     return False
+
+
+# --- The arguments of a registration ---------------------------------------------------------------------------------
+
+_SHOWN = 60  # characters of a path that is not a plain string
+
+
+def literal_path(call: ast.Call) -> str | None:
+    first = call.args[0] if call.args else keyword(call, "path", "rule", "prefix", "url")
+    return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
+
+
+def shown_path(node: ast.expr | None) -> str:
+    """A plain string as it is; anything else as its source, cut short."""
+    match node:
+        case None:
+            return ""
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Call(args=[ast.Constant(value=str(text)), *_]):  # a translated path: _("videos/")
+            return text
+    try:
+        return ast.unparse(node)[:_SHOWN]
+    except RecursionError:
+        return "..."
+
+
+def guess(module: Module, definition: Definition, verb: str) -> Framework:
+    """The framework of an unknown receiver: by what the file imports, else by the decorator."""
+    imported = {
+        binding.module.partition(".")[0].partition("_")[0]
+        for scope in (module.scope, definition.outside)
+        for bindings in scope.bindings.values()
+        for binding in bindings
+        if isinstance(binding, Imported)
+    }
+    if "fastapi" in imported:
+        return Framework.FASTAPI
+    if "flask" in imported:
+        return Framework.FLASK
+    if "starlette" in imported:
+        return Framework.STARLETTE
+    return Framework.FLASK if verb == "route" else Framework.FASTAPI

@@ -17,7 +17,7 @@ def test_0_when_every_handler_is_monitored(tmp_path: Path) -> None:
     write(tmp_path, {"app.py": COVERED})
     done = perfcheck("lint", ".", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "1 handler in 1 file: 1 monitored, 0 ignored, 0 not\n"
+    assert done.stdout == "1 handler in 1 file: 1 monitored, 0 ignored, 0 not monitored\n"
 
 
 def test_1_with_a_line_for_each_finding(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_1_with_a_line_for_each_finding(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0] == "src/app.py:4:1: videos (GET /videos) is not monitored"
     assert lines[1].startswith("help: ")
-    assert lines[-1] == "1 handler in 1 file: 0 monitored, 0 ignored, 1 not"
+    assert lines[-1] == "1 handler in 1 file: 0 monitored, 0 ignored, 1 not monitored"
 
 
 def test_1_for_an_ignore_without_a_reason_alone(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_2_for_a_file_that_does_not_parse_beside_what_the_others_hold(tmp_path: 
     assert done.returncode == 2
     assert done.stderr == "broken.py:1:7: does not parse: invalid syntax\n"
     assert "app.py:4:1: videos" in done.stdout
-    assert done.stdout.endswith("1 not; 1 file could not be read\n")
+    assert done.stdout.endswith("1 not monitored; 1 file could not be read\n")
 
 
 def test_json(tmp_path: Path) -> None:
@@ -122,5 +122,5 @@ def test_the_command_imports_nothing_that_it_does_not_need(tmp_path: Path) -> No
     write(tmp_path, {"app.py": COVERED})
     done = perfcheck("lint", ".", cwd=tmp_path, env={"PYTHONPROFILEIMPORTTIME": "1"})
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "perfcheck.lint.check" in imported
+    assert "perfcheck.lint.linter" in imported
     assert not {name.split(".")[0] for name in imported} & {"httpx", "rich", "flask", "django", "msgspec", "yaml"}

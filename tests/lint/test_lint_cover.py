@@ -43,8 +43,8 @@ def test_a_decorator_above_the_route_monitors_nothing(tmp_path: Path) -> None:
     source = FLASK + "\n@monitor_performance('x')\n@app.route('/')\ndef index(): ...\n"
     assert listed(tmp_path, source) == [
         (
-            "app.py:6:1 index (GET /): monitor_performance stands above the route, which registers the function "
-            "below it: move it under the route"
+            "app.py:6:1 index (GET /): monitor_performance is above the route, which registers the function "
+            "without it: move it below the route"
         )
     ]
 

@@ -11,7 +11,7 @@ from support.sources import handlers, lint_sources, write
 
 from perfcheck.errors import UsageError
 from perfcheck.lint import lint
-from perfcheck.lint.files import python_files
+from perfcheck.lint.sources import python_files
 
 HANDLER = "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef {}(): ...\n"
 
@@ -72,7 +72,7 @@ def test_each_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     write(tmp_path, {"src/app.py": HANDLER.format("index")})
     monkeypatch.chdir(tmp_path)
     result = lint(["src/app.py", "src", "./src/../src", str(tmp_path / "src")])
-    assert (result.files, [finding.place.file for finding in result.findings]) == (1, ["src/app.py"])
+    assert (result.files, [finding.location.file for finding in result.findings]) == (1, ["src/app.py"])
 
 
 @pytest.mark.parametrize("path", ["nowhere", "empty"])
@@ -122,8 +122,8 @@ def test_a_file_that_cannot_be_parsed_does_not_stop_the_others(
     result = lint([str(tmp_path)])
     assert [finding.handler for finding in result.findings] == ["index"]
     (problem,) = result.problems
-    assert Path(problem.place.file).name == "bad.py"
-    assert problem.place.line == line
+    assert Path(problem.location.file).name == "bad.py"
+    assert problem.location.line == line
     assert message in problem.message
 
 

@@ -41,8 +41,8 @@ def test_an_ignore_without_a_reason_is_wrong_and_ignores_nothing(tmp_path: Path,
     result = lint_sources(tmp_path, f"{APP}@app.get('/')  {comment}\ndef index(): ...\n")
     assert len(result.findings) == 1
     (wrong,) = result.wrong_ignores
-    assert (wrong.place.line, wrong.place.column) == (3, 16)
-    assert "needs its reason in brackets" in wrong.message
+    assert (wrong.location.line, wrong.location.column) == (3, 16)
+    assert "needs a reason in brackets" in wrong.message
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from support.golden import check_golden
 from support.sources import write
 
-from perfcheck.lint import Finding, Framework, Place, Result, Route, lint
-from perfcheck.lint.report import as_github, as_json, problems, text
+from perfcheck.lint import Framework, LintResult, RegisteredRoute, SourceLocation, UnmonitoredHandler, lint
+from perfcheck.lint.lint_report import as_github, as_json, problems, text
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = {
@@ -48,42 +48,42 @@ FILES = {
 
 
 @pytest.fixture
-def result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Result:
+def result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LintResult:
     write(tmp_path, FILES)
     monkeypatch.chdir(tmp_path)
     return lint(["shop"])
 
 
-def test_text(result: Result) -> None:
+def test_text(result: LintResult) -> None:
     check_golden(GOLDEN / "lint.txt", text(result))
     assert list(problems(result)) == ["shop/broken.py:1:12: does not parse: invalid syntax"]
 
 
-def test_json(result: Result) -> None:
+def test_json(result: LintResult) -> None:
     check_golden(GOLDEN / "lint.json", as_json(result))
     summary = json.loads(as_json(result))["summary"]
     assert summary == {"files": 3, "handlers": 5, "monitored": 1, "ignored": 1, "not_monitored": 3}
 
 
-def test_annotations(result: Result) -> None:
+def test_annotations(result: LintResult) -> None:
     check_golden(GOLDEN / "lint.github.txt", as_github(result, None))
 
 
-def test_annotations_name_files_from_the_folder_of_the_checkout(result: Result) -> None:
+def test_annotations_name_files_from_the_folder_of_the_checkout(result: LintResult) -> None:
     assert "file=shop/app.py," in as_github(result, Path.cwd())
     assert "file=app.py," in as_github(result, Path.cwd() / "shop")
 
 
 def test_nothing_found(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("")
-    assert text(lint([str(tmp_path)])) == "0 handlers in 1 file: 0 monitored, 0 ignored, 0 not\n"
+    assert text(lint([str(tmp_path)])) == "0 handlers in 1 file: 0 monitored, 0 ignored, 0 not monitored\n"
 
 
 def test_what_a_source_holds_cannot_disturb_a_terminal_or_a_log() -> None:
-    place = Place("a\x1b[2J\n::error::x\udc80.py", 1, 1)
-    route = Route(("GET",), "/\x1b]0;x\x07\n::stop-commands::y,%0A" + "z" * 1000, place)
-    finding = Finding(place, "f", Framework.FLASK, (route,))
-    shown = Result((finding,), (), (), (), files=1, handlers=1, monitored=0, ignored=0)
+    location = SourceLocation("a\x1b[2J\n::error::x\udc80.py", 1, 1)
+    route = RegisteredRoute(("GET",), "/\x1b]0;x\x07\n::stop-commands::y,%0A" + "z" * 1000, location)
+    finding = UnmonitoredHandler(location, "f", Framework.FLASK, (route,))
+    shown = LintResult((finding,), (), (), (), files=1, handlers=1, monitored=0, ignored=0)
     for rendered in (text(shown), as_github(shown, None)):
         assert "\x1b" not in rendered
         assert max(map(len, rendered.splitlines())) < 700
@@ -104,7 +104,7 @@ def test_what_a_source_holds_cannot_disturb_a_terminal_or_a_log() -> None:
 )
 def test_the_remedy_is_that_of_the_framework_found_most(framework: Framework, line: str) -> None:
     other = next(one for one in Framework if one is not framework)
-    place = Place("a.py", 1, 1)
-    findings = tuple(Finding(place, "f", one, ()) for one in (other, framework, framework))
-    shown = text(Result(findings, (), (), (), files=1, handlers=3, monitored=0, ignored=0))
+    location = SourceLocation("a.py", 1, 1)
+    findings = tuple(UnmonitoredHandler(location, "f", one, ()) for one in (other, framework, framework))
+    shown = text(LintResult(findings, (), (), (), files=1, handlers=3, monitored=0, ignored=0))
     assert line in shown

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
 
-from perfcheck.lint import Result, lint
+from perfcheck.lint import LintResult, lint
 
 
 def write(folder: Path, files: Mapping[str, str]) -> Path:
@@ -17,7 +17,7 @@ def write(folder: Path, files: Mapping[str, str]) -> Path:
     return folder
 
 
-def lint_sources(folder: Path, files: Mapping[str, str] | str) -> Result:
+def lint_sources(folder: Path, files: Mapping[str, str] | str) -> LintResult:
     """The result for some files; for a text alone, it is ``app.py``."""
     return lint([str(write(folder, {"app.py": files} if isinstance(files, str) else files))])
 
@@ -26,8 +26,9 @@ def listed(folder: Path, files: Mapping[str, str] | str) -> list[str]:
     """``app.py:7:1 index (GET /)`` for each finding."""
     found = lint_sources(folder, files).findings
     return [
-        f"{_where(folder, finding.place.file)}:{finding.place.line}:{finding.place.column} {_what(finding.message)}"
+        f"{_where(folder, at.file)}:{at.line}:{at.column} {_what(finding.message)}"
         for finding in found
+        for at in [finding.location]
     ]
 
 

@@ -1,21 +1,15 @@
-"""What a lint comes to: plain data that every reporter reads."""
+"""The result of a lint: plain data for every reporter."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Framework(StrEnum):
-    FLASK = "flask"
-    FASTAPI = "fastapi"
-    STARLETTE = "starlette"
-    DJANGO = "django"
+from perfcheck.lint.framework_names import Framework
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """Where something stands in a source file; line and column count from 1, columns in characters."""
+class SourceLocation:
+    """Line and column count from 1, columns in characters."""
 
     file: str
     line: int
@@ -23,12 +17,12 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class RegisteredRoute:
     """One registration of a handler."""
 
     methods: tuple[str, ...]  # empty: any, or the view decides
     path: str  # as it is written, without what blueprints and routers put before it
-    place: Place
+    location: SourceLocation
 
     def __str__(self) -> str:
         path = self.path or "''"
@@ -36,34 +30,34 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class UnmonitoredHandler:
     """A handler that nothing monitors."""
 
-    place: Place
+    location: SourceLocation
     handler: str
     framework: Framework
-    routes: tuple[Route, ...]  # those that are not monitored
-    reason: str | None = None  # why a monitor that stands there does not cover it
+    routes: tuple[RegisteredRoute, ...]  # those that are not monitored
+    reason: str | None = None  # why a monitor that is there does not cover it
 
     @property
     def message(self) -> str:
-        shown = "; ".join(str(route) for route in self.routes)
-        return f"{self.handler} ({shown}) is not monitored" + (f": {self.reason}" if self.reason else "")
+        routes = "; ".join(str(route) for route in self.routes)
+        return f"{self.handler} ({routes}) is not monitored" + (f": {self.reason}" if self.reason else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something to say about one place: a wrong or needless ignore, or a file that could not be read."""
+    """On a wrong or needless ignore, or a file that could not be read."""
 
-    place: Place
+    location: SourceLocation
     message: str
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class LintResult:
     """All of it in order of file, line and column."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[UnmonitoredHandler, ...]
     wrong_ignores: tuple[Remark, ...]  # these fail, as findings do
     notes: tuple[Remark, ...]
     problems: tuple[Remark, ...]  # files that could not be read or parsed

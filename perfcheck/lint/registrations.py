@@ -6,18 +6,16 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from perfcheck.lint.arguments import guess, keyword, literal_path, shown_path
-from perfcheck.lint.facts import Definition, Module, Scope, parts_of
-from perfcheck.lint.meanings import Meaning, Variable
-from perfcheck.lint.model import Framework, Route
-from perfcheck.lint.monitors import Monitors, methods_of
+from perfcheck.lint.framework_names import DECORATORS, ROUTES, URLS, VERBS, Framework, ObjectKind, Role
+from perfcheck.lint.lint_result import RegisteredRoute
+from perfcheck.lint.module_facts import Definition, Meaning, Module, Scope, Variable, keyword, parts_of
+from perfcheck.lint.monitors import HandlerMonitors, methods_of
 from perfcheck.lint.resolve import Resolver
-from perfcheck.lint.targets import Target, Targets
-from perfcheck.lint.words import DECORATORS, ROUTES, URLS, VERBS, Kind, Role
+from perfcheck.lint.targets import Target, TargetFinder, guess, literal_path, shown_path
 
 _EXPOSE = "expose"
 _CLIENTS = {"client", "mock", "responses", "requests", "session", "http", "respx", "httpx_mock", "bot", "cli", "page"}
-_ABOVE = "monitor_performance stands above the route, which registers the function below it: move it under the route"
+_ABOVE = "monitor_performance is above the route, which registers the function without it: move it below the route"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +23,19 @@ class Registration:
     """One route of one handler."""
 
     target: Target
-    route: Route
+    route: RegisteredRoute
     lines: range  # of the route, for comments
     framework: Framework
-    owner: Meaning | None  # the app or router; None when it cannot be told
-    monitored: bool  # here; its app is looked at elsewhere
+    owner: Meaning | None  # the app or router; None when unknown
+    monitored: bool  # by itself; its app may be monitored as well
     reason: str | None = None
 
 
 class Routes:
-    def __init__(self, resolver: Resolver, monitors: Monitors) -> None:
+    def __init__(self, resolver: Resolver, monitors: HandlerMonitors) -> None:
         self._resolver = resolver
         self._monitors = monitors
-        self._targets = Targets(resolver, monitors)
+        self._targets = TargetFinder(resolver, monitors)
 
     def of(self, module: Module) -> Iterator[Registration]:
         for definition in module.decorated:
@@ -54,14 +52,16 @@ class Routes:
             if not isinstance(decorator, ast.Call) or (how := self._how(decorator, scope, definition)) is None:
                 continue
             verb, owner, framework = how
-            after = watched if verb == _EXPOSE else watched[index + 1 :]  # what is exposed is found in the class later
+            after = (
+                watched if verb == _EXPOSE else watched[index + 1 :]
+            )  # an exposed method is looked up in its class later
             below = any(after) or (definition.is_class and self._monitors.covers_class(definition))
-            target = Target(definition.qualified, definition.place, definition, monitored=below)
+            target = Target(definition.qualified, definition.location, definition, monitored=below)
             methods = self._methods(decorator, verb, definition)
             for path in self._paths(decorator):
                 yield Registration(
                     target,
-                    Route(methods, path, scope.module.place(decorator)),
+                    RegisteredRoute(methods, path, scope.module.location_of(decorator)),
                     definition.header,
                     framework,
                     owner,
@@ -93,7 +93,7 @@ class Routes:
     def _by_shape(
         receiver: str, verb: str, call: ast.Call, scope: Scope, definition: Definition
     ) -> tuple[str, Meaning | None, Framework] | None:
-        """A receiver that cannot be told counts when the decorator could hardly be anything else."""
+        """An unknown receiver counts when the decorator could hardly be anything else."""
         path = literal_path(call)
         if path is None or receiver.lower().strip("_") in _CLIENTS:
             return None
@@ -106,11 +106,9 @@ class Routes:
             return (verb.upper(),)
         given = keyword(call, "methods")
         if isinstance(given, ast.List | ast.Tuple | ast.Set):
-            found = [
-                one.value.upper() for one in given.elts if isinstance(one, ast.Constant) and isinstance(one.value, str)
-            ]
-            if found:
-                return tuple(found)
+            texts = [item.value for item in given.elts if isinstance(item, ast.Constant)]
+            if names := [text.upper() for text in texts if isinstance(text, str)]:
+                return tuple(names)
         if given is not None:
             return ()
         if definition is not None and definition.is_class:
@@ -120,11 +118,11 @@ class Routes:
     @staticmethod
     def _paths(call: ast.Call, first: int = 0) -> Iterator[str]:
         """Flask-RESTX takes several paths in one decorator."""
-        given = [one for one in call.args[first:] if not isinstance(one, ast.Starred)]
+        given = [argument for argument in call.args[first:] if not isinstance(argument, ast.Starred)]
         named = keyword(call, "path", "rule", "route", "url_path", "pattern")
         paths = [named] if not given and named is not None else given
-        plain = [one for one in paths if not isinstance(one, ast.Constant) or isinstance(one.value, str)]
-        yield from (shown_path(one) for one in plain or ([ast.Constant("")] if not paths else paths[:1]))
+        plain = [path for path in paths if not isinstance(path, ast.Constant) or isinstance(path.value, str)]
+        yield from (shown_path(path) for path in plain or ([ast.Constant("")] if not paths else paths[:1]))
 
     # --- app.add_url_rule("/x", view_func=f), path("x", f), router.register("x", ViewSet) ---
 
@@ -142,8 +140,8 @@ class Routes:
             return
         parts = parts_of(call.func)
         name = parts[-1] if parts else call.func.attr if isinstance(call.func, ast.Attribute) else ""
-        found = self._resolver.of(parts, scope) if parts else None
-        external = getattr(found, "name", "") if not isinstance(found, Definition | Variable) else ""
+        meaning = self._resolver.of(parts, scope) if parts else None
+        external = getattr(meaning, "name", "") if not isinstance(meaning, Definition | Variable) else ""
         last = external.rpartition(".")[2] if external else name
         if last in URLS and external.startswith(("django.", "rest_framework.")):
             yield from self._django(call, scope)
@@ -207,9 +205,11 @@ class Routes:
         framework: Framework,
         owner: Meaning | None,
     ) -> Registration:
-        place = scope.module.place(call)
+        location = scope.module.location_of(call)
         lines = range(call.lineno, (call.end_lineno or call.lineno) + 1)
-        return Registration(target, Route(methods, path, place), lines, framework, owner, monitored=target.monitored)
+        return Registration(
+            target, RegisteredRoute(methods, path, location), lines, framework, owner, monitored=target.monitored
+        )
 
 
 _FRAMEWORK_OF = {
@@ -221,7 +221,7 @@ _FRAMEWORK_OF = {
 }
 
 
-def _registers_view_set(kind: Kind | None, receiver: ast.expr | None, call: ast.Call) -> bool:
+def _registers_view_set(kind: ObjectKind | None, receiver: ast.expr | None, call: ast.Call) -> bool:
     if kind is not None:
         return kind.role is Role.VIEWSETS
     parts = parts_of(receiver) if receiver is not None else None

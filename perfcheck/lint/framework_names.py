@@ -1,11 +1,17 @@
-"""The names by which the frameworks register handlers, and what each of them stands for."""
+"""The names by which the frameworks register handlers, and what each of them is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 
-from perfcheck.lint.model import Framework
+
+class Framework(StrEnum):
+    FLASK = "flask"
+    FASTAPI = "fastapi"
+    STARLETTE = "starlette"
+    DJANGO = "django"
+
 
 VERBS = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
 DECORATORS = VERBS | {"route", "api_route", "expose"}
@@ -26,17 +32,20 @@ class Role(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ObjectKind:
     role: Role
     framework: Framework
 
 
-_FLASK_APP, _FLASK_ROUTER = Kind(Role.APP, Framework.FLASK), Kind(Role.ROUTER, Framework.FLASK)
-_FASTAPI_APP, _FASTAPI_ROUTER = Kind(Role.APP, Framework.FASTAPI), Kind(Role.ROUTER, Framework.FASTAPI)
-_STARLETTE_APP, _STARLETTE_ROUTER = Kind(Role.APP, Framework.STARLETTE), Kind(Role.ROUTER, Framework.STARLETTE)
-_NINJA = Kind(Role.ROUTER, Framework.DJANGO)
-_VIEWSETS = Kind(Role.VIEWSETS, Framework.DJANGO)
-_FOREIGN = Kind(Role.FOREIGN, Framework.FLASK)
+_FLASK_APP, _FLASK_ROUTER = ObjectKind(Role.APP, Framework.FLASK), ObjectKind(Role.ROUTER, Framework.FLASK)
+_FASTAPI_APP, _FASTAPI_ROUTER = ObjectKind(Role.APP, Framework.FASTAPI), ObjectKind(Role.ROUTER, Framework.FASTAPI)
+_STARLETTE_APP, _STARLETTE_ROUTER = (
+    ObjectKind(Role.APP, Framework.STARLETTE),
+    ObjectKind(Role.ROUTER, Framework.STARLETTE),
+)
+_NINJA = ObjectKind(Role.ROUTER, Framework.DJANGO)
+_VIEWSETS = ObjectKind(Role.VIEWSETS, Framework.DJANGO)
+_FOREIGN = ObjectKind(Role.FOREIGN, Framework.FLASK)
 
 # By the package that a name comes from and the name: classes are imported from many modules of a package.
 _KINDS = {
@@ -63,7 +72,7 @@ _KINDS = {
     ("rest_framework", "SimpleRouter"): _VIEWSETS,
     ("rest_framework", "DefaultRouter"): _VIEWSETS,
 }
-# Subclasses in packages that are not read: the name still tells.
+# Subclasses in packages that are not read: the name still shows it.
 _ENDINGS = {
     "Flask": _FLASK_APP,
     "Blueprint": _FLASK_ROUTER,
@@ -83,14 +92,14 @@ _FOREIGN_PACKAGES = {
 KNOWN_PACKAGES = {package for package, _ in _KINDS} | _FOREIGN_PACKAGES | {"django", "perfcheck"}
 
 
-def kind_of(name: str) -> Kind | None:
+def kind_of(name: str) -> ObjectKind | None:
     """What ``flask.Flask`` or ``fastapi.routing.APIRouter`` is: a class of the frameworks, by its full name."""
     package, _, _ = name.partition(".")
     last = name.rpartition(".")[2]
     if package in _FOREIGN_PACKAGES:
         return _FOREIGN
-    if found := _KINDS.get((package, last)):
-        return found
+    if kind := _KINDS.get((package, last)):
+        return kind
     if package == "fastapi" and last == "Router":
         return _STARLETTE_ROUTER
     return next((kind for ending, kind in _ENDINGS.items() if last.endswith(ending)), None)

@@ -1,0 +1,132 @@
+"""The result of a lint as text, JSON, or annotations of GitHub Actions."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from perfcheck.lint.framework_names import Framework
+from perfcheck.lint.lint_result import LintResult, RegisteredRoute, Remark, SourceLocation, UnmonitoredHandler
+from perfcheck.report.workflow_commands import file_in, workflow_command
+from perfcheck.text import clean
+from perfcheck.words import plural
+
+FORMAT = "perfcheck.lint/1"
+_LONGEST = 400  # characters of a message or a path
+_TITLE = "Not monitored"
+_INIT = {
+    Framework.FLASK: "from perfcheck.monitor.flask import init_app",
+    Framework.FASTAPI: "from perfcheck.monitor.fastapi import init_app",
+    Framework.STARLETTE: "from perfcheck.monitor.fastapi import init_app",
+}
+_DJANGO = 'MIDDLEWARE = ["perfcheck.monitor.django.middleware.MonitorMiddleware", ...]'
+
+
+def text(result: LintResult) -> str:
+    """A line for each finding and note, then the remedy, then the counts. Ends with a line break."""
+    lines = sorted(
+        [
+            *((finding.location, finding.message) for finding in result.findings),
+            *((remark.location, remark.message) for remark in result.wrong_ignores),
+            *((remark.location, f"note: {remark.message}") for remark in result.notes),
+        ]
+    )
+    shown = [f"{_at(location)}: {clean(message, _LONGEST)}" for location, message in lines]
+    return "\n".join([*shown, *_remedy(result), _summary(result)]) + "\n"
+
+
+def problems(result: LintResult) -> Iterator[str]:
+    """A line for each file that could not be read."""
+    for problem in result.problems:
+        yield f"{_at(problem.location)}: {clean(problem.message, _LONGEST)}"
+
+
+def as_json(result: LintResult) -> str:
+    """Every finding, note and problem, with the counts. Ends with a line break."""
+    document = {
+        "format": FORMAT,
+        "summary": {
+            "files": result.files,
+            "handlers": result.handlers,
+            "monitored": result.monitored,
+            "ignored": result.ignored,
+            "not_monitored": len(result.findings),
+        },
+        "findings": [_finding(finding) for finding in result.findings],
+        "wrong_ignores": [_remark(remark) for remark in result.wrong_ignores],
+        "notes": [_remark(remark) for remark in result.notes],
+        "problems": [_remark(remark) for remark in result.problems],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def as_github(result: LintResult, workspace: Path | None) -> str:
+    """A line for each annotation: findings are warnings, files that could not be read are errors."""
+    lines = [
+        *(_annotation("warning", finding.location, finding.message, workspace) for finding in result.findings),
+        *(
+            _annotation("warning", remark.location, remark.message, workspace, "Ignore")
+            for remark in result.wrong_ignores
+        ),
+        *(_annotation("notice", remark.location, remark.message, workspace, "Ignore") for remark in result.notes),
+        *(_annotation("error", remark.location, remark.message, workspace, "Not read") for remark in result.problems),
+    ]
+    return "".join(line + "\n" for line in lines)
+
+
+def _annotation(kind: Any, location: SourceLocation, message: str, workspace: Path | None, title: str = _TITLE) -> str:
+    return workflow_command(
+        kind,
+        clean(message, _LONGEST),
+        title=title,
+        file=clean(file_in(workspace, location.file), 4096),
+        line=location.line,
+        col=location.column,
+    )
+
+
+def _at(location: SourceLocation) -> str:
+    return f"{clean(location.file, 4096)}:{location.line}:{location.column}"
+
+
+def _summary(result: LintResult) -> str:
+    handlers = plural(result.handlers, "handler")
+    files = plural(result.files, "file")
+    counts = f"{result.monitored} monitored, {result.ignored} ignored, {len(result.findings)} not monitored"
+    unread = f"; {plural(len(result.problems), 'file')} could not be read" if result.problems else ""
+    return f"{handlers} in {files}: {counts}{unread}"
+
+
+def _remedy(result: LintResult) -> Iterator[str]:
+    """For the framework with the most findings: two lines monitor a whole app."""
+    if not result.findings:
+        return
+    counted = Counter(finding.framework for finding in result.findings)
+    framework = min(counted, key=lambda framework: (-counted[framework], framework))
+    if framework is Framework.DJANGO:
+        yield f"help: in settings.py, {_DJANGO} monitors every view;"
+    else:
+        yield f"help: `{_INIT[framework]}` and `init_app(app)` monitor every route of an app;"
+    yield "      for a single handler: @monitor_performance below its route, or # perfcheck: ignore[reason]"
+
+
+def _finding(finding: UnmonitoredHandler) -> dict[str, Any]:
+    return {
+        **asdict(finding.location),
+        "handler": finding.handler,
+        "framework": str(finding.framework),
+        "routes": [_route(route) for route in finding.routes],
+        "message": finding.message,
+    }
+
+
+def _route(route: RegisteredRoute) -> dict[str, Any]:
+    return {"methods": list(route.methods), "path": route.path, **asdict(route.location)}
+
+
+def _remark(remark: Remark) -> dict[str, Any]:
+    return {**asdict(remark.location), "message": remark.message}

@@ -1,0 +1,233 @@
+"""What is kept of a source file: its names, its definitions, and the calls that may register a handler."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+from perfcheck.lint.framework_names import KNOWN_PACKAGES
+from perfcheck.lint.lint_result import SourceLocation
+from perfcheck.lint.sources import Ignore
+
+Parts = tuple[str, ...]  # ``app.router.get`` as ("app", "router", "get")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A name that an import binds: to ``name`` of ``module``, or to the module itself."""
+
+    module: str
+    level: int  # dots before the module
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A name that an assignment binds, in the scope where the value is worked out."""
+
+    node: ast.expr
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    annotation: ast.expr | None
+
+
+@dataclass(slots=True, eq=False)
+class Definition:
+    """A function or a class."""
+
+    name: str
+    qualified: str  # with the class before it
+    location: SourceLocation
+    header: range  # lines from the first decorator to the colon
+    decorators: tuple[ast.expr, ...]
+    outside: Scope  # of the definition itself
+    inside: Scope
+    is_class: bool
+    bases: tuple[ast.expr, ...] = ()
+    returns: list[ast.expr] = field(default_factory=list)
+    annotation: ast.expr | None = None
+    mentions_monitor: bool = False  # monitor_performance is in its source
+
+
+Binding = Imported | Value | Parameter | Definition
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """The names of a module, a class or a function. ``self.x`` is kept in the class, under that name."""
+
+    module: Module
+    parent: Scope | None
+    owner: Definition | None  # None for a module
+    bindings: dict[str, list[Binding]] = field(default_factory=dict)
+    stars: list[Imported] = field(default_factory=list)
+    matters: bool = False  # something in it makes, keeps or registers an app, a router or a handler
+
+    def close(self) -> None:
+        """All of it is read. The variables of a function in which nothing matters are not kept: there are many."""
+        if self.owner is None or self.owner.is_class:
+            return
+        if self.matters and self.parent is not None:
+            self.parent.matters = True
+        if not self.matters:
+            self.owner.returns[:] = [node for node in self.owner.returns if isinstance(node, ast.Name)]
+            for name, bindings in list(self.bindings.items()):
+                if all(isinstance(binding, Value | Parameter) for binding in bindings):
+                    del self.bindings[name]
+
+    def bind(self, name: str, binding: Binding) -> None:
+        self.bindings.setdefault(name, []).append(binding)
+
+    @property
+    def class_around(self) -> Definition | None:
+        """The class whose ``self`` this scope sees."""
+        scope: Scope | None = self
+        while scope is not None:
+            if scope.owner is not None and scope.owner.is_class:
+                return scope.owner
+            scope = scope.parent
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """A call that may register or monitor something."""
+
+    call: ast.Call
+    scope: Scope
+    top: ast.expr  # the whole expression that it is part of
+
+
+@dataclass(slots=True, eq=False)
+class Module:
+    file: str  # as it is shown
+    path: Parts  # absolute, without the ending; of a package its folder
+    is_package: bool
+    scope: Scope = field(init=False)
+    decorated: list[Definition] = field(default_factory=list)
+    calls: list[CallSite] = field(default_factory=list)
+    monitors_django: bool = False  # settings that name the middleware
+    ignores: list[Ignore] = field(default_factory=list)
+    wide_lines: dict[int, str] = field(default_factory=dict)  # lines in which bytes and characters differ
+
+    def __post_init__(self) -> None:
+        self.scope = Scope(self, None, None)
+
+    def location_of(self, node: ast.expr | ast.stmt) -> SourceLocation:
+        column = node.col_offset
+        if line := self.wide_lines.get(node.lineno):
+            column = len(line.encode()[:column].decode(errors="ignore"))
+        return SourceLocation(self.file, node.lineno, column + 1)
+
+
+def parts_of(node: ast.AST) -> Parts | None:
+    """``a.b.c`` as a tuple; None for anything else."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return None
+    return (node.id, *reversed(names))
+
+
+# --- Modules by name ------------------------------------------------------------------------------------------------
+
+
+class Project:
+    """Modules by path. A name is looked up as Python would, from whatever folder makes the import work."""
+
+    def __init__(self, modules: Iterable[Module]) -> None:
+        self.modules = list(modules)
+        self._by_path: dict[Parts, Module] = {}
+        self._by_last: dict[str, list[Module]] = {}
+        for module in self.modules:
+            if self._by_path.setdefault(module.path, module) is module and module.path:
+                self._by_last.setdefault(module.path[-1], []).append(module)
+
+    def find(self, name: Parts, level: int, importer: Module) -> Module | None:
+        """The module that ``importer`` means by ``from ..name import``, with ``level`` dots; None if not read."""
+        if level:
+            package = importer.path if importer.is_package else importer.path[:-1]
+            return self._by_path.get((*package[: len(package) - (level - 1)], *name))
+        if not name or name[0] in KNOWN_PACKAGES:
+            return None
+        folder = importer.path[:-1]
+        fitting = [
+            module
+            for module in self._by_last.get(name[-1], ())
+            if module.path[-len(name) :] == name and self._can_be_imported_from(module.path[: -len(name)], folder)
+        ]
+        return max(fitting, key=lambda module: (_shared(module.path, folder), -len(module.path)), default=None)
+
+    def _can_be_imported_from(self, root: Parts, folder: Parts) -> bool:
+        """A top-level module is in the folder of the importer, or in a folder that is not itself a package."""
+        package = self._by_path.get(root)
+        return root == folder or package is None or not package.is_package
+
+
+def _shared(path: Parts, other: Parts) -> int:
+    """How many leading parts are the same."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(path, other, strict=False)))
+
+
+# --- What a name may stand for --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """A name of a package that was not read: ``flask.Flask``."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An object that an expression makes, known by the name that it is bound to."""
+
+    scope: Scope
+    name: str
+    value: ast.expr
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A parameter: the object comes from the caller."""
+
+    scope: Scope
+    name: str
+    annotation: ast.expr | None
+
+
+Meaning = External | Definition | Variable | Argument | Module
+
+
+def unquoted(annotation: ast.expr) -> ast.expr:
+    """``"Flask"`` as ``Flask``, ``Optional[Flask]`` and ``Flask | None`` too."""
+    for _ in range(4):
+        match annotation:
+            case ast.Constant(value=str(text)):
+                try:
+                    annotation = ast.parse(text, mode="eval").body
+                except (SyntaxError, ValueError, RecursionError, MemoryError):
+                    return annotation
+            case ast.Subscript(slice=ast.expr() as inner) if (parts_of(annotation.value) or ("",))[-1] in {
+                "Optional",
+                "Annotated",
+            }:
+                annotation = inner.elts[0] if isinstance(inner, ast.Tuple) and inner.elts else inner
+            case ast.BinOp(left=left, op=ast.BitOr()):
+                annotation = left
+            case _:
+                break
+    return annotation
+
+
+def keyword(call: ast.Call, *names: str) -> ast.expr | None:
+    """The value of the first keyword argument of one of these names."""
+    return next((argument.value for argument in call.keywords if argument.arg in names), None)
