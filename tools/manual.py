@@ -158,8 +158,9 @@ def _options(command: click.Command) -> Iterator[str]:
 
 def _sentences(option: click.Option) -> Iterator[str]:
     yield option.help or ""
-    if isinstance(option.type, click.Choice) and option.metavar:
-        yield "One of " + ", ".join(f"`{choice}`" for choice in option.type.choices) + "."
+    choices = option.type.choices if isinstance(option.type, click.Choice) and option.metavar else ()
+    if not all(str(choice) in str(option.help) for choice in choices):
+        yield "One of " + ", ".join(f"`{choice}`" for choice in choices) + "."
     if option.show_default:
         yield f"Default: {option.default}."
     if option.required:

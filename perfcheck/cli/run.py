@@ -100,7 +100,12 @@ class RunOptions:
 @baseline_option
 @option("-u", "--base-url", metavar="URL", help="Address of the service, in place of the baseline's base_url.")
 @group_option
-@option("--metric", type=click.Choice([str(metric) for metric in Metric]), help="Judge every endpoint by this metric.")
+@option(
+    "--metric",
+    type=click.Choice([str(metric) for metric in Metric]),
+    metavar="METRIC",
+    help="Judge every endpoint by this metric: median, p75, p90, p95, p99 or mean.",
+)
 @option("--label", metavar="TEXT", help="A name for this run in its reports, such as a release.")
 @budget_option
 @option(

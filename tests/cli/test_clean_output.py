@@ -174,6 +174,8 @@ def test_help_in_a_terminal_of_60_columns(folder: Path, name: str) -> None:
     shown = in_terminal("run", "--help", columns=NARROW, cwd=folder, env=ENVIRONMENTS[name])
     assert shown.exit_code == 0
     text = shown.written.decode().replace("\r\n", "\n")
+    assert bool(STYLE.search(text)) == (name not in {"no-color", "dumb"})
+    text = STYLE.sub("", text)
     assert_clean(text, width=NARROW)
     assert text.isascii()
 

@@ -6,6 +6,7 @@ import re
 from textwrap import fill
 
 import click
+from rich.console import ConsoleDimensions
 from rich.text import Text
 from rich_click import RichCommand, RichCommandPanel, RichContext, RichGroup, RichHelpConfiguration, RichOptionPanel
 
@@ -57,7 +58,10 @@ def help_page(command: click.Command, ctx: click.Context) -> str:
         help_option_names=ctx.help_option_names,
         rich_help_config=config,
     )
-    return without_trailing_blanks(drawn.get_help(drawn_ctx)).rstrip("\n")
+    formatter = drawn_ctx.make_formatter()
+    formatter.console.size = ConsoleDimensions(width, 25)  # rich takes any dumb terminal for 80 wide
+    drawn.format_help(drawn_ctx, formatter)
+    return without_trailing_blanks(formatter.getvalue()).rstrip("\n")
 
 
 def sections(command: click.Command) -> dict[str, list[click.Option]]:

@@ -104,10 +104,10 @@ fail_on_option = option(
 report_option = option(
     "--report",
     multiple=True,
-    metavar="FORMAT[=PATH]",
+    metavar="FORMAT",
     shell_complete=complete_report,
-    help="Write a report: console, json, junit, markdown, html, github, openmetrics or csv; without a path to stdout. "
-    "Repeatable.",
+    help="Write a report: console, json, junit, markdown, html, github, openmetrics or csv. FORMAT=FILE writes it to a "
+    "file, FORMAT alone to stdout. Repeatable.",
 )
 output_option = option(
     "-o",
