@@ -59,7 +59,7 @@ def samples(stage: int, latencies: Sequence[float], *, start_s: float = 100.0) -
                 latency_ms=latency,
                 failure=Failure.TIMEOUT if math.isinf(latency) else None,
                 status=None if math.isinf(latency) else 200,
-                detail="no answer within 10 s" if math.isinf(latency) else None,
+                detail="no response within 10 s" if math.isinf(latency) else None,
                 phases=Phases(0.1, 0.2, None, latency * 0.9, latency * 0.1) if i == 0 else Phases(wait_ms=latency),
                 body_bytes=None if math.isinf(latency) else 1234,
                 server_timing=f'db;dur={latency / 2:.3f};desc="queries", app;dur=1',

@@ -1,4 +1,4 @@
-"""The HTTP client: one request at a time over one kept-alive connection; what went wrong is data."""
+"""The HTTP client: one request at a time over one kept-alive connection; failures are data."""
 
 from __future__ import annotations
 
@@ -12,23 +12,18 @@ from typing import Self
 import httpcore
 import httpx
 
-from perfcheck.client.answer import Answer, content_length
-from perfcheck.client.bodies import BODY_CAP, decoded, decoded_size, read_raw
-from perfcheck.client.exchange import Exchange, RequestFailedError
-from perfcheck.client.failures import from_library
-from perfcheck.client.pool import open_pool
-from perfcheck.client.proxies import proxy_for
+from perfcheck.client.exchange import Exchange, RequestFailedError, RunQueue, from_library
+from perfcheck.client.pool import open_pool, proxy_for
 from perfcheck.client.readiness import wait_until_ready
-from perfcheck.client.redirects import RedirectRules
-from perfcheck.client.requests import PreparedRequest, base_url_shown, prepare, url_shown, wire_request
-from perfcheck.client.scheduling import RunQueue
+from perfcheck.client.requests import PreparedRequest, RedirectRules, base_url_shown, prepare, url_shown, wire_request
+from perfcheck.client.response import BODY_CAP, ReceivedResponse, content_length, decoded, decoded_size, read_raw
 from perfcheck.client.wire import StampedBackend
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Endpoint, Failure, Fetched, Sample, Service
 from perfcheck.text import Redactor
 
 _MOST_REDIRECTS = 10
-_GARBAGE = 2000  # objects left over, some requests' worth: collecting them takes well under a millisecond
+_GARBAGE = 2000  # leftover objects of several requests: collecting them takes well under a millisecond
 _LIBRARY_ERRORS = (httpcore.ProtocolError, httpcore.UnsupportedProtocol, httpcore.ProxyError, httpx.HTTPError)
 _LONGEST_SERVER_TIMING = 1000
 
@@ -37,7 +32,7 @@ class Client:
     """Sends the requests of one service, from one thread. A context manager."""
 
     def __init__(self, service: Service, *, redact: Redactor, now: Callable[[], float] = time.perf_counter) -> None:
-        """``now`` is the clock, in seconds, that tells when a sample was taken. Raises UsageError."""
+        """``now`` is the clock of the samples, in seconds. Raises UsageError."""
         self._service = service
         self._redact = redact
         self._now = now
@@ -65,11 +60,11 @@ class Client:
             self._run_queue.close()
             self._run_queue = None
 
-    # --- What is told about it -------------------------------------------------------------------------------------
+    # --- Its description ------------------------------------------------------------------------------------------
 
     @property
     def description(self) -> str:
-        """The client and the protocol it speaks with the service: ``httpx 0.28.1, HTTP/1.1``."""
+        """The client and the protocol that it uses with the service: ``httpx 0.28.1, HTTP/1.1``."""
         return f"httpx {httpx.__version__}, {self._protocol}"
 
     @property
@@ -86,24 +81,24 @@ class Client:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What a reader of the figures should know about how they came about, in sentences."""
-        found = []
+        """Sentences on how the figures were measured, for whoever reads them."""
+        notices = []
         if self._proxy is not None:
             proxy = self._redact.clean(base_url_shown(str(self._proxy.url)))
-            found.append(
-                f"requests go through the proxy {proxy}, and its time is in every latency; "
-                f"NO_PROXY={self._base.host} leaves it out"
+            notices.append(
+                f"requests go through the proxy {proxy}, so its time is part of every latency; "
+                f"set NO_PROXY={self._base.host} to bypass it"
             )
         if not self._service.tls.verify:
-            found.append("TLS certificates are not verified")
+            notices.append("TLS certificates are not verified")
         if self._service.http2 and self._protocol != "HTTP/2":
-            found.append(f"service.http2 is set, but the service speaks {self._protocol} only")
-        return tuple(found)
+            notices.append(f"service.http2 is set, but the service supports only {self._protocol}")
+        return tuple(notices)
 
-    # --- Asking ----------------------------------------------------------------------------------------------------
+    # --- Requests --------------------------------------------------------------------------------------------------
 
     def wait_until_ready(self) -> float:
-        """Wait until the service answers; returns the seconds that took.
+        """Wait until the service answers; returns the seconds it took.
 
         Raises CouldNotMeasureError when it does not within ``service.ready_timeout_s``.
         """
@@ -114,7 +109,7 @@ class Client:
             if self._proxy is None:
                 raise
             remedy = (
-                f"it was asked for through the proxy of the environment; NO_PROXY={self._base.host} leaves that out"
+                f"the request went through the proxy of the environment; set NO_PROXY={self._base.host} to bypass it"
             )
             raise CouldNotMeasureError(error.message, remedy, is_down=error.is_down) from error
 
@@ -124,7 +119,7 @@ class Client:
         if self._run_queue is None:
             self._run_queue = RunQueue()
         exchange = self._backend.exchange = Exchange(prepared.timeout_s)
-        answer = Answer()
+        received = ReceivedResponse()
         failed: RequestFailedError | None = None
         tried_at_s, tried_ns = self._now(), time.perf_counter_ns()
         collecting = gc.isenabled()
@@ -132,7 +127,7 @@ class Client:
         try:
             waited_ns, cpu_s = self._run_queue.waited_ns(), time.thread_time()
             try:
-                self._ask(prepared, exchange, answer)
+                self._request(prepared, exchange, received)
             except RequestFailedError as error:
                 failed = error
             except _LIBRARY_ERRORS as error:
@@ -142,11 +137,11 @@ class Client:
         finally:
             if collecting:
                 gc.enable()
-        failed = answer.problem(prepared.expect, failed)
+        failed = received.problem(prepared.expect, failed)
         size = None
         if failed is None:
             try:
-                size = decoded_size(answer.pieces, answer.header(b"content-encoding"))
+                size = decoded_size(received.pieces, received.header(b"content-encoding"))
             except RequestFailedError as error:
                 failed = error
         if prepared.follow_redirects:
@@ -158,36 +153,36 @@ class Client:
             at_s=tried_at_s + (exchange.sent_ns - tried_ns) / 1e9 if exchange.sent_ns else tried_at_s,
             latency_ms=_latency_ms(failed, (phases.wait_ms or 0.0) + (phases.download_ms or 0.0)),
             failure=failed.failure if failed else None,
-            status=answer.status,
-            detail=self._redact.clean(failed.detail) if failed else None,
+            status=received.status,
+            detail=self._redact.clean(str(failed)) if failed else None,
             phases=phases,
             body_bytes=size,
-            server_timing=self._server_timing(answer),
+            server_timing=self._server_timing(received),
             cpu_ms=cpu_s * 1000,
             run_queue_ms=None if waited_ns is None or waited_after_ns is None else (waited_after_ns - waited_ns) / 1e6,
         )
 
     def fetch(self, endpoint: Endpoint) -> Fetched:
-        """One request for what its answer says. Failures are in what is returned; raises as ``send`` does."""
+        """One request for its body, not its latency. Failures are in what is returned; raises as ``send`` does."""
         prepared = prepare(self._service, endpoint)
         exchange = self._backend.exchange = Exchange(prepared.timeout_s)
-        answer = Answer()
+        received = ReceivedResponse()
         failed: RequestFailedError | None = None
         try:
-            self._ask(prepared, exchange, answer)
+            self._request(prepared, exchange, received)
         except RequestFailedError as error:
             failed = error
         except _LIBRARY_ERRORS as error:
             failed = from_library(error, exchange)
-        failed = answer.problem(prepared.expect, failed)
+        failed = received.problem(prepared.expect, failed)
         body = b""
         try:
-            body = b"".join(decoded(answer.pieces, answer.header(b"content-encoding")))
+            body = b"".join(decoded(received.pieces, received.header(b"content-encoding")))
         except RequestFailedError as error:
             failed = failed or error
         return Fetched(
-            status=answer.status,
-            content_type=self._redact.clean(answer.header(b"content-type")),
+            status=received.status,
+            content_type=self._redact.clean(received.header(b"content-type")),
             body=body,
             failure=failed.failure if failed else None,
             detail=self._redact.clean(failed.detail) if failed else None,
@@ -201,8 +196,8 @@ class Client:
         self._prepared[endpoint.name] = endpoint, prepared
         return prepared
 
-    def _ask(self, prepared: PreparedRequest, exchange: Exchange, answer: Answer) -> None:
-        """The request, and those that it is redirected to. Raises RequestFailedError, and the libraries' errors."""
+    def _request(self, prepared: PreparedRequest, exchange: Exchange, received: ReceivedResponse) -> None:
+        """Send the request and follow its redirects. Raises RequestFailedError, and the errors of the libraries."""
         request, on_wire = prepared.request, prepared.wire_request
         for _ in range(_MOST_REDIRECTS + 1):
             response = self._send_once(on_wire, exchange)
@@ -213,12 +208,12 @@ class Client:
                         request, response.status, response.headers, prepared.secret_headers
                     )
                 if following is None:
-                    answer.response = response
-                answer.pieces = read_raw(response.iter_stream(), announced=content_length(on_wire, response))
+                    received.response = response
+                received.pieces = read_raw(response.iter_stream(), announced=content_length(on_wire, response))
             finally:
                 response.close()
             if exchange.overlong:
-                raise RequestFailedError(Failure.PROTOCOL, "the answer was longer than it had announced")
+                raise RequestFailedError(Failure.PROTOCOL, "the response was longer than announced")
             if following is None:
                 return
             request, on_wire = following, wire_request(following)
@@ -228,8 +223,8 @@ class Client:
     def _send_once(self, request: httpcore.Request, exchange: Exchange) -> httpcore.Response:
         """Send ``request`` up to the headers of its response.
 
-        A kept-alive connection may be closed by the service at the moment it is used again. Every client then asks
-        once more on a new one (RFC 9110, section 9.2.2), so that is no failure of the service.
+        The service may close a kept-alive connection just when it is used again. Every client then repeats the request
+        on a new one (RFC 9110, section 9.2.2), so this is no failure of the service.
         """
         started_ns = time.perf_counter_ns()
         try:
@@ -241,15 +236,17 @@ class Client:
             response = self._pool.handle_request(request)
         self._http_version = response.extensions["http_version"]
         if self._http_version == b"HTTP/2":
-            exchange.first_ns = exchange.last_ns  # what came before were frames about the connection
+            exchange.first_ns = exchange.last_ns  # the bytes before were frames about the connection
         elif not exchange.received:
             response.close()
             self._pool.close()  # of its connections; the next request opens another
-            raise RequestFailedError(Failure.PROTOCOL, "an answer came before its request: the one before was too long")
+            raise RequestFailedError(
+                Failure.PROTOCOL, "a response came before its request: the one before was longer than announced"
+            )
         return response
 
-    def _server_timing(self, answer: Answer) -> str | None:
-        header = answer.header(b"server-timing")
+    def _server_timing(self, received: ReceivedResponse) -> str | None:
+        header = received.header(b"server-timing")
         return self._redact.clean(header, limit=_LONGEST_SERVER_TIMING) if header else None
 
 

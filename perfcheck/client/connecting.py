@@ -1,4 +1,4 @@
-"""A connected socket, by name or path: each phase timed apart, none of it longer than the exchange allows."""
+"""A connected socket, by host name or path: each phase timed by itself, none longer than the exchange allows."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import threading
 import time
 from typing import NamedTuple
 
-from perfcheck.client.exchange import Exchange, RequestFailedError
-from perfcheck.client.layers import timed_out
+from perfcheck.client.exchange import Exchange, RequestFailedError, timed_out
 from perfcheck.model import Failure
 
 
@@ -55,7 +54,7 @@ def connect_unix(path: str, exchange: Exchange) -> socket.socket:
 def _resolve(host: str, port: int, exchange: Exchange) -> list[_Address]:
     if _is_literal(host):
         return _look_up(host, port)
-    # The resolver knows no timeout, so it is left behind in its thread when it takes too long.
+    # The resolver has no timeout, so it is abandoned in its thread when it takes too long.
     found: queue.SimpleQueue[list[_Address] | OSError | UnicodeError] = queue.SimpleQueue()
 
     def look_up() -> None:

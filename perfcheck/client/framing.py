@@ -1,8 +1,8 @@
-"""Where an HTTP/1.1 response ends, told from its bytes alone (RFC 9112, section 6.3).
+"""Where an HTTP/1.1 response ends, from its bytes alone (RFC 9112, section 6.3).
 
 The HTTP library reads a piece, parses it, and reads the next: the time it parses would be in the latency of every
-response that comes in more than one piece. So the stream reads on by itself for as long as it is certain that more is
-to come. Where that is not certain the library decides, and nothing is lost but some microseconds.
+response that comes in more than one piece. So the stream reads on by itself as long as more is certain to come.
+Where that is not certain the library decides, which costs some microseconds.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _LONGEST_TRAILER = 65536
 
 
 class ResponseEnd:
-    """Is fed the bytes of one response as they come, and says whether some are missing for certain."""
+    """Fed with the bytes of one response as they come; ``more`` is whether some are certainly missing."""
 
-    __slots__ = ("_bodiless", "_held", "_limit", "_missing", "_state", "more", "overlong")
+    __slots__ = ("_bodiless", "_limit", "_missing", "_state", "_unparsed", "more", "overlong")
 
     def __init__(self, *, head_request: bool, limit: int) -> None:
-        """``limit``: a body that is announced longer is not read ahead, so that it can be refused."""
+        """``limit``: a body announced longer is not read ahead, so that it can be rejected."""
         self._bodiless = head_request
         self._limit = limit
-        self._held = b""  # what is not understood yet
+        self._unparsed = b""  # not parsed yet
         self._missing = 0  # bytes of the body, or of the current chunk
         self._state: Callable[[bytes], None] = self._in_head
-        self.more = False  # bytes are missing, for certain
+        self.more = False  # bytes are certainly missing
         self.overlong = False  # bytes came after the end of the response
 
     def feed(self, data: bytes) -> bool:
@@ -41,12 +41,12 @@ class ResponseEnd:
         return self.more
 
     def _in_head(self, data: bytes) -> None:
-        data = self._held + data
+        data = self._unparsed + data
         status, end = _STATUS_LINE.match(data), _HEAD_END.search(data)
         if status is None or end is None or status[1] == b"101":
             self._give_up()  # garbage, a head in pieces, another protocol
         elif status[1].startswith(b"1"):  # an interim response: the real one follows
-            self._held, self.more = b"", True
+            self._unparsed, self.more = b"", True
             if rest := data[end.end() :]:
                 self._in_head(rest)
         else:
@@ -73,15 +73,15 @@ class ResponseEnd:
         self.more, self.overlong = self._missing > 0, self._missing < 0
 
     def _in_chunks(self, data: bytes) -> None:
-        data, self._held = self._held + data, b""
+        data, self._unparsed = self._unparsed + data, b""
         at, self.more = 0, True
         while self._missing < len(data) - at:
             at += self._missing
             self._missing = 0
             line = _CHUNK_LINE.match(data, at)
             if line is None:
-                self._held = data[at:]
-                if b"\n" in self._held or len(self._held) > _LONGEST_LINE:
+                self._unparsed = data[at:]
+                if b"\n" in self._unparsed or len(self._unparsed) > _LONGEST_LINE:
                     self._give_up()
                 return
             at, size = line.end(), int(line[1], 16)
@@ -94,10 +94,10 @@ class ResponseEnd:
 
     def _in_trailer(self, data: bytes) -> None:
         """The end of the line of the last chunk, header lines (usually none), and an empty line."""
-        self._held += data
-        end = self._held.find(b"\r\n\r\n")
-        self.more, self.overlong = end < 0, 0 <= end < len(self._held) - len(b"\r\n\r\n")
-        if len(self._held) > _LONGEST_TRAILER and self.more:
+        self._unparsed += data
+        end = self._unparsed.find(b"\r\n\r\n")
+        self.more, self.overlong = end < 0, 0 <= end < len(self._unparsed) - len(b"\r\n\r\n")
+        if len(self._unparsed) > _LONGEST_TRAILER and self.more:
             self._give_up()
 
     def _until_close(self, _data: bytes) -> None:

@@ -1,8 +1,8 @@
-"""Bytes in and out, with the clock read right beside the system calls. TLS is a layer over any other layer.
+"""Bytes in and out, with the clock read right next to the system calls. TLS is a layer over any other layer.
 
-Two costs of the usual way are avoided, since both would be in every latency. A Python socket with a timeout polls
-before each read, one more system call and one more wake-up; here the kernel keeps the time (SO_RCVTIMEO) and the socket
-stays blocking. And a TLS socket decrypts before it returns; here the bytes are stamped as they come, then decrypted.
+Two costs of the usual way are avoided, since both would be part of every latency. A Python socket with a timeout polls
+before each read, one more system call and one more wake-up; here the kernel enforces the timeout (SO_RCVTIMEO) and the
+socket stays blocking. And a TLS socket decrypts before it returns; here the bytes are stamped first and decrypted then.
 """
 
 from __future__ import annotations
@@ -15,12 +15,10 @@ import sys
 import time
 from typing import Protocol
 
-from perfcheck.client.exchange import Exchange, RequestFailedError
-from perfcheck.model import Failure
-from perfcheck.units import format_ms
+from perfcheck.client.exchange import Exchange, RequestFailedError, timed_out
 
 _BUFFER_BYTES = 256 * 1024
-_TIMEOUT_SLACK_NS = 10_000_000  # the kernel's timer need not be nearer to the deadline than this
+_TIMEOUT_SLACK_NS = 10_000_000  # the kernel's timeout may be this far from the deadline
 _LEAST_TIMEOUT_NS = 1_000_000
 
 
@@ -36,7 +34,7 @@ class Layer(Protocol):
         """The next bytes, or none at the end. Raises RequestFailedError, OSError."""
 
     def readable(self, exchange: Exchange) -> bool:
-        """Whether data, or the end, waits to be read."""
+        """Whether data, or the end of the connection, is waiting to be read."""
 
     def socket(self) -> socket.socket: ...
 
@@ -53,8 +51,11 @@ class SocketLayer:
         self.received_ns = 0
 
     def transmit(self, data: bytes, exchange: Exchange) -> int:
-        self._keep_time(exchange.deadline_ns - time.perf_counter_ns())
-        clock, send = time.perf_counter_ns, self._sock.send  # looked up before: nothing stands between clock and call
+        self._set_timeout(exchange.deadline_ns - time.perf_counter_ns())
+        clock, send = (
+            time.perf_counter_ns,
+            self._sock.send,
+        )  # looked up before, so that nothing comes between clock and call
         sent_ns = clock()
         try:
             sent = send(data)
@@ -66,7 +67,7 @@ class SocketLayer:
 
     def _transmit_rest(self, data: memoryview, exchange: Exchange) -> None:
         while data:
-            self._keep_time(self._remaining_ns(exchange))
+            self._set_timeout(self._remaining_ns(exchange))
             try:
                 data = data[self._sock.send(data) :]
             except (BlockingIOError, TimeoutError):
@@ -75,7 +76,7 @@ class SocketLayer:
     def receive(self, exchange: Exchange) -> bytes:
         clock, receive, buffer = time.perf_counter_ns, self._sock.recv_into, self._buffer
         while True:
-            self._keep_time(self._remaining_ns(exchange))
+            self._set_timeout(self._remaining_ns(exchange))
             try:
                 count = receive(buffer)
                 self.received_ns = clock()
@@ -89,7 +90,7 @@ class SocketLayer:
             raise timed_out(exchange)
         return remaining_ns
 
-    def _keep_time(self, remaining_ns: int) -> None:
+    def _set_timeout(self, remaining_ns: int) -> None:
         if abs(self._timeout_ns - remaining_ns) > _TIMEOUT_SLACK_NS:
             self._timeout_ns = max(remaining_ns, _LEAST_TIMEOUT_NS)
             limit_socket(self._sock, self._timeout_ns)
@@ -112,7 +113,7 @@ class TlsLayer:
         self._inner = inner
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
-        self._early: bytes | None = b""  # decrypted before it was asked for
+        self._early: bytes | None = b""  # decrypted before a read
         self.received_ns = 0
         while True:
             try:
@@ -120,14 +121,14 @@ class TlsLayer:
             except ssl.SSLWantReadError:
                 self._fetch(exchange)
             except ssl.SSLError:
-                self._say_why(exchange)
+                self._send_alert(exchange)
                 raise
             else:
                 break
         self._flush(exchange)
 
-    def _say_why(self, exchange: Exchange) -> None:
-        """Send the alert that tells the other side what it did wrong, if it still listens."""
+    def _send_alert(self, exchange: Exchange) -> None:
+        """Send the alert that tells the peer what went wrong, if it still listens."""
         try:
             self._flush(exchange)
         except (OSError, RequestFailedError):
@@ -173,7 +174,7 @@ class TlsLayer:
             return b"".join(parts) or None
 
     def readable(self, exchange: Exchange) -> bool:
-        # Not everything on the socket is for the reader: TLS 1.3 sends session tickets of its own accord.
+        # Not everything on the socket is data for the reader: TLS 1.3 sends session tickets at any time.
         try:
             while self._early == b"" and self._inner.readable(exchange):
                 self._fetch(exchange)
@@ -189,15 +190,6 @@ class TlsLayer:
         self._inner.close()
 
 
-def timed_out(exchange: Exchange) -> RequestFailedError:
-    limit = format_ms(exchange.timeout_s * 1000)
-    if not exchange.sent_ns:
-        return RequestFailedError(Failure.TIMEOUT, f"no connection within {limit}")
-    if not exchange.received:
-        return RequestFailedError(Failure.TIMEOUT, f"no answer within {limit}")
-    return RequestFailedError(Failure.TIMEOUT, f"the answer was not complete within {limit}")
-
-
 def limit_socket(sock: socket.socket, timeout_ns: int) -> None:
     """Let reads and writes of a blocking socket give up after ``timeout_ns``."""
     if sys.platform == "win32":
@@ -210,7 +202,7 @@ def limit_socket(sock: socket.socket, timeout_ns: int) -> None:
 
 
 def is_readable(sock: socket.socket) -> bool:
-    """Whether data, or the end of the connection, waits on the socket."""
+    """Whether data, or the end of the connection, is waiting on the socket."""
     if sock.fileno() < 0:
         return True
     if sys.platform == "win32":

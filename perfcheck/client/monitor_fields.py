@@ -1,7 +1,7 @@
-"""The statistics API's JSON, field by field: whatever form a figure has, it is found or it is None.
+"""The JSON of the statistics API, field by field: whatever form a figure has, it is read, or it is None.
 
-Any service may have this API, written by hand, in any language: so times may be whole seconds or text, fields may be
-missing or null, lists may be objects and objects lists. What makes no sense is passed over and never raises.
+Any service may have this API, written by hand, in any language: times may be whole seconds or text, fields may be
+missing or null, lists may be objects and objects lists. What makes no sense is ignored and never raises.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        found = float(value[:_LONGEST_NUMBER] if isinstance(value, str) else value)
+        parsed = float(value[:_LONGEST_NUMBER] if isinstance(value, str) else value)
     except (ValueError, OverflowError):
         return None
-    return found if math.isfinite(found) and 0 <= found <= _LARGEST else None
+    return parsed if math.isfinite(parsed) and 0 <= parsed <= _LARGEST else None
 
 
 def count(value: object) -> int | None:
@@ -66,9 +66,9 @@ def text(value: object, redact: Redactor) -> str:
 
 def texts(value: object, redact: Redactor) -> tuple[str, ...]:
     """A list of sentences; also a single one, and objects with a ``message``."""
-    given = value if isinstance(value, list) else [value]
-    found = (text(one.get("message") if isinstance(one, dict) else one, redact) for one in given[:_MOST_TEXTS])
-    return tuple(one for one in found if one)
+    items = value if isinstance(value, list) else [value]
+    sentences = (text(item.get("message") if isinstance(item, dict) else item, redact) for item in items[:_MOST_TEXTS])
+    return tuple(sentence for sentence in sentences if sentence)
 
 
 def endpoints(value: object, redact: Redactor, *, listed_as_slow: bool = False) -> Iterator[MonitoredEndpoint]:
@@ -85,18 +85,18 @@ def _named(value: object) -> Iterator[tuple[str, Object]]:
     if isinstance(value, dict):
         for name, fields in value.items():
             yield name, fields if isinstance(fields, dict) else {"avg_response_time": fields}
-    for one in value if isinstance(value, list) else ():
-        if isinstance(one, str):
-            yield one, {}
-        elif isinstance(one, dict):
-            name = next((one[key] for key in _NAMES if isinstance(one.get(key), str)), None)
+    for item in value if isinstance(value, list) else ():
+        if isinstance(item, str):
+            yield item, {}
+        elif isinstance(item, dict):
+            name = next((item[key] for key in _NAMES if isinstance(item.get(key), str)), None)
             if name is not None:
-                yield name, one
+                yield name, item
 
 
 def _endpoint(name: str, fields: Object, redact: Redactor, *, listed_as_slow: bool) -> MonitoredEndpoint:
     def milliseconds(*kinds: str) -> float | None:
-        return next((found for kind in kinds if (found := _milliseconds(fields, kind)) is not None), None)
+        return next((ms for kind in kinds if (ms := _milliseconds(fields, kind)) is not None), None)
 
     requests = count(fields.get("total_requests", fields.get("requests")))
     errors = count(fields.get("errors", fields.get("error_count")))
@@ -122,25 +122,27 @@ def _endpoint(name: str, fields: Object, redact: Redactor, *, listed_as_slow: bo
 
 
 def _milliseconds(fields: Object, kind: str) -> float | None:
-    """``avg_response_time`` is in seconds; ``avg_response_time_ms`` says otherwise."""
+    """``avg_response_time`` is in seconds, ``avg_response_time_ms`` in milliseconds."""
     seconds = number(fields.get(f"{kind}_response_time"))
     return number(fields.get(f"{kind}_response_time_ms")) if seconds is None else seconds * 1000
 
 
 def _repeated(value: object, redact: Redactor) -> Iterator[Repeated]:
-    for one in value[:_MOST_REPEATED] if isinstance(value, list) else ():
-        most = count(one.get("most")) if isinstance(one, dict) else None
+    for item in value[:_MOST_REPEATED] if isinstance(value, list) else ():
+        most = count(item.get("most")) if isinstance(item, dict) else None
         if most:
             yield Repeated(
-                shape=text(one.get("shape"), redact),
+                shape=text(item.get("shape"), redact),
                 most=most,
-                caller=text(one.get("caller"), redact) or None,
-                requests=count(one.get("requests")),
+                caller=text(item.get("caller"), redact) or None,
+                requests=count(item.get("requests")),
             )
 
 
 def merged(known: Iterable[MonitoredEndpoint], more: Iterable[MonitoredEndpoint]) -> tuple[MonitoredEndpoint, ...]:
-    """``known``, told which of them are listed as slow, and what ``more`` has beside."""
-    others = {one.name: one for one in more}
-    first = [replace(one, listed_as_slow=True) if others.pop(one.name, None) else one for one in known]
+    """``known``, marked where ``more`` lists them as slow, and the rest of ``more``."""
+    others = {endpoint.name: endpoint for endpoint in more}
+    first = [
+        replace(endpoint, listed_as_slow=True) if others.pop(endpoint.name, None) else endpoint for endpoint in known
+    ]
     return (*first, *others.values())

@@ -1,4 +1,4 @@
-"""Waiting until the service answers, before anything is timed."""
+"""Waiting until the service is ready, before anything is timed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from perfcheck.units import format_ms
 _LONGEST_TRY_S = 10.0
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
-_HOPELESS = {Failure.TLS}  # waiting changes nothing
+_FINAL = {Failure.TLS}  # waiting would not change it
 _SERVER_ERROR = 500  # from here on: a proxy before a service that is down, or one that is still starting
 _REMEDIES = {
-    Failure.STATUS: "service.ready must be a path that answers 2xx; service.ready_timeout gives it longer",
+    Failure.STATUS: "service.ready must be a path that returns 2xx; raise service.ready_timeout to wait longer",
     Failure.TLS: "correct service.base_url or service.tls",
     Failure.NAME: "correct service.base_url, or give its address with --base-url",
 }
@@ -35,9 +35,9 @@ def wait_until_ready(
     *,
     shown: Callable[[Endpoint], str],
 ) -> float:
-    """Ask for ``service.ready``, or connect to ``target`` when there is none, until it works; returns the seconds.
+    """Request ``service.ready``, or connect to ``target`` without one, until it works; returns the seconds it took.
 
-    Raises CouldNotMeasureError with what was seen last.
+    Raises CouldNotMeasureError with the last failure.
     """
     endpoint = Endpoint(name="service.ready", path=service.ready or "", line=0, headers=service.headers)
     started_s = time.monotonic()
@@ -47,19 +47,19 @@ def wait_until_ready(
         try_s = min(max(left_s, 0.001), _LONGEST_TRY_S)
         status: int | None = None
         if service.ready is None:
-            failure, seen = _connect(service, backend, target, try_s)
+            failure, detail = _connect(service, backend, target, try_s)
         else:
             sample = send(replace(endpoint, timeout_s=try_s))
-            failure, seen, status = sample.failure, sample.detail, sample.status
+            failure, detail, status = sample.failure, sample.detail, sample.status
         waited_s = time.monotonic() - started_s
         if failure is None:
             return waited_s
-        if failure in _HOPELESS or waited_s + pause_s > service.ready_timeout_s:
-            after = "" if failure in _HOPELESS else f" after {format_ms(waited_s * 1000)}"
+        if failure in _FINAL or waited_s + pause_s > service.ready_timeout_s:
+            after = "" if failure in _FINAL else f" after {format_ms(waited_s * 1000)}"
             raise CouldNotMeasureError(
-                f"{shown(endpoint)} is not ready{after}: {seen}",
+                f"{shown(endpoint)} is not ready{after}: {detail}",
                 _REMEDIES.get(failure, _REMEDY),
-                is_down=failure not in _HOPELESS and (status is None or status >= _SERVER_ERROR),
+                is_down=failure not in _FINAL and (status is None or status >= _SERVER_ERROR),
             )
         time.sleep(pause_s)
         pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)

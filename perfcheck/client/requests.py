@@ -1,4 +1,4 @@
-"""An endpoint as a request: built once, sent many times. And its address as it may be shown."""
+"""An endpoint as a request: built once, sent many times; its address as it may be shown; and where a redirect leads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpcore
 import httpx
 
 from perfcheck import __version__
-from perfcheck.client.bodies import accepted_codings
+from perfcheck.client.response import accepted_codings
 from perfcheck.errors import UsageError
 from perfcheck.model import Endpoint, Secret, Service
 from perfcheck.text import MASK
@@ -20,7 +20,7 @@ from perfcheck.text import MASK
 class PreparedRequest:
     request: httpx.Request
     wire_request: httpcore.Request
-    secret_headers: frozenset[str]  # lower case; not for another origin's ears
+    secret_headers: frozenset[str]  # lower case; not sent cross-origin
     expect: tuple[tuple[int, int], ...]
     timeout_s: float
     follow_redirects: bool
@@ -66,7 +66,7 @@ def wire_request(request: httpx.Request) -> httpcore.Request:
 
 
 def url_shown(base_url: str, endpoint: Endpoint) -> str:
-    """The URL without secrets, as far as the endpoint tells them; the redactor knows the others."""
+    """The URL without the secrets of the endpoint; the redactor masks all others."""
     query = urlencode(
         [(name, value.shown if isinstance(value, Secret) else value) for name, value in endpoint.query],
         quote_via=quote,
@@ -98,3 +98,53 @@ def _basic(user: str, password: str) -> str:
 def used(value: str | Secret) -> str:
     """The text that is sent."""
     return value.value if isinstance(value, Secret) else value
+
+
+# --- Redirects -------------------------------------------------------------------------------------------------------
+
+_REDIRECTS = {301, 302, 303, 307, 308}
+
+
+class RedirectRules:
+    """httpx knows the rules: methods that change, headers that are dropped, cookies.
+
+    It replays responses that have been received already, and returns the request that it would send next.
+    """
+
+    def __init__(self) -> None:
+        self._replay = _Replay()
+        self._http = httpx.Client(transport=self._replay, trust_env=False)
+
+    def following(
+        self, request: httpx.Request, status: int, headers: list[tuple[bytes, bytes]], secret_headers: frozenset[str]
+    ) -> httpx.Request | None:
+        """The request that the response to ``request`` redirects to, if any; secrets are not sent cross-origin.
+
+        Raises httpx.RemoteProtocolError for a location that is not a URL.
+        """
+        if status not in _REDIRECTS:
+            return None
+        self._replay.response = httpx.Response(status, headers=headers)
+        following = self._http.send(request, follow_redirects=False).next_request
+        if following is not None and not _same_origin(request.url, following.url):
+            for name in secret_headers:
+                following.headers.pop(name, None)
+        return following
+
+    def forget(self) -> None:
+        """Drop the cookies: those set for one endpoint are not sent for the next."""
+        self._http.cookies.clear()
+
+    def close(self) -> None:
+        self._http.close()
+
+
+class _Replay(httpx.BaseTransport):
+    response: httpx.Response
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:  # noqa: ARG002
+        return self.response
+
+
+def _same_origin(one: httpx.URL, other: httpx.URL) -> bool:
+    return (one.scheme, one.host, one.port) == (other.scheme, other.host, other.port)

@@ -1,4 +1,4 @@
-"""httpcore's way to the network, ours from the socket up: what it reads and writes is stamped (see ``layers``)."""
+"""The network backend of httpcore: what it reads and writes is stamped at the socket (see ``layers``)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ import httpcore
 from httpcore import SOCKET_OPTION
 
 from perfcheck.client.connecting import connect_tcp, connect_unix
-from perfcheck.client.exchange import Exchange, RequestFailedError
-from perfcheck.client.failures import connection_lost, tls_failed
+from perfcheck.client.exchange import Exchange, RequestFailedError, connection_lost, timed_out, tls_failed
 from perfcheck.client.framing import ResponseEnd
-from perfcheck.client.layers import Layer, SocketLayer, TlsLayer, timed_out
+from perfcheck.client.layers import Layer, SocketLayer, TlsLayer
 
-_TALK_WITH_A_PROXY = (
+_TO_A_PROXY = (
     b"CONNECT ",
     b"\x05",
     b"\x01",
@@ -26,7 +25,7 @@ _HTTP2 = (b"PRI * HTTP/2", b"\x00")  # the first bytes of a connection, or of a 
 
 
 class StampedBackend(httpcore.NetworkBackend):
-    """Opens connections, and gives every stream the exchange that is under way: one at a time."""
+    """Opens connections, and gives every stream the current exchange: one at a time."""
 
     def __init__(self, *, body_cap: int) -> None:
         """``body_cap``: bytes of one response that are read ahead of the HTTP library at most."""
@@ -58,7 +57,7 @@ class StampedBackend(httpcore.NetworkBackend):
 
 
 class StampedStream(httpcore.NetworkStream):
-    """Holds back what is written until an answer is asked for, so that a request leaves in one piece."""
+    """Holds back what is written until the first read, so that a request leaves in one piece."""
 
     def __init__(self, layer: Layer, backend: StampedBackend) -> None:
         self._layer = layer
@@ -67,10 +66,10 @@ class StampedStream(httpcore.NetworkStream):
         self._ahead: deque[bytes] = deque()
         self._end: ResponseEnd | None = None
         self._with_proxy = False
-        self._asked_ns = 0
+        self._written_ns = 0
         self._unsendable: OSError | None = None
         self._broken: RequestFailedError | None = None
-        self._spent = False  # what comes next cannot be told from what came last
+        self._spent = False  # the next response cannot be separated from the rest of the last
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
         if buffer:
@@ -97,20 +96,20 @@ class StampedStream(httpcore.NetworkStream):
     def _send(self, exchange: Exchange) -> None:
         request = self._unsent[0] if len(self._unsent) == 1 else b"".join(self._unsent)
         self._unsent.clear()
-        self._with_proxy = request.startswith(_TALK_WITH_A_PROXY)
+        self._with_proxy = request.startswith(_TO_A_PROXY)
         if self._with_proxy or request.startswith(_HTTP2):
             self._end = None
         else:
             self._end = ResponseEnd(head_request=request.startswith(b"HEAD "), limit=self._backend.body_cap)
-        self._asked_ns = time.perf_counter_ns()
+        self._written_ns = time.perf_counter_ns()
         first = not exchange.sent_ns and not self._with_proxy
         if first:
-            exchange.sent_ns = self._asked_ns
+            exchange.sent_ns = self._written_ns
             exchange.deadline_ns = exchange.sent_ns + exchange.timeout_ns
         try:
             sent_ns = self._layer.transmit(request, exchange)
         except (BrokenPipeError, ConnectionResetError) as error:
-            # A service may answer and close before it has read the whole request: reading tells what it said.
+            # A service may respond and close before it has read the entire request: the response is read next.
             self._unsendable = error
             return
         if first:
@@ -119,7 +118,7 @@ class StampedStream(httpcore.NetworkStream):
     def _read_ahead(self, exchange: Exchange) -> None:
         """Read what is certain to come, so that the time it takes to parse the beginning is not in the latency.
 
-        When that fails, the beginning is handed out first: it may hold the status.
+        When that fails, the beginning is returned first: it may hold the status.
         """
         data = self._ahead[0]
         if self._end is None or not data:
@@ -140,9 +139,9 @@ class StampedStream(httpcore.NetworkStream):
     def _take(self, data: bytes, exchange: Exchange) -> None:
         received_ns = self._layer.received_ns
         if self._with_proxy:
-            exchange.connect_ns = (exchange.connect_ns or 0) + received_ns - self._asked_ns
-            exchange.exclude(received_ns - self._asked_ns)
-            self._asked_ns = received_ns
+            exchange.connect_ns = (exchange.connect_ns or 0) + received_ns - self._written_ns
+            exchange.exclude(received_ns - self._written_ns)
+            self._written_ns = received_ns
         else:
             if not data and not exchange.received:
                 raise connection_lost(self._unsendable, exchange)

@@ -143,7 +143,7 @@ def test_a_name_that_the_monitor_does_not_know(tmp_path: Path) -> None:
         (status(500), "500 Internal Server Error"),
         (ok(b"garbage"), "not JSON"),
         (answer(health("no_data")), "the monitor has no data"),
-        (answer(health("error", message="out of order")), "the monitor says that it failed: out of order"),
+        (answer(health("error", message="out of order")), "the monitor reports an error: out of order"),
     ],
 )
 def test_3_when_the_monitor_does_not_tell(tmp_path: Path, handler: Handler, message: str) -> None:

@@ -158,7 +158,7 @@ def test_a_connection_closed_at_the_moment_it_is_used_again_is_no_failure() -> N
     def converse(connection: socket.socket) -> None:
         if read_request(connection):
             connection.sendall(response())
-        read_request(connection)  # and close without an answer
+        read_request(connection)  # and close without a response
 
     with server(converse) as running, client_of(running.url()) as client:
         samples = [client.send(IT) for _ in range(3)]

@@ -82,11 +82,11 @@ def test_a_name_that_cannot_be_one() -> None:
 
 
 def test_a_connection_reset_before_the_answer() -> None:
-    failed(answer_to(after_the_request(reset)), Failure.RESET, "the connection was reset without an answer")
+    failed(answer_to(after_the_request(reset)), Failure.RESET, "the connection was reset without a response")
 
 
 def test_a_connection_closed_before_the_answer() -> None:
-    failed(answer_to(once()), Failure.RESET, "the connection was closed without an answer")
+    failed(answer_to(once()), Failure.RESET, "the connection was closed without a response")
 
 
 def test_a_connection_reset_in_the_body() -> None:
@@ -100,7 +100,7 @@ def test_a_connection_reset_in_the_body() -> None:
 
     sample = answer_to(converse)
     assert sample.status == 200
-    failed(sample, Failure.RESET, "the connection was reset in the middle of the answer, after ")
+    failed(sample, Failure.RESET, "the connection was reset in the middle of the response, after ")
 
 
 # --- Time ----------------------------------------------------------------------------------------------------------
@@ -113,12 +113,12 @@ def timed_out(sample: Sample, words: str) -> None:
 
 
 def test_no_answer_in_time() -> None:
-    timed_out(answer_to(after_the_request(wait_for_the_client_to_leave), timeout_s=0.2), "no answer within 200 ms")
+    timed_out(answer_to(after_the_request(wait_for_the_client_to_leave), timeout_s=0.2), "no response within 200 ms")
 
 
 def test_a_body_that_stops_in_the_middle() -> None:
     converse = sending(HEAD + b"Content-Length: 100\r\n\r\nonly this", then=wait_for_the_client_to_leave)
-    timed_out(answer_to(converse, timeout_s=0.2), "the answer was not complete within 200 ms")
+    timed_out(answer_to(converse, timeout_s=0.2), "the response was not complete within 200 ms")
 
 
 @pytest.mark.parametrize(
@@ -135,13 +135,13 @@ def test_a_dripping_answer_does_not_outlive_the_timeout(head: bytes) -> None:
         except OSError:
             gone.set()
 
-    timed_out(answer_to(sending(head, then=drip), timeout_s=0.3), "the answer was not complete within 300 ms")
+    timed_out(answer_to(sending(head, then=drip), timeout_s=0.3), "the response was not complete within 300 ms")
     assert gone.is_set()
 
 
 def test_an_unexpected_status_that_hangs_is_a_timeout() -> None:
     converse = sending(b"HTTP/1.1 503 Busy\r\nContent-Length: 9\r\n\r\n", then=wait_for_the_client_to_leave)
-    timed_out(answer_to(converse, timeout_s=0.2), "the answer was not complete within 200 ms")
+    timed_out(answer_to(converse, timeout_s=0.2), "the response was not complete within 200 ms")
 
 
 # --- HTTP ----------------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def test_garbage_instead_of_http(garbage: bytes) -> None:
     ],
 )
 def test_a_truncated_answer(start: bytes) -> None:
-    failed(answer_to(once(start)), Failure.TRUNCATED, "the connection was closed in the middle of the answer, after ")
+    failed(answer_to(once(start)), Failure.TRUNCATED, "the connection was closed in the middle of the response, after ")
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_body_longer_than_announced(whole: bytes) -> None:
     with server(every_request(whole)) as running:
         with Client(Service(base_url=running.url()), redact=Redactor()) as client:
             for _ in range(2):
-                failed(client.send(endpoint), Failure.PROTOCOL, "longer than it had announced")
+                failed(client.send(endpoint), Failure.PROTOCOL, "longer than announced")
         assert running.connections == 2  # such a connection is not used again
 
 

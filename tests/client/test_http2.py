@@ -106,7 +106,7 @@ def test_a_service_that_speaks_http_1_only_is_measured_and_that_is_told(
         with Client(service, redact=Redactor()) as client:
             assert client.send(IT).failure is None
             assert client.description.endswith(", HTTP/1.1")
-            assert client.notices == ("service.http2 is set, but the service speaks HTTP/1.1 only",)
+            assert client.notices == ("service.http2 is set, but the service supports only HTTP/1.1",)
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -238,18 +238,18 @@ def test_endpoints_are_bounded() -> None:
 @pytest.mark.parametrize(
     ("handler", "message", "remedy"),
     [
-        (ok(b"<html>log in</html>", Content_Type="text/html"), "a web page, not JSON", "login page"),
-        (ok(b"\n <!doctype html>"), "a web page, not JSON", "login page"),
-        (ok(b"{"), "something that is not JSON", "path"),
-        (ok(b""), "answered with nothing", "path"),
-        (ok(b"[" * 100_000), "something that is not JSON", "path"),
-        (ok(b"\xff\xfe\xfa"), "something that is not JSON", "path"),
+        (ok(b"<html>log in</html>", Content_Type="text/html"), "a web page, not JSON", "a login form"),
+        (ok(b"\n <!doctype html>"), "a web page, not JSON", "a login form"),
+        (ok(b"{"), "a body that is not JSON", "path"),
+        (ok(b""), "returned an empty body", "path"),
+        (ok(b"[" * 100_000), "a body that is not JSON", "path"),
+        (ok(b"\xff\xfe\xfa"), "a body that is not JSON", "path"),
         (ok(b'"a text"'), "none of the fields of a monitor", "path"),
         (ok(b'{"error": "nothing here"}'), "none of the fields of a monitor", "path"),
         (status(401), "401 Unauthorized", "service: {headers: {Authorization: 'Bearer ${PERFCHECK_MONITOR_TOKEN}'}}"),
-        (status(403), "403 Forbidden", "unless a token is configured"),
+        (status(403), "403 Forbidden", "only from the machine of the service"),
         (status(404), "404 Not Found", "--monitor"),
-        (status(302, Location="http://localhost/login"), "302 Found, to http://localhost/login", "login page"),
+        (status(302, Location="http://localhost/login"), "302 Found, to http://localhost/login", "a login form"),
         (status(500), "500 Internal Server Error", "log of the service"),
         (status(503), "503 Service Unavailable", "log of the service"),
         (ok(b"x" * 17_000_000), "17 MB", "path"),
@@ -293,7 +293,7 @@ def test_a_slow_and_an_endless_answer_end_at_the_timeout(monkeypatch: pytest.Mon
     with monitored(health=slow(2.0)) as url:
         hanging = read(url)
     assert not hanging.alive
-    assert "no answer within 200 ms" in hanging.message
+    assert "no response within 200 ms" in hanging.message
     with endless() as url:
         trickling = read(url)
     assert not trickling.alive

@@ -80,7 +80,7 @@ def test_a_proxy_for_http(no_proxies: pytest.MonkeyPatch) -> None:
     assert proxy.asked[1] == "Proxy-Authorization: Basic dXNlcjpwYTU1d29yZA=="
     assert notice.startswith("requests go through the proxy http://127.0.0.1:")
     assert "pa55word" not in notice
-    assert notice.endswith("NO_PROXY=service.invalid leaves it out")
+    assert notice.endswith("set NO_PROXY=service.invalid to bypass it")
 
 
 @pytest.mark.parametrize("secure_proxy", [False, True])
@@ -112,7 +112,7 @@ def test_a_proxy_that_refuses(no_proxies: pytest.MonkeyPatch) -> None:
         with Client(Service(base_url="https://service.invalid"), redact=Redactor()) as client:
             sample = client.send(IT)
     assert sample.failure is Failure.CONNECT
-    assert sample.detail == "the proxy refuses the connection: 403 Not for [1myou"
+    assert sample.detail == "the proxy refused the connection: 403 Not for [1myou"
 
 
 @pytest.mark.parametrize("base_url", ["http://localhost", "http://127.0.0.1", "http://[::1]", "http://a.internal:8000"])

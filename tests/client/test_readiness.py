@@ -89,7 +89,7 @@ def test_a_service_that_accepts_and_says_nothing() -> None:
         service = Service(base_url=running.url(), ready="/health", ready_timeout_s=0.3)
         error = why_not_ready(service)
         assert "is not ready after" in error.message
-        assert "without an answer" in error.message or "no answer within" in error.message
+        assert "without a response" in error.message or "no response within" in error.message
         with Client(replace(service, ready=None), redact=Redactor()) as client:
             client.wait_until_ready()
 

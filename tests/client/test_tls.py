@@ -123,13 +123,13 @@ def test_a_large_body_over_tls(authority: trustme.CA, ca: str) -> None:
 def test_a_ca_that_is_not_trusted(authority: trustme.CA) -> None:
     with secure(context_for(authority, "localhost")) as running:
         detail = refused(running.url("https", "localhost"), Tls())
-    assert detail.startswith("the certificate of localhost is signed by a CA that is not trusted here; service.tls.ca")
+    assert detail.startswith("the certificate of localhost is signed by an untrusted CA; set service.tls.ca")
 
 
 def test_a_certificate_that_signs_itself(tmp_path: Path) -> None:
     with secure(context_of(*certificate(tmp_path, expired=False))) as running:
         detail = refused(running.url("https", "localhost"), Tls())
-    assert detail.startswith("the certificate of localhost is self-signed; service.tls.ca")
+    assert detail.startswith("the certificate of localhost is self-signed; set service.tls.ca")
 
 
 def test_an_expired_certificate(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_an_expired_certificate(tmp_path: Path) -> None:
 def test_a_certificate_for_another_host(authority: trustme.CA, ca: str, name: str) -> None:
     with secure(context_for(authority, "other.example")) as running:
         detail = refused(running.url("https", name), Tls(ca=ca))
-    assert detail == f"the certificate is not for {name}; use the name it was made for in service.base_url"
+    assert detail == f"the certificate is not for {name}; use a host name that it was issued for in service.base_url"
 
 
 def test_verification_can_be_turned_off_and_that_is_told(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_client_certificate(authority: trustme.CA, ca: str, tmp_path: Path, ve
 def test_a_service_that_does_not_speak_tls() -> None:
     with server(lambda connection: connection.sendall(b"220 mail.example ESMTP\r\n" * 9)) as running:
         detail = refused(running.url("https", "localhost"), Tls())
-    assert detail == "the service does not speak TLS here; is its address http:// ?"
+    assert detail == "the service does not speak TLS on this port; is its URL http://?"
 
 
 def test_a_service_that_hangs_up_during_the_handshake() -> None:

@@ -38,7 +38,7 @@ def test_a_request_that_is_not_read_times_out() -> None:
     with server(converse) as running:
         (sample,) = ask(running.url(), HUGE)
         gone.set()
-    timed_out(sample, "no answer within 300 ms")
+    timed_out(sample, "no response within 300 ms")
 
 
 def test_a_large_request_that_is_read_slowly_arrives_whole() -> None:
@@ -63,7 +63,7 @@ def test_a_connection_reset_while_the_request_is_sent() -> None:
     with server(converse) as running:
         (sample,) = ask(running.url(), replace(HUGE, timeout_s=10))
     assert sample.failure is Failure.RESET
-    assert sample.detail == "the connection was reset without an answer"
+    assert sample.detail == "the connection was reset without a response"
 
 
 def test_a_connection_that_is_not_accepted() -> None:
@@ -122,7 +122,7 @@ def test_the_rest_of_an_answer_is_not_taken_for_the_next_one() -> None:
         samples = ask(running.url(), times=3)
         assert running.connections == 2
     assert [sample.failure for sample in samples] == [None, Failure.PROTOCOL, None]
-    assert samples[1].detail == "an answer came before its request: the one before was too long"
+    assert samples[1].detail == "a response came before its request: the one before was longer than announced"
 
 
 @pytest.mark.parametrize("close", [reset, socket.socket.close], ids=["reset", "closed"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from perfcheck.client.scheduling import RunQueue
+from perfcheck.client.exchange import RunQueue
 from perfcheck.model import Failure, Phases, RunnerHealth, Sample
 from perfcheck.sampling.runner_health import RunnerMonitor
 

@@ -1,16 +1,82 @@
-"""Response bodies: read raw to the end within a cap, and decoded afterwards in bounded pieces within the same cap."""
+"""A response as far as it came: whether its status is expected, and its body, raw and decoded, within a cap."""
 
 from __future__ import annotations
 
+import http.client
 import importlib
 import importlib.util
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import httpcore
+
 from perfcheck.client.exchange import RequestFailedError
 from perfcheck.model import Failure
 from perfcheck.units import format_size
+
+_MOST_DIGITS = 20
+
+
+class ReceivedResponse:
+    """The last response of a sample, as far as it came."""
+
+    __slots__ = ("pieces", "response")
+
+    def __init__(self) -> None:
+        self.response: httpcore.Response | None = None
+        self.pieces: list[bytes] = []
+
+    @property
+    def status(self) -> int | None:
+        return None if self.response is None else self.response.status
+
+    def header(self, name: bytes) -> str:
+        """The value of a header by its lower-case name; of repeated ones, all. Empty when there is none."""
+        return "" if self.response is None else _header(self.response, name)
+
+    def problem(
+        self, expect: tuple[tuple[int, int], ...], failed: RequestFailedError | None
+    ) -> RequestFailedError | None:
+        """An unexpected status is a better reason than what happened to its body, unless that timed out."""
+        status = self.status
+        if status is None or (failed is not None and failed.failure is Failure.TIMEOUT):
+            return failed
+        if any(low <= status <= high for low, high in expect):
+            return failed
+        remedy = "follow_redirects: true would follow it" if self._location(status) else None
+        return RequestFailedError(Failure.STATUS, self._status_line(status), remedy)
+
+    def _status_line(self, status: int) -> str:
+        line = f"{status} {self._reason(status)}".strip()
+        if (retry := self.header(b"retry-after")) and status in {429, 503}:
+            return f"{line}, Retry-After: {retry}"
+        if location := self._location(status):
+            return f"{line}, to {location}"
+        return line
+
+    def _location(self, status: int) -> str:
+        return self.header(b"location") if 300 <= status <= 399 else ""  # noqa: PLR2004
+
+    def _reason(self, status: int) -> str:
+        reason: bytes = b"" if self.response is None else self.response.extensions.get("reason_phrase", b"")
+        if reason:
+            return reason.decode("utf-8", "replace")
+        return http.client.responses.get(status, "")
+
+
+def content_length(request: httpcore.Request, response: httpcore.Response) -> int:
+    """The announced length of the body; 0 when it is not announced, or when no body follows."""
+    value = _header(response, b"content-length")
+    return int(value[:_MOST_DIGITS]) if request.method != b"HEAD" and value.isascii() and value.isdigit() else 0
+
+
+def _header(response: httpcore.Response, name: bytes) -> str:
+    found = [value for key, value in response.headers if key.lower() == name]
+    return b", ".join(found).decode("utf-8", "replace") if found else ""
+
+
+# --- Bodies ----------------------------------------------------------------------------------------------------------
 
 BODY_CAP = 64 * 1024 * 1024  # on the wire, and decoded
 _PIECE = 64 * 1024
@@ -23,15 +89,15 @@ def accepted_codings() -> str:
 
 
 def read_raw(stream: Iterable[bytes], *, announced: int) -> list[bytes]:
-    """A body as it comes. Raises RequestFailedError when it is over the cap, whether announced or found out."""
+    """A body as it comes. Raises RequestFailedError when it is over the cap, as announced or as received."""
     if announced > BODY_CAP:
-        raise _too_large(announced, "it announces")
+        raise _too_large(announced, "announced:")
     pieces, size = [], 0
     for piece in stream:
         pieces.append(piece)
         size += len(piece)
         if size > BODY_CAP:
-            raise _too_large(size, "so far")
+            raise _too_large(size, "received so far:")
     return pieces
 
 
@@ -41,7 +107,7 @@ def decoded_size(pieces: list[bytes], content_encoding: str) -> int:
 
 
 def decoded(pieces: list[bytes], content_encoding: str) -> Iterable[bytes]:
-    """The body once its codings are undone, piece by piece. A coding that is not known here is left as it is.
+    """The body once its codings are undone, piece by piece. An unknown coding is left as it is.
 
     Raises RequestFailedError: DECODING, or BODY_TOO_LARGE.
     """
@@ -49,7 +115,7 @@ def decoded(pieces: list[bytes], content_encoding: str) -> Iterable[bytes]:
     if len(codings) > _MOST_CODINGS:
         raise RequestFailedError(Failure.DECODING, f"{len(codings)} content codings on one body")
     if not any(pieces):
-        return ()  # the answer to HEAD, or a 304
+        return ()  # the response to HEAD, or a 304
     stream: Iterable[bytes] = pieces
     for name in reversed(codings):
         decode = _DECODERS.get(name)
