@@ -12,26 +12,35 @@ _BYTES = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**
 _NUMBER_AND_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([A-Za-zµ%]*)\s*", re.ASCII | re.IGNORECASE)
 
 
+class WrongValueError(ValueError):
+    """A value whose error is known, with the remedy where there is one. As text: ``message: remedy``."""
+
+    def __init__(self, message: str, remedy: str | None = None) -> None:
+        super().__init__(f"{message}: {remedy}" if remedy else message)
+        self.message = message
+        self.remedy = remedy
+
+
 def parse_duration_ms(text: str, usual: str = "ms") -> float:
-    """``300ms`` -> 300.0, ``1.5s`` -> 1500.0. Raises ValueError with a sentence that suggests the ``usual`` unit."""
+    """``300ms`` -> 300.0, ``1.5s`` -> 1500.0. Raises ValueError with a message that suggests the ``usual`` unit."""
     return _parse(text, _MS, "a duration", usual)
 
 
 def parse_size(text: str) -> int:
-    """``1MB`` -> 1_000_000 bytes, ``1MiB`` -> 1_048_576. Raises ValueError with a sentence that suggests the unit."""
+    """``1MB`` -> 1_000_000 bytes, ``1MiB`` -> 1_048_576. Raises ValueError with a message that suggests the unit."""
     return round(_parse(text, _BYTES, "a size", "MB"))
 
 
 def parse_percentage(text: str) -> float:
-    """``5%`` -> 0.05. Raises ValueError with a sentence that suggests the unit."""
+    """``5%`` -> 0.05. Raises ValueError with a message that suggests the unit."""
     value = _parse(text, {"%": 1.0}, "a percentage", "%")
     if value > 100:  # noqa: PLR2004
-        raise ValueError("a percentage lies between 0% and 100%")
+        raise WrongValueError("a percentage must be between 0% and 100%")
     return round(value / 100, 12)
 
 
 def parse_multiple(text: str) -> float:
-    """``1.5x`` -> 1.5. Raises ValueError with a sentence that suggests the unit."""
+    """``1.5x`` -> 1.5. Raises ValueError with a message that suggests the unit."""
     return _parse(text, {"x": 1.0}, "a multiple", "x")
 
 
@@ -41,14 +50,14 @@ def _parse(text: str, units: dict[str, float] | dict[str, int], what: str, usual
         raise ValueError(f"expected {what} such as {_example(usual)}")
     number, unit = match.groups()
     if not unit:
-        raise ValueError(f"{what} needs a unit: did you mean {number}{usual}?")
+        raise WrongValueError(f"{what} needs a unit", f"did you mean {number}{usual}?")
     if unit not in units:
         fitting = next((known for known in units if known.lower() == unit.lower()), None)
-        hint = f"did you mean {number}{fitting}?" if fitting else f"known are {', '.join(units)}"
-        raise ValueError(f"unknown unit '{unit}': {hint}")
+        remedy = f"did you mean {number}{fitting}?" if fitting else f"use one of {', '.join(units)}"
+        raise WrongValueError(f"unknown unit '{unit}'", remedy)
     value = round(float(number) * units[unit], 9)
     if not math.isfinite(value):
-        raise ValueError(f"{what} this large is out of range")
+        raise WrongValueError(f"{what} this large is out of range")
     return value
 
 

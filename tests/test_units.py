@@ -43,7 +43,7 @@ def test_percentages_and_multiples() -> None:
     [
         (parse_duration_ms, "300", "did you mean 300ms"),
         (parse_duration_ms, "300 mS", "did you mean 300ms"),
-        (parse_duration_ms, "3 weeks", "unknown unit 'weeks': known are us"),
+        (parse_duration_ms, "3 weeks", "unknown unit 'weeks': use one of us"),
         (parse_duration_ms, "-3ms", "expected a duration such as 300ms"),
         (parse_duration_ms, "fast", "expected a duration"),
         (parse_duration_ms, "1e400h", "expected a duration"),
@@ -54,7 +54,7 @@ def test_percentages_and_multiples() -> None:
         (parse_multiple, "2", "did you mean 2x"),
     ],
 )
-def test_what_is_wrong_is_said_with_the_remedy(parse: object, text: str, message: str) -> None:
+def test_errors_suggest_the_remedy(parse: object, text: str, message: str) -> None:
     assert callable(parse)
     with pytest.raises(ValueError, match=message):
         parse(text)

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from perfcheck.baseline.find import find_baseline
+from perfcheck.baseline.file_errors import BaselineError
+from perfcheck.baseline.files import find_baseline
 from perfcheck.baseline.load import Summary, check_baseline, load_baseline, load_compare_limits
-from perfcheck.baseline.problems import BaselineError, Problem, format_problems
 
-__all__ = [
-    "BaselineError",
-    "Problem",
-    "Summary",
-    "check_baseline",
-    "find_baseline",
-    "format_problems",
-    "load_baseline",
-    "load_compare_limits",
-]
+__all__ = ["BaselineError", "Summary", "check_baseline", "find_baseline", "load_baseline", "load_compare_limits"]

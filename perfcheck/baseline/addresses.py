@@ -8,9 +8,12 @@ import re
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from yaml import Node
+
 from perfcheck.baseline.context import Context
-from perfcheck.baseline.kinds import TEXT, Text, WrongValueError
-from perfcheck.baseline.nodes import Node
+from perfcheck.baseline.value_types import TEXT, ScalarType
+from perfcheck.errors import UsageError
+from perfcheck.units import WrongValueError
 
 _EXAMPLE = "http://localhost:5001"
 _HOST = re.compile(r"[A-Za-z0-9._~-]+")
@@ -18,7 +21,7 @@ _LOOKS_LIKE_A_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?(/.*)?")
 
 
 def check_base_url(text: str) -> str:
-    """``text`` without its last slash. Raises WrongValueError for what is not the http(s) address of a service.
+    """``text`` without its last slash. Raises WrongValueError for anything but the http(s) URL of a service.
 
     The message quotes nothing of the text, which may hold a password.
     """
@@ -28,15 +31,23 @@ def check_base_url(text: str) -> str:
         parts = urlsplit(text)
         _ = parts.port  # raises for one that is out of range
     except ValueError:
-        raise WrongValueError("not a URL", f"write it as in {_EXAMPLE}") from None
+        raise WrongValueError("not a valid URL", f"write, for example, {_EXAMPLE}") from None
     if parts.scheme not in {"http", "https"}:
-        raise WrongValueError("the URL must begin with http:// or https://", f"write it as in {_EXAMPLE}")
+        raise WrongValueError("the URL must start with http:// or https://", f"write, for example, {_EXAMPLE}")
     if not _is_host(parts):
-        raise WrongValueError("the URL has no valid host", f"write it as in {_EXAMPLE}")
+        raise WrongValueError("the URL has no valid host", f"write, for example, {_EXAMPLE}")
     if parts.query or parts.fragment or any(char.isspace() or not char.isprintable() for char in text):
-        message = "the URL of a service has no query, fragment or spaces"
-        raise WrongValueError(message, "put a query into 'query' of the endpoints")
+        message = "the URL of a service cannot have a query, a fragment or spaces"
+        raise WrongValueError(message, "write a query under 'query' of the endpoints")
     return text.rstrip("/")
+
+
+def base_url_option(text: str) -> str:
+    """``check_base_url`` of the option ``--base-url``. Raises UsageError."""
+    try:
+        return check_base_url(text)
+    except WrongValueError as error:
+        raise UsageError(f"--base-url: {error.message}", error.remedy) from None
 
 
 def _is_host(parts: SplitResult) -> bool:
@@ -52,9 +63,9 @@ def _is_host(parts: SplitResult) -> bool:
 
 
 def passwords_of(base_url: str) -> set[str]:
-    """The credential in the URL: as written, as meant, and as it travels in an Authorization header."""
+    """The credentials in the URL: as written, decoded, and as sent in an Authorization header."""
     parts = urlsplit(base_url)
-    if not parts.password:  # a token may stand alone in the place of the user
+    if not parts.password:  # a token may be alone, in place of the user
         return {parts.username, unquote(parts.username)} if parts.username else set()
     password = unquote(parts.password)
     basic = base64.b64encode(f"{unquote(parts.username or '')}:{password}".encode()).decode("ascii")
@@ -62,37 +73,37 @@ def passwords_of(base_url: str) -> set[str]:
 
 
 class BaseUrl:
-    """The address; one that was given elsewhere takes its place, so that its variables need not be set."""
+    """The URL. One from the command line replaces it, so that its variables need not be set."""
 
-    _WRITTEN = Text("an http:// or https:// URL", _EXAMPLE, check_base_url, {"type": "string"})
+    _TYPE = ScalarType("an http:// or https:// URL", _EXAMPLE, check_base_url, {"type": "string"})
 
     def read(self, context: Context, node: Node, name: str) -> str | None:
         if context.base_url is not None:
             return context.base_url
-        written: str | None = self._WRITTEN.read(context, node, name)
-        return written
+        url: str | None = self._TYPE.read(context, node, name)
+        return url
 
     def schema(self) -> dict[str, Any]:
-        return self._WRITTEN.schema()
+        return self._TYPE.schema()
 
 
 def _path(text: str) -> str:
     if "://" in text:
-        raise WrongValueError("a path, not a URL, is expected", "leave out what 'base_url' under 'service' says")
+        raise WrongValueError("expected a path, not a URL", "leave out the part that 'base_url' of 'service' has")
     if not text.startswith("/") or text.startswith("//"):
-        raise WrongValueError("a path begins with one '/'", "write it as in /api/health")
+        raise WrongValueError("a path must start with a single '/'", "write, for example, /api/health")
     if "?" in text:
-        raise WrongValueError("the path holds a query", "move it to 'query', as in 'query: {q: love}'")
+        raise WrongValueError("the path contains a query", "move it to 'query', for example 'query: {q: love}'")
     if "#" in text or any(not char.isprintable() for char in text):
-        raise WrongValueError("the path holds '#' or control characters", "percent-encode them, as in %23")
+        raise WrongValueError("the path contains '#' or control characters", "percent-encode them, for example %23")
     return text
 
 
-PATH = Text("a path", "/api/health", _path, {"type": "string", "pattern": r"^/|\$\{"}, secret=True)
+PATH = ScalarType("a path", "/api/health", _path, {"type": "string", "pattern": r"^/|\$\{"}, secret=True)
 
 
-class File:
-    """The path of a file, from the folder of the baseline. ``must_exist`` is checked at once."""
+class FilePath:
+    """The path of a file, relative to the folder of the baseline. ``must_exist`` is checked at once."""
 
     def __init__(self, *, must_exist: bool) -> None:
         self._must_exist = must_exist
@@ -103,7 +114,7 @@ class File:
             return None
         file = context.folder / text
         if self._must_exist and not file.is_file():
-            context.wrong(node, f"{name}: there is no such file", "give its path from the folder of the baseline")
+            context.error(node, f"{name}: file not found", "write its path relative to the folder of the baseline")
             return None
         return str(file)
 

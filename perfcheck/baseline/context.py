@@ -1,23 +1,31 @@
-"""What reading a value needs beside the value: the environment, the folder, and where to tell what is wrong."""
+"""What reading a value needs: the variables of the environment, the folder of the file, and a collector of errors.
+
+Variables are written as in a shell: ``${VAR}``, ``${VAR:-default}``, ``${VAR:?message}``, and ``$$`` for a dollar sign.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping as AnyMapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from perfcheck.baseline.nodes import Node, Scalar, Sequence
-from perfcheck.baseline.problems import Place, Problems
-from perfcheck.baseline.tree import is_null
-from perfcheck.baseline.variables import Interpolated, VariableError, interpolate
+from yaml import Node, ScalarNode, SequenceNode
+
+from perfcheck.baseline.file_errors import ErrorCollector, Location
+from perfcheck.baseline.tree import is_null, location
 from perfcheck.model import Secret
-from perfcheck.text import clean
+from perfcheck.text import MASK, clean
+
+_TOKEN = re.compile(r"\$\$|\$\{([^}]*)\}|\$\{")
+_PLACEHOLDER = "unset"  # for a variable whose value is not known
+_INNER = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:-|:\?)(.*))?", re.DOTALL)
 
 
 @dataclass(slots=True)
 class Entry:
-    """One key that was given. A value of None: it was given and is wrong, which has been told."""
+    """One key that was given. A value of None is wrong, and its error has been collected."""
 
     value: Any
     line: int
@@ -29,64 +37,156 @@ Entries = dict[str, Entry]
 
 @dataclass(slots=True)
 class Context:
-    problems: Problems
-    env: AnyMapping[str, str]
+    errors: ErrorCollector
+    env: Mapping[str, str]
     folder: Path  # of the baseline
-    base_url: str | None = None  # takes the place of the one in the file
+    base_url: str | None = None  # replaces the one in the file
     secrets: set[str] = field(default_factory=set)
-    places: AnyMapping[str, str] = field(default_factory=dict)  # key -> the section where it belongs
-    allow_unset: bool = False  # a variable without a value is no error: what depends on it is not judged
-    unset: set[str] = field(default_factory=set)  # the variables that were found to be so
+    sections: Mapping[str, str] = field(default_factory=dict)  # key -> the section where it belongs
+    allow_unset: bool = False  # a variable without a value is not an error, and what depends on it is not checked
+    unset: set[str] = field(default_factory=set)  # the variables without a value
 
-    def wrong(self, place: Place, message: str, remedy: str) -> None:
-        self.problems.add(place, message, remedy)
+    def error(self, where: Node | Location, message: str, remedy: str) -> None:
+        self.errors.add(where if isinstance(where, Location) else location(where), message, remedy)
 
-    def wrong_type(self, node: Node, name: str, expected: str, remedy: str) -> None:
+    def type_error(self, node: Node, name: str, expected: str, remedy: str) -> None:
         if is_null(node):
-            self.wrong(node, f"{name} is empty", f"{remedy}, or remove it")
+            self.error(node, f"{name} is empty", f"{remedy}, or remove it")
         else:
-            self.wrong(node, f"{name}: expected {expected}, not {kind_of(node)}", remedy)
+            self.error(node, f"{name}: expected {expected}, not {_kind_of(node)}", remedy)
 
     def scalar(self, node: Node, name: str, expected: str, remedy: str) -> Interpolated | None:
-        """The text of a scalar, its variables filled in; None after telling why there is none."""
-        if not isinstance(node, Scalar):
-            self.wrong_type(node, name, expected, remedy)
+        """The text of a scalar with its variables expanded; None after collecting the error."""
+        if not isinstance(node, ScalarNode):
+            self.type_error(node, name, expected, remedy)
             return None
         if is_null(node):
-            self.wrong(node, f"{name} has no value", f"{remedy}, or remove it")
+            self.error(node, f"{name} has no value", f"{remedy}, or remove it")
             return None
-        if "$" not in node.text:
-            found = Interpolated(node.text, node.text)
-        else:
+        text = Interpolated(node.value, node.value)
+        if "$" in node.value:
             try:
-                found = interpolate(node.text, self.env, allow_unset=self.allow_unset)
+                text = interpolate(node.value, self.env, allow_unset=self.allow_unset)
             except VariableError as error:
-                self.wrong(self.problems.within(node, error.part), error.message, error.remedy)
+                self.error(self.errors.within(location(node), error.part), error.message, error.remedy)
                 return None
-            self.unset.update(found.unset)
-        if not found.value.isascii() and any("\ud800" <= char <= "\udfff" for char in found.value):
-            self.wrong(node, f"{name}: the value is not valid Unicode", "write it as UTF-8 text")
+            self.unset.update(text.unset)
+        if has_surrogates(text.value):
+            self.error(node, f"{name}: the value is not valid Unicode", "write it as UTF-8 text")
             return None
-        return found
+        return text
 
     def request_text(self, node: Node, name: str) -> str | Secret | None:
-        """A value that is sent: a Secret when a variable of the environment is in it."""
-        found = self.scalar(node, name, "text", "give it a text ('' for an empty one)")
-        return None if found is None else self.as_sent(found)
+        """A value that is sent: a Secret when it contains a variable of the environment."""
+        text = self.scalar(node, name, "text", "write a text ('' for an empty one)")
+        if text is None:
+            return None
+        if not text.secrets:
+            return text.value
+        self.secrets.update(text.secrets)
+        return Secret(text.value, text.shown)
 
-    def as_sent(self, found: Interpolated) -> str | Secret:
-        if not found.secrets:
-            return found.value
-        self.secrets.update(found.secrets)
-        return Secret(found.value, found.shown)
 
-
-def kind_of(node: Node) -> str:
-    if isinstance(node, Scalar):
+def _kind_of(node: Node) -> str:
+    if isinstance(node, ScalarNode):
         return "text"
-    return "a list" if isinstance(node, Sequence) else "a mapping"
+    return "a list" if isinstance(node, SequenceNode) else "a mapping"
 
 
-def shown(found: Interpolated, limit: int = 60) -> str:
-    """A wrong value in a message: never what a variable brought in."""
-    return "the value with its variables" if found.has_variable else f"'{clean(found.value, limit)}'"
+def has_surrogates(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def shown(text: Interpolated, limit: int = 60) -> str:
+    """A wrong value in a message: never the value of a variable."""
+    return "the value with its variables expanded" if text.has_variable else f"'{clean(text.value, limit)}'"
+
+
+# --- Variables -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Interpolated:
+    """``value`` is for requests, ``shown`` for people; ``secrets`` are the values that came from the environment.
+
+    ``unset`` are the variables whose value is not known; a placeholder is in their place.
+    """
+
+    value: str
+    shown: str
+    secrets: tuple[str, ...] = ()
+    has_variable: bool = False
+    unset: tuple[str, ...] = ()
+
+
+class VariableError(Exception):
+    """A variable that cannot be expanded. ``part`` is how it is written in the text.
+
+    ``unset`` is its name when the only error is that it has no value.
+    """
+
+    def __init__(self, part: str, message: str, remedy: str, unset: str | None = None) -> None:
+        super().__init__(message)
+        self.part = part
+        self.message = message
+        self.remedy = remedy
+        self.unset = unset
+
+
+def interpolate(text: str, env: Mapping[str, str], *, allow_unset: bool = False) -> Interpolated:
+    """``text`` with its variables expanded. A default is not a secret: it is written in the file.
+
+    As in a shell, ``:-`` and ``:?`` treat an empty variable as unset. Raises VariableError; with ``allow_unset`` not
+    for a variable that has no value.
+    """
+    value: list[str] = []
+    shown: list[str] = []
+    secrets: list[str] = []
+    unset: list[str] = []
+    has_variable = False
+    end = 0
+    for token in _TOKEN.finditer(text):
+        literal = text[end : token.start()]
+        end = token.end()
+        if token.group() == "$$":
+            expansion, is_secret = "$", False
+        else:
+            has_variable = True
+            try:
+                expansion, is_secret = _expand(token, env)
+            except VariableError as error:
+                if not allow_unset or error.unset is None:
+                    raise
+                unset.append(error.unset)
+                expansion, is_secret = _PLACEHOLDER, False
+        value += [literal, expansion]
+        shown += [literal, MASK if is_secret else expansion]
+        if is_secret:
+            secrets.append(expansion)
+    value.append(text[end:])
+    shown.append(text[end:])
+    return Interpolated("".join(value), "".join(shown), tuple(secrets), has_variable, tuple(unset))
+
+
+def _expand(token: re.Match[str], env: Mapping[str, str]) -> tuple[str, bool]:
+    """The value of one ``${...}``, and whether it is a secret."""
+    part, inner = token.group(), token.group(1)
+    if inner is None:
+        raise VariableError(part, "'${' without a closing '}'", "close it, or write '$${' for a literal '${'")
+    match = _INNER.fullmatch(inner)
+    if match is None:
+        remedy = "write ${NAME}, ${NAME:-default} or ${NAME:?message}; '$$' is a dollar sign"
+        raise VariableError(part, f"'{clean(part, 60)}' is not a variable", remedy)
+    name, operator, argument = match.groups()
+    if argument and "${" in argument:
+        raise VariableError(part, "a variable inside a variable is not supported", "write the default out")
+    value = env.get(name)
+    if operator == ":-":
+        return (value, True) if value else (argument, False)
+    if operator == ":?" and not value:
+        reason = f": {clean(argument)}" if argument else ""
+        raise VariableError(part, f"the variable {name} is not set{reason}", f"set it: export {name}=...", unset=name)
+    if value is None:
+        remedy = f"set it: export {name}=..., or give it a default: ${{{name}:-...}}"
+        raise VariableError(part, f"the variable {name} is not set", remedy, unset=name)
+    return value, bool(value)

@@ -1,52 +1,44 @@
-"""Whether a file that was edited means what it is to mean, and nothing else has become different."""
+"""Whether a baseline that was edited has its intended meaning, and nothing else has changed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from math import isclose
 from pathlib import Path
 
-from perfcheck.baseline.changes import Change
+from perfcheck.baseline.file_errors import BaselineError
 from perfcheck.baseline.load import read_for_editing
-from perfcheck.baseline.problems import BaselineError
 from perfcheck.model import Baseline, Endpoint
-from perfcheck.units import parse_duration_ms
-
-_FOLLOWING = ("warning_ms", "critical_ms")  # the limits that may be multiples of the target
 
 
-def difference(
-    before: Baseline, content: bytes, made: Sequence[Change], path: Path, env: Mapping[str, str]
+def unintended_change(
+    before: Baseline, content: bytes, new_values: Mapping[tuple[str, str], float], path: Path, env: Mapping[str, str]
 ) -> str | None:
-    """What is wrong with ``content``, which is to be ``before`` with these changes. None: nothing."""
+    """What is wrong with ``content``, which is to be ``before`` with these values of (endpoint, key). None: nothing."""
     try:
         after = read_for_editing(content, path, env)
     except BaselineError as error:
-        return error.problems[0].message
+        return error.errors[0].message
     old = {endpoint.name: endpoint for endpoint in before.endpoints}
     expected = dict(old)
-    for change in made:
-        expected[change.endpoint] = _with(expected[change.endpoint], change)
-    found = tuple(_with_limits_of(old.get(endpoint.name), endpoint) for endpoint in after.endpoints)
-    if _meaning(after, found) == _meaning(before, tuple(expected.values())):
+    for (name, key), value_ms in new_values.items():
+        lines = {**expected[name].lines, key: 0}
+        target, ideal = expected[name].target_ms, expected[name].ideal_ms
+        target, ideal = (value_ms, ideal) if key == "target" else (target, value_ms)
+        expected[name] = replace(expected[name], target_ms=target, ideal_ms=ideal, lines=lines)
+    actual = tuple(_with_limits_of(old.get(endpoint.name), endpoint) for endpoint in after.endpoints)
+    if _meaning(after, actual) == _meaning(before, tuple(expected.values())):
         return None
-    return "more than that would become different"
-
-
-def _with(endpoint: Endpoint, change: Change) -> Endpoint:
-    value_ms = parse_duration_ms(change.text)
-    lines = {**endpoint.lines, change.key: 0}
-    if change.key == "target":
-        return replace(endpoint, target_ms=value_ms, lines=lines)
-    return replace(endpoint, ideal_ms=value_ms, lines=lines)
+    return "other values would change with it"
 
 
 def _with_limits_of(old: Endpoint | None, after: Endpoint) -> Endpoint:
-    """With the old limits in place of its own, as far as these are what a new target makes of the old ones."""
+    """With the old limits in place of its own, where these are the old ones for a new target."""
     if old is None or after.target_ms == old.target_ms:
         return after
-    return replace(after, **{name: getattr(old, name) for name in _FOLLOWING if _follows(old, after, name)})
+    names = ("warning_ms", "critical_ms")  # they may be multiples of the target
+    return replace(after, **{name: getattr(old, name) for name in names if _follows(old, after, name)})
 
 
 def _follows(old: Endpoint, after: Endpoint, name: str) -> bool:
@@ -57,10 +49,10 @@ def _follows(old: Endpoint, after: Endpoint, name: str) -> bool:
 
 
 def _meaning(baseline: Baseline, endpoints: tuple[Endpoint, ...]) -> Baseline:
-    """Without the lines, which move, and without what tells one file from another."""
+    """Without the lines, which move, and without the hash of the file."""
     return replace(
         baseline,
         sha256="",
         groups=tuple(replace(group, line=0) for group in baseline.groups),
-        endpoints=tuple(replace(one, line=0, lines=dict.fromkeys(one.lines, 0)) for one in endpoints),
+        endpoints=tuple(replace(endpoint, line=0, lines=dict.fromkeys(endpoint.lines, 0)) for endpoint in endpoints),
     )

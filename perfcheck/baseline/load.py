@@ -9,30 +9,25 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from perfcheck.baseline.addresses import check_base_url
-from perfcheck.baseline.build import (
-    EndpointBuilder,
-    build_compare,
-    build_groups,
-    build_sampling,
-    build_service,
-    missing,
-    value_of,
-)
-from perfcheck.baseline.context import Context, Entries
-from perfcheck.baseline.keys import PLACES, TOP
-from perfcheck.baseline.kinds import WrongValueError
-from perfcheck.baseline.problems import BaselineError, Point, Problem, Problems, StopReading
-from perfcheck.baseline.reading import UnreadableError, decode, read_bytes
-from perfcheck.baseline.sections import Named
+from yaml import MappingNode
+
+from perfcheck.baseline.addresses import base_url_option, passwords_of
+from perfcheck.baseline.context import Context, Entries, Entry
+from perfcheck.baseline.endpoints import EndpointBuilder, given, headers_of, is_wrong, value_of
+from perfcheck.baseline.file_errors import BaselineError, ErrorCollector, Location, StopReading
+from perfcheck.baseline.files import decode, read_bytes
+from perfcheck.baseline.keys import SECTIONS, TOP
+from perfcheck.baseline.sections import NamedSection
 from perfcheck.baseline.tree import compose, is_null
-from perfcheck.errors import UsageError
-from perfcheck.model import Baseline, CompareLimits
+from perfcheck.model import Baseline, CompareLimits, Endpoint, Group, Sampling, Service, Tls, UndecidedPolicy
+from perfcheck.units import format_percentage
+
+_TOP = Location(1, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a right baseline holds. ``unset`` are the variables that have no value, in the order of the alphabet."""
+    """What a valid baseline contains. ``unset`` are the variables that have no value, sorted."""
 
     file: str
     endpoints: int
@@ -43,58 +38,57 @@ class Summary:
 def load_baseline(
     path: Path, env: Mapping[str, str], *, base_url: str | None = None, shown_as: str | None = None
 ) -> Baseline:
-    """The baseline in ``path``, with variables from ``env``. ``base_url`` takes the place of the file's.
+    """The baseline in ``path``, with variables from ``env``. ``base_url`` replaces the one in the file.
 
-    Raises BaselineError with everything that is wrong with the file, or UsageError for a wrong ``base_url``.
+    Raises BaselineError with all errors of the file, or UsageError for a wrong ``base_url``.
     """
-    replacement = None if base_url is None else _checked(base_url)
-    return _load(path, env, shown_as or str(path), base_url=replacement)[0]
+    if base_url is not None:
+        base_url = base_url_option(base_url)
+    content = read_bytes(path, shown_as)
+    return _parse(content, path, env, shown_as or str(path), base_url=base_url)[0]
 
 
 def check_baseline(path: Path, env: Mapping[str, str], *, allow_unset: bool = False) -> Summary:
-    """The errors of the file, and no Baseline.
+    """Checks the file, without a Baseline to measure by.
 
-    ``allow_unset``: a variable that has no value is no error, and what depends on its value is not judged, so that a
-    file can be checked where the secrets are not. Raises BaselineError with everything that is wrong with the file.
+    ``allow_unset``: a variable that has no value is not an error, and what depends on its value is not checked, so that
+    a file can be checked where the secrets are not available. Raises BaselineError with all errors of the file.
     """
-    return _load(path, env, str(path), allow_unset=allow_unset)[1]
-
-
-def read_content(path: Path) -> bytes:
-    """The bytes of a baseline. Raises BaselineError when there are none to be had."""
-    try:
-        return read_bytes(path)
-    except UnreadableError as error:
-        raise _unreadable(error, str(path)) from error
+    return _parse(read_bytes(path), path, env, str(path), allow_unset=allow_unset)[1]
 
 
 def read_for_editing(content: bytes, path: Path, env: Mapping[str, str]) -> Baseline:
-    """The baseline that ``content`` would be in ``path``, to be held against another and not to be measured by.
+    """The baseline that ``content`` would be in ``path``, to be compared with another and not to measure by.
 
-    A variable that has no value is no error: what depends on it is missing. Raises BaselineError.
+    A variable that has no value is not an error: what depends on it is missing. Raises BaselineError.
     """
     return _parse(content, path, env, str(path), allow_unset=True)[0]
 
 
 def load_compare_limits(path: Path, env: Mapping[str, str]) -> CompareLimits:
     """The limits of a comparison, for which no variable need be set. Raises BaselineError."""
-    return _load(path, env, str(path), allow_unset=True)[0].compare
+    return read_for_editing(read_bytes(path), path, env).compare
 
 
-def _load(
-    path: Path, env: Mapping[str, str], file: str, *, base_url: str | None = None, allow_unset: bool = False
-) -> tuple[Baseline, Summary]:
-    """With ``allow_unset`` the Baseline has holes, and is not to be used."""
-    try:
-        content = read_bytes(path)
-    except UnreadableError as error:
-        raise _unreadable(error, file) from error
-    return _parse(content, path, env, file, base_url=base_url, allow_unset=allow_unset)
+def read_past_endpoints(content: bytes, folder: Path) -> dict[str, Endpoint | None] | None:
+    """The endpoints of an old revision of a baseline in ``folder``; None when it is not a baseline.
 
-
-def _unreadable(error: UnreadableError, file: str) -> BaselineError:
-    problem = Problem(error.line, error.column, error.message, error.remedy, source=error.source)
-    return BaselineError(file, (problem,))
+    Its errors are of no interest now: an endpoint that cannot be read, or whose target cannot, is None. Variables have
+    no values.
+    """
+    with suppress(BaselineError, StopReading):
+        text = decode(content, "")
+        context = Context(ErrorCollector(text), {}, folder, "http://localhost", sections=SECTIONS, allow_unset=True)
+        tree = compose(text, context.errors)
+        top = None if tree is None or is_null(tree) else TOP.read(context, tree, "")
+        if top:
+            builder = _endpoint_builder(context, top, _sampling(value_of(top, "sampling", {})))
+            sections: dict[str, NamedSection] = value_of(top, "endpoints", {})
+            return {
+                name: None if is_wrong(section.entries or {}, "target", "ideal", "metric") else builder.build(section)
+                for name, section in sections.items()
+            }
+    return None
 
 
 def _parse(
@@ -106,31 +100,22 @@ def _parse(
     base_url: str | None = None,
     allow_unset: bool = False,
 ) -> tuple[Baseline, Summary]:
-    try:
-        text = decode(content)
-    except UnreadableError as error:
-        raise _unreadable(error, file) from error
-    problems = Problems(text)
-    context = Context(problems, env, path.parent, base_url, places=PLACES, allow_unset=allow_unset)
-    found = None
+    """With ``allow_unset`` the Baseline has holes, and is not to be measured by."""
+    text = decode(content, file)
+    errors = ErrorCollector(text)
+    context = Context(errors, env, path.parent, base_url, sections=SECTIONS, allow_unset=allow_unset)
+    result = None
     with _gc_paused():
         with suppress(StopReading):
-            found = _read(context, text, file, hashlib.sha256(content).hexdigest())
-        if found is None or len(problems):
-            raise BaselineError(file, problems.in_order())
-    return found
-
-
-def _checked(base_url: str) -> str:
-    try:
-        return check_base_url(base_url)
-    except WrongValueError as error:
-        raise UsageError(f"--base-url: {error}", error.remedy) from None
+            result = _read(context, text, file, hashlib.sha256(content).hexdigest())
+        if result is None or len(errors):
+            raise BaselineError(file, errors.in_order())
+    return result
 
 
 @contextmanager
 def _gc_paused() -> Iterator[None]:
-    """The tree of a large file has no cycles, and going through it again and again takes longer than building it."""
+    """The tree of a large file has no cycles, and scanning it again and again takes longer than building it."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -141,37 +126,121 @@ def _gc_paused() -> Iterator[None]:
 
 
 def _read(context: Context, text: str, file: str, sha256: str) -> tuple[Baseline, Summary] | None:
-    tree = compose(text, context.problems)
+    tree = compose(text, context.errors)
     if tree is None or is_null(tree):
-        context.wrong(Point(1, 1), "the file is empty", "begin with 'version: 1', then 'service:' and 'endpoints:'")
+        context.error(_TOP, "the file is empty", "start with 'version: 1', then 'service:' and 'endpoints:'")
         return None
     top = TOP.read(context, tree, "")
     if top is None:
         return None
-    missing(context, top)
-    address = context.base_url or _address(context, top)
-    service: Entries = value_of(top, "service", {})
-    groups: dict[str, Named] | None = value_of(top, "groups", None if "groups" in top else {})
-    sampling = build_sampling(value_of(top, "sampling", {}))
-    defaults: Entries = value_of(top, "defaults", {})
-    builder = EndpointBuilder(
-        context, service=service, defaults=defaults, groups=groups, requests=sampling.min_requests
+    _check_required(context, top)
+    base_url = context.base_url or _base_url(context, top)
+    groups: dict[str, NamedSection] = value_of(top, "groups", {})
+    sampling = _sampling(value_of(top, "sampling", {}))
+    builder = _endpoint_builder(context, top, sampling)
+    endpoints = [builder.build(section) for section in value_of(top, "endpoints", {}).values()]
+    service = _service(context, value_of(top, "service", {}), base_url or "")
+    compare = _compare_limits(context, top.get("compare"))
+    baseline = Baseline(
+        file,
+        sha256,
+        service,
+        sampling,
+        tuple(Group(name, value_of(group.entries or {}, "title", name), group.line) for name, group in groups.items()),
+        tuple(endpoint for endpoint in endpoints if endpoint is not None),
+        frozenset(context.secrets - {""}),
+        compare,
     )
-    endpoints = [builder.build(named) for named in value_of(top, "endpoints", {}).values()]
-    model = build_service(context, service, address or "")
-    secrets = frozenset(context.secrets - {""})
-    complete = tuple(endpoint for endpoint in endpoints if endpoint is not None)
-    compare = build_compare(context, top.get("compare"))
-    baseline = Baseline(file, sha256, model, sampling, build_groups(groups or {}), complete, secrets, compare)
     return baseline, Summary(file, len(endpoints), len(baseline.groups), tuple(sorted(context.unset)))
 
 
-def _address(context: Context, top: Entries) -> str | None:
-    section = top.get("service")
-    if section is None or (section.value is not None and "base_url" not in section.value):
-        place = section.node if section else Point(1, 1)
-        remedy = "add 'service: {base_url: http://localhost:5001}', or give --base-url"
-        context.wrong(place, "there is no base_url: the service's address", remedy)
+def _check_required(context: Context, top: Entries) -> None:
+    if "version" not in top:
+        context.error(_TOP, "the file has no version", "add 'version: 1' as the first line")
+    endpoints = top.get("endpoints")
+    if endpoints is None or (isinstance(endpoints.node, MappingNode) and not endpoints.node.value):
+        where = endpoints.node if endpoints else _TOP
+        remedy = "add one, for example 'endpoints: {health: {path: /api/health, target: 50ms}}'"
+        context.error(where, "the file has no endpoints", remedy)
+
+
+def _base_url(context: Context, top: Entries) -> str | None:
+    service = top.get("service")
+    if service is None or (service.value is not None and "base_url" not in service.value):
+        where = service.node if service else _TOP
+        remedy = "add 'service: {base_url: http://localhost:5001}', or use --base-url"
+        context.error(where, "base_url is missing: the URL of the service", remedy)
         return None
-    address: str | None = value_of(section.value or {}, "base_url")
-    return address
+    base_url: str | None = value_of(service.value or {}, "base_url")
+    return base_url
+
+
+def _endpoint_builder(context: Context, top: Entries, sampling: Sampling) -> EndpointBuilder:
+    return EndpointBuilder(
+        context,
+        service=value_of(top, "service", {}),
+        defaults=value_of(top, "defaults", {}),
+        groups=value_of(top, "groups", None if "groups" in top else {}),
+        min_requests=sampling.min_requests,
+    )
+
+
+def _service(context: Context, entries: Entries, base_url: str) -> Service:
+    context.secrets.update(passwords_of(base_url))
+    timeout = value_of(entries, "ready_timeout")
+    tls = entries.get("tls")
+    return Service(
+        base_url,
+        **given(
+            ready=value_of(entries, "ready"),
+            ready_timeout_s=None if timeout is None else timeout / 1000,
+            headers=headers_of(entries),
+            monitor=value_of(entries, "monitor"),
+            openapi=value_of(entries, "openapi"),
+            tls=None if tls is None else _tls(context, tls.value or {}),
+            unix_socket=value_of(entries, "unix_socket"),
+            http2=value_of(entries, "http2"),
+        ),
+    )
+
+
+def _tls(context: Context, entries: Entries) -> Tls:
+    if "key" in entries and "cert" not in entries:
+        context.error(entries["key"].node, "tls: 'key' needs 'cert'", "add 'cert: FILE'")
+    return Tls(**given(**{key: value_of(entries, key) for key in entries}))
+
+
+def _sampling(entries: Entries) -> Sampling:
+    budget, undecided = value_of(entries, "budget"), value_of(entries, "undecided")
+    return Sampling(
+        **given(
+            budget_s=None if budget is None else budget / 1000,
+            confirm=value_of(entries, "confirm"),
+            warmup=value_of(entries, "warmup"),
+            min_requests=value_of(entries, "min_requests"),
+            undecided=None if undecided is None else UndecidedPolicy(undecided),
+        )
+    )
+
+
+def _compare_limits(context: Context, entry: Entry | None) -> CompareLimits:
+    """The limits of a comparison; contradictions are errors."""
+    if entry is None or entry.value is None or is_wrong(entry.value, *entry.value):
+        return CompareLimits()
+    entries: Entries = entry.value
+    limits = CompareLimits(
+        **given(
+            warning=value_of(entries, "warning"),
+            critical=value_of(entries, "critical"),
+            min_difference_ms=value_of(entries, "min_difference"),
+        )
+    )
+    if limits.critical < limits.warning:
+        low, high = format_percentage(limits.critical), format_percentage(limits.warning)
+        node = entries["critical"].node if "critical" in entries else entry.node
+        remedy = "set both, for example {warning: 10%, critical: 25%}"
+        context.error(node, f"the critical limit of {low} slower is below the warning limit of {high} slower", remedy)
+    elif not limits.warning:
+        remedy = "no two measurements are identical: allow a difference, for example 'warning: 10%'"
+        context.error(entries["warning"].node, "compare.warning must be more than 0%", remedy)
+    return limits

@@ -1,4 +1,4 @@
-"""What is sent: headers, query and body; and the statuses that are expected in return."""
+"""The parts of a request: headers, query and body; and the expected status codes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlencode
 
-from perfcheck.baseline.context import Context, shown
-from perfcheck.baseline.kinds import WrongValueError
-from perfcheck.baseline.nodes import Mapping, Node, Scalar, Sequence
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
+
+from perfcheck.baseline.context import Context, has_surrogates, shown
 from perfcheck.baseline.tree import is_null
 from perfcheck.model import Secret
 from perfcheck.text import clean
+from perfcheck.units import WrongValueError
 
 _SCALAR_SCHEMA: dict[str, Any] = {"type": ["string", "number", "boolean"]}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a field name, RFC 9110 section 5.6.2
@@ -40,38 +41,38 @@ class Headers:
     """Read as ``{lower-case name: (name, value)}``, so that layers merge by name."""
 
     def read(self, context: Context, node: Node, name: str) -> dict[str, tuple[str, str | Secret]] | None:
-        if not isinstance(node, Mapping):
-            context.wrong_type(node, name, "a mapping", "write it as in 'headers: {Accept: application/json}'")
+        if not isinstance(node, MappingNode):
+            context.type_error(node, name, "a mapping", "write, for example, 'headers: {Accept: application/json}'")
             return None
         headers: dict[str, tuple[str, str | Secret]] = {}
-        for key, value in node.pairs:
-            if not self._name_is_right(context, key, headers):
+        for key, value in node.value:
+            if not self._is_name_valid(context, key, headers):
                 continue
-            text = context.request_text(value, f"{name}.{clean(key.text, 60)}")
-            if text is not None and self._value_is_right(context, value, key.text, sent(text)):
-                headers[key.text.lower()] = (key.text, _stripped(text))
+            text = context.request_text(value, f"{name}.{clean(key.value, 60)}")
+            if text is not None and self._is_value_valid(context, value, key.value, sent(text)):
+                headers[key.value.lower()] = (key.value, _stripped(text))
         return headers
 
     @staticmethod
-    def _name_is_right(context: Context, key: Scalar, known: dict[str, Any]) -> bool:
-        lower = key.text.lower()
-        if not _TOKEN.fullmatch(key.text):
-            context.wrong(key, "not the name of a header", "use letters, digits and '-' only")
+    def _is_name_valid(context: Context, key: ScalarNode, known: dict[str, Any]) -> bool:
+        lower = key.value.lower()
+        if not _TOKEN.fullmatch(key.value):
+            context.error(key, "not a valid header name", "use letters, digits and '-' only")
         elif lower in known:
-            context.wrong(key, f"the header '{key.text}' is given twice", "keep one: case does not matter")
+            context.error(key, f"duplicate header '{key.value}'", "keep one: header names are case-insensitive")
         elif lower in _FRAMING:
-            context.wrong(key, f"'{key.text}' follows from the body", "remove it")
+            context.error(key, f"'{key.value}' is set by perfcheck, to match the body", "remove it")
         else:
             return True
         return False
 
     @staticmethod
-    def _value_is_right(context: Context, node: Node, name: str, value: str) -> bool:
+    def _is_value_valid(context: Context, node: Node, name: str, value: str) -> bool:
         if value.isascii() and value.replace("\t", " ").isprintable():
             return True
-        context.wrong(
+        context.error(
             node,
-            f"the value of the header '{name}' has line breaks, control or non-ASCII characters",
+            f"the value of the header '{name}' contains line breaks, control or non-ASCII characters",
             "remove them; a variable filled from a file often ends with a line break",
         )
         return False
@@ -81,26 +82,26 @@ class Headers:
 
 
 def _stripped(value: str | Secret) -> str | Secret:
-    """Without the spaces around it, which are not part of a field value (RFC 9110 section 5.5)."""
+    """Without the surrounding spaces, which are not part of a field value (RFC 9110 section 5.5)."""
     return Secret(value.value.strip(), value.shown.strip()) if isinstance(value, Secret) else value.strip()
 
 
 class Query:
-    """Pairs in the order they are written; a list repeats its name."""
+    """Pairs in the order of the file; a list repeats its name."""
 
     def read(self, context: Context, node: Node, name: str) -> Pairs | None:
-        if not isinstance(node, Mapping):
-            context.wrong_type(node, name, "a mapping", f"write it as in '{name}: {{q: love, limit: 20}}'")
+        if not isinstance(node, MappingNode):
+            context.type_error(node, name, "a mapping", f"write, for example, '{name}: {{q: love, limit: 20}}'")
             return None
         pairs: list[tuple[str, str | Secret]] = []
-        for key, value in node.pairs:
-            if _has_surrogates(key.text):
-                context.wrong(key, "the name is not valid Unicode", "write it as UTF-8 text")
+        for key, value in node.value:
+            if has_surrogates(key.value):
+                context.error(key, "the name is not valid Unicode", "write it as UTF-8 text")
                 continue
-            for item in value.items if isinstance(value, Sequence) else [value]:
-                text = context.request_text(item, f"{name}.{clean(key.text, 60)}")
+            for item in value.value if isinstance(value, SequenceNode) else [value]:
+                text = context.request_text(item, f"{name}.{clean(key.value, 60)}")
                 if text is not None:
-                    pairs.append((key.text, text))
+                    pairs.append((key.value, text))
         return tuple(pairs)
 
     def schema(self) -> dict[str, Any]:
@@ -109,7 +110,7 @@ class Query:
 
 
 class Form(Query):
-    """As a query, but read to the body that is sent."""
+    """Written like a query, and sent as the body."""
 
     def read(self, context: Context, node: Node, name: str) -> Any:
         pairs = super().read(context, node, name)
@@ -128,37 +129,37 @@ class Body:
 
 
 class Json:
-    """Any YAML, to JSON. Plain scalars get their type by YAML's core schema; one with a variable is a string."""
+    """Any YAML, as JSON. Plain scalars get their type from YAML's core schema; one with a variable is a string."""
 
     def read(self, context: Context, node: Node, name: str) -> str | Secret | None:
-        before = len(context.problems)
+        before = len(context.errors)
         value = self._value(context, node, name, sent)
-        if len(context.problems) > before:
+        if len(context.errors) > before:
             return None
         masked = self._value(context, node, name, displayed)
         return _combined(*(json.dumps(tree, ensure_ascii=False) for tree in (value, masked)))
 
     def _value(self, context: Context, node: Node, name: str, text_of: Callable[[str | Secret], str]) -> Any:
-        if isinstance(node, Mapping):
-            return {key.text: self._value(context, value, name, text_of) for key, value in self._pairs(context, node)}
-        if isinstance(node, Sequence):
-            return [self._value(context, item, name, text_of) for item in node.items]
+        if isinstance(node, MappingNode):
+            return {key.value: self._value(context, value, name, text_of) for key, value in self._pairs(context, node)}
+        if isinstance(node, SequenceNode):
+            return [self._value(context, item, name, text_of) for item in node.value]
         if is_null(node):
             return None
-        if node.plain and "$" not in node.text:
+        if isinstance(node, ScalarNode) and not node.style and "$" not in node.value:
             try:
-                return _core_schema(node.text)
+                return _core_schema(node.value)
             except WrongValueError as error:
-                context.wrong(node, f"{name}: {error}", error.remedy)
+                context.error(node, f"{name}: {error.message}", "quote it, to send it as text")
                 return None
-        text = context.request_text(node, name) if node.text else ""
+        text = context.request_text(node, name) if node.value else ""
         return None if text is None else text_of(text)
 
     @staticmethod
-    def _pairs(context: Context, node: Mapping) -> Iterator[tuple[Scalar, Node]]:
-        for key, value in node.pairs:
-            if _has_surrogates(key.text):
-                context.wrong(key, "the name is not valid Unicode", "write it as UTF-8 text")
+    def _pairs(context: Context, node: MappingNode) -> Iterator[tuple[ScalarNode, Node]]:
+        for key, value in node.value:
+            if has_surrogates(key.value):
+                context.error(key, "the name is not valid Unicode", "write it as UTF-8 text")
             yield key, value
 
     def schema(self) -> dict[str, Any]:
@@ -178,44 +179,40 @@ def _core_schema(text: str) -> Any:
         number = float(text)
         if math.isfinite(number):
             return number
-        raise WrongValueError("the number is too large for JSON", "quote it, to send it as text")
+        raise WrongValueError("the number is too large for JSON")
     if re.fullmatch(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", text):
-        raise WrongValueError("JSON has no infinity and no NaN", "quote it, to send it as text")
+        raise WrongValueError("JSON has neither infinity nor NaN")
     return text
-
-
-def _has_surrogates(text: str) -> bool:
-    return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)
 
 
 class Expect:
     """``2xx``, ``404``, ``200-204``, or a list of them: inclusive ranges of status codes."""
 
-    _ONE = re.compile(r"([2-5])[xX]{2}|([2-5][0-9]{2})(?:-([2-5][0-9]{2}))?", re.ASCII)
+    _RANGE = re.compile(r"([2-5])[xX]{2}|([2-5][0-9]{2})(?:-([2-5][0-9]{2}))?", re.ASCII)
 
     def read(self, context: Context, node: Node, name: str) -> tuple[tuple[int, int], ...] | None:
-        items = node.items if isinstance(node, Sequence) else [node]
+        items = node.value if isinstance(node, SequenceNode) else [node]
         if not items:
-            context.wrong(node, f"{name} is empty", "write it as in 'expect: [2xx, 404]'")
+            context.error(node, f"{name} is empty", "write, for example, 'expect: [2xx, 404]'")
             return None
         ranges = [self._range(context, item, name) for item in items]
-        return tuple(found for found in ranges if found) if all(ranges) else None
+        return tuple(pair for pair in ranges if pair) if all(ranges) else None
 
     def _range(self, context: Context, node: Node, name: str) -> tuple[int, int] | None:
-        remedy = "write it as in 'expect: [2xx, 404]'"
-        found = context.scalar(node, name, "a status", remedy)
-        if found is None or found.unset:
+        remedy = "write, for example, 'expect: [2xx, 404]'"
+        text = context.scalar(node, name, "a status code", remedy)
+        if text is None or text.unset:
             return None
-        match = self._ONE.fullmatch(found.value)
+        match = self._RANGE.fullmatch(text.value)
         if match:
             hundreds, low, high = match.groups()
             pair = (int(f"{hundreds}00"), int(f"{hundreds}99")) if hundreds else (int(low), int(high or low))
             if pair[0] <= pair[1]:
                 return pair
-        context.wrong(node, f"{name}: {shown(found)} is not a status from 200 to 599", remedy)
+        context.error(node, f"{name}: {shown(text)} is not a status code from 200 to 599", remedy)
         return None
 
     def schema(self) -> dict[str, Any]:
         text = {"type": "string", "pattern": r"^[2-5][xX]{2}$|^[2-5][0-9]{2}(-[2-5][0-9]{2})?$|\$\{"}
-        one = {"anyOf": [{"type": "integer", "minimum": 200, "maximum": 599}, text]}
-        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+        status = {"anyOf": [{"type": "integer", "minimum": 200, "maximum": 599}, text]}
+        return {"anyOf": [status, {"type": "array", "items": status, "minItems": 1}]}

@@ -9,14 +9,14 @@ from perfcheck.baseline.keys import TOP
 
 
 def json_schema() -> dict[str, Any]:
-    """Draft 2020-12, made from the same table that the validator reads.
+    """Draft 2020-12, from the same table as the validator.
 
-    It is milder than the validator: it knows no relations between keys, and no variables.
+    It accepts more than the validator: it does not compare values with each other, or expand variables.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "perfcheck baseline",
-        "description": "What an HTTP service promises about its latency.",
+        "description": "The latency targets of an HTTP service.",
         **TOP.schema(),
     }
 

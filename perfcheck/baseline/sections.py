@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping as AnyMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from yaml import MappingNode, Node, ScalarNode
+
 from perfcheck.baseline.context import Context, Entries, Entry
-from perfcheck.baseline.kinds import Kind
-from perfcheck.baseline.nodes import Mapping, Node, Scalar
-from perfcheck.baseline.problems import did_you_mean
+from perfcheck.baseline.file_errors import did_you_mean
+from perfcheck.baseline.tree import line_of
+from perfcheck.baseline.value_types import ValueType
 from perfcheck.text import clean
 
 _LONGEST_NAME = 200
-# What people write who come from another tool -> the key here.
+_REMEDY = "write its keys below it, indented, without '- ' in front"
+# The key of another tool -> the key here.
 _SYNONYMS = {
     "url": "path",
     "uri": "path",
@@ -32,52 +35,50 @@ _SYNONYMS = {
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of the file: the validator, the JSON Schema and the test of the reference all read this."""
+    """One key of the file. The validator, the JSON Schema and the test of the reference all read this."""
 
-    kind: Kind
-    doc: str
+    type: ValueType
+    description: str
     default: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """A mapping with these keys. ``extensible``: keys that begin with ``x-`` are left alone."""
+class SectionType:
+    """A mapping with these keys. ``extensible``: keys that begin with ``x-`` are ignored."""
 
-    keys: AnyMapping[str, Key]
+    keys: Mapping[str, Key]
     required: tuple[str, ...] = ()
     extensible: bool = False
 
     def read(self, context: Context, node: Node, name: str) -> Entries | None:
-        """None: it is no mapping. A key with a wrong value is there, with None."""
-        if not isinstance(node, Mapping):
-            _tell_no_mapping(context, node, name or "the file")
+        """None when it is not a mapping. A key with a wrong value is there, with None."""
+        if not isinstance(node, MappingNode):
+            context.type_error(node, name or "the file", "a mapping", _REMEDY)
             return None
         entries: Entries = {}
         prefix = f"{name}." if name in {"sampling", "compare", "tls", "error_rate"} else ""
-        for key, value in node.pairs:
-            known = self.keys.get(key.text)
+        for key, value in node.value:
+            known = self.keys.get(key.value)
             if known is not None:
-                read = known.kind.read(context, value, prefix + key.text)
-                entries[key.text] = Entry(read, key.line, value)
-            elif not (self.extensible and key.text.startswith("x-")):
-                self._tell_unknown(context, key, name)
+                entries[key.value] = Entry(known.type.read(context, value, prefix + key.value), line_of(key), value)
+            elif not (self.extensible and key.value.startswith("x-")):
+                where = f" in {name}" if name else ""
+                message = f"unknown key '{clean(key.value, 60)}'{where}"
+                context.error(key, message, self._remedy_for_unknown(context, key.value))
         return entries
 
-    def _tell_unknown(self, context: Context, key: Scalar, name: str) -> None:
-        where = f" in {name}" if name else ""
-        context.wrong(key, f"unknown key '{clean(key.text, 60)}'{where}", self._hint(context, key.text))
-
-    def _hint(self, context: Context, word: str) -> str:
-        if (meant := _SYNONYMS.get(word.lower())) in self.keys:
+    def _remedy_for_unknown(self, context: Context, key: str) -> str:
+        if (meant := _SYNONYMS.get(key.lower())) in self.keys:
             return f"did you mean '{meant}'?"
-        if word not in context.places and (hint := did_you_mean(word, self.keys)):
+        if key not in context.sections and (hint := did_you_mean(key, self.keys)):
             return hint
-        if place := context.places.get(word):
-            return f"'{word}' belongs under {place}"
-        return f"known are: {', '.join(self.keys)}"
+        if section := context.sections.get(key):
+            return f"'{key}' belongs {section}"
+        return f"the keys are: {', '.join(self.keys)}"
 
     def schema(self) -> dict[str, Any]:
-        schema: dict[str, Any] = {"type": "object", "properties": properties(self.keys), "additionalProperties": False}
+        properties = {name: {"description": _description(key), **key.type.schema()} for name, key in self.keys.items()}
+        schema: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
         if self.required:
             schema["required"] = list(self.required)
         if self.extensible:
@@ -85,41 +86,53 @@ class Section:
         return schema
 
 
-def properties(keys: AnyMapping[str, Key]) -> dict[str, Any]:
-    return {name: {"description": _description(key), **key.kind.schema()} for name, key in keys.items()}
-
-
 def _description(key: Key) -> str:
-    return key.doc if key.default is None else f"{key.doc} Default: {key.default}."
+    return key.description if key.default is None else f"{key.description} Default: {key.default}."
 
 
 @dataclass(slots=True)
-class Named:
-    """One endpoint or group as it is written: its name, and its keys (None: they are no mapping)."""
+class NamedSection:
+    """One endpoint or group as it is written: its name, and its keys (None: not a mapping)."""
 
-    name: Scalar
+    name: ScalarNode
     entries: Entries | None
+
+    @property
+    def line(self) -> int:
+        return line_of(self.name)
 
 
 @dataclass(frozen=True, slots=True)
-class NamedSections:
+class NamedSectionsType:
     """A mapping of names to sections: the endpoints, or the groups."""
 
-    what: str
-    section: Section
+    noun: str
+    section: SectionType
 
-    def read(self, context: Context, node: Node, name: str) -> dict[str, Named] | None:
-        if not isinstance(node, Mapping):
-            _tell_no_mapping(
-                context, node, name, f"write each {self.what} as its name and ':', then its keys, indented"
-            )
+    def read(self, context: Context, node: Node, name: str) -> dict[str, NamedSection] | None:
+        if not isinstance(node, MappingNode):
+            remedy = f"write each {self.noun} as its name and ':', then its keys, indented"
+            context.type_error(node, name, "a mapping", remedy)
             return None
-        found: dict[str, Named] = {}
-        for key, value in node.pairs:
-            if _name_is_right(context, key, self.what):
-                entries = self.section.read(context, value, f"{self.what} '{key.text}'")
-                found[key.text] = Named(key, entries)
-        return found
+        sections: dict[str, NamedSection] = {}
+        for key, value in node.value:
+            if self._is_name_valid(context, key):
+                entries = self.section.read(context, value, f"{self.noun} '{key.value}'")
+                sections[key.value] = NamedSection(key, entries)
+        return sections
+
+    def _is_name_valid(self, context: Context, key: ScalarNode) -> bool:
+        name = key.value
+        if not name.strip():
+            context.error(key, f"the {self.noun} has no name", "name it, for example, videos.list")
+        elif len(name) > _LONGEST_NAME:
+            context.error(key, f"the name of the {self.noun} is longer than {_LONGEST_NAME} characters", "shorten it")
+        elif not name.isprintable() and any(_cannot_be_shown(char) for char in name):
+            message = f"the name of the {self.noun} contains characters that cannot be shown"
+            context.error(key, message, "use visible characters only")
+        else:
+            return True
+        return False
 
     def schema(self) -> dict[str, Any]:
         return {
@@ -127,28 +140,6 @@ class NamedSections:
             "propertyNames": {"minLength": 1, "maxLength": _LONGEST_NAME},
             "additionalProperties": self.section.schema(),
         }
-
-
-def _tell_no_mapping(
-    context: Context,
-    node: Node,
-    name: str,
-    remedy: str = "write its keys below it, indented, without '- ' in front",
-) -> None:
-    context.wrong_type(node, name, "a mapping", remedy)
-
-
-def _name_is_right(context: Context, key: Scalar, what: str) -> bool:
-    name = key.text
-    if not name.strip():
-        context.wrong(key, f"the {what} has no name", "give it one, such as videos.list")
-    elif len(name) > _LONGEST_NAME:
-        context.wrong(key, f"the name of the {what} has over {_LONGEST_NAME} characters", "shorten it")
-    elif not name.isprintable() and any(_cannot_be_shown(char) for char in name):
-        context.wrong(key, f"the name of the {what} has characters that cannot be shown", "use visible ones only")
-    else:
-        return True
-    return False
 
 
 def _cannot_be_shown(char: str) -> bool:

@@ -1,15 +1,15 @@
-"""The characters to change for a value that is replaced, or for keys that are added. Knows layout, and no meaning."""
+"""The characters to change in a YAML text for a value that is replaced, or for keys that are added."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import yaml
+from yaml import MappingNode, ScalarNode
 
-from perfcheck.baseline.layout import Layout, Part, Written
-from perfcheck.baseline.nodes import Mapping, Scalar
+from perfcheck.baseline.tree import Pair, is_merge
 
 _BREAK = "\r\n|[\r\n\x85\u2028\u2029]"
 _REST_OF_LINE = re.compile("[ \t]*(?:#[^\r\n\x85\u2028\u2029]*)?(?=[\r\n\x85\u2028\u2029]|$)")
@@ -18,20 +18,15 @@ _BLOCK = ("|", ">")
 
 
 class Splice(NamedTuple):
-    """``text`` takes the place of what stands between two offsets."""
+    """``text`` replaces what is between two offsets."""
 
     start: int
     end: int
     text: str
 
 
-class Addition(NamedTuple):
-    key: str
-    value: str
-
-
 def spliced(text: str, splices: Iterable[Splice]) -> str:
-    """``text`` with the splices in place. They do not overlap."""
+    """``text`` with the splices applied. They do not overlap."""
     parts, end = [], 0
     for splice in sorted(splices):
         parts += [text[end : splice.start], splice.text]
@@ -39,94 +34,103 @@ def spliced(text: str, splices: Iterable[Splice]) -> str:
     return "".join([*parts, text[end:]])
 
 
-def replacement(text: str, written: Written, value: str) -> Splice:
-    """Of what a scalar says: quotes, an anchor, the spaces around it and the header of a block stay."""
-    start, end = written.start, written.end
-    if written.has_anchor:
-        start += _behind_anchor(text[start:end])
-    if written.style in _BLOCK:
+def replacement(text: str, scalar: ScalarNode, value: str) -> Splice:
+    """Of the value alone: quotes, an anchor, the spaces around it and the header of a block stay."""
+    start, end = scalar.start_mark.index, scalar.end_mark.index
+    if text[start] in "&!":
+        start += _after_properties(text[start:end])
+    if scalar.style in _BLOCK:
         header = re.search(_BREAK, text[start:end])
         start += header.end() if header else 0
-    elif written.style:
+    elif scalar.style:
         start, end = start + 1, end - 1
     inner = text[start:end]
     start += len(inner) - len(inner.lstrip())
     return Splice(start, start + len(inner.strip()), value)
 
 
-def _behind_anchor(text: str) -> int:
-    """Where the scalar itself begins: spaces, line breaks and comments may lie between."""
+def _after_properties(text: str) -> int:
+    """Where the scalar begins behind its anchor: spaces, line breaks and comments may be in between."""
     return next(int(token.start_mark.index) for token in yaml.scan(text) if isinstance(token, yaml.ScalarToken))
 
 
-def insertion(text: str, mapping: Mapping, layout: Layout, additions: Sequence[Addition]) -> Splice | None:
-    """Of keys that the mapping does not have yet; None where no place for them is sure to be right.
+def insertion(text: str, mapping: MappingNode, additions: Mapping[str, str]) -> Splice | None:
+    """Of keys that the mapping does not have yet, with their values; None where no place is certain to be right.
 
-    In braces they come behind what they belong to or behind the last key, in block style on lines of their own.
+    In braces they follow a related key or the last one, in block style they get lines of their own.
     """
-    if layout.is_flow(mapping):
-        return _into_braces(layout.parts(mapping), layout, additions)
-    return _below(text, layout.parts(mapping), layout, additions) or _above(text, layout.parts(mapping), additions)
+    pairs = _written_pairs(mapping)
+    if mapping.flow_style:
+        return _into_braces(pairs, additions)
+    return _below(text, pairs, additions) or _above(text, pairs, additions)
 
 
-def _into_braces(parts: Sequence[Part], layout: Layout, additions: Sequence[Addition]) -> Splice | None:
-    neighbour = _neighbour([part for part in parts if not part.is_empty])
+def _written_pairs(mapping: MappingNode) -> list[Pair]:
+    """Those with their key and value written in the mapping itself: without merge keys and aliases."""
+    start = mapping.start_mark.index
+    return [
+        (key, value)
+        for key, value in mapping.value
+        if not is_merge(key) and start <= key.start_mark.index < value.start_mark.index
+    ]
+
+
+def _into_braces(pairs: Sequence[Pair], additions: Mapping[str, str]) -> Splice | None:
+    neighbour = _neighbour([pair for pair in pairs if pair[1].start_mark.index < pair[1].end_mark.index])
     if neighbour is None:
         return None
-    added = "".join(f", {_pair(addition, neighbour, layout)}" for addition in additions)
-    return Splice(neighbour.end, neighbour.end, added)
+    end = neighbour[1].end_mark.index
+    return Splice(end, end, "".join(f", {pair}" for pair in _like(neighbour, additions)))
 
 
-def _below(text: str, parts: Sequence[Part], layout: Layout, additions: Sequence[Addition]) -> Splice | None:
-    neighbour = _neighbour([part for part in parts if _has_line_of_its_own(text, part, layout)])
-    if neighbour is None:
+def _below(text: str, pairs: Sequence[Pair], additions: Mapping[str, str]) -> Splice | None:
+    neighbour = _neighbour([pair for pair in pairs if _has_own_line(text, pair)])
+    rest = neighbour and _REST_OF_LINE.match(text, neighbour[1].end_mark.index)
+    if neighbour is None or rest is None:
         return None
-    rest = _REST_OF_LINE.match(text, neighbour.end)
-    assert rest is not None  # noqa: S101 - it has a line of its own
-    indent, line_end = _indent(text, neighbour), _line_end(text, neighbour.start)
-    added = "".join(f"{line_end}{indent}{_pair(addition, neighbour, layout)}" for addition in additions)
-    return Splice(rest.end(), rest.end(), added)
+    indent, line_end = _indent(text, neighbour), _line_end(text, neighbour)
+    return Splice(rest.end(), rest.end(), "".join(f"{line_end}{indent}{pair}" for pair in _like(neighbour, additions)))
 
 
-def _above(text: str, parts: Sequence[Part], additions: Sequence[Addition]) -> Splice | None:
+def _above(text: str, pairs: Sequence[Pair], additions: Mapping[str, str]) -> Splice | None:
     """Before the first key, where every value takes several lines."""
-    if not parts or _indent(text, parts[0]).strip(" "):
+    if not pairs or _indent(text, pairs[0]).strip(" "):
         return None
-    start, indent, line_end = parts[0].start, _indent(text, parts[0]), _line_end(text, parts[0].start)
-    return Splice(start, start, "".join(f"{key}: {value}{line_end}{indent}" for key, value in additions))
+    start, indent, line_end = pairs[0][0].start_mark.index, _indent(text, pairs[0]), _line_end(text, pairs[0])
+    return Splice(start, start, "".join(f"{key}: {value}{line_end}{indent}" for key, value in additions.items()))
 
 
-def _has_line_of_its_own(text: str, part: Part, layout: Layout) -> bool:
-    is_block = isinstance(part.value, Scalar) and not part.alias and layout.written(part.value).style in _BLOCK
-    if not part.on_one_line or is_block or _indent(text, part).strip(" "):
+def _has_own_line(text: str, pair: Pair) -> bool:
+    key, value = pair
+    is_block = isinstance(value, ScalarNode) and value.style in _BLOCK
+    if key.start_mark.line != value.end_mark.line or is_block or _indent(text, pair).strip(" "):
         return False
-    return _REST_OF_LINE.match(text, part.end) is not None
+    return _REST_OF_LINE.match(text, value.end_mark.index) is not None
 
 
-def _neighbour(parts: Sequence[Part]) -> Part | None:
-    """What to stand behind: the target or the ideal, else the last plain value, else the last that there is."""
-    scalars = [part for part in parts if isinstance(part.value, Scalar)]
-    kin = [part for part in scalars if part.key.text in {"target", "ideal"}]
-    return next((found[-1] for found in (kin, scalars, parts) if found), None)
+def _neighbour(pairs: Sequence[Pair]) -> Pair | None:
+    """The pair to insert after: the target or the ideal, else the last scalar, else the last one."""
+    scalars = [pair for pair in pairs if isinstance(pair[1], ScalarNode)]
+    related = [pair for pair in scalars if pair[0].value in {"target", "ideal"}]
+    return next((candidates[-1] for candidates in (related, scalars, pairs) if candidates), None)
 
 
-def _pair(addition: Addition, neighbour: Part, layout: Layout) -> str:
-    """As its neighbour is written: in a file that is JSON, with all the quotes of JSON."""
-    of_key = layout.written(neighbour.key).style
-    value = neighbour.value
-    of_value = ""
-    if isinstance(value, Scalar) and not neighbour.alias and (of_key or neighbour.key.text in {"target", "ideal"}):
-        of_value = layout.written(value).style
-    of_value = of_key or of_value
-    return f"{of_key}{addition.key}{of_key}: {of_value}{addition.value}{of_value}"
+def _like(neighbour: Pair, additions: Mapping[str, str]) -> list[str]:
+    """Written as the neighbour is: in a file that is JSON, with all the quotes of JSON."""
+    key, value = neighbour
+    key_quote = value_quote = key.style or ""
+    if not key_quote and key.value in {"target", "ideal"} and isinstance(value, ScalarNode):
+        value_quote = value.style or ""
+    return [f"{key_quote}{name}{key_quote}: {value_quote}{new}{value_quote}" for name, new in additions.items()]
 
 
-def _indent(text: str, part: Part) -> str:
-    """What stands before a key on its line."""
-    return text[part.start - part.column : part.start]
+def _indent(text: str, pair: Pair) -> str:
+    """What is before a key on its line."""
+    start = pair[0].start_mark
+    return text[start.index - start.column : start.index]
 
 
-def _line_end(text: str, at: int) -> str:
+def _line_end(text: str, pair: Pair) -> str:
     """As lines end from there on; at the end of the file as they do before."""
-    found = _LINE_END.search(text, at) or _LINE_END.search(text)
-    return found.group() if found else "\n"
+    line_end = _LINE_END.search(text, pair[0].start_mark.index) or _LINE_END.search(text)
+    return line_end.group() if line_end else "\n"

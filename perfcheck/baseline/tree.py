@@ -1,252 +1,287 @@
-"""YAML text to a tree in which everything knows its line and column, in bounded time, memory and depth.
+"""YAML text to a tree of PyYAML's nodes, checked, in bounded time, memory and depth.
 
-Scalars stay text: what they mean is decided by what is expected at their place, so that ``no`` is a country and
-``1.10`` a release. The tree is built from the parser's events instead of its nodes: those are composed by recursion,
-and a file of nothing but brackets would overflow the stack.
+Scalars stay text: their meaning depends on what is expected at their location, so that ``no`` is a country and ``1.10``
+a release.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
-from perfcheck.baseline.layout import Layout
-from perfcheck.baseline.nodes import Mapping, Node, Scalar, Sequence
-from perfcheck.baseline.problems import Point, Problems, did_you_mean
-from perfcheck.baseline.syntax import remedy_for
+from perfcheck.baseline.file_errors import ErrorCollector, Location, StopReading, did_you_mean
 from perfcheck.text import clean
 
 DEEPEST = 50
+MOST_NODES = 1_000_000  # with aliases expanded: about 40,000 endpoints
 _TOO_DEEP = (f"nested more than {DEEPEST} levels deep", "look for brackets that are never closed")
-MOST_NODES = 1_000_000  # as visited, aliases followed: about 40,000 endpoints
-_UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ANCHOR = re.compile(r"&([^\s,\[\]{}]+)")
+_TO_LINE_END = 10_000  # a length that is cut to the line where it is shown
+
+Pair = tuple[ScalarNode, Node]
 
 
-def compose(
-    text: str, problems: Problems, loader: type[Any] | None = None, layout: Layout | None = None
-) -> Node | None:
-    """The one document in ``text``; None when there is none. Duplicate keys are told, and the first one counts.
+def compose(text: str, errors: ErrorCollector, *, merge: bool = True) -> Node | None:
+    """The one document in ``text``; None when it is empty. Duplicate keys are errors, and the first one counts.
 
-    ``layout`` is told where each part is written. Raises StopReading after telling ``problems`` of a text that is not
-    YAML, too deep, too large, or cyclic.
+    Without ``merge`` the merge keys (``<<``) stay as they are written, before the other keys of their mapping. Raises
+    StopReading after adding the error of a text that is not YAML, too deep, too large, or cyclic.
     """
-    _refuse_unreadable(text, problems)
-    return _Composer(problems, layout).compose(_events(text, problems, loader or _parser()))
+    _refuse_forbidden_characters(text, errors)
+    root = _composed(text, errors)
+    if root is not None:
+        _Checker(text, errors, merge=merge).check(root, root, 0)
+    return root
+
+
+def location(node: Node) -> Location:
+    start, end = node.start_mark, node.end_mark
+    length = 1
+    if isinstance(node, ScalarNode):
+        length = end.column - start.column if start.line == end.line else _TO_LINE_END
+    return Location(start.line + 1, start.column + 1, length)
+
+
+def line_of(node: Node) -> int:
+    line: int = node.start_mark.line
+    return line + 1
+
+
+def is_null(node: Node) -> bool:
+    """An empty value, or ``null``."""
+    return isinstance(node, ScalarNode) and not node.style and node.value in {"", "~", "null", "Null", "NULL"}
+
+
+def is_merge(key: Node) -> bool:
+    return key.value == "<<" and isinstance(key, ScalarNode) and not key.style
+
+
+def merge_sources(value: Node) -> list[Node]:
+    """What ``<<: value`` merges: one mapping, or a list of them."""
+    return value.value if isinstance(value, SequenceNode) else [value]
+
+
+def names_in_section(text: str, section: str) -> list[str]:
+    """The keys of a section at the top of a baseline that may have errors. Raises StopReading for no YAML."""
+    root = compose(text, ErrorCollector(text))
+    pairs = root.value if isinstance(root, MappingNode) else []
+    found = next((value for key, value in pairs if key.value == section), None)
+    return [key.value for key, _ in found.value] if isinstance(found, MappingNode) else []
+
+
+# --- PyYAML ----------------------------------------------------------------------------------------------------------
+
+
+class _TooDeepError(Exception):
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        self.node = node
+
+
+class _Hooks:
+    """Methods that PyYAML's composer, in C or not, calls for every node, before it recurses into the node.
+
+    They count the levels, so that a file of nothing but brackets does not overflow the stack. A scalar without a tag
+    gets none: it stays text.
+    """
+
+    _levels = 0
+
+    def descend_resolver(self, parent: Node | None, index: object) -> None:  # noqa: ARG002 - PyYAML's signature
+        if self._levels > DEEPEST and parent is not None:
+            raise _TooDeepError(parent)
+        self._levels += 1
+
+    def ascend_resolver(self) -> None:
+        self._levels -= 1
+
+    def resolve(self, kind: type[Node], value: object, implicit: object) -> None:
+        """The tag of a node that has none in the file."""
 
 
 def _parser() -> type[Any]:
     """The parser in C where PyYAML was built with it: seven times as fast."""
-    found: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return found
+    parser: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return parser
 
 
-def _refuse_unreadable(text: str, problems: Problems) -> None:
-    if bad := _UNREADABLE.search(text):
-        before = text[: bad.start()]
-        line = len(re.findall("\r\n|[\r\n\x85\u2028\u2029]", before)) + 1
-        column = len(re.split("[\r\n\x85\u2028\u2029]", before)[-1]) + 1
+def _refuse_forbidden_characters(text: str, errors: ErrorCollector) -> None:
+    if bad := _FORBIDDEN.search(text):
         message = f"the character U+{ord(bad.group()):04X} is not allowed in YAML"
-        raise problems.fatal(Point(line, column), message, 'remove it, or write it as an escape such as "\\x07"')
+        remedy = 'remove it, or write it as an escape such as "\\x07"'
+        raise errors.fatal(errors.location_at(bad.start(), 1), message, remedy)
 
 
-def _events(text: str, problems: Problems, loader: type[Any]) -> Iterator[Any]:
+def _composed(text: str, errors: ErrorCollector) -> Node | None:
     try:
-        yield from yaml.parse(text, Loader=loader)
+        root: Node | None = yaml.compose(text, Loader=type("_Loader", (_Hooks, _parser()), {}))
+    except _TooDeepError as error:
+        raise errors.fatal(location(error.node), *_TOO_DEEP) from None
+    except yaml.composer.ComposerError as error:
+        raise _composer_error(error, text, errors) from error
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        if "end of stream" in str(error.problem) and error.context_mark:
-            mark = error.context_mark  # where the quote was opened
-        place = Point(mark.line + 1, mark.column + 1) if mark else None
-        what = clean(error.problem or error.context or "it cannot be read")
-        if "nesting depth" in what:  # newer parsers in C look ahead, and have a limit of their own
-            raise problems.fatal(place, *_TOO_DEEP) from error
-        raise problems.fatal(
-            place, f"not valid YAML: {what}", remedy_for(what, problems.source(place.line) if place else "")
-        ) from error
+        raise _syntax_error(error, errors) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # escapes beyond Unicode, in the parser without C
-        raise problems.fatal(None, "not valid YAML", "look for a wrong escape in a quoted text") from error
+        raise errors.fatal(None, "not valid YAML", "look for a wrong escape in a quoted text") from error
+    return root
 
 
-@dataclass(slots=True)
-class _Frame:
-    """A mapping or sequence that is still open."""
+def _composer_error(error: yaml.MarkedYAMLError, text: str, errors: ErrorCollector) -> StopReading:
+    mark = error.problem_mark
+    assert mark is not None  # noqa: S101 - all of them have one
+    line, column = mark.line + 1, mark.column + 1
+    if "another document" in (error.problem or ""):
+        message = "a second YAML document begins here"
+        return errors.fatal(Location(line, column, 3), message, "remove the line '---': a baseline is one document")
+    word = re.match(r"[*&]([^\s,\[\]{}]*)", text[mark.index :])
+    name = word.group(1) if word else ""
+    where = Location(line, column, len(name) + 1)
+    if "duplicate anchor" in (error.context or "") and error.context_mark:
+        remedy = f"the first is on line {error.context_mark.line + 1}: give this one another name"
+        return errors.fatal(where, f"the anchor '&{clean(name)}' is defined twice", remedy)
+    known = _ANCHOR.findall(text[: mark.index])
+    remedy = did_you_mean(name, known) or f"mark the value to be repeated with '&{name}'"
+    return errors.fatal(where, f"the anchor '&{clean(name)}' is not defined above this line", remedy)
 
-    node: Mapping | Sequence
-    anchor: str | None
-    nodes_before: int
-    height: int = 1
-    key: Scalar | None = None  # waits for its value
-    merges: list[tuple[Scalar, Node]] = field(default_factory=list)
+
+def _syntax_error(error: yaml.MarkedYAMLError, errors: ErrorCollector) -> StopReading:
+    mark = error.problem_mark or error.context_mark
+    if "end of stream" in str(error.problem) and error.context_mark:
+        mark = error.context_mark  # where the quote was opened
+    where = Location(mark.line + 1, mark.column + 1) if mark else None
+    problem = clean(error.problem or error.context or "it cannot be read")
+    if "nesting depth" in problem:  # newer parsers in C look ahead, and have a limit of their own
+        return errors.fatal(where, *_TOO_DEEP)
+    remedy = _remedy_for(problem, errors.source(where.line) if where else "")
+    return errors.fatal(where, f"not valid YAML: {problem}", remedy)
 
 
-@dataclass(slots=True)
-class _Anchored:
-    node: Node
-    nodes: int
-    height: int
+# A part of a parser's message (the one in C, the one without) -> the remedy for its usual cause.
+_REMEDIES = {
+    "that cannot start any token": "indent with spaces, and quote a value that begins with @, ` or %",
+    "mapping values are not allowed": "quote a value that contains ': ', or check the indentation",
+    "could not find expected ':'": "check this line and the one before: a key is followed by ': '",
+    "did not find expected key": "check the indentation of this line against the lines above",
+    "did not find expected ',' or": "close the bracket, and separate the items with commas",
+    "expected ',' or": "close the bracket, and separate the items with commas",
+    "did not find expected '-' indicator": "check the indentation of this line against the lines above",
+    "expected <block end>": "check the indentation of this line against the lines above",
+    "block sequence entries are not allowed": "begin the list on its own line, or write it as [a, b]",
+    "unexpected end of stream": "close the quote",
+    "unexpected document separator": "close the quote",
+    "escape": "double the backslash, or use single quotes",
+    "expected alphabetic": "quote a value that begins with * or &",
+    "tag": "quote a value that begins with !",
+}
 
 
-class _Composer:
-    def __init__(self, problems: Problems, layout: Layout | None) -> None:
-        self._problems = problems
-        self._layout = layout
-        self._event: Any = None  # the one that is being handled
-        self._stack: list[_Frame] = []
-        self._anchors: dict[str, _Anchored] = {}
-        self._nodes = 0
-        self._documents = 0
-        self._root: Node | None = None
+def _remedy_for(problem: str, source: str) -> str:
+    """PyYAML reports what it stumbled over, not why. ``source`` is the line."""
+    if "${" in source and ("'}'" in problem or "']'" in problem):
+        return "quote a value with '${...}' between braces or brackets"
+    return next((remedy for part, remedy in _REMEDIES.items() if part in problem), "check the syntax of this line")
 
-    def compose(self, events: Iterator[Any]) -> Node | None:
-        handlers: dict[type, Callable[[Any], None]] = {
-            yaml.ScalarEvent: self._scalar,
-            yaml.MappingStartEvent: self._open_mapping,
-            yaml.SequenceStartEvent: self._open_sequence,
-            yaml.MappingEndEvent: self._close,
-            yaml.SequenceEndEvent: self._close,
-            yaml.AliasEvent: self._alias,
-            yaml.DocumentStartEvent: self._document,
-        }
-        for event in events:
-            if handler := handlers.get(type(event)):
-                self._event = event
-                handler(event)
-        return self._root
 
-    def _document(self, event: Any) -> None:
-        self._documents += 1
-        if self._documents > 1:
-            raise self._problems.fatal(
-                _place(event), "a second YAML document begins here", "remove the line '---': a baseline is one document"
-            )
+# --- The checks ------------------------------------------------------------------------------------------------------
 
-    def _scalar(self, event: Any) -> None:
-        start, end = event.start_mark, event.end_mark
-        one_line = start.line == end.line
-        length = end.column - start.column if one_line else 10_000  # cut to the line where it is shown
-        node = Scalar(event.value, start.line + 1, start.column + 1, length, not event.style)
-        if event.tag is not None:
-            self._refuse_tag(event)
-        if self._layout is not None:
-            self._layout.add_scalar(node, event)
-        self._add(node, 1, 0)
-        if event.anchor:
-            self._anchors[event.anchor] = _Anchored(node, 1, 0)
 
-    def _open_mapping(self, event: Any) -> None:
-        self._open(Mapping([], event.start_mark.line + 1, event.start_mark.column + 1), event)
+class _Checker:
+    """Checks each node once. Its recursion is as deep as the text is nested: an alias repeats a node above it."""
 
-    def _open_sequence(self, event: Any) -> None:
-        self._open(Sequence([], event.start_mark.line + 1, event.start_mark.column + 1), event)
+    def __init__(self, text: str, errors: ErrorCollector, *, merge: bool) -> None:
+        self._text = text
+        self._errors = errors
+        self._merge = merge
+        self._open: set[int] = set()  # collections by their identity
+        self._sizes: dict[int, tuple[int, int]] = {}  # nodes and levels, with aliases expanded
 
-    def _open(self, node: Mapping | Sequence, event: Any) -> None:
-        if event.tag is not None:
-            self._refuse_tag(event)
-        if self._layout is not None:
-            self._layout.open(node, event)
-        self._stack.append(_Frame(node, event.anchor, self._nodes))
-        self._check_depth(node, 0)
-        if event.anchor:
-            self._anchors.pop(event.anchor, None)  # what it named before is not meant from here on
+    def check(self, node: Node, parent: Node, depth: int) -> tuple[int, int]:
+        """How many nodes and levels there are from ``node`` on, which is inside of ``depth`` collections."""
+        if isinstance(node, ScalarNode):
+            self._check_tag(node)
+            return 1, 0
+        if id(node) in self._open:
+            raise self._cycle(node)
+        if id(node) not in self._sizes:
+            self._open.add(id(node))
+            self._sizes[id(node)] = self._check_collection(node, depth + 1)
+            self._open.remove(id(node))
+        nodes, levels = self._sizes[id(node)]
+        if depth + levels > DEEPEST:
+            raise self._errors.fatal(location(parent), *_TOO_DEEP)
+        return nodes, levels
 
-    def _close(self, _event: Any) -> None:
-        frame = self._stack.pop()
-        node = frame.node
-        if isinstance(node, Mapping):
-            self._tell_duplicates(node)
-            if frame.merges:
-                self._merge(node, frame.merges)
-        if frame.anchor:
-            self._anchors[frame.anchor] = _Anchored(node, self._nodes - frame.nodes_before + 1, frame.height)
-        self._add(node, 1, frame.height)
+    def _check_collection(self, node: Node, depth: int) -> tuple[int, int]:
+        self._check_tag(node)
+        nodes, levels = 1, 0
+        for child in self._children(node):
+            child_nodes, child_levels = self.check(child, node, depth)
+            nodes += child_nodes
+            levels = max(levels, child_levels)
+        if nodes > MOST_NODES:
+            message = f"more than {MOST_NODES:,} values with aliases expanded"
+            raise self._errors.fatal(location(node), message, "split the baseline, or use fewer aliases")
+        if isinstance(node, MappingNode):
+            self._tidy(node)
+        return nodes, levels + 1
 
-    def _alias(self, event: Any) -> None:
-        place, anchored = _place(event), self._anchors.get(event.anchor)
-        if anchored is None:
-            if any(frame.anchor == event.anchor for frame in self._stack):
-                remedy = "an alias may only repeat what is complete"
-                raise self._problems.fatal(place, f"'*{event.anchor}' contains itself", remedy)
-            remedy = did_you_mean(event.anchor, self._anchors) or f"mark what it is to repeat with '&{event.anchor}'"
-            raise self._problems.fatal(place, f"nothing before this is marked '&{event.anchor}'", remedy)
-        self._check_depth(place, anchored.height)
-        self._add(anchored.node, anchored.nodes, anchored.height, place)
-
-    def _add(self, node: Node, nodes: int, height: int, place: Point | None = None) -> None:
-        self._nodes += nodes
-        if self._nodes > MOST_NODES:
-            message = f"more than {MOST_NODES:,} values, aliases followed"
-            raise self._problems.fatal(place or node, message, "split the baseline, or repeat less with aliases")
-        if not self._stack:
-            self._root = node
+    def _children(self, node: Node) -> Iterator[Node]:
+        if isinstance(node, SequenceNode):
+            yield from node.value
             return
-        frame = self._stack[-1]
-        if height >= frame.height:
-            frame.height = height + 1
-        if isinstance(frame.node, Sequence):
-            frame.node.items.append(node)
-            return
-        if self._layout is not None:
-            self._layout.add_part(frame.node, frame.key, node, self._event)
-        if frame.key is None:
-            frame.key = self._key(node, place)
-        elif frame.key.text == "<<" and frame.key.plain:
-            frame.merges.append((frame.key, node))
-            frame.key = None
-        else:
-            frame.node.pairs.append((frame.key, node))
-            frame.key = None
+        for key, value in node.value:
+            if not isinstance(key, ScalarNode):
+                remedy = "quote a value that begins with '{' or '['"
+                raise self._errors.fatal(location(key), "a key must be text", remedy)
+            yield key
+            yield value
 
-    def _key(self, node: Node, place: Point | None) -> Scalar:
-        if isinstance(node, Scalar):
-            return node
-        remedy = "quote a value that begins with '{' or '['"
-        raise self._problems.fatal(place or node, "a key must be text", remedy)
+    def _check_tag(self, node: Node) -> None:
+        if node.tag is not None:
+            message = f"the tag '{clean(node.tag)}' has no meaning in a baseline"
+            self._errors.add(location(node), message, "remove it; to make a value text, quote it")
 
-    def _check_depth(self, place: Node | Point, height: int) -> None:
-        if len(self._stack) + height > DEEPEST:
-            raise self._problems.fatal(place, *_TOO_DEEP)
+    def _cycle(self, node: Node) -> StopReading:
+        """An alias inside of the collection that it repeats. Its location is not in the tree, but in the text."""
+        name = _ANCHOR.match(self._text, node.start_mark.index)
+        alias = f"*{name.group(1)}" if name else "*"
+        at = max(self._text.find(alias, node.start_mark.index), 0)
+        where = self._errors.location_at(at, len(alias))
+        remedy = "an alias can only repeat a value that is complete"
+        return self._errors.fatal(where, f"the value of '{clean(alias)}' contains itself", remedy)
 
-    def _refuse_tag(self, event: Any) -> None:
-        message = f"the tag '{clean(event.tag)}' has no meaning here"
-        self._problems.add(_place(event), message, "remove it; quotes make text of a value")
+    def _tidy(self, mapping: MappingNode) -> None:
+        """Without duplicate keys, and with what is merged, or with the merge keys first."""
+        pairs: list[Pair] = mapping.value
+        merges = [pair for pair in pairs if is_merge(pair[0])]
+        own = [pair for pair in pairs if not is_merge(pair[0])] if merges else pairs
+        if len({key.value for key, _ in own}) < len(own):
+            own = self._without_duplicates(own)
+        mapping.value = self._merged(own, merges) if self._merge else [*merges, *own]
 
-    def _tell_duplicates(self, mapping: Mapping) -> None:
-        pairs = mapping.pairs
-        if len({key.text for key, _ in pairs}) == len(pairs):
-            return
-        first: dict[str, tuple[Scalar, Node]] = {}
+    def _without_duplicates(self, pairs: list[Pair]) -> list[Pair]:
+        first: dict[str, Pair] = {}
         for key, value in pairs:
-            before = first.setdefault(key.text, (key, value))
-            if before[0] is not key:
-                message = f"'{clean(key.text)}' is given twice"
-                self._problems.add(key, message, f"the first is on line {before[0].line}: keep one of them")
-        mapping.pairs = list(first.values())
+            earlier, _ = first.setdefault(key.value, (key, value))
+            if earlier is not key:
+                message = f"duplicate key '{clean(key.value)}'"
+                self._errors.add(location(key), message, f"the first is on line {line_of(earlier)}: keep one of them")
+        return list(first.values())
 
-    def _merge(self, mapping: Mapping, merges: list[tuple[Scalar, Node]]) -> None:
-        """YAML's merge key: what the mapping says itself comes first, then the merged ones in their order."""
-        known = {key.text for key, _ in mapping.pairs}
-        for merge, value in merges:
-            for source in value.items if isinstance(value, Sequence) else [value]:
-                if not isinstance(source, Mapping):
+    def _merged(self, own: list[Pair], merges: list[Pair]) -> list[Pair]:
+        """The mapping's own keys come first, then the merged ones in their order, as the YAML merge key is defined."""
+        pairs, known = list(own), {key.value for key, _ in own}
+        for merge_key, value in merges:
+            for source in merge_sources(value):
+                if not isinstance(source, MappingNode):
                     remedy = "name one with an alias: '<<: *common'"
-                    self._problems.add(merge, "'<<' merges mappings, and this is none", remedy)
+                    self._errors.add(location(merge_key), "'<<' can only merge mappings", remedy)
                     continue
-                if self._layout is not None:
-                    self._layout.merge(mapping, source)
-                mapping.pairs += [pair for pair in source.pairs if pair[0].text not in known]
-                known.update(key.text for key, _ in source.pairs)
-
-
-def _place(event: Any) -> Point:
-    start, end = event.start_mark, event.end_mark
-    length = end.column - start.column if start.line == end.line else 1
-    return Point(start.line + 1, start.column + 1, max(1, length))
-
-
-def is_null(node: Node) -> bool:
-    """Nothing stands there: an empty value, or ``null``."""
-    return isinstance(node, Scalar) and node.plain and node.text in {"", "~", "null", "Null", "NULL"}
+                pairs += [pair for pair in source.value if pair[0].value not in known]
+                known.update(key.value for key, _ in source.value)
+        return pairs

@@ -18,9 +18,9 @@ def annotate_baseline(error: BaselineError, env: Mapping[str, str]) -> None:
     """On stderr, which the runner reads as it reads stdout."""
     workspace = env.get("GITHUB_WORKSPACE")
     file = file_in(Path(workspace) if workspace else None, error.file)
-    for problem in error.problems[:_MOST]:
-        message = f"{problem.message}\nhelp: {problem.remedy}"
+    for found in error.errors[:_MOST]:
+        message = f"{found.message}\nhelp: {found.remedy}"
         title = "Wrong baseline"
-        line = workflow_command("error", message, title=title, file=file, line=problem.line, col=problem.column)
+        line = workflow_command("error", message, title=title, file=file, line=found.line, col=found.column)
         with contextlib.suppress(OSError):
             click.echo(line, err=True)

@@ -170,7 +170,9 @@ def _load(options: HealthOptions, *, annotate: bool) -> Baseline | None:
 
 
 def _service(options: HealthOptions, baseline: Baseline | None) -> Service:
-    service = baseline.service if baseline else Service(_base_url(options.base_url or ""))
+    from perfcheck.baseline.addresses import base_url_option
+
+    service = baseline.service if baseline else Service(base_url_option(options.base_url or ""))
     if options.monitor is not None:
         if not options.monitor.startswith("/"):
             raise UsageError(f"not a path: --monitor {options.monitor}", f"did you mean '/{options.monitor}'?")
@@ -178,16 +180,6 @@ def _service(options: HealthOptions, baseline: Baseline | None) -> Service:
     if options.insecure:
         service = replace(service, tls=replace(service.tls, verify=False))
     return service
-
-
-def _base_url(text: str) -> str:
-    from perfcheck.baseline.addresses import check_base_url
-    from perfcheck.baseline.kinds import WrongValueError
-
-    try:
-        return check_base_url(text)
-    except WrongValueError as error:
-        raise UsageError(f"--base-url: {error}", error.remedy) from None
 
 
 def _passwords(service: Service) -> set[str]:

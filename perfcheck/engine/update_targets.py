@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perfcheck.baseline.edit import Change, edit_baseline, values_in_force
-from perfcheck.baseline.load import read_content, read_for_editing
-from perfcheck.baseline.reading import decode
+from perfcheck.baseline.edit import Edit, edit_baseline, values_in_force
+from perfcheck.baseline.files import decode, read_bytes
+from perfcheck.baseline.load import read_for_editing
 from perfcheck.engine.diff import unified_diff
 from perfcheck.engine.select import select_endpoints
 from perfcheck.errors import UsageError
@@ -38,7 +38,7 @@ class Update:
 
     @property
     def diff(self) -> list[str]:
-        return unified_diff(decode(self.before), decode(self.after), str(self.file))
+        return unified_diff(decode(self.before, str(self.file)), decode(self.after, str(self.file)), str(self.file))
 
 
 def propose_update(file: Path, names: Sequence[str], store: History, rule: ProposalRule) -> Update:
@@ -46,17 +46,18 @@ def propose_update(file: Path, names: Sequence[str], store: History, rule: Propo
 
     Raises UsageError for a wrong baseline, an unknown name, and trouble with the history.
     """
-    content = read_content(file)
+    content = read_bytes(file)
     baseline = read_for_editing(content, file, os.environ)
     endpoints, reader = select_endpoints(baseline, names, ()), LatestSeriesReader(store, baseline.file, rule.runs)
     proposals = tuple(_proposal(one, reader.read(one.name), rule) for one in endpoints)
-    changes = list(_changes(proposals, values_in_force(content, file, os.environ)))
-    edited = edit_baseline(content, changes, file, os.environ)
+    edits = list(_edits(proposals, values_in_force(content, file, os.environ)))
+    edited = edit_baseline(content, edits, file, os.environ)
     by_hand: dict[str, list[str]] = {}
     for refused in edited.refused:
-        sentence = f"to be changed by hand, {refused.change.key}: {refused.change.text}: {refused.reason}"
-        by_hand.setdefault(refused.change.endpoint, []).append(sentence)
-    return Update(file, content, edited.content, proposals, len(edited.made), by_hand)
+        where = f"{file}:{refused.line}" if refused.line else str(file)
+        sentence = f"{where}: change {refused.edit.key} to {refused.edit.text} by hand: {refused.reason}"
+        by_hand.setdefault(refused.edit.endpoint, []).append(sentence)
+    return Update(file, content, edited.content, proposals, len(edited.applied), by_hand)
 
 
 def _proposal(endpoint: Endpoint, series: LatestSeries, rule: ProposalRule) -> Proposal:
@@ -68,18 +69,18 @@ def _proposal(endpoint: Endpoint, series: LatestSeries, rule: ProposalRule) -> P
     return replace(proposal, why=f"{proposal.why}; {apart} not count beside the newest")
 
 
-def _changes(proposals: Sequence[Proposal], written: dict[tuple[str, str], str]) -> Iterator[Change]:
+def _edits(proposals: Sequence[Proposal], written: dict[tuple[str, str], str]) -> Iterator[Edit]:
     """In the unit that the file has for the value."""
     for one in proposals:
         for key, move in (("target", one.target), ("ideal", one.ideal)):
             if move is not None:
                 text = format_duration(move.after_ms, written.get((one.endpoint, key)))
-                yield Change(one.endpoint, key, text)
+                yield Edit(one.endpoint, key, text)
 
 
 def write_update(update: Update) -> None:
     """Put it into the file, whole or not at all. Raises UsageError when it cannot be, or is no longer what was read."""
-    if read_content(update.file) != update.before:
+    if read_bytes(update.file) != update.before:
         raise UsageError(f"{update.file} was changed in the meantime, and is left as it is", "run the command again")
     try:
         write_atomically(update.file, update.after, keep_mode=True)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perfcheck.baseline import BaselineError
-from perfcheck.baseline.edit import Change, edit_baseline
+from perfcheck.baseline.edit import Edit, edit_baseline
 from perfcheck.baseline.load import read_for_editing
 
 FILE = Path("baselines.yaml")
@@ -55,7 +55,7 @@ def values(draw: st.DrawFn, endpoint: str, key: str) -> list[Piece]:
         inside = draw(spaces)
         return [" ", quote, inside, slot, inside, quote]
     if style == "anchored":
-        return [f" &a{draw(st.integers(0, 9))}", draw(st.sampled_from([" ", "  "])), slot]
+        return [f" &{endpoint.encode().hex()}", draw(st.sampled_from([" ", "  "])), slot]
     if style == "below":
         return [f"{draw(comments)}\n          ", slot]
     if style == "block":
@@ -139,7 +139,7 @@ def test_a_value_changes_where_it_stands(
     chosen = {slot.endpoint: data.draw(durations) for slot in slots(pieces) if data.draw(st.booleans())}
     before = rendered(pieces, {}, line_end, mark, cut=cut)
     after = rendered(pieces, chosen, line_end, mark, cut=cut)
-    found = edit_baseline(before, [Change(name, "target", text) for name, text in chosen.items()], FILE, {})
+    found = edit_baseline(before, [Edit(name, "target", text) for name, text in chosen.items()], FILE, {})
     assert (found.content, found.refused) == (after, ())
 
 
@@ -151,9 +151,9 @@ def test_what_is_added_leaves_the_rest_as_it_was(
     pieces, names = baseline
     has_target = {slot.endpoint for slot in slots(pieces)}
     before = rendered(pieces, {}, line_end, mark, cut=cut)
-    changes = [Change(name, "target", "444ms") for name in names if name not in has_target]
-    changes += [Change(name, "ideal", "2ms") for name in names]
-    found = edit_baseline(before, changes, FILE, {})
+    edits = [Edit(name, "target", "444ms") for name in names if name not in has_target]
+    edits += [Edit(name, "ideal", "2ms") for name in names]
+    found = edit_baseline(before, edits, FILE, {})
     assert not found.refused
     assert is_part_of(before.decode(), found.content.decode())
     model = {endpoint.name: endpoint for endpoint in read_for_editing(found.content, FILE, {}).endpoints}
@@ -182,19 +182,19 @@ def test_whatever_is_in_a_file_it_is_edited_rightly_or_not_at_all(data: st.DataO
         baseline = read_for_editing(content, FILE, {})
     except BaselineError:
         return
-    changes = [
-        Change(endpoint.name, key, value)
+    edits = [
+        Edit(endpoint.name, key, value)
         for endpoint in baseline.endpoints
         for key, value in (("target", "123ms"), ("ideal", "12ms"))
     ]
-    found = edit_baseline(content, changes, FILE, {})
+    found = edit_baseline(content, edits, FILE, {})
     model = {endpoint.name: endpoint for endpoint in read_for_editing(found.content, FILE, {}).endpoints}
-    for change in found.made:
-        is_target = change.key == "target"
-        assert (model[change.endpoint].target_ms if is_target else model[change.endpoint].ideal_ms) == (
+    for edit in found.applied:
+        is_target = edit.key == "target"
+        assert (model[edit.endpoint].target_ms if is_target else model[edit.endpoint].ideal_ms) == (
             123 if is_target else 12
         )
-    assert len(found.made) + len(found.refused) == len(changes)
+    assert len(found.applied) + len(found.refused) == len(edits)
 
 
 def is_part_of(short: str, long: str) -> bool:

@@ -34,7 +34,7 @@ def test_the_nearest_file_up_to_the_root_of_the_repository(deep: Path) -> None:
 
 def test_nothing_above_the_repository_is_looked_at(deep: Path) -> None:
     (deep.parents[1] / ".git").touch()  # a file, in a worktree
-    with pytest.raises(UsageError, match=r"no baselines\.yaml") as caught:
+    with pytest.raises(UsageError, match=r"baselines\.yaml not found") as caught:
         find_baseline(None, {}, deep)
     assert "-f FILE" in (caught.value.remedy or "")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.baselines import load, load_endpoint
 
 from perfcheck.baseline import load_baseline
-from perfcheck.baseline.kinds import Limit
+from perfcheck.baseline.value_types import Limit
 from perfcheck.errors import UsageError
 from perfcheck.model import ErrorLimits, Metric, Sampling, Service, Tls, UndecidedPolicy
 

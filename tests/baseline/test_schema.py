@@ -11,11 +11,27 @@ import jsonschema
 import pytest
 import yaml
 
-from perfcheck.baseline.keys import DOCUMENTED
+from perfcheck.baseline.keys import COMPARE, ENDPOINT, ERROR_RATE, GROUP, INHERITED, SAMPLING, SERVICE, TLS, TOP
 from perfcheck.baseline.schema import json_schema
 
 ROOT = Path(__file__).parents[2]
 DRAFT = jsonschema.Draft202012Validator
+# Every key by the heading under which the reference explains it.
+DOCUMENTED = {
+    (heading, name): key
+    for heading, keys in {
+        "The file": TOP.keys,
+        "service": SERVICE.keys,
+        "service.tls": TLS.keys,
+        "sampling": SAMPLING.keys,
+        "compare": COMPARE.keys,
+        "Endpoints": {name: key for name, key in ENDPOINT.keys.items() if name not in INHERITED},
+        "Endpoints, groups and defaults": INHERITED,
+        "error_rate": ERROR_RATE.keys,
+        "groups": {"title": GROUP.keys["title"]},
+    }.items()
+    for name, key in keys.items()
+}
 
 
 def errors(text: str) -> list[str]:

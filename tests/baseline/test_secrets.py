@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.baselines import load, load_endpoint
 
 from perfcheck.baseline import BaselineError
-from perfcheck.baseline.variables import VariableError, interpolate
+from perfcheck.baseline.context import VariableError, interpolate
 from perfcheck.model import Secret
 
 TOKEN = 's3cr3t "token"'
@@ -93,10 +93,10 @@ def test_which_values_are_secrets(tmp_path: Path) -> None:
 def test_a_wrong_value_from_a_variable_is_not_shown(tmp_path: Path, keys: str, token: str) -> None:
     with pytest.raises(BaselineError) as caught:
         load_endpoint(tmp_path, keys, {"TOKEN": token}, above="groups: {core: {}}")
-    (problem,) = caught.value.problems
-    assert token not in problem.message.split()
-    assert f"'{token}" not in problem.message + problem.remedy
-    assert problem.remedy.count("did you mean") == 0
+    (error,) = caught.value.errors
+    assert token not in error.message.split()
+    assert f"'{token}" not in error.message + error.remedy
+    assert error.remedy.count("did you mean") == 0
 
 
 def test_a_wrong_base_url_does_not_show_its_password(tmp_path: Path) -> None:

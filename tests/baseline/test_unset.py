@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from perfcheck.baseline import BaselineError, Summary, check_baseline
-from perfcheck.baseline.variables import VariableError, interpolate
+from perfcheck.baseline.context import VariableError, interpolate
 
 WHOLE = """version: 1
 service:
@@ -48,8 +48,8 @@ def test_every_value_may_come_from_a_variable_that_is_not_set(tmp_path: Path) ->
 def test_without_the_permission_each_of_them_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BaselineError) as caught:
         check(tmp_path, WHOLE, allow_unset=False)
-    told = {problem.message.split()[2] for problem in caught.value.problems if "is not set" in problem.message}
-    assert {name.rstrip(":") for name in told} == NAMES
+    messages = {error.message.split()[2] for error in caught.value.errors if "is not set" in error.message}
+    assert {name.rstrip(":") for name in messages} == NAMES
 
 
 BAD = """version: 1
@@ -64,16 +64,16 @@ endpoints:
 def test_all_else_is_still_checked(tmp_path: Path) -> None:
     with pytest.raises(BaselineError) as caught:
         check(tmp_path, BAD)
-    told = [(problem.line, problem.message) for problem in caught.value.problems]
-    assert told == [
-        (2, "the value of the header 'X' has line breaks, control or non-ASCII characters"),
+    messages = [(error.line, error.message) for error in caught.value.errors]
+    assert messages == [
+        (2, "the value of the header 'X' contains line breaks, control or non-ASCII characters"),
         (4, "unknown key 'traget' in endpoint 'a'"),
-        (4, "'warning' means nothing without a target"),
+        (4, "'warning' has no effect without a target"),
         (5, "target: a duration needs a unit"),
-        (5, "'${A B}' does not name a variable"),
-        (5, "'${' without its '}'"),
-        (6, "POST changes the service, and requests are repeated"),
-        (6, "the ideal of 2 s is over the target of 1 s"),
+        (5, "'${A B}' is not a variable"),
+        (5, "'${' without a closing '}'"),
+        (6, "POST can change the state of the service, and requests are repeated"),
+        (6, "the ideal of 2 s is above the target of 1 s"),
     ]
 
 
@@ -82,7 +82,7 @@ def test_a_variable_that_is_set_is_judged_as_ever(tmp_path: Path) -> None:
     text = f"version: 1\nservice: {{base_url: http://a}}\nendpoints: {{a: {endpoint}}}\n"
     with pytest.raises(BaselineError) as caught:
         check(tmp_path, text, {"T": "fast"})
-    assert len(caught.value.problems) == 2
+    assert len(caught.value.errors) == 2
     assert check(tmp_path, text.replace("medain", "p95"), {"T": "1s"}).unset == ()
 
 

@@ -140,7 +140,7 @@ def test_json_has_the_same(folder: Path) -> None:
     by_hand = {one["endpoint"]: one["by_hand"] for one in found["endpoints"] if one["by_hand"]}
     assert by_hand == {
         "search.basic": [
-            "to be changed by hand, target: 250ms: a variable on line 17 has the say: ${SEARCH_TARGET:-900ms}"
+            "baselines.yaml:17: change target to 250ms by hand: it is set by a variable: ${SEARCH_TARGET:-900ms}"
         ]
     }
     assert found["diff"].startswith("--- baselines.yaml\n+++ baselines.yaml\n@@ ")

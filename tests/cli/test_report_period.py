@@ -80,7 +80,7 @@ def test_a_history_that_is_named(folder: Path, tmp_path: Path) -> None:
     file = folder / ".perfcheck" / "history.sqlite"
     done = perfcheck("report", "--since", "2026-01-01", "--history", str(file), "--report", "markdown", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "Not known: no baselines.yaml here" in done.stdout.replace("`", "")
+    assert "Not known: baselines.yaml not found" in done.stdout.replace("`", "")
 
 
 def test_a_while_without_runs(folder: Path) -> None:

@@ -79,21 +79,14 @@ def matching(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
 
 def _keys(ctx: click.Context, section: str) -> list[str]:
     """The names in a section of the baseline; of a wrong baseline too, as long as it is YAML."""
-    from perfcheck.baseline.find import find_baseline
-    from perfcheck.baseline.nodes import Mapping
-    from perfcheck.baseline.problems import Problems
-    from perfcheck.baseline.reading import decode, read_bytes
-    from perfcheck.baseline.tree import compose
+    from perfcheck.baseline.files import decode, find_baseline, read_bytes
+    from perfcheck.baseline.tree import names_in_section
     from perfcheck.demo import demo_baseline
 
     named = ctx.params.get("baseline")
     file = demo_baseline() if ctx.params.get("demo") and not named else find_baseline(named, os.environ, Path.cwd())
-    text = decode(read_bytes(file.expanduser()))
-    root = compose(text, Problems(text))
-    if not isinstance(root, Mapping):
-        return []
-    found = next((node for key, node in root.pairs if key.text == section), None)
-    return [key.text for key, _ in found.pairs] if isinstance(found, Mapping) else []
+    file = file.expanduser()
+    return names_in_section(decode(read_bytes(file), str(file)), section)
 
 
 def _names(ctx: click.Context, query: str) -> list[str]:

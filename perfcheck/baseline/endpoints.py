@@ -1,0 +1,254 @@
+"""One endpoint: what it inherits is resolved, and contradictions among its values are errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from yaml import Node, ScalarNode
+
+from perfcheck.baseline.context import Context, Entries, Entry
+from perfcheck.baseline.file_errors import did_you_mean
+from perfcheck.baseline.keys import CHANGING
+from perfcheck.baseline.sections import NamedSection
+from perfcheck.baseline.value_types import Limit
+from perfcheck.model import Endpoint, ErrorLimits, Metric, Secret
+from perfcheck.text import clean
+from perfcheck.units import format_ms, format_percentage
+
+_BODIES = {"json": "application/json", "form": "application/x-www-form-urlencoded", "body": None}
+_WARNING = Limit(1.5, of_target=True)
+_CRITICAL = Limit(2.0, of_target=True)
+_TIMEOUT_MS = 10_000.0
+
+
+def value_of(entries: Entries, key: str, default: Any = None) -> Any:
+    entry = entries.get(key)
+    return default if entry is None or entry.value is None else entry.value
+
+
+def is_wrong(entries: Entries, *keys: str) -> bool:
+    """Whether one of the keys is given with a wrong value."""
+    return any(key in entries and entries[key].value is None for key in keys)
+
+
+def given(**arguments: Any) -> dict[str, Any]:
+    """Without the arguments that are None, for which the model has its own defaults."""
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def headers_of(entries: Entries) -> tuple[tuple[str, str | Secret], ...]:
+    headers: dict[str, tuple[str, str | Secret]] = value_of(entries, "headers", {})
+    return tuple(headers.values())
+
+
+class EndpointBuilder:
+    """The endpoints of one baseline. ``groups`` is None when they are wrong, so that no reference can be checked."""
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        service: Entries,
+        defaults: Entries,
+        groups: Mapping[str, NamedSection] | None,
+        min_requests: int,
+    ) -> None:
+        self._context = context
+        self._min_requests = min_requests
+        self._groups = groups
+        self._common = _layered({key: entry for key, entry in service.items() if key == "headers"}, defaults)
+        self._layers = {name: _layered(self._common, _inheritable(group)) for name, group in (groups or {}).items()}
+
+    def build(self, section: NamedSection) -> Endpoint | None:
+        """None after collecting its errors."""
+        context, own, name = self._context, section.entries, section.name
+        if own is None:
+            return None
+        before = len(context.errors)
+        group: str | None = value_of(own, "group")
+        if group is not None and self._groups is not None and group not in self._groups:
+            self._unknown_group(own["group"], group)
+        merged = _layered(self._layers.get(group or "", self._common), own)
+        if "path" not in own:
+            context.error(name, "the endpoint has no path", "add it below, for example 'path: /api/health'")
+        self._check_method(name, own)
+        limits = _LimitResolver(context, name, own, merged).resolve()
+        content = self._content(own, merged)
+        if len(context.errors) > before or value_of(own, "path") is None:
+            return None
+        return self._endpoint(section, merged, limits, content)
+
+    def _endpoint(
+        self, section: NamedSection, merged: Entries, limits: _ResolvedLimits, content: str | Secret | None
+    ) -> Endpoint:
+        timeout = value_of(merged, "timeout")
+        metric = value_of(merged, "metric")
+        return Endpoint(
+            name=section.name.value,
+            line=section.line,
+            content=content,
+            target_ms=limits.target_ms,
+            ideal_ms=limits.ideal_ms,
+            warning_ms=limits.warning_ms,
+            critical_ms=limits.critical_ms,
+            ceiling_ms=limits.ceiling_ms,
+            error_limits=limits.errors,
+            headers=headers_of(merged),
+            min_requests=value_of(merged, "min_requests", self._min_requests),
+            lines={key: entry.line for key, entry in merged.items()},
+            **given(
+                path=value_of(merged, "path"),
+                group=value_of(merged, "group"),
+                method=value_of(merged, "method"),
+                query=value_of(merged, "query"),
+                expect=value_of(merged, "expect"),
+                timeout_s=None if timeout is None else timeout / 1000,
+                follow_redirects=value_of(merged, "follow_redirects"),
+                metric=None if metric is None else Metric(metric),
+                slow_ms=value_of(merged, "slow"),
+                body_limit=value_of(merged, "body_limit"),
+                monitor_name=value_of(merged, "monitor_name"),
+                critical_path=value_of(merged, "critical_path"),
+            ),
+        )
+
+    def _unknown_group(self, entry: Entry, group: str) -> None:
+        groups = self._groups or {}
+        remedy = "add it under 'groups' at the top level of the file"
+        if groups:
+            remedy = f"the groups are: {', '.join(list(groups)[:10])}"
+        if isinstance(entry.node, ScalarNode) and "$" in entry.node.value:
+            message = "the value with its variables expanded is not the name of a group"
+            self._context.error(entry.node, message, remedy)
+        else:
+            message = f"unknown group '{clean(group, 60)}'"
+            self._context.error(entry.node, message, did_you_mean(group, groups) or remedy)
+
+    def _check_method(self, name: Node, own: Entries) -> None:
+        method = value_of(own, "method")
+        if method in CHANGING and not is_wrong(own, "repeatable") and not value_of(own, "repeatable"):
+            message = f"{method} can change the state of the service, and requests are repeated"
+            self._context.error(own["method"].node, message, "add 'repeatable: true' if that does no harm")
+        elif method == "HEAD" and any(body in own for body in _BODIES):
+            self._context.error(name, "a HEAD request cannot have a body", "remove it, or change the method")
+
+    def _content(self, own: Entries, merged: Entries) -> str | Secret | None:
+        """The body; its content type is added to the headers unless they have one."""
+        bodies = [key for key in _BODIES if key in own]
+        if not bodies:
+            return None
+        for key in bodies[1:]:
+            self._context.error(
+                own[key].node, f"'{bodies[0]}' and '{key}' both set the request body", "keep one of them"
+            )
+        entry = own[bodies[0]]
+        content: str | Secret | None = entry.value
+        content_type = _BODIES[bodies[0]]
+        headers = value_of(merged, "headers", {})
+        if content_type is not None and "content-type" not in headers:
+            line = merged["headers"].line if "headers" in merged else entry.line
+            merged["headers"] = Entry({**headers, "content-type": ("Content-Type", content_type)}, line, entry.node)
+        return content
+
+
+def _layered(base: Entries, own: Entries) -> Entries:
+    """``own`` over ``base``; headers and error limits are merged by name."""
+    merged = {**base, **own}
+    for key in ("headers", "error_rate"):
+        if key in base and key in own and base[key].value is not None and own[key].value is not None:
+            entry = own[key]
+            merged[key] = Entry({**base[key].value, **entry.value}, entry.line, entry.node)
+    return merged
+
+
+def _inheritable(group: NamedSection) -> Entries:
+    return {key: entry for key, entry in (group.entries or {}).items() if key != "title"}
+
+
+@dataclass(frozen=True, slots=True)
+class _ResolvedLimits:
+    """In milliseconds and fractions."""
+
+    target_ms: float | None
+    ideal_ms: float | None
+    warning_ms: float | None
+    critical_ms: float | None
+    ceiling_ms: float | None
+    errors: ErrorLimits
+
+
+class _LimitResolver:
+    """``own`` is what is written in the endpoint, ``merged`` includes what it inherits.
+
+    A value that is wrong by itself has its error already, and is not compared with the others.
+    """
+
+    def __init__(self, context: Context, name: Node, own: Entries, merged: Entries) -> None:
+        self._context = context
+        self._name = name
+        self._own = own
+        self._merged = merged
+
+    def resolve(self) -> _ResolvedLimits:
+        target: float | None = value_of(self._merged, "target")
+        ideal, ceiling = value_of(self._merged, "ideal"), value_of(self._merged, "ceiling")
+        warning_ms = critical_ms = None
+        if target is not None:
+            warning_ms = value_of(self._merged, "warning", _WARNING).ms(target)
+            critical_ms = value_of(self._merged, "critical", _CRITICAL).ms(target)
+            self._check_order(target, ideal, ceiling)
+            self._check_limits(target, warning_ms, critical_ms)
+        elif not is_wrong(self._merged, "target"):
+            self._check_without_target()
+        return _ResolvedLimits(target, ideal, warning_ms, critical_ms, ceiling, self._error_limits())
+
+    def _error(self, keys: tuple[str, ...], message: str, remedy: str) -> None:
+        """At the first of the keys that the endpoint has itself, else the first that it inherits."""
+        entry: Entry | None = next(
+            (layer[key] for layer in (self._own, self._merged) for key in keys if key in layer), None
+        )
+        self._context.error(entry.node if entry else self._name, message, remedy)
+
+    def _check_order(self, target: float, ideal: float | None, ceiling: float | None) -> None:
+        of_target = f"the target of {format_ms(target)}"
+        if ideal is not None and ideal > target:
+            message = f"the ideal of {format_ms(ideal, beside=target)} is above {of_target}"
+            self._error(("ideal", "target"), message, "the ideal is the latency to aim for: at most the target")
+        if ceiling is not None and ceiling < target:
+            message = f"the ceiling of {format_ms(ceiling, beside=target)} is below {of_target}"
+            self._error(("ceiling", "target"), message, "raise the ceiling, or lower the target")
+        timeout: float = value_of(self._merged, "timeout", _TIMEOUT_MS)
+        if not is_wrong(self._merged, "timeout") and timeout <= target:
+            message = f"the timeout of {format_ms(timeout, beside=target)} is not above {of_target}"
+            self._error(("timeout", "target"), message, "raise it: a request that takes longer cannot be measured")
+
+    def _check_limits(self, target: float, warning_ms: float, critical_ms: float) -> None:
+        if not is_wrong(self._merged, "warning") and warning_ms <= target:
+            warning = f"the warning limit of {format_ms(warning_ms, beside=target)}"
+            message = f"{warning} is not above the target of {format_ms(target)}"
+            self._error(("warning", "target"), message, "raise it, or write a multiple such as 1.5x")
+        if not is_wrong(self._merged, "warning", "critical") and critical_ms <= warning_ms:
+            critical = f"the critical limit of {format_ms(critical_ms, beside=warning_ms)}"
+            message = f"{critical} is not above the warning limit of {format_ms(warning_ms)}"
+            self._error(("critical", "warning", "target"), message, "the critical limit must be the higher one")
+
+    def _check_without_target(self) -> None:
+        for key in ("ideal", "warning", "critical"):
+            if key in self._own and not is_wrong(self._merged, key):
+                self._error((key,), f"'{key}' has no effect without a target", "add one, for example 'target: 300ms'")
+
+    def _error_limits(self) -> ErrorLimits:
+        entry, built_in = self._merged.get("error_rate"), ErrorLimits()
+        if entry is None or entry.value is None or is_wrong(entry.value, *entry.value):
+            return built_in
+        rates: Entries = entry.value
+        limits = ErrorLimits(**{key: rate.value for key, rate in rates.items()})
+        if limits.critical < limits.warning:
+            low, high = format_percentage(limits.critical), format_percentage(limits.warning)
+            node = rates["critical"].node if "critical" in rates else entry.node
+            remedy = "set both, for example {warning: 1%, critical: 5%}"
+            message = f"the critical error rate of {low} is below the warning error rate of {high}"
+            self._context.error(node, message, remedy)
+        return limits
