@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from perfcheck.text import clean
 
-_IRREGULAR = {"query": "queries", "miss": "misses", "branch": "branches"}
+_IRREGULAR = {"query": "queries", "latency": "latencies", "miss": "misses", "branch": "branches"}
 _COMMIT_LENGTH = 10
 
 

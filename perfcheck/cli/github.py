@@ -7,14 +7,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from perfcheck.model import Run
+from perfcheck.model import EarlierRun, Run
 from perfcheck.report import github
 
 _LONGEST_SUMMARY = 1024 * 1024  # bytes a step; a longer one is not shown at all
 
 
 def publish(
-    run: Run, previous: Run | None, env: Mapping[str, str], written: Mapping[str, Path], *, annotate: bool
+    run: Run, earlier: EarlierRun | None, env: Mapping[str, str], written: Mapping[str, Path], *, annotate: bool
 ) -> Iterator[str]:
     """Tell GitHub of the run; ``written`` are the report files by format. Yields what could not be told.
 
@@ -23,9 +23,9 @@ def publish(
     if annotate:
         workspace = Path(env["GITHUB_WORKSPACE"]) if env.get("GITHUB_WORKSPACE") else None
         with contextlib.suppress(OSError):
-            sys.stderr.write(github.render(run, previous, workspace=workspace))
+            sys.stderr.write(github.render(run, earlier, workspace=workspace))
             sys.stderr.flush()
-    yield from _append(env, "GITHUB_STEP_SUMMARY", lambda room: github.summary(run, previous, room=room))
+    yield from _append(env, "GITHUB_STEP_SUMMARY", lambda room: github.summary(run, earlier, room=room))
     yield from _append(env, "GITHUB_OUTPUT", lambda _: github.outputs(run, written))
 
 

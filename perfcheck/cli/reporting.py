@@ -64,5 +64,5 @@ class Reporting:
         annotated = any(target.format == "github" and target.path is None for target in targets)
         # Absolute, since the steps that follow may work in another folder.
         written = {target.format: target.path.absolute() for target in targets if target.path is not None}
-        for problem in publish(run, self.presentation.previous, os.environ, written, annotate=not annotated):
+        for problem in publish(run, self.presentation.earlier(run), os.environ, written, annotate=not annotated):
             show_error(problem)

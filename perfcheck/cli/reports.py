@@ -15,7 +15,8 @@ from pathlib import Path
 from perfcheck.cli.ui.output import page
 from perfcheck.cli.ui.streams import silence_stdout
 from perfcheck.errors import UsageError
-from perfcheck.model import Run
+from perfcheck.judge.earlier_run import changes_since
+from perfcheck.model import EarlierRun, Run
 from perfcheck.runfile.atomic import descriptor_of, write_atomically
 
 _RENDERED = ("junit", "markdown", "html", "github", "openmetrics", "csv")  # each a module of perfcheck.report
@@ -36,6 +37,10 @@ class Presentation:
     previous: Run | None = None  # an earlier run, to show the changes since
     quiet: bool = False
     verbose: bool = False
+
+    def earlier(self, run: Run) -> EarlierRun | None:
+        """What changed since the earlier run."""
+        return changes_since(run, self.previous) if self.previous else None
 
 
 def parse_targets(reports: Sequence[str], output: str | None) -> tuple[ReportTarget, ...]:
@@ -145,8 +150,10 @@ def render_report(run: Run, target: ReportTarget, presentation: Presentation) ->
         from perfcheck.runfile.run_file import encode_run
 
         return encode_run(run)
-    render: Callable[[Run, Run | None], str] = importlib.import_module(f"perfcheck.report.{target.format}").render
-    return render(run, presentation.previous).encode()
+    render: Callable[[Run, EarlierRun | None], str] = importlib.import_module(
+        f"perfcheck.report.{target.format}"
+    ).render
+    return render(run, presentation.earlier(run)).encode()
 
 
 def _console(run: Run, path: Path | None, presentation: Presentation) -> bytes:
@@ -157,7 +164,7 @@ def _console(run: Run, path: Path | None, presentation: Presentation) -> bytes:
             run,
             glyphs,
             width,
-            previous=presentation.previous,
+            earlier=presentation.earlier(run),
             quiet=presentation.quiet,
             verbose=presentation.verbose,
         ),

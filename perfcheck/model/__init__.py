@@ -18,7 +18,7 @@ from perfcheck.model.baseline import (
     Tls,
     UndecidedPolicy,
 )
-from perfcheck.model.comparison import Against, Changed, ComparedHow, Comparison
+from perfcheck.model.comparison import Against, Changed, ComparedHow, Comparison, EarlierRun, EndpointChange
 from perfcheck.model.findings import Finding, Rule, Severity, Verdict, heaviest_first, verdict_of, worst
 from perfcheck.model.monitor import MonitoredEndpoint, MonitorReading, MonitorStatus, Repeated
 from perfcheck.model.run import (
@@ -49,7 +49,9 @@ __all__ = [
     "Comparison",
     "Counts",
     "Decision",
+    "EarlierRun",
     "Endpoint",
+    "EndpointChange",
     "EndpointResult",
     "Environment",
     "ErrorLimits",

@@ -60,3 +60,29 @@ class Against:
     differences: tuple[str, ...] = ()  # of the two environments, in words: why the comparison may be worth little
     added: tuple[str, ...] = ()  # endpoints that only this run has
     removed: tuple[str, ...] = ()  # endpoints that only the other had
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointChange:
+    """The metric of one endpoint in an earlier run and in this one."""
+
+    before_ms: float
+    now_ms: float
+    clear: bool  # beyond what two runs of an unchanged service usually differ by
+    comparison: Comparison | None = None  # what shows it; None where only the intervals of the two runs were compared
+
+    @property
+    def ratio(self) -> float:
+        """1.1 is 10% slower than before."""
+        return self.now_ms / self.before_ms
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRun:
+    """An earlier run, as far as a report shows the changes since."""
+
+    label: str | None
+    started_at: str
+    changes: dict[str, EndpointChange]  # by name, for the endpoints that both runs measured by the same metric
+    added: tuple[str, ...]  # endpoints that only this run has
+    removed: tuple[str, ...]

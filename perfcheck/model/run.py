@@ -105,6 +105,20 @@ class EndpointResult:
     comparison: Comparison | None = None
     promise: Reference = Reference.TARGET  # so named in the run file
 
+    @property
+    def needs_attention(self) -> bool:
+        return self.verdict is not Verdict.OK
+
+    @property
+    def is_monitored(self) -> bool:
+        """Whether its figures are those of the monitor inside the service."""
+        return self.source is Source.MONITORED
+
+    @property
+    def is_undecided(self) -> bool:
+        """Judged, but by the estimate: the budget or the requests ran out first."""
+        return not self.decided and self.verdict is not Verdict.NOT_MEASURED and not self.is_monitored
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:
@@ -180,5 +194,15 @@ class Run:
 
     @property
     def is_comparison(self) -> bool:
-        """Held against an earlier release and not against targets: of two runs, and no run of a service by itself."""
+        """Whether an earlier release, and no target, is what it is judged by."""
         return self.against is not None and not self.against.with_targets
+
+    @property
+    def is_of_monitor(self) -> bool:
+        """Whether no endpoint was measured, and all figures come from the monitor inside the service."""
+        return bool(self.endpoints) and all(result.is_monitored for result in self.endpoints)
+
+    @property
+    def has_critical_path(self) -> bool:
+        """Whether it is of a release some of whose endpoints are to be looked at first."""
+        return self.against is not None and any(result.critical_path for result in self.endpoints)

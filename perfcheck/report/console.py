@@ -1,43 +1,40 @@
-"""The result on a terminal: what a person needs, in the order they need it. Prints; never judges."""
+"""The result on a terminal: what a person needs, in the order they need it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from perfcheck.model import EndpointResult, Finding, Rule, Run, Severity
-from perfcheck.report.changes import since
-from perfcheck.report.comparison_words import before_and_now, what_grew
-from perfcheck.report.console_table import STYLES, columns_of, table
-from perfcheck.report.glyphs import Glyphs
-from perfcheck.report.wording import (
-    LONGEST_TEXT,
-    baseline_lines,
+from perfcheck.model import EarlierRun, EndpointResult, Finding, Reference, Rule, Run, Severity, Verdict
+from perfcheck.report.columns import Column, Report, columns_of
+from perfcheck.report.explain import LONGEST_TEXT, Label, explain
+from perfcheck.report.figures import EN_DASH, is_within_ideal
+from perfcheck.report.glyphs import STYLES, Glyphs, shorten, sparkline
+from perfcheck.report.summary import (
+    before_and_now,
     certainty,
+    changes_to_show,
     compared_with,
     counts_by_verdict,
     critical_path,
     effort,
-    evidence,
     exit_meaning,
     in_order,
-    is_of_monitor,
-    is_undecided,
-    needs_attention,
-    remedies,
-    rerun,
+    inconclusive_comparisons,
     state_of_monitor,
-    undecided_comparisons,
-    where_the_time_went,
 )
 from perfcheck.text import clean
-from perfcheck.units import format_ms, format_percentage
+from perfcheck.units import format_ms, format_percentage, format_size
 
 _MOST_BLOCKS = 20
+_MOST_OK_ROWS = 40
+_SPARK_WIDTH = 6
+_SHORTEST_NAME = 20
 
 
 def render_console(
@@ -45,42 +42,34 @@ def render_console(
     glyphs: Glyphs,
     width: int,
     *,
-    previous: Run | None = None,
+    earlier: EarlierRun | None = None,
     quiet: bool = False,
     verbose: bool = False,
 ) -> RenderableType:
-    """The report of a run, for a terminal of ``width`` cells; with the changes since ``previous``, an earlier run."""
-    earlier = since(run, previous)
-    changed = earlier.changed if earlier else {}
+    """The report of a run, for a terminal of ``width`` cells; with the changes since ``earlier``."""
     results = in_order(run)
     parts: list[RenderableType] = []
     if not quiet:
         state = state_of_monitor(run)
         parts += [Text(clean(state.message, LONGEST_TEXT), style="bold")] if state else []
-        parts += [
-            _title(run, glyphs),
-            Text(),
-            table(results, columns_of(run, changed, glyphs), glyphs, width, verbose=verbose),
-            Text(),
-        ]
+        parts += [_title(run, glyphs), Text(), _table(run, results, earlier, glyphs, width, verbose=verbose), Text()]
     if path := critical_path(run):
         parts += [Text(path, style="bold"), Text()]
-    told: set[str] = set()
-    breaches = [result for result in results if needs_attention(result)]
-    shown = breaches if verbose else breaches[:_MOST_BLOCKS]
-    for result in shown:
-        parts += [_breach(run, result, glyphs, told), Text()]
-    if len(breaches) > len(shown):
-        more = f"{glyphs.ellipsis} and {len(breaches) - len(shown)} more that need attention (-v shows them)"
-        parts += [Text(more, style="dim"), Text()]
+    breaches = [result for result in results if result.needs_attention]
+    explained = breaches if verbose else breaches[:_MOST_BLOCKS]
+    shown: set[str] = set()
+    for result in explained:
+        parts += [_explanation(run, result, glyphs, shown), Text()]
+    if more := len(breaches) - len(explained):
+        parts += [Text(f"{glyphs.ellipsis} and {more} more that need attention (-v shows them)", style="dim"), Text()]
     if not quiet:
         notes = list(_notes(run, results, verbose=verbose))
         parts += [*notes, Text()] if notes else []
         parts += [_environment(run, glyphs), Text()] if verbose else []
-    if earlier is not None:
-        parts.append(Text(compared_with(run, earlier), style="dim"))
-    parts.append(_closing(run, glyphs))
-    return Group(*parts)
+    since = changes_to_show(run, earlier)
+    if since is not None and not run.is_comparison:
+        parts.append(Text(compared_with(run, since), style="dim"))
+    return Group(*parts, Text(certainty(run), style="dim"), _closing(run, glyphs))
 
 
 def _title(run: Run, glyphs: Glyphs) -> Text:
@@ -92,49 +81,104 @@ def _title(run: Run, glyphs: Glyphs) -> Text:
     return Text(f" {glyphs.dot} ".join(clean(part) for part in parts if part), style="dim")
 
 
-# --- One block for each breach -------------------------------------------------------------------------------------
+# --- The table -----------------------------------------------------------------------------------------------------
 
 
-def _breach(run: Run, result: EndpointResult, glyphs: Glyphs, told: set[str]) -> RenderableType:
-    head = Text.assemble((str(result.verdict), STYLES[result.verdict]), " ", (clean(result.name), "bold"))
-    head.append(" undecided" if is_undecided(result) and result.value_ms is not None else "", style="dim")
-    details = Table.grid(padding=(0, 2, 0, 0))
-    details.add_column(style="dim", no_wrap=True)
-    details.add_column(overflow="fold")
-    for label, text in _breach_lines(run, result, glyphs, told):
-        details.add_row(label, Text(clean(text, LONGEST_TEXT)))
-    details.add_row("rerun", Text(clean(rerun(run, result.name), LONGEST_TEXT), style="cyan"))
-    return Group(head, Padding(details, (0, 0, 0, 2)))
+def _table(
+    run: Run,
+    results: Sequence[EndpointResult],
+    earlier: EarlierRun | None,
+    glyphs: Glyphs,
+    width: int,
+    *,
+    verbose: bool,
+) -> RenderableType:
+    """As many columns as there is room for; of many endpoints that are OK only the first ones, unless ``verbose``."""
+    since = changes_to_show(run, earlier)
+    columns = columns_of(run, Report.CONSOLE, since)
+    healthy = sum(result.verdict is Verdict.OK for result in results)
+    hidden = 0 if verbose else max(0, healthy - _MOST_OK_ROWS)
+    rows = []
+    for result in results[: len(results) - hidden]:
+        change = since.changes.get(result.name) if since else None
+        texts = {one.key: one.text(result, change).replace(EN_DASH, glyphs.dash) for one in columns}
+        rows.append({key: _cell(key, text, result, glyphs) for key, text in texts.items()})
+    kept, name_width = _fit(columns, rows, width)
+    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    for column in kept:
+        grid.add_column(column.title(Report.CONSOLE), justify="right" if column.right else "left", no_wrap=True)
+    for row in rows:
+        row["endpoint"].plain = shorten(row["endpoint"].plain, name_width, glyphs.ellipsis)
+        grid.add_row(*(row[column.key] for column in kept))
+    if not hidden:
+        return grid
+    return Group(grid, Text(f"{glyphs.ellipsis} and {hidden} more OK (-v shows them)", style="dim"))
 
 
-def _breach_lines(run: Run, result: EndpointResult, glyphs: Glyphs, told: set[str]) -> Iterator[tuple[str, str]]:
-    """Labels and texts; ``told`` are remedies that stand in a block above already."""
-    yield "request", f"{result.method} {result.url}"
+def _fit(columns: Sequence[Column], rows: Sequence[Mapping[str, Text]], width: int) -> tuple[list[Column], int]:
+    """Which columns there is room for, and how much of it is left for the name."""
+    widths = {
+        column.key: max([len(column.title(Report.CONSOLE)), *(_cell_width(row[column.key]) for row in rows)])
+        for column in columns
+    }
+    kept, room = list(columns), width
+    for rank in range(max(column.dropped for column in columns) + 1):
+        kept = [column for column in kept if not column.dropped or column.dropped > rank]
+        room = width - sum(widths[column.key] + 1 for column in kept if column.key != "endpoint") - 1
+        if room >= min(widths["endpoint"], _SHORTEST_NAME):
+            break
+    return kept, max(room, 1)
+
+
+def _cell_width(cell: Text) -> int:
+    return max((cell_len(line) for line in cell.plain.splitlines()), default=0)
+
+
+def _cell(key: str, text: str, result: EndpointResult, glyphs: Glyphs) -> Text:
+    of_verdict = STYLES[result.verdict]
+    if key == "verdict":
+        verdict = Text(text.replace(" ", "\n"), style=of_verdict)
+        return verdict.append("\nundecided", style="dim") if result.is_undecided else verdict
+    if key == "spread":
+        return _spread(result, glyphs)
+    if key == "measured" or (key == "change" and result.promise is Reference.BEFORE):
+        return Text(text, style=of_verdict if result.needs_attention else "")
+    styles = {"interval": "dim", "path": "bold", "ideal": "green" if is_within_ideal(result) else ""}
+    return Text(text, style=styles.get(key, ""))
+
+
+def _spread(result: EndpointResult, glyphs: Glyphs) -> Text:
+    """The distribution; or what else is wrong, in a word, where the latency does not show it."""
     for finding in result.findings:
-        if finding.rule is not Rule.UNDECIDED:
-            yield ("note" if finding.severity is Severity.NOTE else "why"), finding.message
-    if where := where_the_time_went(result):
-        yield "where", where
-    if grown := what_grew(result):
-        yield "grew", grown
-    if seen := evidence(result, glyphs.dash):
-        yield "evidence", seen
-    for remedy in remedies(result, told):
-        yield "help", remedy
-    if lines := baseline_lines(result):
-        yield "baseline", ", ".join(f"{run.baseline.file}:{line}" for line in lines)
+        if finding.severity is not Severity.NOTE and finding.value is not None:
+            if finding.rule is Rule.ERROR_RATE:
+                return Text(f"{finding.value:.0%} fail", style=STYLES[result.verdict])
+            if finding.rule is Rule.BODY_SIZE:
+                return Text(format_size(int(finding.value)), style=STYLES[result.verdict])
+    return Text(sparkline([ms for ms in result.samples_ms if ms is not None], _SPARK_WIDTH, glyphs.bars), style="cyan")
 
 
-# --- Notes, environment, closing line ------------------------------------------------------------------------------
+# --- Explanations, notes, environment, closing line ----------------------------------------------------------------
 
 
-def _notes(run: Run, results: list[EndpointResult], *, verbose: bool) -> Iterable[Text]:
-    state = state_of_monitor(run)  # the report begins with it
+def _explanation(run: Run, result: EndpointResult, glyphs: Glyphs, shown: set[str]) -> RenderableType:
+    head = Text.assemble((str(result.verdict), STYLES[result.verdict]), " ", (clean(result.name), "bold"))
+    head.append(" undecided" if result.is_undecided and result.value_ms is not None else "", style="dim")
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, text in explain(run, result, shown=shown):
+        plain = clean(text.replace(EN_DASH, glyphs.dash), LONGEST_TEXT)
+        grid.add_row(label, Text(plain, style="cyan" if label is Label.RERUN else ""))
+    return Group(head, Padding(grid, (0, 0, 0, 2)))
+
+
+def _notes(run: Run, results: Sequence[EndpointResult], *, verbose: bool) -> Iterator[Text]:
     for finding in run.findings:
-        if finding is not state:
-            yield _note("service" if is_of_monitor(run) else "run", finding, None)
+        if finding.rule is not Rule.MONITOR_STATE:  # the report begins with it
+            yield _note("service" if run.is_of_monitor else "run", finding, None)
     for result in results:
-        if not needs_attention(result):
+        if not result.needs_attention:
             for finding in result.findings:
                 if finding.rule is not Rule.ADDED:  # the run names all of them
                     yield _note(result.name, finding, run.baseline.file if verbose else None)
@@ -158,17 +202,16 @@ def _environment(run: Run, glyphs: Glyphs) -> Text:
         f"seed {run.seed}",
     ]
     if runner.cpu_ms_per_request is not None:
-        facts.append(f"own CPU {format_ms(runner.cpu_ms_per_request)} a request")
+        facts.append(f"own CPU {format_ms(runner.cpu_ms_per_request)} per request")
     if runner.run_queue_share is not None:
         facts.append(f"waited for a CPU {format_percentage(runner.run_queue_share)} of the time")
     return Text(f" {glyphs.dot} ".join(facts), style="dim")
 
 
-def _closing(run: Run, glyphs: Glyphs) -> RenderableType:
+def _closing(run: Run, glyphs: Glyphs) -> Text:
     text = Text()
     for count, word, verdict in counts_by_verdict(run):
         text.append(", " if text else "").append(f"{count} {word}", style=STYLES[verdict])
-    if open_ones := undecided_comparisons(run):
-        text.append(f", of which {open_ones} cannot be told", style="dim")
-    facts = ["", effort(run), exit_meaning(run)]
-    return Group(Text(certainty(run), style="dim"), text.append(f" {glyphs.dot} ".join(facts)))
+    if inconclusive := inconclusive_comparisons(run):
+        text.append(f" ({inconclusive} inconclusive)", style="dim")
+    return text.append(f" {glyphs.dot} ".join(["", effort(run), exit_meaning(run)]))

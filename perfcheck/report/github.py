@@ -1,4 +1,4 @@
-"""The result for GitHub Actions: annotations beside the baseline, a job summary, and outputs for later steps."""
+"""The result for GitHub Actions: annotations at the baseline, a job summary, and outputs for later steps."""
 
 from __future__ import annotations
 
@@ -8,36 +8,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from perfcheck.model import EndpointResult, Run, Severity, Verdict
+from perfcheck.model import EarlierRun, EndpointResult, Run, Severity, Verdict
 from perfcheck.report import markdown
-from perfcheck.report.changes import Change, changes
+from perfcheck.report.explain import Label, baseline_lines, explain
 from perfcheck.report.glyphs import shorten
-from perfcheck.report.wording import (
-    baseline_lines,
-    evidence,
-    headline,
-    in_order,
-    needs_attention,
-    reasons,
-    requests_sent,
-    rerun,
-    where_the_time_went,
-)
-from perfcheck.report.workflow_commands import Kind, workflow_command
+from perfcheck.report.summary import changes_to_show, headline, in_order, requests_sent
+from perfcheck.report.workflow_commands import Level, workflow_command
 from perfcheck.text import clean
-from perfcheck.units import format_ms
+from perfcheck.words import and_more
 
-_MOST_OF_A_KIND = 10  # that GitHub shows of a step; it drops the rest without a word
+_MOST_OF_A_LEVEL = 10  # that GitHub shows of a step; it drops the rest silently
 _LONGEST_TITLE = 120
 _LONGEST_LINE = 300
 _MOST_NAMED = 10
-_KINDS: tuple[Kind, ...] = ("error", "warning", "notice")
-_OF_VERDICT: dict[Verdict, Kind] = {
+_LEFT_OUT = {Label.REQUEST, Label.NOTE, Label.BASELINE}
+_LEVELS: tuple[Level, ...] = ("error", "warning", "notice")
+_OF_VERDICT: dict[Verdict, Level] = {
     Verdict.CRITICAL: "error",
     Verdict.NOT_MEASURED: "error",  # it fails the run too
     Verdict.WARNING: "warning",
 }
-_OF_SEVERITY: dict[Severity, Kind] = {
+_OF_SEVERITY: dict[Severity, Level] = {
     Severity.CRITICAL: "error",
     Severity.WARNING: "warning",
     Severity.NOTE: "notice",
@@ -46,95 +37,92 @@ _OF_SEVERITY: dict[Severity, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class _Annotation:
-    kind: Kind
+    level: Level
     subject: str
     title: str
     message: str
     line: int | None = None  # in the baseline
 
 
-def render(run: Run, previous: Run | None = None, *, workspace: Path | None = None) -> str:
-    """Annotations as workflow commands, one a line, the worst first: at most ten of a kind, the last tells of more.
+def render(run: Run, earlier: EarlierRun | None = None, *, workspace: Path | None = None) -> str:
+    """Annotations as workflow commands, one a line, the worst first: at most ten of a level, the last for the rest.
 
-    An endpoint's stands at the line of the promise that was broken. ``workspace`` is the folder that the repository was
-    checked out to (GITHUB_WORKSPACE), by default the current one; a baseline that lies elsewhere is not named. Nothing
-    at all for a run in which all is well.
+    An endpoint's is at the line of the limit that was broken. ``workspace`` is the folder that the repository was
+    checked out to (GITHUB_WORKSPACE), by default the current one; a baseline outside of it is not named. Empty for a
+    run in which all is well.
     """
     file = _within(workspace or Path(), run.baseline.file)
-    found = list(_annotations(run, changes(run, previous)))
-    shown = [one for kind in _KINDS for one in _first([one for one in found if one.kind == kind])]
-    return "".join(
-        workflow_command(
-            one.kind,
-            one.message,
-            title=one.title,
-            file=file if one.line else None,
-            line=one.line if file else None,
-        )
-        + "\n"
-        for one in shown
+    annotations = list(_annotations(run, changes_to_show(run, earlier)))
+    shown = [one for level in _LEVELS for one in _first([one for one in annotations if one.level == level])]
+    return "".join(_command(annotation, file) + "\n" for annotation in shown)
+
+
+def _command(annotation: _Annotation, file: str | None) -> str:
+    return workflow_command(
+        annotation.level,
+        annotation.message,
+        title=annotation.title,
+        file=file if annotation.line else None,
+        line=annotation.line if file else None,
     )
 
 
-def _annotations(run: Run, changed: Mapping[str, Change]) -> Iterator[_Annotation]:
-    """Of the run as a whole first: they may explain the others."""
+def _annotations(run: Run, since: EarlierRun | None) -> Iterator[_Annotation]:
+    """Of the run itself first: they may explain the others."""
     if not run.endpoints:
         yield _Annotation("error", "the run", "perfcheck", headline(run))
     for finding in run.findings:
-        message = _lines([finding.message, finding.remedy])
+        message = _joined([finding.message, finding.remedy or ""])
         yield _Annotation(_OF_SEVERITY[finding.severity], "the run", f"perfcheck: {finding.severity}", message)
     for result in in_order(run):
-        if needs_attention(result):
+        if result.needs_attention:
             name = shorten(clean(result.name, len(result.name)), _LONGEST_TITLE, "...")
-            message = _message(run, result, changed.get(result.name))
+            message = _message(run, result, since)
             line = next(iter(baseline_lines(result)), None)
             yield _Annotation(_OF_VERDICT[result.verdict], name, f"{result.verdict}: {name}", message, line)
 
 
-def _message(run: Run, result: EndpointResult, change: Change | None) -> str:
-    told = [finding.message for finding in reasons(result)]
-    if change is not None:
-        told.append(f"{format_ms(change.now_ms)}, was {format_ms(change.before_ms)} ({change.text})")
-    told += [where_the_time_went(result), evidence(result)]
-    told += [finding.remedy or "" for finding in result.findings]
-    return _lines([*told, f"rerun: {rerun(run, result.name)}"])
+def _message(run: Run, result: EndpointResult, since: EarlierRun | None) -> str:
+    """Without the notes and the request, for which an annotation has no room; its place is that in the baseline."""
+    lines = [line for line in explain(run, result, since) if line.label not in _LEFT_OUT]
+    return _joined([text if label is Label.WHY else f"{label}: {text}" for label, text in lines])
 
 
-def _lines(texts: Sequence[str | None]) -> str:
-    """Those that say something, a line each, none twice."""
+def _joined(texts: Sequence[str]) -> str:
+    """The texts that are not empty, one a line, none twice."""
     return "\n".join(dict.fromkeys(clean(text, _LONGEST_LINE) for text in texts if text))
 
 
-def _first(found: Sequence[_Annotation]) -> list[_Annotation]:
-    if len(found) <= _MOST_OF_A_KIND:
-        return list(found)
-    shown, rest = found[: _MOST_OF_A_KIND - 1], found[_MOST_OF_A_KIND - 1 :]
-    names = ", ".join(one.subject for one in rest[:_MOST_NAMED]) + (", ..." if len(rest) > _MOST_NAMED else "")
-    message = f"GitHub shows ten of a kind. The job summary and the other reports have the rest: {names}"
-    return [*shown, _Annotation(found[0].kind, "", f"{len(rest)} more like these", message)]
+def _first(annotations: Sequence[_Annotation]) -> list[_Annotation]:
+    if len(annotations) <= _MOST_OF_A_LEVEL:
+        return list(annotations)
+    shown, rest = annotations[: _MOST_OF_A_LEVEL - 1], annotations[_MOST_OF_A_LEVEL - 1 :]
+    names = and_more([annotation.subject for annotation in rest], _MOST_NAMED)
+    message = f"GitHub shows at most ten of each level; the job summary and the other reports have the rest: {names}"
+    return [*shown, _Annotation(annotations[0].level, "", f"{len(rest)} more like these", message)]
 
 
 def _within(workspace: Path, file: str) -> str | None:
-    """The file relative to the workspace, with forward slashes; None for one elsewhere, and for what is no file.
+    """The file relative to the workspace, with forward slashes; None for one elsewhere, and for what is not a file.
 
-    A run may be reported where its baseline is not, so a name that ends like one of a file is taken for one.
+    A run may be reported where its baseline is not, so a name with a suffix is taken for a file.
     """
     try:
         path = Path(file)
-        place = path.parent.resolve() / path.name
-        relative = place.relative_to(workspace.resolve()).as_posix()
-        a_file = bool(path.suffix) or place.is_file()
+        location = path.parent.resolve() / path.name
+        relative = location.relative_to(workspace.resolve()).as_posix()
+        is_file = bool(path.suffix) or location.is_file()
     except (OSError, ValueError, RuntimeError):  # elsewhere, a loop of links, or no such thing as a path
         return None
-    return relative if a_file and relative.isprintable() else None
+    return relative if is_file and relative.isprintable() else None
 
 
-def summary(run: Run, previous: Run | None = None, *, room: int) -> str:
+def summary(run: Run, earlier: EarlierRun | None = None, *, room: int) -> str:
     """For the job summary, in at most ``room`` bytes: GitHub shows none at all when it is longer than 1 MiB a step.
 
-    Begins with a blank line, since something else may stand there already.
+    Begins with a blank line, since the summary may have other content already.
     """
-    text = markdown.render(run, previous, limit=room - len("\n"))
+    text = markdown.render(run, earlier, limit=room - len("\n"))
     return f"\n{text}" if text else ""
 
 
@@ -142,7 +130,7 @@ def outputs(run: Run, reports: Mapping[str, Path]) -> str:
     """What to append to the file GITHUB_OUTPUT: verdict, counts and paths for the steps that follow.
 
     ``reports`` are the files by format: ``report-html`` and so on, and ``run-file`` for the format ``json``. Foreign
-    text stands between two lines that nobody can guess, so that it cannot end early and set another output.
+    text is put between two lines that nobody can guess, so that it cannot end early and set another output.
     """
     counts = run.counts
     own = {

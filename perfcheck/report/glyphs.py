@@ -1,4 +1,4 @@
-"""The characters that reports draw with: Unicode where the reader can show it, ASCII where not."""
+"""The characters and colours of reports on a terminal: Unicode where the reader can show it, ASCII where not."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
+
+from perfcheck.model import Verdict
+
+STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.CRITICAL: "bold red", Verdict.NOT_MEASURED: "magenta"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,8 @@ ASCII = Glyphs(
 def choose_glyphs(encoding: str, env: Mapping[str, str] = os.environ) -> Glyphs:
     """ASCII for a stream that cannot encode more, for TERM=dumb, and where the locale says C or POSIX.
 
-    The locale is asked too because Python writes UTF-8 under LANG=C, whatever the reader may show; it then sets
-    LC_CTYPE itself (PEP 538), which therefore says nothing.
+    The locale is read as well because Python writes UTF-8 under LANG=C, whatever the reader can show; it then sets
+    LC_CTYPE itself (PEP 538), which is therefore no evidence.
     """
     character_set = env.get("LC_CTYPE", "")
     coerced = character_set in {"C.UTF-8", "C.utf8", "UTF-8"}

@@ -11,51 +11,37 @@ import re
 from collections.abc import Iterable, Iterator
 from xml.etree import ElementTree as ET
 
-from perfcheck.model import EndpointResult, Finding, Rule, Run, Severity, Verdict
-from perfcheck.report.changes import Change, changes, since
-from perfcheck.report.comparison_words import what_grew
+from perfcheck.model import EarlierRun, EndpointResult, Finding, Rule, Run, Severity, Verdict
+from perfcheck.report.explain import LONGEST_TEXT, Label, explain, reason, reasons
 from perfcheck.report.names import distinct
-from perfcheck.report.wording import (
-    LONGEST_TEXT,
-    baseline_lines,
-    certainty,
-    critical_path,
-    evidence,
-    exit_meaning,
-    headline,
-    needs_attention,
-    reasons,
-    rerun,
-    where_the_time_went,
-)
+from perfcheck.report.summary import certainty, changes_to_show, compared_with, critical_path, exit_meaning, headline
 from perfcheck.text import clean
-from perfcheck.units import format_ms
 
 _NAME = "perfcheck"
-_RUN = "the run as a whole"
+_RUN = "the run"
 _BRACKETS = re.compile(r"\[(?=\[)")
 _OTHER_TYPES = {Rule.ERROR_RATE, Rule.BODY_SIZE}  # a closed list: GitLab obeys some words here, and refuses "yaml"
 
 
-def render(run: Run, previous: Run | None = None) -> str:
-    """The run as JUnit XML; beside an earlier run, the texts say what changed since.
+def render(run: Run, earlier: EarlierRun | None = None) -> str:
+    """The run as JUnit XML; with an earlier run, the texts include the changes since.
 
     CRITICAL is a failure and not measured an error; WARNING and OK pass. ``time`` of a test case is the metric that was
     measured, in seconds, since test tabs sort and chart by it: the timeout, where the metric lies over it, and absent
     where nothing was measured. ``time`` of the suite is the duration of the run, in seconds. A run that did not pass
-    although all its endpoints do, or that measured nothing, has one more test case that says so: a test tab is not to
-    be green beside a job that is red.
+    although all its endpoints do, or that measured nothing, has one more test case for that: a test tab must not be
+    green when the job is red.
     """
     *names, run_name = distinct([*(result.name for result in run.endpoints), _RUN])
-    since = changes(run, previous)
+    since = changes_to_show(run, earlier)
     root = ET.Element("testsuites")
     suite = _add(root, "testsuite")
     _properties(suite, run)
     for name, result in zip(names, run.endpoints, strict=True):
-        _case(suite, name, run, result, since.get(result.name))
+        _case(suite, name, run, result, since)
     if _needs_a_case_of_its_own(run):
         _run_case(suite, run_name, run)
-    _suite_texts(suite, run, previous)
+    _suite_texts(suite, run, since)
     _count(root, suite, run)
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
@@ -96,23 +82,19 @@ def _properties(suite: ET.Element, run: Run) -> None:
 # --- An endpoint ---------------------------------------------------------------------------------------------------
 
 
-def _case(suite: ET.Element, name: str, run: Run, result: EndpointResult, change: Change | None) -> None:
+def _case(suite: ET.Element, name: str, run: Run, result: EndpointResult, since: EarlierRun | None) -> None:
     group = clean(result.group) if result.group else ""
     case = _add(suite, "testcase", classname=group or _NAME, name=name)
     if result.value_ms is not None:
         case.set("time", _seconds(result.value_ms))
-    lines = list(_lines(run, result, change))
+    lines = list(_lines(run, result, since))
+    message = reason(result) or str(result.verdict)
     if result.verdict is Verdict.CRITICAL:
-        _add(case, "failure", lines, type=_type(result), message=_message(result))
+        _add(case, "failure", lines, type=_type(result), message=message)
     elif result.verdict is Verdict.NOT_MEASURED:
-        _add(case, "error", lines, type="not-measured", message=_message(result))
+        _add(case, "error", lines, type="not-measured", message=message)
     elif lines:
         _add(case, "system-out", lines)
-
-
-def _message(result: EndpointResult) -> str:
-    found = [clean(finding.message, LONGEST_TEXT) for finding in reasons(result)]
-    return next(filter(None, found), str(result.verdict))
 
 
 def _type(result: EndpointResult) -> str:
@@ -122,38 +104,18 @@ def _type(result: EndpointResult) -> str:
     return rules[0] if rules[0] in _OTHER_TYPES else "other"
 
 
-def _lines(run: Run, result: EndpointResult, change: Change | None) -> Iterator[str]:
-    """What there is to say, the reason first: GitLab shows this text, and no attribute of the element."""
-    if not needs_attention(result):
-        yield from (_told(finding) for finding in result.findings)
-        if change and change.clear:
-            yield _changed(change)
+def _lines(run: Run, result: EndpointResult, since: EarlierRun | None) -> Iterator[str]:
+    """The verdict and the reason first: GitLab shows this text, and no attribute of the element."""
+    lines = explain(run, result, since)
+    if not result.needs_attention:
+        change = since.changes.get(result.name) if since else None
+        shown = {Label.NOTE, Label.CHANGE} if change and change.clear else {Label.NOTE}
+        yield from (f"{label}: {text}" for label, text in lines if label in shown)
         return
-    if not reasons(result):
-        yield f"{result.verdict}"
-    yield from (_told(finding) for finding in result.findings if finding.rule is not Rule.UNDECIDED)
-    yield f"request: {result.method} {result.url}"
-    if where := where_the_time_went(result):
-        yield f"where: {where}"
-    if grown := what_grew(result):
-        yield f"grew: {grown}"
-    if seen := evidence(result):
-        yield f"evidence: {seen}"
-    if change:
-        yield _changed(change)
-    yield from (f"help: {remedy}" for remedy in dict.fromkeys(f.remedy for f in result.findings) if remedy)
-    if places := baseline_lines(result):
-        yield "baseline: " + ", ".join(f"{run.baseline.file}:{line}" for line in places)
-    yield f"rerun: {rerun(run, result.name)}"
-
-
-def _told(finding: Finding) -> str:
-    label = "not measured" if finding.rule is Rule.NOT_MEASURED else finding.severity
-    return f"{label}: {finding.message}"
-
-
-def _changed(change: Change) -> str:
-    return f"change: {change.text}, {format_ms(change.before_ms)} before, {format_ms(change.now_ms)} now"
+    why = [text for label, text in lines if label is Label.WHY]
+    yield ": ".join([result.verdict, *why[:1]])
+    yield from (f"{Label.WHY}: {text}" for text in why[1:])
+    yield from (f"{label}: {text}" for label, text in lines if label is not Label.WHY)
 
 
 # --- The run -------------------------------------------------------------------------------------------------------
@@ -167,35 +129,31 @@ def _needs_a_case_of_its_own(run: Run) -> bool:
 def _run_case(suite: ET.Element, name: str, run: Run) -> None:
     case = _add(suite, "testcase", classname=_NAME, name=name)
     judged = run.verdict in {Verdict.WARNING, Verdict.CRITICAL} and run.exit_code == 1
-    lines = [headline(run), exit_meaning(run), *map(_with_remedy, run.findings)]
+    lines = [headline(run), exit_meaning(run), *map(_finding_text, run.findings)]
     _add(case, "failure" if judged else "error", lines, type="run", message=exit_meaning(run))
 
 
-def _suite_texts(suite: ET.Element, run: Run, previous: Run | None) -> None:
-    lines = [headline(run), certainty(run), exit_meaning(run)]
-    if path := critical_path(run):
-        lines.insert(0, path)
-    if earlier := since(run, previous):
-        lines.append(f"Changes are since {clean(earlier.label or '') or 'the run'} of {earlier.started_at}.")
+def _suite_texts(suite: ET.Element, run: Run, since: EarlierRun | None) -> None:
+    parts = [critical_path(run), headline(run), certainty(run), exit_meaning(run), compared_with(run, since)]
     warnings = [finding for finding in run.findings if finding.severity is not Severity.NOTE]
     notes = [finding for finding in run.findings if finding.severity is Severity.NOTE]
-    _add(suite, "system-out", [*lines, *map(_with_remedy, notes)])
+    _add(suite, "system-out", [*filter(None, parts), *map(_finding_text, notes)])
     if warnings:
-        _add(suite, "system-err", map(_with_remedy, warnings))
+        _add(suite, "system-err", map(_finding_text, warnings))
 
 
-def _with_remedy(finding: Finding) -> str:
-    return "; ".join(part for part in (_told(finding), finding.remedy) if part)
+def _finding_text(finding: Finding) -> str:
+    return "; ".join(filter(None, (f"{finding.severity}: {finding.message}", finding.remedy)))
 
 
 # --- XML -----------------------------------------------------------------------------------------------------------
 
 
 def _add(parent: ET.Element, tag: str, lines: Iterable[str] = (), **attributes: str) -> ET.Element:
-    """The one way for foreign text into the document: cleaned of what XML may not hold, unlike by ElementTree itself.
+    """The one way for foreign text into the document: cleaned of what XML cannot hold, which ElementTree does not do.
 
     Some test tabs (GitLab's, Jenkins with its attachments plugin) link or attach the file that ``[[ATTACHMENT|path]]``
-    in a text names. An answer of the service under test is not to choose a file, so no two brackets stay together.
+    in a text names. A response of the service under test must not choose a file, so no two brackets stay together.
     """
     element = ET.SubElement(parent, tag, {name: clean(value, LONGEST_TEXT) for name, value in attributes.items()})
     element.text = "\n".join(_BRACKETS.sub("[ ", clean(line, LONGEST_TEXT)) for line in lines) or None

@@ -12,42 +12,43 @@ and these before what explains them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
-from perfcheck.model import Run, Verdict
-from perfcheck.report.changes import figures
-from perfcheck.report.metric_families import COMMENT, FAMILIES, Family, change_family, label
+from perfcheck.model import EarlierRun, EndpointResult, Run, Verdict
 from perfcheck.report.names import LONGEST_NAME, distinct
+from perfcheck.report.summary import changes_to_show
 from perfcheck.text import clean
 from perfcheck.times import parse_time
 
 _UNITS = {"seconds", "bytes", "ratio"}
+_COMMENT = "#"
 
 
-def render(run: Run, previous: Run | None = None) -> str:
-    """The run as OpenMetrics text; beside an earlier run, with the change of each latency that both measured.
+def render(run: Run, earlier: EarlierRun | None = None) -> str:
+    """The run as OpenMetrics text; with an earlier run, also the change of each latency that both measured.
 
     Figures are exact to a picosecond (12 decimals) and have no exponent. An endpoint whose name cannot stand in a label
     as it is, or not in 200 characters, has a short hash of it in its label.
     """
     labels = list(_labels(run))
-    since = figures(run, previous)
+    since = changes_to_show(run, earlier)
     lines = _counts(run)
-    for family in (*FAMILIES, change_family(since)):
+    for family in (*_FAMILIES, _change_family(since)):
         lines += _lines(family, run, labels)
     return "\n".join([*lines, *_of_the_run(run), "# EOF\n"])
 
 
 def _labels(run: Run) -> Iterator[str]:
-    names = distinct((result.name for result in run.endpoints), without=COMMENT)
+    names = distinct((result.name for result in run.endpoints), without=_COMMENT)
     groups = list(dict.fromkeys(result.group for result in run.endpoints if result.group))
-    shown = dict(zip(groups, distinct(groups, without=COMMENT), strict=True))
+    shown = dict(zip(groups, distinct(groups, without=_COMMENT), strict=True))
     for name, result in zip(names, run.endpoints, strict=True):
-        group = f",{label('group', shown[result.group])}" if result.group else ""
-        yield label("endpoint", name) + group
+        group = f",{_label('group', shown[result.group])}" if result.group else ""
+        yield _label("endpoint", name) + group
 
 
-def _lines(family: Family, run: Run, labels: list[str]) -> list[str]:
+def _lines(family: _Family, run: Run, labels: list[str]) -> list[str]:
     samples = [
         f"{family.name}{{{own}{further}}} {_number(value)}"
         for own, result in zip(labels, run.endpoints, strict=True)
@@ -57,9 +58,9 @@ def _lines(family: Family, run: Run, labels: list[str]) -> list[str]:
     return [*_metadata(family.name, family.type, family.help), *samples] if samples else []
 
 
-def _metadata(name: str, kind: str, told: str) -> list[str]:
+def _metadata(name: str, kind: str, text: str) -> list[str]:
     unit = name.rpartition("_")[2]
-    lines = [f"# TYPE {name} {kind}", f"# HELP {name} {told}"]
+    lines = [f"# TYPE {name} {kind}", f"# HELP {name} {text}"]
     return [*lines, f"# UNIT {name} {unit}"] if unit in _UNITS else lines
 
 
@@ -88,20 +89,176 @@ def _of_the_run(run: Run) -> Iterator[str]:
         ("perfcheck_run_duration_seconds", "How long the check took.", run.duration_ms / 1000),
         ("perfcheck_run_started_timestamp_seconds", "When the check began, Unix time.", _unix_time(run.started_at)),
     ]
-    for name, told, value in figures:
+    for name, text, value in figures:
         if value is not None:
-            yield from (*_metadata(name, "gauge", told), f"{name} {_number(value)}")
+            yield from (*_metadata(name, "gauge", text), f"{name} {_number(value)}")
     known = {
         "version": run.tool.version,
         "commit": run.environment.commit,
         "branch": run.environment.branch,
         "label": run.label,
     }
-    shown = {name: clean(value or "", LONGEST_NAME).replace(COMMENT, "_") for name, value in known.items()}
+    shown = {name: clean(value or "", LONGEST_NAME).replace(_COMMENT, "_") for name, value in known.items()}
     yield from _metadata("perfcheck_run", "info", "What was checked, and by which perfcheck.")
-    yield f"perfcheck_run_info{{{','.join(label(name, value) for name, value in shown.items() if value)}}} 1"
+    yield f"perfcheck_run_info{{{','.join(_label(name, value) for name, value in shown.items() if value)}}} 1"
 
 
 def _unix_time(text: str) -> float | None:
     time = parse_time(text)
     return None if time is None else time.timestamp()
+
+
+# --- The metrics of an endpoint ---------------------------------------------------------------------------------------
+
+_Values = Iterable[tuple[str, float | None]]  # further labels with a comma before each, and the value
+
+
+class _Family(NamedTuple):
+    """A metric that every endpoint has. Its unit is the last word of its name, if that is one."""
+
+    name: str
+    help: str
+    values: Callable[[EndpointResult], _Values]
+    type: str = "gauge"
+
+
+def _label(name: str, value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'{name}="{escaped}"'
+
+
+def _plain(value: Callable[[EndpointResult], float | None]) -> Callable[[EndpointResult], _Values]:
+    return lambda result: [("", value(result))]
+
+
+def _milliseconds(value: Callable[[EndpointResult], float | None]) -> Callable[[EndpointResult], _Values]:
+    return lambda result: [("", _seconds(value(result)))]
+
+
+def _of_metric(value: Callable[[EndpointResult], float | None]) -> Callable[[EndpointResult], _Values]:
+    """A figure of another metric is another figure: not to be compared with it when the baseline changes the metric."""
+    return lambda result: [(f',metric="{result.metric}"', value(result))]
+
+
+def _seconds(ms: float | None) -> float | None:
+    return None if ms is None else ms / 1000
+
+
+def _verdict(result: EndpointResult) -> _Values:
+    return [(f',perfcheck_verdict="{verdict}"', verdict is result.verdict) for verdict in Verdict]
+
+
+def _decided(result: EndpointResult) -> float | None:
+    return None if result.verdict is Verdict.NOT_MEASURED else result.decided
+
+
+def _over_timeout(result: EndpointResult) -> float | None:
+    return None if result.value_ms is None else result.over_timeout
+
+
+def _limits(result: EndpointResult) -> _Values:
+    limits = (("warning", result.warning_ms), ("critical", result.critical_ms), ("ceiling", result.ceiling_ms))
+    return [(f',limit="{name}"', _seconds(ms)) for name, ms in limits]
+
+
+def _quantiles(result: EndpointResult) -> _Values:
+    of = result.latency_ms
+    values = (
+        (0.0, of.min),
+        (0.5, of.median),
+        (0.75, of.p75),
+        (0.9, of.p90),
+        (0.95, of.p95),
+        (0.99, of.p99),
+        (1.0, of.max),
+    )
+    return [(f',quantile="{quantile}"', _seconds(ms)) for quantile, ms in values]
+
+
+def _phases(result: EndpointResult) -> _Values:
+    of = result.phases_ms
+    values = (("dns", of.dns), ("connect", of.connect), ("tls", of.tls), ("wait", of.wait), ("download", of.download))
+    return [(f',phase="{phase}"', _seconds(ms)) for phase, ms in values]
+
+
+def _requests(result: EndpointResult) -> _Values:
+    of = result.requests
+    values = (("succeeded", of.succeeded), ("failed", of.failed), ("warmup", of.warmup))
+    return [(f',outcome="{outcome}"', count) for outcome, count in values]
+
+
+def _judged(result: EndpointResult) -> float:
+    return result.requests.judged
+
+
+def _errors(result: EndpointResult) -> _Values:
+    kinds = distinct(result.errors, without=_COMMENT)
+    return [("," + _label("kind", kind), count) for kind, count in zip(kinds, result.errors.values(), strict=True)]
+
+
+def _change_family(since: EarlierRun | None) -> _Family:
+    def ratio(result: EndpointResult) -> float | None:
+        change = since.changes.get(result.name) if since else None
+        return change.ratio if change else None
+
+    return _Family("perfcheck_change_ratio", "Latency divided by that of the earlier run.", _of_metric(ratio))
+
+
+_FAMILIES = (
+    _Family("perfcheck_verdict", "The verdict of the endpoint.", _verdict, "stateset"),
+    _Family(
+        "perfcheck_latency_seconds",
+        "The metric that is compared with the limits; the timeout, where it is over that.",
+        _of_metric(lambda result: _seconds(result.value_ms)),
+    ),
+    _Family(
+        "perfcheck_ratio",
+        "Latency divided by its target; in a comparison, by the latency before.",
+        _of_metric(lambda result: result.ratio),
+    ),
+    _Family("perfcheck_over_timeout", "1: the metric is over the timeout.", _plain(_over_timeout)),
+    _Family("perfcheck_decided", "1: the verdict has its error probability; 0: it is an estimate.", _plain(_decided)),
+    _Family("perfcheck_error_ratio", "Failed requests by requests sent.", _plain(lambda result: result.error_rate)),
+    _Family(
+        "perfcheck_error_bound_ratio",
+        "The true error ratio is below this, with 95% confidence.",
+        _plain(lambda result: result.error_rate_bound),
+    ),
+    _Family("perfcheck_errors", "Failed requests by kind.", _errors),
+    _Family("perfcheck_body_bytes", "The largest body, decoded.", _plain(lambda result: result.body_bytes)),
+    _Family(
+        "perfcheck_target_seconds",
+        "The target; in a comparison, the latency before.",
+        _milliseconds(lambda result: result.target_ms),
+    ),
+    _Family("perfcheck_ideal_seconds", "The ideal latency.", _milliseconds(lambda result: result.ideal_ms)),
+    _Family("perfcheck_limit_seconds", "A latency over this breaks the limit.", _limits),
+    _Family(
+        "perfcheck_latency_interval_low_seconds",
+        "Lower end of the interval of the metric.",
+        _of_metric(lambda result: _seconds(result.interval_ms[0])),
+    ),
+    _Family(
+        "perfcheck_latency_interval_high_seconds",
+        "Upper end of the interval of the metric.",
+        _of_metric(lambda result: _seconds(result.interval_ms[1])),
+    ),
+    _Family("perfcheck_latency_quantile_seconds", "Latency of the requests that were judged.", _quantiles, "summary"),
+    _Family(
+        "perfcheck_latency_mean_seconds",
+        "Mean latency of the requests that were judged.",
+        _milliseconds(lambda result: result.latency_ms.mean),
+    ),
+    _Family(
+        "perfcheck_latency_stdev_seconds",
+        "Standard deviation of the latency of the requests that were judged.",
+        _milliseconds(lambda result: result.latency_ms.stdev),
+    ),
+    _Family("perfcheck_phase_seconds", "Where the time went, by phase of a request.", _phases),
+    _Family("perfcheck_requests", "Requests sent, by outcome.", _requests),
+    _Family(
+        "perfcheck_judged_requests",
+        "Requests that the verdict rests on.",
+        _plain(_judged),
+    ),
+)

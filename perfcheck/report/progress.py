@@ -15,8 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from perfcheck.model import Verdict
-from perfcheck.report.console_table import STYLES
-from perfcheck.report.glyphs import Glyphs, choose_glyphs, shorten
+from perfcheck.report.glyphs import STYLES, Glyphs, choose_glyphs, shorten
 from perfcheck.text import clean
 from perfcheck.units import format_ms
 

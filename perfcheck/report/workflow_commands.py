@@ -1,4 +1,4 @@
-"""Lines that a GitHub Actions runner takes out of a job's log and shows beside the code."""
+"""Lines that a GitHub Actions runner takes out of a job's log and shows next to the code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["error", "warning", "notice"]
+Level = Literal["error", "warning", "notice"]
 
 _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 _COMMAND_OF_OLD = re.compile(r"##(?=\w*\[)")
@@ -17,7 +17,7 @@ _IN_PROPERTIES = (*_IN_DATA, (":", "%3A"), (",", "%2C"))
 
 
 def workflow_command(
-    kind: Kind,
+    level: Level,
     message: str,
     *,
     title: str | None = None,
@@ -35,7 +35,7 @@ def workflow_command(
         f"{name}={_escaped(str(value), _IN_PROPERTIES)}" for name, value in given.items() if value not in {None, ""}
     ]
     properties = " " + ",".join(pairs) if pairs else ""
-    return f"::{kind}{properties}::{_escaped(message, _IN_DATA)}"
+    return f"::{level}{properties}::{_escaped(message, _IN_DATA)}"
 
 
 def inert(text: str) -> str:

@@ -14,9 +14,10 @@ from simulation.runs import big_run, example_results, hostile_names, hostile_run
 from support.comparisons import comparison_run, hostile_comparison
 from support.golden import check_golden
 
+from perfcheck.judge.earlier_run import changes_since
 from perfcheck.model import EndpointResult, Run
 from perfcheck.report.csv import render
-from perfcheck.report.wording import baseline_lines, reasons
+from perfcheck.report.explain import baseline_lines, reasons
 from perfcheck.text import clean
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -26,7 +27,11 @@ FORMULAS = st.from_regex(rf"""[ ;"']{{0,4}}[{SIGNS}][ ;"'{SIGNS}a1]{{0,8}}""", f
 
 
 def read(one: Run, previous: Run | None = None) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(render(one, previous), newline=""), strict=True))
+    return list(
+        csv.DictReader(
+            io.StringIO(render(one, changes_since(one, previous) if previous else None), newline=""), strict=True
+        )
+    )
 
 
 def original(cell: str) -> str:
@@ -89,7 +94,7 @@ def test_lines_end_in_lf_and_columns_are_always_the_same() -> None:
     assert "\r" not in render(run())
     header = render(run()).splitlines()[0]
     assert render(run([])) == f"{header}\n"
-    assert render(run(), run()).splitlines()[0] == header
+    assert render(run(), changes_since(run(), run())).splitlines()[0] == header
 
 
 def test_every_row_tells_its_run() -> None:

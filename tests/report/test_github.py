@@ -24,9 +24,10 @@ from simulation.runs import (
 from support.comparisons import hostile_comparison
 from support.golden import check_golden
 
+from perfcheck.judge.earlier_run import changes_since
 from perfcheck.model import BaselineInfo, EndpointResult, Finding, Rule, Run, Verdict
 from perfcheck.report.github import outputs, render, summary
-from perfcheck.report.wording import headline
+from perfcheck.report.summary import headline
 from perfcheck.text import clean
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -103,12 +104,13 @@ def test_each_stands_at_the_promise_that_was_broken() -> None:
 
 def test_the_message_tells_why_how_it_was_before_and_how_to_check_again() -> None:
     before = run([replace(one, value_ms=569.0, interval_ms=(500.0, 600.0)) for one in run().endpoints[:1]])
-    told = next(one for one in commands(render(run(), before)) if "videos.list" in one.properties["title"])
+    found = commands(render(run(), changes_since(run(), before)))
+    told = next(one for one in found if "videos.list" in one.properties["title"])
     assert told.message.splitlines() == [
         "median 812 ms, over 2x its target of 300 ms (limit 600 ms)",
-        "812 ms, was 569 ms (+43%)",
-        "waiting for the first byte 897 ms; the service says db 448 ms, app 1 ms",
-        "5 requests, then 5 when measured again; median in 731\N{EN DASH}893 ms",
+        "change: 569 -> 812 ms (+43%)",
+        "where: waiting for the first byte 897 ms; Server-Timing: db 448 ms, app 1 ms",
+        "evidence: 5 requests, then 5 to confirm; median within 731\N{EN DASH}893 ms",
         "rerun: perfcheck run videos.list",
     ]
 

@@ -29,6 +29,7 @@ from support.comparisons import comparison_run, hostile_comparison, live_run
 from support.golden import check_golden
 from support.past import example_report, hostile_report, report_on
 
+from perfcheck.judge.earlier_run import changes_since
 from perfcheck.model import EndpointResult, Run, Timeline, Verdict
 from perfcheck.periods.model import PeriodKind, PeriodReport
 from perfcheck.periods.report.html import render as render_period
@@ -76,7 +77,7 @@ def compared() -> str:
         result(endpoint("videos.list"), samples(1, spread(40)), decision(Verdict.OK, 40.0)),
         *example_results()[1:],
     ]
-    return render(run(), replace(run(before), label="v1.2.2"))
+    return render(run(), changes_since(run(), replace(run(before), label="v1.2.2")))
 
 
 PAGES: dict[str, Callable[[], str]] = {

@@ -16,6 +16,7 @@ from support.browser import browser, browser_path
 from support.comparisons import comparison_run, hostile_comparison, live_run
 from support.past import example_report, hostile_report
 
+from perfcheck.judge.earlier_run import changes_since
 from perfcheck.periods.report.html import render as render_period
 from perfcheck.report.html import render
 
@@ -56,7 +57,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "hostile": render(hostile_run()),
         "big": render(big_run(200, 100)),
         "empty": render(run([])),
-        "compared": render(run(), before),
+        "compared": render(run(), changes_since(run(), before)),
         "comparison": render(live_run()),
         "release": render(comparison_run(with_targets=True)),
         "hostile comparison": render(hostile_comparison()),

@@ -11,17 +11,18 @@ from hypothesis import strategies as st
 from simulation.runs import decision, endpoint, result, samples
 
 from perfcheck.model import EndpointResult, Verdict
-from perfcheck.report.html.limits import limits_of, zones
-from perfcheck.report.html.scale import (
+from perfcheck.report.html.axes import (
     Knee,
     Linear,
     Log,
     fitting,
     histogram,
+    limits_of,
     ratio_axis,
     ratio_ticks,
     round_ticks,
     shape,
+    zones,
 )
 
 latencies = st.floats(0.001, 1e6)

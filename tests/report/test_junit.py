@@ -27,8 +27,9 @@ from simulation.runs import (
 from support.comparisons import comparison_run, hostile_comparison
 from support.golden import check_golden
 
+from perfcheck.judge.earlier_run import changes_since
 from perfcheck.model import EndpointResult, Finding, Rule, Run, Severity, Verdict
-from perfcheck.report.changes import changes
+from perfcheck.report.figures import change_text
 from perfcheck.report.junit import render
 from perfcheck.text import clean
 
@@ -39,7 +40,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()))  # surrogates included
 
 def suite_of(one: Run, previous: Run | None = None) -> ET.Element:
     """The suite, once the document has been held against the schema and its counts against its cases."""
-    document = render(one, previous).encode("utf-8")
+    document = render(one, changes_since(one, previous) if previous else None).encode("utf-8")
     SCHEMA.validate(document)
     root = ET.fromstring(document)
     (suite,) = root
@@ -155,12 +156,12 @@ def test_change_since_the_earlier_run_is_told() -> None:
     slower = replace(healthy("b"), value_ms=80.0, interval_ms=(70.0, 90.0))
     now = run([slow("a", 520.0), slower, healthy("same"), slow("new")])
     suite = suite_of(now, before)
-    told = {name: change.text for name, change in changes(now, before).items()}
-    assert f"change: {told['a']}, 500 ms before, 520 ms now" in text_of(case_of(suite, "a"), "system-out")
-    assert text_of(case_of(suite, "b"), "system-out") == f"change: {told['b']}, 40 ms before, 80 ms now"
+    told = {name: change_text(change) for name, change in changes_since(now, before).changes.items()}
+    assert f"change: 500 -> 520 ms ({told['a']})" in text_of(case_of(suite, "a"), "system-out")
+    assert text_of(case_of(suite, "b"), "system-out") == f"change: 40 -> 80 ms ({told['b']})"
     assert "change:" not in text_of(case_of(suite, "new"), "system-out")
     assert len(case_of(suite, "same")) == 0
-    assert "Changes are since v1.2.3 of 2026-11-23" in text_of(suite, "system-out")
+    assert "Compared with v1.2.3 (2026-11-23" in text_of(suite, "system-out")
     assert "change" not in ET.tostring(suite_of(now), encoding="unicode").lower()
 
 
@@ -201,7 +202,7 @@ def test_run_that_was_cut_short_after_good_results_is_an_error(exit_code: int) -
 def test_warnings_that_fail_the_check_fail_the_suite() -> None:
     suite = suite_of(replace(run([slow()]), exit_code=1))
     assert suite.get("failures") == "1"
-    assert "exit 1: WARNING fails the check" in text_of(case_of(suite, "the run as a whole"), "failure")
+    assert "exit 1: WARNING fails the check" in text_of(case_of(suite, "the run"), "failure")
 
 
 def test_no_case_for_the_run_where_an_endpoint_is_red_already_or_all_is_well() -> None:
@@ -212,8 +213,8 @@ def test_no_case_for_the_run_where_an_endpoint_is_red_already_or_all_is_well() -
 
 
 def test_an_endpoint_may_have_the_name_of_the_case_for_the_run() -> None:
-    suite = suite_of(replace(run([healthy("the run as a whole")]), exit_code=130))
-    assert [case.get("name") for case in suite.iter("testcase")] == ["the run as a whole", "the run as a whole (2)"]
+    suite = suite_of(replace(run([healthy("the run")]), exit_code=130))
+    assert [case.get("name") for case in suite.iter("testcase")] == ["the run", "the run (2)"]
 
 
 # --- Foreign text --------------------------------------------------------------------------------------------------
@@ -292,7 +293,7 @@ def foreign(texts: Sequence[str]) -> Run:
 
 @given(st.lists(ANY_TEXT | st.sampled_from(hostile_names()), min_size=1, max_size=8))
 def test_any_text_gives_a_valid_document(texts: list[str]) -> None:
-    document = render(foreign(texts), foreign(texts)).encode("utf-8")
+    document = render(foreign(texts), changes_since(foreign(texts), foreign(texts))).encode("utf-8")
     SCHEMA.validate(document)
     parseString(document).unlink()  # expat's own opinion
     names = [case.get("name") for case in ET.fromstring(document).iter("testcase")]

@@ -28,9 +28,10 @@ from support.comparisons import comparison_run, hostile_comparison
 from support.golden import check_golden
 from support.markdown import MAGIC, check_page, elements, parse, rows, text_of, text_outside_code
 
+from perfcheck.judge.earlier_run import changes_since
 from perfcheck.model import BaselineInfo, EndpointResult, Finding, Rule, Run, Verdict
 from perfcheck.report.markdown import LONGEST_COMMENT, marker, render
-from perfcheck.report.markdown.text import cell, code, prose, prose_cell
+from perfcheck.report.markdown.escape import cell, code, prose, prose_cell
 from perfcheck.text import clean
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -94,7 +95,7 @@ def test_comparisons(name: str) -> None:
 
 
 def test_report_compared_with_an_earlier_run() -> None:
-    report = render(run(), previous_run())
+    report = render(run(), changes_since(run(), previous_run()))
     check_page(report)
     check_golden(GOLDEN / "report-compared.md", report)
 
@@ -136,7 +137,7 @@ def test_few_explanations_are_unfolded(count: int, *, unfolded: bool) -> None:
         ("latency", 812.25, 600.0, "over its limit of 600 ms"),
         ("ceiling", 1200.0, 1000.0, "over the ceiling of 1 s"),
         ("new-slow-endpoint", 700.0, 500.0, "over 500 ms, without a target"),
-        ("error-rate", 0.25, 0.05, "25% of the requests fail"),
+        ("error-rate", 0.25, 0.05, "25% of requests failed"),
         ("body-size", 2_500_000.0, 1_000_000.0, "body over 1 MB"),
         ("of a later version", None, None, "its whole message"),
     ],
@@ -147,28 +148,33 @@ def test_the_row_says_why_in_short(rule: str, value: float | None, limit: float 
     assert rows(check_page(render(run([slow]))))[0][-1] == expected
 
 
+def rows_by_name(report: str) -> dict[str, list[str]]:
+    """Of the endpoints that need attention, in a report with changes."""
+    return {row[1]: row for row in rows(check_page(report)) if len(row) == 9}
+
+
 def test_change_shows_both_figures() -> None:
-    by_name = {row[1]: row for row in rows(check_page(render(run(), previous_run()))) if len(row) == 8}
-    assert by_name["videos.list"][6] == "was 569 (+43%)"
-    assert "812 ms, was 569 ms (+43%)" in render(run(), previous_run())
+    report = render(run(), changes_since(run(), previous_run()))
+    assert rows_by_name(report)["videos.list"][6:8] == ["569", "+43%"]
+    assert "569 -> 812 ms (+43%)" in shown_by(report)
 
 
 def test_no_change_is_claimed_where_the_intervals_overlap() -> None:
-    assert "was 804 (no clear change)" in render(run(), slower(run(), 0.99))
+    report = render(run(), changes_since(run(), slower(run(), 0.99)))
+    assert rows_by_name(report)["videos.list"][6:8] == ["804", "no clear change"]
 
 
 def test_endpoints_that_are_new_or_gone_are_told_in_one_line() -> None:
-    told = [line for line in render(run(), previous_run()).splitlines() if "gone" in line]
-    which, *names = told[0].split("; ")
+    report = render(run(), changes_since(run(), previous_run()))
+    (line,) = (line for line in report.splitlines() if "gone" in line)
+    which, *names = line.split("; ")
     assert which == "Compared with the run `v1.2.2` of `2026-11-22 09:30` UTC"
     assert names == ["new since: `artists.never`", "gone since: `videos.removed`."]
-    assert len(told) == 1
-    by_name = {row[1]: row for row in rows(check_page(render(run(), previous_run()))) if len(row) == 8}
-    assert by_name["artists.never"][6] == "new"
+    assert rows_by_name(report)["artists.never"][6:8] == ["-", "new"]
 
 
 def test_many_endpoints_that_are_new_are_counted() -> None:
-    assert "`videos.4` and 7 more." in render(run(healthy(12)), run([]))
+    assert "`videos.4` and 7 more." in render(run(healthy(12)), changes_since(run(healthy(12)), run([])))
 
 
 def test_columns_are_aligned_for_who_reads_it_as_text() -> None:
@@ -179,7 +185,7 @@ def test_columns_are_aligned_for_who_reads_it_as_text() -> None:
 
 
 def test_lines_stay_readable_in_a_viewer() -> None:
-    lines = render(run(), previous_run()).splitlines()
+    lines = render(run(), changes_since(run(), previous_run())).splitlines()
     assert max(map(len, lines)) <= 180
     assert "\t" not in "".join(lines)
 
@@ -233,7 +239,7 @@ def test_long_file_names_that_begin_alike_have_markers_of_their_own() -> None:
 
 @pytest.mark.parametrize("previous", [None, run(), hostile_run()])
 def test_hostile_run_shows_nothing_executable(previous: Run | None) -> None:
-    check_page(render(hostile_run(), previous))
+    check_page(render(hostile_run(), changes_since(hostile_run(), previous) if previous else None))
 
 
 def test_hostile_names_are_shown_as_themselves() -> None:
@@ -288,7 +294,7 @@ def test_no_text_can_change_the_page(names: list[str], message: str, label: str)
         for one, name in zip(example_results(), names, strict=True)
     ]
     foreign = replace(run(results, warning(message)), label=label, baseline=BaselineInfo(label, ""))
-    page = check_page(render(foreign, replace(foreign, endpoints=())))
+    page = check_page(render(foreign, changes_since(foreign, replace(foreign, endpoints=()))))
     assert len(rows(page)) == len(results)
     assert len(list(page.iter("h4"))) == 7
     assert len(list(page.iter("details"))) == 2
@@ -361,7 +367,7 @@ def shown_and_left_out(report: str) -> dict[str, tuple[int, int]]:
         "endpoints within their limits": widths.count(6),
     }
     text = text_of(page)
-    left_out = {what: re.search(rf"room: (\d+) of the {what};", text) for what in shown}
+    left_out = {what: re.search(rf"room: (\d+) of the {what}\.", text) for what in shown}
     return {what: (count, int(match[1]) if (match := left_out[what]) else 0) for what, count in shown.items()}
 
 
@@ -385,11 +391,11 @@ def test_the_least_important_goes_first(limit: int) -> None:
 @pytest.mark.parametrize("limit", [-1, 0, 10, 100, 150, 200, 300, 400, 600, 900, 1_200, 1_500, 2_000, 3_000])
 @pytest.mark.parametrize("one", [run(), hostile_run()], ids=["example", "hostile"])
 def test_little_room_still_gives_a_whole_page_or_nothing(one: Run, limit: int) -> None:
-    report = render(one, previous_run(), limit=limit)
+    report = render(one, changes_since(one, previous_run()), limit=limit)
     assert size(report) <= max(0, limit)
     if report:
         assert "perfcheck: CRITICAL" in report
-        assert "Left out for want of room" in report
+        assert "Omitted for lack of room" in report
         check_page(report if report.startswith("<!--") else f"{marker(one)}\n{report}")
 
 
@@ -407,7 +413,7 @@ def test_no_healthy_row_takes_the_place_of_an_explanation() -> None:
 def test_nothing_is_left_out_where_there_is_room() -> None:
     report = render(big_run(1000, 20), limit=1024 * 1024)
     assert list(shown_and_left_out(report).values()) == [(500, 0), (500, 0), (500, 0)]
-    assert "Left out" not in report
+    assert "Omitted" not in report
 
 
 def test_wide_characters_count_as_the_bytes_they_take() -> None:
@@ -419,4 +425,4 @@ def test_wide_characters_count_as_the_bytes_they_take() -> None:
 def test_many_notes_on_the_run_are_bounded() -> None:
     report = render(run(None, *[warning(f"note {'x' * 5000} {i}") for i in range(50)]))
     assert size(report) <= LONGEST_COMMENT
-    assert "- and 40 more, which the run file has" in report
+    assert "- and 40 more in the run file" in report

@@ -9,7 +9,7 @@ import pytest
 from simulation.runs import decision, endpoint, result, run, samples
 
 from perfcheck.model import EndpointResult, Verdict
-from perfcheck.report.wording import where_the_time_went
+from perfcheck.report.explain import likely_cause, where_the_time_went
 from perfcheck.runfile.run_file import encode_run
 
 
@@ -19,32 +19,46 @@ def slow(header: str | None) -> EndpointResult:
 
 
 @pytest.mark.parametrize(
-    ("header", "said"),
+    ("header", "account"),
     [
-        ('app;dur=925, db;dur=812;desc="101 queries"', "the service says db 812 ms of 930 ms, 101 queries; app 925 ms"),
+        ('app;dur=925, db;dur=812;desc="101 queries"', "Server-Timing: db 812 ms of 930 ms (101 queries), app 925 ms"),
         (
             'app;dur=925, db;dur=812;desc="101 queries, 100 identical"',
-            (
-                "the service says db 812 ms of 930 ms, 101 queries, 100 identical; app 925 ms; "
-                "likely cause: N+1, 100 statements alike in one request"
-            ),
+            "Server-Timing: db 812 ms of 930 ms (101 queries, 100 identical), app 925 ms",
         ),
         (
             'db;dur=5;desc="101 queries, 100 alike", app;dur=925',  # not where the time went
-            "the service says db 5 ms of 930 ms, 101 queries, 100 alike; app 925 ms",
+            "Server-Timing: db 5 ms of 930 ms (101 queries, 100 alike), app 925 ms",
         ),
         (
             'app;dur=925, cache;desc="12 hits, 3 misses"',
-            "the service says app 925 ms; cache 12 hits, 3 misses",
+            "Server-Timing: app 925 ms, cache (12 hits, 3 misses)",
         ),
-        ('db;dur=812;desc="Database", app;dur=30', "the service says db 812 ms, app 30 ms"),
+        ('db;dur=812;desc="Database", app;dur=30', "Server-Timing: db 812 ms, app 30 ms"),
         ("cache;desc=hit", None),
         (None, None),
     ],
 )
-def test_what_the_service_says_stands_beside_a_breach(header: str | None, said: str | None) -> None:
+def test_the_account_of_the_service_is_next_to_the_phases(header: str | None, account: str | None) -> None:
     phases = "waiting for the first byte 930 ms; download 93 ms"
-    assert where_the_time_went(slow(header)) == (f"{phases}; {said}" if said else phases)
+    assert where_the_time_went(slow(header)) == (f"{phases}; {account}" if account else phases)
+
+
+@pytest.mark.parametrize(
+    ("header", "cause"),
+    [
+        (
+            'app;dur=925, db;dur=812;desc="101 queries, 100 identical"',
+            "likely N+1: 100 identical statements in one request",
+        ),
+        ('db;dur=812;desc="101 queries, 100 alike"', "likely N+1: 100 identical statements in one request"),
+        ('db;dur=5;desc="101 queries, 100 identical", app;dur=925', ""),  # not where the time went
+        ('db;dur=812;desc="101 queries"', ""),
+        (None, ""),
+    ],
+)
+def test_repeated_statements_are_the_likely_cause(header: str | None, cause: str) -> None:
+    assert likely_cause(slow(header)) == cause
 
 
 def test_words_of_a_service_are_made_safe() -> None:

@@ -11,8 +11,7 @@ from rich.text import Text
 
 from perfcheck.history.model import PastRun
 from perfcheck.model import Counts, Source
-from perfcheck.report.console_table import STYLES
-from perfcheck.report.glyphs import Glyphs, shorten
+from perfcheck.report.glyphs import STYLES, Glyphs, shorten
 from perfcheck.text import clean
 from perfcheck.words import short_commit
 

@@ -10,9 +10,9 @@ from perfcheck.periods.report import figures, findings, wording
 from perfcheck.periods.report.checklist import checklist, is_review
 from perfcheck.periods.report.dates import day, minute, next_period, title
 from perfcheck.periods.report.fitting import shorter
-from perfcheck.report.markdown.page import LONGEST_COMMENT
-from perfcheck.report.markdown.text import cell as name_cell
-from perfcheck.report.markdown.text import code, prose, prose_cell, shorten_name, table
+from perfcheck.report.markdown import LONGEST_COMMENT
+from perfcheck.report.markdown.escape import cell as name_cell
+from perfcheck.report.markdown.escape import code, prose, prose_cell, shorten_name, table
 from perfcheck.units import format_ms
 
 SIGNS = {Verdict.OK: "🟢", Verdict.WARNING: "🟡", Verdict.CRITICAL: "🔴", Verdict.NOT_MEASURED: "⚪"}

@@ -1,12 +1,39 @@
-"""The run as one HTML page: no script, no network, charts as inline SVG. Shows; never judges."""
+"""The run as one HTML page: no script, no network, charts as inline SVG."""
 
 from __future__ import annotations
 
-from perfcheck.model import Run
-from perfcheck.report.html.environment import environment
-from perfcheck.report.html.page import page
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+from perfcheck.model import EarlierRun, Run
+from perfcheck.report.explain import LONGEST_TEXT
+from perfcheck.report.html.page import Page
+from perfcheck.text import clean
 
 
-def render(run: Run, previous: Run | None = None) -> str:
+def render(run: Run, earlier: EarlierRun | None = None) -> str:
     """The page, complete with its styles; with an earlier run each endpoint shows its change."""
-    return environment().get_template("page.html.j2").render(page=page(run, previous))
+    return environment().get_template("page.html.j2").render(page=Page(run, earlier))
+
+
+def environment(*packages: str) -> Environment:
+    """Templates of these packages, the first that has one; those of the report of a run come last.
+
+    All foreign text is escaped and made harmless, and a name that a template misspells is an error.
+    """
+    return Environment(
+        loader=ChoiceLoader([PackageLoader(package) for package in (*packages, "perfcheck.report.html")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_harmless,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _harmless(value: object) -> object:
+    """Control and bidirectional characters go from whatever a template shows, and markup of our own stays."""
+    if hasattr(value, "__html__"):
+        return value
+    text = str(value)
+    short = len(text) <= LONGEST_TEXT
+    return text if short and text.isprintable() else clean(text, LONGEST_TEXT)

@@ -6,9 +6,9 @@ import statistics
 from collections.abc import Sequence
 
 from perfcheck.model import EndpointResult, Metric
-from perfcheck.report.html.limits import Limits, backdrop, limits_of
-from perfcheck.report.html.scale import Linear, Log, fitting, histogram, round_ticks, shape
+from perfcheck.report.html.axes import Limits, Linear, Log, fitting, histogram, limits_of, round_ticks, shape, zones
 from perfcheck.report.html.svg import (
+    CSS,
     Svg,
     chart,
     columns,
@@ -22,8 +22,8 @@ from perfcheck.report.html.svg import (
     text_at,
     vertical,
 )
-from perfcheck.report.html.words import CSS
 from perfcheck.units import format_ms
+from perfcheck.words import plural
 
 MOST_DOTS = 60
 _HEIGHT = 132
@@ -47,10 +47,10 @@ def distribution(result: EndpointResult) -> Svg | None:
     scale = fitting([*values, *earlier, *(ms for ms, _ in limits.named), result.value_ms])
     css = CSS[result.verdict]
     plot = _BOTTOM - _TOP
-    parts = backdrop(limits, 1.0, scale, _TOP, plot) or [rect(0, 1, _TOP, plot, "zn")]
-    parts += [
-        vertical(scale(ms), _TOP, _BOTTOM, "target" if word == limits.promise else "limit") for ms, word in limits.named
-    ]
+    bands = zones(limits, 1.0, scale) or [(0.0, 1.0, "zn")]
+    parts = [rect(left, right, _TOP, plot, zone) for left, right, zone in bands]
+    for ms, word in limits.named:
+        parts.append(vertical(scale(ms), _TOP, _BOTTOM, "target" if word == limits.reference else "limit"))
     parts += [_stack(earlier, scale, plot, "before"), _stack(values, scale, plot, "now")]
     parts += _value(result, scale, css)
     parts.append(horizontal(0, 1, _BOTTOM, "base"))
@@ -59,11 +59,11 @@ def distribution(result: EndpointResult) -> Svg | None:
         edge = scale(result.value_ms) if result.over_timeout and result.value_ms else 1.0
         parts.append(text_at(edge - 0.02, _TOP + 18, f"{timeouts} over the timeout", "said", "end"))
         parts.append(mark("m-beyond", edge, _TOP + 14, css))
-    return chart(_HEIGHT, parts, title=summary(result))
+    return chart(_HEIGHT, parts, title=_description(result))
 
 
 def _stack(values: Sequence[float], scale: Linear | Log, height: float, css: str) -> str:
-    """Each dot stands at its own value, above the dots that it would cover."""
+    """Each dot is at its own value, above the dots that it would cover."""
     counts = histogram(values, scale, _BINS)
     if len(values) > MOST_DOTS:
         return layer([columns(counts, f"bars {css}")], top=_TOP + 6, height=height - 6)
@@ -102,11 +102,11 @@ def _axis_labels(limits: Limits, scale: Linear | Log) -> list[str]:
     return parts
 
 
-def summary(result: EndpointResult) -> str:
-    """``67 requests from 160 to 190 ms, half of them below 171 ms; target 100 ms, ...``."""
+def _description(result: EndpointResult) -> str:
+    """``Distribution: 67 latencies from 160 to 190 ms, median 171 ms, target 100 ms``."""
     values = [ms for ms in result.samples_ms if ms is not None]
     timeouts = len(result.samples_ms) - len(values)
-    words = [f"{len(values)} latencies"] if values else []
+    words = [plural(len(values), "latency")] if values else []
     if values:
         words[0] += f" from {format_ms(min(values))} to {format_ms(max(values))}"
         words.append(f"median {format_ms(statistics.median(values))}")
@@ -114,7 +114,7 @@ def summary(result: EndpointResult) -> str:
         words.append(f"{result.metric} {format_ms(result.value_ms)}")
     words += [f"{timeouts} over the timeout"] if timeouts else []
     if result.comparison:
-        words.append(f"{result.comparison.before_samples} latencies before")
+        words.append(f"{plural(result.comparison.before_samples, 'latency')} before")
     words += [f"{word} {format_ms(ms)}" for ms, word in limits_of(result).named]
     return "Distribution: " + ", ".join(words)
 
@@ -125,7 +125,7 @@ def sparkline(result: EndpointResult) -> Svg | None:
     if not values:
         return None
     low, high = min(values), max(values)
-    words = f"{len(values)} latencies from {format_ms(low)} to {format_ms(high)}"
+    words = f"{plural(len(values), 'latency')} from {format_ms(low)} to {format_ms(high)}"
     if len(values) <= _MOST_STROKES:
         scale = Linear(low, high) if high > low else Linear(low - 1, high + 1)
         picture = spans(((scale(ms), 0.15, 0.85) for ms in values), "stroke")

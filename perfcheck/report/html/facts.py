@@ -1,17 +1,17 @@
-"""What one wants to know of a run beside its verdict: when and where it was made, with what, and how well."""
+"""The facts of a run next to its verdict: when and where it was made, with what, and how well."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from perfcheck.model import Run
-from perfcheck.report.html.words import LONGEST_NAME
-from perfcheck.report.wording import effort, exit_meaning, is_of_monitor, requests_sent
+from perfcheck.report.summary import effort, exit_meaning
 from perfcheck.text import clean
 from perfcheck.times import parse_time, rfc3339
 from perfcheck.units import format_ms, format_percentage
+from perfcheck.words import short_commit
 
-_SHORT_HASH = 12
+LONGEST_NAME = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,14 @@ class Fact:
 def summary_facts(run: Run) -> list[Fact]:
     """For the head of the page."""
     environment = run.environment
-    commit = (environment.commit or "")[:_SHORT_HASH] + (" (with changes)" if environment.dirty else "")
+    commit = short_commit(environment.commit or "") + (" (with uncommitted changes)" if environment.dirty else "")
     facts = [
         Fact("Service", run.service.base_url),
         Fact("Label", run.label or ""),
         Fact("Commit", commit if environment.commit else "", code=True),
         Fact("Branch", environment.branch or "", code=True),
         Fact("Started", when(run.started_at), machine=_machine(run.started_at)),
-        Fact("Read" if is_of_monitor(run) else "Measured", _effort(run)),
+        Fact("Read" if run.is_of_monitor else "Measured", effort(run)),
         Fact("Result", exit_meaning(run)),
     ]
     return _known(facts)
@@ -44,7 +44,7 @@ def about(run: Run) -> list[Fact]:
     shares = [("waited for a CPU", runner.run_queue_share), ("taken by the hypervisor", runner.steal_share)]
     health = [f"{name} {format_percentage(share)} of the time" for name, share in shares if share is not None]
     if runner.cpu_ms_per_request is not None:
-        health.insert(0, f"own CPU {format_ms(runner.cpu_ms_per_request)} a request")
+        health.insert(0, f"own CPU {format_ms(runner.cpu_ms_per_request)} per request")
     if runner.load_average is not None:
         health.append(f"load average {runner.load_average:.2f}")
     facts = [
@@ -60,16 +60,12 @@ def about(run: Run) -> list[Fact]:
     return _known(facts)
 
 
-def _effort(run: Run) -> str:
-    return effort(run) if is_of_monitor(run) else f"{requests_sent(run)} requests in {_duration(run.duration_ms)}"
-
-
 def _known(facts: list[Fact]) -> list[Fact]:
     return [fact for fact in facts if clean(fact.text)]
 
 
 def when(text: str) -> str:
-    """``23 November 2026, 18:44 UTC``; what is no time is shown as it is."""
+    """``23 November 2026, 18:44 UTC``; anything else is shown as it is."""
     time = parse_time(text)
     return text if time is None else f"{time.day} {time:%B %Y, %H:%M} UTC"
 
@@ -77,8 +73,3 @@ def when(text: str) -> str:
 def _machine(text: str) -> str:
     time = parse_time(text)
     return "" if time is None else rfc3339(time)
-
-
-def _duration(ms: float) -> str:
-    minutes, seconds = divmod(ms / 1000, 60)
-    return f"{minutes:.0f} min {seconds:.0f} s" if minutes else f"{seconds:.1f} s"

@@ -1,22 +1,31 @@
-"""Every endpoint on one scale: its value as a multiple of its own target, so that 5 ms and 2 s can stand together."""
+"""Every endpoint on one scale: its value as a multiple of its own target, so that 5 ms and 2 s fit on one axis."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perfcheck.model import EndpointResult, Reference, Rule, Verdict
-from perfcheck.report.changes import Change
-from perfcheck.report.comparison_words import change_of
-from perfcheck.report.html.limits import backdrop, limits_of
-from perfcheck.report.html.scale import Knee, Linear, Log, Scale, fitting, ratio_axis, ratio_ticks, round_ticks
-from perfcheck.report.html.svg import Svg, chart, decoration, label, layer, mark, rect, spans, text_at, vertical
-from perfcheck.report.html.words import CSS
-from perfcheck.report.wording import interval, is_undecided, measured, ratio_to_target
+from perfcheck.model import EndpointChange, EndpointResult, Reference, Rule, Verdict
+from perfcheck.report.figures import change_text, compared_text, interval, measured, ratio_to_target
+from perfcheck.report.html.axes import (
+    Knee,
+    Linear,
+    Log,
+    Scale,
+    fitting,
+    limits_of,
+    ratio_axis,
+    ratio_ticks,
+    round_ticks,
+    zones,
+)
+from perfcheck.report.html.svg import CSS, Svg, chart, decoration, label, layer, mark, rect, spans, text_at, vertical
 from perfcheck.units import format_ms, format_multiple, format_percentage
+from perfcheck.words import plural
 
 _ROW = 30  # pixels
 _AXIS = 22
 _RUG = 26
+_METER = 6
 _ABOVE_ALL = 6.0  # times the target: how far up an interval may stretch the axis
 
 
@@ -37,8 +46,8 @@ def absolute_axis(results: Sequence[EndpointResult]) -> Linear | Log:
     return fitting([ms for one in results for ms in (one.value_ms, *one.interval_ms, limits_of(one).warning)])
 
 
-def ratio_scale_marks(scale: Knee, promise: Reference = Reference.TARGET) -> Svg:
-    names = {0.0: "0", 1.0: str(promise)}
+def ratio_scale_marks(scale: Knee, reference: Reference) -> Svg:
+    names = {0.0: "0", 1.0: str(reference)}
     ticks = [(scale(tick), names.get(tick, f"{tick:,.10g}x")) for tick in ratio_ticks(scale)]
     return decoration(_AXIS, [label(at, 13, name, "tick", edge=0.02) for at, name in ticks], "axis")
 
@@ -48,18 +57,19 @@ def absolute_scale_marks(scale: Linear | Log) -> Svg:
     return decoration(_AXIS, parts, "axis")
 
 
-def row(result: EndpointResult, scale: Scale, change: Change | None = None) -> Svg:
-    """One endpoint: zones, interval, value, and a ring where it stood in the earlier run."""
+def row(result: EndpointResult, scale: Scale, change: EndpointChange | None = None) -> Svg:
+    """One endpoint: zones, interval, value, and a ring where it was in the earlier run."""
     factor = 1 / result.target_ms if result.target_ms else 1.0
     middle = _ROW / 2
-    parts = backdrop(limits_of(result), factor, scale, 0, _ROW) or [rect(0, 1, 0, _ROW, "zn")]
+    bands = zones(limits_of(result), factor, scale) or [(0.0, 1.0, "zn")]
+    parts = [rect(left, right, 0, _ROW, css) for left, right, css in bands]
     if result.ideal_ms and result.value_ms is not None:
         parts.append(vertical(scale(result.ideal_ms * factor), 9, _ROW - 9, "ideal"))
     if result.target_ms:
         parts.append(vertical(scale(1.0), 0, _ROW, "target"))
     if result.value_ms is None:
-        parts.append(text_at(0.015, middle + 4, without_latency(result), "said"))
-        return chart(_ROW, parts, title=in_words(result, change), css="chart row")
+        parts.append(text_at(0.015, middle + 4, without_value(result), "said"))
+        return chart(_ROW, parts, title=description(result, change), css="chart row")
     css = CSS[result.verdict]
     at = scale(result.value_ms * factor)
     parts += _interval_bar(result, factor, scale, middle, css)
@@ -72,7 +82,7 @@ def row(result: EndpointResult, scale: Scale, change: Change | None = None) -> S
     parts.append(mark(f"m-{css}", at, middle, f"v {css}"))
     if result.over_timeout:
         parts.append(mark("m-beyond", at, middle, css))
-    return chart(_ROW, parts, title=in_words(result, change), css="chart row")
+    return chart(_ROW, parts, title=description(result, change), css="chart row")
 
 
 def _interval_bar(result: EndpointResult, factor: float, scale: Scale, y: float, css: str) -> list[str]:
@@ -87,54 +97,60 @@ def _interval_bar(result: EndpointResult, factor: float, scale: Scale, y: float,
     return parts
 
 
-def without_latency(result: EndpointResult) -> str:
+def without_value(result: EndpointResult) -> str:
     """Why an endpoint has no value, in a few words."""
     judged = [finding.value for finding in result.findings if finding.rule is Rule.ERROR_RATE]
     if rate := next(iter(judged), result.error_rate):
         return f"{format_percentage(rate)} of requests failed"
-    return f"{result.requests.sent} requests, too few" if result.requests.sent else "never asked"
+    return f"{plural(result.requests.sent, 'request')}, too few" if result.requests.sent else "no request sent"
 
 
-def in_words(result: EndpointResult, change: Change | None = None) -> str:
-    """The figures of a row for a screen reader, and for who points at it."""
-    words = [f"{result.verdict}{', undecided' if is_undecided(result) else ''}"]
+def description(result: EndpointResult, change: EndpointChange | None = None) -> str:
+    """The figures of a row, for a screen reader and as a tooltip."""
+    words = [f"{result.verdict}{', undecided' if result.is_undecided else ''}"]
     if result.value_ms is None:
-        words.append(without_latency(result))
+        words.append(without_value(result))
     else:
         words.append(f"{result.metric} {measured(result).split()[-1]} ms")
     if result.target_ms:
-        words.append(beside_the_promise(result))
+        words.append(relation_to_reference(result))
     if interval(result) != "-":
         words.append(f"interval {interval(result)} ms")
     limits = limits_of(result)
     words += [f"{word} limit {format_ms(ms)}" for ms, word in limits.named if word != result.promise]
     if change is not None:
-        words.append(f"before {format_ms(change.before_ms)}: {change.text}")
+        words.append(f"before {format_ms(change.before_ms)}: {change_text(change)}")
     return "; ".join(words)
 
 
-def beside_the_promise(result: EndpointResult) -> str:
+def relation_to_reference(result: EndpointResult) -> str:
     """``1.72x its target of 300 ms``; ``26% slower than 212 ms before``."""
     if result.target_ms is None:
-        return "no target yet" if result.promise is Reference.TARGET else "nothing to hold it against"
-    promised = format_ms(result.target_ms)
+        return "no target yet" if result.promise is Reference.TARGET else "nothing to compare with"
+    target = format_ms(result.target_ms)
     if result.promise is Reference.BEFORE:
-        return f"{change_of(result)}; {promised} before"
-    return f"target of {promised}" if result.ratio is None else f"{ratio_to_target(result)} its target of {promised}"
+        return f"{compared_text(result)}; {target} before"
+    return f"target of {target}" if result.ratio is None else f"{ratio_to_target(result)} its target of {target}"
+
+
+def meter(result: EndpointResult) -> Svg | None:
+    """How much of the target is used up, as a bar; full from the target on."""
+    if result.ratio is None or result.promise is Reference.BEFORE:
+        return None
+    css = f"m {CSS[result.verdict]}"
+    bar = [rect(0, 1, 2, 2, "rail"), rect(0, max(min(result.ratio, 1.0), 0.02), 0, _METER, css)]
+    return decoration(_METER, bar, "meter")
 
 
 def rug(results: Sequence[EndpointResult], scale: Knee) -> Svg:
-    """The endpoints that have no row of their own, each as a line on the same scale; one picture whatever their number.
-
-    They are told apart by verdict; the zones behind are those of the usual limits.
-    """
+    """The endpoints that have no row of their own, each as a line on the same scale, coloured by verdict."""
     parts = [vertical(scale(1.0), 0, _RUG, "target")]
     for verdict in (Verdict.OK, Verdict.WARNING, Verdict.CRITICAL):
         ratios = [one.ratio for one in results if one.verdict is verdict and one.ratio is not None]
-        places = sorted({round(scale(ratio), 3) for ratio in ratios})
-        parts.append(layer([spans(((at, 0.15, 0.85) for at in places), f"rug {CSS[verdict]}")], top=0, height=_RUG))
+        positions = sorted({round(scale(ratio), 3) for ratio in ratios})
+        parts.append(layer([spans(((at, 0.15, 0.85) for at in positions), f"rug {CSS[verdict]}")], top=0, height=_RUG))
     shown = sorted(one.ratio for one in results if one.ratio is not None)
-    words = "none has a ratio to its target"
+    words = "none with a ratio to its target"
     if shown:
         words = f"from {format_multiple(shown[0])} to {format_multiple(shown[-1])} their targets"
     return chart(_RUG, [rect(0, 1, 0, _RUG, "zn"), *parts], title=f"{len(results)} more endpoints, {words}")

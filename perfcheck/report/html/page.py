@@ -1,107 +1,54 @@
-"""What the page shows, put into words and pictures: the templates only arrange it."""
+"""What the templates of the page take: the run, its endpoints in order, and the text and pictures of each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
-from perfcheck.model import EndpointResult, Finding, Reference, Run
-from perfcheck.report.changes import Change, Since, since
-from perfcheck.report.comparison_words import before_and_now, change_of
+from perfcheck.model import EarlierRun, EndpointChange, EndpointResult, Reference, Run
+from perfcheck.report.columns import Column, Report, columns_of
+from perfcheck.report.explain import ExplanationLine, Label, explain
+from perfcheck.report.figures import change_text, compared_text, is_within_ideal, measured, ratio_to_target
 from perfcheck.report.html import overview
-from perfcheck.report.html.cards import Card, card
-from perfcheck.report.html.facts import Fact, about, summary_facts
-from perfcheck.report.html.scale import Scale
-from perfcheck.report.html.strip import Strip, whole_run
-from perfcheck.report.html.svg import Svg
-from perfcheck.report.html.table import TableRow, table_row
-from perfcheck.report.html.words import CSS, LONGEST_NAME, shown_name
-from perfcheck.report.wording import (
+from perfcheck.report.html.axes import Knee, Linear, Log
+from perfcheck.report.html.distribution import distribution, sparkline
+from perfcheck.report.html.facts import LONGEST_NAME, about, summary_facts
+from perfcheck.report.html.run_timeline import run_timeline
+from perfcheck.report.html.svg import CSS, Svg, decoration, rect
+from perfcheck.report.html.timeline import over_time
+from perfcheck.report.summary import (
     certainty,
+    changes_to_show,
     compared_with,
     counts_by_verdict,
-    has_critical_path,
     in_order,
-    measured,
-    needs_attention,
-    ratio_to_target,
-    sentence,
+    split_by_attention,
+    summary,
 )
 from perfcheck.text import clean
+from perfcheck.units import format_ms
 
 _MOST_ROWS = 80  # of the overview
 _MOST_CARDS = 30
-_LONGEST_NAME_OF_A_ROW = 60
 _MOST_TABLE_ROWS = 25  # that are open from the start
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One endpoint in the overview."""
-
-    anchor: str
-    name: str
-    css: str
-    verdict: str
-    value: str
-    ratio: str
-    change: str
-    picture: Svg
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Rows under one heading; an axis of their own where they have no target."""
-
-    title: str
-    rows: list[Row]
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    number: int
-    word: str
-    css: str
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    title: str
-    verdict: str
-    css: str
-    headline: str
-    certainty: str
-    counts: list[Count]
-    facts: list[Fact]
-    findings: tuple[Finding, ...]
-    words: Words
-    with_change: bool  # whether each endpoint shows its change since an earlier run
-    of_change: bool  # whether the change is all that it is judged by
-    has_ideals: bool
-    compared: str  # what the earlier run was; empty without one
-    axis: Svg
-    sections: list[Section]
-    absolute_axis: Svg
-    absolute_rows: list[Row]
-    rug: Svg | None
-    rug_count: int
-    cards: list[Card]
-    more_attention: list[TableRow]
-    healthy: list[TableRow]
-    more_healthy: list[TableRow]
-    strip: Strip | None
-    about: list[Fact]
+_LONGEST_NAME_OF_A_ROW = 60
+_BAR = 12  # pixels
+_MOST_SPANS = 6
+_LONGEST_SPAN_NAME = 40
+_MINOR = 0.01  # of the longest: a phase below it explains nothing
+_CSS_OF_COLUMN = {"interval": "n wide dim", "target": "n wide", "before": "n wide", "requests": "n wide"}
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What the page calls things, which depends on what the endpoints are held against."""
+    """What the page calls things, which depends on what the latencies are compared with."""
 
     overview: str
     intro: str
     within: str
     over: str
-    promised: str
     ratio: str
     without: str
     fine: str
@@ -109,108 +56,188 @@ class Words:
 
 _OF_TARGETS = Words(
     overview="Every endpoint against its target",
-    intro="On one scale: how many times its own target each endpoint takes. The bar is the interval in which the true "
-    "value lies, as far as these requests can tell.",
+    intro="On one scale: the latency of each endpoint as a multiple of its own target. The bar is the interval in "
+    "which the true value lies, as far as these requests can show.",
     within="within its target",
     over="over it",
-    promised="Target",
-    ratio="Of target",
+    ratio="ratio",
     without="Without a target yet",
     fine="Within their limits",
 )
 _OF_COMPARISON = Words(
-    overview="Every endpoint against how it was before",
-    intro="On one scale: how many times as long as before each endpoint takes. The bar is the interval in which the "
-    "true change lies, as far as these requests can tell.",
+    overview="Every endpoint, before and now",
+    intro="On one scale: the latency of each endpoint as a multiple of what it was before. The bar is the interval in "
+    "which the true change lies, as far as these requests can show.",
     within="not slower",
     over="slower",
-    promised="Before",
-    ratio="Change",
-    without="With nothing to hold them against",
+    ratio="change",
+    without="Nothing to compare with",
     fine="Not slower than before",
 )
 
 
-def page(run: Run, previous: Run | None) -> Page:
-    """Everything in the order of ``in_order``, numbered, so that no name becomes part of an address."""
-    results = in_order(run)
-    anchors = {id(result): f"e{number}" for number, result in enumerate(results, 1)}
-    earlier = since(run, previous)
-    changed = earlier.changed if earlier else {}
-    breaches = [result for result in results if needs_attention(result)]
-    fine = [result for result in results if not needs_attention(result)]
-    rows = [table_row(one, anchors[id(one)], changed.get(one.name)) for one in fine]
-    told: set[str] = set()
-    with_target = [result for result in results if result.target_ms]
-    without = [result for result in results if not result.target_ms][:_MOST_ROWS]
-    shown, rest = with_target[:_MOST_ROWS], with_target[_MOST_ROWS:]
-    axis, absolute = overview.common_axis(with_target), overview.absolute_axis(without)
+class Bar(NamedTuple):
+    """One phase of a request, or one span of the service."""
 
-    def row(result: EndpointResult, scale: Scale) -> Row:
-        return _row(result, anchors[id(result)], scale, changed.get(result.name))
-
-    return Page(
-        title=f"{run.verdict}: {clean(run.label or run.service.base_url, LONGEST_NAME)}",
-        verdict=str(run.verdict),
-        css=CSS[run.verdict],
-        headline=sentence(run),
-        certainty=certainty(run),
-        counts=[Count(number, word, CSS[verdict]) for number, word, verdict in counts_by_verdict(run)],
-        facts=summary_facts(run),
-        findings=run.findings,
-        words=_OF_COMPARISON if run.is_comparison else _OF_TARGETS,
-        with_change=earlier is not None,
-        of_change=run.is_comparison,
-        has_ideals=any(result.ideal_ms for result in results) or not run.is_comparison,
-        compared=_compared(run, earlier),
-        axis=overview.ratio_scale_marks(axis, Reference.BEFORE if run.is_comparison else Reference.TARGET),
-        sections=[Section(title, [row(one, axis) for one in some]) for title, some in _grouped(run, shown)],
-        absolute_axis=overview.absolute_scale_marks(absolute),
-        absolute_rows=[row(result, absolute) for result in without],
-        rug=overview.rug(rest, axis) if rest else None,
-        rug_count=len(rest),
-        cards=[card(run, one, anchors[id(one)], changed.get(one.name), told) for one in breaches[:_MOST_CARDS]],
-        more_attention=[table_row(one, anchors[id(one)], changed.get(one.name)) for one in breaches[_MOST_CARDS:]],
-        healthy=rows[:_MOST_TABLE_ROWS],
-        more_healthy=rows[_MOST_TABLE_ROWS:],
-        strip=whole_run(run),
-        about=about(run),
-    )
+    name: str
+    figure: str
+    picture: Svg
 
 
-def _row(result: EndpointResult, anchor: str, scale: Scale, change: Change | None) -> Row:
-    return Row(
-        anchor=anchor,
-        name=shown_name(result, _LONGEST_NAME_OF_A_ROW),
-        css=CSS[result.verdict],
-        verdict=str(result.verdict),
-        value=f"{measured(result)} ms" if result.value_ms is not None else "\N{EN DASH}",
-        ratio=_ratio(result),
-        change=change.text if change else "",
-        picture=overview.row(result, scale, change),
-    )
+class Page:
+    """Endpoints are numbered in their order, so that no name becomes part of an address."""
+
+    def __init__(self, run: Run, earlier: EarlierRun | None) -> None:
+        since = changes_to_show(run, earlier)
+        self.run = run
+        self.since = None if run.is_comparison else since  # a comparison shows its changes in place of ratios
+        self.columns = columns_of(run, Report.HTML, since)
+        self.words = _OF_COMPARISON if run.is_comparison else _OF_TARGETS
+        self.css = CSS
+        self.title = f"{run.verdict}: {clean(run.label or run.service.base_url, LONGEST_NAME)}"
+        self.summary = summary(run)
+        self.certainty = certainty(run)
+        self.compared_with = compared_with(run, since)
+        self.counts = counts_by_verdict(run)
+        self.facts = summary_facts(run)
+        self.about = about(run)
+        self.timeline = run_timeline(run)
+        attention, fine = split_by_attention(run)
+        self.cards, self.more_attention = attention[:_MOST_CARDS], attention[_MOST_CARDS:]
+        self.fine, self.more_fine = fine[:_MOST_TABLE_ROWS], fine[_MOST_TABLE_ROWS:]
+        self._anchors = {id(result): f"e{number}" for number, result in enumerate(in_order(run), 1)}
+        self._remedies: set[str] = set()  # for latency, that a card has shown
+
+    # --- The overview ---
+
+    @cached_property
+    def _with_target(self) -> list[EndpointResult]:
+        return [result for result in in_order(self.run) if result.target_ms]
+
+    @cached_property
+    def without_target(self) -> list[EndpointResult]:
+        return [result for result in in_order(self.run) if not result.target_ms][:_MOST_ROWS]
+
+    @cached_property
+    def _axis(self) -> Knee:
+        return overview.common_axis(self._with_target)
+
+    @cached_property
+    def _axis_in_ms(self) -> Linear | Log:
+        return overview.absolute_axis(self.without_target)
+
+    @cached_property
+    def groups(self) -> list[tuple[str, list[EndpointResult]]]:
+        """Under the titles of their groups, the group with the worst endpoint first; a single group has no title."""
+        groups: dict[str, list[EndpointResult]] = {}
+        for result in self._with_target[:_MOST_ROWS]:
+            on_path = result.critical_path and self.run.has_critical_path
+            title = clean(self.run.groups.get(result.group or "", ""), LONGEST_NAME)
+            groups.setdefault("Critical path" if on_path else title, []).append(result)
+        if len(groups) > 1 and "" in groups:
+            groups["Other endpoints"] = groups.pop("")
+        return list(groups.items())
+
+    @cached_property
+    def without_row(self) -> Sequence[EndpointResult]:
+        return self._with_target[_MOST_ROWS:]
+
+    @property
+    def rug(self) -> Svg:
+        return overview.rug(self.without_row, self._axis)
+
+    def axis_marks(self, *, in_ms: bool) -> Svg:
+        if in_ms:
+            return overview.absolute_scale_marks(self._axis_in_ms)
+        return overview.ratio_scale_marks(self._axis, Reference.BEFORE if self.run.is_comparison else Reference.TARGET)
+
+    def row(self, result: EndpointResult) -> Svg:
+        return overview.row(result, self._axis if result.target_ms else self._axis_in_ms, self.change(result))
+
+    def ratio(self, result: EndpointResult) -> str:
+        if result.ratio is None:
+            return ""
+        return compared_text(result) if self.run.is_comparison else ratio_to_target(result)
+
+    @property
+    def has_ideals(self) -> bool:
+        return any(result.ideal_ms for result in self.run.endpoints) or not self.run.is_comparison
+
+    # --- An endpoint ---
+
+    def anchor(self, result: EndpointResult) -> str:
+        return self._anchors[id(result)]
+
+    def name(self, result: EndpointResult, *, in_row: bool = False) -> str:
+        """Cut in the middle where it is long: names share their beginnings, and differ at their ends."""
+        name, longest = result.name, _LONGEST_NAME_OF_A_ROW if in_row else LONGEST_NAME
+        half = longest // 2
+        if len(name) > longest:
+            name = clean(name[: 4 * half], 4 * half)[:half] + "\N{HORIZONTAL ELLIPSIS}" + clean(name[-half:], half)
+        return clean(name, longest + 1) or "(a blank name)"
+
+    def value(self, result: EndpointResult) -> str:
+        """``812 ms``; empty without a latency."""
+        return f"{measured(result)} ms" if result.value_ms is not None else ""
+
+    def change(self, result: EndpointResult) -> EndpointChange | None:
+        return self.since.changes.get(result.name) if self.since else None
+
+    def change_text(self, result: EndpointResult) -> str:
+        change = self.change(result)
+        return change_text(change) if change else ""
+
+    def explanation(self, result: EndpointResult) -> dict[Label, list[ExplanationLine]]:
+        """By label, in order."""
+        lines: dict[Label, list[ExplanationLine]] = {label: [] for label in Label}
+        for line in explain(self.run, result, self.since, shown=self._remedies):
+            lines[line.label].append(line)
+        return lines
+
+    # --- Tables ---
+
+    def heading(self, column: Column) -> str:
+        return column.title(Report.HTML).capitalize()
+
+    def column_css(self, column: Column) -> str:
+        of_change = "n" if self.run.is_comparison else "n moves"
+        return {"change": of_change, "spread": "spread"}.get(
+            column.key, _CSS_OF_COLUMN.get(column.key, "n" if column.right else "")
+        )
+
+    def cell(self, column: Column, result: EndpointResult) -> str:
+        return column.text(result, self.change(result))
+
+    is_within_ideal = staticmethod(is_within_ideal)
+    without_value = staticmethod(overview.without_value)
+    relation = staticmethod(overview.relation_to_reference)
+    meter = staticmethod(overview.meter)
+    sparkline = staticmethod(sparkline)
+    distribution = staticmethod(distribution)
+    over_time = staticmethod(over_time)
+
+    @staticmethod
+    def bars(result: EndpointResult) -> list[Bar]:
+        """Waiting and download one after the other, then each span of the service from 0: spans may be nested."""
+        phases = result.phases_ms
+        wait, download = phases.wait or 0.0, phases.download or 0.0
+        spans = sorted(result.server_timing.items(), key=lambda span: -span[1])[:_MOST_SPANS]
+        longest = max([wait + download, *(ms for _, ms in spans)], default=0.0)
+        if longest <= 0:
+            return []
+        phase_bars = [("waiting for the first byte", wait, 0.0, "wait"), ("download", download, wait, "down")]
+        bars = [(name, ms, start, css) for name, ms, start, css in phase_bars if ms > _MINOR * longest]
+        bars += [(f"service: {clean(name, _LONGEST_SPAN_NAME)}", ms, 0.0, "span") for name, ms in spans]
+        scale = Linear(0, longest)
+        return [Bar(name, format_ms(ms), _bar(scale(start), scale(start + ms), css)) for name, ms, start, css in bars]
+
+    @staticmethod
+    def set_up(result: EndpointResult) -> str:
+        """``DNS 0.1 ms, TCP 0.2 ms``: once a connection, and no part of the latency."""
+        phases = result.phases_ms
+        named = [("DNS", phases.dns), ("TCP", phases.connect), ("TLS", phases.tls)]
+        return ", ".join(f"{name} {format_ms(ms)}" for name, ms in named if ms is not None)
 
 
-def _ratio(result: EndpointResult) -> str:
-    if result.ratio is None:
-        return ""
-    return change_of(result) if result.promise is Reference.BEFORE else ratio_to_target(result)
-
-
-def _grouped(run: Run, results: Sequence[EndpointResult]) -> list[tuple[str, list[EndpointResult]]]:
-    """Under the titles of their groups, the group with the worst endpoint first; one nameless group without titles."""
-    groups: dict[str, list[EndpointResult]] = {}
-    for result in results:
-        if result.critical_path and has_critical_path(run):
-            groups.setdefault("Critical path", []).append(result)
-            continue
-        groups.setdefault(clean(run.groups.get(result.group or "", ""), LONGEST_NAME), []).append(result)
-    if len(groups) > 1 and "" in groups:
-        groups["Other endpoints"] = groups.pop("")
-    return list(groups.items())
-
-
-def _compared(run: Run, earlier: Since | None) -> str:
-    if run.is_comparison:
-        return "Before: {}. Now: {}.".format(*before_and_now(run))
-    return compared_with(run, earlier) if earlier else ""
+def _bar(left: float, right: float, css: str) -> Svg:
+    return decoration(_BAR, [rect(0, 1, 5, 2, "rail"), rect(left, max(right, left + 0.004), 0, _BAR, css)], "bar")

@@ -1,4 +1,4 @@
-"""Inline SVG that fits any width: horizontal places are fractions of it, vertical ones and type sizes are pixels.
+"""Inline SVG that fits any width: horizontal positions are fractions of it, vertical ones and type sizes are pixels.
 
 A picture scaled as a whole would shrink its own labels on a phone. Here only the data stretch; points are zero-length
 lines with round ends, whose size does not scale, and cost some ten bytes each.
@@ -9,6 +9,10 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 
+from perfcheck.model import Verdict
+
+# Of a verdict: the CSS class that colours it, and with "m-" before it the shape that shows it without colour.
+CSS = {Verdict.OK: "ok", Verdict.WARNING: "warn", Verdict.CRITICAL: "crit", Verdict.NOT_MEASURED: "none"}
 Point = tuple[float, float]  # fractions of the width and of the height, from the top
 _STEPS = 1000  # in which a stretched layer counts
 
@@ -30,12 +34,12 @@ def chart(height: int, parts: Iterable[str], *, title: str, css: str = "chart") 
 
 
 def decoration(height: int, parts: Iterable[str], css: str = "chart") -> Svg:
-    """A picture that repeats what stands beside it in words."""
+    """A picture that repeats the text next to it."""
     return Svg(f'<svg class="{css}" aria-hidden="true" height="{height}" width="100%">{"".join(parts)}</svg>')
 
 
-def beside(labels: Iterable[tuple[float, str]], plot: Svg, height: int) -> Svg:
-    """A plot with the labels of its upright axis at its left, where they are in nothing's way."""
+def with_labels(labels: Iterable[tuple[float, str]], plot: Svg, height: int) -> Svg:
+    """A plot with the labels of its upright axis at its left, where they cover nothing."""
     parts = [text_at(1, y + 4, text, "tick", "end") for y, text in labels]
     return Svg(f'<div class="plot">{decoration(height, parts)}{plot}</div>')
 
@@ -82,7 +86,7 @@ def dots(points: Iterable[Point], css: str) -> str:
 
 
 def spans(columns: Iterable[tuple[float, float, float]], css: str) -> str:
-    """Upright strokes: place, upper and lower end."""
+    """Upright strokes: position, upper and lower end."""
     path = "".join(f"M{_step(x)} {_step(high)}V{_step(low)}" for x, high, low in columns)
     return f'<path class="dots {css}" d="{path}"/>' if path else ""
 

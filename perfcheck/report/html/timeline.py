@@ -6,13 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from perfcheck.model import EndpointResult, Run, Timeline
-from perfcheck.report.html.limits import limits_of, zones
-from perfcheck.report.html.scale import Linear, Log, fitting, round_ticks
+from perfcheck.model import EndpointResult, Timeline
+from perfcheck.report.html.axes import Linear, Log, fitting, limits_of, round_ticks, zones
 from perfcheck.report.html.svg import (
     Point,
     Svg,
-    beside,
     chart,
     dots,
     horizontal,
@@ -23,6 +21,7 @@ from perfcheck.report.html.svg import (
     spans,
     text_at,
     vertical,
+    with_labels,
 )
 from perfcheck.units import format_ms
 
@@ -30,8 +29,8 @@ _HEIGHT = 132
 _TOP, _BOTTOM = 22.0, 108.0
 _MOST_DOTS = 150  # of one stage: over time they lie side by side, not on one another
 _BINS = 60
-_STAGES = ("warm-up", "first", "again", "third time")
-_INSET = 0.02  # so that the first and last dots do not stand on the frame
+_STAGES = ("warm-up", "first", "confirmation", "second confirmation")
+_INSET = 0.02  # so that the first and last dots are not on the frame
 _LABEL = 14.0  # pixels between two labels
 
 
@@ -43,28 +42,29 @@ class _Request:
 
 
 def over_time(result: EndpointResult) -> Svg | None:
-    """Of one endpoint, from its first request to its last. None when it was never asked."""
+    """Of one endpoint, from its first request to its last. None when it had none."""
     times = result.timeline.at_ms
     if not times:
         return None
     x = _time_axis(times[0], times[-1])
     line = result.timeline
-    asked = [_Request(x(at), ms, stage) for at, ms, stage in zip(times, line.latency_ms, line.stage, strict=True)]
+    requests = [_Request(x(at), ms, stage) for at, ms, stage in zip(times, line.latency_ms, line.stage, strict=True)]
     limits = limits_of(result)
-    y = _upright([*(one.ms for one in asked), *(ms for ms, _ in limits.named)])
+    y = _upright([*(request.ms for request in requests), *(ms for ms, _ in limits.named)])
     plot = _BOTTOM - _TOP
     bands = zones(limits, 1.0, y)
     parts = [rect(0, 1, _BOTTOM - high * plot, (high - low) * plot, css) for low, high, css in bands]
     parts = parts or [rect(0, 1, _TOP, plot, "zn")]
-    parts += _stage_names(asked)
-    parts.append(_points(asked, y, plot))
-    parts += [mark("m-failed", at, _TOP + 8, "failed") for at in _places(one.at for one in asked if one.ms is None)]
+    parts += _stage_names(requests)
+    parts.append(_points(requests, y, plot))
+    failures = _failure_marks(request.at for request in requests if request.ms is None)
+    parts += [mark("m-failed", at, _TOP + 8, "failed") for at in failures]
     parts += [horizontal(0, 1, _BOTTOM - y(ms) * plot, "limit") for ms, _ in limits.named]
     names = _names(
         [(_BOTTOM - y(ms) * plot, format_ms(ms)) for ms in (*(ms for ms, _ in limits.named), *round_ticks(y))]
     )
     parts += [horizontal(0, 1, _BOTTOM, "base"), *_ends(times[0], times[-1])]
-    return beside(names, chart(_HEIGHT, parts, title=_in_words(line)), _HEIGHT)
+    return with_labels(names, chart(_HEIGHT, parts, title=_description(line)), _HEIGHT)
 
 
 def _upright(values: Iterable[float | None]) -> Linear | Log:
@@ -87,9 +87,9 @@ def _clock(ms: float) -> str:
     return f"{ms / 1000:.1f} s"
 
 
-def _stage_names(asked: Sequence[_Request]) -> list[str]:
-    """A line half way between the stages, and over each its name."""
-    changes = [(a, b) for a, b in pairwise(asked) if a.stage != b.stage and a.stage]
+def _stage_names(requests: Sequence[_Request]) -> list[str]:
+    """A line half way between the stages, and above each its name."""
+    changes = [(a, b) for a, b in pairwise(requests) if a.stage != b.stage and a.stage]
     middles = [(before.at + after.at) / 2 for before, after in changes]
     parts = [vertical(at, _TOP - 12, _BOTTOM, "stage") for at in middles]
     if not middles:
@@ -99,28 +99,32 @@ def _stage_names(asked: Sequence[_Request]) -> list[str]:
     return parts + [text_at(left + 0.01, 14, name, "tick") for left, right, name in starts if right - left > 0.1]  # noqa: PLR2004
 
 
-def _points(asked: Sequence[_Request], y: Linear | Log, plot: float) -> str:
-    judged = max(one.stage for one in asked)
+def _points(requests: Sequence[_Request], y: Linear | Log, plot: float) -> str:
+    judged = max(request.stage for request in requests)
     parts = []
     for stages, css in ((range(1), "warm"), (range(1, judged), "before"), (range(max(judged, 1), judged + 1), "now")):
-        points = [(one.at, 1 - y(one.ms)) for one in asked if one.stage in stages and one.ms is not None]
+        points = [
+            (request.at, 1 - y(request.ms))
+            for request in requests
+            if request.stage in stages and request.ms is not None
+        ]
         parts.append(dots(points, css) if len(points) <= _MOST_DOTS else _binned(points, css))
     return layer(parts, top=_TOP, height=plot)
 
 
 def _binned(points: Iterable[Point], css: str) -> str:
-    """Too many for a dot each: in each short while a stroke from the least to the greatest, and a dot between."""
-    columns: dict[int, list[float]] = {}
-    for at, place in points:
-        columns.setdefault(int(at * _BINS), []).append(place)
-    middle = [((i + 0.5) / _BINS, sorted(places)[len(places) // 2]) for i, places in columns.items()]
-    strokes = [((i + 0.5) / _BINS, min(places), max(places)) for i, places in columns.items()]
+    """Too many for a dot each: in each time slot a stroke from the least to the greatest, and a dot for the median."""
+    slots: dict[int, list[float]] = {}
+    for at, height in points:
+        slots.setdefault(int(at * _BINS), []).append(height)
+    middle = [((i + 0.5) / _BINS, sorted(heights)[len(heights) // 2]) for i, heights in slots.items()]
+    strokes = [((i + 0.5) / _BINS, min(heights), max(heights)) for i, heights in slots.items()]
     return spans(strokes, f"range {css}") + dots(middle, css)
 
 
-def _places(at: Iterable[float]) -> list[float]:
-    """Of the failures: no more marks than can be seen apart."""
-    return sorted({round(place * _BINS) / _BINS for place in at})
+def _failure_marks(positions: Iterable[float]) -> list[float]:
+    """No more than can be seen apart."""
+    return sorted({round(at * _BINS) / _BINS for at in positions})
 
 
 def _names(lines: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
@@ -132,18 +136,12 @@ def _names(lines: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
     return placed[1:]
 
 
-def _in_words(line: Timeline) -> str:
+def _description(line: Timeline) -> str:
     stages = [(name, line.stage.count(i)) for i, name in enumerate(_STAGES)]
     counted = ", ".join(f"{count} {name}" for name, count in stages if count)
     failed = sum(outcome != "ok" for outcome in line.outcome)
     failures = f"; {failed} failed" if failed else ""
     return f"Over time: {counted}, from {_clock(line.at_ms[0])} to {_clock(line.at_ms[-1])} of the run{failures}"
-
-
-def ends_of(run: Run) -> tuple[float, float]:
-    """When the last request was sent, and the length of the run, in milliseconds."""
-    last = max((one.timeline.at_ms[-1] for one in run.endpoints if one.timeline.at_ms), default=0.0)
-    return last, max(run.duration_ms, last)
 
 
 def clock_label(at: float, y: float, ms: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from perfcheck.periods.model import PeriodReport
 from perfcheck.periods.report.html.page import page
-from perfcheck.report.html.environment import environment
+from perfcheck.report.html import environment
 
 
 def render(report: PeriodReport) -> str:

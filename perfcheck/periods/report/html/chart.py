@@ -1,6 +1,6 @@
 """One endpoint over time: its runs, the levels between the changes, its target, and the period against what was before.
 
-A small one without axes stands in the table; a large one beside what it explains.
+A small one without axes stands in the table; a large one with_labels what it explains.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from perfcheck.periods.model import ChartPoint, EndpointSummary, Level, Moment, 
 from perfcheck.periods.report.dates import day
 from perfcheck.periods.report.figures import metric_name, percent_change
 from perfcheck.periods.report.html.axis import TimeAxis, time_axis
-from perfcheck.report.html.scale import Linear, round_ticks
+from perfcheck.report.html.axes import Linear, round_ticks
 from perfcheck.report.html.svg import (
+    CSS,
     Point,
     Svg,
-    beside,
     chart,
     dots,
     horizontal,
@@ -29,8 +29,8 @@ from perfcheck.report.html.svg import (
     spans,
     text_at,
     vertical,
+    with_labels,
 )
-from perfcheck.report.html.words import CSS
 from perfcheck.text import clean
 from perfcheck.units import format_ms
 
@@ -58,7 +58,7 @@ def over_time(one: EndpointSummary, period: Period, labels: Sequence[Moment]) ->
     parts += [*_target_name(one, y), *_marks(one, x)]
     parts += [horizontal(0, 1, _BOTTOM, "base"), *_dates(x), *_releases(labels, x)]
     names = _names(y)
-    return beside(names, chart(_HEIGHT, parts, title=in_words(one), css="chart time"), _HEIGHT)
+    return with_labels(names, chart(_HEIGHT, parts, title=in_words(one), css="chart time"), _HEIGHT)
 
 
 def _upright(one: EndpointSummary) -> Linear:

@@ -13,8 +13,7 @@ from perfcheck.periods.report.dates import day, minute, next_period, title
 from perfcheck.periods.report.html.cards import Card, Line, card, remaining
 from perfcheck.periods.report.html.rows import METER, Picture, Row, other_charts, summary_row
 from perfcheck.report.html.facts import Fact
-from perfcheck.report.html.svg import Svg, decoration, rect
-from perfcheck.report.html.words import CSS
+from perfcheck.report.html.svg import CSS, Svg, decoration, rect
 from perfcheck.text import clean
 
 _MOST_ROWS = 200

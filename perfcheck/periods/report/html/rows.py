@@ -9,8 +9,7 @@ from perfcheck.model import Changed
 from perfcheck.periods.model import EndpointSummary, LatencyChange, PeriodReport
 from perfcheck.periods.report import figures, wording
 from perfcheck.periods.report.html.chart import over_time, spark
-from perfcheck.report.html.svg import Svg, decoration, rect
-from perfcheck.report.html.words import CSS
+from perfcheck.report.html.svg import CSS, Svg, decoration, rect
 from perfcheck.units import format_ms
 
 METER = 6  # pixels

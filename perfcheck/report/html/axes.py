@@ -1,4 +1,4 @@
-"""Where a value stands on an axis, as a fraction of its length. Pure arithmetic, nothing is drawn here."""
+"""Where values and limits are on an axis, as fractions of its length. Pure arithmetic: nothing is drawn here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from perfcheck.model import EndpointResult, Reference, Rule
+
 _WIDE = 12.0  # a greater quotient of the highest to the lowest value calls for a logarithmic axis
 _SMALLEST = 1e-6
 _LINEAR_SHARE = 0.62  # of a `Knee` axis, at least
@@ -14,7 +16,7 @@ _LINEAR_SHARE = 0.62  # of a `Knee` axis, at least
 
 class Scale(Protocol):
     def __call__(self, value: float) -> float:
-        """The place of ``value``: 0 at the lower end, 1 at the upper; what lies beyond stands at the end."""
+        """The position of ``value``: 0 at the lower end, 1 at the upper; what lies beyond is put at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Log:
 class Knee:
     """Linear from 0 to ``knee``, logarithmic from there to ``high``.
 
-    Up to the limits distances can be compared by eye; a value thirty times too high still has its place, and does not
+    Up to the limits distances can be compared by eye; a value thirty times too high is still on the axis, and does not
     press all others into a corner.
     """
 
@@ -130,3 +132,48 @@ def shape(values: Sequence[float], bins: int) -> list[int]:
     for value in values:
         counts[int((value - low) * factor)] += 1
     return counts
+
+
+# --- Limits -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """In milliseconds. ``critical`` is the ceiling where that is lower."""
+
+    target: float | None
+    warning: float | None
+    critical: float | None
+    ceiling: bool  # whether `critical` is the ceiling
+    reference: Reference = Reference.TARGET  # what `target` is
+
+    @property
+    def named(self) -> list[tuple[float, str]]:
+        """The most telling first."""
+        word = "ceiling" if self.ceiling else "critical"
+        named = [(self.target, str(self.reference)), (self.critical, word), (self.warning, "warning")]
+        known = [(ms, word) for ms, word in named if ms is not None]
+        return [(ms, word) for ms, word in known if word != "warning" or ms < (self.critical or math.inf)]
+
+
+def limits_of(result: EndpointResult) -> Limits:
+    """Without a target the limit is the one that the finding names, where it has been broken."""
+    warning = result.warning_ms
+    if result.target_ms is None:
+        slow = [f.limit for f in result.findings if f.rule is Rule.NEW_SLOW_ENDPOINT]
+        warning = slow[0] if slow else None
+    ceiling, critical = result.ceiling_ms, result.critical_ms
+    by_ceiling = ceiling is not None and (critical is None or ceiling <= critical)
+    return Limits(result.target_ms, warning, ceiling if by_ceiling else critical, by_ceiling, result.promise)
+
+
+def zones(limits: Limits, factor: float, scale: Scale) -> list[tuple[float, float, str]]:
+    """From, to (fractions of the axis) and class, for values of ``factor`` times a millisecond; none without limits."""
+    if not limits.named:
+        return []
+    last = math.inf if limits.critical is None else limits.critical
+    warning = min(last if limits.warning is None else limits.warning, last)
+    target = min(warning if limits.target is None else limits.target, warning)
+    ends = [scale(end * factor) if math.isfinite(end) else 1.0 for end in (0.0, target, warning, last, math.inf)]
+    bands = zip(ends, ends[1:], ("z0", "z1", "z2", "z3"), strict=False)
+    return [(left, right, css) for left, right, css in bands if right > left]

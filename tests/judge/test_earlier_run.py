@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from simulation.runs import decision, endpoint, result, run, samples, spread
 
+from perfcheck.judge.earlier_run import changes_since
 from perfcheck.model import EndpointResult, Metric, Verdict
-from perfcheck.report.changes import changes
+from perfcheck.report.figures import change_text
 
 
 def one(value: float, interval: tuple[float | None, float | None], name: str = "a") -> EndpointResult:
@@ -28,8 +29,8 @@ def one(value: float, interval: tuple[float | None, float | None], name: str = "
     ],
 )
 def test_a_change_is_told_where_the_intervals_are_apart(now: EndpointResult, before: EndpointResult, text: str) -> None:
-    change = changes(run([now]), run([before]))["a"]
-    assert change.text == text
+    change = changes_since(run([now]), run([before])).changes["a"]
+    assert change_text(change) == text
     assert (change.before_ms, change.now_ms) == (before.value_ms, now.value_ms)
 
 
@@ -41,7 +42,6 @@ def test_there_is_none_without_two_figures_of_one_kind() -> None:
         replace(now, value_ms=None),
         replace(now, over_timeout=True),
     ]
-    assert changes(run([now]), None) == {}
     for other in others:
-        assert changes(run([now]), run([other])) == {}
-        assert changes(run([other]), run([now])) == {}
+        assert changes_since(run([now]), run([other])).changes == {}
+        assert changes_since(run([other]), run([now])).changes == {}

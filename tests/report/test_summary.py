@@ -9,7 +9,7 @@ import pytest
 from simulation.runs import HOSTILE_NAME, decision, endpoint, example_results, result, run, samples, spread
 
 from perfcheck.model import EndpointResult, Verdict
-from perfcheck.report import wording
+from perfcheck.report import explain, figures, summary
 
 
 def healthy(name: str) -> EndpointResult:
@@ -17,7 +17,7 @@ def healthy(name: str) -> EndpointResult:
 
 
 def test_headline_names_the_worst_and_counts_the_rest() -> None:
-    line = wording.headline(run())
+    line = summary.headline(run())
     assert line.startswith("search.hanging: median over the timeout of 10 s")
     assert line.endswith("Of 10 endpoints: 3 critical, 3 warning, 1 not measured, 3 OK.")
 
@@ -35,11 +35,11 @@ def test_headline_names_the_worst_and_counts_the_rest() -> None:
     ],
 )
 def test_headline(results: list[EndpointResult], expected: str) -> None:
-    assert wording.headline(run(results)) == expected
+    assert summary.headline(run(results)) == expected
 
 
 def test_worst_first_and_the_farthest_over_its_target_first_among_equals() -> None:
-    results = wording.worst_first(example_results())
+    results = summary.worst_first(example_results())
     critical = [one for one in results if one.verdict is Verdict.CRITICAL]
     assert results[: len(critical)] == critical
     ratios = [one.ratio or 0.0 for one in critical]
@@ -47,13 +47,15 @@ def test_worst_first_and_the_farthest_over_its_target_first_among_equals() -> No
 
 
 def test_certainty_tells_how_many_are_undecided() -> None:
-    assert "; 1 undecided, judged by estimate" in wording.certainty(run())
-    assert "undecided" not in wording.certainty(run([healthy("a")]))
+    assert "; 1 undecided, judged by estimate" in summary.certainty(run())
+    assert "undecided" not in summary.certainty(run([healthy("a")]))
 
 
 @pytest.mark.parametrize("name", ["videos.list", "-q", "a b; rm -rf ~", HOSTILE_NAME])
 def test_the_rerun_command_is_one_that_a_shell_takes(name: str) -> None:
-    words = shlex.split(wording.rerun(replace(run(), command=("perfcheck", "run", "-f", "my file.yaml")), name))
+    words = shlex.split(
+        explain.rerun(replace(run(), command=("perfcheck", "run", "-f", "my file.yaml")), healthy(name))
+    )
     assert words[:4] == ["perfcheck", "run", "-f", "my file.yaml"]
     assert words[-1] == name
     assert ("--" in words) == name.startswith("-")
@@ -61,5 +63,5 @@ def test_the_rerun_command_is_one_that_a_shell_takes(name: str) -> None:
 
 def test_a_rounded_value_never_looks_like_the_limit_that_it_is_over() -> None:
     barely = result(endpoint("a"), samples(1, spread(450)), decision(Verdict.WARNING, 450.0003))
-    assert float(wording.measured(barely)) > 450
-    assert float(wording.ratio_to_target(barely).removesuffix("x")) > 1.5
+    assert float(figures.measured(barely)) > 450
+    assert float(figures.ratio_to_target(barely).removesuffix("x")) > 1.5

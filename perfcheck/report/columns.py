@@ -1,0 +1,178 @@
+"""The columns of every table of endpoints: what is in a cell, under which heading, and in which reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Flag, auto
+
+from perfcheck.model import EarlierRun, EndpointChange, EndpointResult, Run
+from perfcheck.report.explain import LONGEST_TEXT, baseline_lines, in_short, reason
+from perfcheck.report.figures import (
+    change_interval,
+    change_text,
+    compared_text,
+    interval,
+    measured,
+    ratio_to_target,
+)
+from perfcheck.text import clean
+from perfcheck.units import format_ms
+
+CsvValue = str | float | bool | None
+
+
+class Report(Flag):
+    """The reports that have tables."""
+
+    CONSOLE = auto()
+    MARKDOWN = auto()
+    HTML = auto()
+
+
+_ALL = Report.CONSOLE | Report.MARKDOWN | Report.HTML
+
+
+class JudgedBy(Flag):
+    """What a run is judged by; some columns fit one of them only."""
+
+    TARGETS = auto()
+    COMPARISON = auto()
+
+
+_BOTH = JudgedBy.TARGETS | JudgedBy.COMPARISON
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the tables that people read."""
+
+    key: str
+    text: Callable[[EndpointResult, EndpointChange | None], str]
+    reports: Report = _ALL
+    judged_by: JudgedBy = _BOTH
+    heading: str | None = None  # the key, if not another
+    short: str | None = None  # the heading on a terminal, if not the same
+    right: bool = True
+    dropped: int = 0  # on a terminal: 1 is the first to go when it is narrow; 0 stays
+
+    def title(self, report: Report) -> str:
+        heading = self.key if self.heading is None else self.heading
+        return self.short if report is Report.CONSOLE and self.short is not None else heading
+
+
+_TARGETS, _COMPARISON = JudgedBy.TARGETS, JudgedBy.COMPARISON
+_CONSOLE, _MARKDOWN, _HTML = Report.CONSOLE, Report.MARKDOWN, Report.HTML
+
+COLUMNS = (
+    Column("verdict", lambda result, _: result.verdict, short="", right=False),
+    Column("endpoint", lambda result, _: clean(result.name), right=False),
+    Column("path", lambda result, _: _path(result), _CONSOLE | _MARKDOWN, _TARGETS, right=False),
+    Column("measured", lambda result, _: measured(result), _ALL, _TARGETS, "measured ms", "ms"),
+    Column("interval", lambda result, _: interval(result), _ALL, _TARGETS, dropped=3),
+    Column("target", lambda result, _: _target(result), _ALL, _TARGETS),
+    Column("ideal", lambda result, _: format_ms(result.ideal_ms, unit=False), _CONSOLE, _TARGETS, dropped=2),
+    Column("ratio", lambda result, _: ratio_to_target(result), _ALL, _TARGETS),
+    Column("before", lambda _, change: _before(change), _MARKDOWN, _TARGETS, "before ms"),
+    Column("change", lambda _, change: change_text(change) if change else "", _ALL, _TARGETS),
+    Column("before", lambda result, _: _target(result), _ALL, _COMPARISON, "before ms", "before"),
+    Column("measured", lambda result, _: measured(result), _ALL, _COMPARISON, "now ms", "now"),
+    Column("change", lambda result, _: compared_text(result), _ALL, _COMPARISON),
+    Column("interval", lambda result, _: change_interval(result), _ALL, _COMPARISON, dropped=2),
+    Column("compared", lambda result, _: _compared(result), _CONSOLE, _COMPARISON, dropped=3),
+    Column("requests", lambda result, _: str(result.requests.sent), _HTML),
+    Column("reqs", lambda result, _: str(result.requests.sent), _CONSOLE, _TARGETS, dropped=4),
+    Column("spread", lambda _, __: "", _CONSOLE | _HTML, right=False, dropped=1),  # a picture
+    Column("why", lambda result, _: in_short(result), _MARKDOWN, right=False),
+)
+
+
+def columns_of(run: Run, report: Report, earlier: EarlierRun | None) -> list[Column]:
+    """Those of a report that have something in them; ``earlier`` is what changes are shown since."""
+    judged_by = JudgedBy.COMPARISON if run.is_comparison else JudgedBy.TARGETS
+    empty = set() if run.has_critical_path else {"path"}
+    if judged_by is JudgedBy.TARGETS and earlier is None:
+        empty |= {"before", "change"}
+    if run.is_of_monitor:
+        empty.add("interval")
+    return [one for one in COLUMNS if report in one.reports and judged_by in one.judged_by and one.key not in empty]
+
+
+def _path(result: EndpointResult) -> str:
+    return "critical" if result.critical_path else ""
+
+
+def _target(result: EndpointResult) -> str:
+    return format_ms(result.target_ms, unit=False)
+
+
+def _before(change: EndpointChange | None) -> str:
+    return format_ms(change.before_ms, unit=False) if change else "-"
+
+
+def _compared(result: EndpointResult) -> str:
+    """``23 pairs``, ``67, 67``: how much there is to compare."""
+    comparison = result.comparison
+    if comparison is None:
+        return "-"
+    if comparison.pairs is not None:
+        return f"{comparison.pairs} pairs"
+    return f"{comparison.before_samples}, {comparison.after_samples}"
+
+
+# --- CSV -----------------------------------------------------------------------------------------------------------
+
+
+def _errors(result: EndpointResult) -> str:
+    """``status: 3, timeout: 1``."""
+    return clean(", ".join(f"{kind}: {count}" for kind, count in result.errors.items()), LONGEST_TEXT)
+
+
+CSV_COLUMNS: dict[str, Callable[[EndpointResult], CsvValue]] = {
+    "group": lambda result: clean(result.group or ""),
+    "method": lambda result: clean(result.method),
+    "url": lambda result: clean(result.url, LONGEST_TEXT),
+    "verdict": lambda result: result.verdict,
+    "decided": lambda result: result.decided,
+    "metric": lambda result: result.metric,
+    "value_ms": lambda result: result.value_ms,
+    "over_timeout": lambda result: result.over_timeout,
+    "interval_low_ms": lambda result: result.interval_ms[0],
+    "interval_high_ms": lambda result: result.interval_ms[1],
+    "target_ms": lambda result: result.target_ms,
+    "ideal_ms": lambda result: result.ideal_ms,
+    "warning_ms": lambda result: result.warning_ms,
+    "critical_ms": lambda result: result.critical_ms,
+    "ceiling_ms": lambda result: result.ceiling_ms,
+    "ratio": lambda result: result.ratio,
+    "requests_sent": lambda result: result.requests.sent,
+    "requests_succeeded": lambda result: result.requests.succeeded,
+    "requests_failed": lambda result: result.requests.failed,
+    "requests_warmup": lambda result: result.requests.warmup,
+    "requests_judged": lambda result: result.requests.judged,
+    "error_rate": lambda result: result.error_rate,
+    "error_rate_bound": lambda result: result.error_rate_bound,
+    "errors": _errors,
+    "latency_min_ms": lambda result: result.latency_ms.min,
+    "latency_mean_ms": lambda result: result.latency_ms.mean,
+    "latency_stdev_ms": lambda result: result.latency_ms.stdev,
+    "latency_median_ms": lambda result: result.latency_ms.median,
+    "latency_p75_ms": lambda result: result.latency_ms.p75,
+    "latency_p90_ms": lambda result: result.latency_ms.p90,
+    "latency_p95_ms": lambda result: result.latency_ms.p95,
+    "latency_p99_ms": lambda result: result.latency_ms.p99,
+    "latency_max_ms": lambda result: result.latency_ms.max,
+    "phase_dns_ms": lambda result: result.phases_ms.dns,
+    "phase_connect_ms": lambda result: result.phases_ms.connect,
+    "phase_tls_ms": lambda result: result.phases_ms.tls,
+    "phase_wait_ms": lambda result: result.phases_ms.wait,
+    "phase_download_ms": lambda result: result.phases_ms.download,
+    "body_bytes": lambda result: result.body_bytes,
+    "reason": reason,
+    "baseline_line": lambda result: next(iter(baseline_lines(result)), None),
+}
+CSV_CHANGE_COLUMNS: dict[str, Callable[[EndpointChange], CsvValue]] = {
+    "change_from_ms": lambda change: change.before_ms,
+    "change_ratio": lambda change: change.ratio,
+    "change_clear": lambda change: change.clear,
+}

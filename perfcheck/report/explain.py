@@ -1,0 +1,265 @@
+"""What explains the verdict of an endpoint, as labelled lines: every report renders these, or a choice of them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from perfcheck.model import (
+    Changed,
+    Comparison,
+    EarlierRun,
+    EndpointResult,
+    Finding,
+    Reference,
+    Rule,
+    Run,
+    Severity,
+    Verdict,
+)
+from perfcheck.report.figures import change_interval, change_text, compared_samples, interval
+from perfcheck.text import clean
+from perfcheck.units import format_ms, format_percentage, format_size, format_slower
+from perfcheck.words import plural
+
+LONGEST_TEXT = 2000
+_MINOR = 0.01  # of the latency: a phase below it explains nothing
+_NOTABLE_SHARE = 0.1  # of the latency, or of its increase: a span below it is not where to look
+_IDENTICAL = re.compile(r"\b(\d{1,9}) (?:identical|alike)\b", re.ASCII)  # as the monitor reports it; alike: up to 0.1.0
+_MOST_SPANS = 5
+_MOST_INCREASES = 3
+_LONGEST_DETAIL = 80
+
+
+class Label(StrEnum):
+    """In the order in which the lines come."""
+
+    REQUEST = "request"
+    WHY = "why"
+    NOTE = "note"
+    CHANGE = "change"
+    WHERE = "where"
+    CAUSE = "cause"
+    EVIDENCE = "evidence"
+    HELP = "help"
+    BASELINE = "baseline"
+    RERUN = "rerun"
+
+    @property
+    def is_code(self) -> bool:
+        """Whether the text is for a machine: a request, a location in a file, a command."""
+        return self in {Label.REQUEST, Label.BASELINE, Label.RERUN}
+
+
+class ExplanationLine(NamedTuple):
+    label: Label
+    text: str
+
+
+def explain(
+    run: Run, result: EndpointResult, earlier: EarlierRun | None = None, *, shown: set[str] | None = None
+) -> list[ExplanationLine]:
+    """The lines of one endpoint; with ``earlier``, an earlier run, also the change since.
+
+    ``shown`` are remedies for latency that the same report has shown: they are left out, and this endpoint's are added.
+    """
+    why = reasons(result)
+    notes = [one for one in result.findings if one not in why and one.rule is not Rule.UNDECIDED]  # that is evidence
+    remedies = _remedies(result, set() if shown is None else shown)
+    lines = [
+        (Label.REQUEST, f"{result.method} {result.url}"),
+        *((Label.WHY, finding.message) for finding in why),
+        *((Label.NOTE, finding.message) for finding in notes),
+        (Label.CHANGE, _change(run, result, earlier)),
+        (Label.WHERE, where_the_time_went(result)),
+        (Label.CAUSE, likely_cause(result)),
+        (Label.EVIDENCE, evidence(result)),
+        *((Label.HELP, remedy) for remedy in remedies),
+        *((Label.BASELINE, f"{run.baseline.file}:{line}") for line in baseline_lines(result)),
+        (Label.RERUN, rerun(run, result)),
+    ]
+    return [ExplanationLine(label, text) for label, text in lines if text]
+
+
+def _change(run: Run, result: EndpointResult, earlier: EarlierRun | None) -> str:
+    """``640 -> 812 ms (+27%)``; empty in a comparison, whose reasons and evidence have it."""
+    change = earlier.changes.get(result.name) if earlier and not run.is_comparison else None
+    return f"{before_to_now(change.before_ms, change.now_ms)} ({change_text(change)})" if change else ""
+
+
+def before_to_now(before_ms: float | None, now_ms: float) -> str:
+    """``640 -> 812 ms``, ``812 ms -> 1.2 s``."""
+    before, now = format_ms(before_ms), format_ms(now_ms)
+    unit = now.rpartition(" ")[2]
+    return f"{before.removesuffix(f' {unit}')} -> {now}"
+
+
+# --- Why -----------------------------------------------------------------------------------------------------------
+
+
+def reasons(result: EndpointResult) -> list[Finding]:
+    """The findings that made the verdict, the heaviest first; of an endpoint not measured, the note that says why."""
+    heavy = [finding for finding in result.findings if finding.severity is not Severity.NOTE]
+    if heavy or result.verdict is not Verdict.NOT_MEASURED:
+        return heavy
+    return [finding for finding in result.findings if finding.rule in {Rule.NOT_MEASURED, Rule.NOT_COMPARED}]
+
+
+def reason(result: EndpointResult) -> str:
+    """The heaviest of the reasons; empty without any."""
+    return next((message for finding in reasons(result) if (message := clean(finding.message, LONGEST_TEXT))), "")
+
+
+def in_short(result: EndpointResult) -> str:
+    """The reasons, or what else was found, as short as a cell of a table."""
+    findings: Iterable[Finding] = reasons(result) if result.needs_attention else result.findings
+    phrases = dict.fromkeys(_phrase(finding) for finding in findings)
+    return "; ".join([*phrases, *(["undecided"] if result.is_undecided else [])])
+
+
+def _phrase(finding: Finding) -> str:
+    rule, value, limit = finding.rule, finding.value, finding.limit
+    if limit is None:
+        return finding.message
+    if rule is Rule.SLOWER and value is not None:
+        return f"{format_slower(value)}, over {format_percentage(limit - 1)}"
+    if rule is Rule.OVER_TARGET:
+        return f"over its target of {format_ms(limit)}"
+    if rule is Rule.NEW_SLOW_ENDPOINT:
+        return f"over {format_ms(limit)}, {'without a target' if finding.line else 'not in the baseline'}"
+    if rule.is_about_latency:
+        return f"over {'the ceiling' if rule is Rule.CEILING else 'its limit'} of {format_ms(limit)}"
+    if rule is Rule.ERROR_RATE and value is not None:
+        return f"{format_percentage(value)} of requests failed"
+    if rule is Rule.BODY_SIZE and value is not None:
+        return f"body over {format_size(int(limit))}"
+    return finding.message
+
+
+# --- Where the time went, and the likely cause ---------------------------------------------------------------------
+
+
+def where_the_time_went(result: EndpointResult) -> str:
+    """The slow phase first, and the service's own account of it; empty where latency is not the matter."""
+    slow = any(finding.rule.is_about_latency for finding in result.findings)
+    if not slow or result.over_timeout or result.value_ms is None:
+        return ""
+    phases = result.phases_ms
+    named = [(phases.wait, "waiting for the first byte"), (phases.download, "download")]
+    taken = sorted(((ms, name) for ms, name in named if ms and ms > _MINOR * result.value_ms), reverse=True)
+    parts = [f"{name} {format_ms(ms)}" for ms, name in taken]
+    return "; ".join(filter(None, [*parts, _server_timing(result)]))
+
+
+def _server_timing(result: EndpointResult) -> str:
+    """``Server-Timing: db 812 ms of 930 ms (101 queries), app 925 ms``."""
+    described = result.server_timing_details.items()  # a label ("Database") adds nothing to the name; a count does
+    details = {name: clean(text, _LONGEST_DETAIL) for name, text in described if any(map(str.isdecimal, text))}
+    spans = sorted(result.server_timing.items(), key=lambda span: (span[0] not in details, -span[1]))[:_MOST_SPANS]
+    # Of the same slow requests as the spans, and up to the first byte: the header can cover only what came before it.
+    total = format_ms(result.phases_ms.wait or result.value_ms)
+    parts = [
+        f"{name} {format_ms(ms)}" + (f" of {total} ({details[name]})" if name in details else "") for name, ms in spans
+    ]
+    parts += [f"{name} ({text})" for name, text in details.items() if name not in result.server_timing][:_MOST_SPANS]
+    return f"Server-Timing: {', '.join(parts)}" if parts else ""
+
+
+def likely_cause(result: EndpointResult) -> str:
+    """Which of the service's own spans increased since before, or statements that one request repeated (N+1)."""
+    return "; ".join(filter(None, [*_increased_spans(result), _repeated_statements(result)]))
+
+
+def _repeated_statements(result: EndpointResult) -> str:
+    """Where the service counts them in its header, and its database takes part of the time."""
+    count = _IDENTICAL.search(result.server_timing_details.get("db", ""))
+    if not count or not where_the_time_went(result) or not result.value_ms:
+        return ""
+    share = result.server_timing.get("db", 0.0) / result.value_ms
+    return f"likely N+1: {count[1]} identical statements in one request" if share >= _NOTABLE_SHARE else ""
+
+
+def _increased_spans(result: EndpointResult) -> list[str]:
+    """Of an endpoint that became slower, by its Server-Timing."""
+    comparison = result.comparison
+    if comparison is None or comparison.changed is not Changed.SLOWER:
+        return []
+    before, now = comparison.before_server_timing, result.server_timing
+    increases = {name: now[name] - before.get(name, 0.0) for name in now}
+    least = _NOTABLE_SHARE * max((comparison.after_ms or 0.0) - (comparison.before_ms or 0.0), 0.0)
+    notable = sorted((name for name, ms in increases.items() if ms > least), key=lambda name: -increases[name])
+    return [_increase(name, comparison, result) for name in notable[:_MOST_INCREASES]]
+
+
+def _increase(name: str, comparison: Comparison, result: EndpointResult) -> str:
+    """``db 21.1 -> 69.8 ms (5 queries -> 152 queries)``."""
+    before_ms, now_ms = comparison.before_server_timing.get(name), result.server_timing[name]
+    change = f"{format_ms(now_ms)}, new" if before_ms is None else before_to_now(before_ms, now_ms)
+    before, now = (
+        clean(details.get(name, ""), _LONGEST_DETAIL)
+        for details in (comparison.before_server_timing_details, result.server_timing_details)
+    )
+    counts = any(map(str.isdecimal, before + now)) and before and now and before != now
+    return f"{clean(name)} {change}" + (f" ({before} -> {now})" if counts else "")
+
+
+# --- Evidence, help, location, rerun -------------------------------------------------------------------------------
+
+
+def evidence(result: EndpointResult) -> str:
+    """How many requests the verdict rests on, stage by stage, the interval, and why it is undecided if it is."""
+    if result.is_monitored:
+        return _monitor_figures(result)
+    if result.promise is Reference.BEFORE:
+        return _compared(result)
+    if result.value_ms is None or not any(result.timeline.stage):
+        return ""
+    stages = [result.timeline.stage.count(stage) for stage in range(1, max(result.timeline.stage) + 1)]
+    text = ", then ".join([plural(stages[0], "request"), *(f"{count} to confirm" for count in stages[1:])])
+    text += f"; {result.metric} within {interval(result)} ms" if interval(result) != "-" else ""
+    return "; ".join([text, *(finding.message for finding in result.findings if finding.rule is Rule.UNDECIDED)])
+
+
+def _compared(result: EndpointResult) -> str:
+    if result.comparison is None:
+        return ""
+    within = change_interval(result)
+    return compared_samples(result) + (f"; change within {within}" if within != "-" else "")
+
+
+def _monitor_figures(result: EndpointResult) -> str:
+    latency = result.latency_ms
+    named = [
+        ("mean", latency.mean),
+        ("median", latency.median),
+        ("p95", latency.p95),
+        ("p99", latency.p99),
+        ("max", latency.max),
+    ]
+    sent = result.requests.sent
+    parts = [f"{plural(sent, 'request')} counted by the monitor"] if sent else []
+    figures = ", ".join(f"{name} {format_ms(ms)}" for name, ms in named if ms is not None)
+    return "; ".join(filter(None, [*parts, figures]))
+
+
+def _remedies(result: EndpointResult, shown: set[str]) -> list[str]:
+    """Each once."""
+    remedies = list(dict.fromkeys(f.remedy for f in result.findings if f.remedy and f.remedy not in shown))
+    shown.update(f.remedy for f in result.findings if f.remedy and f.rule.is_about_latency)
+    return remedies
+
+
+def baseline_lines(result: EndpointResult) -> list[int]:
+    """Where to look in the baseline: at the limits that were broken, else where the endpoint begins, if it is there."""
+    lines = dict.fromkeys(f.line for f in result.findings if f.line and f.severity is not Severity.NOTE)
+    return list(lines) or [result.line] * (result.line > 0)
+
+
+def rerun(run: Run, result: EndpointResult) -> str:
+    """The command that checks this endpoint again, quoted for a shell; the monitor is always read as a whole."""
+    if run.command[1:2] == ("run",) and result.is_monitored:
+        return shlex.join(run.command)
+    return shlex.join([*run.command, *(["--"] if result.name.startswith("-") else []), result.name])

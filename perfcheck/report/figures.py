@@ -1,0 +1,99 @@
+"""The figures of an endpoint as text."""
+
+from __future__ import annotations
+
+from perfcheck.model import Changed, Comparison, EndpointChange, EndpointResult, Metric, Rule
+from perfcheck.units import format_change, format_ms, format_multiple
+from perfcheck.words import plural
+
+EN_DASH = "\N{EN DASH}"
+_STATES = {Changed.NO_CHANGE: "no change", Changed.CANNOT_TELL: "inconclusive"}
+
+
+def measured(result: EndpointResult) -> str:
+    """``812``, ``p95 172``, ``>10000``: in milliseconds, without the unit."""
+    if result.value_ms is None:
+        return "-"
+    metric = "" if result.metric is Metric.MEDIAN else f"{result.metric} "
+    value = format_ms(result.value_ms, beside=_nearest_limit(result), unit=False)
+    return f"{metric}{'>' if result.over_timeout else ''}{value}"
+
+
+def ratio_to_target(result: EndpointResult) -> str:
+    """``1.72x``; never rounded into a limit it is not at."""
+    limit = _nearest_limit(result)
+    if result.ratio is None or limit is None or result.target_ms is None:
+        return "-"
+    shown, at_limit = f"{result.ratio:.2f}x", limit / result.target_ms
+    if shown == f"{at_limit:.2f}x":
+        shown = format_multiple(result.ratio, beside=at_limit)
+    return f">{shown}" if result.over_timeout else shown
+
+
+def _nearest_limit(result: EndpointResult) -> float | None:
+    """The limit that the value must not be rounded into."""
+    limits = [result.target_ms, result.warning_ms, result.critical_ms, result.ceiling_ms]
+    value = result.value_ms or 0.0
+    return min((limit for limit in limits if limit), key=lambda limit: abs(limit - value), default=None)
+
+
+def interval(result: EndpointResult) -> str:
+    """``730-893`` in milliseconds, ``>730`` where it is open above, ``-`` without one."""
+    low, high = result.interval_ms
+    if low is None and high is None:
+        return "-"
+    if low is None:
+        return f"<{format_ms(high, unit=False)}"
+    if high is None:
+        return f">{format_ms(low, unit=False)}"
+    ends = dict.fromkeys(format_ms(end, unit=False) for end in (low, high))  # once, where they look the same
+    return EN_DASH.join(ends)
+
+
+def is_within_ideal(result: EndpointResult) -> bool:
+    return result.value_ms is not None and result.ideal_ms is not None and result.value_ms <= result.ideal_ms
+
+
+# --- Changes -------------------------------------------------------------------------------------------------------
+
+
+def change_text(change: EndpointChange) -> str:
+    """``+27%``, ``-5%``, ``3.4x``; ``no clear change`` where two runs differ by no more than runs do."""
+    if change.comparison is not None:
+        return _comparison_text(change.comparison)
+    return format_change(change.ratio) if change.clear else "no clear change"
+
+
+def compared_text(result: EndpointResult) -> str:
+    """``+26%``, ``no change``, ``inconclusive``, ``new``: of a comparison with an earlier release."""
+    if result.comparison is None:
+        return "new" if any(finding.rule is Rule.ADDED for finding in result.findings) else "-"
+    return _comparison_text(result.comparison)
+
+
+def _comparison_text(comparison: Comparison) -> str:
+    state = _STATES.get(comparison.changed)
+    if state is None and comparison.ratio is not None:
+        return format_change(comparison.ratio)
+    return state or str(comparison.changed)
+
+
+def change_interval(result: EndpointResult) -> str:
+    """``-3 to +2%``, where the change lies; ``over +5%`` where it is open above, ``-`` without one."""
+    low, high = result.comparison.ratio_interval if result.comparison else (None, None)
+    if low is None and high is None:
+        return "-"
+    if low is None or high is None:
+        return f"over {format_change(low)}" if low is not None else f"under {format_change(high or 0.0)}"
+    first, last = format_change(low), format_change(high)
+    return f"{first.removesuffix('%') if last.endswith('%') else first} to {last}"
+
+
+def compared_samples(result: EndpointResult) -> str:
+    """``23 pairs``; ``67 requests before, 40 now``: what a comparison rests on."""
+    comparison = result.comparison
+    if comparison is None:
+        return "-"
+    if comparison.pairs is not None:
+        return plural(comparison.pairs, "pair")
+    return f"{plural(comparison.before_samples, 'request')} before, {comparison.after_samples:,} now"

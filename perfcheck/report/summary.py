@@ -1,0 +1,237 @@
+"""What a report states about a run: the order of its endpoints, its headline, counts, effort and certainty."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from perfcheck.model import (
+    Changed,
+    ComparedHow,
+    Comparison,
+    EarlierRun,
+    EndpointChange,
+    EndpointResult,
+    Finding,
+    Rule,
+    Run,
+    Severity,
+    Verdict,
+    worst,
+)
+from perfcheck.report.explain import LONGEST_TEXT, reason
+from perfcheck.text import clean
+from perfcheck.words import plural, short_commit
+
+_ORDER = [Verdict.CRITICAL, Verdict.WARNING, Verdict.NOT_MEASURED, Verdict.OK]
+
+
+# --- Endpoints, the worst first ------------------------------------------------------------------------------------
+
+
+def worst_first(results: Iterable[EndpointResult]) -> list[EndpointResult]:
+    """CRITICAL, WARNING, not measured, OK; among these the farthest over its target first."""
+    return sorted(results, key=lambda result: (_ORDER.index(result.verdict), -(result.ratio or 0.0)))
+
+
+def in_order(run: Run) -> list[EndpointResult]:
+    """The worst first; of a release, those on the critical path before all others."""
+    results = worst_first(run.endpoints)
+    return sorted(results, key=lambda result: not result.critical_path) if run.has_critical_path else results
+
+
+def split_by_attention(run: Run) -> tuple[list[EndpointResult], list[EndpointResult]]:
+    """Those that need attention, and those that are OK; each in order."""
+    results = in_order(run)
+    return [one for one in results if one.needs_attention], [one for one in results if not one.needs_attention]
+
+
+def counts_by_verdict(run: Run) -> list[tuple[int, str, Verdict]]:
+    """``(2, "critical", Verdict.CRITICAL)`` and so on, the worst first, those that are not 0."""
+    counts = run.counts
+    named = [
+        (counts.critical, "critical", Verdict.CRITICAL),
+        (counts.warning, "warning", Verdict.WARNING),
+        (counts.not_measured, "not measured", Verdict.NOT_MEASURED),
+        (counts.ok, "OK", Verdict.OK),
+    ]
+    return [(count, word, verdict) for count, word, verdict in named if count]
+
+
+# --- The headline --------------------------------------------------------------------------------------------------
+
+
+def summary(run: Run) -> str:
+    """What a page begins with: the state of the critical path, and what weighs most; a breach before good news."""
+    path = critical_path(run)
+    path_is_fine = path.endswith("OK.") and run.verdict is not Verdict.OK
+    return " ".join(filter(None, [headline(run), path] if path_is_fine else [path, headline(run)]))
+
+
+def critical_path(run: Run) -> str:
+    """``Critical path: all 3 endpoints are OK.``; empty without one."""
+    if not run.has_critical_path:
+        return ""
+    verdicts = [result.verdict for result in run.endpoints if result.critical_path]
+    count, fine = len(verdicts), verdicts.count(Verdict.OK)
+    if fine == count:
+        return f"Critical path: {f'all {count} endpoints are' if count > 1 else 'its endpoint is'} OK."
+    if count == 1:
+        return f"Critical path: its endpoint is {worst(verdicts)}."
+    return f"Critical path: {count - fine} of {count} endpoints not OK, the worst {worst(verdicts)}."
+
+
+def headline(run: Run) -> str:
+    """One sentence: the verdict and what weighs most; names no file and no machine."""
+    total = len(run.endpoints)
+    if not total:
+        return "Nothing was measured."
+    if run.verdict is Verdict.OK and run.is_comparison:
+        return _none_slower(run)
+    if run.verdict is Verdict.OK:
+        return f"All {total} endpoints are within their limits." if total > 1 else "The endpoint is within its limits."
+    counts = ", ".join(f"{count} {word}" for count, word, _ in counts_by_verdict(run))
+    counted = f"Of {plural(total, 'endpoint')}: {counts}."
+    first = worst_first(run.endpoints)[0]
+    if first.needs_attention:
+        return f"{clean(first.name)}: {reason(first) or 'could not be measured'}. {counted}"
+    finding = next((finding for finding in run.findings if finding.severity is not Severity.NOTE), None)
+    message = clean(finding.message, LONGEST_TEXT) if finding else str(run.verdict)
+    return f"{message[:1].upper()}{message[1:]}. {counted}"
+
+
+def _none_slower(run: Run) -> str:
+    """``None of 11 endpoints became slower; 1 became faster, 2 inconclusive.``"""
+    changed = Counter(result.comparison.changed for result in run.endpoints if result.comparison)
+    total, inconclusive, faster = len(run.endpoints), changed[Changed.CANNOT_TELL], changed[Changed.FASTER]
+    if inconclusive == total:
+        return f"Inconclusive: too few requests to show whether {_any_of(total)} became slower."
+    verb = "was found to be" if inconclusive else "became"
+    if total == 1:
+        return f"The endpoint did not become slower{'; it became faster' if faster else ''}."
+    parts = [f"{faster} became faster"] * (faster > 0) + [f"{inconclusive} inconclusive"] * (inconclusive > 0)
+    return f"None of {total} endpoints {verb} slower{'; ' if parts else ''}{', '.join(parts)}."
+
+
+def _any_of(total: int) -> str:
+    return f"any of the {total} endpoints" if total > 1 else "the endpoint"
+
+
+def inconclusive_comparisons(run: Run) -> int:
+    """How many endpoints of a comparison had too few requests to show whether they changed."""
+    changed = (result.comparison.changed for result in run.endpoints if result.comparison)
+    return sum(one is Changed.CANNOT_TELL for one in changed) if run.is_comparison else 0
+
+
+# --- Comparisons and earlier runs ----------------------------------------------------------------------------------
+
+
+def changes_to_show(run: Run, earlier: EarlierRun | None) -> EarlierRun | None:
+    """The changes since ``earlier``; without it, or in a comparison, since the release that it was compared with."""
+    if run.against is None or (earlier is not None and not run.is_comparison):
+        return earlier
+    changes = {result.name: _change(result.comparison) for result in run.endpoints if result.comparison}
+    return EarlierRun(
+        label=run.against.label,
+        started_at=run.against.started_at or "",
+        changes={name: change for name, change in changes.items() if change is not None},
+        added=run.against.added,
+        removed=run.against.removed,
+    )
+
+
+def _change(comparison: Comparison) -> EndpointChange | None:
+    if not comparison.before_ms or comparison.after_ms is None:
+        return None
+    clear = comparison.changed not in {Changed.NO_CHANGE, Changed.CANNOT_TELL}
+    return EndpointChange(comparison.before_ms, comparison.after_ms, clear=clear, comparison=comparison)
+
+
+def compared_with(run: Run, earlier: EarlierRun | None) -> str:
+    """What the changes are relative to, and how many are clear; empty without an earlier run."""
+    if run.is_comparison:
+        return "Before: {}. Now: {}.".format(*before_and_now(run))
+    if earlier is None:
+        return ""
+    name = _named(earlier.label, earlier.started_at, None)
+    if not earlier.changes:
+        none = "none of these endpoints" if run.against else "none of these endpoints by the same metric"
+        return f"Compared with {name}, which measured {none}."
+    clear = sum(change.clear for change in earlier.changes.values())
+    return f"Compared with {name}: {clear} of {plural(len(run.endpoints), 'endpoint')} clearly changed."
+
+
+def before_and_now(run: Run) -> tuple[str, str]:
+    """The two sides of a comparison: labels if there are any, else addresses or times."""
+    against = run.against
+    if against is None or against.how is not ComparedHow.STORED:
+        before = against.base_url if against else ""
+        return clean(before), clean(run.service.base_url)
+    before = _named(against.label, against.started_at or "", against.commit)
+    return before, _named(run.label, run.started_at, run.environment.commit)
+
+
+def _named(label: str | None, started_at: str, commit: str | None) -> str:
+    """``v1.4 (2026-11-25 20:59 UTC, commit 0943df9a1b)``."""
+    facts = _minute(started_at) + (f", commit {short_commit(commit)}" if commit else "")
+    return f"{clean(label)} ({facts})" if label else f"the run of {facts}"
+
+
+def _minute(started_at: str) -> str:
+    return f"{clean(started_at)[:16].replace('T', ' ')} UTC"
+
+
+# --- Effort, certainty, exit code ----------------------------------------------------------------------------------
+
+
+def requests_sent(run: Run) -> int:
+    """Warm-up included, and of a live comparison both sides. What a monitor counted was sent by others."""
+    measured = (result for result in run.endpoints if not result.is_monitored)
+    sides = 2 if run.against and run.against.how is not ComparedHow.STORED else 1
+    return sides * sum(result.requests.sent + result.requests.warmup for result in measured)
+
+
+def effort(run: Run) -> str:
+    """``112 requests in 12.3 s``; of a check of the monitor, the requests that it counted."""
+    if run.is_comparison and run.against and run.against.how is ComparedHow.STORED:
+        return "two saved runs"
+    if run.is_of_monitor:
+        return f"{plural(sum(result.requests.sent for result in run.endpoints), 'request')} counted by the monitor"
+    seconds = run.duration_ms / 1000
+    duration = f"{seconds:.1f} s" if seconds < 60 else "{} min {} s".format(*divmod(round(seconds), 60))  # noqa: PLR2004
+    return f"{plural(requests_sent(run), 'request')} in {duration}"
+
+
+def certainty(run: Run) -> str:
+    """What the verdicts are worth: their error probability, and how many do not have it."""
+    if run.is_of_monitor:
+        return (
+            "Judged by the figures of the monitor inside the service, which cover all of its requests, not a sample: "
+            "no error probability applies."
+        )
+    if run.is_comparison:
+        stored = run.against is not None and run.against.how is ComparedHow.STORED
+        bound = "0.5%, provided the machine was equally fast in both runs" if stored else "1.6%, whenever it stops"
+        return f"The probability that an unchanged endpoint is reported as slower is at most {bound}."
+    undecided = sum(result.is_undecided for result in run.endpoints)
+    monitored = sum(result.is_monitored for result in run.endpoints)
+    rest = f"; {undecided} undecided, judged by estimate" if undecided else ""
+    rest += f"; {monitored} judged by the figures of the monitor inside the service" if monitored else ""
+    return f"Each decided verdict is wrong with a probability of at most {run.alpha:.0%}{rest}."
+
+
+def state_of_monitor(run: Run) -> Finding | None:
+    """What a check of the monitor begins with."""
+    return next((finding for finding in run.findings if finding.rule is Rule.MONITOR_STATE), None)
+
+
+def exit_meaning(run: Run) -> str:
+    """``exit 1: CRITICAL fails the check``."""
+    meaning = {
+        0: "passed" if run.verdict is Verdict.OK else f"{run.verdict} does not fail the check",
+        1: f"{run.verdict} fails the check",
+        3: "not everything could be measured",
+        4: "a bug in perfcheck ended the run",
+        130: "interrupted",
+    }
+    return f"exit {run.exit_code}: {meaning.get(run.exit_code, 'failed')}"
