@@ -74,7 +74,7 @@ COLUMNS = (
     Column("ideal", lambda result, _: format_ms(result.ideal_ms, unit=False), _CONSOLE, _TARGETS, dropped=2),
     Column("ratio", lambda result, _: ratio_to_target(result), _ALL, _TARGETS),
     Column("before", lambda _, change: _before(change), _MARKDOWN, _TARGETS, "before ms"),
-    Column("change", lambda _, change: change_text(change) if change else "", _ALL, _TARGETS),
+    Column("change", lambda _, change: change_text(change) if change else "-", _ALL, _TARGETS),
     Column("before", lambda result, _: _target(result), _ALL, _COMPARISON, "before ms", "before"),
     Column("measured", lambda result, _: measured(result), _ALL, _COMPARISON, "now ms", "now"),
     Column("change", lambda result, _: compared_text(result), _ALL, _COMPARISON),
