@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import platform
@@ -14,7 +13,7 @@ import click
 
 from perfcheck import __version__
 from perfcheck.cli.ui.commands import LazyGroup
-from perfcheck.cli.ui.streams import color_by_environment, silence_stdout
+from perfcheck.cli.ui.terminal import color_by_environment, show_error, show_warning, silence_stdout
 from perfcheck.cli.ui.usage_errors import explain, misspelt_variables
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, PerfcheckError
 from perfcheck.text import Redactor
@@ -22,39 +21,38 @@ from perfcheck.text import Redactor
 # Name -> one line for the list of commands.
 _COMMANDS = {
     "run": "Check a running service against its baseline.",
-    "compare": "Compare two releases: saved runs, or running services.",
-    "report": "Report on a week, a month, a release; or a saved run again.",
-    "validate": "Check the baseline file only, offline.",
-    "health": "Check what the monitor inside the service says.",
-    "history": "Past runs: list, show, import, export, label, note.",
-    "baseline": "Move the targets: update.",
-    "lint": "List the route handlers that are not monitored.",
-    "demo": "Serve a sample service to try perfcheck on.",
+    "compare": "Compare two releases: saved runs or running services.",
+    "report": "Report on a week, a month or a release; or render a saved run.",
+    "validate": "Check the baseline file, offline.",
+    "health": "Check the figures of the monitor inside the service.",
+    "history": "Past runs: list, show, import, export, label, note, prune.",
+    "baseline": "Update the targets from past runs.",
+    "lint": "List route handlers that are not monitored.",
+    "demo": "Serve a sample service to try perfcheck with.",
     "completion": "Print the completion script of a shell.",
     "help": "Show the help of a command.",
 }
 _EXAMPLES = """\b
 Examples:
-  perfcheck run --demo                  try it now, on a sample service
+  perfcheck run --demo                  try it now, with a sample service
   perfcheck run -u http://localhost:8000
   perfcheck help run                    the options of a command
 
 \b
 Exit codes:
-  0  OK or WARNING        1  CRITICAL, or what --fail-on names
-  2  usage or baseline    3  could not measure
-  4  a bug in perfcheck   130  interrupted
+  0  OK or WARNING             1    CRITICAL, or what --fail-on names
+  2  usage or baseline error   3    could not measure
+  4  a bug in perfcheck        130  interrupted
 """
-_ASKS_FOR_NOTHING = {"-h", "--help", "help", "-V", "--version", "completion"}
-
-_STREAM_TROUBLE = {errno.ENOSPC, errno.EIO, errno.EPIPE, errno.EFBIG}
+_WITHOUT_WARNINGS = {"-h", "--help", "help", "-V", "--version", "completion"}
+_STREAM_ERRORS = {errno.ENOSPC, errno.EIO, errno.EPIPE, errno.EFBIG}
 
 
 @click.group(
     cls=LazyGroup,
     package="perfcheck.cli",
     lines=_COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"]},
     epilog=_EXAMPLES,
 )
 @click.version_option(__version__, "-V", "--version", prog_name="perfcheck", message="%(prog)s %(version)s")
@@ -63,7 +61,7 @@ def cli() -> None:
 
 
 class Session:
-    """What the error handler must know of a command that failed: which secrets it had loaded."""
+    """What the error handler needs from a command that failed: the secrets it had loaded."""
 
     def __init__(self) -> None:
         self.redact = Redactor()
@@ -71,13 +69,13 @@ class Session:
 
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code. Lets no exception out, and no traceback without PERFCHECK_DEBUG=1."""
-    if instruction := os.environ.get("_PERFCHECK_COMPLETE"):  # a shell asks, at the Tab key
-        from perfcheck.cli.ui.shells import answer
+    if instruction := os.environ.get("_PERFCHECK_COMPLETE"):  # the Tab key was pressed in a shell
+        from perfcheck.cli.completion import answer
 
         return answer(cli, instruction)
-    if arguments and not _ASKS_FOR_NOTHING.intersection(arguments):
-        for sentence in misspelt_variables(cli, os.environ):
-            show_warning(sentence)
+    if arguments and not _WITHOUT_WARNINGS.intersection(arguments):
+        for warning in misspelt_variables(cli, os.environ):
+            show_warning(warning)
     session = Session()
     try:
         code = cli.main(
@@ -104,55 +102,35 @@ def run_command_line(arguments: Sequence[str]) -> int:
         silence_stdout()
         return EXIT_OK
     except OSError as error:
-        if error.errno not in _STREAM_TROUBLE or error.filename is not None:
+        if error.errno not in _STREAM_ERRORS or error.filename is not None:
             return _report_bug(error, session)
         silence_stdout()
         show_error(f"cannot write to stdout: {error.strerror}")
         return EXIT_USAGE
-    except Exception as error:  # noqa: BLE001 - the last resort, which says so
+    except Exception as error:  # noqa: BLE001 - the last resort, reported as a bug
         return EXIT_INTERRUPTED if _was_interrupted(error) else _report_bug(error, session)
     return code if isinstance(code, int) else EXIT_OK
 
 
 def _was_interrupted(error: BaseException) -> bool:
-    """Whether Ctrl-C is behind it: in the middle of an import it comes out as an ImportError."""
-    behind: BaseException | None = error
-    while behind is not None:
-        if isinstance(behind, KeyboardInterrupt):
+    """Whether Ctrl-C caused it: in the middle of an import it surfaces as an ImportError."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt):
             return True
-        behind = behind.__cause__ or behind.__context__
+        cause = cause.__cause__ or cause.__context__
     return False
 
 
-def show_error(message: str, remedy: str | None = None) -> None:
-    """On stderr; the first word in red where there is colour."""
-    with contextlib.suppress(OSError):  # nobody reads it: the exit code says enough
-        _show(click.style("error: ", fg="red", bold=True) + message, remedy)
-
-
-def show_warning(message: str, remedy: str | None = None) -> None:
-    """Like an error, for what does not end the command."""
-    with contextlib.suppress(OSError):
-        _show(click.style("warning: ", fg="yellow", bold=True) + message, remedy)
-
-
-def _show(message: str, remedy: str | None) -> None:
-    """Messages hold what services and files say: no CI is to take that for its own commands."""
-    from perfcheck.report.workflow_commands import inert
-
-    lines = [message, *([click.style("help: ", fg="cyan") + remedy] if remedy else [])]
-    click.echo(inert("\n".join(lines)), err=True, color=color_by_environment())
-
-
 def _report_bug(error: Exception, session: Session) -> int:
-    """The message of an unknown exception is not shown: nothing is known of what it holds."""
+    """The message of an unknown exception is not shown: it may hold anything."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "perfcheck" in frame.filename] or frames
-    place = f"{os.path.basename(own[-1].filename)}:{own[-1].lineno}" if own else "an unknown place"  # noqa: PTH119
+    location = f"{os.path.basename(own[-1].filename)}:{own[-1].lineno}" if own else "an unknown location"  # noqa: PTH119
     show_error(
-        f"this is a bug in perfcheck: {type(error).__name__} at {place}",
+        f"this is a bug in perfcheck: {type(error).__name__} at {location}",
         f"please report it with this line (perfcheck {__version__}, Python {platform.python_version()}, "
-        f"{platform.system()}) and what PERFCHECK_DEBUG=1 shows",
+        f"{platform.system()}) and the traceback that PERFCHECK_DEBUG=1 shows",
     )
     _show_traceback(session)
     return EXIT_BUG

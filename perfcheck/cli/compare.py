@@ -89,9 +89,7 @@ class CompareOptions:
         return self.aa or self.demo or any(map(is_address, self.sides))
 
 
-@click.command(
-    "compare", cls=Command, epilog=_EXAMPLES, short_help="Compare two releases: saved runs, or running services."
-)
+@click.command("compare", cls=Command, epilog=_EXAMPLES)
 @click.argument("words", nargs=-1, metavar="BEFORE AFTER [NAME]...", shell_complete=complete_runs)
 @baseline_option
 @option("--aa", is_flag=True, help="Compare the one service that is named with itself: what is found is noise.")

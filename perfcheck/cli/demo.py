@@ -97,7 +97,7 @@ def _cannot_listen(error: OSError | UnicodeError, options: DemoOptions) -> Usage
     return UsageError(message, "Name an address of this machine, such as `--host 127.0.0.1`.")
 
 
-@click.command("demo", cls=Command, epilog=_EXAMPLES, short_help="Serve a sample service to try perfcheck on.")
+@click.command("demo", cls=Command, epilog=_EXAMPLES)
 @option("--host", default=DEFAULT_HOST, show_default=True, help="Address to listen on.")
 @option(
     "--port",

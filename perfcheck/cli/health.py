@@ -69,7 +69,7 @@ class HealthOptions:
     verbose: bool
 
 
-@click.command("health", cls=Command, epilog=_EXAMPLES, short_help="Check what the monitor inside the service says.")
+@click.command("health", cls=Command, epilog=_EXAMPLES)
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_endpoints)
 @baseline_option
 @option("-u", "--base-url", metavar="URL", help="Address of the service, in place of the baseline's base_url.")

@@ -21,7 +21,7 @@ def _complete_commands(ctx: click.Context, param: click.Parameter, incomplete: s
     return [name for name in group.commands if name.startswith(incomplete)] if isinstance(group, LazyGroup) else []
 
 
-@click.command("help", cls=Command, epilog=_EXAMPLES, short_help="Show the help of a command.")
+@click.command("help", cls=Command, epilog=_EXAMPLES)
 @click.argument("names", nargs=-1, metavar="[COMMAND]...", shell_complete=_complete_commands)
 @click.pass_context
 def command(context: click.Context, /, names: tuple[str, ...]) -> int:

@@ -24,7 +24,7 @@ Examples:
 """
 
 
-@click.command("lint", cls=Command, epilog=_EXAMPLES, short_help="List the route handlers that are not monitored.")
+@click.command("lint", cls=Command, epilog=_EXAMPLES)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=complete_files)
 @option(
     "--exclude",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from perfcheck.cli.app import show_error
 from perfcheck.cli.reports import ReportTarget, parse_targets, write_all
 from perfcheck.cli.ui.options import opened
+from perfcheck.cli.ui.terminal import show_error
 from perfcheck.errors import EXIT_OK, EXIT_USAGE, UsageError
 from perfcheck.periods.build import baseline_history, read_period
 from perfcheck.periods.model import PeriodKind, PeriodReport

@@ -41,9 +41,7 @@ Exit codes:
 _KINDS = [str(kind) for kind in PeriodKind if kind is not PeriodKind.SPAN]
 
 
-@click.command(
-    "report", cls=Command, epilog=_EXAMPLES, short_help="Report on a week, a month, a release; or a saved run again."
-)
+@click.command("report", cls=Command, epilog=_EXAMPLES)
 @option(
     "--from",
     "source",

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from perfcheck.cli.app import show_error
 from perfcheck.cli.reports import Presentation, ReportTarget, parse_targets, write_reports
 from perfcheck.cli.ui.options import is_for_github
+from perfcheck.cli.ui.terminal import show_error
 from perfcheck.model import Run
 
 

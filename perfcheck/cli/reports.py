@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from perfcheck.cli.ui.output import page
-from perfcheck.cli.ui.streams import silence_stdout
+from perfcheck.cli.ui.terminal import silence_stdout
 from perfcheck.errors import UsageError
 from perfcheck.judge.earlier_run import changes_since
 from perfcheck.model import EarlierRun, Run

@@ -95,7 +95,7 @@ class RunOptions:
     verbose: bool
 
 
-@click.command("run", cls=Command, epilog=_EXAMPLES, short_help="Check a running service against its baseline.")
+@click.command("run", cls=Command, epilog=_EXAMPLES)
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_endpoints)
 @baseline_option
 @option("-u", "--base-url", metavar="URL", help="Address of the service, in place of the baseline's base_url.")
@@ -239,7 +239,7 @@ def run(options: RunOptions, session: Session) -> int:
 
 def _skipped(reason: CouldNotMeasureError, *, annotate: bool) -> int:
     """Loud, since a check that is skipped without a word is soon believed to have passed."""
-    from perfcheck.cli.app import show_warning
+    from perfcheck.cli.ui.terminal import show_warning
 
     message = f"SKIPPED, nothing was checked and no report was written: {reason.message}"
     show_warning(message, f"{reason.remedy or 'start the service'}; --require-service fails instead")

@@ -6,8 +6,8 @@ import contextlib
 
 import click
 
-from perfcheck.cli.app import show_error
 from perfcheck.cli.ui.options import opened
+from perfcheck.cli.ui.terminal import show_error
 from perfcheck.errors import UsageError
 from perfcheck.model import Run
 

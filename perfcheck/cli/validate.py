@@ -10,10 +10,10 @@ from click.core import ParameterSource
 
 from perfcheck.baseline import BaselineError, Summary, check_baseline, find_baseline
 from perfcheck.cli.annotations import annotate_baseline
-from perfcheck.cli.app import show_error
 from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_files
 from perfcheck.cli.ui.options import baseline_option, github_option, is_for_github, option
+from perfcheck.cli.ui.terminal import show_error
 from perfcheck.errors import EXIT_OK, UsageError
 
 _MOST_NAMES = 8
@@ -26,7 +26,7 @@ Examples:
 """
 
 
-@click.command("validate", cls=Command, epilog=_EXAMPLES, short_help="Check the baseline file only, offline.")
+@click.command("validate", cls=Command, epilog=_EXAMPLES)
 @click.argument("files", nargs=-1, metavar="[FILE]...", shell_complete=complete_files)
 @baseline_option
 @option(

@@ -193,7 +193,7 @@ def ask(folder: Path, shell: str, line: str, word: str | int, **variables: str) 
         ("perfcheck run --fail-on=w", 2, "plain\n--fail-on=warning\n_\n"),
         ("perfcheck run --report html=rep", 3, "plain\nhtml=report.html\n_\n"),
         ("perfcheck run -o re", 3, "file\nre\n_\n"),
-        ("perfcheck val", 1, "plain\nvalidate\nCheck the baseline file only, offline.\n"),
+        ("perfcheck val", 1, "plain\nvalidate\nCheck the baseline file, offline.\n"),
         ("perfcheck run -f broken.yaml ", 4, ""),
     ],
 )
@@ -207,7 +207,7 @@ def test_zsh_is_answered(folder: Path, line: str, word: int, answer: str) -> Non
         ("perfcheck run vid", "vid", "plain,videos.list\nplain,videos.get\n"),
         ("perfcheck run --fail-on=w", "--fail-on=w", "plain,--fail-on=warning\n"),
         ("perfcheck run --report html=rep", "html=rep", "plain,html=report.html\n"),
-        ("perfcheck val", "val", "plain,validate\tCheck the baseline file only, offline.\n"),
+        ("perfcheck val", "val", "plain,validate\tCheck the baseline file, offline.\n"),
         ("perfcheck run --group ", "", "plain,core\nplain,other\n"),
     ],
 )
@@ -257,16 +257,16 @@ def test_the_bash_script_is_valid() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shell", "told"),
-    [("/bin/tcsh", "SHELL is 'tcsh', for which there is no completion"), ("", "SHELL is not set")],
+    ("shell", "reason"),
+    [("/bin/tcsh", "SHELL is 'tcsh', which is not supported"), ("", "SHELL is not set")],
 )
-def test_a_shell_that_cannot_be_guessed(shell: str, told: str) -> None:
+def test_a_shell_that_cannot_be_guessed(shell: str, reason: str) -> None:
     done = perfcheck("completion", env={"SHELL": shell})
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
-        f"error: which shell? {told}",
-        "help: name one: perfcheck completion bash|zsh|fish",
+        f"error: no shell given, and {reason}",
+        "help: give one: perfcheck completion bash|zsh|fish",
     ]
 
 

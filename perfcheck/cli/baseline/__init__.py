@@ -1,4 +1,4 @@
-"""``perfcheck baseline``: what the service promises, moved by what it does."""
+"""``perfcheck baseline``: the targets, updated from past runs."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from perfcheck.cli.ui.commands import LazyGroup
 _EXAMPLES = """\b
 Examples:
   perfcheck run --save                           keep runs, in CI or by hand
-  perfcheck baseline update                      what they say the targets should be, as a diff
-  perfcheck baseline update --write              put it into the baseline
+  perfcheck baseline update                      the targets they suggest, as a diff
+  perfcheck baseline update --write              write them to the baseline
 """
 
 command = LazyGroup(
     "baseline",
     package=__name__,
     lines={"update": "Propose targets from past runs, as a diff."},
-    help="The targets and ideals of the baseline, moved by what past runs measured.",
-    short_help="Move the targets: update.",
+    help="Update the targets and ideals of the baseline from past runs.",
     epilog=_EXAMPLES,
 )

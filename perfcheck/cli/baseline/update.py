@@ -51,7 +51,7 @@ class UpdateOptions:
     in_json: bool
 
 
-@click.command("update", cls=Command, epilog=_EXAMPLES, short_help="Propose targets from past runs, as a diff.")
+@click.command("update", cls=Command, epilog=_EXAMPLES)
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_endpoints)
 @baseline_option
 @history_option

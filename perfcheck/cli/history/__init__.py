@@ -1,4 +1,4 @@
-"""``perfcheck history``: the runs that were saved, and what became of each endpoint over time."""
+"""``perfcheck history``: saved runs, and each endpoint over time."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ from perfcheck.cli.ui.commands import LazyGroup
 _EXAMPLES = """\b
 Examples:
   perfcheck run --save                           keep a run
-  perfcheck history list --since 4w              what was kept
+  perfcheck history list --since 4w              the runs of the last four weeks
   perfcheck history show videos.list             an endpoint over time, and when it changed
   perfcheck history note v1.4 --incident 'search was slow' --fix 'index on title'
 
 The history is .perfcheck/history.sqlite at the root of the repository, or what --history (PERFCHECK_HISTORY) names: a
-file, or a PostgreSQL for a team.
+file, or a PostgreSQL database for a team.
 """
 
 command = LazyGroup(
     "history",
     package=__name__,
     lines={
-        "list": "List the runs that were saved, the newest first.",
-        "show": "Show a saved run again, or an endpoint over time.",
-        "import": "Put run files into the history.",
-        "export": "Write saved runs to run files, byte for byte.",
-        "label": "Give a saved run a name, or take it away.",
-        "note": "Write down an incident, its cause and its fix.",
-        "prune": "Remove old runs that have neither label nor note.",
+        "list": "List saved runs, newest first.",
+        "show": "Show a saved run, or an endpoint over time.",
+        "import": "Import run files into the history.",
+        "export": "Export saved runs as run files, byte for byte.",
+        "label": "Label a saved run, or remove its label.",
+        "note": "Record an incident, its cause and its fix.",
+        "prune": "Remove old runs that have neither a label nor a note.",
     },
-    help="The runs that were saved, and what became of each endpoint over time.",
-    short_help="Past runs: list, show, import, export, label, note.",
+    help="Saved runs, and each endpoint over time.",
     epilog=_EXAMPLES,
 )

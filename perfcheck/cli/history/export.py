@@ -27,7 +27,7 @@ Examples:
 """
 
 
-@click.command("export", cls=Command, epilog=_EXAMPLES, short_help="Write saved runs to run files, byte for byte.")
+@click.command("export", cls=Command, epilog=_EXAMPLES)
 @click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=complete_runs)
 @history_option
 @since_option

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from perfcheck.cli.app import show_error
 from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_files
 from perfcheck.cli.ui.options import history_option, json_option, opened
 from perfcheck.cli.ui.output import as_json
+from perfcheck.cli.ui.terminal import show_error
 from perfcheck.errors import EXIT_OK, EXIT_USAGE, UsageError
 
 _EXAMPLES = """\b
@@ -20,7 +20,7 @@ Examples:
 """
 
 
-@click.command("import", cls=Command, epilog=_EXAMPLES, short_help="Put run files into the history.")
+@click.command("import", cls=Command, epilog=_EXAMPLES)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=complete_files)
 @history_option
 @json_option

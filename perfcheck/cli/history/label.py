@@ -18,7 +18,7 @@ Examples:
 """
 
 
-@click.command("label", cls=Command, epilog=_EXAMPLES, short_help="Give a saved run a name, or take it away.")
+@click.command("label", cls=Command, epilog=_EXAMPLES)
 @click.argument("run", metavar="RUN", shell_complete=complete_runs)
 @click.argument("text", required=False, metavar="[TEXT]")
 @history_option

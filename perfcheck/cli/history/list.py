@@ -26,7 +26,7 @@ Examples:
 """
 
 
-@click.command("list", cls=Command, epilog=_EXAMPLES, short_help="List the runs that were saved, the newest first.")
+@click.command("list", cls=Command, epilog=_EXAMPLES)
 @history_option
 @since_option
 @until_option

@@ -27,7 +27,7 @@ Examples:
 """
 
 
-@click.command("note", cls=Command, epilog=_EXAMPLES, short_help="Write down an incident, its cause and its fix.")
+@click.command("note", cls=Command, epilog=_EXAMPLES)
 @click.argument("subject", metavar="RUN|COMMIT", shell_complete=complete_runs)
 @history_option
 @option("--incident", metavar="TEXT", required=True, help="What happened.")

@@ -17,7 +17,7 @@ Examples:
 """
 
 
-@click.command("prune", cls=Command, epilog=_EXAMPLES, short_help="Remove old runs that have neither label nor note.")
+@click.command("prune", cls=Command, epilog=_EXAMPLES)
 @history_option
 @option("--older-than", type=DateOrAge(), help="Remove runs from before then: 1y, 6m, or a date.")
 @option("--keep", type=click.IntRange(min=0), metavar="N", help="Never remove the newest N runs.")

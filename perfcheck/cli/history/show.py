@@ -31,7 +31,7 @@ Examples:
 """
 
 
-@click.command("show", cls=Command, epilog=_EXAMPLES, short_help="Show a saved run again, or an endpoint over time.")
+@click.command("show", cls=Command, epilog=_EXAMPLES)
 @click.argument("name", metavar="RUN|ENDPOINT", shell_complete=complete_runs_and_endpoints)
 @history_option
 @since_option

@@ -76,6 +76,7 @@ class LazyGroup(_Base, click.Group):
         module = name + "_" * keyword.iskeyword(name)
         command = importlib.import_module(f"{self._package}.{module}").command
         assert isinstance(command, click.Command)  # noqa: S101 - a bug of ours, not of the user
+        command.short_help = self.commands[name].short_help
         return command
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from rich_click import RichCommand, RichCommandPanel, RichContext, RichGroup, RichHelpConfiguration, RichOptionPanel
 
 from perfcheck.cli.ui.output import without_trailing_blanks
-from perfcheck.cli.ui.streams import terminal_width
+from perfcheck.cli.ui.terminal import terminal_width
 
 # Title -> names of options, in the order of the help. An option that is not here stands at the end.
 _SECTIONS = {

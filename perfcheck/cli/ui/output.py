@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perfcheck.cli.ui.streams import has_color, terminal_width
+from perfcheck.cli.ui.terminal import has_color, terminal_width
 from perfcheck.report.workflow_commands import inert
 
 if TYPE_CHECKING:

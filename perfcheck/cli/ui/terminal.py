@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full, not a terminal, or whose reader went away."""
+"""Standard streams and terminals: closed, full, narrow, without colour; and the errors and warnings on stderr."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import contextlib
 import os
 import sys
 
+import click
+
 _NARROWEST = 20  # below it a width is a mistake: some systems set COLUMNS=0
 
 
 def open_closed_streams() -> None:
-    """Python leaves None where a stream was closed (``>&-``): what is written there is for nobody."""
+    """Python leaves None where a stream was closed (``>&-``): what is written there is lost."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - as long as we live
@@ -22,16 +24,16 @@ def silence_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def terminal_width(otherwise: int) -> int:
-    """COLUMNS if it is sensible, else the width of the terminal on stdout, else ``otherwise``."""
+def terminal_width(default: int) -> int:
+    """COLUMNS if it is sensible, else the width of the terminal on stdout, else ``default``."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isdigit() and int(columns) >= _NARROWEST:
         return int(columns)
     if not sys.stdout.isatty():
-        return otherwise
+        return default
     with contextlib.suppress(OSError):
         return max(os.get_terminal_size(sys.stdout.fileno()).columns, _NARROWEST)
-    return otherwise
+    return default
 
 
 def color_by_environment() -> bool | None:
@@ -47,3 +49,23 @@ def has_color() -> bool:
     """Whether stdout takes colour."""
     by_environment = color_by_environment()
     return sys.stdout.isatty() if by_environment is None else by_environment
+
+
+def show_error(message: str, remedy: str | None = None) -> None:
+    """On stderr, with the first word in red where there is colour."""
+    with contextlib.suppress(OSError):  # nobody reads it: the exit code has to do
+        _show(click.style("error: ", fg="red", bold=True) + message, remedy)
+
+
+def show_warning(message: str, remedy: str | None = None) -> None:
+    """The same for what does not end the command."""
+    with contextlib.suppress(OSError):
+        _show(click.style("warning: ", fg="yellow", bold=True) + message, remedy)
+
+
+def _show(message: str, remedy: str | None) -> None:
+    """Messages quote services and files: no CI must take that for its own commands."""
+    from perfcheck.report.workflow_commands import inert
+
+    lines = [message, *([click.style("help: ", fg="cyan") + remedy] if remedy else [])]
+    click.echo(inert("\n".join(lines)), err=True, color=color_by_environment())
