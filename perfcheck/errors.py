@@ -1,9 +1,12 @@
 """The exceptions that end a command, each with its exit code.
 
 PerfcheckError
-├── UsageError           2  a wrong option, or a wrong baseline
-├── CouldNotMeasureError 3  the service cannot be reached, or nothing was measured
-└── (anything else that escapes is a bug: 4)
+├── UsageError               2  a wrong option or file
+│   ├── BaselineError           a baseline with errors, each with its location (baseline/file_errors.py)
+│   └── NoSuchRunError          a run that is not in the history (history/model.py)
+└── CouldNotMeasureError     3  the service cannot be reached, or nothing was measured
+
+Any other exception that ends a command is a bug: 4.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ class UsageError(PerfcheckError):
 
 
 class CouldNotMeasureError(PerfcheckError):
-    """``is_down`` tells a service that is not there, or not yet, from one that is there and answers something else."""
+    """``is_down``: the service does not accept connections, or not yet; otherwise it is up and responds with errors."""
 
     exit_code = EXIT_NOT_MEASURED
 

@@ -28,7 +28,7 @@ def _shown(char: str) -> str:
 
 
 class Redactor:
-    """Replaces the values that variables brought in by ``***``, also where they are quoted for a URL or JSON."""
+    """Replaces the values of variables by ``***``, also where they are quoted for a URL or JSON."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         forms: set[str] = set()
@@ -44,5 +44,5 @@ class Redactor:
         return text
 
     def clean(self, text: str, limit: int = 200) -> str:
-        """Redacted first, then cleaned: a cut must not leave half a secret standing."""
+        """Redacted first, then cleaned: a cut must not leave half of a secret."""
         return clean(self(text), limit)

@@ -1,4 +1,4 @@
-"""Points in time as text: RFC 3339 in UTC, as run files have them, and as people type them."""
+"""Timestamps as text: RFC 3339 in UTC, as in run files, and as people type them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 _AGO = re.compile(r"(\d{1,6})\s*([hdwmy])", re.ASCII)
-_HOURS = {"h": 1, "d": 24, "w": 7 * 24, "m": 30 * 24, "y": 365 * 24}  # a month and a year as people round them
+_HOURS = {"h": 1, "d": 24, "w": 7 * 24, "m": 30 * 24, "y": 365 * 24}  # a month is 30 days, a year 365
 _EXPECTED = "expected a date such as 2026-11-01, or how long ago: 12h, 7d, 4w, 6m, 1y"
 
 
@@ -32,7 +32,7 @@ def typed_time(text: str, now: datetime) -> str:
         try:
             return rfc3339(now - timedelta(hours=int(number) * _HOURS[unit]))
         except OverflowError:
-            raise ValueError(f"{text} ago is before all calendars: {_EXPECTED}") from None
+            raise ValueError(f"{text} ago is too long ago: {_EXPECTED}") from None
     if (time := parse_time(text.strip())) is None:
         raise ValueError(f"'{text}' is not a date: {_EXPECTED}")
     return rfc3339(time)

@@ -65,15 +65,15 @@ def _example(unit: str) -> str:
     return {"ms": "300ms or 1.5s", "s": "60s or 2m", "MB": "1MB or 500KiB", "%": "5%", "x": "1.5x"}[unit]
 
 
-def format_ms(value: float | None, *, beside: float | None = None, unit: bool = True) -> str:
-    """``0.234 ms``, ``12.3 ms``, ``412 ms``, ``1.23 s``: three digits, or as many as tell it from ``beside``.
+def format_ms(value: float | None, *, distinct_from: float | None = None, unit: bool = True) -> str:
+    """``0.234 ms``, ``12.3 ms``, ``412 ms``, ``1.23 s``: three digits, or as many as it takes to look different from ``distinct_from``.
 
     A value that rounds to the limit it is over would contradict its own verdict, so digits are added until the two
     differ. Without ``unit`` the number is in milliseconds, whatever its size, for a column that names its unit.
     """
     if value is None:
         return "-"
-    return _distinct(value, beside, _milliseconds_or_seconds if unit else _three_digits)
+    return _distinct(value, distinct_from, _milliseconds_or_seconds if unit else _three_digits)
 
 
 def format_duration(value_ms: float, like: str | None = None) -> str:
@@ -87,9 +87,9 @@ def format_duration(value_ms: float, like: str | None = None) -> str:
     return f"{round(value_ms / _MS[unit], 9):.9f}".rstrip("0").rstrip(".") + space + unit
 
 
-def format_multiple(value: float, *, beside: float | None = None) -> str:
-    """``1.72x``, ``33.3x``: three digits, or as many as tell it from ``beside``."""
-    return _distinct(value, beside, _three_digits) + "x"
+def format_multiple(value: float, *, distinct_from: float | None = None) -> str:
+    """``1.72x``, ``33.3x``: three digits, or as many as it takes to look different from ``distinct_from``."""
+    return _distinct(value, distinct_from, _three_digits) + "x"
 
 
 _MANIFOLD = 3.0  # from here on a multiple says more than a percentage
@@ -108,11 +108,11 @@ def format_slower(ratio: float) -> str:
     return f"{percentage} {'slower' if ratio >= 1 else 'faster'}"
 
 
-def _distinct(value: float, beside: float | None, render: Callable[[float, int], str]) -> str:
-    """``value`` with no more digits than it takes to look different from ``beside``, if it is."""
+def _distinct(value: float, other: float | None, render: Callable[[float, int], str]) -> str:
+    """``value`` with no more digits than it takes to look different from ``other``, if it is."""
     for digits in range(3, 12):
         shown = render(value, digits)
-        if beside is None or value == beside or shown != render(beside, digits):
+        if other is None or value == other or shown != render(other, digits):
             return shown
     return render(value, 12)
 

@@ -1,4 +1,4 @@
-"""Phrases that every message builds in the same way."""
+"""Phrases that all messages build in the same way."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_errors_suggest_the_remedy(parse: object, text: str, message: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("value", "beside", "expected"),
+    ("value", "other", "expected"),
     [
         (None, None, "-"),
         (0.0, None, "0 ms"),
@@ -75,15 +75,15 @@ def test_errors_suggest_the_remedy(parse: object, text: str, message: str) -> No
         (999.7, 1000.0, "0.9997 s"),
     ],
 )
-def test_format_ms(value: float | None, beside: float | None, expected: str) -> None:
-    assert format_ms(value, beside=beside) == expected
+def test_format_ms(value: float | None, other: float | None, expected: str) -> None:
+    assert format_ms(value, distinct_from=other) == expected
 
 
 @given(st.floats(min_value=0.001, max_value=1e6), st.floats(min_value=0.001, max_value=1e6))
 def test_what_is_printed_never_hides_a_difference_from_the_limit(value: float, limit: float) -> None:
     if not math.isclose(value, limit, rel_tol=1e-9):
-        assert format_ms(value, beside=limit) != format_ms(limit)
-        assert format_multiple(value, beside=limit) != format_multiple(limit)
+        assert format_ms(value, distinct_from=limit) != format_ms(limit)
+        assert format_multiple(value, distinct_from=limit) != format_multiple(limit)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_durations_as_a_baseline_has_them(value_ms: float, like: str | None, exp
 
 def test_other_formats() -> None:
     assert format_multiple(1.72) == "1.72x"
-    assert format_multiple(1.500001, beside=1.5) == "1.500001x"
+    assert format_multiple(1.500001, distinct_from=1.5) == "1.500001x"
     assert [format_size(n) for n in (512, 12_345, 1_500_000, 2_000_000_000)] == ["512 B", "12.3 kB", "1.5 MB", "2 GB"]
     assert format_percentage(0.0123) == "1.23%"
     assert format_ms(1234.5, unit=False) == "1234"

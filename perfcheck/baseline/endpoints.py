@@ -214,23 +214,23 @@ class _LimitResolver:
     def _check_order(self, target: float, ideal: float | None, ceiling: float | None) -> None:
         of_target = f"the target of {format_ms(target)}"
         if ideal is not None and ideal > target:
-            message = f"the ideal of {format_ms(ideal, beside=target)} is above {of_target}"
+            message = f"the ideal of {format_ms(ideal, distinct_from=target)} is above {of_target}"
             self._error(("ideal", "target"), message, "the ideal is the latency to aim for: at most the target")
         if ceiling is not None and ceiling < target:
-            message = f"the ceiling of {format_ms(ceiling, beside=target)} is below {of_target}"
+            message = f"the ceiling of {format_ms(ceiling, distinct_from=target)} is below {of_target}"
             self._error(("ceiling", "target"), message, "raise the ceiling, or lower the target")
         timeout: float = value_of(self._merged, "timeout", _TIMEOUT_MS)
         if not is_wrong(self._merged, "timeout") and timeout <= target:
-            message = f"the timeout of {format_ms(timeout, beside=target)} is not above {of_target}"
+            message = f"the timeout of {format_ms(timeout, distinct_from=target)} is not above {of_target}"
             self._error(("timeout", "target"), message, "raise it: a request that takes longer cannot be measured")
 
     def _check_limits(self, target: float, warning_ms: float, critical_ms: float) -> None:
         if not is_wrong(self._merged, "warning") and warning_ms <= target:
-            warning = f"the warning limit of {format_ms(warning_ms, beside=target)}"
+            warning = f"the warning limit of {format_ms(warning_ms, distinct_from=target)}"
             message = f"{warning} is not above the target of {format_ms(target)}"
             self._error(("warning", "target"), message, "raise it, or write a multiple such as 1.5x")
         if not is_wrong(self._merged, "warning", "critical") and critical_ms <= warning_ms:
-            critical = f"the critical limit of {format_ms(critical_ms, beside=warning_ms)}"
+            critical = f"the critical limit of {format_ms(critical_ms, distinct_from=warning_ms)}"
             message = f"{critical} is not above the warning limit of {format_ms(warning_ms)}"
             self._error(("critical", "warning", "target"), message, "the critical limit must be the higher one")
 

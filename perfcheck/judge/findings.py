@@ -70,7 +70,7 @@ def _latency_findings(
     if decision.latency in {Verdict.WARNING, Verdict.CRITICAL}:
         severity = _severity(decision.latency, undecided, decided=decision.latency_decided)
         rule, limit, reason = _broken_limit(endpoint, decision.latency)
-        message = f"{endpoint.metric} {format_ms(value, beside=limit)}, {reason}"
+        message = f"{endpoint.metric} {format_ms(value, distinct_from=limit)}, {reason}"
         remedy = _latency_remedy(judged)
         if over_timeout:
             message = f"{endpoint.metric} over the timeout of {format_ms(value)}; the limit is {format_ms(limit)}"
@@ -87,7 +87,7 @@ def _latency_findings(
         )
     elif endpoint.target_ms is not None and value is not None and value > endpoint.target_ms:
         message = (
-            f"{endpoint.metric} {format_ms(value, beside=endpoint.target_ms)} is over its target of "
+            f"{endpoint.metric} {format_ms(value, distinct_from=endpoint.target_ms)} is over its target of "
             f"{format_ms(endpoint.target_ms)}, within the warning limit of {format_ms(endpoint.warning_ms)}"
         )
         yield Finding.note(

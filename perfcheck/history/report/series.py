@@ -122,7 +122,7 @@ def note_text(note: Note) -> str:
 def _change(before: float, after: float, glyphs: Glyphs) -> str:
     """``212 -> 268 ms, +26%``."""
     change = f", {format_change(after / before)}" if before > 0 else ""
-    ends = (format_ms(before, beside=after, unit=False), format_ms(after, beside=before, unit=False))
+    ends = (format_ms(before, distinct_from=after, unit=False), format_ms(after, distinct_from=before, unit=False))
     return f"{f' {glyphs.arrow} '.join(ends)} ms{change}"
 
 

@@ -30,7 +30,7 @@ _LEAST_CHANCE = 1e-6
 
 def change_in_words(one: LatencyChange) -> str:
     """``median from 212 ms to 281 ms, 33% slower``."""
-    figures = f"from {format_ms(one.before_ms)} to {format_ms(one.after_ms, beside=one.before_ms)}"
+    figures = f"from {format_ms(one.before_ms)} to {format_ms(one.after_ms, distinct_from=one.before_ms)}"
     return f"{metric_name(one.metric)} {figures}, {slower_by(one.ratio)}"
 
 
@@ -75,7 +75,7 @@ def against_target(value_ms: float | None, target_ms: float | None) -> str:
 def _two_digits(ratio: float) -> str:
     """``0.62x``; never rounded to 1."""
     shown = f"{ratio:.2f}x"
-    return format_multiple(ratio, beside=1.0) if shown == "1.00x" else shown
+    return format_multiple(ratio, distinct_from=1.0) if shown == "1.00x" else shown
 
 
 def note_lines(note: Note) -> Iterator[tuple[str, str]]:
