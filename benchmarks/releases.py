@@ -28,7 +28,7 @@ from pathlib import Path
 
 from perfcheck.demo.demo_process import running_demo
 from perfcheck.model import Changed, Run
-from perfcheck.runfile.run_file import read_run
+from perfcheck.runfile import read_run
 
 SLOWER = {"search.basic", "search.filtered"}  # the two endpoints of the handler
 LIMIT = 1.10

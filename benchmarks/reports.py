@@ -18,7 +18,7 @@ from pathlib import Path
 from simulation.runs import big_run
 
 from perfcheck.cli.reports import FORMATS, Presentation, ReportTarget, render_report
-from perfcheck.runfile.run_file import encode_run, read_run
+from perfcheck.runfile import encode_run, read_run
 
 ENDPOINTS, SAMPLES, ROUNDS = 1000, 500, 3
 MOST_SECONDS = 2.0

@@ -66,10 +66,11 @@ def _example(unit: str) -> str:
 
 
 def format_ms(value: float | None, *, distinct_from: float | None = None, unit: bool = True) -> str:
-    """``0.234 ms``, ``12.3 ms``, ``412 ms``, ``1.23 s``: three digits, or as many as it takes to look different from ``distinct_from``.
+    """``0.234 ms``, ``12.3 ms``, ``412 ms``, ``1.23 s``: three digits, or more.
 
-    A value that rounds to the limit it is over would contradict its own verdict, so digits are added until the two
-    differ. Without ``unit`` the number is in milliseconds, whatever its size, for a column that names its unit.
+    A value that rounds to the limit it exceeds would contradict its own verdict, so digits are added until it looks
+    different from ``distinct_from``. Without ``unit`` the number is in milliseconds, whatever its size, for a column
+    that names its unit.
     """
     if value is None:
         return "-"

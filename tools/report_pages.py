@@ -25,7 +25,7 @@ from perfcheck.periods.build import baseline_history, read_period
 from perfcheck.periods.model import Period, PeriodKind
 from perfcheck.periods.report.html import render as render_period
 from perfcheck.report.html import render
-from perfcheck.runfile.run_file import read_run
+from perfcheck.runfile import read_run
 
 DOCS = Path(__file__).parent.parent / "docs"
 COMMAND = ["run", "--demo", "--regress", "n-plus-one", "--regress", "slow-settings", "--label", "v2.4.0"]

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from perfcheck.report.console import render_console
 from perfcheck.report.glyphs import UNICODE
-from perfcheck.runfile.run_file import read_run
+from perfcheck.runfile import read_run
 
 WIDTH = 100
 COMMAND = ["run", "--demo", "--regress", "n-plus-one"]

@@ -29,7 +29,7 @@ from perfcheck.model import (
     UndecidedPolicy,
     Verdict,
 )
-from perfcheck.runfile.run_file import FORMAT
+from perfcheck.runfile import FORMAT
 from perfcheck.stats.boundaries import ALPHA
 
 HOSTILE_NAME = "<script>alert(1)</script> ]]> ::error:: \x1b[31mred\x1b[0m [bold]markup[/bold] 🎬"

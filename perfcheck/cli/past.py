@@ -7,7 +7,7 @@ from pathlib import Path
 
 from perfcheck.errors import UsageError
 from perfcheck.model import Run
-from perfcheck.runfile.run_file import read_run
+from perfcheck.runfile import read_run
 
 
 def run_named(reference: str, history: str | None) -> Run:

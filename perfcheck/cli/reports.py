@@ -147,7 +147,7 @@ def render_report(run: Run, target: ReportTarget, presentation: Presentation) ->
     if target.format == "console":
         return _console(run, target.path, presentation)
     if target.format == "json":
-        from perfcheck.runfile.run_file import encode_run
+        from perfcheck.runfile import encode_run
 
         return encode_run(run)
     render: Callable[[Run, EarlierRun | None], str] = importlib.import_module(

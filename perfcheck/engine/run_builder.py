@@ -24,7 +24,7 @@ from perfcheck.model import (
     Tool,
     Verdict,
 )
-from perfcheck.runfile.run_file import FORMAT
+from perfcheck.runfile import FORMAT
 from perfcheck.stats.boundaries import ALPHA
 from perfcheck.text import Redactor
 from perfcheck.times import rfc3339

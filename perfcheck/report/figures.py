@@ -15,7 +15,7 @@ def measured(result: EndpointResult) -> str:
     if result.value_ms is None:
         return "-"
     metric = "" if result.metric is Metric.MEDIAN else f"{result.metric} "
-    value = format_ms(result.value_ms, beside=_nearest_limit(result), unit=False)
+    value = format_ms(result.value_ms, distinct_from=_nearest_limit(result), unit=False)
     return f"{metric}{'>' if result.over_timeout else ''}{value}"
 
 
@@ -26,7 +26,7 @@ def ratio_to_target(result: EndpointResult) -> str:
         return "-"
     shown, at_limit = f"{result.ratio:.2f}x", limit / result.target_ms
     if shown == f"{at_limit:.2f}x":
-        shown = format_multiple(result.ratio, beside=at_limit)
+        shown = format_multiple(result.ratio, distinct_from=at_limit)
     return f">{shown}" if result.over_timeout else shown
 
 

@@ -1,0 +1,113 @@
+"""The run file: one run as JSON, readable forever.
+
+History of the format (a file of each version is in tests/runfile/versions/, and must always be readable):
+
+- perfcheck.run/1 (0.1.0): the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple
+from pathlib import Path
+
+import msgspec
+
+from perfcheck.errors import UsageError
+from perfcheck.model import EndpointResult, Run, Timeline
+from perfcheck.text import clean
+
+FORMAT = "perfcheck.run/1"
+_LEAST_MS, _MOST_MS = 1e-9, 1e12  # a picosecond, and some thirty years
+_MOST_STAGES = 10
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class _Header(msgspec.Struct):
+    format: str
+
+
+def encode_run(run: Run) -> bytes:
+    """The run as UTF-8 JSON with a final newline. Infinities cannot occur in a run; absent values are null."""
+    return msgspec.json.encode(run) + b"\n"
+
+
+def read_run(path: Path) -> Run:
+    """Read a run file of any version. Raises UsageError with the file and its error."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    return decode_run(content, str(path))
+
+
+def decode_run(content: bytes, name: str) -> Run:
+    """The run in the content of a run file of any version. ``name`` is that of the file. Raises UsageError."""
+    try:
+        header = msgspec.json.decode(content, type=_Header)
+    except _UNREADABLE as error:
+        raise UsageError(
+            f"{name} is not a run file: {clean(str(error))}", "a run file is written by 'perfcheck run -o FILE'"
+        ) from error
+    if header.format != FORMAT:
+        raise UsageError(
+            f"{name} has the format '{clean(header.format)}'; this perfcheck reads {FORMAT}",
+            "if a newer version wrote it, upgrade perfcheck",
+        )
+    try:
+        run = msgspec.json.decode(content, type=Run)
+    except _UNREADABLE as error:
+        raise UsageError(f"{name} is a damaged run file: {clean(str(error))}") from error
+    if value := _implausible(run):
+        raise UsageError(f"{name} is a damaged run file: {value}")
+    return run
+
+
+def _implausible(run: Run) -> str | None:
+    """A value that perfcheck cannot have written, as ``endpoints[3].target_ms is 0``; None for a sound run.
+
+    So that reports need not check every value.
+    """
+    if not 0 <= run.duration_ms <= _MOST_MS:
+        return f"duration_ms is {run.duration_ms}"
+    if not 0 < run.alpha < 1:
+        return f"alpha is {run.alpha}"
+    for number, result in enumerate(run.endpoints):
+        for error in _errors_in_endpoint(result):
+            return f"endpoints[{number}].{error}"
+    return None
+
+
+def _errors_in_endpoint(result: EndpointResult) -> Iterator[str]:
+    for name in ("target_ms", "ideal_ms", "warning_ms", "critical_ms", "ceiling_ms"):
+        limit = getattr(result, name)
+        if limit is not None and not _LEAST_MS <= limit <= _MOST_MS:
+            yield f"{name} is {limit}"
+    values_by_name = {
+        "value_ms": [result.value_ms],
+        "interval_ms": result.interval_ms,
+        "latency_ms": astuple(result.latency_ms),
+        "phases_ms": astuple(result.phases_ms),
+        "server_timing": result.server_timing.values(),
+        "samples_ms": result.samples_ms,
+    }
+    for name, values in values_by_name.items():
+        yield from _errors_in_durations(name, values)
+    yield from _errors_in_timeline(result.timeline)
+
+
+def _errors_in_timeline(timeline: Timeline) -> Iterator[str]:
+    lengths = {len(timeline.at_ms), len(timeline.latency_ms), len(timeline.stage), len(timeline.outcome)}
+    if len(lengths) > 1:
+        yield "timeline has arrays of unequal length"
+    if not all(0 <= stage <= _MOST_STAGES for stage in timeline.stage):
+        yield "timeline.stage is out of range"
+    if timeline.at_ms and not (min(timeline.at_ms) >= -_MOST_MS and max(timeline.at_ms) <= _MOST_MS):
+        yield "timeline.at_ms is out of range"
+    yield from _errors_in_durations("timeline.latency_ms", timeline.latency_ms)
+
+
+def _errors_in_durations(name: str, values: Iterable[float | None]) -> Iterator[str]:
+    known = [value for value in values if value]  # 0 is a duration as well
+    if known and not (min(known) >= _LEAST_MS and max(known) <= _MOST_MS):
+        yield f"{name} is out of range"

@@ -14,7 +14,7 @@ from support.command import PERFCHECK, perfcheck
 from support.golden import check_golden
 from support.terminal import in_terminal
 
-from perfcheck.runfile.run_file import encode_run
+from perfcheck.runfile import encode_run
 
 GOLDEN = Path(__file__).parent / "golden"
 NARROW = 60

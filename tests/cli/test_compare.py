@@ -17,7 +17,7 @@ from simulation.runs import decision, endpoint, result, run, samples, spread
 from support.command import PERFCHECK, environment, perfcheck
 
 from perfcheck.model import ComparedHow, Run, Verdict
-from perfcheck.runfile.run_file import encode_run, read_run
+from perfcheck.runfile import encode_run, read_run
 
 ENDPOINTS = "  a: {path: /a, target: 2s}\n  b: {path: /b, target: 2s}\n"
 

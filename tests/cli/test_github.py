@@ -9,7 +9,7 @@ import pytest
 from simulation.runs import run, warning
 from support.command import perfcheck
 
-from perfcheck.runfile.run_file import encode_run
+from perfcheck.runfile import encode_run
 
 LIMIT = 1024 * 1024
 

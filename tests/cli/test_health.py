@@ -23,7 +23,7 @@ from support.waiting import eventually
 from perfcheck import monitor
 from perfcheck.history.store import open_history
 from perfcheck.model import Source, Verdict
-from perfcheck.runfile.run_file import read_run
+from perfcheck.runfile import read_run
 
 GOLDEN = Path(__file__).parent / "golden"
 USED = 17  # requests

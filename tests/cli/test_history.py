@@ -10,7 +10,6 @@ import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,7 @@ from perfcheck.cli.app import run_command_line
 from perfcheck.history.model import Note, PastRun
 from perfcheck.history.store import open_history
 from perfcheck.model import Run, Source, Verdict
-from perfcheck.runfile.run_file import encode_run, read_run
-from perfcheck.times import typed_time
+from perfcheck.runfile import encode_run, read_run
 
 SECRET = "s3cr3t-password"
 
@@ -183,32 +181,6 @@ def test_a_list_in_json_has_fields_that_stay(history: Console) -> None:
 def test_a_list_is_filtered(history: Console, options: str, days: list[int]) -> None:
     runs = json.loads(history(f"list --json --until 2026-11-01 {options}"))["runs"]
     assert [int(one["started_at"][8:10]) for one in runs] == days
-
-
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("2026-11-01", "2026-11-01T00:00:00.000Z"),
-        ("2026-11-01T09:30", "2026-11-01T09:30:00.000Z"),
-        ("2026-11-01T09:30:00+02:00", "2026-11-01T07:30:00.000Z"),
-        ("12h", "2026-11-23T00:00:00.000Z"),
-        ("7d", "2026-11-16T12:00:00.000Z"),
-        ("4w", "2026-10-26T12:00:00.000Z"),
-        ("1m", "2026-10-24T12:00:00.000Z"),
-        ("1y", "2025-11-23T12:00:00.000Z"),
-    ],
-)
-def test_moments(text: str, expected: str) -> None:
-    assert typed_time(text, NOW) == expected
-
-
-@pytest.mark.parametrize("text", ["", "soon", "7", "d", "2026-13-01", "7 days", "999999y", "-1d"])
-def test_what_is_no_moment(text: str) -> None:
-    with pytest.raises(ValueError, match="expected a date such as 2026-11-01, or how long ago: 12h"):
-        typed_time(text, NOW)
 
 
 # --- show ----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from support.command import PERFCHECK, environment, perfcheck
 
 from perfcheck.cli.reports import FORMATS
 from perfcheck.model import Run
-from perfcheck.runfile.run_file import encode_run, read_run
+from perfcheck.runfile import encode_run, read_run
 
 OLD_RUN = Path(__file__).parent.parent / "runfile" / "versions" / "run-1.json"
 

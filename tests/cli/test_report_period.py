@@ -15,7 +15,7 @@ from perfcheck.errors import UsageError
 from perfcheck.history.store import open_history
 from perfcheck.periods.model import Period, PeriodKind
 from perfcheck.periods.range import period_of
-from perfcheck.runfile.run_file import encode_run
+from perfcheck.runfile import encode_run
 
 NOW = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)
 

@@ -18,7 +18,7 @@ from support.command import PERFCHECK, environment, perfcheck
 
 from perfcheck.cli.ui.interrupts import Interrupts
 from perfcheck.model import Verdict
-from perfcheck.runfile.run_file import read_run
+from perfcheck.runfile import read_run
 
 SECRET = "s3cr3t-t0ken-value"
 NEVER_READY = "  ready: /a\n  ready_timeout: 300ms\n"

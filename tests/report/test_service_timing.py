@@ -10,7 +10,7 @@ from simulation.runs import decision, endpoint, result, run, samples
 
 from perfcheck.model import EndpointResult, Verdict
 from perfcheck.report.explain import likely_cause, where_the_time_went
-from perfcheck.runfile.run_file import encode_run
+from perfcheck.runfile import encode_run
 
 
 def slow(header: str | None) -> EndpointResult:

@@ -18,7 +18,7 @@ from perfcheck.history.store import reading, writing
 from perfcheck.history.store.dialects import HistoryLocation, write_transaction
 from perfcheck.history.store.schema import documents, measurements, notes, runs
 from perfcheck.model import Run, Source
-from perfcheck.runfile.run_file import decode_run, encode_run
+from perfcheck.runfile import decode_run, encode_run
 from perfcheck.times import rfc3339
 
 _ROWS_AT_ONCE = 500  # that a long answer holds in memory

@@ -9,7 +9,7 @@ from simulation.runs import run
 from support.savers import SHARED, killed, saved_run, together
 
 from perfcheck.history.store import History, open_history
-from perfcheck.runfile.run_file import encode_run
+from perfcheck.runfile import encode_run
 
 PROCESSES, RUNS, KILLS = 16, 50, 20
 

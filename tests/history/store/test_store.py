@@ -13,7 +13,7 @@ from perfcheck.errors import UsageError
 from perfcheck.history.model import PastMeasurement
 from perfcheck.history.store import History, open_history
 from perfcheck.model import EndpointResult, Run, Source, Verdict
-from perfcheck.runfile.run_file import encode_run
+from perfcheck.runfile import encode_run
 
 
 def small(name: str, *, day: int = 1, label: str | None = None, branch: str = "main", value: float = 40.0) -> Run:
