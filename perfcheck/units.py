@@ -77,6 +77,13 @@ def format_ms(value: float | None, *, distinct_from: float | None = None, unit: 
     return _distinct(value, distinct_from, _milliseconds_or_seconds if unit else _three_digits)
 
 
+def format_from_to(before_ms: float, after_ms: float) -> str:
+    """``411 -> 407 ms``, ``950 ms -> 1.2 s``: with as many digits as tell the two apart."""
+    before, after = format_ms(before_ms, beside=after_ms), format_ms(after_ms, beside=before_ms)
+    number, _, unit = before.partition(" ")
+    return f"{number if after.endswith(f' {unit}') else before} -> {after}"
+
+
 def format_duration(value_ms: float, like: str | None = None) -> str:
     """``250ms``, ``1.2s``: as a baseline has it, in the unit and with the space of ``like`` where that suits it."""
     unit, space = ("ms", "") if value_ms < 1000 else ("s", "")  # noqa: PLR2004

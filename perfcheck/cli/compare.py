@@ -198,7 +198,7 @@ def _stored(options: CompareOptions, session: Session) -> Outcome:
     from perfcheck.cli.past import run_named
     from perfcheck.engine.run_builder import Outcome
     from perfcheck.engine.select import select_results
-    from perfcheck.judge.stored import compare_runs, nothing_compared
+    from perfcheck.judge.compare_runs import compare_runs, nothing_compared
     from perfcheck.judge.verdict import judge_run
 
     before, after = (run_named(side, options.history) for side in options.sides)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from perfcheck.engine.run_builder import Outcome
 from perfcheck.errors import EXIT_INTERRUPTED, EXIT_NOT_MEASURED, EXIT_OK
-from perfcheck.judge.stored import compare_runs, nothing_compared
+from perfcheck.judge.compare_runs import compare_runs, nothing_compared
 from perfcheck.judge.verdict import judge_run
 from perfcheck.model import CompareLimits, Run, Verdict
 

@@ -12,7 +12,7 @@ from perfcheck.client.monitor_api import read_monitor, stats_of
 from perfcheck.engine.environment import EnvironmentProbe
 from perfcheck.engine.run_builder import Judged, Origin, Outcome, assemble_run
 from perfcheck.engine.session import measure, wait_for
-from perfcheck.judge.health import beside_a_run, without_a_monitor
+from perfcheck.judge.health import alongside_a_run, without_a_monitor
 from perfcheck.judge.verdict import judge_endpoint, judge_run
 from perfcheck.model import (
     Baseline,
@@ -121,7 +121,7 @@ def _with_the_monitor(
 ) -> tuple[tuple[EndpointResult, ...], tuple[Finding, ...]]:
     """What it has counted by now, after the last sample: its answers disturb none."""
     reading = read_monitor(baseline.service, client.fetch, threshold_ms=_SLOW_MS, redact=redact, shown=client.url_shown)
-    return beside_a_run(
+    return alongside_a_run(
         reading,
         baseline.service,
         known,

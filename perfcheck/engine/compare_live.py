@@ -13,9 +13,8 @@ from perfcheck.engine.environment import EnvironmentProbe
 from perfcheck.engine.run_builder import Judged, Origin, Outcome, assemble_run
 from perfcheck.engine.session import Course, measure, wait_for
 from perfcheck.errors import CouldNotMeasureError
-from perfcheck.judge.comparison import Held, cannot_tell, compared_alone
-from perfcheck.judge.noise import noise_findings
-from perfcheck.judge.stored import added_and_removed
+from perfcheck.judge.compare_runs import added_and_removed
+from perfcheck.judge.comparison import EndpointPair, cannot_tell, compared_alone, noise_findings
 from perfcheck.judge.verdict import judge_endpoint, judge_run
 from perfcheck.model import (
     Against,
@@ -174,7 +173,7 @@ def _result(
         judge_endpoint(bare, side, url=url, started_s=started_s, undecided=UndecidedPolicy.ESTIMATE)
         for side, url in zip((pair.before, pair.after), urls, strict=True)
     )
-    held = Held(
+    held = EndpointPair(
         after=after,
         before=None if _was_not_there(pair) and after.requests.succeeded else before,
         comparison=_comparison(before, after, pair),

@@ -1,15 +1,15 @@
-"""An endpoint held against how it was before: from the outcome of a test to findings and a verdict.
+"""An endpoint compared with an earlier release: from the outcome of a test to findings and a verdict.
 
-Pure. In a comparison by itself the earlier release is the promise: it takes the place of the target, and the limits of
-the comparison that of the limits. Beside a check against targets it is one more reason for a verdict.
+Pure. In a comparison by itself the earlier release takes the place of the target, and the limits of the comparison that
+of the limits. Next to a check against targets it is one more reason for a verdict.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from perfcheck.judge.comparability import asked_differently
 from perfcheck.model import (
     Changed,
     CompareLimits,
@@ -27,32 +27,24 @@ from perfcheck.model import (
     worst,
 )
 from perfcheck.stats.error_rate import RISE_ERROR, chance_of_as_many
-from perfcheck.units import format_change, format_ms, format_percentage, format_slower
+from perfcheck.stats.quantiles import quantile
+from perfcheck.text import clean
+from perfcheck.units import format_change, format_from_to, format_ms, format_percentage, format_slower
+from perfcheck.words import plural
 
-# What a check against targets finds and a comparison does not ask for; and what an earlier comparison came to.
-_OF_TARGETS = {
-    Rule.LATENCY,
-    Rule.CEILING,
-    Rule.OVER_TARGET,
-    Rule.NEW_SLOW_ENDPOINT,
-    Rule.UNDECIDED,
-    Rule.MOMENTARY,
-}
-_OF_COMPARISONS = {
-    Rule.SLOWER,
-    Rule.FASTER,
-    Rule.SMALL_DIFFERENCE,
-    Rule.CANNOT_TELL,
-    Rule.ADDED,
-    Rule.NOT_COMPARED,
+# Findings of a check against targets, and of an earlier comparison: neither belongs into a comparison by itself.
+_NOT_OF_A_COMPARISON = {
+    *(Rule.LATENCY, Rule.CEILING, Rule.OVER_TARGET, Rule.NEW_SLOW_ENDPOINT, Rule.UNDECIDED, Rule.MOMENTARY),
+    *(Rule.SLOWER, Rule.FASTER, Rule.SMALL_DIFFERENCE, Rule.CANNOT_TELL, Rule.ADDED, Rule.NOT_COMPARED),
 }
 _BY_PAIRS = "pair by pair"
 _BY_REQUESTS = dict.fromkeys(Metric, "") | {Metric.MEDIAN: "request by request"}
+_NINE_OF_TEN = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """One endpoint after, and what it is held against. ``severity`` is what the test has shown: OK for nothing."""
+class EndpointPair:
+    """One endpoint in both releases. ``severity`` is what the test has shown: OK for nothing."""
 
     after: EndpointResult
     before: EndpointResult | None  # None: there was no such endpoint
@@ -61,13 +53,13 @@ class Held:
     remedy: str | None  # for what became slower
 
 
-def compared_alone(held: Held, limits: CompareLimits) -> EndpointResult:
+def compared_alone(pair: EndpointPair, limits: CompareLimits) -> EndpointResult:
     """The result of a comparison by itself."""
-    after, before = held.after, held.before
-    if _before_was_broken(held):
-        held = replace(held, comparison=None)
-    findings = [*_about_change(held, limits), *_apart_from_targets(after, before)]
-    comparison = held.comparison
+    after, before = pair.after, pair.before
+    if _before_was_broken(pair):
+        pair = replace(pair, comparison=None)
+    findings = [*_change_findings(pair, limits), *_other_findings(after, before)]
+    comparison = pair.comparison
     if comparison is None or comparison.before_ms is None:
         limits_ms: tuple[float | None, ...] = (None, None, None)
     else:
@@ -75,8 +67,8 @@ def compared_alone(held: Held, limits: CompareLimits) -> EndpointResult:
     target_ms, warning_ms, critical_ms = limits_ms
     return replace(
         after,
-        verdict=_verdict(held, findings),
-        decided=_is_decided(held, findings),
+        verdict=_verdict(pair, findings),
+        decided=_is_decided(pair, findings),
         target_ms=target_ms,
         ideal_ms=None,
         warning_ms=warning_ms,
@@ -90,45 +82,12 @@ def compared_alone(held: Held, limits: CompareLimits) -> EndpointResult:
     )
 
 
-def compared_beside_targets(held: Held, limits: CompareLimits) -> EndpointResult:
-    """The result of a check against targets, which has become slower as one more reason for its verdict."""
-    about = list(_about_change(held, limits))
-    findings = [*held.after.findings, *about]
-    verdict = worst([held.after.verdict, verdict_of(about)])
-    return replace(held.after, verdict=verdict, findings=heaviest_first(findings), comparison=held.comparison)
-
-
-def cannot_tell(results: Sequence[EndpointResult], remedy: str) -> tuple[Finding, ...]:
-    """One note on all that cannot be told, with what would settle it; none where there is an answer to each."""
-    open_ones = [one for one in results if one.comparison and one.comparison.changed is Changed.CANNOT_TELL]
-    if not open_ones:
-        return ()
-    count = len(open_ones)
-    whose = f"{count} of {len(results)} endpoints" if len(results) > 1 else "the endpoint"
-    message = f"it cannot be told whether {whose} became slower: too few requests for so much noise"
-    return (Finding.note(Rule.CANNOT_TELL, message, value=float(count), remedy=remedy),)
-
-
-def _before_was_broken(held: Held) -> bool:
-    """Whether it failed so often before that what could be compared says nothing."""
-    if held.before is None or _decided_failure(held.before) is None:
-        return False
-    return held.comparison is None or held.comparison.changed is Changed.CANNOT_TELL
-
-
-def _decided_failure(result: EndpointResult) -> Finding | None:
-    """That it fails beyond doubt, where it does."""
-    critical = (one for one in result.findings if one.rule is Rule.ERROR_RATE and one.severity is Severity.CRITICAL)
-    return next(critical, None)
-
-
-def _is_decided(held: Held, findings: list[Finding]) -> bool:
-    """Of what there is nothing to compare with, or fails, as it was measured."""
-    if held.comparison is None or any(
-        one.rule is Rule.ERROR_RATE for one in findings if one.severity is not Severity.NOTE
-    ):
-        return held.after.decided
-    return held.comparison.changed is not Changed.CANNOT_TELL
+def compared_with_targets(pair: EndpointPair, limits: CompareLimits) -> EndpointResult:
+    """The result of a check against targets, with the change as one more reason for its verdict."""
+    changes = list(_change_findings(pair, limits))
+    findings = heaviest_first([*pair.after.findings, *changes])
+    verdict = worst([pair.after.verdict, verdict_of(changes)])
+    return replace(pair.after, verdict=verdict, findings=findings, comparison=pair.comparison)
 
 
 def limits_from(before_ms: float, limits: CompareLimits) -> tuple[float, float]:
@@ -137,13 +96,49 @@ def limits_from(before_ms: float, limits: CompareLimits) -> tuple[float, float]:
     return max(before_ms * (1 + limits.warning), least), max(before_ms * (1 + limits.critical), least)
 
 
-def _verdict(held: Held, findings: list[Finding]) -> Verdict:
-    nothing = held.after.verdict is Verdict.NOT_MEASURED or (held.before is not None and held.comparison is None)
+def request_change(before: EndpointResult, after: EndpointResult) -> str | None:
+    """``GET -> HEAD``: what is different about the request itself; None where it is the same."""
+    if before.method != after.method:
+        return f"{clean(before.method)} -> {clean(after.method)}"
+    old, new = _path(before.url), _path(after.url)
+    return None if old == new else f"{clean(old)} -> {clean(new)}"
+
+
+def _path(url: str) -> str:
+    """The URL without the server, which has another name or port in every run."""
+    return "/" + url.partition("://")[2].partition("/")[2]
+
+
+def _before_was_broken(pair: EndpointPair) -> bool:
+    """Whether it failed so often before that its latencies are no basis for a comparison."""
+    if pair.before is None or _decided_failure(pair.before) is None:
+        return False
+    return pair.comparison is None or pair.comparison.changed is Changed.CANNOT_TELL
+
+
+def _decided_failure(result: EndpointResult) -> Finding | None:
+    """The finding that it fails beyond doubt, if there is one."""
+    for finding in result.findings:
+        if finding.rule is Rule.ERROR_RATE and finding.severity is Severity.CRITICAL:
+            return finding
+    return None
+
+
+def _is_decided(pair: EndpointPair, findings: Iterable[Finding]) -> bool:
+    """As measured, where there is nothing to compare with, or where it fails."""
+    heavy = [finding for finding in findings if finding.severity is not Severity.NOTE]
+    if pair.comparison is None or any(finding.rule is Rule.ERROR_RATE for finding in heavy):
+        return pair.after.decided
+    return pair.comparison.changed is not Changed.CANNOT_TELL
+
+
+def _verdict(pair: EndpointPair, findings: Iterable[Finding]) -> Verdict:
+    nothing = pair.after.verdict is Verdict.NOT_MEASURED or (pair.before is not None and pair.comparison is None)
     return worst([verdict_of(findings), Verdict.NOT_MEASURED if nothing else Verdict.OK])
 
 
 def _interval_ms(comparison: Comparison | None) -> tuple[float | None, float | None]:
-    """Of the latency after, were the one before known exactly."""
+    """Of the latency after, as if the one before were known exactly."""
     if comparison is None or comparison.before_ms is None:
         return None, None
     low, high = comparison.ratio_interval
@@ -151,114 +146,119 @@ def _interval_ms(comparison: Comparison | None) -> tuple[float | None, float | N
     return None if low is None else low * before_ms, None if high is None else high * before_ms
 
 
-# --- Findings ------------------------------------------------------------------------------------------------------
+# --- Findings of an endpoint ---------------------------------------------------------------------------------------
 
 
-def _about_change(held: Held, limits: CompareLimits) -> Iterator[Finding]:
-    line, comparison = held.after.line, held.comparison
-    if held.before is None:
-        yield Finding.note(Rule.ADDED, "new: there is nothing to hold it against", line=line)
+def _change_findings(pair: EndpointPair, limits: CompareLimits) -> Iterator[Finding]:
+    line, comparison = pair.after.line, pair.comparison
+    if pair.before is None:
+        yield Finding.note(Rule.ADDED, "new: there is nothing to compare it with", line=line)
     elif comparison is None:
-        if held.after.verdict is not Verdict.NOT_MEASURED or _decided_failure(held.before):
-            message = f"nothing to hold it against: {_why_unknown(held.before, held.after)}"
+        if pair.after.verdict is not Verdict.NOT_MEASURED or _decided_failure(pair.before):
+            message = f"not compared: {_why_not_compared(pair.before, pair.after)}"
             yield Finding.note(Rule.NOT_COMPARED, message, line=line)
     elif comparison.changed is Changed.SLOWER:
-        limit = limits.critical if held.severity is Verdict.CRITICAL else limits.warning
-        message = f"{then_and_now(comparison)}; {_how_much(comparison)}, over the limit of {format_percentage(limit)}"
-        severity = Severity(held.severity.value)
+        limit = limits.critical if pair.severity is Verdict.CRITICAL else limits.warning
         yield Finding(
             rule=Rule.SLOWER,
-            severity=severity,
+            severity=Severity(pair.severity.value),
             value=comparison.ratio,
             limit=1 + limit,
             unit="ratio",
-            message=message,
-            remedy=held.remedy,
+            message=f"{_from_to(comparison)}; {_how_much(comparison)}, over the limit of {format_percentage(limit)}",
+            remedy=pair.remedy,
             line=line,
         )
     elif comparison.changed is Changed.FASTER:
-        message = f"{then_and_now(comparison)}; {_how_much(comparison)}"
-        yield Finding.note(Rule.FASTER, message, line=line)
+        yield Finding.note(Rule.FASTER, f"{_from_to(comparison)}; {_how_much(comparison)}", line=line)
     elif comparison.changed is Changed.NO_CHANGE and (small := _too_small_to_count(comparison, limits)):
         yield Finding.note(Rule.SMALL_DIFFERENCE, small, line=line)
     elif comparison.changed is Changed.CANNOT_TELL:
-        severity = Severity.WARNING if looks_critical(comparison, limits) else Severity.NOTE
-        message = f"cannot tell whether it became slower: {_how_much(comparison)}"
-        if more := comparison.more_samples:
-            what = "pairs" if comparison.pairs is not None else "requests in each run"
-            message += f"; about {more} more {what} would settle it"
-        yield Finding(
-            rule=Rule.CANNOT_TELL, severity=severity, value=comparison.ratio, unit="ratio", message=message, line=line
+        yield _undecided_change(comparison, limits, line)
+
+
+def _undecided_change(comparison: Comparison, limits: CompareLimits, line: int) -> Finding:
+    """A warning where the estimate lies over the critical limit: undecided, and no reason to stay silent."""
+    ratio, before_ms = comparison.ratio, comparison.before_ms
+    looks_critical = (
+        ratio is not None and before_ms is not None and ratio * before_ms > limits_from(before_ms, limits)[1]
+    )
+    message = f"cannot tell whether it became slower: {_how_much(comparison)}"
+    if more := comparison.more_samples:
+        what = (
+            plural(more, "more pair") if comparison.pairs is not None else f"{plural(more, 'more request')} in each run"
         )
-
-
-def looks_critical(comparison: Comparison, limits: CompareLimits) -> bool:
-    """Whether the estimate lies over the critical limit: undecided, and no reason to be silent."""
-    if comparison.ratio is None or comparison.before_ms is None:
-        return False
-    return comparison.ratio * comparison.before_ms > limits_from(comparison.before_ms, limits)[1]
+        message += f"; about {what} would settle it"
+    return Finding(
+        rule=Rule.CANNOT_TELL,
+        severity=Severity.WARNING if looks_critical else Severity.NOTE,
+        value=ratio,
+        unit="ratio",
+        message=message,
+        line=line,
+    )
 
 
 def _too_small_to_count(comparison: Comparison, limits: CompareLimits) -> str | None:
-    """What would be a change by its share, and is none by what it amounts to."""
+    """For a change that is large enough as a share, and too small in milliseconds."""
     before, after, ratio = comparison.before_ms, comparison.after_ms, comparison.ratio
     if before is None or after is None or ratio is None or 1 / (1 + limits.warning) <= ratio <= 1 + limits.warning:
         return None
     least = format_ms(limits.min_difference_ms)
-    return f"{then_and_now(comparison)}: {format_slower(ratio)}, but less than the {least} that count as a change"
+    return f"{_from_to(comparison)}: {format_slower(ratio)}, but by less than the {least} that count as a change"
 
 
-def _why_unknown(before: EndpointResult, after: EndpointResult) -> str:
-    """In a phrase."""
-    if another := asked_differently(before, after):
-        return f"the request is another one ({another})"
+def _why_not_compared(before: EndpointResult, after: EndpointResult) -> str:
+    if changed := request_change(before, after):
+        return f"the request changed ({changed})"
     if Source.MONITORED in {before.source, after.source}:
         return "the monitor inside the service keeps no samples"
-    told = next((finding.message for finding in before.findings if finding.rule is Rule.NOT_MEASURED), None)
-    if told:
-        return f"not measured before ({told})"
+    reasons = [finding.message for finding in before.findings if finding.rule is Rule.NOT_MEASURED]
+    if reasons:
+        return f"not measured before ({reasons[0]})"
     if failure := _decided_failure(before):
         return f"before, {failure.message}"
     return "not measured before"
 
 
-def then_and_now(comparison: Comparison) -> str:
-    """``median 212 ms before, 268 ms now``."""
+def _from_to(comparison: Comparison) -> str:
+    """``median 212 -> 268 ms``."""
     before, after = comparison.before_ms, comparison.after_ms
-    told = [
-        f"{format_ms(ms)} {when}" if ms else f"over the timeout {when}"
-        for ms, when in ((before, "before"), (after, "now"))
-    ]
-    return f"{comparison.metric} {', '.join(told)}"
+    if before and after:
+        return f"{comparison.metric} {format_from_to(before, after)}"
+    old, new = (format_ms(ms) if ms else "over the timeout" for ms in (before, after))
+    return f"{comparison.metric} {old} -> {new}"
 
 
 def _how_much(comparison: Comparison) -> str:
-    """``pair by pair 26% slower (+18% to +34%)``; without a ratio, what there is to go by.
+    """``pair by pair 26% slower (+18% to +34%)``; without a ratio, how many latencies there are.
 
-    The ratio is that of all pairs, or of all requests, and not the quotient of the two medians: it says so, since every
-    reader does the sum.
+    The ratio is that of all pairs, or of all requests, and not the quotient of the two medians. The phrase names it,
+    since every reader does the sum.
     """
     if comparison.ratio is None:
-        return f"{comparison.before_samples} latencies before, {comparison.after_samples} now"
+        return f"{plural(comparison.before_samples, 'latency')} before, {comparison.after_samples} now"
     low, high = comparison.ratio_interval
     by = _BY_PAIRS if comparison.pairs is not None else _BY_REQUESTS[comparison.metric]
     if low is None and high is None:
-        return f"{by} about {format_slower(comparison.ratio)}, with an open interval"
-    ends = ("at least " + format_change(low)) if high is None and low is not None else ""
-    ends = ends or (f"at most {format_change(high)}" if low is None and high is not None else "")
-    ends = ends or f"{format_change(low or 0.0)} to {format_change(high or 0.0)}"
+        return f"{by} about {format_slower(comparison.ratio)}, with an open interval".strip()
+    if high is None:
+        ends = f"at least {format_change(low or 0.0)}"
+    elif low is None:
+        ends = f"at most {format_change(high)}"
+    else:
+        ends = f"{format_change(low)} to {format_change(high)}"
     return f"{by} {format_slower(comparison.ratio)} ({ends})".strip()
 
 
-def _apart_from_targets(after: EndpointResult, before: EndpointResult | None) -> Iterator[Finding]:
-    """Failures and bodies: what was no better before is no news, and told as a note."""
+def _other_findings(after: EndpointResult, before: EndpointResult | None) -> Iterator[Finding]:
+    """Failures and bodies: a note where they were no better before."""
     for finding in after.findings:
-        if finding.rule in _OF_TARGETS | _OF_COMPARISONS:
+        if finding.rule in _NOT_OF_A_COMPARISON:
             continue
         if finding.rule is Rule.NOT_MEASURED and before is not None and _decided_failure(before):
-            continue  # it was not asked further for that reason
-        known = before is not None and _was_so_before(finding, after, before)
-        if known and finding.severity is not Severity.NOTE:
+            continue  # for that reason no more requests were sent
+        if before is not None and finding.severity is not Severity.NOTE and _was_so_before(finding, after, before):
             yield replace(finding, severity=Severity.NOTE, message=f"{finding.message}; no better before")
         else:
             yield finding
@@ -266,7 +266,46 @@ def _apart_from_targets(after: EndpointResult, before: EndpointResult | None) ->
 
 def _was_so_before(finding: Finding, after: EndpointResult, before: EndpointResult) -> bool:
     if finding.rule is Rule.ERROR_RATE:
-        one, other = before.requests, after.requests
-        return one.failed > 0 and chance_of_as_many(one.failed, one.sent, other.failed, other.sent) >= RISE_ERROR
+        old, new = before.requests, after.requests
+        return old.failed > 0 and chance_of_as_many(old.failed, old.sent, new.failed, new.sent) >= RISE_ERROR
     largest = before.body_bytes
     return finding.rule is Rule.BODY_SIZE and largest is not None and largest >= (finding.value or 0.0)
+
+
+# --- Findings of the run -------------------------------------------------------------------------------------------
+
+
+def cannot_tell(results: Sequence[EndpointResult], remedy: str) -> tuple[Finding, ...]:
+    """One note on all endpoints without a result, and what would settle it; none where each has one."""
+    open_ones = [result for result in results if result.comparison and result.comparison.changed is Changed.CANNOT_TELL]
+    if not open_ones:
+        return ()
+    count = len(open_ones)
+    which = f"{count} of {len(results)} endpoints" if len(results) > 1 else "the endpoint"
+    message = f"cannot tell whether {which} became slower: too few requests for this much noise"
+    return (Finding.note(Rule.CANNOT_TELL, message, value=float(count), remedy=remedy),)
+
+
+def noise_findings(results: Sequence[EndpointResult], pairs: Iterable[tuple[float, float]]) -> tuple[Finding, ...]:
+    """The noise floor, for a run that compared a service with itself; ``pairs`` are its latencies."""
+    differences = sorted(max(pair) / min(pair) - 1 for pair in pairs if min(pair) > 0 and math.isfinite(max(pair)))
+    if not differences:
+        return ()
+    typical, most = quantile(differences, 0.5), quantile(differences, _NINE_OF_TEN)
+    usual, rare = format_percentage(typical), format_percentage(most)
+    phrases = [f"noise floor: the two requests of a pair typically differ by {usual}, in 1 of 10 pairs by over {rare}"]
+    resolved = [share for share in map(resolution, results) if share is not None]
+    if resolved:
+        phrases.append(f"the ratios are known to within {format_percentage(max(resolved))}")
+    wrong = sum(1 for result in results if result.comparison and result.comparison.changed is Changed.SLOWER)
+    if wrong:
+        phrases.append(f"{plural(wrong, 'endpoint')} called slower than itself, which is wrong")
+    return (Finding.note(Rule.NOISE, "; ".join(phrases), value=most, unit="ratio"),)
+
+
+def resolution(result: EndpointResult) -> float | None:
+    """Half the width of the interval of the ratio: the smallest change that this many pairs can show."""
+    if result.comparison is None:
+        return None
+    low, high = result.comparison.ratio_interval
+    return None if low is None or high is None or not low else math.sqrt(high / low) - 1

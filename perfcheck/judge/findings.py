@@ -1,7 +1,4 @@
-"""The rules: which of them fired for an endpoint, in a sentence each, with the remedy.
-
-Pure: numbers and the vocabulary in, findings out.
-"""
+"""The rules of a check: which of them fired for an endpoint, in a sentence each, with the remedy. Pure."""
 
 from __future__ import annotations
 
@@ -26,6 +23,7 @@ from perfcheck.model import (
 )
 from perfcheck.text import clean
 from perfcheck.units import format_ms, format_multiple, format_percentage, format_size
+from perfcheck.words import plural
 
 _DELAYED_ACK_MS = (38.0, 46.0)
 _ONE_SEGMENT = 1400  # bytes
@@ -58,11 +56,11 @@ def _latency_findings(
 ) -> Iterable[Finding]:
     if decision.latency is Verdict.NOT_MEASURED:
         if decision.stop is Stop.INTERRUPTED:
-            reason = f"interrupted after {decision.requests} requests; 5 are needed"
+            reason = f"interrupted after {plural(decision.requests, 'request')}; 5 are needed"
             yield Finding.note(Rule.NOT_MEASURED, reason, line=endpoint.line)
         elif decision.errors is not Verdict.CRITICAL:
             succeeded = decision.requests - decision.failures
-            reason = f"only {succeeded} of {decision.requests} requests gave a latency; 5 are needed"
+            reason = f"only {succeeded} of {plural(decision.requests, 'request')} gave a latency; 5 are needed"
             yield _not_measured(endpoint, reason)
         return
     value, _ = shown_value(endpoint, decision)
@@ -114,10 +112,10 @@ def _severity(verdict: Verdict, undecided: UndecidedPolicy, *, decided: bool) ->
 
 
 def _latency_remedy(judged: Sequence[Sample]) -> str | None:
-    """Nothing when the service already says where its time went."""
+    """None when the service already reports where its time went."""
     if any(sample.server_timing for sample in judged):
         return None
-    return "a Server-Timing response header would name the slow part of the handler here"
+    return "a Server-Timing response header would show here which part of the handler is slow"
 
 
 def _broken_limit(endpoint: Endpoint, verdict: Verdict) -> tuple[Rule, float, str]:
@@ -138,27 +136,27 @@ def _broken_limit(endpoint: Endpoint, verdict: Verdict) -> tuple[Rule, float, st
 
 def _undecided(endpoint: Endpoint, decision: Decision) -> Finding:
     reasons = {
-        Stop.BUDGET: "the time budget ended first",
-        Stop.MAX_REQUESTS: "too close to a limit to tell with so many",
+        Stop.BUDGET: "the time budget ran out",
+        Stop.MAX_REQUESTS: "too close to a limit to decide with that many",
         Stop.INTERRUPTED: "the run was interrupted",
         Stop.DECIDED: "it could not be confirmed",
     }
     value, _ = shown_value(endpoint, decision)
-    message = f"undecided after {decision.requests} requests: {reasons[decision.stop]}"
+    message = f"undecided after {plural(decision.requests, 'request')}: {reasons[decision.stop]}"
     more = decision.more_requests
     how = {
-        Stop.MAX_REQUESTS: f"'min_requests: {decision.requests + (more or 100)}' on this endpoint allows them, "
-        "with no --max-requests below",
+        Stop.MAX_REQUESTS: f"set 'min_requests: {decision.requests + (more or 100)}' on this endpoint, "
+        "and no lower --max-requests",
         Stop.INTERRUPTED: "run it again",
     }.get(decision.stop, "raise --budget")
-    remedy = f"about {more} more requests would settle it: {how}" if more else how
+    remedy = f"about {plural(more, 'more request')} would settle it: {how}" if more else how
     return Finding.note(Rule.UNDECIDED, message, value=value, unit="ms", remedy=remedy, line=endpoint.line)
 
 
 def _error_findings(
     endpoint: Endpoint, measurement: Measurement, decision: Decision, undecided: UndecidedPolicy
 ) -> Iterator[Finding]:
-    """Of the stage that stands; where that has none, of the stage before, which it was to confirm."""
+    """Of the stage that stands; where that has no failure, of the stage before, which it was to confirm."""
     stages = [_of_stage(measurement, number) for number in range(decision.stage, 0, -1)]
     judged = next((samples for samples in stages if any(sample.failure for sample in samples)), [])
     failed = [sample for sample in judged if sample.failure]
@@ -166,10 +164,10 @@ def _error_findings(
         return
     rate = len(failed) / len(judged)
     limits = endpoint.error_limits
-    what = f"{len(failed)} of {len(judged)} requests failed ({format_percentage(rate)})"
+    what = f"{len(failed)} of {plural(len(judged), 'request')} failed ({format_percentage(rate)})"
     kinds = _failure_kinds(failed)
     line = line_of(endpoint, Rule.ERROR_RATE)
-    since = "" if judged is stages[0] else f" a moment ago, none of {len(stages[0])} since"
+    since = "" if judged is stages[0] else f" at first, none of {len(stages[0])} since"
     if decision.errors in {Verdict.WARNING, Verdict.CRITICAL}:
         limit = limits.critical if decision.errors is Verdict.CRITICAL else limits.warning
         message = f"{what}{since or ', over ' + format_percentage(limit)}: {kinds}"
@@ -186,8 +184,8 @@ def _error_findings(
         )
     elif not since:
         over = rate > limits.warning
-        doubt = f", over the limit of {format_percentage(limits.warning)} but too few to judge by" if over else ""
-        remedy = "'min_requests: 100' on this endpoint buys more evidence"
+        doubt = f", over the limit of {format_percentage(limits.warning)} but too few to judge" if over else ""
+        remedy = "'min_requests: 100' on this endpoint gives more evidence"
         message = f"{what}{doubt}: {kinds}"
         yield Finding.note(
             Rule.ERRORS_SEEN, message, value=rate, limit=limits.warning, unit="ratio", remedy=remedy, line=line
@@ -206,10 +204,10 @@ def _failure_kinds(failed: Sequence[Sample]) -> str:
 
 _STATUS_REMEDIES = {
     401: "is the token in 'headers' right?",
-    403: "may the user of the token in 'headers' do this?",
+    403: "does the token in 'headers' have the permission for this?",
     404: "is 'path' right? It is appended to 'base_url'",
     405: "is 'method' right?",
-    429: "the service limits how often it may be asked; let it know the address of the check",
+    429: "the service limits the rate of requests; exempt the address that the check runs from",
 }
 
 
@@ -218,15 +216,15 @@ def _failure_remedy(failed: Sequence[Sample]) -> str:
     if kind is Failure.STATUS and status in _STATUS_REMEDIES:
         return _STATUS_REMEDIES[status]
     return {
-        Failure.STATUS: "look into the service's log; if this status is right, say so with 'expect'",
+        Failure.STATUS: "see the service's log; if this status is right, add it to 'expect'",
         Failure.TIMEOUT: "the service did not finish in time; 'timeout' sets how long a request may take",
-        Failure.REFUSED: "the service does not accept connections: has it died?",
+        Failure.REFUSED: "the service does not accept connections: is it still running?",
         Failure.RESET: "the service dropped the connection: look for a crash in its log",
         Failure.NAME: "check the host name in 'base_url'",
-        Failure.TLS: "name the CA with 'tls: {ca: FILE}' under 'service', or use --insecure for a test system",
+        Failure.TLS: "set the CA with 'tls: {ca: FILE}' under 'service', or use --insecure for a test system",
         Failure.REDIRECTS: "check 'path'; a login page often redirects in a loop",
-        Failure.BODY_TOO_LARGE: "page the response, or ask for less of it with 'query'",
-    }.get(kind or Failure.STATUS, "ask for it with 'curl -v' to see what the service answers")
+        Failure.BODY_TOO_LARGE: "paginate the response, or request less of it with 'query'",
+    }.get(kind or Failure.STATUS, "try it with 'curl -v' to see what the service returns")
 
 
 def _body_findings(endpoint: Endpoint, body_bytes: int | None) -> Iterable[Finding]:
@@ -234,7 +232,7 @@ def _body_findings(endpoint: Endpoint, body_bytes: int | None) -> Iterable[Findi
         size, limit = format_size(body_bytes), format_size(endpoint.body_limit)
         if size == limit:
             size = f"{body_bytes} bytes"
-        remedy = "page the response or trim its fields; 'body_limit' sets the limit"
+        remedy = "paginate the response or trim its fields; 'body_limit' sets the limit"
         message = f"body of {size}, over the limit of {limit}"
         yield Finding(
             rule=Rule.BODY_SIZE,
@@ -249,16 +247,18 @@ def _body_findings(endpoint: Endpoint, body_bytes: int | None) -> Iterable[Findi
 
 
 def _recovery_notes(endpoint: Endpoint, decisions: Sequence[Decision]) -> Iterable[Finding]:
-    """A worse stage before the one that stands is told: it may be a burst, or a service that was warming up."""
+    """A note on each stage that was worse than the one that stands: a burst perhaps, or a service warming up."""
     *earlier, last = decisions
     for before in earlier:
         if worst([before.verdict, last.verdict]) is before.verdict is not last.verdict:
             if before.errors is before.verdict:
-                what = f"failing for a moment: {before.failures} of {before.requests} requests, then {last.failures}"
-                message = f"{what} of {last.requests}"
+                what = (
+                    f"briefly failing: {before.failures} of {plural(before.requests, 'request')}, then {last.failures}"
+                )
+                message = f"{what} of {last.requests} when measured again"
             else:
                 then, now = (format_ms(shown_value(endpoint, stage)[0]) for stage in (before, last))
-                message = f"slow for a moment: {endpoint.metric} {then}, then {now} when measured again"
+                message = f"briefly slow: {endpoint.metric} {then}, then {now} when measured again"
             yield Finding.note(
                 Rule.MOMENTARY, message, value=shown_value(endpoint, before)[0], unit="ms", line=endpoint.line
             )
@@ -274,8 +274,8 @@ def _delayed_acknowledgement(endpoint: Endpoint, judged: Sequence[Sample]) -> It
     small = all((sample.body_bytes or 0) < _ONE_SEGMENT for sample in judged)
     if small and len(gaps) >= 5 and _DELAYED_ACK_MS[0] <= gaps[len(gaps) // 2] <= _DELAYED_ACK_MS[1]:  # noqa: PLR2004
         gap = gaps[len(gaps) // 2]
-        message = f"a small body comes {format_ms(gap)} after its headers: they are likely written apart"
-        remedy = "let the service write them in one piece, or set TCP_NODELAY: it saves that time on every request"
+        message = f"a small body comes {format_ms(gap)} after its headers: they are likely written separately"
+        remedy = "let the service write both at once, or set TCP_NODELAY: this saves that time on every request"
         yield Finding.note(Rule.DELAYED_ACK, message, value=gap, unit="ms", remedy=remedy, line=endpoint.line)
 
 
@@ -286,10 +286,10 @@ def _not_measured(endpoint: Endpoint, reason: str) -> Finding:
 
 def _why_not_judged(measurement: Measurement) -> str:
     if not measurement.samples:
-        return "it was never asked: the run ended before its turn"
+        return "no request was sent: the run ended before its turn"
     _, warmup = measurement.samples[-1]
-    said = clean(warmup.detail or str(warmup.failure), 100) if warmup.failure else ""
-    return "the run ended after its warm-up" + (f", which failed: {said}" if said else "")
+    reason = clean(warmup.detail or str(warmup.failure), 100) if warmup.failure else ""
+    return "the run ended after its warm-up" + (f", which failed: {reason}" if reason else "")
 
 
 _KEYS = {

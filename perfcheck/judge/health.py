@@ -1,20 +1,19 @@
-"""What the monitor inside the service says, in the words that a check of perfcheck's own ends in. Pure."""
+"""The figures of the monitor inside the service, judged as a check of perfcheck's own. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
-from perfcheck.judge.matching import is_of_path, match
+from perfcheck.judge.match_endpoints import is_of_path, match_endpoints
 from perfcheck.judge.monitored import (
+    MOST_NAMED,
     has_figures,
-    is_told,
+    is_reported,
     judge_monitored,
     repetitions,
     shown_name,
-    some,
 )
 from perfcheck.model import (
     Counts,
@@ -30,30 +29,32 @@ from perfcheck.model import (
     verdict_of,
     worst,
 )
+from perfcheck.times import parse_time
+from perfcheck.words import and_more, plural
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What ``perfcheck health`` says of a service."""
+    """The outcome of ``perfcheck health``."""
 
     results: tuple[EndpointResult, ...]
-    findings: tuple[Finding, ...]  # of the service as a whole
+    findings: tuple[Finding, ...]  # run-level
     verdict: Verdict
     counts: Counts
     exit_code: int
 
 
 def why_unreadable(reading: MonitorReading) -> tuple[str, str | None] | None:
-    """Why a reading says nothing of the service, and the remedy; None where it does."""
+    """Why a reading cannot be judged, and the remedy; None where it can."""
     if not reading.alive:
         return reading.message, reading.remedy
-    if any(is_told(one, []) for one in reading.endpoints):
+    if any(is_reported(reported, []) for reported in reading.endpoints):
         return None
     since = f" since {_when(reading.since)}" if reading.since else ""
     if reading.status is MonitorStatus.NO_DATA or not reading.endpoints:
-        remedy = "ask again when the service has been used; was it restarted just now, or is nothing monitored?"
+        remedy = "try again when the service has been used; was it just restarted, or is nothing monitored?"
         return f"the monitor has no data: no requests have been counted{since}", remedy
-    return "the monitor has no figures of its endpoints", "'avg_response_time' of each in /stats is where they belong"
+    return "the monitor reports no figures of its endpoints", "each endpoint in /stats needs 'avg_response_time'"
 
 
 def judge_health(
@@ -66,23 +67,20 @@ def judge_health(
     wanted: Sequence[str] | None = None,
     url: str,
 ) -> Health:
-    """Every endpoint of a readable reading, and the service as a whole.
+    """Every endpoint of a readable reading, and run-level findings.
 
     ``endpoints`` are the baseline's, none without one. ``wanted`` are the names to report on, the baseline's or the
     monitor's; None: all. ``url`` is the address that the figures were read from. ``fail_on`` as for ``judge_run``.
     """
-    matches = match(endpoints, [one.name for one in reading.endpoints], service.base_url)
+    matches = match_endpoints(endpoints, [reported.name for reported in reading.endpoints], service.base_url)
     results = [
         result
         for result in _results(reading, endpoints, matches, threshold_ms, url)
         if wanted is None or result.name in wanted
     ]
-    whole_service = wanted is None
-    findings = (
-        *_state(reading),
-        *(_trouble(reading) if whole_service else ()),
-        *(_about_the_baseline(endpoints, matches, reading) if whole_service else ()),
-    )
+    findings = list(_state(reading))
+    if wanted is None:
+        findings += [*_reported_errors(reading), *_unseen(endpoints, matches, reading)]
     verdicts = [result.verdict for result in results]
     counts = Counts(
         ok=verdicts.count(Verdict.OK),
@@ -93,19 +91,19 @@ def judge_health(
     verdict = worst([*verdicts, verdict_of(findings)]) if verdicts else Verdict.NOT_MEASURED
     failing = {Verdict.CRITICAL} | ({Verdict.WARNING} if fail_on is Verdict.WARNING else set())
     if fail_on is not None and verdict in failing:
-        return Health(tuple(results), findings, verdict, counts, EXIT_CRITICAL)
-    return Health(tuple(results), findings, verdict, counts, EXIT_OK if verdicts else EXIT_NOT_MEASURED)
+        return Health(tuple(results), tuple(findings), verdict, counts, EXIT_CRITICAL)
+    return Health(tuple(results), tuple(findings), verdict, counts, EXIT_OK if verdicts else EXIT_NOT_MEASURED)
 
 
 def names_in(reading: MonitorReading, service: Service, endpoints: Sequence[Endpoint]) -> list[str]:
     """The names under which ``judge_health`` reports."""
-    matches = match(endpoints, [one.name for one in reading.endpoints], service.base_url)
+    matches = match_endpoints(endpoints, [reported.name for reported in reading.endpoints], service.base_url)
     owners = _owners(endpoints, matches)
-    named = ((one, owners.get(one.name, [])) for one in reading.endpoints)
-    return [shown_name(one, its) for one, its in named if is_told(one, its)]
+    named = ((reported, owners.get(reported.name, [])) for reported in reading.endpoints)
+    return [shown_name(reported, its) for reported, its in named if is_reported(reported, its)]
 
 
-def beside_a_run(
+def alongside_a_run(
     reading: MonitorReading,
     service: Service,
     endpoints: Sequence[Endpoint],
@@ -116,55 +114,56 @@ def beside_a_run(
     whole: bool,
     coverage: bool = False,
 ) -> tuple[tuple[EndpointResult, ...], tuple[Finding, ...]]:
-    """What only the monitor knows, beside a check that has just been made.
+    """What only the monitor knows, for a check that has just been made.
 
-    The endpoints measured, with N+1 in the notes of the worst that it may have slowed; behind them, where the check was
-    of the ``whole`` baseline, those that are slow and not in it; and notes on the run. A monitor that cannot be read is
-    a note: the check itself worked. ``endpoints`` are all of the baseline, whichever were measured. ``coverage``: notes
-    tell as well which endpoints only one of the baseline and the monitor knows.
+    The endpoints measured, with N+1 in the notes of the worst that it may have slowed; after them, where the check was
+    of the ``whole`` baseline, those that are slow and not in it; and run-level notes. A monitor that cannot be read is
+    a note: the check itself worked. ``endpoints`` are all of the baseline, whichever were measured. ``coverage``: also
+    notes on the endpoints that only the baseline, or only the monitor, has.
     """
     unreadable = why_unreadable(reading)
     if unreadable is not None:
-        why = f"without the monitor's word on slow endpoints that are not in the baseline: {unreadable[0]}"
+        why = f"slow endpoints that are not in the baseline are unknown: {unreadable[0]}"
         return tuple(measured), (Finding.note(Rule.MONITOR, why, remedy=unreadable[1]),)
-    matches = match(endpoints, [one.name for one in reading.endpoints], service.base_url)
-    known = {one.name: one for one in reading.endpoints}
-    told = _with_repetitions(measured, {name: known[its] for name, its in matches.items()})
+    matches = match_endpoints(endpoints, [reported.name for reported in reading.endpoints], service.base_url)
+    known = {reported.name: reported for reported in reading.endpoints}
+    with_notes = _with_repetitions(measured, {name: known[its] for name, its in matches.items()})
     matched = frozenset(matches.values())
     new = list(_new_slow_endpoints(reading, service, matched, threshold_ms, url)) if whole else []
-    problems = [Finding.note(Rule.MONITOR, f"the monitor says: {problem}") for problem in reading.problems]
+    problems = [Finding.note(Rule.MONITOR, f"the monitor reports: {problem}") for problem in reading.problems]
     if coverage:
-        problems += _about_the_baseline(endpoints, matches, reading)
+        problems += _unseen(endpoints, matches, reading)
         problems += _without_a_baseline(reading, service, matched)
-    return (*told, *new), tuple(problems)
+    return (*with_notes, *new), tuple(problems)
 
 
 def without_a_monitor() -> Finding:
-    """For a release whose service tells nothing of itself."""
-    remedy = "service.monitor names the statistics API of perfcheck.monitor, which tells them"
+    """For a release whose service has no monitor."""
+    remedy = "set service.monitor to the statistics API of perfcheck.monitor, which lists them"
     return Finding.note(
-        Rule.COVERAGE, "endpoints without a baseline are not known: the baseline names no monitor", remedy=remedy
+        Rule.COVERAGE, "endpoints without a baseline are unknown: service.monitor is not set", remedy=remedy
     )
 
 
 def _without_a_baseline(reading: MonitorReading, service: Service, matched: frozenset[str]) -> Iterator[Finding]:
-    """The endpoints that users ask for and no check does."""
-    unchecked = [one.name for one in _not_in_the_baseline(reading, service, matched)]
+    """The endpoints that are used and not checked."""
+    unchecked = [reported.name for reported in _not_in_the_baseline(reading, service, matched)]
     if unchecked:
-        what = "1 endpoint is" if len(unchecked) == 1 else f"{len(unchecked)} endpoints are"
-        message = f"{what} in use and not in the baseline: {some(unchecked)}"
-        yield Finding.note(Rule.COVERAGE, message, remedy="give each a target, so that a regression of it is seen")
+        verb = "is" if len(unchecked) == 1 else "are"
+        count = plural(len(unchecked), "endpoint")
+        message = f"{count} {verb} in use and not in the baseline: {and_more(unchecked, MOST_NAMED)}"
+        yield Finding.note(Rule.COVERAGE, message, remedy="give each a target, so that a regression is detected")
 
 
 def _with_repetitions(
     measured: Sequence[EndpointResult], known: Mapping[str, MonitoredEndpoint]
 ) -> list[EndpointResult]:
-    """Told once for each endpoint of the monitor, which may be several of the baseline: by the one farthest off."""
-    farthest = sorted(measured, key=lambda result: -(result.ratio or 0.0))
-    spokesman = {known[result.name].name: result.name for result in reversed(farthest) if result.name in known}
+    """Once for each endpoint of the monitor, which may be several of the baseline: with the slowest of them."""
+    slowest_first = sorted(measured, key=lambda result: -(result.ratio or 0.0))
+    noted_with = {known[result.name].name: result.name for result in reversed(slowest_first) if result.name in known}
     return [
         replace(result, findings=(*result.findings, *repetitions(known[result.name], result.line)))
-        if result.name in known and spokesman[known[result.name].name] == result.name
+        if result.name in known and noted_with[known[result.name].name] == result.name
         else result
         for result in measured
     ]
@@ -173,73 +172,66 @@ def _with_repetitions(
 def _new_slow_endpoints(
     reading: MonitorReading, service: Service, matched: frozenset[str], threshold_ms: float, url: str
 ) -> Iterator[EndpointResult]:
-    for one in _not_in_the_baseline(reading, service, matched):
-        result = judge_monitored(one, [], threshold_ms, url)
+    for reported in _not_in_the_baseline(reading, service, matched):
+        result = judge_monitored(reported, [], threshold_ms, url)
         slow = tuple(finding for finding in result.findings if finding.rule is Rule.NEW_SLOW_ENDPOINT)
-        if slow:  # and only that: what else is wrong with it is for the daily check to say
+        if slow:  # and only that: anything else is for the daily check
             yield replace(result, verdict=Verdict.WARNING, findings=slow)
 
 
 def _not_in_the_baseline(
     reading: MonitorReading, service: Service, matched: frozenset[str]
 ) -> Iterator[MonitoredEndpoint]:
-    """Without what perfcheck itself asks for: the ready check, and the statistics."""
+    """Without the requests of perfcheck itself: the ready check, and the statistics."""
     own = [path for path in (service.ready, service.monitor) if path]
-    for one in reading.endpoints:
-        asked_by_us = any(is_of_path(one.name, path, service.base_url) for path in own)
-        if is_told(one, []) and one.name not in matched and not asked_by_us:
-            yield one
+    for reported in reading.endpoints:
+        our_own = any(is_of_path(reported.name, path, service.base_url) for path in own)
+        if is_reported(reported, []) and reported.name not in matched and not our_own:
+            yield reported
 
 
-# --- The service as a whole ----------------------------------------------------------------------------------------
+# --- Run-level findings --------------------------------------------------------------------------------------------
 
 
 def _state(reading: MonitorReading) -> Iterator[Finding]:
-    """What a person wants to know first: does it live, since when, and how much has it seen?"""
-    requests = sum(one.requests or 0 for one in reading.endpoints)
-    count = len(reading.endpoints)
-    facts = [f"{count} endpoint{'s' * (count != 1)}", f"{requests} request{'s' * (requests != 1)}"]
+    """What a person wants to know first: is it alive, since when, and how many requests has it counted?"""
+    requests = sum(reported.requests or 0 for reported in reading.endpoints)
+    facts = [plural(len(reading.endpoints), "endpoint"), plural(requests, "request")]
     facts[-1] += f" since {_when(reading.since)}" if reading.since else ""
     facts += [f"{reading.workers} workers"] if (reading.workers or 0) > 1 else []
-    says = "" if reading.status is MonitorStatus.UNKNOWN else f" and says {reading.status}"
-    yield Finding.note(Rule.MONITOR_STATE, f"the monitor answers{says}: {', '.join(facts)}")
+    status = "" if reading.status is MonitorStatus.UNKNOWN else f" and reports {reading.status}"
+    yield Finding.note(Rule.MONITOR_STATE, f"the monitor responds{status}: {', '.join(facts)}")
 
 
-def _trouble(reading: MonitorReading) -> Iterator[Finding]:
-    """What the monitor says of the service, and of itself."""
+def _reported_errors(reading: MonitorReading) -> Iterator[Finding]:
+    """Errors that the monitor reports, of the service and of itself."""
     if reading.status is MonitorStatus.DEGRADED:
-        why = "; ".join(reading.issues) or reading.message or "without a word why"
-        remedy = "it says so by thresholds of its own"
-        message = f"the service calls itself degraded: {why}"
-        yield Finding.warning(Rule.DEGRADED, message, remedy=remedy)
+        why = "; ".join(reading.issues) or reading.message or "no reason given"
+        message = f"the service reports that it is degraded: {why}"
+        yield Finding.warning(Rule.DEGRADED, message, remedy="this is by thresholds of its own")
     for problem in reading.problems:
         if problem not in reading.issues or reading.status is not MonitorStatus.DEGRADED:
-            yield Finding.note(Rule.MONITOR, f"the monitor says: {problem}", remedy="its figures may not be everything")
+            yield Finding.note(Rule.MONITOR, f"the monitor reports: {problem}", remedy="its figures may be incomplete")
 
 
-def _about_the_baseline(
-    endpoints: Sequence[Endpoint], matches: Mapping[str, str], reading: MonitorReading
-) -> Iterator[Finding]:
-    figures = {one.name for one in reading.endpoints if has_figures(one)}
-    unseen = [one for one in endpoints if matches.get(one.name) not in figures]
-    remedy = "nobody has asked for it, its handler is not monitored, or 'monitor_name' has to tell what it is called"
+def _unseen(endpoints: Sequence[Endpoint], matches: Mapping[str, str], reading: MonitorReading) -> Iterator[Finding]:
+    figures = {reported.name for reported in reading.endpoints if has_figures(reported)}
+    unseen = [endpoint for endpoint in endpoints if matches.get(endpoint.name) not in figures]
+    remedy = "it got no requests, its handler is not monitored, or 'monitor_name' must be set to its name there"
     if len(unseen) > 1:
-        names = some([one.name for one in unseen])
+        names = and_more([endpoint.name for endpoint in unseen], MOST_NAMED)
         message = f"{len(unseen)} endpoints of the baseline are unknown to the monitor: {names}"
         yield Finding.note(Rule.NEVER_SEEN, message, remedy=remedy)
         return
-    for one in unseen:
-        message = f"{one.name} is in the baseline and unknown to the monitor"
-        yield Finding.note(Rule.NEVER_SEEN, message, remedy=remedy, line=one.line)
+    for endpoint in unseen:
+        message = f"{endpoint.name} is in the baseline and unknown to the monitor"
+        yield Finding.note(Rule.NEVER_SEEN, message, remedy=remedy, line=endpoint.line)
 
 
 def _when(text: str) -> str:
-    """``2026-11-23 06:00 UTC``; what is no time with a zone is shown as it is."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if time.tzinfo else text
+    """``2026-11-23 06:00 UTC``; anything but a time is shown as it is."""
+    time = parse_time(text)
+    return text if time is None else f"{time:%Y-%m-%d %H:%M} UTC"
 
 
 # --- By endpoint ---------------------------------------------------------------------------------------------------
@@ -253,14 +245,14 @@ def _results(
     url: str,
 ) -> Iterator[EndpointResult]:
     owners = _owners(endpoints, matches)
-    for one in reading.endpoints:
-        if is_told(one, owners.get(one.name, [])):
-            yield judge_monitored(one, owners.get(one.name, []), threshold_ms, url)
+    for reported in reading.endpoints:
+        if is_reported(reported, owners.get(reported.name, [])):
+            yield judge_monitored(reported, owners.get(reported.name, []), threshold_ms, url)
 
 
 def _owners(endpoints: Sequence[Endpoint], matches: Mapping[str, str]) -> dict[str, list[Endpoint]]:
     owners: dict[str, list[Endpoint]] = {}
-    for one in endpoints:
-        if one.name in matches:
-            owners.setdefault(matches[one.name], []).append(one)
+    for endpoint in endpoints:
+        if endpoint.name in matches:
+            owners.setdefault(matches[endpoint.name], []).append(endpoint)
     return owners

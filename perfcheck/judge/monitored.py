@@ -1,7 +1,7 @@
 """One endpoint by the monitor's figures: a verdict, and why.
 
 Pure. These are figures of every request that was served, not of a sample, so no error probability is stated: what is
-over a limit was over it. What a few requests did says little of the next ones, which the rules allow for.
+over a limit was over it. A few requests are little evidence of the next ones, which the rules allow for.
 """
 
 from __future__ import annotations
@@ -29,53 +29,53 @@ from perfcheck.model import (
     heaviest_first,
     verdict_of,
 )
-from perfcheck.stats.error_rate import CRITICAL_PROOF, WARNING_PROOF, Proof
-from perfcheck.stats.error_rate import evidence as exact_evidence
+from perfcheck.stats.error_rate import CRITICAL_PROOF, WARNING_PROOF, Proof, evidence_of_many
 from perfcheck.units import format_ms, format_percentage
+from perfcheck.words import and_more, plural
 
 FEW = 5  # requests: below it no latency is CRITICAL, as none of a measurement would be
-_MOST_FAILURES_EXACTLY = 2000
-_NAMED = 10
-_NOT_AN_ENDPOINT = ("(unmatched)", "(other endpoints)")  # what the monitor cannot tell apart
+MOST_NAMED = 10
+_NOT_AN_ENDPOINT = ("(unmatched)", "(other endpoints)")  # requests that the monitor cannot assign
+_UNKNOWN_LINE = "an unknown line"
 
 
-def is_told(one: MonitoredEndpoint, owners: Sequence[Endpoint]) -> bool:
-    """With a figure; or without, where its name in a list of slow endpoints is what makes it new."""
-    return has_figures(one) or (one.listed_as_slow and not owners)
+def is_reported(reported: MonitoredEndpoint, owners: Sequence[Endpoint]) -> bool:
+    """With a figure; or without one, where only its name in a list of slow endpoints shows that it is new."""
+    return has_figures(reported) or (reported.listed_as_slow and not owners)
 
 
-def has_figures(one: MonitoredEndpoint) -> bool:
-    return one.requests != 0 and (one.mean_ms is not None or one.median_ms is not None)
+def has_figures(reported: MonitoredEndpoint) -> bool:
+    return reported.requests != 0 and (reported.mean_ms is not None or reported.median_ms is not None)
 
 
-def shown_name(one: MonitoredEndpoint, owners: Sequence[Endpoint]) -> str:
-    return owners[0].name if len(owners) == 1 else one.name
+def shown_name(reported: MonitoredEndpoint, owners: Sequence[Endpoint]) -> str:
+    return owners[0].name if len(owners) == 1 else reported.name
 
 
 def judge_monitored(
-    one: MonitoredEndpoint, owners: Sequence[Endpoint], threshold_ms: float, url: str
+    reported: MonitoredEndpoint, owners: Sequence[Endpoint], threshold_ms: float, url: str
 ) -> EndpointResult:
     """``owners`` are the endpoints of the baseline that the monitor counts as this one.
 
-    Of several the loosest limits are in force: whatever part each of them has in the figure, when that is over the
-    loosest limit, one of them is over its own.
+    Of several the loosest limits apply: whatever the share of each in the figure, if it is over the loosest limit, one
+    of them is over its own.
     """
-    held = max(owners, key=_looseness) if owners else None
-    metric, value = _figure(one, held)
-    limits = held.limits if held is not None else Limits(threshold_ms, math.inf)
+    owner = max(owners, key=_looseness) if owners else None
+    metric, value = _figure(reported, owner)
+    limits = owner.limits if owner is not None else Limits(threshold_ms, math.inf)
     findings = heaviest_first(
         [
-            *_latency(one, held, metric, value, limits, threshold_ms),
-            *_errors(one, held),
-            *repetitions(one, held.line if held else None),
-            *_how_it_was_read(owners, held, metric),
+            *_latency(reported, owner, metric, value, limits, threshold_ms),
+            *_errors(reported, owner),
+            *repetitions(reported, owner.line if owner else None),
+            *_how_it_was_read(owners, owner, metric),
         ]
     )
-    target = held.target_ms if held else None
-    requests, errors = one.requests or 0, one.errors or 0
+    target = owner.target_ms if owner else None
+    requests, errors = reported.requests or 0, reported.errors or 0
     return EndpointResult(
-        name=shown_name(one, owners),
-        group=held.group if held else None,
+        name=shown_name(reported, owners),
+        group=owner.group if owner else None,
         method="GET",
         url=url,
         verdict=verdict_of(findings),
@@ -85,32 +85,32 @@ def judge_monitored(
         over_timeout=False,
         interval_ms=(None, None),
         target_ms=target,
-        ideal_ms=held.ideal_ms if held else None,
+        ideal_ms=owner.ideal_ms if owner else None,
         warning_ms=_finite(limits.warning_ms),
         critical_ms=_finite(limits.critical_ms),
-        ceiling_ms=held.ceiling_ms if held else None,
+        ceiling_ms=owner.ceiling_ms if owner else None,
         ratio=value / target if value is not None and target else None,
         requests=Requests(sent=requests, succeeded=requests - errors, failed=errors, warmup=0, judged=requests),
-        error_rate=errors / requests if requests and one.errors is not None else None,
+        error_rate=errors / requests if requests and reported.errors is not None else None,
         error_rate_bound=None,
         errors={"server error": errors} if errors else {},
         latency_ms=LatencySummary(
-            min=one.min_ms,
-            mean=one.mean_ms,
-            stdev=one.stdev_ms,
-            median=one.median_ms,
-            p75=one.p75_ms,
-            p90=one.p90_ms,
-            p95=one.p95_ms,
-            p99=one.p99_ms,
-            max=one.max_ms,
+            min=reported.min_ms,
+            mean=reported.mean_ms,
+            stdev=reported.stdev_ms,
+            median=reported.median_ms,
+            p75=reported.p75_ms,
+            p90=reported.p90_ms,
+            p95=reported.p95_ms,
+            p99=reported.p99_ms,
+            max=reported.max_ms,
         ),
         phases_ms=PhaseSummary(),
-        body_bytes=one.largest_body,
+        body_bytes=reported.largest_body,
         server_timing={},
         samples_ms=(),
         timeline=Timeline(),
-        line=held.line if held else 0,
+        line=owner.line if owner else 0,
         findings=findings,
         source=Source.MONITORED,
     )
@@ -125,55 +125,55 @@ def _finite(limit_ms: float) -> float | None:
     return limit_ms if math.isfinite(limit_ms) else None
 
 
-def _figure(one: MonitoredEndpoint, held: Endpoint | None) -> tuple[Metric, float | None]:
+def _figure(reported: MonitoredEndpoint, owner: Endpoint | None) -> tuple[Metric, float | None]:
     """The metric of the baseline where the monitor has it, else the mean, else the median."""
-    told = {
-        Metric.MEDIAN: one.median_ms,
-        Metric.P75: one.p75_ms,
-        Metric.P90: one.p90_ms,
-        Metric.P95: one.p95_ms,
-        Metric.P99: one.p99_ms,
-        Metric.MEAN: one.mean_ms,
+    figures = {
+        Metric.MEDIAN: reported.median_ms,
+        Metric.P75: reported.p75_ms,
+        Metric.P90: reported.p90_ms,
+        Metric.P95: reported.p95_ms,
+        Metric.P99: reported.p99_ms,
+        Metric.MEAN: reported.mean_ms,
     }
-    for metric in (held.metric if held else Metric.MEAN, Metric.MEAN, Metric.MEDIAN):
-        if told[metric] is not None:
-            return metric, told[metric]
+    for metric in (owner.metric if owner else Metric.MEAN, Metric.MEAN, Metric.MEDIAN):
+        if figures[metric] is not None:
+            return metric, figures[metric]
     return Metric.MEAN, None
 
 
 def _latency(
-    one: MonitoredEndpoint,
-    held: Endpoint | None,
+    reported: MonitoredEndpoint,
+    owner: Endpoint | None,
     metric: Metric,
     value: float | None,
     limits: Limits,
     threshold_ms: float,
 ) -> Iterator[Finding]:
-    if value is None:  # its name stands in a list of slow endpoints, and that is all there is
-        if held is None and one.listed_as_slow:
+    if value is None:  # all that is known is its name, in a list of slow endpoints
+        if owner is None and reported.listed_as_slow:
             message = f"the monitor lists it as over {format_ms(threshold_ms)}, and it is not in the baseline"
-            yield _new_slow(one, None, threshold_ms, message)
+            yield _new_slow(reported, None, threshold_ms, message)
         return
     verdict = limits.classify(value)
     if verdict is Verdict.OK:
         return
-    few = one.requests is not None and one.requests < FEW
-    if held is None:
-        message = f"{metric} {format_ms(value, distinct_from=threshold_ms)}, over {format_ms(threshold_ms)}"
-        message += f", and not in the baseline{_of_few(one.requests) if few else ''}"
-        yield _new_slow(one, value, threshold_ms, message)
+    few = _of_few(reported.requests) if reported.requests is not None and reported.requests < FEW else ""
+    if owner is None:
+        message = f"{metric} {format_ms(value, beside=threshold_ms)}, over {format_ms(threshold_ms)}"
+        message += f", and not in the baseline{few}"
+        yield _new_slow(reported, value, threshold_ms, message)
         return
     severity = Severity.WARNING if few else Severity(verdict.value)
     rule, limit = (Rule.LATENCY, limits.critical_ms if verdict is Verdict.CRITICAL else limits.warning_ms)
-    if verdict is Verdict.CRITICAL and held.ceiling_ms is not None and limit == held.ceiling_ms:
+    if verdict is Verdict.CRITICAL and owner.ceiling_ms is not None and limit == owner.ceiling_ms:
         rule = Rule.CEILING
-    elif held.target_ms is None:
+    elif owner.target_ms is None:
         rule = Rule.NEW_SLOW_ENDPOINT
-    target = f", its target is {format_ms(held.target_ms)}" if held.target_ms is not None else ", without a target"
+    target = f", its target is {format_ms(owner.target_ms)}" if owner.target_ms is not None else ", without a target"
     what = "ceiling" if rule is Rule.CEILING else "limit"
-    message = f"{metric} {format_ms(value, distinct_from=limit)}, over its {what} of {format_ms(limit)}{target}"
-    message += _of_few(one.requests) if few else ""
-    remedy = f"'perfcheck run {held.name}' measures it from outside"
+    message = f"{metric} {format_ms(value, beside=limit)}, over its {what} of {format_ms(limit)}{target}"
+    message += few
+    remedy = f"'perfcheck run {owner.name}' measures it from outside"
     yield Finding(
         rule=rule,
         severity=severity,
@@ -182,15 +182,16 @@ def _latency(
         unit="ms",
         message=message,
         remedy=remedy,
-        line=line_of(held, rule),
+        line=line_of(owner, rule),
     )
 
 
-def _new_slow(one: MonitoredEndpoint, value: float | None, threshold_ms: float, message: str) -> Finding:
-    if one.name.endswith(_NOT_AN_ENDPOINT):
-        remedy = "these are requests that the monitor has no route for; the log of the service names the slow ones"
+def _new_slow(reported: MonitoredEndpoint, value: float | None, threshold_ms: float, message: str) -> Finding:
+    if reported.name.endswith(_NOT_AN_ENDPOINT):
+        remedy = "the monitor has no route for these requests; see the log of the service for the slow ones"
     else:
-        remedy = f"add it to the baseline with a target; where it is there, 'monitor_name: {one.name}' tells so"
+        known = f"if it is there under another name, set 'monitor_name: {reported.name}'"
+        remedy = f"add it to the baseline with a target; {known}"
     return Finding(
         rule=Rule.NEW_SLOW_ENDPOINT,
         severity=Severity.WARNING,
@@ -202,59 +203,59 @@ def _new_slow(one: MonitoredEndpoint, value: float | None, threshold_ms: float, 
     )
 
 
-def _of_few(requests: int | None) -> str:
-    return f" (of {requests} request{'s' * (requests != 1)} only)"
+def _of_few(requests: int) -> str:
+    return f" (only {plural(requests, 'request')})"
 
 
-def _how_it_was_read(owners: Sequence[Endpoint], held: Endpoint | None, metric: Metric) -> Iterator[Finding]:
-    if held is None:
+def _how_it_was_read(owners: Sequence[Endpoint], owner: Endpoint | None, metric: Metric) -> Iterator[Finding]:
+    if owner is None:
         return
     if len(owners) > 1:
-        names = some([owner.name for owner in owners])
+        names = and_more([owner.name for owner in owners], MOST_NAMED)
         message = (
             f"the monitor counts {len(owners)} endpoints of the baseline as this one ({names}); "
-            f"held against the loosest, {held.name}"
+            f"compared with the loosest limits, those of {owner.name}"
         )
-        yield Finding.note(Rule.COUNTED_TOGETHER, message, line=held.line)
-    if metric is not held.metric:
-        message = f"the monitor has no {held.metric} of it; its {metric} is judged instead"
-        yield Finding.note(Rule.OTHER_METRIC, message, line=held.line)
+        yield Finding.note(Rule.COUNTED_TOGETHER, message, line=owner.line)
+    if metric is not owner.metric:
+        message = f"the monitor does not report its {owner.metric}; its {metric} is judged instead"
+        yield Finding.note(Rule.OTHER_METRIC, message, line=owner.line)
 
 
-def repetitions(one: MonitoredEndpoint, line: int | None) -> Iterator[Finding]:
+def repetitions(reported: MonitoredEndpoint, line: int | None) -> Iterator[Finding]:
     """One note for all: which statement is repeated the most, and the lines that the others come from."""
-    found = sorted(one.n_plus_one, key=lambda repeated: -repeated.most)
-    if not found:
+    statements = sorted(reported.n_plus_one, key=lambda statement: -statement.most)
+    if not statements:
         return
-    worst_one = found[0]
-    times = f" in {worst_one.requests} requests" if worst_one.requests else ""
+    most, *others = statements
+    times = f", in {plural(most.requests, 'request')}" if most.requests else ""
     message = (
-        f"likely N+1: the same statement up to {worst_one.most} times in one request{times}, "
-        f"from {worst_one.caller or 'an unknown line'}: {worst_one.shape or 'not told'}"
+        f"likely N+1: the same statement up to {most.most} times per request{times}, "
+        f"from {most.caller or _UNKNOWN_LINE}: {most.shape or 'an unknown statement'}"
     )
-    if others := found[1:]:
-        lines = some(list(dict.fromkeys(repeated.caller or "an unknown line" for repeated in others)))
-        message += f"; and {len(others)} more statement{'s' * (len(others) > 1)}, from {lines}"
+    if others:
+        lines = list(dict.fromkeys(statement.caller or _UNKNOWN_LINE for statement in others))
+        message += f"; and {plural(len(others), 'more statement')}, from {and_more(lines, MOST_NAMED)}"
     remedy = "load these rows with one query: a join, or an eager load"
-    yield Finding.note(Rule.N_PLUS_ONE, message, value=float(worst_one.most), unit="requests", remedy=remedy, line=line)
+    yield Finding.note(Rule.N_PLUS_ONE, message, value=float(most.most), unit="requests", remedy=remedy, line=line)
 
 
 # --- Errors --------------------------------------------------------------------------------------------------------
 
 
-def _errors(one: MonitoredEndpoint, held: Endpoint | None) -> Iterator[Finding]:
-    if not one.errors or not one.requests:
+def _errors(reported: MonitoredEndpoint, owner: Endpoint | None) -> Iterator[Finding]:
+    if not reported.errors or not reported.requests:
         return
-    limits = held.error_limits if held else ErrorLimits()
-    rate = one.errors / one.requests
-    what = f"{one.errors} of {one.requests} requests failed ({format_percentage(rate)})"
-    line = line_of(held, Rule.ERROR_RATE) if held else None
-    remedy = "the log of the service has the reasons"
+    limits = owner.error_limits if owner else ErrorLimits()
+    rate = reported.errors / reported.requests
+    what = f"{reported.errors} of {plural(reported.requests, 'request')} failed ({format_percentage(rate)})"
+    line = line_of(owner, Rule.ERROR_RATE) if owner else None
+    remedy = "see the log of the service"
     for severity, limit, proof in (
         (Severity.CRITICAL, limits.critical, CRITICAL_PROOF),
         (Severity.WARNING, limits.warning, WARNING_PROOF),
     ):
-        if _holds(one.errors, one.requests, limit, proof):
+        if _is_proven(reported.errors, reported.requests, limit, proof):
             message = f"{what}, over {format_percentage(limit)}"
             yield Finding(
                 rule=Rule.ERROR_RATE,
@@ -268,35 +269,9 @@ def _errors(one: MonitoredEndpoint, held: Endpoint | None) -> Iterator[Finding]:
             )
             return
     if rate > limits.warning:
-        message = f"{what}, over the limit of {format_percentage(limits.warning)} but too few to judge by"
+        message = f"{what}, over the limit of {format_percentage(limits.warning)} but too few to judge"
         yield Finding.note(Rule.ERRORS_SEEN, message, value=rate, limit=limits.warning, unit="ratio", line=line)
 
 
-def _holds(failures: int, requests: int, limit: float, proof: Proof) -> bool:
-    return failures >= proof.failures and evidence(failures, requests, limit) >= proof.evidence
-
-
-def evidence(failures: int, requests: int, limit: float) -> float:
-    """``error_rate.evidence``, also for the millions of requests of a monitor.
-
-    That one adds up a term for each failure. Where they are many, its integral over the rates above the limit is that
-    of a normal peak (Laplace's method): ``exp(n KL(s/n, t)) sqrt(2 pi p (1-p) / n) / (1-t)`` with p = s/n, right to
-    within some percent where the rate is clearly over the limit; at most at it, there is no evidence.
-    """
-    if failures <= _MOST_FAILURES_EXACTLY or not 0 < limit < 1:
-        return exact_evidence(failures, requests, limit)
-    rate = failures / requests
-    if rate <= limit:
-        return 0.0
-    if failures == requests:
-        return math.inf
-    divergence = rate * math.log(rate / limit) + (1 - rate) * math.log((1 - rate) / (1 - limit))
-    width = math.sqrt(2 * math.pi * rate * (1 - rate) / requests) / (1 - limit)
-    return math.exp(min(requests * divergence + math.log(width), 600.0))
-
-
-# --- In words ------------------------------------------------------------------------------------------------------
-
-
-def some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+def _is_proven(failures: int, requests: int, limit: float, proof: Proof) -> bool:
+    return failures >= proof.failures and evidence_of_many(failures, requests, limit) >= proof.evidence

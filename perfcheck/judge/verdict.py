@@ -1,18 +1,15 @@
-"""From what was measured to verdicts and everything a report shows: the one place where perfcheck judges.
-
-Pure. Reports print what stands here and decide nothing.
-"""
+"""From measurements to verdicts and everything that a report shows. Pure; reports decide nothing themselves."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
 from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
 from perfcheck.judge.findings import find, finite_interval, is_decided, shown_value
-from perfcheck.judge.server_timing import parse_descriptions, parse_server_timing
 from perfcheck.model import (
     Counts,
     Decision,
@@ -37,7 +34,7 @@ from perfcheck.stats.quantiles import summary
 def judge_endpoint(
     endpoint: Endpoint, measurement: Measurement, *, url: str, started_s: float, undecided: UndecidedPolicy
 ) -> EndpointResult:
-    """Everything a report says about one endpoint.
+    """Everything that a report shows about one endpoint.
 
     ``url`` is the address as it may be shown, ``started_s`` the sampler's clock at the start of the run.
     """
@@ -47,7 +44,7 @@ def judge_endpoint(
     latencies = [sample.latency_ms for sample in judged if sample.latency_ms is not None]
     bodies = [sample.body_bytes for sample in sent if sample.body_bytes is not None and sample.failure is None]
     failed = [sample for sample in sent if sample.failure]
-    slow = _that_make_the_metric(judged, decision)
+    slow = _as_slow_as_the_metric(judged, decision)
     limits = endpoint.limits
     body_bytes = max(bodies, default=None)
     findings = find(endpoint, measurement, decision, judged, body_bytes, undecided)
@@ -95,8 +92,8 @@ def judge_endpoint(
 def judge_run(results: Sequence[EndpointResult], fail_on: Verdict | None) -> tuple[Verdict, Counts, int]:
     """The verdict of a run, its counts and its exit code.
 
-    ``fail_on`` is the mildest verdict that fails the run (None: no verdict does). A run that left an endpoint not
-    measured does not pass, since nothing is known of it.
+    ``fail_on`` is the lowest verdict that fails the run (None: no verdict does). A run that left an endpoint not
+    measured does not pass, since nothing is known about it.
     """
     verdicts = [result.verdict for result in results]
     verdict = worst(verdicts)
@@ -124,7 +121,7 @@ def _finite(limit_ms: float) -> float | None:
 # --- Summaries -----------------------------------------------------------------------------------------------------
 
 
-def _that_make_the_metric(judged: Sequence[Sample], decision: Decision | None) -> list[Sample]:
+def _as_slow_as_the_metric(judged: Sequence[Sample], decision: Decision | None) -> list[Sample]:
     """The requests at least as slow as the metric: the cause of a slow p95 is in the slowest, not in the typical."""
     value = decision.value_ms if decision else None
     succeeded = [sample for sample in judged if sample.failure is None and sample.latency_ms is not None]
@@ -158,10 +155,10 @@ def _server_timing(slow: Sequence[Sample]) -> dict[str, float]:
 
 
 def _server_timing_details(slow: Sequence[Sample]) -> dict[str, str]:
-    """What the service said in words, with the request in the middle of the slow ones: words have no median."""
-    told = [sample for sample in slow if sample.server_timing]
-    told.sort(key=lambda sample: sample.latency_ms or 0.0)
-    return parse_descriptions(told[(len(told) - 1) // 2].server_timing or "") if told else {}
+    """The descriptions of the median slow request, since text itself has no median."""
+    timed = [sample for sample in slow if sample.server_timing]
+    timed.sort(key=lambda sample: sample.latency_ms or 0.0)
+    return parse_descriptions(timed[(len(timed) - 1) // 2].server_timing or "") if timed else {}
 
 
 def _timeline(measurement: Measurement, started_s: float) -> Timeline:
@@ -175,3 +172,72 @@ def _timeline(measurement: Measurement, started_s: float) -> Timeline:
         stage=tuple(stage for stage, _ in measurement.samples),
         outcome=tuple(str(sample.failure) if sample.failure else "ok" for sample in samples),
     )
+
+
+# --- Server-Timing -------------------------------------------------------------------------------------------------
+
+# W3C Server Timing, section 3 (https://www.w3.org/TR/server-timing/). Like browsers, what cannot be parsed is ignored;
+# the header never makes a request fail.
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - an RFC 9110 token, not a secret
+_METRIC_NAME = re.compile(rf"\s*({_TOKEN})")
+_PARAMETER = re.compile(rf'\s*;\s*({_TOKEN})\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^;,"]*)))?')
+_LONGEST_MS = 86_400_000.0  # a day: what is longer is no duration of a request
+_TO_NEXT_METRIC = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"|")*?(?:,|$)')
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+def parse_server_timing(header: str) -> dict[str, float]:
+    """``db;dur=812;desc="101 queries", app;dur=30`` -> {"db": 812.0, "app": 30.0}, in milliseconds.
+
+    Metrics without a duration are left out; of a repeated parameter the first counts; a repeated metric adds up.
+    """
+    durations: dict[str, float] = {}
+    for name, parameters in _metrics(header):
+        duration = _number(parameters.get("dur", ""))
+        if duration is not None:
+            durations[name] = durations.get(name, 0.0) + duration
+    return durations
+
+
+def parse_descriptions(header: str) -> dict[str, str]:
+    """``db;dur=812;desc="101 queries", cache;desc=hit`` -> {"db": "101 queries", "cache": "hit"}, with or without dur.
+
+    Of a repeated metric the first description counts; empty ones are left out.
+    """
+    descriptions: dict[str, str] = {}
+    for name, parameters in _metrics(header):
+        if text := parameters.get("desc", "").strip():
+            descriptions.setdefault(name, text)
+    return descriptions
+
+
+def _metrics(header: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each metric with its parameters, their names in lower case."""
+    position = 0
+    while position < len(header):
+        match = _METRIC_NAME.match(header, position)
+        if match:
+            parameters, position = _parameters(header, match.end())
+            yield match.group(1), parameters
+        rest = _TO_NEXT_METRIC.match(header, position)
+        if rest is None or rest.end() == position:
+            break
+        position = rest.end()
+
+
+def _parameters(header: str, position: int) -> tuple[dict[str, str], int]:
+    parameters: dict[str, str] = {}
+    while match := _PARAMETER.match(header, position):
+        position = match.end()
+        key, quoted, plain = match.groups()
+        value = _ESCAPED.sub(r"\1", quoted) if quoted is not None else (plain or "").strip()
+        parameters.setdefault(key.lower(), value)
+    return parameters, position
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text.strip())
+    except ValueError:
+        return None
+    return round(value, 6) if 0 <= value <= _LONGEST_MS else None

@@ -15,6 +15,7 @@ from perfcheck.model import ErrorLimits, Verdict, worst
 EXTENDED = 40  # requests of a stage in which one failed
 WHEN_MEASURED_AGAIN = 30  # requests of a stage that follows one with too many failures
 MOST_EVIDENCE = 1e300
+MOST_FAILURES_EXACTLY = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,25 @@ def evidence(failures: int, requests: int, limit: float) -> float:
     at_most = largest + math.log(math.fsum(math.exp(term - largest) for term in terms))
     log_ratio = at_most - math.log((requests + 1) * (1 - limit)) - _log_probability(failures, requests, limit)
     return math.exp(min(log_ratio, math.log(MOST_EVIDENCE)))
+
+
+def evidence_of_many(failures: int, requests: int, limit: float) -> float:
+    """``evidence``, also for the millions of requests of a monitor.
+
+    That one adds up a term for each failure. Where they are many, its integral over the rates above the limit is that
+    of a normal peak (Laplace's method): ``exp(n KL(s/n, t)) sqrt(2 pi p (1-p) / n) / (1-t)`` with p = s/n, right to
+    within some percent where the rate is clearly over the limit; at most at it, there is no evidence.
+    """
+    if failures <= MOST_FAILURES_EXACTLY or not 0 < limit < 1:
+        return evidence(failures, requests, limit)
+    rate = failures / requests
+    if rate <= limit:
+        return 0.0
+    if failures == requests:
+        return math.inf
+    divergence = rate * math.log(rate / limit) + (1 - rate) * math.log((1 - rate) / (1 - limit))
+    width = math.sqrt(2 * math.pi * rate * (1 - rate) / requests) / (1 - limit)
+    return math.exp(min(requests * divergence + math.log(width), 600.0))
 
 
 def _log_probability(count: int, trials: int, probability: float) -> float:

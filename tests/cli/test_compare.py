@@ -381,7 +381,7 @@ def test_a_run_with_nothing_in_common_does_not_pass(released: Path) -> None:
     (released / "before.json").write_bytes(encode_run(renamed))
     code, told, _ = against(released)
     assert code == 3
-    assert "none of the 2 endpoints could be held against the run before" in " ".join(told.split())
+    assert "none of the 2 endpoints could be compared with the run before" in " ".join(told.split())
 
 
 def test_a_selection_does_not_make_the_others_gone(released: Path) -> None:

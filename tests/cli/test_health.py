@@ -51,7 +51,7 @@ def test_a_real_application_without_a_baseline(shop: str, tmp_path: Path) -> Non
     done = perfcheck("health", "-u", shop, cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     first = done.stdout.splitlines()[0]
-    assert re.fullmatch(r"the monitor answers and says degraded: 4 endpoints, 17 requests since .* UTC", first)
+    assert re.fullmatch(r"the monitor responds and reports degraded: 4 endpoints, 17 requests since .* UTC", first)
     assert "4 of 4 requests failed (100%), over 5%" in done.stdout
     assert re.search(r"mean 6\d\d ms, over 500 ms, and not in the baseline", done.stdout)
     assert "25 times in one request in 6 requests, from" in done.stdout.replace("\n", " ")
@@ -236,7 +236,7 @@ def test_every_report_of_one_reading(tmp_path: Path) -> None:
     assert "::error" in done.stderr
     again = perfcheck("report", "--from", "r.json", "-v", cwd=tmp_path)
     assert again.returncode == 0
-    assert "the monitor answers and says healthy: 4 endpoints" in again.stdout
+    assert "the monitor responds and reports healthy: 4 endpoints" in again.stdout
 
 
 def test_secrets_are_shown_nowhere(tmp_path: Path) -> None:
@@ -306,7 +306,7 @@ def test_a_run_is_not_spoilt_by_a_monitor_that_says_nothing(tmp_path: Path, hand
         baseline(tmp_path, url, "  a: {path: /a, target: 2s}\n")
         done = perfcheck("run", "--fail-on", "warning", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "note run: without the monitor's word" in done.stdout
+    assert "note run: slow endpoints that are not in the baseline are unknown" in done.stdout
 
 
 def test_a_run_without_a_monitor_in_its_baseline_asks_for_none(tmp_path: Path) -> None:

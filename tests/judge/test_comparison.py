@@ -7,10 +7,8 @@ from dataclasses import replace
 import pytest
 from simulation.runs import decision, endpoint, failed, result, run, samples, spread
 
-from perfcheck.judge.comparability import apart, asked_differently, differences
-from perfcheck.judge.comparison import limits_from
-from perfcheck.judge.noise import noise_findings, resolution
-from perfcheck.judge.stored import compare_runs
+from perfcheck.judge.compare_runs import compare_runs, differences, time_between
+from perfcheck.judge.comparison import limits_from, noise_findings, request_change, resolution
 from perfcheck.model import (
     Changed,
     ComparedHow,
@@ -140,12 +138,10 @@ def test_another_request_under_the_same_name_is_not_compared() -> None:
     moved = replace(measured("a", 50), url="http://localhost:9/api/elsewhere?page=2")
     one = compared([measured("a", 50)], [moved])["a"]
     assert one.verdict is Verdict.NOT_MEASURED
-    assert one.findings[0].message == (
-        "nothing to hold it against: the request is another one (/api/a before, /api/elsewhere?page=2 now)"
-    )
-    assert asked_differently(moved, replace(moved, method="HEAD")) == "GET before, HEAD now"
+    assert one.findings[0].message == ("not compared: the request changed (/api/a -> /api/elsewhere?page=2)")
+    assert request_change(moved, replace(moved, method="HEAD")) == "GET -> HEAD"
     elsewhere = replace(moved, url="https://staging.example:8443/api/elsewhere?page=2")
-    assert asked_differently(moved, elsewhere) is None
+    assert request_change(moved, elsewhere) is None
 
 
 def test_failures_that_are_new_count_and_old_ones_are_notes() -> None:
@@ -194,7 +190,7 @@ def test_a_comparison_with_nothing_in_common_says_so() -> None:
     _, against, whole = compare_runs(run([measured("a", 50)]), run([measured("b", 50)]), LIMITS, with_targets=False)
     assert (against.added, against.removed) == (("b",), ("a",))
     assert (whole[0].rule, whole[0].severity) == ("not-compared", Severity.WARNING)
-    assert whole[0].message == "none of the 1 endpoints could be held against the run before"
+    assert whole[0].message == "no endpoint could be compared with the run before"
 
 
 def test_a_comparison_of_a_release_that_was_compared_itself_tells_its_own_findings_only() -> None:
@@ -220,7 +216,7 @@ def test_where_to_look() -> None:
         run([measured("a", 200, seed=2)]), environment=Environment("L", 2, None, "b" * 40, None, dirty=False)
     )
     results, _, _ = compare_runs(before, after, LIMITS, with_targets=False)
-    assert results[0].findings[0].remedy == f"what came between: 'git log --oneline {'a' * 12}..{'b' * 12}'"
+    assert results[0].findings[0].remedy == f"see the commits between: 'git log --oneline {'a' * 10}..{'b' * 10}'"
 
 
 # --- What it is worth ----------------------------------------------------------------------------------------------
@@ -243,15 +239,15 @@ def test_every_difference_is_told_the_machine_first() -> None:
     )
     told = differences(replace(as_run(), complete=True), now)
     assert told[0].startswith(
-        "measured on another machine (Linux 6.1 x86_64 with 2 CPUs, now Darwin 24 arm64 with 8 CPUs)"
+        "measured on different machines (Linux 6.1 x86_64 with 2 CPUs -> Darwin 24 arm64 with 8 CPUs)"
     )
     assert "next to nothing" in told[0]
     assert [sentence.split("(")[0].strip() for sentence in told[1:]] == [
-        "measured in another place",
-        "the machine was busy now: the host took 20% of this machine's CPU time",
-        "the run now is not complete",
-        "measured by another version of perfcheck",
-        "spoken over another protocol",
+        "measured in different environments",
+        "the machine of this run was busy: the host took 20% of this machine's CPU time",
+        "this run is incomplete",
+        "measured by different versions of perfcheck",
+        "measured over different protocols",
     ]
 
 
@@ -267,7 +263,7 @@ def test_every_difference_is_told_the_machine_first() -> None:
     ],
 )
 def test_how_long_lies_between(then: str, told: str | None) -> None:
-    assert apart(as_run(started_at=then), as_run()) == told
+    assert time_between(as_run(started_at=then), as_run()) == told
 
 
 def test_stored_runs_that_lie_apart_are_told_so() -> None:
@@ -275,7 +271,7 @@ def test_stored_runs_that_lie_apart_are_told_so() -> None:
     _, against, whole = compare_runs(before, as_run(), LIMITS, with_targets=False)
     assert (against.how, against.label, against.limits) == (ComparedHow.STORED, "v1", LIMITS)
     assert [finding.rule for finding in whole] == ["comparability"]
-    assert whole[0].message.startswith("the two runs lie 3 days apart")
+    assert whole[0].message.startswith("the two runs are 3 days apart")
 
 
 # --- Noise ---------------------------------------------------------------------------------------------------------
@@ -285,7 +281,7 @@ def test_the_noise_floor_is_told_in_figures() -> None:
     one = compared([measured("a", 100)], [measured("a", 100, seed=2)])["a"]
     pairs = [(100.0, 110.0)] * 8 + [(100.0, 150.0)] * 2 + [(0.0, 1.0), (float("inf"), 1.0)]
     (finding,) = noise_findings([one], pairs)
-    assert "differ by 10% typically, by 50% in one pair of ten" in finding.message
+    assert "typically differ by 10%, in 1 of 10 pairs by over 50%" in finding.message
     width = resolution(one)
     assert width is not None
     assert 0.01 < width < 0.2

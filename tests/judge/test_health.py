@@ -10,8 +10,7 @@ import pytest
 from apps.monitored import reading
 from simulation.runs import endpoint, result, samples, spread
 
-from perfcheck.judge.health import Health, beside_a_run, judge_health, why_unreadable, without_a_monitor
-from perfcheck.judge.monitored import _MOST_FAILURES_EXACTLY, evidence
+from perfcheck.judge.health import Health, alongside_a_run, judge_health, why_unreadable, without_a_monitor
 from perfcheck.model import (
     Endpoint,
     EndpointResult,
@@ -26,7 +25,7 @@ from perfcheck.model import (
     Source,
     Verdict,
 )
-from perfcheck.stats.error_rate import evidence as exact_evidence
+from perfcheck.stats.error_rate import MOST_FAILURES_EXACTLY, evidence, evidence_of_many
 
 SERVICE = Service("http://localhost:5001", monitor="/api/performance", ready="/api/health")
 URL = "http://localhost:5001/api/performance/stats"
@@ -103,7 +102,7 @@ def test_its_own_limits_by_its_own_metric(median_ms: float, verdict: Verdict) ->
 def test_a_metric_that_the_monitor_lacks_is_the_mean_and_told() -> None:
     one = only(judged(reading(seen("a", 700, median_ms=10)), endpoint("a", metric=Metric.P75)))
     assert (one.metric, one.value_ms, one.verdict) == (Metric.MEAN, 700, Verdict.CRITICAL)
-    assert "has no p75 of it; its mean is judged instead" in one.findings[-1].message
+    assert "does not report its p75; its mean is judged instead" in one.findings[-1].message
 
 
 def test_a_ceiling() -> None:
@@ -125,7 +124,7 @@ def test_an_endpoint_of_the_baseline_without_a_target_warns_over_its_own_slow() 
 def test_a_few_requests_are_never_critical() -> None:
     few, enough = (only(judged(reading(seen("a", 9000, requests=n)), endpoint("a"))) for n in (4, 5))
     assert few.verdict is Verdict.WARNING
-    assert "(of 4 requests only)" in few.findings[0].message
+    assert "(only 4 requests)" in few.findings[0].message
     assert enough.verdict is Verdict.CRITICAL
 
 
@@ -187,9 +186,9 @@ def test_errors_that_are_not_told_are_not_zero() -> None:
 
 @pytest.mark.parametrize(("rate", "limit"), [(0.012, 0.01), (0.02, 0.01), (0.055, 0.05), (0.3, 0.05)])
 def test_evidence_of_many_failures_goes_on_where_the_exact_one_ends(rate: float, limit: float) -> None:
-    failures = _MOST_FAILURES_EXACTLY + 1
+    failures = MOST_FAILURES_EXACTLY + 1
     requests = round(failures / rate)
-    there, exact = math.log(evidence(failures, requests, limit)), math.log(exact_evidence(failures, requests, limit))
+    there, exact = (math.log(function(failures, requests, limit)) for function in (evidence_of_many, evidence))
     assert there == pytest.approx(min(exact, 600), rel=0.02, abs=0.1)
 
 
@@ -200,7 +199,7 @@ def test_degraded_is_a_warning_of_the_service() -> None:
     health = judged(reading(seen("a"), status=MonitorStatus.DEGRADED, issues=("the disk is full",)))
     assert (health.verdict, health.counts.ok, health.exit_code) == (Verdict.WARNING, 1, 0)
     assert [f.message for f in health.findings if f.severity is Severity.WARNING] == [
-        "the service calls itself degraded: the disk is full"
+        "the service reports that it is degraded: the disk is full"
     ]
 
 
@@ -208,7 +207,7 @@ def test_the_state_tells_how_much_and_since_when() -> None:
     state = judged(reading(seen("a"), seen("b"), since="2026-11-23T06:00:00.000Z", workers=4)).findings[0]
     assert (
         state.message
-        == "the monitor answers and says healthy: 2 endpoints, 200 requests since 2026-11-23 06:00 UTC, 4 workers"
+        == "the monitor responds and reports healthy: 2 endpoints, 200 requests since 2026-11-23 06:00 UTC, 4 workers"
     )
 
 
@@ -231,7 +230,7 @@ def test_repeated_statements_are_notes_with_the_line_of_the_caller() -> None:
     repeated = (Repeated("SELECT ?", 25, "app.py:7", 3),)
     one = only(judged(reading(seen("a", n_plus_one=repeated))))
     assert one.verdict is Verdict.OK
-    assert "25 times in one request in 3 requests, from app.py:7: SELECT ?" in one.findings[0].message
+    assert "25 times per request, in 3 requests, from app.py:7: SELECT ?" in one.findings[0].message
 
 
 # --- Beside a run --------------------------------------------------------------------------------------------------
@@ -240,7 +239,7 @@ def test_repeated_statements_are_notes_with_the_line_of_the_caller() -> None:
 def beside(read: MonitorReading, *, whole: bool = True) -> tuple[list[EndpointResult], list[str]]:
     one = endpoint("videos.list")
     measured = [result(one, samples(1, spread(40)))]
-    results, findings = beside_a_run(read, SERVICE, [one], measured, threshold_ms=500, url=URL, whole=whole)
+    results, findings = alongside_a_run(read, SERVICE, [one], measured, threshold_ms=500, url=URL, whole=whole)
     assert all(finding.severity is Severity.NOTE for finding in findings)
     return list(results), [finding.message for finding in findings]
 
@@ -277,14 +276,14 @@ def test_what_is_known_of_a_measured_endpoint_is_noted_and_changes_no_verdict() 
 def test_a_monitor_that_says_nothing_is_a_note(read: MonitorReading) -> None:
     results, notes = beside(read)
     assert len(results) == 1
-    assert "without the monitor's word" in notes[0]
+    assert "slow endpoints that are not in the baseline are unknown" in notes[0]
 
 
 def test_a_release_is_told_what_only_one_of_baseline_and_monitor_knows() -> None:
     read = reading(seen("GET /new", 20), seen("GET /other", 30), seen("GET /api/health", 3))
     one = endpoint("videos.list")
     measured = [result(one, samples(1, spread(40)))]
-    results, findings = beside_a_run(
+    results, findings = alongside_a_run(
         read, SERVICE, [one], measured, threshold_ms=500, url=URL, whole=True, coverage=True
     )
     assert [found.name for found in results] == ["videos.list"], "they are not slow"

@@ -1,6 +1,6 @@
-"""Which endpoint of the baseline is which one of the monitor: by name, by route, and only where there is no doubt.
+"""Which endpoint of the baseline is which one of the monitor: by name or by route, and only if it is unambiguous.
 
-Pure. A monitor names an endpoint as its decorator says (``api.videos.list``), or by method and route template
+Pure. A monitor names an endpoint by its decorator (``api.videos.list``), or by method and route template
 (``GET /api/videos/<int:id>``); the baseline has names and paths of its own.
 """
 
@@ -16,7 +16,7 @@ _PLACEHOLDERS = {"<": ">", "{": "}"}  # of Flask and Django, of Starlette
 _REST = ("<path:", ":path}")  # a placeholder that holds slashes
 
 
-def match(endpoints: Sequence[Endpoint], names: Iterable[str], base_url: str) -> dict[str, str]:
+def match_endpoints(endpoints: Sequence[Endpoint], names: Iterable[str], base_url: str) -> dict[str, str]:
     """Name in the baseline -> the monitor's name, for the endpoints that the monitor has.
 
     ``monitor_name`` decides where it is given. Otherwise the same name, else method and path, else one name that ends
@@ -25,25 +25,25 @@ def match(endpoints: Sequence[Endpoint], names: Iterable[str], base_url: str) ->
     """
     known = list(dict.fromkeys(names))
     literal = _by_path(known)
-    templates = [route for name in known if (route := _Route.parse(name)) and route.placeholders]
-    suffixes = _by_suffix([one.name for one in endpoints if one.monitor_name is None], known)
+    templates = [route for name in known if (route := _RouteName.parse(name)) and route.placeholders]
+    suffixes = _by_suffix([endpoint.name for endpoint in endpoints if endpoint.monitor_name is None], known)
     base = unquote(urlsplit(base_url).path).strip("/")
-    found: dict[str, str] = {}
-    for one in endpoints:
-        if one.monitor_name is not None:
-            name = one.monitor_name if one.monitor_name in literal.all_names else None
-        elif one.name in literal.all_names:
-            name = one.name
+    matches: dict[str, str] = {}
+    for endpoint in endpoints:
+        if endpoint.monitor_name is not None:
+            name = endpoint.monitor_name if endpoint.monitor_name in literal.all_names else None
+        elif endpoint.name in literal.all_names:
+            name = endpoint.name
         else:
-            name = _by_route(one, literal, templates, base) or suffixes.get(one.name)
+            name = _by_route(endpoint, literal, templates, base) or suffixes.get(endpoint.name)
         if name is not None:
-            found[one.name] = name
-    return found
+            matches[endpoint.name] = name
+    return matches
 
 
 def is_of_path(name: str, path: str, base_url: str) -> bool:
     """Whether the monitor's name is a route to ``path`` (or below it), such as that of the ready check."""
-    route = _Route.parse(name)
+    route = _RouteName.parse(name)
     if route is None or route.placeholders:
         return False
     base = unquote(urlsplit(base_url).path).strip("/")
@@ -51,17 +51,17 @@ def is_of_path(name: str, path: str, base_url: str) -> bool:
     return any(list(route.segments[: len(parts)]) == parts for parts in ours if parts)
 
 
-class _Route:
+class _RouteName:
     """A name of the monitor that is a route: ``GET /api/videos/<int:id>``, or without the method."""
 
     def __init__(self, name: str, method: str | None, path: str) -> None:
         self.name = name
         self.method = method
         self.segments = tuple(_segments(path))
-        self.placeholders = sum(_is_template(one) for one in self.segments)
+        self.placeholders = sum(map(_is_template, self.segments))
 
     @classmethod
-    def parse(cls, name: str) -> _Route | None:
+    def parse(cls, name: str) -> _RouteName | None:
         first, _, rest = name.strip().partition(" ")
         method = first.upper() if first.upper() in _METHODS else None
         path = rest.strip() if method else name.strip()
@@ -87,21 +87,21 @@ class _Literal:
 def _by_path(names: Sequence[str]) -> _Literal:
     literal = _Literal(names)
     for name in names:
-        route = _Route.parse(name)
+        route = _RouteName.parse(name)
         if route is not None and not route.placeholders:
             literal.by_path.setdefault((route.method, route.segments), []).append(name)
     return literal
 
 
-def _by_route(one: Endpoint, literal: _Literal, templates: Sequence[_Route], base: str) -> str | None:
+def _by_route(endpoint: Endpoint, literal: _Literal, templates: Sequence[_RouteName], base: str) -> str | None:
     """A route without placeholders before one with them, and of these the one with the fewest."""
-    path = one.path.partition("?")[0]
+    path = endpoint.path.partition("?")[0]
     for segments in dict.fromkeys((tuple(_segments(path)), tuple(_segments(f"{base}/{path.lstrip('/')}")))):
-        for method in (one.method, None):
+        for method in (endpoint.method, None):
             names = literal.by_path.get((method, segments), [])
             if len(names) == 1:
                 return names[0]
-        fitting = [route for route in templates if route.fits(one.method, segments)]
+        fitting = [route for route in templates if route.fits(endpoint.method, segments)]
         fewest = min((route.placeholders for route in fitting), default=0)
         best = [route for route in fitting if route.placeholders == fewest]
         if len(best) == 1:

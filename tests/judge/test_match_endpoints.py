@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from perfcheck.judge.matching import is_of_path, match
+from perfcheck.judge.match_endpoints import is_of_path, match_endpoints
 from perfcheck.model import Endpoint
 
 BASE = "http://localhost:5001"
@@ -45,28 +45,28 @@ def endpoint(name: str, path: str = "/nowhere", *, method: str = "GET", monitor_
     ],
 )
 def test_one_endpoint(one: Endpoint, names: list[str], expected: str | None) -> None:
-    assert match([one], names, BASE) == ({one.name: expected} if expected else {})
+    assert match_endpoints([one], names, BASE) == ({one.name: expected} if expected else {})
 
 
 def test_two_that_would_be_the_same_by_their_ends_are_neither() -> None:
-    assert match([endpoint("old.videos.list"), endpoint("new.videos.list")], ["videos.list"], BASE) == {}
+    assert match_endpoints([endpoint("old.videos.list"), endpoint("new.videos.list")], ["videos.list"], BASE) == {}
 
 
 def test_several_queries_of_one_route_are_that_route() -> None:
     both = [endpoint("videos.by_title", "/api/videos/"), endpoint("videos.by_date", "/api/videos/")]
-    assert set(match(both, ["GET /api/videos/"], BASE).values()) == {"GET /api/videos/"}
-    assert len(match(both, ["GET /api/videos/"], BASE)) == 2
+    assert set(match_endpoints(both, ["GET /api/videos/"], BASE).values()) == {"GET /api/videos/"}
+    assert len(match_endpoints(both, ["GET /api/videos/"], BASE)) == 2
 
 
 def test_a_service_below_a_prefix() -> None:
     one = endpoint("v", "/videos")
-    assert match([one], ["GET /shop/videos"], f"{BASE}/shop") == {"v": "GET /shop/videos"}
-    assert match([one], ["GET /videos"], f"{BASE}/shop") == {"v": "GET /videos"}
+    assert match_endpoints([one], ["GET /shop/videos"], f"{BASE}/shop") == {"v": "GET /shop/videos"}
+    assert match_endpoints([one], ["GET /videos"], f"{BASE}/shop") == {"v": "GET /videos"}
 
 
 def test_a_hostile_template_costs_no_time() -> None:
     name = "GET /" + "<a>" * 50_000 + "/<b" * 50_000
-    assert match([endpoint("v", "/" + "a" * 10_000 + "/x")], [name], BASE) == {}
+    assert match_endpoints([endpoint("v", "/" + "a" * 10_000 + "/x")], [name], BASE) == {}
 
 
 def test_a_route_below_a_path() -> None:
