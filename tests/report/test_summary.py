@@ -30,7 +30,7 @@ def test_headline_names_the_worst_and_counts_the_rest() -> None:
         ([], "Nothing was measured."),
         (
             [result(endpoint("a"), [])],
-            "a: it was never asked: the run ended before its turn. Of 1 endpoint: 1 not measured.",
+            "a: no request was sent: the run ended before its turn. Of 1 endpoint: 1 not measured.",
         ),
     ],
 )
