@@ -79,7 +79,7 @@ def format_ms(value: float | None, *, distinct_from: float | None = None, unit: 
 
 def format_from_to(before_ms: float, after_ms: float) -> str:
     """``411 -> 407 ms``, ``950 ms -> 1.2 s``: with as many digits as tell the two apart."""
-    before, after = format_ms(before_ms, beside=after_ms), format_ms(after_ms, beside=before_ms)
+    before, after = format_ms(before_ms, distinct_from=after_ms), format_ms(after_ms, distinct_from=before_ms)
     number, _, unit = before.partition(" ")
     return f"{number if after.endswith(f' {unit}') else before} -> {after}"
 

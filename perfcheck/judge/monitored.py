@@ -159,7 +159,7 @@ def _latency(
         return
     few = _of_few(reported.requests) if reported.requests is not None and reported.requests < FEW else ""
     if owner is None:
-        message = f"{metric} {format_ms(value, beside=threshold_ms)}, over {format_ms(threshold_ms)}"
+        message = f"{metric} {format_ms(value, distinct_from=threshold_ms)}, over {format_ms(threshold_ms)}"
         message += f", and not in the baseline{few}"
         yield _new_slow(reported, value, threshold_ms, message)
         return
@@ -171,7 +171,7 @@ def _latency(
         rule = Rule.NEW_SLOW_ENDPOINT
     target = f", its target is {format_ms(owner.target_ms)}" if owner.target_ms is not None else ", without a target"
     what = "ceiling" if rule is Rule.CEILING else "limit"
-    message = f"{metric} {format_ms(value, beside=limit)}, over its {what} of {format_ms(limit)}{target}"
+    message = f"{metric} {format_ms(value, distinct_from=limit)}, over its {what} of {format_ms(limit)}{target}"
     message += few
     remedy = f"'perfcheck run {owner.name}' measures it from outside"
     yield Finding(
