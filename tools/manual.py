@@ -27,31 +27,31 @@ _HEAD = """\
 _ENVIRONMENT = """\
 ## ENVIRONMENT
 
-Every option has a twin, which is named beside it: `--base-url` is `PERFCHECK_BASE_URL`. What is typed wins over the
-environment, and the environment over the baseline file.
+Every option can be set by an environment variable, named next to it: `PERFCHECK_BASE_URL` for `--base-url`. The command
+line takes precedence over the environment, and the environment over the baseline file.
 
-- A flag is switched on by `true`, `yes`, `on` or `1`, and off by `false`, `no`, `off` or `0`. `--no-github` is
+- A flag is enabled by `true`, `yes`, `on` or `1`, and disabled by `false`, `no`, `off` or `0`. `--no-github` is
   `PERFCHECK_GITHUB=false`.
-- A repeatable option takes several values with spaces between them: `PERFCHECK_GROUP="core videos"`. A value that
-  itself holds a space can only be given on the command line.
-- An empty variable counts as one that is not set.
-- A variable that is almost the name of a twin, such as `PERFCHECK_BASEURL`, is told on stderr and otherwise ignored.
+- A repeatable option takes several values, separated by spaces: `PERFCHECK_GROUP="core videos"`. A value that contains
+  a space can only be given on the command line.
+- An empty variable counts as not set.
+- A variable with a similar name, such as `PERFCHECK_BASEURL`, is reported on stderr and otherwise ignored.
 
-Beside the twins:
+Other variables:
 
 | variable | effect |
 |---|---|
 | `PERFCHECK_DEBUG=1` | shows the traceback of an error |
-| `NO_COLOR` | not empty: no colour, no bold, in no output |
-| `FORCE_COLOR` | not empty: colour where the output is no terminal, too |
+| `NO_COLOR` | not empty: no colour and no bold in any output |
+| `FORCE_COLOR` | not empty: colour even if the output is not a terminal |
 | `TERM=dumb` | no live display, and plain ASCII |
-| `COLUMNS` | the width of reports on the console, in place of the terminal's |
+| `COLUMNS` | the width of console reports and of help, instead of the terminal's |
 | `LC_ALL`, `LC_CTYPE`, `LANG` | `C` or `POSIX`: plain ASCII |
-| `GITHUB_ACTIONS=true` | switches `--github` on |
-| `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY` | the way to the service, unless it is on this machine |
+| `GITHUB_ACTIONS=true` | enables `--github` |
+| `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY` | proxies to the service, unless it is on this machine |
 | `SHELL` | the shell whose script `perfcheck completion` prints |
 
-A baseline names variables of its own: see [the baseline file](baseline.md).
+A baseline can use variables of its own: see [the baseline file](baseline.md).
 
 """
 _FILES = """\
@@ -59,12 +59,12 @@ _FILES = """\
 
 | file | what it is |
 |---|---|
-| `baselines.yaml` | what the service promises; looked for in this folder and above it, up to the repository's root |
+| `baselines.yaml` | the targets of the service; searched for in this folder and above it, up to the repository's root |
 | `baselines.schema.json` | the JSON schema of the baseline, for editors |
-| `.perfcheck/history.sqlite` | the runs of `--save`, at the repository's root; git ignores the folder |
-| the file of `-o` | a run with every sample, as JSON; what `perfcheck report --from` and `--compare-to` read |
+| `.perfcheck/history.sqlite` | the runs saved with `--save`, at the repository's root; git ignores the folder |
+| the file of `-o` | a run with every sample, as JSON; read by `perfcheck report --from` and `--compare-to` |
 
-Every report is written beside its place and then renamed, so that no reader finds half of it.
+Every report is written to a temporary file and then renamed, so that no reader finds half of it.
 
 ## SEE ALSO
 
@@ -81,7 +81,7 @@ class Block:
     lines: tuple[str, ...]
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """Each line as what stands before a gap of two spaces or more, and what behind: a command and its comment."""
+        """Each line as what comes before a gap of two spaces or more, and what after: a command and its comment."""
         parts = (_CELLS.split(line.strip(), maxsplit=1) for line in self.lines)
         return tuple((before, behind[0] if behind else "") for before, *behind in parts)
 
@@ -115,12 +115,12 @@ def manual() -> str:
         _HEAD,
         f"## NAME\n\nperfcheck - {inspect.cleandoc(cli.help or '')}\n\n",
         "## SYNOPSIS\n\n" + _fenced("text", (_synopsis(name, command) for name, command in commands.items())),
-        "## COMMANDS\n\n| command | does |\n|---|---|\n",
+        "## COMMANDS\n\n| command | purpose |\n|---|---|\n",
         *(
             f"| [`perfcheck {name}`](#perfcheck-{name.replace(' ', '-')}) | {command.short_help} |\n"
             for name, command in commands.items()
         ),
-        "\n`perfcheck --version` (`-V`) shows the version, and `--help` (`-h`) behind any command its options.\n\n",
+        "\n`perfcheck --version` (`-V`) shows the version; `--help` (`-h`) after any command shows its options.\n\n",
         *(text for name, command in commands.items() for text in _page(name, command)),
         "## EXIT CODES\n\n",
         *_exit_codes([block for block in parse_epilog(cli.epilog) if block.exit_codes()]),

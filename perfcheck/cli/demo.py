@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from perfcheck.cli.ui.commands import Command
-from perfcheck.cli.ui.options import Duration, option
+from perfcheck.cli.ui.options import duration, option
 from perfcheck.demo import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_ROUND_TRIP_MS, DEFAULT_SEED, Regression
 from perfcheck.errors import EXIT_OK, UsageError
 
@@ -63,12 +63,12 @@ def run_demo(options: DemoOptions) -> int:
                 round_trip_ms=options.round_trip_ms,
                 seed=options.seed,
                 log=_log if options.verbose else None,
-                monitor_log=None if options.stop_with_stdin else _log,  # nobody reads what a child says
+                monitor_log=None if options.stop_with_stdin else _log,  # nobody reads the output of a child process
                 stop_with_stdin=options.stop_with_stdin,
             )
     except (OSError, UnicodeError) as error:
         if isinstance(error, OSError) and error.errno in {errno.EPIPE, errno.ENOSPC, errno.EIO}:
-            raise  # of our output, which says nothing about the port
+            raise  # an error of our output, not of the port
         raise _cannot_listen(error, options) from error
     return EXIT_OK
 
@@ -90,11 +90,11 @@ def _cannot_listen(error: OSError | UnicodeError, options: DemoOptions) -> Usage
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.EADDRINUSE:
         message = f"Port {options.port} on {options.host} is in use by another program."
-        return UsageError(message, "Stop that program, or take any free port with `--port 0`.")
+        return UsageError(message, "Stop that program, or use any free port: --port 0.")
     if number == errno.EACCES:
-        return UsageError(f"Port {options.port} is not for ordinary users.", "Take any free port with `--port 0`.")
+        return UsageError(f"Port {options.port} is privileged.", "Use any free port: --port 0.")
     message = f"Cannot listen on {options.host}: {getattr(error, 'strerror', None) or error}."
-    return UsageError(message, "Name an address of this machine, such as `--host 127.0.0.1`.")
+    return UsageError(message, "Give an address of this machine, such as --host 127.0.0.1.")
 
 
 @click.command("demo", cls=Command, epilog=_EXAMPLES)
@@ -105,7 +105,7 @@ def _cannot_listen(error: OSError | UnicodeError, options: DemoOptions) -> Usage
     metavar="N",
     default=DEFAULT_PORT,
     show_default=True,
-    help="Port to listen on; 0 for any free one.",
+    help="Port to listen on; 0 for any free port.",
 )
 @option(
     "--regress",
@@ -118,10 +118,10 @@ def _cannot_listen(error: OSError | UnicodeError, options: DemoOptions) -> Usage
 @option(
     "--round-trip",
     "round_trip_s",
-    type=Duration("ms"),
+    type=duration("ms"),
     default=f"{DEFAULT_ROUND_TRIP_MS:g}ms",
     show_default=True,
-    help="Median round trip to the database, paid for every query.",
+    help="Median round trip to the database, added to every query.",
 )
 @option(
     "--seed",
@@ -129,10 +129,10 @@ def _cannot_listen(error: OSError | UnicodeError, options: DemoOptions) -> Usage
     metavar="N",
     default=DEFAULT_SEED,
     show_default=True,
-    help="Seed of the catalogue and of the jitter.",
+    help="Seed of the catalogue and the jitter.",
 )
-@option("-v", "--verbose", is_flag=True, help="Log every request on standard error.")
-@option("--stop-with-stdin", is_flag=True, hidden=True, help="End when standard input does.")
+@option("-v", "--verbose", is_flag=True, help="Log every request to stderr.")
+@option("--stop-with-stdin", is_flag=True, hidden=True, help="Stop when stdin is closed.")
 def command(
     host: str,
     port: int,
@@ -145,6 +145,6 @@ def command(
 ) -> int:
     """Serve a sample service: a music-video catalogue with an API worth checking.
 
-    It stays within the targets of the sample baseline, until a regression is injected.
+    It stays within the targets of the sample baseline unless a regression is injected.
     """
     return run_demo(DemoOptions(host, port, regressions, 1000 * round_trip_s, seed, verbose, stop_with_stdin))

@@ -16,8 +16,8 @@ from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_endpoints, complete_files
 from perfcheck.cli.ui.interrupts import Interrupts
 from perfcheck.cli.ui.options import (
-    Duration,
     baseline_option,
+    duration,
     fail_on_option,
     failing_verdict,
     github_option,
@@ -81,7 +81,7 @@ class HealthOptions:
 @insecure_option
 @option(
     "--threshold",
-    type=Duration("ms"),
+    type=duration("ms"),
     default="500ms",
     show_default=True,
     help="Over this an endpoint is slow that has no limits of its own in the baseline.",

@@ -1,4 +1,4 @@
-"""``perfcheck help``: the help of a command, for those who ask for it so."""
+"""``perfcheck help``: the same as ``--help``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _complete_commands(ctx: click.Context, param: click.Parameter, incomplete: s
 @click.argument("names", nargs=-1, metavar="[COMMAND]...", shell_complete=_complete_commands)
 @click.pass_context
 def command(context: click.Context, /, names: tuple[str, ...]) -> int:
-    """Show the help of a command, or of perfcheck."""
+    """Show the help of a command, or of perfcheck itself."""
     page = context.find_root()
     for name in names:
         if not isinstance(page.command, click.Group):

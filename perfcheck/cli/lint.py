@@ -30,27 +30,27 @@ Examples:
     "--exclude",
     multiple=True,
     metavar="GLOB",
-    help="Leave out files and folders by name, or by path from the folder given. Repeatable.",
+    help="Exclude files and folders by name, or by path from the folder given. Repeatable.",
 )
-@option("--include-tests", is_flag=True, help="Read tests too: tests/, test_*.py, *_test.py, tests.py, conftest.py.")
+@option("--include-tests", is_flag=True, help="Include tests: tests/, test_*.py, *_test.py, tests.py, conftest.py.")
 @option(
     "--format",
     "form",
     type=click.Choice(["text", "json", "github"]),
     default="text",
     show_default=True,
-    help="What is written to stdout.",
+    help="Format of the output on stdout.",
 )
 @github_option
 def command(
     paths: tuple[str, ...], exclude: tuple[str, ...], form: str, *, include_tests: bool, github: bool | None
 ) -> int:
-    """List the route handlers of Flask, FastAPI, Starlette and Django that no monitor covers.
+    """List route handlers of Flask, FastAPI, Starlette and Django that no monitor covers.
 
-    Reads the source in files and folders and never imports it. Monitored is a handler with @monitor_performance, or
-    one of an app that the monitor was set up for. What is said in `# perfcheck: ignore[reason]` is left alone.
+    Reads the source in files and folders and never imports it. A handler is monitored if it has @monitor_performance,
+    or if the monitor was set up for its app. A handler marked `# perfcheck: ignore[reason]` is left out.
 
-    Exit code 0 when nothing is found, 1 when something is, 2 when a path or a file could not be read.
+    Exit code 0 if all are monitored, 1 if one is not, 2 if a path or a file could not be read.
     """
     gc.disable()  # the process is short, and looking for cycles in what was read takes longer than to end it
     result = lint(paths, exclude, include_tests=include_tests)

@@ -15,9 +15,9 @@ from perfcheck.periods.model import PeriodKind
 
 _EXAMPLES = """\b
 Examples:
-  perfcheck report --period week                            what the weekly review goes through
+  perfcheck report --period week                            for the weekly review
   perfcheck report --period month --report html=month.html
-  perfcheck report --period month --until 2026-11-01        the whole of October 2026
+  perfcheck report --period month --until 2026-11-01        October 2026
   perfcheck report --period release                         since the previous labelled run
   perfcheck report --period release --since v2.3 --until v2.4
   perfcheck report --since 90d --report json
@@ -30,13 +30,14 @@ A saved run:
 
 \b
 Periods, all in UTC:
-  day, week  the last 24 hours, the last 7 days; they end now, or at --until
-  month      the calendar month so far; with --until, the whole month that ends then or that it lies in
-  release    after the previous labelled run, up to and with the newest labelled one
+  day, week  the last 24 hours, the last 7 days, up to now or --until
+  month      the calendar month so far; with --until, the month that contains that date or ends at it
+  release    after the previous labelled run, up to and including the newest
 
 \b
 Exit codes:
-  0  written, whatever the verdict says     2  no such run or history, a wrong option, or not written
+  0  written, whatever the verdict
+  2  no such run or history, a usage error, or not written
 """
 _KINDS = [str(kind) for kind in PeriodKind if kind is not PeriodKind.SPAN]
 
@@ -47,28 +48,28 @@ _KINDS = [str(kind) for kind in PeriodKind if kind is not PeriodKind.SPAN]
     "source",
     metavar="FILE",
     shell_complete=complete_files,
-    help="A run, saved with -o; '-' reads it from stdin.",
+    help="A run saved with -o; '-' reads it from stdin.",
 )
-@option("--period", type=click.Choice(_KINDS), help="Report on this while of the history, in place of one run.")
+@option("--period", type=click.Choice(_KINDS), help="Report on this period of the history instead of a run.")
 @option(
     "--since",
     metavar="DATE|LABEL",
     shell_complete=complete_labels,
-    help="Where the period begins: 2026-11-01, or 7d or 4w ago; of a release, the label of the run before it.",
+    help="Start of the period: 2026-11-01, or 7d or 4w ago; for a release, the label of the run before it.",
 )
 @option(
     "--until",
     metavar="DATE|LABEL",
     shell_complete=complete_labels,
-    help="Where it ends, and is not in it; of a release, the label of its run. Default: now.",
+    help="End of the period, exclusive; for a release, the label of its run. Default: now.",
 )
 @history_option
 @baseline_option
 @report_option
 @compare_to_option
-@option("--github/--no-github", default=False, help="Tell GitHub Actions again: annotations, summary, outputs.")
-@option("-q", "--quiet", is_flag=True, help="On the console, only what needs attention, and the closing line.")
-@option("-v", "--verbose", is_flag=True, help="On the console, every endpoint and note, and the environment.")
+@option("--github/--no-github", default=False, help="Annotations, job summary and outputs for GitHub Actions.")
+@option("-q", "--quiet", is_flag=True, help="Console: only what needs attention, and the closing line.")
+@option("-v", "--verbose", is_flag=True, help="Console: every endpoint and note, and the environment.")
 def command(
     source: str | None,
     period: str | None,
@@ -79,10 +80,10 @@ def command(
     report: tuple[str, ...],
     **options: Any,
 ) -> int:
-    """Report on a period of the history: what got slower or faster, with which run, what is slow, what is new.
+    """Report on a period of the history: what got slower or faster and with which run, what is slow, what is new.
 
-    Or, with --from, render a saved run again, in any format. Measures nothing and judges no run again. A period is
-    reported as console, json, markdown or html.
+    Or, with --from, render a saved run in any format. Nothing is measured or judged again. A period is reported as
+    console, json, markdown or html.
     """
     if (source is None) == (period is None and since is None) or (source is not None and until is not None):
         message = "nothing to report on" if source is None else "--from is one run, and --period or --since many"

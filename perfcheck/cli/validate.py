@@ -22,7 +22,7 @@ _EXAMPLES = """\b
 Examples:
   perfcheck validate
   perfcheck validate services/catalogue/baselines.yaml
-  perfcheck validate --allow-unset           where the secrets are not at hand
+  perfcheck validate --allow-unset           where the secrets are not set
 """
 
 
@@ -32,13 +32,13 @@ Examples:
 @option(
     "--allow-unset",
     is_flag=True,
-    help="A variable that is not set is no error; what depends on its value is not judged.",
+    help="Accept variables that are not set; values that depend on them are not checked.",
 )
 @github_option
 def command(files: tuple[str, ...], baseline: str | None, *, allow_unset: bool, github: bool | None) -> int:
-    """Check the baseline file only: every error at once, each with its line. Sends nothing.
+    """Check the baseline file: every error at once, each with its line. Sends no request.
 
-    Exit code 0 when it is right, 2 when it is not.
+    Exit code 0 if the file is valid, 2 if it is not.
     """
     source = click.get_current_context().get_parameter_source("baseline")
     if files and source is ParameterSource.ENVIRONMENT:

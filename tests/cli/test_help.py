@@ -27,7 +27,7 @@ BASELINE = "version: 1\nservice: {base_url: http://localhost}\nendpoints: {a: {p
 
 
 @pytest.mark.parametrize(("command", "option"), OPTIONS, ids=[f"{name} {one.opts[-1]}" for name, one in OPTIONS])
-def test_every_option_has_help_and_a_twin(command: str, option: click.Option) -> None:
+def test_every_option_has_help_and_a_variable(command: str, option: click.Option) -> None:
     assert option.help
     assert option.help.rstrip()[-1] in ".]"
     longest = max(option.opts, key=len)
@@ -159,7 +159,7 @@ def test_exit_codes_are_read_from_two_columns() -> None:
         ("run --budget 60", "Invalid value for --budget: a duration needs a unit", "--budget DURATION: Stop"),
         ("run --budget", "Option '--budget' requires an argument.", "--budget DURATION: Stop measuring"),
         ("validate -f", "Option '-f' requires an argument.", "-f, --baseline FILE: Baseline file."),
-        ("run --quiet=3", "Option '--quiet' does not take a value.", "-q, --quiet: Only what needs attention"),
+        ("run --quiet=3", "Option '--quiet' does not take a value.", "-q, --quiet: Show only what needs"),
         ("demo --port x", "Invalid value for --port: 'x' is not a valid integer", "--port N: Port to listen on"),
         ("report", "nothing to report on", "give one of --from FILE, --period week, or --since 30d"),
         (
@@ -274,7 +274,7 @@ def test_a_repeatable_option_takes_words_from_the_environment(
         ("PERFCHECK_SKIP_UNREACHABLE", "PERFCHECK_REQUIRE_SERVICE=false"),
     ],
 )
-def test_a_misspelt_variable_is_told_and_changes_nothing(tmp_path: Path, variable: str, meant: str) -> None:
+def test_a_misspelt_variable_is_reported_and_changes_nothing(tmp_path: Path, variable: str, meant: str) -> None:
     (tmp_path / "baselines.yaml").write_text(BASELINE, encoding="utf-8")
     done = perfcheck("validate", cwd=tmp_path, env={variable: "x"})
     assert done.returncode == 0
@@ -289,5 +289,5 @@ def test_other_variables_are_left_alone(tmp_path: Path, variable: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("--version",), ("run", "-h"), ("help", "run"), ("completion", "bash")])
-def test_who_asks_for_help_hears_nothing_of_variables(arguments: tuple[str, ...]) -> None:
+def test_help_comes_without_warnings_about_variables(arguments: tuple[str, ...]) -> None:
     assert perfcheck(*arguments, env={"PERFCHECK_BASEURL": "x"}).stderr == ""

@@ -13,7 +13,7 @@ import click
 
 from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_endpoints
-from perfcheck.cli.ui.options import Percentage, baseline_option, history_option, json_option, opened, option
+from perfcheck.cli.ui.options import PERCENTAGE, baseline_option, history_option, json_option, opened, option
 from perfcheck.cli.ui.output import as_json
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.text import clean
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\b
 Examples:
-  perfcheck baseline update                        what the last 20 good runs say, as a diff
-  perfcheck baseline update 'videos.*' --write     put it into the baseline
+  perfcheck baseline update                        from the last 20 good runs, as a diff
+  perfcheck baseline update 'videos.*' --write     write it to the baseline
   perfcheck baseline update search.basic --loosen 'accepted in v1.4' --write
 
 \b
 Exit codes:
   0  whether or not anything is proposed
-  2  usage, baseline or history
+  2  usage, baseline or history error
   4  a bug in perfcheck
   130  interrupted
 """
@@ -61,26 +61,26 @@ class UpdateOptions:
     metavar="N",
     default=20,
     show_default=True,
-    help="How many good runs to go by, the last ones; at least 5.",
+    help="Number of recent good runs to use; at least 5.",
 )
 @option(
     "--margin",
-    type=Percentage(),
+    type=PERCENTAGE,
     default="20%",
     show_default=True,
-    help="What is put on top of what was measured, for a target; a quarter of it for an ideal.",
+    help="Margin above the measured value for a target; a quarter of it for an ideal.",
 )
-@option("--loosen", metavar="REASON", help="Propose looser values too, and count CRITICAL runs; say why.")
-@option("--write", is_flag=True, help="Change the baseline file. Only the values become different.")
+@option("--loosen", metavar="REASON", help="Propose looser values too, using CRITICAL runs as well; REASON is printed.")
+@option("--write", is_flag=True, help="Write the values to the baseline file; nothing else in it changes.")
 @json_option
 def command(**options: Any) -> int:
-    """Propose targets and ideals from the runs in the history, and show them as a diff of the baseline.
+    """Propose targets and ideals from the runs in the history, as a diff of the baseline.
 
-    The target is what nine in ten of the last good runs took at most, and a margin, rounded up to a number such as 250
-    or 300; the ideal is their median and a quarter of the margin. Promises become tighter only, and by 10% or more;
-    an endpoint without a target gets a first one. Runs before the last change, and of another machine, do not count.
+    The target is the 90th percentile of the recent good runs plus a margin, rounded up to a number such as 250 or 300;
+    the ideal is their median plus a quarter of the margin. Targets only become tighter, by 10% or more; an endpoint
+    without a target gets one. Runs before the last change, or on another machine, are not used.
 
-    NAME is an endpoint of the baseline, or a pattern such as 'videos.*'. Without --write nothing is changed.
+    NAME is an endpoint of the baseline, or a pattern such as 'videos.*'. Without --write, nothing is changed.
 
     With --json: {"baseline", "history", "runs", "margin", "loosen", "written", "endpoints": [{"endpoint", "metric",
     "runs", "target_ms", "ideal_ms", "target", "ideal", "why", "by_hand"}], "diff"}.

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\b
 Examples:
-  perfcheck history export v1.4 -o v1.4.json      one run into a file
+  perfcheck history export v1.4 -o v1.4.json      one run to a file
   perfcheck history export v1.4 | jq .verdict     or to stdout
-  perfcheck history export -o runs                every run into a folder, by time and id
+  perfcheck history export -o runs                every run to a folder
 """
 
 
@@ -37,14 +37,14 @@ Examples:
     "--output",
     metavar="DIR|FILE",
     shell_complete=complete_files,
-    help="A folder, which is made; or, for one RUN, a file. Default: stdout, for one RUN.",
+    help="A folder, created if needed; or, for one RUN, a file. Default for one RUN: stdout.",
 )
 def command(
     runs: tuple[str, ...], history: str | None, since: str | None, until: str | None, output: str | None
 ) -> int:
-    """Write saved runs as run files, exactly as they were saved; all of them, without a RUN.
+    """Export saved runs as run files, exactly as they were saved. Without a RUN, export all of them.
 
-    RUN is an id or its first digits, or a label. A label that was given later is not in the file.
+    RUN is an id or its first digits, or a label. A label given later is not in the file.
     """
     with opened(history) as store:
         if len(runs) == 1 and not (output and _is_folder(output)):

@@ -25,10 +25,10 @@ Examples:
 @history_option
 @json_option
 def command(files: tuple[str, ...], history: str | None, *, in_json: bool) -> int:
-    """Put run files, written by 'perfcheck run -o FILE', into the history exactly as they are.
+    """Import run files, as written by 'perfcheck run -o FILE', into the history exactly as they are.
 
-    A run that is there already is left as it is. A file that is no run is told, the others are taken in, and the exit
-    code is 2. With --json: {"new", "already_there", "failed"}, each a list of files.
+    A run that is already there is left as it is. A file that is not a run is reported, the others are imported, and
+    the exit code is 2. With --json: {"new", "already_there", "failed"}, each a list of files.
     """
     outcome: dict[str, list[str]] = {"new": [], "already_there": [], "failed": []}
     with opened(history, create=True) as store:

@@ -22,12 +22,12 @@ Examples:
 @click.argument("run", metavar="RUN", shell_complete=complete_runs)
 @click.argument("text", required=False, metavar="[TEXT]")
 @history_option
-@option("--remove", is_flag=True, help="Take the label away.")
+@option("--remove", is_flag=True, help="Remove the label.")
 def command(run: str, text: str | None, history: str | None, *, remove: bool) -> int:
-    """Give a saved run a name, such as a release, by which every command finds it.
+    """Label a saved run, for example with a release, so that every command finds it by that name.
 
-    RUN is an id or its first digits, or a label; the newest run that has it. A run with a label is never pruned. What
-    'perfcheck history export' writes keeps the label that the run was made with.
+    RUN is an id or its first digits, or a label, which stands for the newest run that has it. A run with a label is
+    never pruned. 'perfcheck history export' writes the label that the run was saved with.
     """
     label = clean(text) if text and text.strip() else None
     if (label is None) is not remove:

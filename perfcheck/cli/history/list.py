@@ -21,7 +21,7 @@ _EXAMPLES = """\b
 Examples:
   perfcheck history list
   perfcheck history list --since 4w --branch main
-  perfcheck history list --source monitored         what 'perfcheck health --save' kept
+  perfcheck history list --source monitored         runs of 'perfcheck health --save'
   perfcheck history list --limit 1000 --json | jq '.runs[].verdict'
 """
 
@@ -32,12 +32,12 @@ Examples:
 @until_option
 @option("--branch", metavar="NAME", help="Only runs of this branch.")
 @option("--label", metavar="TEXT", shell_complete=complete_labels, help="Only runs with this label.")
-@option("--machine", metavar="TEXT", help="Only runs on this machine, as the list names it.")
-@option("--source", type=click.Choice([str(source) for source in Source]), help="Only checks of this kind.")
+@option("--machine", metavar="TEXT", help="Only runs on this machine, as named in the list.")
+@option("--source", type=click.Choice([str(source) for source in Source]), help="Only runs of this kind.")
 @option("--limit", type=click.IntRange(min=1), metavar="N", default=20, show_default=True, help="At most this many.")
 @json_option
 def command(history: str | None, source: str | None, *, in_json: bool, **filters: Any) -> int:
-    """List the runs that were saved, the newest first.
+    """List saved runs, newest first.
 
     With --json: {"runs": [{"id", "label", "started_at", "duration_ms", "verdict", "exit_code", "complete", "counts",
     "source", "commit", "branch", "dirty", "ci", "machine", "base_url", "baseline_file", "baseline_sha256"}]}.

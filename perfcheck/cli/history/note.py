@@ -31,15 +31,15 @@ Examples:
 @click.argument("subject", metavar="RUN|COMMIT", shell_complete=complete_runs)
 @history_option
 @option("--incident", metavar="TEXT", required=True, help="What happened.")
-@option("--cause", metavar="TEXT", help="What it came from.")
+@option("--cause", metavar="TEXT", help="What caused it.")
 @option("--fix", metavar="TEXT", help="What was done about it.")
 @json_option
 def command(
     subject: str, history: str | None, incident: str, cause: str | None, fix: str | None, *, in_json: bool
 ) -> int:
-    """Write down an incident with its cause and its fix, beside a run or a commit; reports tell it there.
+    """Record an incident with its cause and its fix for a run or a commit; reports show it there.
 
-    RUN is an id or its first digits, or a label. COMMIT has seven digits or more, and need not have been measured.
+    RUN is an id or its first digits, or a label. COMMIT has seven digits or more; it need not have been measured.
     A run with a note is never pruned. With --json: {"id", "created_at", "run_id", "commit", "incident", "cause",
     "fix"}.
     """

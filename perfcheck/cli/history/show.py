@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\b
 Examples:
-  perfcheck history show v1.4                    the report of a run, with its notes
+  perfcheck history show v1.4                    a run, with its notes
   perfcheck history show videos.list             an endpoint over time
   perfcheck history show videos.list --since 6m --json
 """
@@ -36,24 +36,25 @@ Examples:
 @history_option
 @since_option
 @until_option
-@option("--source", type=click.Choice([str(source) for source in Source]), help="Only checks of this kind.")
+@option("--source", type=click.Choice([str(source) for source in Source]), help="Only runs of this kind.")
 @option(
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
     default=500,
     show_default=True,
-    help="At most this many runs of an endpoint, the newest.",
+    help="At most this many runs of an endpoint, the newest ones.",
 )
-@option("-v", "--verbose", is_flag=True, help="Of a run, every endpoint and note, and the environment.")
+@option("-v", "--verbose", is_flag=True, help="For a run: every endpoint and note, and the environment.")
 @json_option
 def command(name: str, history: str | None, source: str | None, *, verbose: bool, in_json: bool, **span: Any) -> int:
-    """Show the report of a saved run again, with its notes; or an endpoint over time, with its changes marked.
+    """Show the report of a saved run with its notes, or an endpoint over time with its changes marked.
 
-    RUN is an id or its first digits, or a label. Of what is an endpoint and a label, the endpoint is shown. Runs of
-    another machine, baseline file, request or metric are drawn apart, as they cannot be compared.
+    RUN is an id or its first digits, or a label. If a name is both an endpoint and a label, the endpoint is shown. Runs
+    on another machine, or with another baseline file, request or metric, are a series of their own: they cannot be
+    compared.
 
-    With --json, of a run: {"run": the run file, "label", "notes"}; of an endpoint: {"endpoint", "series": [{"series",
+    With --json, for a run: {"run": the run file, "label", "notes"}; for an endpoint: {"endpoint", "series": [{"series",
     "earlier", "points", "steps", "drift", "spread_steps", "spread_drift", "notes"}]}.
     """
     with opened(history) as store:

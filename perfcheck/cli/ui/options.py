@@ -29,55 +29,34 @@ def option(*names: str, **attributes: Any) -> Callable[[F], F]:
     return click.option(*names, **{"envvar": envvar, "show_envvar": True, **attributes})
 
 
-class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
-    """``60s``, ``2m``: given to the command in seconds."""
+class Parsed(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
+    """A value as ``parse`` reads it; the message of its ValueError is shown."""
 
-    name = "duration"
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name = name
+        self._parse = parse
 
-    def __init__(self, usual: str = "s") -> None:
-        self._usual = usual  # the unit that a bare number was likely meant in
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
-            return parse_duration_ms(str(value), self._usual) / 1000
+            return self._parse(value) if isinstance(value, str) else value
         except ValueError as error:
             return self.fail(str(error), param, ctx)
 
 
-class Percentage(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
-    """``20%``: given to the command as 0.2."""
-
-    name = "percentage"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
-        try:
-            return parse_percentage(str(value))
-        except ValueError as error:
-            return self.fail(str(error), param, ctx)
+def duration(probable_unit: str = "s") -> Parsed:
+    """``60s``, ``2m``: given to the command in seconds. The unit is suggested for a bare number."""
+    return Parsed("duration", lambda text: parse_duration_ms(text, probable_unit) / 1000)
 
 
-class DateOrAge(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
-    """``2026-11-01`` or ``7d``: given to the command as RFC 3339 in UTC."""
-
-    name = "date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            return typed_time(str(value), datetime.now(UTC))
-        except ValueError as error:
-            return self.fail(str(error), param, ctx)
-
+PERCENTAGE = Parsed("percentage", parse_percentage)  # 20%: given to the command as 0.2
+DATE_OR_AGE = Parsed("date", lambda text: typed_time(text, datetime.now(UTC)))  # 2026-11-01 or 7d, as RFC 3339 in UTC
 
 baseline_option = option(
     "-f",
     "--baseline",
     metavar="FILE",
     shell_complete=complete_files,
-    help="Baseline file. Default: baselines.yaml here, or above up to the repository's root.",
+    help="Baseline file. Default: baselines.yaml here or in a folder above, up to the repository's root.",
 )
 group_option = option(
     "-g",
@@ -85,13 +64,13 @@ group_option = option(
     multiple=True,
     metavar="NAME",
     shell_complete=complete_groups,
-    help="Only the endpoints of this group. Repeatable.",
+    help="Only endpoints of this group. Repeatable.",
 )
 budget_option = option(
-    "--budget", type=Duration(), help="Stop measuring after this time. Default: 120s, or the baseline's."
+    "--budget", type=duration(), help="Stop measuring after this time. Default: as in the baseline, else 120s."
 )
 seed_option = option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Repeat the order of requests of an earlier run."
+    "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Repeat the request order of an earlier run."
 )
 insecure_option = option("--insecure", is_flag=True, help="Accept any TLS certificate.")
 fail_on_option = option(
@@ -114,23 +93,26 @@ output_option = option(
     "--output",
     metavar="FILE",
     shell_complete=complete_files,
-    help="Save the run as JSON; the same as --report json=FILE.",
+    help="Save the run as JSON; same as --report json=FILE.",
 )
 compare_to_option = option(
     "--compare-to",
     metavar="RUN",
     shell_complete=complete_files,
-    help="Show the figures of this earlier run (a file, or a label or id in the history) beside these, without a "
-    "verdict on the change.",
+    help="Show the figures of this earlier run (a file, or a label or id in the history) next to these, without "
+    "judging the change.",
 )
 github_option = option(
     "--github/--no-github",
     default=None,
     help="Annotations, job summary and outputs for GitHub Actions. Default: where GITHUB_ACTIONS is true.",
 )
-quiet_option = option("-q", "--quiet", is_flag=True, help="Only what needs attention, and the closing line.")
+quiet_option = option("-q", "--quiet", is_flag=True, help="Show only what needs attention, and the closing line.")
 verbose_option = option(
-    "-v", "--verbose", is_flag=True, help="Every endpoint and note, with lines of the baseline, and the environment."
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Show every endpoint and note, lines of the baseline, and the environment.",
 )
 history_option = option(
     "--history",
@@ -139,10 +121,10 @@ history_option = option(
     help="The history: a file, or postgresql+psycopg://user:password@host/database. "
     "Default: .perfcheck/history.sqlite at the repository's root.",
 )
-json_option = option("--json", "in_json", is_flag=True, help="Write JSON to stdout, with fields that stay.")
-since_option = option("--since", type=DateOrAge(), help="Only runs from then on: 2026-11-01, or 7d or 4w ago.")
-until_option = option("--until", type=DateOrAge(), help="Only runs before then: 2026-11-01, or 7d or 4w ago.")
-save_option = option("--save", is_flag=True, help="Keep the run in the history.")
+json_option = option("--json", "in_json", is_flag=True, help="Write JSON to stdout; its fields are stable.")
+since_option = option("--since", type=DATE_OR_AGE, help="Only runs since then: 2026-11-01, or 7d or 4w ago.")
+until_option = option("--until", type=DATE_OR_AGE, help="Only runs before then: 2026-11-01, or 7d or 4w ago.")
+save_option = option("--save", is_flag=True, help="Save the run to the history.")
 
 
 def failing_verdict(fail_on: str) -> Verdict | None:
@@ -150,13 +132,13 @@ def failing_verdict(fail_on: str) -> Verdict | None:
     return None if fail_on == "never" else Verdict(fail_on.upper())
 
 
-def is_for_github(asked: bool | None, env: Mapping[str, str]) -> bool:  # noqa: FBT001 - the value of the option above
-    """Whether GitHub Actions is to be told: as asked, else where it is the one that runs us."""
-    return env.get("GITHUB_ACTIONS") == "true" if asked is None else asked
+def is_for_github(flag: bool | None, env: Mapping[str, str]) -> bool:  # noqa: FBT001 - the value of the option above
+    """Whether to write for GitHub Actions: as the option says, else if it runs us."""
+    return env.get("GITHUB_ACTIONS") == "true" if flag is None else flag
 
 
 def opened(history: str | None, *, create: bool = False) -> History:
-    """The history that was named, or the usual one. Raises UsageError when there is none, but for ``create``."""
+    """The history named, or the default one. Raises UsageError if it does not exist, unless ``create``."""
     from perfcheck.history.store import open_history
 
     return open_history(history, Path.cwd(), create=create)
