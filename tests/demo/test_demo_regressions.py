@@ -35,7 +35,7 @@ def service(*regressions: Regression) -> Iterator[SampleService]:
         made.close()
 
 
-_shared: dict[frozenset[Regression], SampleService] = {}  # to build the catalogue takes longer than to ask for it
+_shared: dict[frozenset[Regression], SampleService] = {}  # building the catalogue is what takes the time
 
 
 @pytest.fixture(scope="module", autouse=True)

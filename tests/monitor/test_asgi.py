@@ -41,6 +41,25 @@ def fresh(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     perfcheck.monitor.reset()
 
 
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """The monitored application, on one server for all that start no other."""
+    with uvicorn_server(apps.asgi) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def bare_url() -> Iterator[str]:
+    with uvicorn_server(apps.bare_asgi) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def starlette_url() -> Iterator[str]:
+    with uvicorn_server(asgi.Monitor(starlette_app())) as url:
+        yield url
+
+
 def ended(name: str) -> EndpointStatistics:
     one = eventually(lambda: (one := default.snapshot().endpoint(name)) and one.total and not one.in_flight and one)
     assert isinstance(one, EndpointStatistics)
@@ -63,27 +82,24 @@ def raw(url: str, path: str, method: str = "GET") -> bytes:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_the_response_is_the_same_byte_for_byte(path: str) -> None:
-    with uvicorn_server(apps.bare_asgi) as url:
-        without = raw(url, path)
-    with uvicorn_server(apps.asgi) as url:
-        assert raw(url, path) == without
+def test_the_response_is_the_same_byte_for_byte(path: str, url: str, bare_url: str) -> None:
+    assert raw(url, path) == raw(bare_url, path)
     expected = "api.named" if path == "named" else f"GET /{path.split('/', maxsplit=1)[0]}"
+    eventually(lambda: default.snapshot().total)
     assert [one.name for one in default.snapshot().endpoints] == [
         "GET (unmatched)" if path == "nothing/here" else expected
     ]
 
 
-def test_statuses_sizes_errors_and_time() -> None:
-    with uvicorn_server(apps.asgi) as url:
-        for path in ("ok", "ok", "nothing", "raises", "broken", "pieces", "background", "cancelled"):
-            raw(url, path)
-        assert (counts("GET /ok"), ended("GET /ok").statuses, ended("GET /ok").sizes.total) == ((2, 0, 0), {200: 2}, 10)
-        assert (counts("GET (unmatched)"), ended("GET (unmatched)").statuses) == ((1, 0, 0), {404: 1})
-        assert counts("GET /raises") == (1, 1, 0)
-        assert counts("GET /broken") == (1, 1, 0)
-        assert (counts("GET /cancelled"), counts("GET /pieces")) == ((1, 0, 1), (1, 0, 0))
-        pieces, background = ended("GET /pieces").latest_s, ended("GET /background").latest_s
+def test_statuses_sizes_errors_and_time(url: str) -> None:
+    for path in ("ok", "ok", "nothing", "raises", "broken", "pieces", "background", "cancelled"):
+        raw(url, path)
+    assert (counts("GET /ok"), ended("GET /ok").statuses, ended("GET /ok").sizes.total) == ((2, 0, 0), {200: 2}, 10)
+    assert (counts("GET (unmatched)"), ended("GET (unmatched)").statuses) == ((1, 0, 0), {404: 1})
+    assert counts("GET /raises") == (1, 1, 0)
+    assert counts("GET /broken") == (1, 1, 0)
+    assert (counts("GET /cancelled"), counts("GET /pieces")) == ((1, 0, 1), (1, 0, 0))
+    pieces, background = ended("GET /pieces").latest_s, ended("GET /background").latest_s
     assert pieces is not None
     assert background is not None
     assert pieces >= 0.049
@@ -124,12 +140,11 @@ def test_a_decorator_inside_gives_the_name_and_nothing_counts_twice() -> None:
     assert [(one.name, one.total) for one in default.snapshot().endpoints] == [("api.named", 1)]
 
 
-def test_hostile_clients_add_no_names() -> None:
-    with uvicorn_server(apps.asgi) as url:
-        for number in range(60):
-            raw(url, f"{'x' * 1000}{number}", f"METHOD{number}")
-            raw(url, f"{number}?{number}")
-        eventually(lambda: default.snapshot().total == 120)
+def test_hostile_clients_add_no_names(url: str) -> None:
+    for number in range(60):
+        raw(url, f"{'x' * 1000}{number}", f"METHOD{number}")
+        raw(url, f"{number}?{number}")
+    eventually(lambda: default.snapshot().total == 120)
     assert [one.name for one in default.snapshot().endpoints] == ["GET (unmatched)", "OTHER (unmatched)"]
 
 
@@ -202,10 +217,9 @@ def starlette_app() -> Starlette:
         ("nowhere/12", "GET (unmatched)"),
     ],
 )
-def test_starlettes_routes_are_names_mounts_included(path: str, name: str) -> None:
-    with uvicorn_server(asgi.Monitor(starlette_app())) as url:
-        raw(url, path)
-        eventually(lambda: default.snapshot().total)
+def test_starlettes_routes_are_names_mounts_included(path: str, name: str, starlette_url: str) -> None:
+    raw(starlette_url, path)
+    eventually(lambda: default.snapshot().total)
     assert [one.name for one in default.snapshot().endpoints] == [name]
 
 

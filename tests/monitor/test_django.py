@@ -54,9 +54,15 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     perfcheck.monitor.reset()
 
 
-@pytest.fixture(params=SERVERS)
-def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
-    with SERVERS[request.param]() as url, httpx.Client(base_url=url, trust_env=False) as client:
+@pytest.fixture(scope="module", params=SERVERS)
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
+    with SERVERS[request.param]() as url:
+        yield url
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, trust_env=False) as client:
         yield client
 
 

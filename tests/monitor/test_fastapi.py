@@ -36,9 +36,15 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     perfcheck.monitor.reset()
 
 
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with uvicorn_server(fastapi_app.create_app()) as url:
+        yield url
+
+
 @pytest.fixture
-def client() -> Iterator[httpx.Client]:
-    with uvicorn_server(fastapi_app.create_app()) as url, httpx.Client(base_url=url, trust_env=False) as client:
+def client(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, trust_env=False) as client:
         yield client
 
 

@@ -29,7 +29,7 @@ from perfcheck.monitor.snapshot_codec import SnapshotWriter, decode_snapshot
 from perfcheck.monitor.statistics import Snapshot, merge_snapshots
 from perfcheck.monitor.worker_directory import Membership
 
-CLIENTS, REQUESTS = 4, 2500  # of each
+CLIENTS, REQUESTS = 4, 1000  # of each
 API = "/api/performance"
 
 
@@ -236,7 +236,7 @@ def ask(url: str, client: int, requests: int, seen: Counter[tuple[str, int]]) ->
     with contextlib.closing(http.client.HTTPConnection(at.hostname or "", at.port, timeout=30)) as connection:
         for number in range(requests):
             # Few of these: the server logs each with a traceback.
-            path, name = paths[number % len(paths)] if number % 500 else ("/raises", "GET /raises")
+            path, name = paths[number % len(paths)] if number % 200 else ("/raises", "GET /raises")
             connection.request("GET", path)
             response = connection.getresponse()
             response.read()
@@ -254,7 +254,7 @@ def test_four_workers_of_gunicorn_count_exactly(options: list[str], tmp_path: Pa
     env = {"PERFCHECK_MONITOR_DIR": str(folder), "TEST_RECORDS": str(records)}
     seen: list[Counter[tuple[str, int]]] = [Counter() for _ in range(CLIENTS)]
     # Workers are replaced in the middle, as production does it.
-    with gunicorn("apps.bare_apps:wsgi", "-w", "4", "--max-requests", "900", *options, env=env) as url:
+    with gunicorn("apps.bare_apps:wsgi", "-w", "4", "--max-requests", "350", *options, env=env) as url:
         threads = [threading.Thread(target=ask, args=(url, i, REQUESTS, seen[i])) for i in range(CLIENTS)]
         for thread in threads:
             thread.start()
