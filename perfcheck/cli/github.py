@@ -1,4 +1,4 @@
-"""GitHub Actions as a reader: annotations in the log, the job summary, and outputs for the steps that follow."""
+"""For GitHub Actions: annotations in the log, the job summary, and outputs for the steps that follow."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from perfcheck.model import EarlierRun, Run
-from perfcheck.report import github
+import click
 
+from perfcheck.baseline import BaselineError
+from perfcheck.model import EarlierRun, Run
+from perfcheck.report.workflow_commands import file_in, workflow_command
+
+_MOST_ERRORS = 10  # GitHub shows no more of one step
 _LONGEST_SUMMARY = 1024 * 1024  # bytes a step; a longer one is not shown at all
 
 
 def publish(
     run: Run, earlier: EarlierRun | None, env: Mapping[str, str], written: Mapping[str, Path], *, annotate: bool
 ) -> Iterator[str]:
-    """Tell GitHub of the run; ``written`` are the report files by format. Yields what could not be told.
+    """Publish the run; ``written`` are the report files by format. Yields what could not be written.
 
     Annotations go to stderr, which the runner reads as well: stdout may be a file or another program's input.
     """
+    from perfcheck.report import github
+
     if annotate:
         workspace = Path(env["GITHUB_WORKSPACE"]) if env.get("GITHUB_WORKSPACE") else None
         with contextlib.suppress(OSError):
@@ -42,3 +48,15 @@ def _append(env: Mapping[str, str], variable: str, text: Callable[[int], str]) -
             file.write(content)
     except OSError as error:
         yield f"cannot write to {variable}: {error.strerror}"
+
+
+def annotate_baseline(error: BaselineError, env: Mapping[str, str]) -> None:
+    """The errors of a baseline, at their lines."""
+    workspace = env.get("GITHUB_WORKSPACE")
+    file = file_in(Path(workspace) if workspace else None, error.file)
+    for found in error.errors[:_MOST_ERRORS]:
+        message = f"{found.message}\nhelp: {found.remedy}"
+        title = "Wrong baseline"
+        line = workflow_command("error", message, title=title, file=file, line=found.line, col=found.column)
+        with contextlib.suppress(OSError):
+            click.echo(line, err=True)

@@ -105,10 +105,10 @@ def command(
 
 
 def _saved_run(source: str, history: str | None, report: tuple[str, ...], options: Mapping[str, Any]) -> int:
-    from perfcheck.cli.past import saved_run
-    from perfcheck.cli.reporting import Reporting
+    from perfcheck.cli.reports import Reporting
+    from perfcheck.engine.saved_runs import find_run
 
-    run = saved_run(source, history)
+    run = find_run(source, history)
     written = Reporting.prepare(report, None, history=history, **options).write(run)
     return EXIT_OK if written else EXIT_USAGE
 

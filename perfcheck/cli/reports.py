@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Self
 
+from perfcheck.cli.ui.options import is_for_github
 from perfcheck.cli.ui.output import page
-from perfcheck.cli.ui.terminal import silence_stdout
+from perfcheck.cli.ui.terminal import show_error, silence_stdout
 from perfcheck.errors import UsageError
 from perfcheck.judge.earlier_run import changes_since
 from perfcheck.model import EarlierRun, Run
@@ -204,3 +206,61 @@ def _rescue(path: Path, content: bytes) -> str:
     except OSError:
         return "; it could not be kept elsewhere either"
     return f"; the report was kept in {file.name}"
+
+
+# --- All reports of a run -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    targets: tuple[ReportTarget, ...]
+    presentation: Presentation
+    github: bool
+
+    @classmethod
+    def prepare(
+        cls,
+        reports: Sequence[str],
+        output: str | None,
+        *,
+        compare_to: str | None = None,
+        history: str | None = None,
+        github: bool | None,
+        quiet: bool,
+        verbose: bool,
+    ) -> Self:
+        """Before the run, so that a mistake costs no measurement. Raises UsageError."""
+        targets = parse_targets(reports, output)
+        previous = None
+        if compare_to:
+            from perfcheck.engine.saved_runs import find_earlier_run
+
+            previous = find_earlier_run(compare_to, history)
+        return cls(targets, Presentation(previous, quiet, verbose), is_for_github(github, os.environ))
+
+    def write(self, run: Run, *, on_screen: bool = True) -> bool:
+        """Every report; trouble with one is told on stderr. Whether all could be written.
+
+        Without ``on_screen`` the console report on stdout is left out.
+        """
+        targets = [target for target in self.targets if on_screen or target != ReportTarget("console", None)]
+        written: list[ReportTarget] = []
+        try:
+            for target, problem in write_reports(run, targets, self.presentation):
+                if problem is None:
+                    written.append(target)
+                else:
+                    show_error(problem)
+        finally:
+            if self.github:
+                self._publish(run, written)
+        return len(written) == len(targets)
+
+    def _publish(self, run: Run, targets: Sequence[ReportTarget]) -> None:
+        from perfcheck.cli.github import publish
+
+        annotated = any(target.format == "github" and target.path is None for target in targets)
+        # Absolute, since the steps that follow may work in another folder.
+        written = {target.format: target.path.absolute() for target in targets if target.path is not None}
+        for problem in publish(run, self.presentation.earlier(run), os.environ, written, annotate=not annotated):
+            show_error(problem)

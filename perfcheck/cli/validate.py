@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from perfcheck.baseline import BaselineError, Summary, check_baseline, find_baseline
-from perfcheck.cli.annotations import annotate_baseline
+from perfcheck.cli.github import annotate_baseline
 from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_files
 from perfcheck.cli.ui.options import baseline_option, github_option, is_for_github, option
@@ -26,7 +26,7 @@ Examples:
 """
 
 
-@click.command("validate", cls=Command, epilog=_EXAMPLES)
+@click.command("validate", cls=Command, epilog=_EXAMPLES, short_help="Check the baseline file only, offline.")
 @click.argument("files", nargs=-1, metavar="[FILE]...", shell_complete=complete_files)
 @baseline_option
 @option(

@@ -97,14 +97,17 @@ class Client:
 
     # --- Requests --------------------------------------------------------------------------------------------------
 
-    def wait_until_ready(self) -> float:
+    def wait_until_ready(self, *, unreachable: str | None = None) -> float:
         """Wait until the service answers; returns the seconds it took.
 
-        Raises CouldNotMeasureError when it does not within ``service.ready_timeout_s``.
+        Raises CouldNotMeasureError when it does not within ``service.ready_timeout_s``, with ``unreachable`` as the
+        remedy where nothing answers.
         """
         target = self._proxy.url if self._proxy is not None else self._base
         try:
-            return wait_until_ready(self._service, self.send, self._backend, target, shown=self.url_shown)
+            return wait_until_ready(
+                self._service, self.send, self._backend, target, shown=self.url_shown, unreachable=unreachable
+            )
         except CouldNotMeasureError as error:
             if self._proxy is None:
                 raise

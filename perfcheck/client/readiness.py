@@ -19,12 +19,12 @@ _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
 _FINAL = {Failure.TLS}  # waiting would not change it
 _SERVER_ERROR = 500  # from here on: a proxy before a service that is down, or one that is still starting
-_REMEDIES = {
+_REMEDIES = {  # where something answers
     Failure.STATUS: "service.ready must be a path that returns 2xx; raise service.ready_timeout to wait longer",
     Failure.TLS: "correct service.base_url or service.tls",
-    Failure.NAME: "correct service.base_url, or give its address with --base-url",
 }
-_REMEDY = "start it, or give its address with --base-url"
+_UNKNOWN_NAME = "correct service.base_url, or give its address with --base-url"
+_UNREACHABLE = "start it, or give its address with --base-url"
 
 
 def wait_until_ready(
@@ -34,10 +34,11 @@ def wait_until_ready(
     target: httpx.URL,
     *,
     shown: Callable[[Endpoint], str],
+    unreachable: str | None = None,
 ) -> float:
     """Request ``service.ready``, or connect to ``target`` without one, until it works; returns the seconds it took.
 
-    Raises CouldNotMeasureError with the last failure.
+    Raises CouldNotMeasureError with the last failure. ``unreachable`` is the remedy where nothing answers.
     """
     endpoint = Endpoint(name="service.ready", path=service.ready or "", line=0, headers=service.headers)
     started_s = time.monotonic()
@@ -58,7 +59,7 @@ def wait_until_ready(
             after = "" if failure in _FINAL else f" after {format_ms(waited_s * 1000)}"
             raise CouldNotMeasureError(
                 f"{shown(endpoint)} is not ready{after}: {detail}",
-                _REMEDIES.get(failure, _REMEDY),
+                _REMEDIES.get(failure) or unreachable or (_UNKNOWN_NAME if failure is Failure.NAME else _UNREACHABLE),
                 is_down=failure not in _FINAL and (status is None or status >= _SERVER_ERROR),
             )
         time.sleep(pause_s)

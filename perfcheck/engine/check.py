@@ -1,61 +1,86 @@
-"""One check, from a baseline to a run: measures, judges, and keeps what there is when it is cut short."""
+"""A check: measures the endpoints of a baseline, judges them, and keeps the measurements when it is cut short."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
+from dataclasses import replace
 
 from perfcheck.client.client import Client
 from perfcheck.client.monitor_api import read_monitor, stats_of
 from perfcheck.engine.environment import EnvironmentProbe
-from perfcheck.engine.run_builder import Judged, Origin, Outcome, assemble_run
-from perfcheck.engine.session import measure, wait_for
+from perfcheck.engine.selection import select_endpoints
+from perfcheck.engine.session import Callbacks, Judgement, Origin, Outcome, assemble_run, measure, wait_for
 from perfcheck.judge.health import alongside_a_run, without_a_monitor
 from perfcheck.judge.verdict import judge_endpoint, judge_run
-from perfcheck.model import (
-    Baseline,
-    Endpoint,
-    EndpointResult,
-    Finding,
-    Measurement,
-    Sample,
-    Stop,
-    Verdict,
-)
+from perfcheck.model import Baseline, EndpointResult, Finding, Measurement, Run, Sample, Stop, Verdict
 from perfcheck.sampling.sampler import Sampler
 from perfcheck.text import Redactor
 
+REQUESTS_TO_COMPARE = 30  # five prove a healthy median, and are too few to see that it became slower
 _SLOW_MS = 500.0  # on average, of an endpoint that is not in the baseline
 
 
 def check(
     baseline: Baseline,
     *,
-    seed: int,
+    names: Sequence[str] = (),
+    groups: Sequence[str] = (),
+    against: Run | None = None,
+    fail_on: Verdict | None = Verdict.CRITICAL,
+    label: str | None = None,
+    command: tuple[str, ...] = ("perfcheck", "run"),
+    max_requests: int | None = None,
+    seed: int | None = None,
+    callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
+) -> Outcome:
+    """Measure the endpoints of ``baseline`` that have these names and groups (all without any), and judge them.
+
+    ``against`` is an earlier run: what became slower since then is one more reason for a verdict, and every endpoint
+    is sent at least 30 requests. ``fail_on`` is the lowest verdict that gives the run exit code 1 (None: no verdict
+    does). ``command`` are the words that, followed by a name, check that endpoint again, for the reports.
+
+    Raises UsageError for an unknown name. When the service does not answer, the outcome's error is a
+    CouldNotMeasureError, and every endpoint not measured. KeyboardInterrupt ends the measuring, not the check: the run
+    holds what was measured, and has exit code 130.
+    """
+    endpoints = select_endpoints(baseline, names, groups)
+    if against is not None:
+        endpoints = tuple(replace(e, min_requests=max(e.min_requests, REQUESTS_TO_COMPARE)) for e in endpoints)
+    outcome = _check(
+        baseline,
+        replace(baseline, endpoints=endpoints),
+        fail_on=fail_on,
+        label=label,
+        command=command,
+        max_requests=max_requests,
+        seed=random.SystemRandom().getrandbits(32) if seed is None else seed,
+        callbacks=callbacks,
+        with_coverage=against is not None,
+    )
+    if against is None:
+        return outcome
+    from perfcheck.engine.saved_runs import compared_with
+
+    return compared_with(against, outcome, baseline.compare, fail_on, selected=bool(names or groups))
+
+
+def _check(
+    whole: Baseline,
+    baseline: Baseline,
+    *,
+    fail_on: Verdict | None,
     label: str | None,
     command: tuple[str, ...],
     max_requests: int | None,
-    fail_on: Verdict | None,
-    redact: Redactor,
-    watch: Callable[[Sampler], None] | None,
-    measured: Callable[[], None],
-    waiting: Callable[[], AbstractContextManager[None]],
-    known: Sequence[Endpoint] = (),
-    coverage: bool = False,
+    seed: int,
+    callbacks: Callbacks,
+    with_coverage: bool,
 ) -> Outcome:
-    """Measure and judge every endpoint of ``baseline``, and hear what the monitor inside the service has beside.
-
-    ``known`` are the endpoints that the baseline had before some of them were chosen. ``coverage``: also which
-    endpoints the baseline and the monitor do not have in common.
-
-    ``watch`` is called before the first request and after each, ``measured`` when there are no more to come.
-    ``waiting`` surrounds the wait for the service; when it does not answer, the outcome's defect is a
-    CouldNotMeasureError, and every endpoint not measured.
-    """
+    redact, progress = Redactor(baseline.secrets), callbacks.progress
     with EnvironmentProbe() as probe, Client(baseline.service, redact=redact) as client:
-        defect = wait_for(client, waiting)
+        error = wait_for(client, baseline.service.ready_timeout_s, callbacks)
         environment = probe.finish()
         sampler = Sampler(
             baseline.endpoints,
@@ -65,30 +90,27 @@ def check(
             now=time.perf_counter,
             sleep=time.sleep,
             max_requests=max_requests,
-            observe=None if watch is None else lambda *_: watch(sampler),
+            observe=None if progress is None else lambda *_: progress(sampler),
         )
-        if watch is not None:
-            watch(sampler)
-        course = measure(sampler.run, lambda: _samples(sampler), defect=defect, measured=measured)
-        results = _judge(baseline, sampler.measurements(), client, course.started_s)
-        beside: tuple[Finding, ...] = ()
-        if course.is_whole and baseline.service.monitor is None and coverage:
-            beside = (without_a_monitor(),)
-        if course.is_whole and baseline.service.monitor is not None:
-            every = known or baseline.endpoints
-            results, beside = _with_the_monitor(baseline, every, results, client, redact, coverage=coverage)
-    results = course.unless_unreached(results)
+        if progress is not None:
+            progress(sampler)
+        execution = measure(sampler.run, lambda: _samples(sampler), error=error, measured=callbacks.measured)
+        results = _judge(baseline, sampler.measurements(), client, execution.started_s)
+        from_monitor: tuple[Finding, ...] = ()
+        if execution.is_whole:
+            results, from_monitor = _with_the_monitor(whole, results, client, redact, with_coverage=with_coverage)
+    results = execution.unless_unreached(results)
     verdict, counts, exit_code = judge_run(results, fail_on)
-    judged = Judged(
+    judgement = Judgement(
         results=results,
         verdict=verdict,
         counts=counts,
-        exit_code=course.exit_code(exit_code),
-        complete=course.is_whole and not counts.not_measured and not _ran_out_of_time(sampler),
-        findings=(*course.findings(client.notices), *beside),
+        exit_code=execution.exit_code(exit_code),
+        complete=execution.is_whole and not counts.not_measured and not _ran_out_of_time(sampler),
+        findings=(*execution.findings(client.notices), *from_monitor),
     )
-    origin = Origin(client, environment, baseline, redact, label, command, course, seed)
-    return Outcome(assemble_run(origin, judged), course.defect)
+    origin = Origin(client, environment, baseline, redact, label, command, execution, seed)
+    return Outcome(assemble_run(origin, judgement), execution.error)
 
 
 def _samples(sampler: Sampler) -> list[Sample]:
@@ -112,24 +134,29 @@ def _judge(
 
 def _with_the_monitor(
     baseline: Baseline,
-    known: Sequence[Endpoint],
     results: tuple[EndpointResult, ...],
     client: Client,
     redact: Redactor,
     *,
-    coverage: bool,
+    with_coverage: bool,
 ) -> tuple[tuple[EndpointResult, ...], tuple[Finding, ...]]:
-    """What it has counted by now, after the last sample: its answers disturb none."""
-    reading = read_monitor(baseline.service, client.fetch, threshold_ms=_SLOW_MS, redact=redact, shown=client.url_shown)
+    """What the monitor inside the service has counted by now, after the last sample: reading it disturbs none.
+
+    ``with_coverage``: also which endpoints the baseline and the monitor do not have in common.
+    """
+    service = baseline.service
+    if service.monitor is None:
+        return results, (without_a_monitor(),) if with_coverage else ()
+    reading = read_monitor(service, client.fetch, threshold_ms=_SLOW_MS, redact=redact, shown=client.url_shown)
     return alongside_a_run(
         reading,
-        baseline.service,
-        known,
+        service,
+        baseline.endpoints,
         results,
         threshold_ms=_SLOW_MS,
-        url=client.url_shown(stats_of(baseline.service)),
-        whole=len(known) == len(baseline.endpoints),
-        coverage=coverage,
+        url=client.url_shown(stats_of(service)),
+        whole=len(baseline.endpoints) == len(results),
+        coverage=with_coverage,
     )
 
 

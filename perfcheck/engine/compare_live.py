@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from perfcheck.client.client import Client
 from perfcheck.engine.environment import EnvironmentProbe
-from perfcheck.engine.run_builder import Judged, Origin, Outcome, assemble_run
-from perfcheck.engine.session import Course, measure, wait_for
-from perfcheck.errors import CouldNotMeasureError
+from perfcheck.engine.selection import select_endpoints
+from perfcheck.engine.session import (
+    Callbacks,
+    Execution,
+    Judgement,
+    Origin,
+    Outcome,
+    assemble_run,
+    measure,
+    wait_for,
+)
 from perfcheck.judge.compare_runs import added_and_removed
 from perfcheck.judge.comparison import EndpointPair, cannot_tell, compared_alone, noise_findings
 from perfcheck.judge.verdict import judge_endpoint, judge_run
@@ -20,6 +27,7 @@ from perfcheck.model import (
     Against,
     Baseline,
     ComparedHow,
+    CompareLimits,
     Comparison,
     Endpoint,
     EndpointResult,
@@ -33,109 +41,88 @@ from perfcheck.model import (
 )
 from perfcheck.sampling.pair_sampler import PairMeasurement, PairSampler, without_limits
 from perfcheck.text import Redactor, clean
+from perfcheck.words import and_more
 
 _MOST_NAMED = 5
 _NO_SUCH_ENDPOINT = {404, 405, 410, 501}
-
-
-@dataclass(frozen=True, slots=True)
-class LivePlan:
-    """What is to be compared, and how it is told of."""
-
-    before: Baseline  # the same but for the address of the service
-    after: Baseline
-    how: ComparedHow
-    seed: int
-    command: tuple[str, ...]
-    max_pairs: int | None
-    fail_on: Verdict | None
-    redact: Redactor
+_UNREACHABLE = "start it, or correct its address"
 
 
 def compare_live(
-    plan: LivePlan,
+    before: Baseline,
+    after: Baseline,
     *,
-    watch: Callable[[PairSampler], None] | None,
-    measured: Callable[[], None],
-    waiting: Callable[[], AbstractContextManager[None]],
+    names: Sequence[str] = (),
+    groups: Sequence[str] = (),
+    how: ComparedHow = ComparedHow.LIVE,
+    fail_on: Verdict | None = Verdict.CRITICAL,
+    command: tuple[str, ...] = ("perfcheck", "compare"),
+    max_pairs: int | None = None,
+    seed: int | None = None,
+    callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
 ) -> Outcome:
-    """Ask both services in pairs, and judge what became slower. ``watch``, ``measured``, ``waiting``: see ``check``."""
+    """Send the requests of a baseline to two services in pairs, and judge which endpoints became slower.
+
+    ``before`` and ``after`` are the same baseline with the address of one service each. Other parameters, the outcome
+    and what is raised: as of ``check``.
+    """
+    endpoints = select_endpoints(after, names, groups)
+    redact, progress = Redactor(before.secrets | after.secrets), callbacks.progress
+    seed = random.SystemRandom().getrandbits(32) if seed is None else seed
     with (
         EnvironmentProbe() as probe,
-        Client(plan.before.service, redact=plan.redact) as before,
-        Client(plan.after.service, redact=plan.redact) as after,
+        Client(before.service, redact=redact) as one,
+        Client(after.service, redact=redact) as other,
     ):
-        defect = _wait_for(before, waiting) or _wait_for(after, waiting)
+        timeout_s = after.service.ready_timeout_s
+        errors = (wait_for(client, timeout_s, callbacks, unreachable=_UNREACHABLE) for client in (one, other))
+        error = next(filter(None, errors), None)  # without the first, the second is not waited for
         # The commit is that of this folder, and may be neither side's.
         environment = replace(probe.finish(), commit=None, branch=None, dirty=None)
         sampler = PairSampler(
-            plan.after.endpoints,
-            (before.send, after.send),
-            limits=plan.after.compare,
-            sampling=plan.after.sampling,
-            rng=random.Random(plan.seed),  # noqa: S311 - the order of requests, not a secret
+            endpoints,
+            (one.send, other.send),
+            limits=after.compare,
+            sampling=after.sampling,
+            rng=random.Random(seed),  # noqa: S311 - the order of requests, not a secret
             now=time.perf_counter,
             sleep=time.sleep,
-            max_pairs=plan.max_pairs,
-            observe=None if watch is None else lambda: watch(sampler),
+            max_pairs=max_pairs,
+            observe=None if progress is None else lambda: progress(sampler),
         )
-        if watch is not None:
-            watch(sampler)
-        course = measure(sampler.run, lambda: _samples(sampler.measurements()), defect=defect, measured=measured)
+        if progress is not None:
+            progress(sampler)
+        execution = measure(
+            sampler.run, lambda: _samples(sampler.measurements()), error=error, measured=callbacks.measured
+        )
         pairs = sampler.measurements()
-        results = course.unless_unreached(
+        results = execution.unless_unreached(
             tuple(
-                _result(plan, endpoint, pair, (before.url_shown(endpoint), after.url_shown(endpoint)), course.started_s)
-                for endpoint, pair in zip(plan.after.endpoints, pairs, strict=True)
+                _result(endpoint, pair, (one.url_shown(endpoint), other.url_shown(endpoint)), execution, after.compare)
+                for endpoint, pair in zip(endpoints, pairs, strict=True)
             )
         )
-        verdict, counts, exit_code = judge_run(results, plan.fail_on)
-        notices = list(dict.fromkeys((*before.notices, *after.notices)))
-        judged = Judged(
+        verdict, counts, exit_code = judge_run(results, fail_on)
+        added = tuple(result.name for result, pair in zip(results, pairs, strict=True) if _is_new(result, pair))
+        judgement = Judgement(
             results=results,
             verdict=verdict,
             counts=counts,
-            exit_code=course.exit_code(exit_code),
-            complete=course.is_whole and not counts.not_measured and not _ran_out_of_time(pairs),
-            findings=(*course.findings(notices), *_of_the_whole(plan, course, results, pairs)),
+            exit_code=execution.exit_code(exit_code),
+            complete=execution.is_whole and not counts.not_measured and not _ran_out_of_time(pairs),
+            findings=(
+                *execution.findings(list(dict.fromkeys((*one.notices, *other.notices)))),
+                *added_and_removed(added, (), "the service before"),
+                *_judged_by_a_tail(endpoints),
+                *cannot_tell(results, "run it again" if execution.interrupted else _how_to_settle(pairs)),
+                *(noise_findings(results, _latencies(pairs)) if how is ComparedHow.SAME else ()),
+            ),
         )
-        origin = Origin(after, environment, plan.after, plan.redact, None, plan.command, course, plan.seed)
-        against = replace(_against(plan, before.base_url_shown), added=_added(results))
-        return Outcome(assemble_run(origin, judged, against), course.defect)
-
-
-def _added(results: tuple[EndpointResult, ...]) -> tuple[str, ...]:
-    return tuple(one.name for one in results if any(finding.rule is Rule.ADDED for finding in one.findings))
-
-
-def _wait_for(client: Client, waiting: Callable[[], AbstractContextManager[None]]) -> CouldNotMeasureError | None:
-    defect = wait_for(client, waiting)
-    if defect is None or "--base-url" not in (defect.remedy or ""):
-        return defect
-    return CouldNotMeasureError(defect.message, "start it, or correct its address", is_down=defect.is_down)
-
-
-def _against(plan: LivePlan, base_url: str) -> Against:
-    return Against(
-        how=plan.how,
-        label=None,
-        run_id=None,
-        started_at=None,
-        commit=None,
-        base_url=base_url,
-        limits=plan.after.compare,
-        with_targets=False,
-    )
-
-
-def _of_the_whole(
-    plan: LivePlan, course: Course, results: tuple[EndpointResult, ...], pairs: tuple[PairMeasurement, ...]
-) -> Iterator[Finding]:
-    yield from added_and_removed(_added(results), (), "the service before")
-    yield from _judged_by_a_tail(plan.after.endpoints)
-    yield from cannot_tell(results, "run it again" if course.interrupted else _how_to_settle(pairs))
-    if plan.how is ComparedHow.SAME:
-        yield from noise_findings(results, _latencies(pairs))
+        against = Against(
+            how, None, None, None, None, one.base_url_shown, after.compare, with_targets=False, added=added
+        )
+        origin = Origin(other, environment, after, redact, None, command, execution, seed)
+        return Outcome(assemble_run(origin, judgement, against), execution.error)
 
 
 def _samples(pairs: tuple[PairMeasurement, ...]) -> list[Sample]:
@@ -143,18 +130,17 @@ def _samples(pairs: tuple[PairMeasurement, ...]) -> list[Sample]:
 
 
 def _judged_by_a_tail(endpoints: Sequence[Endpoint]) -> Iterator[Finding]:
-    """Pairs tell of the typical request; what the baseline judges by another metric may be slower there alone."""
+    """Pairs compare the typical request; an endpoint may be slower only in what the baseline judges it by."""
     others = [endpoint for endpoint in endpoints if endpoint.metric is not Metric.MEDIAN]
     if others:
-        names = ", ".join(f"{clean(one.name)} ({one.metric})" for one in others[:_MOST_NAMED])
-        names += f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
-        message = f"compared by their typical request, where the baseline asks for more: {names}"
+        names = and_more([f"{clean(endpoint.name)} ({endpoint.metric})" for endpoint in others], _MOST_NAMED)
+        message = f"compared by the median, while the baseline judges another metric: {names}"
         remedy = "a slower tail alone shows in two saved runs: 'perfcheck run --against'"
         yield Finding.note(Rule.METRIC, message, remedy=remedy)
 
 
 def _latencies(pairs: tuple[PairMeasurement, ...]) -> Iterator[tuple[float, float]]:
-    """Of every judged pair in which both sides gave one, in milliseconds."""
+    """In milliseconds, of every judged pair in which both requests have one."""
     for pair in pairs:
         for (stage, before), (_, after) in zip(pair.before.samples, pair.after.samples, strict=True):
             if stage and before.latency_ms is not None and after.latency_ms is not None:
@@ -166,27 +152,27 @@ def _ran_out_of_time(pairs: tuple[PairMeasurement, ...]) -> bool:
 
 
 def _result(
-    plan: LivePlan, endpoint: Endpoint, pair: PairMeasurement, urls: tuple[str, str], started_s: float
+    endpoint: Endpoint, pair: PairMeasurement, urls: tuple[str, str], execution: Execution, limits: CompareLimits
 ) -> EndpointResult:
     bare = without_limits(endpoint)
     before, after = (
-        judge_endpoint(bare, side, url=url, started_s=started_s, undecided=UndecidedPolicy.ESTIMATE)
+        judge_endpoint(bare, side, url=url, started_s=execution.started_s, undecided=UndecidedPolicy.ESTIMATE)
         for side, url in zip((pair.before, pair.after), urls, strict=True)
     )
     held = EndpointPair(
         after=after,
-        before=None if _was_not_there(pair) and after.requests.succeeded else before,
+        before=None if _is_new(after, pair) else before,
         comparison=_comparison(before, after, pair),
         severity=pair.outcome.severity,
         remedy=None,
     )
-    return compared_alone(held, plan.after.compare)
+    return compared_alone(held, limits)
 
 
-def _was_not_there(pair: PairMeasurement) -> bool:
-    """Whether the service before had no such endpoint: what the other adds is no failure of its own."""
+def _is_new(after: EndpointResult, pair: PairMeasurement) -> bool:
+    """Whether the service before has no such endpoint, and the one after has: no failure of either."""
     answers = {sample.status for _, sample in pair.before.samples}
-    return bool(answers) and answers <= _NO_SUCH_ENDPOINT
+    return bool(answers) and answers <= _NO_SUCH_ENDPOINT and after.requests.succeeded > 0
 
 
 def _comparison(before: EndpointResult, after: EndpointResult, pair: PairMeasurement) -> Comparison | None:
@@ -216,6 +202,6 @@ def _how_to_settle(pairs: tuple[PairMeasurement, ...]) -> str:
     stops = {decision.stop: pair.pairs for pair in pairs for decision in pair.after.decisions}
     if Stop.BUDGET in stops:
         return "raise --budget"
-    return (
-        f"'--max-pairs {2 * stops[Stop.MAX_REQUESTS]}' may tell" if Stop.MAX_REQUESTS in stops else "look at failures"
-    )
+    if Stop.MAX_REQUESTS in stops:
+        return f"'--max-pairs {2 * stops[Stop.MAX_REQUESTS]}' may settle it"
+    return "see the failures"

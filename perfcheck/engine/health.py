@@ -1,17 +1,18 @@
-"""One reading of the monitor inside the service, from its address to a run."""
+"""A health check: one reading of the monitor inside the service, judged."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from perfcheck.baseline.addresses import base_url_option, passwords_of
 from perfcheck.client.client import Client
 from perfcheck.client.monitor_api import DEFAULT_PATH, read_monitor, stats_of
 from perfcheck.engine.environment import EnvironmentProbe
-from perfcheck.engine.run_builder import Judged, Origin, Outcome, assemble_run
-from perfcheck.engine.session import Course, unreached
+from perfcheck.engine.selection import select_names
+from perfcheck.engine.session import Callbacks, Execution, Judgement, Origin, Outcome, assemble_run, unreached
 from perfcheck.errors import EXIT_NOT_MEASURED, CouldNotMeasureError
 from perfcheck.judge.health import Health, judge_health, names_in, why_unreadable
 from perfcheck.judge.verdict import judge_endpoint
@@ -21,9 +22,9 @@ from perfcheck.model import (
     Endpoint,
     Finding,
     Measurement,
-    MonitorReading,
     Rule,
     RunnerHealth,
+    Sampling,
     Service,
     UndecidedPolicy,
     Verdict,
@@ -31,75 +32,78 @@ from perfcheck.model import (
 from perfcheck.text import Redactor
 
 
-def check_health(
-    service: Service,
-    baseline: Baseline | None,
-    *,
-    threshold_ms: float,
-    label: str | None,
-    command: tuple[str, ...],
-    fail_on: Verdict | None,
-    redact: Redactor,
-    choose: Callable[[Sequence[str]], Sequence[str] | None],
-) -> Outcome:
-    """Read the monitor of ``service`` and judge what it says, by the limits of ``baseline`` where there is one.
+def baseline_of(base_url: str) -> Baseline:
+    """For a service without a baseline file: its address, and no endpoints. Raises UsageError for a wrong address."""
+    base_url = base_url_option(base_url)
+    secrets = frozenset(passwords_of(base_url))
+    return Baseline("", "", Service(base_url), Sampling(), groups=(), endpoints=(), secrets=secrets)
 
-    ``choose`` is given the names that there are, and tells which to report on (None: all); it may raise. When the
-    monitor says nothing of the service, the outcome's defect is a CouldNotMeasureError.
+
+def check_health(
+    baseline: Baseline,
+    *,
+    names: Sequence[str] = (),
+    threshold_ms: float = 500.0,
+    fail_on: Verdict | None = Verdict.CRITICAL,
+    label: str | None = None,
+    command: tuple[str, ...] = ("perfcheck", "health"),
+    callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
+) -> Outcome:
+    """Read the monitor of the service and judge its figures by the limits of ``baseline``, as far as it has any.
+
+    ``threshold_ms``: an endpoint without limits of its own is slow over this. Other parameters as of ``check``. Raises
+    UsageError for a name that the monitor does not have. When it reports nothing of the service, the outcome's error
+    is a CouldNotMeasureError. An interruption is raised: there is nothing to keep.
     """
-    endpoints = baseline.endpoints if baseline else ()
-    service = replace(service, monitor=service.monitor or DEFAULT_PATH)
+    redact = Redactor(baseline.secrets)
+    service = replace(baseline.service, monitor=baseline.service.monitor or DEFAULT_PATH)
     started_at, started_s = datetime.now(UTC), time.perf_counter()
     with EnvironmentProbe() as probe, Client(service, redact=redact) as client:
         reading = read_monitor(service, client.fetch, threshold_ms=threshold_ms, redact=redact, shown=client.url_shown)
         environment = probe.finish()
-        url = client.url_shown(stats_of(service))
         unreadable = why_unreadable(reading)
-        defect = CouldNotMeasureError(*unreadable) if unreadable else None
-        if defect is not None:
-            health = _unread(endpoints, client, defect)
+        error = CouldNotMeasureError(*unreadable) if unreadable else None
+        if error is not None:
+            health = _unread(baseline.endpoints, client, error)
         else:
-            health = _judge(reading, service, endpoints, threshold_ms, fail_on, choose, url)
-    judged = Judged(
+            health = judge_health(
+                reading,
+                service,
+                baseline.endpoints,
+                threshold_ms=threshold_ms,
+                fail_on=fail_on,
+                wanted=select_names(names_in(reading, service, baseline.endpoints), names),
+                url=client.url_shown(stats_of(service)),
+            )
+    callbacks.measured()
+    judgement = Judgement(
         results=health.results,
         verdict=health.verdict,
         counts=health.counts,
         exit_code=health.exit_code,
-        complete=defect is None and bool(health.results),
-        findings=(*health.findings, *_of_the_connection(service)),
+        complete=error is None and bool(health.results),
+        findings=(*health.findings, *_connection_findings(service)),
     )
     duration_ms = (time.perf_counter() - started_s) * 1000
-    course = Course(started_at, started_s, duration_ms, RunnerHealth(), interrupted=False, defect=defect)
-    origin = Origin(client, environment, baseline, redact, label, command, course)
-    return Outcome(assemble_run(origin, judged), defect)
-
-
-def _judge(
-    reading: MonitorReading,
-    service: Service,
-    endpoints: Sequence[Endpoint],
-    threshold_ms: float,
-    fail_on: Verdict | None,
-    choose: Callable[[Sequence[str]], Sequence[str] | None],
-    url: str,
-) -> Health:
-    wanted = choose(names_in(reading, service, endpoints))
-    return judge_health(reading, service, endpoints, threshold_ms=threshold_ms, fail_on=fail_on, wanted=wanted, url=url)
+    execution = Execution(started_at, started_s, duration_ms, RunnerHealth(), interrupted=False, error=error)
+    origin = Origin(client, environment, baseline, redact, label, command, execution)
+    return Outcome(assemble_run(origin, judgement), error)
 
 
 def _unread(endpoints: Sequence[Endpoint], client: Client, reason: CouldNotMeasureError) -> Health:
-    """Every endpoint of the baseline not measured, for this reason, which every report is to tell."""
+    """Every endpoint of the baseline not measured, for this reason, which every report shows."""
     estimate = UndecidedPolicy.ESTIMATE
     results = []
-    for one in endpoints:
-        never = Measurement(one.name, (), ())
-        result = judge_endpoint(one, never, url=client.url_shown(one), started_s=0.0, undecided=estimate)
+    for endpoint in endpoints:
+        nothing = Measurement(endpoint.name, (), ())
+        url = client.url_shown(endpoint)
+        result = judge_endpoint(endpoint, nothing, url=url, started_s=0.0, undecided=estimate)
         results.append(unreached(result, reason))
-    whole = Finding.warning(Rule.MONITOR, reason.message, remedy=reason.remedy)
-    return Health(tuple(results), (whole,), Verdict.NOT_MEASURED, Counts(0, 0, 0, len(results)), EXIT_NOT_MEASURED)
+    finding = Finding.warning(Rule.MONITOR, reason.message, remedy=reason.remedy)
+    return Health(tuple(results), (finding,), Verdict.NOT_MEASURED, Counts(0, 0, 0, len(results)), EXIT_NOT_MEASURED)
 
 
-def _of_the_connection(service: Service) -> tuple[Finding, ...]:
+def _connection_findings(service: Service) -> tuple[Finding, ...]:
     if service.tls.verify:
         return ()
     return (Finding.warning(Rule.CONNECTION, "TLS certificates are not verified"),)

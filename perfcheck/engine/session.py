@@ -1,21 +1,68 @@
-"""What every command that measures does around its sampler: waits, watches the machine, and keeps what there is."""
+"""What checks, comparisons and health checks have in common: the wait for the service, the measuring, and the run."""
 
 from __future__ import annotations
 
+import platform
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
+from perfcheck import __version__
 from perfcheck.client.client import Client
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, CouldNotMeasureError, PerfcheckError
-from perfcheck.model import EndpointResult, Finding, Rule, RunnerHealth, Sample
+from perfcheck.model import (
+    Against,
+    Baseline,
+    BaselineInfo,
+    Counts,
+    EndpointResult,
+    Environment,
+    Finding,
+    Rule,
+    Run,
+    RunnerHealth,
+    Sample,
+    ServiceInfo,
+    Tool,
+    Verdict,
+)
+from perfcheck.runfile import FORMAT
 from perfcheck.sampling.runner_health import RunnerMonitor
+from perfcheck.stats.boundaries import ALPHA
+from perfcheck.text import Redactor
+from perfcheck.times import rfc3339
+
+if TYPE_CHECKING:
+    from perfcheck.sampling.pair_sampler import PairSampler
+    from perfcheck.sampling.sampler import Sampler
+
+_LONGEST_PATH = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Outcome:
+    """``error`` is what cut the run short, or kept it from starting; the run then holds what was measured."""
+
+    run: Run
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """How a caller follows the work while it goes on."""
+
+    progress: Callable[[Sampler | PairSampler], None] | None = None  # before the first request and after each
+    measured: Callable[[], None] = lambda: None  # no more requests will be sent
+    # Around the wait for the service, which takes at most so many seconds.
+    waiting: Callable[[float], AbstractContextManager[object]] = nullcontext
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
     """How the measuring went."""
 
     started_at: datetime
@@ -23,28 +70,28 @@ class Course:
     duration_ms: float
     runner: RunnerHealth
     interrupted: bool  # by the user
-    defect: Exception | None  # what ended it early, or kept it from starting: to be raised after the reports
+    error: Exception | None  # what ended it early, or kept it from starting
 
     @property
     def is_whole(self) -> bool:
-        return not self.interrupted and self.defect is None
+        return not self.interrupted and self.error is None
 
     def exit_code(self, judged: int) -> int:
         """``judged`` by the verdicts, unless the measuring did not come to its end."""
         if self.interrupted:
             return EXIT_INTERRUPTED
-        if self.defect is not None:
-            return self.defect.exit_code if isinstance(self.defect, PerfcheckError) else EXIT_BUG
+        if self.error is not None:
+            return self.error.exit_code if isinstance(self.error, PerfcheckError) else EXIT_BUG
         return judged
 
     def findings(self, notices: Sequence[str]) -> Iterator[Finding]:
-        """On the run as a whole; ``notices`` are the client's."""
+        """Run-level findings; ``notices`` are the client's."""
         if self.interrupted:
-            yield Finding.warning(Rule.INTERRUPTED, "interrupted: this is what was measured until then")
-        if isinstance(self.defect, CouldNotMeasureError):
-            yield Finding.warning(Rule.SERVICE, self.defect.message)
-        elif self.defect is not None:
-            yield Finding.warning(Rule.BUG, "a bug in perfcheck ended the run: this is what was measured until then")
+            yield Finding.warning(Rule.INTERRUPTED, "interrupted: these are the measurements up to then")
+        if isinstance(self.error, CouldNotMeasureError):
+            yield Finding.warning(Rule.SERVICE, self.error.message)
+        elif self.error is not None:
+            yield Finding.warning(Rule.BUG, "a bug in perfcheck ended the run: these are the measurements up to then")
         for notice in notices:
             yield Finding.warning(Rule.CONNECTION, notice)
         if self.runner.message:
@@ -52,51 +99,50 @@ class Course:
 
     def unless_unreached(self, results: tuple[EndpointResult, ...]) -> tuple[EndpointResult, ...]:
         """The results; where the service did not answer, each not measured for that reason."""
-        if not isinstance(self.defect, CouldNotMeasureError):
+        if not isinstance(self.error, CouldNotMeasureError):
             return results
-        reason = self.defect
+        reason = self.error
         return tuple(unreached(result, reason) for result in results)
+
+
+def wait_for(
+    client: Client, timeout_s: float, callbacks: Callbacks, *, unreachable: str | None = None
+) -> CouldNotMeasureError | None:
+    """Wait until the service answers; returns the error when it does not, for the reports.
+
+    ``unreachable`` is the remedy for an address at which nothing answers.
+    """
+    try:
+        with callbacks.waiting(timeout_s):
+            client.wait_until_ready(unreachable=unreachable)
+    except CouldNotMeasureError as error:
+        return error
+    return None
 
 
 def measure(
     run: Callable[[], None],
     samples: Callable[[], Sequence[Sample]],
     *,
-    defect: Exception | None,
+    error: Exception | None,
     measured: Callable[[], None],
-) -> Course:
-    """Call ``run`` unless there is a ``defect`` already; what was measured stays, whatever happens in it.
+) -> Execution:
+    """Call ``run`` unless there is an ``error`` already; the measurements stay, whatever it raises.
 
-    ``samples`` tells what there is at the end, ``measured`` is called when there are no more to come.
+    ``samples`` returns them at the end, ``measured`` is called when no more will come.
     """
     runner = RunnerMonitor()
     runner.start()
     started_at, started_s = datetime.now(UTC), time.perf_counter()
     interrupted = False
-    if defect is None:
-        interrupted, defect = _until_done(run, measured)
+    if error is None:
+        interrupted, error = _until_done(run, measured)
     duration_ms = (time.perf_counter() - started_s) * 1000
-    return Course(started_at, started_s, duration_ms, runner.finish(samples()), interrupted, defect)
-
-
-def wait_for(client: Client, waiting: Callable[[], AbstractContextManager[None]]) -> CouldNotMeasureError | None:
-    """Until the service answers; the reason when it does not, which every report is to tell."""
-    try:
-        with waiting():
-            client.wait_until_ready()
-    except CouldNotMeasureError as error:
-        return error
-    return None
-
-
-def unreached(result: EndpointResult, reason: CouldNotMeasureError) -> EndpointResult:
-    """Not measured, for this reason."""
-    finding = Finding.note(Rule.NOT_MEASURED, reason.message, remedy=reason.remedy, line=result.line)
-    return replace(result, findings=(finding,))
+    return Execution(started_at, started_s, duration_ms, runner.finish(samples()), interrupted, error)
 
 
 def _until_done(run: Callable[[], None], measured: Callable[[], None]) -> tuple[bool, Exception | None]:
-    """Whether the user interrupted it, and the defect of ours that ended it."""
+    """Whether the user interrupted it, and the error of ours that ended it."""
     try:
         try:
             run()
@@ -108,3 +154,67 @@ def _until_done(run: Callable[[], None], measured: Callable[[], None]) -> tuple[
     except Exception as error:  # noqa: BLE001 - raised again once the reports are written
         return False, error
     return False, None
+
+
+def unreached(result: EndpointResult, reason: CouldNotMeasureError) -> EndpointResult:
+    """Not measured, for this reason."""
+    finding = Finding.note(Rule.NOT_MEASURED, reason.message, remedy=reason.remedy, line=result.line)
+    return replace(result, findings=(finding,))
+
+
+# --- The run -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a run comes from."""
+
+    client: Client
+    environment: Environment
+    baseline: Baseline
+    redact: Redactor
+    label: str | None
+    command: tuple[str, ...]  # words that, followed by a name, check that endpoint again
+    execution: Execution
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Its verdicts."""
+
+    results: Sequence[EndpointResult]
+    verdict: Verdict
+    counts: Counts
+    exit_code: int
+    complete: bool
+    findings: Sequence[Finding]  # run-level
+
+
+def assemble_run(origin: Origin, judgement: Judgement, against: Against | None = None) -> Run:
+    """With an id of its own; it ends now."""
+    baseline, redact = origin.baseline, origin.redact
+    return Run(
+        format=FORMAT,
+        id=str(uuid.uuid4()),
+        label=redact.clean(origin.label) if origin.label else None,
+        started_at=rfc3339(origin.execution.started_at),
+        finished_at=rfc3339(datetime.now(UTC)),
+        duration_ms=origin.execution.duration_ms,
+        tool=Tool(__version__, origin.client.description, platform.python_version()),
+        environment=origin.environment,
+        service=ServiceInfo(origin.client.base_url_shown),
+        baseline=BaselineInfo(redact.clean(baseline.file, _LONGEST_PATH), baseline.sha256),
+        seed=origin.seed,
+        alpha=ALPHA,
+        verdict=judgement.verdict,
+        exit_code=judgement.exit_code,
+        complete=judgement.complete,
+        counts=judgement.counts,
+        runner=origin.execution.runner,
+        findings=tuple(judgement.findings),
+        endpoints=tuple(judgement.results),
+        command=tuple(map(redact, origin.command)),
+        groups={group.name: group.title for group in baseline.groups if group.title != group.name},
+        against=against,
+    )

@@ -1,8 +1,10 @@
-"""The work of ``perfcheck baseline update``: the history read, proposals made, and the file edited in memory."""
+"""Targets from past runs: the history is read, values are proposed, and the baseline file is edited in memory."""
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,18 +13,20 @@ from typing import TYPE_CHECKING
 from perfcheck.baseline.edit import Edit, edit_baseline, values_in_force
 from perfcheck.baseline.files import decode, read_bytes
 from perfcheck.baseline.load import read_for_editing
-from perfcheck.engine.diff import unified_diff
-from perfcheck.engine.select import select_endpoints
+from perfcheck.engine.selection import select_endpoints
 from perfcheck.errors import UsageError
 from perfcheck.history.model import Proposal
 from perfcheck.history.propose import MIN_RUNS, ProposalRule, propose
 from perfcheck.history.series import LatestSeries, LatestSeriesReader
 from perfcheck.runfile.atomic import write_atomically
 from perfcheck.units import format_duration
+from perfcheck.words import plural
 
 if TYPE_CHECKING:
     from perfcheck.history.store import History
     from perfcheck.model import Endpoint
+
+_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as YAML counts lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +42,26 @@ class Update:
 
     @property
     def diff(self) -> list[str]:
-        return unified_diff(decode(self.before, str(self.file)), decode(self.after, str(self.file)), str(self.file))
+        """Unified, as lines without their ends, so that a change of those does not show; empty for no change."""
+        name = str(self.file)
+        before, after = (_lines(decode(content, name)) for content in (self.before, self.after))
+        return list(difflib.unified_diff(before, after, name, name, lineterm=""))
+
+
+def _lines(text: str) -> list[str]:
+    lines = _LINE_BREAK.split(text)
+    return lines if lines[-1] else lines[:-1]
 
 
 def propose_update(file: Path, names: Sequence[str], store: History, rule: ProposalRule) -> Update:
     """For the endpoints of the baseline in ``file`` that have these names, or all. Writes nothing.
 
-    Raises UsageError for a wrong baseline, an unknown name, and trouble with the history.
+    Raises UsageError for a wrong baseline, an unknown name, and a history that cannot be read.
     """
     content = read_bytes(file)
     baseline = read_for_editing(content, file, os.environ)
     endpoints, reader = select_endpoints(baseline, names, ()), LatestSeriesReader(store, baseline.file, rule.runs)
-    proposals = tuple(_proposal(one, reader.read(one.name), rule) for one in endpoints)
+    proposals = tuple(_proposal(endpoint, reader.read(endpoint.name), rule) for endpoint in endpoints)
     edits = list(_edits(proposals, values_in_force(content, file, os.environ)))
     edited = edit_baseline(content, edits, file, os.environ)
     by_hand: dict[str, list[str]] = {}
@@ -64,24 +76,23 @@ def _proposal(endpoint: Endpoint, series: LatestSeries, rule: ProposalRule) -> P
     proposal = propose(endpoint, series.points, rule, since=series.since)
     if proposal.runs >= MIN_RUNS or not series.in_other_series:
         return proposal
-    others = series.in_other_series
-    apart = f"{others} run{'s' * (others != 1)} of another machine, request or metric {'do' if others != 1 else 'does'}"
-    return replace(proposal, why=f"{proposal.why}; {apart} not count beside the newest")
+    others = f"{plural(series.in_other_series, 'run')} of another machine, request or metric"
+    return replace(proposal, why=f"{proposal.why}; not counted: {others} than the newest")
 
 
 def _edits(proposals: Sequence[Proposal], written: dict[tuple[str, str], str]) -> Iterator[Edit]:
-    """In the unit that the file has for the value."""
-    for one in proposals:
-        for key, move in (("target", one.target), ("ideal", one.ideal)):
+    """In the unit that the file uses for the value."""
+    for proposal in proposals:
+        for key, move in (("target", proposal.target), ("ideal", proposal.ideal)):
             if move is not None:
-                text = format_duration(move.after_ms, written.get((one.endpoint, key)))
-                yield Edit(one.endpoint, key, text)
+                text = format_duration(move.after_ms, written.get((proposal.endpoint, key)))
+                yield Edit(proposal.endpoint, key, text)
 
 
 def write_update(update: Update) -> None:
     """Put it into the file, whole or not at all. Raises UsageError when it cannot be, or is no longer what was read."""
     if read_bytes(update.file) != update.before:
-        raise UsageError(f"{update.file} was changed in the meantime, and is left as it is", "run the command again")
+        raise UsageError(f"{update.file} has changed since it was read; it was not written", "run the command again")
     try:
         write_atomically(update.file, update.after, keep_mode=True)
     except OSError as error:

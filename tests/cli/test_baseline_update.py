@@ -190,7 +190,7 @@ def test_a_file_that_changed_in_the_meantime_is_left_as_it_is(folder: Path) -> N
     with open_history("history.sqlite", folder) as store:
         found = propose_update(file, (), store, ProposalRule())
     file.write_text(BASELINE + "# mine\n", encoding="utf-8")
-    with pytest.raises(UsageError, match="changed in the meantime"):
+    with pytest.raises(UsageError, match="has changed since it was read"):
         write_update(found)
     assert text(folder) == BASELINE + "# mine\n"
 
@@ -288,7 +288,7 @@ def test_runs_of_another_machine_do_not_count(folder: Path) -> None:
     fill(folder / "history.sqlite", elsewhere)
     found = as_json(folder, "videos.list")
     assert found["endpoints"][0]["why"] == (
-        "3 good runs, 5 are needed; 20 runs of another machine, request or metric do not count beside the newest"
+        "3 good runs, 5 are needed; not counted: 20 runs of another machine, request or metric than the newest"
     )
     more = past_runs({"videos.list": around(20, 6)}, environment=ELSEWHERE, first=FIRST + timedelta(days=70))
     fill(folder / "history.sqlite", more)

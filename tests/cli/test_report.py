@@ -77,7 +77,7 @@ def test_changes_since_an_earlier_run(style: str, saved: Path) -> None:
     ("arguments", "message"),
     [
         ([], "--from"),
-        (["--from", "none.json"], "there is no file none.json, and no history yet"),
+        (["--from", "none.json"], "file not found: none.json, and no history yet"),
         (["--from", "."], ". is a folder, and no history yet"),
         (["--from", "empty.json"], "empty.json is not a run file"),
         (["--from", "results.json", "--report", "junitt=x"], "did you mean 'junit'?"),

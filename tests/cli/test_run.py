@@ -170,7 +170,7 @@ def test_the_change_since_an_earlier_run_stands_beside_each_endpoint(healthy: Pa
     assert re.search(r"^ +endpoint .* ratio +change ", done.stdout, re.MULTILINE)
     missing = perfcheck("run", "--compare-to", "none.json", cwd=healthy.parent)
     assert missing.returncode == 2
-    assert "there is no file none.json" in missing.stderr
+    assert "file not found: none.json" in missing.stderr
 
 
 BROKEN = """
@@ -230,7 +230,7 @@ def test_130_when_interrupted_and_what_was_measured_is_reported_and_saved(
         code, out, err = interrupted(tmp_path, number, "-o", "results.json")
     assert code == 130
     assert "exit 130: interrupted" in out
-    assert "interrupted: this is what was measured until then" in out
+    assert "interrupted: these are the measurements up to then" in out
     assert "Traceback" not in err
     saved = json.loads((tmp_path / "results.json").read_text())
     assert (saved["exit_code"], saved["complete"]) == (130, False)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from perfcheck.cli.ui.completers import complete_files, complete_groups, complete_report
-from perfcheck.model import Verdict
 from perfcheck.times import typed_time
 from perfcheck.units import parse_duration_ms, parse_percentage
 
@@ -125,11 +124,6 @@ json_option = option("--json", "in_json", is_flag=True, help="Write JSON to stdo
 since_option = option("--since", type=DATE_OR_AGE, help="Only runs since then: 2026-11-01, or 7d or 4w ago.")
 until_option = option("--until", type=DATE_OR_AGE, help="Only runs before then: 2026-11-01, or 7d or 4w ago.")
 save_option = option("--save", is_flag=True, help="Save the run to the history.")
-
-
-def failing_verdict(fail_on: str) -> Verdict | None:
-    """The lowest verdict that fails a run, by the value of --fail-on; None: no verdict does."""
-    return None if fail_on == "never" else Verdict(fail_on.upper())
 
 
 def is_for_github(flag: bool | None, env: Mapping[str, str]) -> bool:  # noqa: FBT001 - the value of the option above

@@ -1,0 +1,295 @@
+"""What run, compare and health share: their options, and the way from the baseline to reports and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Timer
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from perfcheck.cli.ui.interrupts import Interrupts
+from perfcheck.cli.ui.options import (
+    baseline_option,
+    fail_on_option,
+    github_option,
+    insecure_option,
+    opened,
+    option,
+    output_option,
+    quiet_option,
+    report_option,
+    verbose_option,
+)
+from perfcheck.cli.ui.terminal import show_error, show_warning
+from perfcheck.demo import Regression
+from perfcheck.errors import EXIT_OK, CouldNotMeasureError, UsageError
+from perfcheck.model import Baseline, Metric, Run, Verdict
+
+if TYPE_CHECKING:
+    from perfcheck.cli.app import Session
+    from perfcheck.demo.demo_process import DemoProcess
+    from perfcheck.engine.session import Callbacks, Outcome
+    from perfcheck.report.progress import HasProgress
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_WAITING_AFTER_S = 1.0
+_TIMEOUT_TO_SKIP_S = 2.0  # for a service that may be down: a hook must not hold up its user
+_DEFAULT_THRESHOLD = "500ms"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command line of run, compare or health; what a command has no option for keeps its default."""
+
+    names: tuple[str, ...] = ()
+    sides: tuple[str, ...] = ()  # what is compared: addresses or saved runs, none with --demo
+    baseline: str | None = None
+    base_url: str | None = None
+    monitor: str | None = None
+    group: tuple[str, ...] = ()
+    aa: bool = False
+    demo: bool = False
+    regress: tuple[str, ...] = ()
+    budget: float | None = None  # in seconds
+    min_requests: int | None = None
+    max_requests: int | None = None
+    max_pairs: int | None = None
+    confirm: int | None = None
+    seed: int | None = None
+    insecure: bool = False
+    require_service: bool = True
+    metric: str | None = None
+    threshold: float = 0.5  # in seconds
+    against: str | None = None
+    fail_on: str = "critical"
+    report: tuple[str, ...] = ()
+    output: str | None = None
+    save: bool = False
+    history: str | None = None
+    compare_to: str | None = None
+    github: bool | None = None  # None: where GitHub Actions runs it
+    label: str | None = None
+    quiet: bool = False
+    verbose: bool = False
+
+    @property
+    def lowest_failing(self) -> Verdict | None:
+        """The lowest verdict that fails the check; None: no verdict does."""
+        return None if self.fail_on == "never" else Verdict(self.fail_on.upper())
+
+
+def shared_options(command: F) -> F:
+    """The options that all three commands have."""
+    decorators = (
+        baseline_option,
+        insecure_option,
+        fail_on_option,
+        report_option,
+        output_option,
+        github_option,
+        quiet_option,
+        verbose_option,
+    )
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
+
+
+base_url_option = option(
+    "-u", "--base-url", metavar="URL", help="Address of the service, in place of the baseline's base_url."
+)
+label_option = option("--label", metavar="TEXT", help="A name for this run in its reports, such as a release.")
+regress_option = option(
+    "--regress",
+    multiple=True,
+    type=click.Choice([str(regression) for regression in Regression]),
+    metavar="NAME",
+    help="With --demo: inject a regression (perfcheck demo --help). Repeatable.",
+)
+
+
+@dataclass(slots=True)
+class Frame:
+    """What surrounds the work of one command."""
+
+    options: Options
+    session: Session
+    interrupts: Interrupts
+    annotate: bool  # for GitHub
+
+    def baseline_file(self) -> tuple[Path, str | None]:
+        """The file, and what it is called in messages if not by its path. Raises UsageError when there is none."""
+        from perfcheck.baseline import find_baseline
+
+        if self.options.demo and self.options.baseline is None:
+            from perfcheck.demo import demo_baseline
+
+            return demo_baseline(), "sample baseline"
+        return find_baseline(self.options.baseline, os.environ, Path.cwd()), None
+
+    def load(self, *base_urls: str | None) -> list[Baseline]:
+        """The baseline for the service at each address (None: its own), with the values of the command line."""
+        from perfcheck.baseline import BaselineError, load_baseline
+
+        file, shown_as = self.baseline_file()
+        try:
+            baselines = [load_baseline(file, os.environ, base_url=url, shown_as=shown_as) for url in base_urls]
+        except BaselineError as error:
+            if self.annotate:
+                from perfcheck.cli.github import annotate_baseline
+
+                annotate_baseline(error, os.environ)
+            raise
+        return self.prepare(*baselines)
+
+    def prepare(self, *baselines: Baseline) -> list[Baseline]:
+        """With the values of the command line in place of their own. From here on no message shows their secrets."""
+        from perfcheck.engine.selection import override
+        from perfcheck.text import Redactor
+
+        options = self.options
+        self.session.redact = Redactor(secret for baseline in baselines for secret in baseline.secrets)
+        return [
+            override(
+                baseline,
+                metric=Metric(options.metric) if options.metric else None,
+                min_requests=options.min_requests,
+                budget_s=options.budget,
+                confirm=options.confirm,
+                monitor=options.monitor,
+                insecure=options.insecure,
+                ready_timeout_s=None if options.require_service else _TIMEOUT_TO_SKIP_S,
+            )
+            for baseline in baselines
+        ]
+
+    @contextmanager
+    def callbacks(self) -> Iterator[Callbacks]:
+        """Shows on stderr how the measuring goes. Once it is done, an interruption no longer costs the reports."""
+        from perfcheck.engine.session import Callbacks
+
+        quiet = self.options.quiet
+        with _live_display(quiet=quiet) as progress:
+            yield Callbacks(progress, self.interrupts.hold, lambda timeout_s: _waiting_line(timeout_s, quiet=quiet))
+
+
+def carry_out(options: Options, session: Session, work: Callable[[Frame], Outcome]) -> int:
+    """Do the ``work`` of a command, write its reports, and return its exit code."""
+    from perfcheck.cli.reports import Reporting
+
+    reporting = Reporting.prepare(
+        options.report,
+        options.output,
+        compare_to=options.compare_to,
+        history=options.history,
+        github=options.github,
+        quiet=options.quiet,
+        verbose=options.verbose,
+    )
+    with Interrupts() as interrupts:
+        outcome = work(Frame(options, session, interrupts, reporting.github))
+        error = outcome.error
+        unreached = isinstance(error, CouldNotMeasureError)
+        if isinstance(error, CouldNotMeasureError) and error.is_down and not options.require_service:
+            return _skipped(error, annotate=reporting.github)
+        reporting.write(outcome.run, on_screen=not unreached)  # where the error says it all
+        if options.save:
+            _save(outcome.run, options.history, quiet=options.quiet)
+    if error is not None:
+        raise error
+    return outcome.run.exit_code
+
+
+def check_demo_options(options: Options, command: str) -> None:
+    if options.regress and not options.demo:
+        raise UsageError("--regress needs --demo", f"perfcheck {command} --demo --regress {options.regress[0]}")
+
+
+@contextmanager
+def sample_services(*regressions: Sequence[str]) -> Iterator[list[DemoProcess]]:
+    """A sample service for each of these, all starting at once."""
+    with ExitStack() as stack:
+        if regressions:
+            from perfcheck.demo.demo_process import start_demo
+        yield [stack.enter_context(start_demo(names)) for names in regressions]
+
+
+def rerun_command(command: str, options: Options) -> tuple[str, ...]:
+    """The words that, followed by its name, check an endpoint again: same service and baseline, usual budget."""
+    from perfcheck.client.requests import base_url_shown
+    from perfcheck.units import format_ms
+
+    threshold = format_ms(options.threshold * 1000).replace(" ", "")
+    values = {
+        "-f": options.baseline,
+        "-u": base_url_shown(options.base_url) if options.base_url else None,
+        "--monitor": options.monitor,
+        "--metric": options.metric,
+        "--threshold": None if threshold == _DEFAULT_THRESHOLD else threshold,
+        "--against": options.against,
+    }
+    flags = {"--insecure": options.insecure, "--aa": options.aa, "--demo": options.demo}
+    words = [word for flag, value in values.items() if value for word in (flag, value)]
+    words += [flag for flag, is_set in flags.items() if is_set]
+    words += [word for name in options.regress for word in ("--regress", name)]
+    return ("perfcheck", command, *words, *map(base_url_shown, options.sides))
+
+
+# --- On stderr -----------------------------------------------------------------------------------------------------
+
+
+def _live_display(*, quiet: bool) -> AbstractContextManager[Callable[[HasProgress], None] | None]:
+    """When stderr is a terminal; otherwise nothing, since a log keeps every redraw."""
+    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return nullcontext()
+    from perfcheck.report.progress import live_progress
+
+    return live_progress()
+
+
+@contextmanager
+def _waiting_line(timeout_s: float, *, quiet: bool) -> Iterator[None]:
+    """When the service does not answer at once, since silence looks like a hang."""
+    line = f"waiting up to {timeout_s:g} s for the service to answer (Ctrl-C stops it)"
+    timer = Timer(_WAITING_AFTER_S, click.echo, [line], {"err": True})
+    timer.daemon = True
+    if not quiet:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _skipped(reason: CouldNotMeasureError, *, annotate: bool) -> int:
+    """Loud, since a check that is skipped silently is soon believed to have passed."""
+    message = f"SKIPPED, nothing was checked and no report was written: {reason.message}"
+    show_warning(message, f"{reason.remedy or 'start the service'}; --require-service fails instead")
+    if annotate:
+        from perfcheck.report.workflow_commands import workflow_command
+
+        click.echo(workflow_command("warning", message, title="perfcheck"), err=True)
+    return EXIT_OK
+
+
+def _save(run: Run, history: str | None, *, quiet: bool) -> None:
+    """After the reports; a history that cannot be used is reported, and changes nothing else."""
+    try:
+        with opened(history, create=True) as store:
+            store.save(run)
+            location = store.shown
+    except UsageError as error:
+        also = "-o FILE keeps the run, and 'perfcheck history import FILE' imports it later"
+        show_error(f"the run was not saved: {error.message}", f"{error.remedy}; {also}" if error.remedy else also)
+        return
+    if not quiet:
+        with contextlib.suppress(OSError):
+            click.echo(f"saved {run.id[:8]} in {location}", err=True)

@@ -1,0 +1,144 @@
+"""Which endpoints of a baseline are measured, and what the options of one run change in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Protocol, TypeVar
+
+from perfcheck.errors import UsageError
+from perfcheck.model import Baseline, Endpoint, EndpointResult, Metric, Run
+from perfcheck.text import clean
+from perfcheck.words import and_more
+
+_MOST_NAMED = 10
+
+
+class Selectable(Protocol):
+    """An endpoint of a baseline, or its result in a run."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def group(self) -> str | None: ...
+
+
+T = TypeVar("T", bound=Selectable)
+
+
+def select_endpoints(baseline: Baseline, names: Sequence[str], groups: Sequence[str]) -> tuple[Endpoint, ...]:
+    """The endpoints of these groups that have one of these names, or match one as a pattern. Neither given: all.
+
+    Raises UsageError, with the nearest name, for one that the baseline does not have.
+    """
+    return _select(baseline.endpoints, names, groups, [group.name for group in baseline.groups], baseline.file)
+
+
+def select_results(run: Run, names: Sequence[str], groups: Sequence[str]) -> tuple[EndpointResult, ...]:
+    """The same for the results of a saved run."""
+    known = dict.fromkeys(result.group for result in run.endpoints if result.group is not None)
+    where = f"the run {clean(run.label) if run.label else run.id[:8]}"
+    return _select(run.endpoints, names, groups, list(known), where)
+
+
+def select_names(known: Sequence[str], patterns: Sequence[str]) -> Sequence[str] | None:
+    """The same for the names that a monitor reports; None for no patterns at all."""
+    if not patterns:
+        return None
+    selected: list[str] = []
+    for pattern in patterns:
+        matches = _matches(pattern, known)
+        if not matches:
+            near = get_close_matches(pattern, known, n=1)
+            remedy = f"did you mean '{near[0]}'?" if near else "'perfcheck health' without a name lists all"
+            raise UsageError(f"the monitor has no endpoint '{pattern}'", remedy)
+        selected += matches
+    return selected
+
+
+def _select(
+    endpoints: Sequence[T], names: Sequence[str], groups: Sequence[str], known_groups: Sequence[str], where: str
+) -> tuple[T, ...]:
+    wanted: set[str] = set()
+    known = [endpoint.name for endpoint in endpoints]
+    for name in names:
+        matches = _matches(name, known)
+        if not matches:
+            raise _unknown("endpoint", name, known, where)
+        wanted.update(matches)
+    for group in groups:
+        if not any(endpoint.group == group for endpoint in endpoints):
+            if group in known_groups:
+                raise UsageError(f"the group '{group}' of {where} has no endpoints")
+            raise _unknown("group", group, known_groups, where)
+    chosen = tuple(
+        endpoint
+        for endpoint in endpoints
+        if (not names or endpoint.name in wanted) and (not groups or endpoint.group in groups)
+    )
+    if not chosen:
+        raise UsageError(f"no endpoint of {where} is in one of these groups and has one of these names")
+    return chosen
+
+
+def _matches(pattern: str, known: Sequence[str]) -> list[str]:
+    return [pattern] if pattern in known else [name for name in known if fnmatchcase(name, pattern)]
+
+
+def _unknown(kind: str, name: str, known: Sequence[str], where: str) -> UsageError:
+    message = f"{where} has no {kind} '{name}'"
+    if name.endswith((".yaml", ".yml")):
+        return UsageError(message, f"did you mean '-f {name}'?")
+    if not known:
+        return UsageError(message, f"it has no {kind}s at all")
+    near = get_close_matches(name, known, n=1)
+    return UsageError(message, f"did you mean '{near[0]}'?" if near else f"it has: {and_more(known, _MOST_NAMED)}")
+
+
+# --- Options of one run --------------------------------------------------------------------------------------------
+
+
+def override(
+    baseline: Baseline,
+    *,
+    metric: Metric | None = None,
+    min_requests: int | None = None,
+    budget_s: float | None = None,
+    confirm: int | None = None,
+    monitor: str | None = None,
+    insecure: bool = False,
+    ready_timeout_s: float | None = None,
+) -> Baseline:
+    """The baseline with these values in place of its own.
+
+    ``min_requests`` and ``ready_timeout_s`` are bounds: the one raises values, the other lowers them. Raises UsageError
+    for a ``monitor`` that is not a path.
+    """
+    if monitor is not None and not monitor.startswith("/"):
+        raise UsageError(f"not a path: --monitor {monitor}", f"did you mean '/{monitor}'?")
+    service, sampling = baseline.service, baseline.sampling
+    return replace(
+        baseline,
+        endpoints=tuple(
+            replace(
+                endpoint,
+                metric=metric or endpoint.metric,
+                min_requests=max(endpoint.min_requests, min_requests or 0),
+            )
+            for endpoint in baseline.endpoints
+        ),
+        sampling=replace(
+            sampling,
+            budget_s=sampling.budget_s if budget_s is None else budget_s,
+            confirm=sampling.confirm if confirm is None else confirm,
+        ),
+        service=replace(
+            service,
+            monitor=service.monitor if monitor is None else monitor,
+            tls=replace(service.tls, verify=service.tls.verify and not insecure),
+            ready_timeout_s=min(service.ready_timeout_s, ready_timeout_s or math.inf),
+        ),
+    )

@@ -1,0 +1,202 @@
+"""A check by function call, against real services."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from apps.monitored import API, answer, health, plain, stats
+from apps.service import Answer, Handler, ok, service, slow, status
+from support.baselines import load
+
+from perfcheck.engine.check import check
+from perfcheck.engine.selection import override
+from perfcheck.engine.session import Callbacks
+from perfcheck.errors import (
+    EXIT_BUG,
+    EXIT_CRITICAL,
+    EXIT_INTERRUPTED,
+    EXIT_NOT_MEASURED,
+    EXIT_OK,
+    CouldNotMeasureError,
+    UsageError,
+)
+from perfcheck.model import Baseline, Failure, Metric, Run, Verdict
+
+ENDPOINTS = "  a: {path: /a, target: 2s}\n  b: {path: /b, target: 2s}\n"
+
+
+@contextmanager
+def served(
+    folder: Path, paths: dict[str, Handler], endpoints: str = ENDPOINTS, *, extra: str = ""
+) -> Iterator[Baseline]:
+    with service(paths) as url:
+        yield load(folder, f"version: 1\nservice:\n  base_url: {url}\n{extra}endpoints:\n{endpoints}")
+
+
+@pytest.fixture
+def healthy(tmp_path: Path) -> Iterator[Baseline]:
+    with served(tmp_path, {"/a": ok(), "/b": ok()}) as baseline:
+        yield baseline
+
+
+def verdicts(run: Run) -> dict[str, Verdict]:
+    return {result.name: result.verdict for result in run.endpoints}
+
+
+def test_a_healthy_service(healthy: Baseline, capfd: pytest.CaptureFixture[str]) -> None:
+    outcome = check(healthy, seed=7, label="v1.4")
+    run = outcome.run
+    assert outcome.error is None
+    assert (run.verdict, run.exit_code, run.complete) == (Verdict.OK, EXIT_OK, True)
+    assert (run.label, run.seed, run.command) == ("v1.4", 7, ("perfcheck", "run"))
+    assert run.baseline.file == healthy.file
+    assert [len(result.samples_ms) for result in run.endpoints] == [5, 5]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_only_the_endpoints_that_are_named(healthy: Baseline) -> None:
+    assert verdicts(check(healthy, names=["b"]).run) == {"b": Verdict.OK}
+    with pytest.raises(UsageError, match="has no endpoint 'bb'") as error:
+        check(healthy, names=["bb"])
+    assert error.value.remedy == "did you mean 'b'?"
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "exit_code"), [(Verdict.CRITICAL, EXIT_CRITICAL), (Verdict.WARNING, EXIT_CRITICAL), (None, EXIT_OK)]
+)
+def test_a_failing_endpoint(tmp_path: Path, fail_on: Verdict | None, exit_code: int) -> None:
+    with served(tmp_path, {"/a": status(503), "/b": ok()}) as baseline:
+        run = check(override(baseline, confirm=0), fail_on=fail_on).run
+    assert verdicts(run) == {"a": Verdict.CRITICAL, "b": Verdict.OK}
+    assert run.endpoints[0].errors == {str(Failure.STATUS): run.endpoints[0].requests.sent}
+    assert run.exit_code == exit_code
+
+
+def test_secrets_are_in_neither_label_nor_command(tmp_path: Path) -> None:
+    with service({"/a": ok()}) as url:
+        text = f'version: 1\nservice: {{base_url: {url}, headers: {{X-Key: "${{KEY}}"}}}}\nendpoints:\n'
+        baseline = load(tmp_path, text + "  a: {path: /a, target: 2s}\n", {"KEY": "s3cr3t-key"})
+        run = check(baseline, label="with s3cr3t-key", command=("perfcheck", "run", "s3cr3t-key")).run
+    assert (run.label, run.command) == ("with ***", ("perfcheck", "run", "***"))
+
+
+# --- Cut short -----------------------------------------------------------------------------------------------------
+
+
+def test_a_service_that_does_not_answer(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    service_keys = f"{{base_url: http://127.0.0.1:{port}, ready: /a, ready_timeout: 100ms}}"
+    baseline = load(tmp_path, f"version: 1\nservice: {service_keys}\nendpoints:\n{ENDPOINTS}")
+    waited: list[float] = []
+
+    @contextmanager
+    def waiting(timeout_s: float) -> Iterator[None]:
+        waited.append(timeout_s)
+        yield
+
+    outcome = check(baseline, callbacks=Callbacks(waiting=waiting))
+    assert isinstance(outcome.error, CouldNotMeasureError)
+    assert outcome.error.is_down
+    assert outcome.error.remedy == "start it, or give its address with --base-url"
+    assert (outcome.run.exit_code, outcome.run.complete) == (EXIT_NOT_MEASURED, False)
+    assert verdicts(outcome.run) == {"a": Verdict.NOT_MEASURED, "b": Verdict.NOT_MEASURED}
+    assert all(result.findings[0].message == outcome.error.message for result in outcome.run.endpoints)
+    assert waited == [0.1]
+
+
+def test_an_interruption_keeps_what_was_measured(tmp_path: Path) -> None:
+    """By the signal itself, sent by the service at the fourth request for one of the endpoints."""
+    count = 0
+
+    def interrupting() -> Answer:
+        nonlocal count
+        count += 1
+        if count == 4:
+            signal.raise_signal(signal.SIGINT)
+        return 200, {}, b"{}"
+
+    measured: list[bool] = []
+    with served(tmp_path, {"/a": interrupting, "/b": ok()}) as baseline:
+        outcome = check(baseline, callbacks=Callbacks(measured=lambda: measured.append(True)))
+    run = outcome.run
+    assert outcome.error is None
+    assert (run.exit_code, run.complete) == (EXIT_INTERRUPTED, False)
+    assert 1 <= run.endpoints[0].requests.sent < 5
+    assert any(finding.message.startswith("interrupted") for finding in run.findings)
+    assert measured
+
+
+def test_an_error_of_ours_keeps_what_was_measured(healthy: Baseline) -> None:
+    calls = 0
+
+    def progress(_: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 6:
+            raise ZeroDivisionError
+
+    outcome = check(healthy, callbacks=Callbacks(progress))
+    assert isinstance(outcome.error, ZeroDivisionError)
+    assert (outcome.run.exit_code, outcome.run.complete) == (EXIT_BUG, False)
+    assert sum(result.requests.sent + result.requests.warmup for result in outcome.run.endpoints) == 5
+
+
+def test_a_budget_that_is_too_short(tmp_path: Path) -> None:
+    with served(tmp_path, {"/a": slow(0.05), "/b": slow(0.05)}) as baseline:
+        run = check(override(baseline, budget_s=0.15)).run
+    assert (run.exit_code, run.complete) == (EXIT_NOT_MEASURED, False)
+
+
+# --- Options of one run --------------------------------------------------------------------------------------------
+
+
+def test_values_in_place_of_those_of_the_baseline(healthy: Baseline) -> None:
+    changed = override(healthy, metric=Metric.MEAN, min_requests=8, budget_s=9.0, confirm=2, insecure=True)
+    assert {endpoint.metric for endpoint in changed.endpoints} == {Metric.MEAN}
+    assert {endpoint.min_requests for endpoint in changed.endpoints} == {8}
+    assert (changed.sampling.budget_s, changed.sampling.confirm) == (9.0, 2)
+    assert not changed.service.tls.verify
+    assert changed.service.ready_timeout_s == healthy.service.ready_timeout_s
+    assert override(changed, min_requests=5, ready_timeout_s=2.0).service.ready_timeout_s == 2.0
+    assert override(changed, min_requests=5).endpoints == changed.endpoints
+    assert override(healthy) == healthy
+    with pytest.raises(UsageError, match="not a path: --monitor stats"):
+        override(healthy, monitor="stats")
+
+
+# --- An earlier run, and the monitor -------------------------------------------------------------------------------
+
+
+def test_against_an_earlier_run(tmp_path: Path) -> None:
+    with served(tmp_path, {"/a": ok(), "/b": ok()}) as baseline:
+        before = check(override(baseline, min_requests=30)).run
+    with served(tmp_path, {"/a": slow(0.06), "/b": ok()}) as baseline:
+        run = check(override(baseline, confirm=0), against=before).run
+        alone = check(baseline, names=["b"], against=before).run
+    assert verdicts(run) == {"a": Verdict.CRITICAL, "b": Verdict.OK}
+    assert run.exit_code == EXIT_CRITICAL
+    assert run.against is not None
+    assert (run.against.run_id, run.against.with_targets) == (before.id, True)
+    assert min(len(result.samples_ms) for result in run.endpoints) >= 30
+    assert alone.against is not None
+    assert alone.against.removed == ()  # what was not selected is not gone
+
+
+def test_what_the_monitor_adds(tmp_path: Path) -> None:
+    paths = {
+        "/a": ok(),
+        "/b": ok(),
+        f"{API}/stats": answer(stats(plain("GET /reports", 1.5))),
+        f"{API}/health": answer(health()),
+    }
+    with served(tmp_path, paths, extra=f"  monitor: {API}\n") as baseline:
+        run = check(baseline).run
+        alone = check(baseline, names=["a"]).run
+    assert verdicts(run) == {"a": Verdict.OK, "b": Verdict.OK, "GET /reports": Verdict.WARNING}
+    assert verdicts(alone) == {"a": Verdict.OK}

@@ -1,0 +1,119 @@
+"""Two services compared by function call."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from apps.service import Answer, Handler, ok, service, slow
+from support.baselines import load
+
+from perfcheck.engine.compare_live import compare_live
+from perfcheck.engine.selection import override
+from perfcheck.engine.session import Callbacks
+from perfcheck.errors import (
+    EXIT_CRITICAL,
+    EXIT_INTERRUPTED,
+    EXIT_NOT_MEASURED,
+    EXIT_OK,
+    CouldNotMeasureError,
+    UsageError,
+)
+from perfcheck.model import Baseline, Changed, ComparedHow, Rule, Verdict
+
+TEXT = (
+    "version: 1\nservice: {base_url: http://localhost, ready: /a, ready_timeout: 200ms}\n"
+    "endpoints:\n  a: {path: /a, target: 2s}\n  b: {path: /b, target: 2s}\n"
+)
+
+
+@contextmanager
+def two_services(folder: Path, before: dict[str, Handler], after: dict[str, Handler]) -> Iterator[list[Baseline]]:
+    with service(before) as one, service(after) as other:
+        yield [load(folder, TEXT, base_url=url) for url in (one, other)]
+
+
+def test_the_slower_endpoint_is_found(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    fast, slower = {"/a": ok(), "/b": slow(0.005)}, {"/a": slow(0.06), "/b": slow(0.005)}
+    seen = []
+    with two_services(tmp_path, fast, slower) as (before, after):
+        callbacks = Callbacks(lambda sampler: seen.append(len(sampler.progress())))
+        outcome = compare_live(before, after, names=["a"], seed=3, callbacks=callbacks)
+        with pytest.raises(UsageError, match="has no endpoint 'c'"):
+            compare_live(before, after, names=["c"])
+    run = outcome.run
+    assert outcome.error is None
+    assert (run.verdict, run.exit_code, run.seed) == (Verdict.CRITICAL, EXIT_CRITICAL, 3)
+    (result,) = run.endpoints
+    assert result.comparison is not None
+    assert result.comparison.changed is Changed.SLOWER
+    assert run.against is not None
+    assert run.against.how is ComparedHow.LIVE
+    assert run.against.base_url == before.service.base_url
+    assert run.service.base_url == after.service.base_url
+    assert set(seen) == {1}
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_endpoint_that_only_one_service_has(tmp_path: Path) -> None:
+    with two_services(tmp_path, {"/a": ok()}, {"/a": ok(), "/b": ok()}) as (before, after):
+        run = compare_live(before, after, max_pairs=5).run
+    assert run.against is not None
+    assert run.against.added == ("b",)
+    assert run.endpoints[1].verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("down", [0, 1])
+def test_a_service_that_does_not_answer(tmp_path: Path, down: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        absent = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with service({"/a": ok(), "/b": ok()}) as url:
+        addresses = [url, url]
+        addresses[down] = absent
+        outcome = compare_live(*(load(tmp_path, TEXT, base_url=address) for address in addresses))
+    assert isinstance(outcome.error, CouldNotMeasureError)
+    assert absent in outcome.error.message
+    assert outcome.error.remedy == "start it, or correct its address"
+    assert outcome.run.exit_code == EXIT_NOT_MEASURED
+    assert {result.verdict for result in outcome.run.endpoints} == {Verdict.NOT_MEASURED}
+
+
+def test_an_answer_that_is_not_2xx_keeps_its_own_remedy(tmp_path: Path) -> None:
+    with service({"/b": ok()}) as url:
+        baseline = load(tmp_path, TEXT, base_url=url)
+        error = compare_live(baseline, baseline).error
+    assert isinstance(error, CouldNotMeasureError)
+    assert not error.is_down
+    assert error.remedy is not None
+    assert error.remedy.startswith("service.ready must be a path that returns 2xx")
+
+
+def test_an_interruption_keeps_what_was_measured(tmp_path: Path) -> None:
+    count = 0
+
+    def interrupting() -> Answer:
+        nonlocal count
+        count += 1
+        if count == 4:
+            signal.raise_signal(signal.SIGINT)
+        return 200, {}, b"{}"
+
+    with two_services(tmp_path, {"/a": ok(), "/b": ok()}, {"/a": ok(), "/b": interrupting}) as (before, after):
+        outcome = compare_live(before, after)
+    assert outcome.error is None
+    assert (outcome.run.exit_code, outcome.run.complete) == (EXIT_INTERRUPTED, False)
+    assert 1 <= outcome.run.endpoints[1].requests.sent < 5
+
+
+def test_one_service_with_itself(tmp_path: Path) -> None:
+    with service({"/a": slow(0.005), "/b": slow(0.005)}) as url:
+        baseline = override(load(tmp_path, TEXT, base_url=url), budget_s=30.0)
+        run = compare_live(baseline, baseline, how=ComparedHow.SAME, fail_on=None).run
+    assert run.exit_code in {EXIT_OK, EXIT_NOT_MEASURED}
+    assert run.against is not None
+    assert run.against.how is ComparedHow.SAME
+    assert any(finding.rule is Rule.NOISE for finding in run.findings)
