@@ -1,7 +1,7 @@
 """What a shell offers as the value of an argument or option: from the baseline, and from a history in a file.
 
-Offline, and silent about whatever is wrong: someone is in the middle of typing. Nothing is imported before it is asked
-for, since a wait at the Tab key is felt.
+Offline, and silent about errors: the user is in the middle of typing. Imports are late, since a wait at the Tab key is
+felt.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from perfcheck.text import clean
 _MOST = 200  # of the newest runs
 _LABELS = "SELECT label FROM perfcheck_runs WHERE label IS NOT NULL ORDER BY started_at DESC LIMIT ?"
 _IDS = "SELECT substr(id, 1, 8) FROM perfcheck_runs ORDER BY started_at DESC LIMIT ?"
-_LONGEST_NAME = 200  # what is longer is not typed, and not read in a list either
+_LONGEST_NAME = 200  # a longer one is neither typed nor read in a list
 
 
 def complete_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-    """Left to the shell, which knows how its user wants files shown."""
+    """Left to the shell, which knows how its user likes files listed."""
     return [CompletionItem(incomplete, type="file")]
 
 
 def complete_endpoints(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Endpoints of the baseline that the command would use, without those that are typed already."""
+    """Endpoints of the baseline that the command would use, without those already typed."""
     typed = ctx.params.get(param.name or "") or ()
     return [item for item in matching(_keys(ctx, "endpoints"), incomplete) if item.value not in typed]
 
@@ -39,7 +39,7 @@ def complete_groups(ctx: click.Context, param: click.Parameter, incomplete: str)
 
 
 def complete_report(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-    """``FORMAT``, or the file behind ``FORMAT=``."""
+    """``FORMAT``, or the file after ``FORMAT=``."""
     from perfcheck.cli.reports import FORMATS
 
     name, separator, path = incomplete.partition("=")
@@ -54,22 +54,22 @@ def complete_labels(ctx: click.Context, param: click.Parameter, incomplete: str)
 
 
 def complete_runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-    """Labels of saved runs, and ids for who began to type one."""
+    """Labels of saved runs; ids too, once the user has begun to type one."""
     ids = _names(ctx, _IDS) if incomplete else []
     return matching(dict.fromkeys((*_names(ctx, _LABELS), *ids)), incomplete)
 
 
 def complete_runs_and_endpoints(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Endpoints of the baseline, then runs: the baseline is at hand where a history is on a server."""
+    """Endpoints of the baseline, then runs."""
     try:
         endpoints = complete_endpoints(ctx, param, incomplete)
-    except Exception:  # noqa: BLE001 - there need be no baseline to look at the past
+    except Exception:  # noqa: BLE001 - the history needs no baseline
         endpoints = []
     return endpoints + complete_runs(ctx, param, incomplete)
 
 
 def matching(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
-    """Those that begin so. A name that a terminal cannot show as it is would be no help to its reader."""
+    """Names that start with ``incomplete``, without those that a terminal cannot show as they are."""
     return [
         CompletionItem(name)
         for name in names
@@ -78,7 +78,7 @@ def matching(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
 
 
 def _keys(ctx: click.Context, section: str) -> list[str]:
-    """The names in a section of the baseline; of a wrong baseline too, as long as it is YAML."""
+    """The names in a section of the baseline, even an invalid one, as long as it is YAML."""
     from perfcheck.baseline.files import decode, find_baseline, read_bytes
     from perfcheck.baseline.tree import names_in_section
     from perfcheck.demo import demo_baseline
@@ -90,7 +90,7 @@ def _keys(ctx: click.Context, section: str) -> list[str]:
 
 
 def _names(ctx: click.Context, query: str) -> list[str]:
-    """By the driver alone: SQLAlchemy takes longer to import than one likes to wait at the Tab key."""
+    """With sqlite3 alone: importing SQLAlchemy would be a noticeable wait at the Tab key."""
     import sqlite3
 
     from perfcheck.history.locations import default_file

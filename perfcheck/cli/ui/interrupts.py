@@ -1,4 +1,4 @@
-"""Ctrl-C, and the SIGTERM that a cancelled CI job gets: the same report either way."""
+"""Ctrl-C, and the SIGTERM that a cancelled CI job gets, have the same effect."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupts:
     """While measuring, a signal raises KeyboardInterrupt. Once held back, only the second one does.
 
-    What was measured is worth more than a second saved, but a report that cannot be written must not hold the user.
+    What was measured is worth a second of waiting, but a report that cannot be written must not hold the user.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Interrupts:
             signal.signal(number, handler)
 
     def hold(self) -> None:
-        """From now on there is something to lose."""
+        """From now on, something has been measured."""
         self._held = True
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
