@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from perfcheck.text import clean
+from perfcheck.times import parse_time
 
 _IRREGULAR = {"query": "queries", "latency": "latencies", "miss": "misses", "branch": "branches"}
 _COMMIT_LENGTH = 10
+_LONGEST_TIME = 40
 
 
 def plural(count: int, noun: str) -> str:
@@ -24,3 +26,15 @@ def and_more(items: Sequence[str], most: int) -> str:
 def short_commit(commit: str) -> str:
     """The first 10 characters of a commit hash, safe to show."""
     return clean(commit[:_COMMIT_LENGTH])
+
+
+def day(text: str) -> str:
+    """``18 June 2026``, of an RFC 3339 time; anything else as it is."""
+    time = parse_time(text)
+    return clean(text, _LONGEST_TIME) if time is None else f"{time.day} {time:%B %Y}"
+
+
+def minute(text: str) -> str:
+    """``18 June 2026, 03:00 UTC``, of an RFC 3339 time; anything else as it is."""
+    time = parse_time(text)
+    return clean(text, _LONGEST_TIME) if time is None else f"{time.day} {time:%B %Y, %H:%M} UTC"

@@ -22,7 +22,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "units": (set(), set()),
     "text": (set(), set()),
     "times": (set(), set()),
-    "words": ({"text"}, set()),
+    "words": ({"text", "times"}, set()),
     "model": (set(), set()),
     "stats": ({"model"}, set()),
     # Which of its modules may import which framework: tests/monitor/test_imports.py.

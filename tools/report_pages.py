@@ -21,8 +21,9 @@ from support.browser import browser
 
 from perfcheck.history.store import open_history
 from perfcheck.model import Run
-from perfcheck.periods.build import baseline_history, read_period
+from perfcheck.periods.baseline_history import baseline_history
 from perfcheck.periods.model import Period, PeriodKind
+from perfcheck.periods.period_report import read_period
 from perfcheck.periods.report.html import render as render_period
 from perfcheck.report.html import render
 from perfcheck.runfile import read_run

@@ -9,9 +9,9 @@ from perfcheck.cli.reports import ReportTarget, parse_targets, write_all
 from perfcheck.cli.ui.options import opened
 from perfcheck.cli.ui.terminal import show_error
 from perfcheck.errors import EXIT_OK, EXIT_USAGE, UsageError
-from perfcheck.periods.build import baseline_history, read_period
+from perfcheck.periods.baseline_history import baseline_history
 from perfcheck.periods.model import PeriodKind, PeriodReport
-from perfcheck.periods.range import period_of, release_period
+from perfcheck.periods.period_report import encode_period, period_of, read_period, release_period
 from perfcheck.times import rfc3339
 
 FORMATS = ("console", "json", "markdown", "html")
@@ -51,8 +51,6 @@ def report_on_period(
 def render_period(report: PeriodReport, target: ReportTarget, *, quiet: bool = False) -> bytes:
     """One report, as it is written."""
     if target.format == "json":
-        from perfcheck.periods.json import encode_period
-
         return encode_period(report)
     if target.format == "markdown":
         from perfcheck.periods.report import markdown

@@ -10,9 +10,12 @@ _HISTORY = "history.sqlite"
 
 def default_file(cwd: Path) -> Path:
     """In the root of the repository around ``cwd``, or in ``cwd`` outside one."""
-    folders = [cwd, *cwd.absolute().parents]
-    root = next((folder for folder in folders if (folder / ".git").exists()), cwd)
-    return root / _FOLDER / _HISTORY
+    return (repository_root(cwd) or cwd) / _FOLDER / _HISTORY
+
+
+def repository_root(folder: Path) -> Path | None:
+    """The nearest folder that has a ``.git``."""
+    return next((path for path in (folder, *folder.absolute().parents) if (path / ".git").exists()), None)
 
 
 def make_folder(file: Path) -> None:

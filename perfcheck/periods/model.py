@@ -1,7 +1,6 @@
-"""What a report over a period tells: the third part of the vocabulary, beside ``model`` and ``history``.
+"""The report of a period: types only. Their fields are those of its JSON, ``perfcheck.period/1``.
 
-Everything that a renderer needs is in a PeriodReport, and nothing here does any work. Times are UTC as a run file has
-them (RFC 3339); latencies are milliseconds; rates, spreads and headroom are fractions.
+Times are UTC as a run file has them (RFC 3339); latencies are milliseconds; rates, spreads and headroom are fractions.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ FORMAT = "perfcheck.period/1"
 class PeriodKind(StrEnum):
     DAY = "day"  # the last 24 hours
     WEEK = "week"  # the last 7 days
-    MONTH = "month"  # a calendar month, or as much of it as is over
+    MONTH = "month"  # a calendar month, or the part of it so far
     RELEASE = "release"  # after one labelled run, up to and with another
     SPAN = "span"  # between two dates
 
@@ -35,8 +34,8 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """A run, as far as a report has to point to it."""
+class RunReference:
+    """Enough of a run for a report to point to it."""
 
     run_id: str
     started_at: str
@@ -53,7 +52,7 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LatencyChange:
-    """The level of one endpoint changed, at once or, where ``kind`` is a drift, run by run."""
+    """The level of one endpoint changed, in a step or, where ``kind`` is a drift, run by run."""
 
     kind: ChangeKind
     endpoint: str
@@ -61,18 +60,18 @@ class LatencyChange:
     source: Source
     metric: Metric
     critical_path: bool
-    at: Moment  # the first run of the new level; of a drift, where it began
-    previous: Moment | None  # the last run of the level before
+    at: RunReference  # the first run of the new level; of a drift, where it began
+    previous: RunReference | None  # the last run of the level before
     before_ms: float
     after_ms: float
     ratio: float  # after / before
     score: float | None  # of a step, in standard deviations of the rank test; None for a drift
-    error_probability: float | None  # at most, that chance alone gave such a step
+    error_probability: float | None  # upper bound that chance alone gave such a step
     target_ms: float | None  # when it changed
     now_ms: float  # the level at the end of the period
-    resolved: Moment | None  # of a regression: the first run that was back at the level before
-    stands: bool  # of a regression: not resolved, and the level at the end is not that of before either
-    began_before: bool  # the period: told here since it goes on, was resolved in it, or is seen only by its runs
+    resolved: RunReference | None  # of a regression: the first run that was back at the level before
+    stands: bool  # of a regression: not resolved, and the level at the end is not back either
+    began_before: bool  # the period: it continues, was resolved in the period, or only its runs show it
     notes: tuple[Note, ...] = ()
 
 
@@ -83,8 +82,8 @@ class ConsistencyChange:
     endpoint: str
     machine: str
     source: Source
-    at: Moment
-    previous: Moment | None
+    at: RunReference
+    previous: RunReference | None
     before_spread: float
     after_spread: float
     ratio: float
@@ -106,8 +105,8 @@ class ChartPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """What an endpoint took from one change to the next. The two values are alike but in a drift."""
+class LatencyLevel:
+    """The level of an endpoint from one change to the next. Begin and end differ only in a drift."""
 
     since: str
     until: str
@@ -131,12 +130,12 @@ class EndpointSummary:
     metric: Metric
     critical_path: bool
     runs: int  # in the period, that measured it
-    first: Moment
-    last: Moment
+    first: RunReference
+    last: RunReference
     begin_ms: float | None
     end_ms: float | None
     ratio: float | None  # end / begin
-    changed: Changed  # as far as steps and drifts show; NO_CHANGE where they cancel each other
+    changed: Changed  # as far as steps and drifts show; NO_CHANGE where they cancel out
     steps: int  # found in the period
     begin_p95_ms: float | None
     end_p95_ms: float | None
@@ -144,20 +143,20 @@ class EndpointSummary:
     end_spread: float | None
     error_rate: float | None  # over all requests of the period
     worst_error_rate: float | None  # of one run
-    requests: int  # sent by the checks; by the monitor's count where that is the source
-    traffic: int | None  # requests of everyone between two readings of the monitor in the period
+    requests: int  # sent by the checks; those that the monitor counted where that is the source
+    traffic: int | None  # all requests between two readings of the monitor in the period
     target_ms: float | None  # at the end
     ideal_ms: float | None
     begin_headroom: float | None  # 1 - begin / the target at the end: 0.2 is 20% below it
     end_headroom: float | None
     verdict: Verdict  # of the newest run
     verdicts: dict[str, int]  # how many runs had which
-    is_notable: bool  # something about it is told below
+    is_notable: bool  # another part of the report mentions it
     is_current: bool  # no other series of this endpoint, machine and source began after this one ended
-    points: tuple[ChartPoint, ...]  # with those before the period that were read for comparison
-    levels: tuple[Level, ...]
+    points: tuple[ChartPoint, ...]  # including those before the period that were read for comparison
+    levels: tuple[LatencyLevel, ...]
     marks: tuple[tuple[str, float], ...]  # (time of the first run, after / before) of all its steps
-    block_runs: int  # how many neighbouring runs were taken together to look for changes; 1: none
+    block_runs: int  # how many neighbouring runs were combined to look for changes; 1: none
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +172,7 @@ class SlowEndpoint:
     target_ms: float | None
     ratio: float | None  # value / target
     error_rate: float | None
-    since: Moment  # the first of the runs in a row that were not OK, as far as was read
+    since: RunReference  # the first of the runs in a row that were not OK, as far as was read
     runs: int  # in that row
     is_always: bool  # so in every run that was read
     critical_path: bool
@@ -187,15 +186,15 @@ class Recovery:
     machine: str
     source: Source
     worst: Verdict
-    began: Moment
-    ended: Moment  # the first run that was OK again
+    began: RunReference
+    ended: RunReference  # the first run that was OK again
     runs: int  # that were not
 
 
 @dataclass(frozen=True, slots=True)
 class NewEndpoint:
     endpoint: str
-    first: Moment
+    first: RunReference
     value_ms: float | None  # at the end
     has_target: bool
     is_monitored: bool | None  # whether the monitor in the service sees it; None: no monitor was read
@@ -204,7 +203,7 @@ class NewEndpoint:
 @dataclass(frozen=True, slots=True)
 class GoneEndpoint:
     endpoint: str
-    last: Moment
+    last: RunReference
     runs_since: int  # that no longer measured it
 
 
@@ -215,7 +214,7 @@ class TargetKey(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TargetChange:
-    """A promise that moved, in one commit of the baseline. None before: there was none; after: it was taken away."""
+    """A target that one commit of the baseline changed. None before: it was added; None after: it was removed."""
 
     endpoint: str
     key: TargetKey
@@ -232,20 +231,20 @@ class BaselineHistory:
     file: str
     changes: tuple[TargetChange, ...] = ()
     commits: int = 0  # of the baseline, in the period
-    unreadable: int = 0  # of these, that hold no baseline that can be read
-    message: str | None = None  # why there is no history of it
+    unreadable: int = 0  # of these, those without a readable baseline
+    message: str | None = None  # why its history is not known
 
 
 class RankedBy(StrEnum):
-    """What puts one endpoint before another in the focus of the next period."""
+    """The order of the endpoints in the focus of the next period."""
 
     TIME = "time"  # lost by all callers: milliseconds lost times the requests that the monitor counted
-    SHARE = "share"  # of its target, that an endpoint lost
+    SHARE = "share"  # of its target that an endpoint lost
 
 
 @dataclass(frozen=True, slots=True)
 class Focus:
-    """One endpoint to work on next, and what for."""
+    """One endpoint to work on next, and the reason."""
 
     endpoint: str
     machine: str
@@ -253,7 +252,7 @@ class Focus:
     end_ms: float
     target_ms: float | None
     end_headroom: float | None
-    lost_ms: float  # since the beginning of the period; where it has no headroom, at least what it lacks
+    lost_ms: float  # since the beginning of the period; at least what it exceeds its target by
     lost_share: float | None  # of its target
     traffic: int | None
     lost_time_s: float | None  # of all callers in the period
@@ -270,13 +269,13 @@ class MachineRuns:
 
 @dataclass(frozen=True, slots=True)
 class PeriodReport:
-    """Everything about a period. What concerns several endpoints has the weightiest first."""
+    """Everything about a period. Lists have the most important first."""
 
     format: str
     tool_version: str
     generated_at: str
     period: Period
-    verdict: Verdict  # the worst that is in force at the end; a regression that still stands is a WARNING at least
+    verdict: Verdict  # the worst at the end; a regression that still stands is at least a WARNING
     services: tuple[str, ...]  # addresses
     runs: int
     monitor_runs: int  # of these, readings of the monitor in the service
@@ -285,9 +284,9 @@ class PeriodReport:
     machines: tuple[MachineRuns, ...]
     branches: tuple[str, ...]
     commits: int  # different ones
-    labels: tuple[Moment, ...]  # the first run with each label
-    first: Moment | None
-    last: Moment | None
+    labels: tuple[RunReference, ...]  # the first run with each label
+    first: RunReference | None
+    last: RunReference | None
     earlier_runs: int  # before the period, read for comparison
     endpoints: tuple[EndpointSummary, ...]
     regressions: tuple[LatencyChange, ...]
@@ -298,7 +297,7 @@ class PeriodReport:
     recoveries: tuple[Recovery, ...]
     new: tuple[NewEndpoint, ...]
     gone: tuple[GoneEndpoint, ...]
-    other_notes: tuple[Note, ...]  # of runs and commits of the period, that belong to none of the above
+    other_notes: tuple[Note, ...]  # of runs and commits of the period that belong to none of the above
     baseline: BaselineHistory
     focus: tuple[Focus, ...]
     ranked_by: RankedBy

@@ -14,7 +14,7 @@ from support.command import perfcheck
 from perfcheck.errors import UsageError
 from perfcheck.history.store import open_history
 from perfcheck.periods.model import Period, PeriodKind
-from perfcheck.periods.range import period_of
+from perfcheck.periods.period_report import period_of
 from perfcheck.runfile import encode_run
 
 NOW = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)
@@ -86,7 +86,7 @@ def test_a_history_that_is_named(folder: Path, tmp_path: Path) -> None:
 def test_a_while_without_runs(folder: Path) -> None:
     done = perfcheck("report", "--period", "month", "--until", "2024-01-01", cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert "There is no run in this period." in done.stdout
+    assert "No runs in this period." in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -98,16 +98,16 @@ def test_a_while_without_runs(folder: Path) -> None:
         (["--from", "run.json", "--since", "7d"], "--from is one run, and --period or --since many"),
         (["--from", "run.json", "--until", "7d"], "--from is one run, and --period or --since many"),
         (["--period", "weekly"], "did you mean"),
-        (["--period", "week", "--since", "7d"], "--period week says itself where it begins"),
+        (["--period", "week", "--since", "7d"], "--period week takes no --since"),
         (["--since", "soon"], "'soon' is not a date"),
         (["--since", "2026-02-01", "--until", "2026-01-01"], "the period ends before it begins"),
         (["--period", "week", "--report", "junit"], "there is no junit report of a period"),
         (["--period", "week", "--compare-to", "run.json"], "--compare-to goes with --from"),
         (["--period", "week", "--history", "none.sqlite"], "none.sqlite"),
-        (["--period", "week", "-f", "none.yaml"], "there is no baseline none.yaml"),
+        (["--period", "week", "-f", "none.yaml"], "no such baseline: none.yaml"),
         (["--period", "release", "--since", "v2.9"], "no run 'v2.9' in the history"),
         (["--period", "release", "--since", "v2.4.0", "--until", "v2.3.0"], "is not before that of --until"),
-        (["--period", "release", "--until", "v2.0.0"], "there is no labelled run before v2.0.0"),
+        (["--period", "release", "--until", "v2.0.0"], "no labelled run before v2.0.0"),
     ],
 )
 def test_mistakes_are_told(arguments: list[str], message: str, folder: Path) -> None:

@@ -11,9 +11,9 @@ from support.past import MACHINE, at, commit, measurement, note, past_run, repor
 
 from perfcheck.history.model import PastMeasurement
 from perfcheck.model import Changed, Source, Verdict
-from perfcheck.periods.judge import judge_period, tally_runs
+from perfcheck.periods.judge.judge import judge_period
 from perfcheck.periods.judge.series import series_of_endpoints
-from perfcheck.periods.judge.tally import MOST_COMPARED, is_same_commit, place_of
+from perfcheck.periods.judge.tally import MAX_COMPARED, is_same_commit, machine_key, tally_runs
 from perfcheck.periods.model import (
     BaselineHistory,
     ChangeKind,
@@ -260,7 +260,7 @@ def test_a_series_that_another_took_over_from_is_no_longer_current() -> None:
 
 
 def test_the_release_of_a_kernel_makes_no_other_machine() -> None:
-    assert place_of("Linux 6.1.0-13 x86_64, 2 CPUs", Source.MEASURED) == place_of(
+    assert machine_key("Linux 6.1.0-13 x86_64, 2 CPUs", Source.MEASURED) == machine_key(
         "Linux 6.9 x86_64, 2 CPUs", Source.MEASURED
     )
 
@@ -341,7 +341,7 @@ def test_commits_may_be_written_short(one: str | None, other: str | None, same: 
 
 
 def test_very_many_runs_are_compared_in_blocks_and_the_step_has_its_run() -> None:
-    count, step = 6 * MOST_COMPARED, 4 * MOST_COMPARED + 21
+    count, step = 6 * MAX_COMPARED, 4 * MAX_COMPARED + 21
     values = noisy((100, step), (112, count - step))
     rows = [
         replace(measurement("a", 0, value), run_id=str(i), started_at=f"{i:09}", commit=None)

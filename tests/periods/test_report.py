@@ -25,10 +25,11 @@ from perfcheck.periods.model import (
 )
 from perfcheck.periods.report import html, markdown
 from perfcheck.periods.report.console import render_console
-from perfcheck.periods.report.dates import minute, next_period, span, title
-from perfcheck.periods.report.html.axis import time_axis
+from perfcheck.periods.report.period_words import focus_heading, span, title
+from perfcheck.periods.report.time_chart import time_axis
 from perfcheck.report.glyphs import ASCII, UNICODE, Glyphs
 from perfcheck.text import clean
+from perfcheck.words import minute
 
 GOLDEN = Path(__file__).parent / "golden"
 OWN_ELEMENTS = {"h1", "h2", "ol", "br"}
@@ -55,7 +56,7 @@ every_format = pytest.mark.parametrize("style", FORMATS)
 
 @every_format
 def test_everything_that_was_found_is_said(style: str) -> None:
-    shown = " ".join(FORMATS[style](example_report()).split())
+    shown = " ".join(FORMATS[style](example_report()).replace("→", "->").split())
     for words in (
         "10 May 2026",  # where the regression began
         "resolved by the run of",
@@ -67,7 +68,7 @@ def test_everything_that_was_found_is_said(style: str) -> None:
         "OK again since",
         "first in the run of",
         "last in the run of",
-        "target from 200 ms to 150 ms",
+        "target 200 -> 150 ms",
         "target set to 200 ms",
     ):
         assert words in shown or (style == "html" and words == "run by run since"), words
@@ -76,7 +77,7 @@ def test_everything_that_was_found_is_said(style: str) -> None:
 @every_format
 def test_an_empty_period_says_so(style: str) -> None:
     shown = FORMATS[style](report_on([], 0, 30))
-    assert "There is no run in this period." in shown
+    assert "No runs in this period." in shown
 
 
 def test_sections_with_nothing_to_say_say_so_in_a_line() -> None:
@@ -142,14 +143,14 @@ def test_the_page_fits_into_an_issue_and_says_what_is_left_out(count: int) -> No
     assert len(report.regressions) == count
     assert len(shown.encode()) <= 65_000
     assert f"{count} regressions" in shown
-    assert ("Left out for want of room" in shown) is (count == 400)
+    assert ("not fit here" in shown) is (count == 400)
     check_page(shown, more=OWN_ELEMENTS, comments=0)
 
 
 @pytest.mark.parametrize("limit", [0, 1_000, 3_000, 10_000])
 def test_little_room_still_gives_a_page(limit: int) -> None:
     shown = markdown.render(hostile_report(), limit=limit)
-    assert "Left out for want of room" in shown
+    assert "not fit here" in shown
     check_page(shown, more=OWN_ELEMENTS, comments=0)
 
 
@@ -233,8 +234,8 @@ def test_periods_in_words(kind: str, since: str, until: str, name: str, exactly:
 def test_a_release_in_words() -> None:
     period = Period(PeriodKind.RELEASE, "2026-01-01T00:00:00.001Z", "2026-02-01T00:00:00.001Z", "v1", "v2")
     assert title(period) == "Release v2"
-    assert next_period(period) == "Next release"
-    assert span(period).startswith("after v1 (1 January 2026, 00:00 UTC) up to and with v2")
+    assert focus_heading(period) == "Next Release Focus"
+    assert span(period).startswith("after v1 (1 January 2026, 00:00 UTC), up to and including v2")
 
 
 def test_what_is_no_time_is_shown_as_it_is() -> None:

@@ -30,8 +30,6 @@ from support.past import GENERATED
 
 from perfcheck.history.store import History, open_history
 from perfcheck.model import Metric
-from perfcheck.periods.build import read_period
-from perfcheck.periods.json import encode_period
 from perfcheck.periods.model import (
     BaselineHistory,
     LatencyChange,
@@ -41,7 +39,7 @@ from perfcheck.periods.model import (
     TargetChange,
     TargetKey,
 )
-from perfcheck.periods.range import release_period
+from perfcheck.periods.period_report import encode_period, read_period, release_period
 from perfcheck.periods.report.console import render_console
 from perfcheck.periods.report.markdown import render
 from perfcheck.report.glyphs import UNICODE

@@ -11,7 +11,8 @@ from simulation.runs import HOSTILE_NAME, hostile_names
 
 from perfcheck.history.model import Note, PastMeasurement, PastRun
 from perfcheck.model import Counts, Metric, Source, Verdict
-from perfcheck.periods.judge import judge_period, tally_runs
+from perfcheck.periods.judge.judge import judge_period
+from perfcheck.periods.judge.tally import tally_runs
 from perfcheck.periods.model import BaselineHistory, Period, PeriodKind, PeriodReport, TargetChange, TargetKey
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ from rich.text import Text
 from perfcheck.history.model import Proposal, ProposedValue
 from perfcheck.report.glyphs import Glyphs, shorten
 from perfcheck.text import clean
-from perfcheck.units import format_ms
+from perfcheck.units import format_from_to, format_ms
 
 _LONGEST_NAME = 40
 _INDENT = 4
@@ -44,11 +44,12 @@ def _value(key: str, today_ms: float | None, value: ProposedValue | None, glyphs
     """``target 300 -> 250 ms``; a tighter one in green, a looser one in yellow."""
     if value is None:
         return Text(f"{key} {format_ms(today_ms) if today_ms is not None else 'none'}", style="dim")
-    before = format_ms(value.before_ms, unit=False) if value.before_ms is not None else "none"
+    if value.before_ms is None:
+        before, after = "none", format_ms(value.after_ms)
+    else:
+        before, _, after = format_from_to(value.before_ms, value.after_ms).partition(" -> ")
     text = Text(f"{key} {before} {glyphs.arrow} ")
-    return text.append(
-        f"{format_ms(value.after_ms, unit=False)} ms", style="bold yellow" if value.is_looser else "bold green"
-    )
+    return text.append(after, style="bold yellow" if value.is_looser else "bold green")
 
 
 def _indented(sentence: str, style: str) -> RenderableType:

@@ -17,7 +17,7 @@ from perfcheck.model import Source
 from perfcheck.report.glyphs import Glyphs
 from perfcheck.stats.change_points import Step
 from perfcheck.text import clean
-from perfcheck.units import format_change, format_ms, format_percentage
+from perfcheck.units import format_change, format_from_to, format_ms, format_percentage
 from perfcheck.words import plural, short_commit
 
 _LONGEST_NOTE = 2000
@@ -122,8 +122,7 @@ def note_text(note: Note) -> str:
 def _change(before: float, after: float, glyphs: Glyphs) -> str:
     """``212 -> 268 ms, +26%``."""
     change = f", {format_change(after / before)}" if before > 0 else ""
-    ends = (format_ms(before, distinct_from=after, unit=False), format_ms(after, distinct_from=before, unit=False))
-    return f"{f' {glyphs.arrow} '.join(ends)} ms{change}"
+    return format_from_to(before, after).replace("->", glyphs.arrow) + change
 
 
 def _certainty(step: Step) -> str:

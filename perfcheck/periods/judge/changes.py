@@ -1,135 +1,131 @@
-"""What became of the levels of one series: regressions and how they ended, improvements, drifts, consistency."""
+"""The changes of one series: regressions and how they ended, improvements, drifts, consistency, and notes on them."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from perfcheck.periods.judge.series import Found, FoundStep, Series, moment
-from perfcheck.periods.model import ChangeKind, ConsistencyChange, LatencyChange, Period
+from perfcheck.history.model import Note
+from perfcheck.periods.judge.series import LocatedStep, Series, SeriesChanges, run_reference
+from perfcheck.periods.judge.tally import PeriodTally, is_same_commit
+from perfcheck.periods.model import ChangeKind, ConsistencyChange, LatencyChange, Period, RunReference
 from perfcheck.stats.drift import Drift
 
 _NEAR = 2  # runs
 EDGE_RUNS = 5  # whose median is the value at the beginning, or at the end
-ALIKE = 1.05  # two levels within this of one another are the same again
+SAME_LEVEL = 1.05  # two levels within this ratio are the same
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class WindowedChange:
     """A change, and the times around its beginning and its end: after the first, up to the second of each pair."""
 
     change: LatencyChange
-    around: tuple[tuple[str, str], ...]
+    windows: tuple[tuple[str, str], ...]
 
 
 @dataclass(slots=True)
-class _Open:
-    """A regression, as long as nothing is known to have ended it."""
-
-    step: FoundStep
-    resolved: FoundStep | None = None
+class _Regression:
+    step: LocatedStep
+    resolved: LocatedStep | None = None
 
 
-def latency_changes(series: Series, found: Found, period: Period) -> Iterator[Placed]:
-    """Those that are news in the period, and the regressions from before that were resolved in it; without notes.
+def latency_changes(series: Series, changes: SeriesChanges, period: Period) -> Iterator[WindowedChange]:
+    """Those that are new in the period, and earlier regressions that were resolved in it; without notes.
 
-    A step is news where it happened; one shortly before the period, which only the runs of the period show, is so too,
-    since no earlier report can have told it.
+    A step is new where it happened. One shortly before the period that only the runs of the period show is new as
+    well, since no earlier report can have had it.
     """
-    make = _Maker(series, found, period)
-    regressions: list[_Open] = []
-    for step in found.steps:
+    builder = _ChangeBuilder(series, changes, period)
+    regressions: list[_Regression] = []
+    for step in changes.steps:
         if step.after > step.before:
-            regressions.append(_Open(step))
+            regressions.append(_Regression(step))
             continue
-        still = [one for one in regressions if one.resolved is None]
-        level = min((one.step.before for one in still), default=step.before)
-        for one in still:
-            if step.after <= one.step.before * ALIKE:
-                one.resolved = step
-        # What only takes a regression back is no achievement; what goes below the level before it is.
-        if step.is_news and (not still or step.after * ALIKE < level):
-            yield make.change(ChangeKind.IMPROVEMENT, step, level)
-    for one in regressions:
-        resolved = one.resolved
-        if one.step.is_news or (resolved is not None and resolved.is_news):
-            back = None if resolved is None else resolved.index
-            yield make.change(ChangeKind.REGRESSION, one.step, one.step.before, back)
-    if found.drift is not None and make.is_within(len(found.rows) - 1):
-        yield make.drift(found.drift)
+        unresolved = [regression for regression in regressions if regression.resolved is None]
+        level = min((regression.step.before for regression in unresolved), default=step.before)
+        for regression in unresolved:
+            if step.after <= regression.step.before * SAME_LEVEL:
+                regression.resolved = step
+        # What only undoes a regression is not an improvement; what goes below the level before it is.
+        if step.is_new and (not unresolved or step.after * SAME_LEVEL < level):
+            yield builder.change(ChangeKind.IMPROVEMENT, step, level)
+    for regression in regressions:
+        resolved = regression.resolved
+        if regression.step.is_new or (resolved is not None and resolved.is_new):
+            index = None if resolved is None else resolved.index
+            yield builder.change(ChangeKind.REGRESSION, regression.step, regression.step.before, index)
+    if changes.drift is not None and builder.is_within(len(changes.rows) - 1):
+        yield builder.drift(changes.drift)
 
 
 @dataclass(frozen=True, slots=True)
-class _Maker:
+class _ChangeBuilder:
     series: Series
-    found: Found
+    changes: SeriesChanges
     period: Period
 
     def is_within(self, index: int) -> bool:
-        return self.found.rows[index].started_at >= self.period.since
+        return self.changes.rows[index].started_at >= self.period.since
 
-    def change(self, kind: ChangeKind, step: FoundStep, before_ms: float, resolved: int | None = None) -> Placed:
-        return self._made(
-            kind, step.index, before_ms, step.after, score=step.score, chance=step.error_probability, resolved=resolved
-        )
+    def change(
+        self, kind: ChangeKind, step: LocatedStep, before_ms: float, resolved: int | None = None
+    ) -> WindowedChange:
+        change = self._change(kind, step.index, before_ms, step.after, resolved)
+        change = replace(change, score=step.score, error_probability=step.error_probability)
+        return self._windowed(change, step.index, resolved)
 
-    def drift(self, drift: Drift) -> Placed:
+    def drift(self, drift: Drift) -> WindowedChange:
         kind = ChangeKind.GETTING_SLOWER if drift.after > drift.before else ChangeKind.GETTING_FASTER
-        return self._made(kind, drift.index, drift.before, drift.after)
+        return self._windowed(self._change(kind, drift.index, drift.before, drift.after), drift.index)
 
-    def _made(
-        self,
-        kind: ChangeKind,
-        index: int,
-        before_ms: float,
-        after_ms: float,
-        *,
-        score: float | None = None,
-        chance: float | None = None,
-        resolved: int | None = None,
-    ) -> Placed:
-        rows = self.found.rows
-        row, now_ms = rows[index], end_level(self.found)
-        change = LatencyChange(
+    def _change(
+        self, kind: ChangeKind, index: int, before_ms: float, after_ms: float, resolved: int | None = None
+    ) -> LatencyChange:
+        rows = self.changes.rows
+        row, now_ms = rows[index], end_level(self.changes)
+        return LatencyChange(
             kind=kind,
             endpoint=row.endpoint,
             machine=row.machine,
             source=row.source,
             metric=row.metric,
             critical_path=rows[-1].critical_path,
-            at=moment(row),
-            previous=moment(rows[index - 1]) if index else None,
+            at=run_reference(row),
+            previous=run_reference(rows[index - 1]) if index else None,
             before_ms=before_ms,
             after_ms=after_ms,
             ratio=after_ms / before_ms,
-            score=score,
-            error_probability=chance,
+            score=None,
+            error_probability=None,
             target_ms=row.target_ms,
             now_ms=now_ms,
-            resolved=None if resolved is None else moment(rows[resolved]),
-            stands=kind is ChangeKind.REGRESSION and resolved is None and now_ms > before_ms * ALIKE,
+            resolved=None if resolved is None else run_reference(rows[resolved]),
+            stands=kind is ChangeKind.REGRESSION and resolved is None and now_ms > before_ms * SAME_LEVEL,
             began_before=not self.is_within(index),
         )
-        return Placed(change, tuple(self._around(at) for at in (index, resolved) if at is not None))
 
-    def _around(self, index: int) -> tuple[str, str]:
-        """A split may be a run off, and who writes a note may take the run in which it was noticed."""
-        rows = self.found.rows
+    def _windowed(self, change: LatencyChange, *indexes: int | None) -> WindowedChange:
+        return WindowedChange(change, tuple(self._window(index) for index in indexes if index is not None))
+
+    def _window(self, index: int) -> tuple[str, str]:
+        """A step may be located a run off, and a note may be of the run in which the change was noticed."""
+        rows = self.changes.rows
         before, after = index - 1 - _NEAR, min(index + _NEAR, len(rows) - 1)
         return rows[before].started_at if before >= 0 else "", rows[after].started_at
 
 
-def consistency_changes(found: Found) -> Iterator[ConsistencyChange]:
-    for step in found.steps:
-        row = found.rows[step.index]
-        if step.is_news:
+def consistency_changes(spread: SeriesChanges) -> Iterator[ConsistencyChange]:
+    for step in spread.steps:
+        row = spread.rows[step.index]
+        if step.is_new:
             yield ConsistencyChange(
                 endpoint=row.endpoint,
                 machine=row.machine,
                 source=row.source,
-                at=moment(row),
-                previous=moment(found.rows[step.index - 1]) if step.index else None,
+                at=run_reference(row),
+                previous=run_reference(spread.rows[step.index - 1]) if step.index else None,
                 before_spread=step.before,
                 after_spread=step.after,
                 ratio=step.ratio,
@@ -138,27 +134,66 @@ def consistency_changes(found: Found) -> Iterator[ConsistencyChange]:
             )
 
 
-def begin_level(found: Found) -> float | None:
+def begin_level(changes: SeriesChanges) -> float | None:
     """The median of the last runs before the period, since the last change; else of its first, up to the first."""
-    start = found.begin
+    start = changes.begin
     if start:
-        last = max((step.index for step in found.steps if step.index < start), default=0)
-        return _median(found.values[max(last, start - EDGE_RUNS) : start])
-    end = min((step.index for step in found.steps if step.index), default=len(found.rows))
-    return _median(found.values[: min(end, EDGE_RUNS)])
+        last = max((step.index for step in changes.steps if step.index < start), default=0)
+        return _median(changes.values[max(last, start - EDGE_RUNS) : start])
+    end = min((step.index for step in changes.steps if step.index), default=len(changes.rows))
+    return _median(changes.values[: min(end, EDGE_RUNS)])
 
 
-def end_level(found: Found) -> float:
+def end_level(changes: SeriesChanges) -> float:
     """The median of the last runs, since the last change."""
-    last = max((step.index for step in found.steps), default=0)
-    return statistics.median(found.values[max(last, len(found.values) - EDGE_RUNS) :])
+    last = max((step.index for step in changes.steps), default=0)
+    return statistics.median(changes.values[max(last, len(changes.values) - EDGE_RUNS) :])
 
 
 def _median(values: Sequence[float]) -> float | None:
     return statistics.median(values) if values else None
 
 
-def key_of(change: LatencyChange) -> tuple[bool, bool, float, str]:
-    """The weightiest first: critical paths, then what still stands, then the largest."""
+def importance(change: LatencyChange) -> tuple[bool, bool, float, str]:
+    """A key that sorts critical paths first, then what still stands, then the largest change."""
     size = max(change.ratio, 1 / change.ratio)
     return (not change.critical_path, not change.stands, -size, change.at.started_at)
+
+
+# --- Notes ---------------------------------------------------------------------------------------------------------
+
+
+def with_notes(changes: Iterable[WindowedChange], tally: PeriodTally) -> list[LatencyChange]:
+    return [
+        replace(windowed.change, notes=tuple(note for note in tally.notes if _belongs(note, windowed, tally)))
+        for windowed in changes
+    ]
+
+
+def other_notes(
+    tally: PeriodTally, changes: Iterable[LatencyChange], spreads: Iterable[ConsistencyChange]
+) -> tuple[Note, ...]:
+    """The notes on runs and commits of the period that belong to no change."""
+    shown = {note.id for change in changes for note in change.notes}
+    shown |= {note.id for note in tally.notes if any(_is_of(note, spread.at) for spread in spreads)}
+    since = tally.period.since
+    return tuple(note for note in tally.notes if note.id not in shown and tally.note_times.get(note.id, "") >= since)
+
+
+def _belongs(note: Note, windowed: WindowedChange, tally: PeriodTally) -> bool:
+    """Whether a note is on a run or commit at or near the beginning or end, or names the endpoint in between.
+
+    Near are also runs on other machines, between the last good one and the first bad one.
+    """
+    change, resolved = windowed.change, windowed.change.resolved
+    if _is_of(note, change.at) or (resolved is not None and _is_of(note, resolved)):
+        return True
+    time, end = tally.note_times.get(note.id, ""), resolved.started_at if resolved else tally.period.until
+    if any(after < time <= until for after, until in windowed.windows):
+        return True
+    text = " ".join(part for part in (note.incident, note.cause, note.fix) if part)
+    return change.at.started_at <= time < end and change.endpoint in text
+
+
+def _is_of(note: Note, run: RunReference) -> bool:
+    return note.run_id == run.run_id or is_same_commit(note.commit, run.commit)

@@ -7,12 +7,18 @@ from dataclasses import dataclass, field, replace
 
 from perfcheck.history.model import PastMeasurement
 from perfcheck.model import Source, Verdict, worst
-from perfcheck.periods.judge import focus, standing
-from perfcheck.periods.judge.changes import Placed, consistency_changes, key_of, latency_changes
-from perfcheck.periods.judge.noted import others, with_notes
+from perfcheck.periods.judge import standing
+from perfcheck.periods.judge.changes import (
+    WindowedChange,
+    consistency_changes,
+    importance,
+    latency_changes,
+    other_notes,
+    with_notes,
+)
 from perfcheck.periods.judge.series import Series, series_of_endpoints
 from perfcheck.periods.judge.summary import summarise
-from perfcheck.periods.judge.tally import Tally
+from perfcheck.periods.judge.tally import PeriodTally
 from perfcheck.periods.model import (
     FORMAT,
     BaselineHistory,
@@ -34,9 +40,9 @@ _ORDER = [Verdict.CRITICAL, Verdict.WARNING, Verdict.NOT_MEASURED, Verdict.OK]
 class _Gathered:
     """What is found, endpoint by endpoint."""
 
-    tally: Tally
+    tally: PeriodTally
     endpoints: list[EndpointSummary] = field(default_factory=list)
-    changes: list[Placed] = field(default_factory=list)
+    changes: list[WindowedChange] = field(default_factory=list)
     consistency: list[ConsistencyChange] = field(default_factory=list)
     slow: list[SlowEndpoint] = field(default_factory=list)
     recoveries: list[Recovery] = field(default_factory=list)
@@ -44,31 +50,29 @@ class _Gathered:
     gone: list[GoneEndpoint] = field(default_factory=list)
 
     def add_endpoint(self, all_series: Sequence[Series]) -> None:
-        lost = standing.gone(all_series, self.tally)
-        within = [one for one in all_series if one.in_period]
-        newest = standing.current(all_series)
-        self.gone += [lost] if lost else []
-        for one in within:
-            self._add_series(one, is_newest=any(one is other for other in newest), is_gone=lost is not None)
-        if within and (found := standing.new(all_series, self.tally, self.endpoints[-1].end_ms)):
-            self.new.append(found)
+        gone = standing.gone_endpoint(all_series, self.tally)
+        self.gone += [gone] if gone else []
+        within = [series for series in all_series if series.in_period]
+        for series in within:
+            self._add_series(series, is_current=standing.is_current(series, all_series), is_gone=gone is not None)
+        if within and (new := standing.new_endpoint(all_series, self.tally, self.endpoints[-1].end_ms)):
+            self.new.append(new)
 
-    def _add_series(self, series: Series, *, is_newest: bool, is_gone: bool) -> None:
+    def _add_series(self, series: Series, *, is_current: bool, is_gone: bool) -> None:
         period = self.tally.period
-        found = series.search(lambda row: row.value_ms)
+        changes = series.search(lambda row: row.value_ms)
         spread = series.search(lambda row: row.spread)
-        self.changes += latency_changes(series, found, period)
+        self.changes += latency_changes(series, changes, period)
         self.consistency += consistency_changes(spread)
-        summary = summarise(series, found, spread)
-        self.endpoints.append(replace(summary, is_current=is_newest))
-        if is_newest and not is_gone:
+        self.endpoints.append(summarise(series, changes, spread, is_current=is_current))
+        if is_current and not is_gone:
             slow, recovered = standing.slow_endpoint(series), standing.recovery(series, period)
             self.slow += [slow] if slow else []
             self.recoveries += [recovered] if recovered else []
 
 
 def judge_period(
-    tally: Tally,
+    tally: PeriodTally,
     measurements: Iterable[PastMeasurement],
     baseline: BaselineHistory,
     *,
@@ -88,11 +92,14 @@ def judge_period(
 
 def _report(gathered: _Gathered, baseline: BaselineHistory, tool_version: str, generated_at: str) -> PeriodReport:
     tally = gathered.tally
-    changes = sorted(with_notes(gathered.changes, tally), key=key_of)
+    changes = sorted(with_notes(gathered.changes, tally), key=importance)
     summaries, traffic = _with_traffic(gathered.endpoints)
-    ranked, by = focus.rank(summaries)
-    told = _told(gathered, changes) | {one.endpoint for one in ranked}
-    new = [replace(one, is_monitored=standing.is_seen_by_monitor(traffic, tally, one.endpoint)) for one in gathered.new]
+    focus, ranked_by = standing.rank_focus(summaries)
+    notable = _mentioned(gathered, changes) | {item.endpoint for item in focus}
+    new = [
+        replace(item, is_monitored=standing.is_seen_by_monitor(traffic, tally, item.endpoint)) for item in gathered.new
+    ]
+    drifts = {ChangeKind.GETTING_SLOWER, ChangeKind.GETTING_FASTER}
     return PeriodReport(
         format=FORMAT,
         tool_version=tool_version,
@@ -101,7 +108,7 @@ def _report(gathered: _Gathered, baseline: BaselineHistory, tool_version: str, g
         verdict=_verdict(tally, gathered.slow, changes),
         services=tally.most_common_services,
         runs=tally.runs,
-        monitor_runs=sum(count for (_, source), count in tally.places.items() if source is Source.MONITORED),
+        monitor_runs=sum(count for (_, source), count in tally.machine_runs.items() if source is Source.MONITORED),
         incomplete_runs=tally.incomplete,
         verdicts={str(verdict): tally.verdicts[verdict] for verdict in _ORDER if tally.verdicts[verdict]},
         machines=tally.machines,
@@ -111,44 +118,48 @@ def _report(gathered: _Gathered, baseline: BaselineHistory, tool_version: str, g
         first=tally.first,
         last=tally.last,
         earlier_runs=tally.earlier,
-        endpoints=tuple(replace(one, is_notable=one.name in told) for one in sorted(summaries, key=_weight)),
-        regressions=tuple(one for one in changes if one.kind is ChangeKind.REGRESSION),
-        improvements=tuple(one for one in changes if one.kind is ChangeKind.IMPROVEMENT),
-        drifts=tuple(one for one in changes if one.kind in {ChangeKind.GETTING_SLOWER, ChangeKind.GETTING_FASTER}),
-        consistency=tuple(sorted(gathered.consistency, key=lambda one: -one.ratio)),
-        slow=tuple(sorted(gathered.slow, key=lambda one: (_ORDER.index(one.verdict), -(one.ratio or 0.0)))),
-        recoveries=tuple(sorted(gathered.recoveries, key=lambda one: (_ORDER.index(one.worst), -one.runs))),
+        endpoints=tuple(
+            replace(summary, is_notable=summary.name in notable) for summary in sorted(summaries, key=_urgency)
+        ),
+        regressions=tuple(change for change in changes if change.kind is ChangeKind.REGRESSION),
+        improvements=tuple(change for change in changes if change.kind is ChangeKind.IMPROVEMENT),
+        drifts=tuple(change for change in changes if change.kind in drifts),
+        consistency=tuple(sorted(gathered.consistency, key=lambda change: -change.ratio)),
+        slow=tuple(sorted(gathered.slow, key=lambda slow: (_ORDER.index(slow.verdict), -(slow.ratio or 0.0)))),
+        recoveries=tuple(sorted(gathered.recoveries, key=lambda item: (_ORDER.index(item.worst), -item.runs))),
         new=tuple(new),
         gone=tuple(gathered.gone),
-        other_notes=others(tally, changes, gathered.consistency),
+        other_notes=other_notes(tally, changes, gathered.consistency),
         baseline=baseline,
-        focus=ranked,
-        ranked_by=by,
+        focus=focus,
+        ranked_by=ranked_by,
     )
 
 
 def _with_traffic(summaries: Sequence[EndpointSummary]) -> tuple[list[EndpointSummary], dict[str, int | None]]:
-    """What the monitor counted also where the check measured; and the same by name."""
-    traffic = {one.name: one.traffic for one in summaries if one.source is Source.MONITORED}
-    filled = [one if one.traffic is not None else replace(one, traffic=traffic.get(one.name)) for one in summaries]
+    """Summaries with what the monitor counted, also where a check measured; and the counts by name."""
+    traffic = {summary.name: summary.traffic for summary in summaries if summary.source is Source.MONITORED}
+    filled = [
+        summary if summary.traffic is not None else replace(summary, traffic=traffic.get(summary.name))
+        for summary in summaries
+    ]
     return filled, traffic
 
 
-def _told(gathered: _Gathered, changes: Iterable[LatencyChange]) -> set[str]:
-    """The endpoints of which something is told beside their figures."""
-    told = {one.endpoint for one in changes} | {one.endpoint for one in gathered.consistency}
-    told |= {one.endpoint for one in gathered.slow} | {one.endpoint for one in gathered.recoveries}
-    return told | {one.endpoint for one in gathered.new} | {one.endpoint for one in gathered.gone}
+def _mentioned(gathered: _Gathered, changes: Iterable[LatencyChange]) -> set[str]:
+    """The endpoints that appear in other lists than that of all endpoints."""
+    lists = (changes, gathered.consistency, gathered.slow, gathered.recoveries, gathered.new, gathered.gone)
+    return {item.endpoint for items in lists for item in items}
 
 
-def _verdict(tally: Tally, slow: Iterable[SlowEndpoint], changes: Iterable[LatencyChange]) -> Verdict:
+def _verdict(tally: PeriodTally, slow: Iterable[SlowEndpoint], changes: Iterable[LatencyChange]) -> Verdict:
     if not tally.runs:
         return Verdict.NOT_MEASURED
-    stands = any(one.stands for one in changes)
-    return worst([Verdict.WARNING if stands else Verdict.OK, *(one.verdict for one in slow)])
+    stands = any(change.stands for change in changes)
+    return worst([Verdict.WARNING if stands else Verdict.OK, *(item.verdict for item in slow)])
 
 
-def _weight(one: EndpointSummary) -> tuple[bool, int, float, str]:
-    """What is in force first, the worst verdict first, and then what has the least headroom."""
-    headroom = one.end_headroom if one.end_headroom is not None else 1.0
-    return not one.is_current, _ORDER.index(one.verdict), headroom, one.name
+def _urgency(summary: EndpointSummary) -> tuple[bool, int, float, str]:
+    """A key that sorts current series first, then the worst verdict, then the least headroom."""
+    headroom = summary.end_headroom if summary.end_headroom is not None else 1.0
+    return not summary.is_current, _ORDER.index(summary.verdict), headroom, summary.name

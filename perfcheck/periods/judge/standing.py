@@ -1,19 +1,30 @@
-"""How endpoints stand at the end of the period: slow ones, recoveries, new ones, and those that are gone."""
+"""Endpoints at the end of the period: slow ones, recoveries, new and gone ones, and the ones to work on next."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from perfcheck.history.model import PastMeasurement
-from perfcheck.model import Source, Verdict, worst
-from perfcheck.periods.judge.series import Series, moment
-from perfcheck.periods.judge.tally import Tally, place_of
-from perfcheck.periods.model import GoneEndpoint, NewEndpoint, Period, Recovery, SlowEndpoint
+from perfcheck.model import Changed, Source, Verdict, worst
+from perfcheck.periods.judge.series import Series, run_reference
+from perfcheck.periods.judge.tally import PeriodTally, machine_key
+from perfcheck.periods.model import (
+    EndpointSummary,
+    Focus,
+    GoneEndpoint,
+    NewEndpoint,
+    Period,
+    RankedBy,
+    Recovery,
+    SlowEndpoint,
+)
 
-_GONE_AFTER = 3  # runs that do not measure it: one alone may have been asked for some endpoints only
+_GONE_AFTER = 3  # runs that do not measure it: one alone may have been limited to some endpoints
 _CLEARLY_FASTER = 1.1
-_LEAST_SLOW_RUNS = 2  # in a row, for their end to be a recovery
+_MIN_SLOW_RUNS = 2  # in a row, for their end to be a recovery
+_NOTABLE_ERROR_RATE = 0.01
+_MAX_FOCUS = 10
 _SLOW = (Verdict.WARNING, Verdict.CRITICAL)
 
 
@@ -21,11 +32,11 @@ def slow_endpoint(series: Series) -> SlowEndpoint | None:
     newest = series.newest
     if newest.verdict not in _SLOW:
         return None
-    row_of_slow: list[PastMeasurement] = []
+    streak: list[PastMeasurement] = []
     for row in reversed(series.rows):
         if row.verdict not in _SLOW:
             break
-        row_of_slow.append(row)
+        streak.append(row)
     return SlowEndpoint(
         endpoint=newest.endpoint,
         machine=newest.machine,
@@ -36,15 +47,15 @@ def slow_endpoint(series: Series) -> SlowEndpoint | None:
         target_ms=newest.target_ms,
         ratio=newest.value_ms / newest.target_ms if newest.value_ms and newest.target_ms else None,
         error_rate=newest.error_rate,
-        since=moment(row_of_slow[-1]),
-        runs=len(row_of_slow),
-        is_always=len(row_of_slow) == len(series.rows),
+        since=run_reference(streak[-1]),
+        runs=len(streak),
+        is_always=len(streak) == len(series.rows),
         critical_path=newest.critical_path,
     )
 
 
 def recovery(series: Series, period: Period) -> Recovery | None:
-    """The newest of those that ended in the period, when it is OK still."""
+    """The newest that ended in the period, if the endpoint is still OK."""
     if series.newest.verdict is not Verdict.OK:
         return None
     streaks = [(slow, list(rows)) for slow, rows in groupby(series.rows, key=lambda row: row.verdict in _SLOW)]
@@ -53,67 +64,133 @@ def recovery(series: Series, period: Period) -> Recovery | None:
         ended = streaks[i + 1][1][0]
         if ended.started_at < period.since:
             return None
-        if slow and _is_forgiven(rows[-1], ended):
+        if slow and _target_was_raised(rows[-1], ended):
             return None
-        if slow and len(rows) >= _LEAST_SLOW_RUNS:
+        if slow and len(rows) >= _MIN_SLOW_RUNS:
             return Recovery(
                 endpoint=rows[0].endpoint,
                 machine=rows[0].machine,
                 source=rows[0].source,
                 worst=worst([row.verdict for row in rows]),
-                began=moment(rows[0]),
-                ended=moment(ended),
+                began=run_reference(rows[0]),
+                ended=run_reference(ended),
                 runs=len(rows),
             )
     return None
 
 
-def _is_forgiven(slow: PastMeasurement, ended: PastMeasurement) -> bool:
-    """Whether it was the target that moved, and not the endpoint."""
+def _target_was_raised(slow: PastMeasurement, ended: PastMeasurement) -> bool:
+    """Whether the target changed rather than the endpoint."""
     if not slow.target_ms or not ended.target_ms or ended.target_ms <= slow.target_ms:
         return False
     return slow.value_ms is not None and ended.value_ms is not None and ended.value_ms > slow.value_ms / _CLEARLY_FASTER
 
 
-def gone(all_series: Sequence[Series], tally: Tally) -> GoneEndpoint | None:
-    """An endpoint that the newest runs no longer measured, when it was there at the beginning of the period."""
-    newest = max((one.newest for one in all_series), key=lambda row: row.started_at)
-    times = tally.times.get(place_of(newest.machine, newest.source), ())
+def gone_endpoint(all_series: Sequence[Series], tally: PeriodTally) -> GoneEndpoint | None:
+    """An endpoint that existed at the beginning of the period, and that the newest runs no longer measured."""
+    newest = max((series.newest for series in all_series), key=lambda row: row.started_at)
+    times = tally.times.get(machine_key(newest.machine, newest.source), ())
     later = [time for time in times if time > newest.started_at]
     before = sum(time < tally.period.since for time in later)
     if len(later) < _GONE_AFTER or before >= _GONE_AFTER:
         return None
-    return GoneEndpoint(newest.endpoint, moment(newest), len(later))
+    return GoneEndpoint(newest.endpoint, run_reference(newest), len(later))
 
 
-def new(all_series: Sequence[Series], tally: Tally, end_ms: float | None) -> NewEndpoint | None:
-    """An endpoint that no run before the period had, while there were such runs, or earlier ones in the period.
+def new_endpoint(all_series: Sequence[Series], tally: PeriodTally, end_ms: float | None) -> NewEndpoint | None:
+    """An endpoint that no earlier run had, if there were earlier runs.
 
-    Whether the monitor sees it is for the caller to say, who knows the other endpoints.
+    The caller, who knows the other endpoints, fills in whether the monitor sees it.
     """
-    first = min((one.rows[0] for one in all_series), key=lambda row: row.started_at)
+    first = min((series.rows[0] for series in all_series), key=lambda row: row.started_at)
     if first.started_at < tally.period.since or not tally.first_of.get(first.source, "~") < first.started_at:
         return None
-    measured = [one.newest for one in all_series if one.newest.source is Source.MEASURED]
+    measured = [series.newest for series in all_series if series.newest.source is Source.MEASURED]
     return NewEndpoint(
         endpoint=first.endpoint,
-        first=moment(first),
+        first=run_reference(first),
         value_ms=end_ms,
         has_target=any(row.target_ms is not None for row in measured),
         is_monitored=None,
     )
 
 
-def current(all_series: Sequence[Series]) -> list[Series]:
-    """Without those that ended before another on the same machine began: another baseline or request replaced them."""
-    return [one for one in all_series if not any(_replaces(other, one) for other in all_series)]
+def is_current(series: Series, all_series: Sequence[Series]) -> bool:
+    """False when another series on the same machine began after this one ended: another baseline or request."""
+    return not any(_replaces(other, series) for other in all_series)
 
 
-def _replaces(other: Series, one: Series) -> bool:
-    alike = place_of(other.newest.machine, other.newest.source) == place_of(one.newest.machine, one.newest.source)
-    return alike and other.rows[0].started_at > one.newest.started_at
+def _replaces(other: Series, series: Series) -> bool:
+    keys = {machine_key(newest.machine, newest.source) for newest in (other.newest, series.newest)}
+    return len(keys) == 1 and other.rows[0].started_at > series.newest.started_at
 
 
-def is_seen_by_monitor(monitored: Mapping[str, int | None], tally: Tally, endpoint: str) -> bool | None:
-    """None where no monitor was read at all."""
+def is_seen_by_monitor(monitored: Mapping[str, int | None], tally: PeriodTally, endpoint: str) -> bool | None:
+    """None where no monitor was read."""
     return endpoint in monitored if Source.MONITORED in tally.first_of else None
+
+
+def fails_notably(summary: EndpointSummary) -> bool:
+    """Whether so many requests failed that a review has to mention it."""
+    return (summary.error_rate or 0.0) > _NOTABLE_ERROR_RATE
+
+
+# --- What to work on next ------------------------------------------------------------------------------------------
+
+
+def rank_focus(summaries: Iterable[EndpointSummary]) -> tuple[tuple[Focus, ...], RankedBy]:
+    """The ten endpoints that lost most, and by what they are ranked.
+
+    An endpoint lost what it is slower than at the beginning, where a change was found; or what it is over its target,
+    when that is more. Where the monitor counted the requests of all of them, they are ranked by that times the
+    requests; else by its share of the target.
+    """
+    candidates = [focus for focus in map(_focus, _one_per_endpoint(summaries)) if focus is not None]
+    has_traffic = bool(candidates) and all(focus.lost_time_s is not None for focus in candidates)
+    ranked_by = RankedBy.TIME if has_traffic else RankedBy.SHARE
+    return tuple(sorted(candidates, key=lambda focus: _rank(focus, ranked_by))[:_MAX_FOCUS]), ranked_by
+
+
+def _one_per_endpoint(summaries: Iterable[EndpointSummary]) -> Iterable[EndpointSummary]:
+    """Measured series rather than the monitor's, then the newest."""
+    best: dict[str, EndpointSummary] = {}
+    for summary in summaries:
+        known = best.get(summary.name)
+        if summary.is_current and summary.end_ms and (known is None or _preference(summary) > _preference(known)):
+            best[summary.name] = summary
+    return best.values()
+
+
+def _preference(summary: EndpointSummary) -> tuple[bool, str]:
+    return summary.source is Source.MEASURED, summary.last.started_at
+
+
+def _focus(summary: EndpointSummary) -> Focus | None:
+    begin_ms, end_ms, target_ms = summary.begin_ms, summary.end_ms, summary.target_ms
+    slower = end_ms - begin_ms if summary.changed is Changed.SLOWER and end_ms and begin_ms else 0.0
+    over = end_ms - target_ms if end_ms and target_ms else 0.0
+    lost = max(slower, over, 0.0)
+    if end_ms is None or (not lost and summary.verdict not in _SLOW):
+        return None
+    return Focus(
+        endpoint=summary.name,
+        machine=summary.machine,
+        source=summary.source,
+        end_ms=end_ms,
+        target_ms=target_ms,
+        end_headroom=summary.end_headroom,
+        lost_ms=lost,
+        lost_share=lost / target_ms if target_ms else None,
+        traffic=summary.traffic,
+        lost_time_s=lost * summary.traffic / 1000 if summary.traffic is not None else None,
+        verdict=summary.verdict,
+        changed=summary.changed,
+        critical_path=summary.critical_path,
+    )
+
+
+def _rank(focus: Focus, ranked_by: RankedBy) -> tuple[bool, float, float]:
+    """An endpoint that lost no time and is slow all the same, because of its errors, comes before all others."""
+    share = focus.lost_share or 0.0
+    weight = (focus.lost_time_s or 0.0) if ranked_by is RankedBy.TIME else share
+    return bool(focus.lost_ms), -weight, -share

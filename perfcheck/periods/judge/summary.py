@@ -1,4 +1,4 @@
-"""One series over the period in figures: where it began and ended, how that compares with its target, what to draw."""
+"""The figures of one series over the period: its values at both ends, its headroom, and the points of its chart."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from itertools import pairwise
 
 from perfcheck.history.model import PastMeasurement
 from perfcheck.model import Changed, Source, worst
-from perfcheck.periods.judge.changes import ALIKE, begin_level, end_level
-from perfcheck.periods.judge.series import Found, Series, moment
-from perfcheck.periods.model import ChartPoint, EndpointSummary, Level
+from perfcheck.periods.judge.changes import SAME_LEVEL, begin_level, end_level
+from perfcheck.periods.judge.series import Series, SeriesChanges, run_reference
+from perfcheck.periods.model import ChartPoint, EndpointSummary, LatencyLevel
 
-MOST_DRAWN = 430  # points of one chart
-_LEAST_FOR_TREND = 15  # values: with fewer no change can be found
+_MAX_POINTS = 430  # points of one chart
+_MIN_FOR_TREND = 15  # values: with fewer no change can be found
 
 
-def summarise(series: Series, found: Found, spread: Found) -> EndpointSummary:
-    """``found`` is of the metric, ``spread`` of the spread. What needs other series, or is told, comes later."""
-    p95 = series.follow(found, lambda row: row.p95_ms)
+def summarise(series: Series, changes: SeriesChanges, spread: SeriesChanges, *, is_current: bool) -> EndpointSummary:
+    """``changes`` are of the metric, ``spread`` of the spread. The judge sets later what depends on other series."""
+    p95 = series.follow(changes, lambda row: row.p95_ms)
     rows, newest = series.in_period, series.newest
-    begin, end = begin_level(found), end_level(found) if found.values else None
+    begin, end = begin_level(changes), end_level(changes) if changes.values else None
     target = newest.target_ms
-    steps = [step for step in found.steps if step.is_news]
+    steps = sum(step.is_new for step in changes.steps)
     return EndpointSummary(
         name=newest.endpoint,
         group=newest.group,
@@ -33,13 +33,13 @@ def summarise(series: Series, found: Found, spread: Found) -> EndpointSummary:
         metric=newest.metric,
         critical_path=newest.critical_path,
         runs=len(rows),
-        first=moment(rows[0]),
-        last=moment(newest),
+        first=run_reference(rows[0]),
+        last=run_reference(newest),
         begin_ms=begin,
         end_ms=end,
         ratio=end / begin if begin and end else None,
-        changed=_changed(found, len(steps), begin, end),
-        steps=len(steps),
+        changed=_changed(changes, steps, begin, end),
+        steps=steps,
         begin_p95_ms=begin_level(p95),
         end_p95_ms=end_level(p95) if p95.values else None,
         begin_spread=begin_level(spread),
@@ -55,27 +55,27 @@ def summarise(series: Series, found: Found, spread: Found) -> EndpointSummary:
         verdict=newest.verdict,
         verdicts={str(verdict): count for verdict, count in Counter(row.verdict for row in rows).items()},
         is_notable=False,
-        is_current=True,
-        points=tuple(_points(found.rows, found.values)),
-        levels=tuple(_levels(found)),
-        marks=tuple((found.rows[step.index].started_at, step.ratio) for step in found.steps),
+        is_current=is_current,
+        points=tuple(_points(changes.rows, changes.values)),
+        levels=tuple(_levels(changes)),
+        marks=tuple((changes.rows[step.index].started_at, step.ratio) for step in changes.steps),
         block_runs=series.block,
     )
 
 
-def _changed(found: Found, steps: int, begin: float | None, end: float | None) -> Changed:
-    if begin is None or end is None or (not steps and len(found.values) < _LEAST_FOR_TREND):
+def _changed(changes: SeriesChanges, steps: int, begin: float | None, end: float | None) -> Changed:
+    if begin is None or end is None or (not steps and len(changes.values) < _MIN_FOR_TREND):
         return Changed.CANNOT_TELL
-    if not steps and found.drift is None:
+    if not steps and changes.drift is None:
         return Changed.NO_CHANGE
     ratio = end / begin
-    if ratio >= ALIKE:
+    if ratio >= SAME_LEVEL:
         return Changed.SLOWER
-    return Changed.FASTER if ratio <= 1 / ALIKE else Changed.NO_CHANGE
+    return Changed.FASTER if ratio <= 1 / SAME_LEVEL else Changed.NO_CHANGE
 
 
 def _error_rate(rows: Sequence[PastMeasurement]) -> float | None:
-    """Of the monitor, whose counts contain those before, the newest; of a check over all its requests."""
+    """The newest of the monitor, whose counts are cumulative; of checks over all their requests."""
     known = [(row.error_rate, row.requests) for row in rows if row.error_rate is not None and row.requests]
     if not known:
         return None
@@ -91,42 +91,42 @@ def _requests(series: Series) -> int:
 
 
 def _counted(series: Series) -> int | None:
-    """What the monitor counted from its first reading to its last; a count that fell began again at 0."""
+    """What the monitor counted from its first reading to its last; after a restart it counts from 0 again."""
     counts = [row.requests for row in series.rows[max(series.start - 1, 0) :]]
     if len(counts) <= 1:
         return None
     return sum(after - before if after >= before else after for before, after in pairwise(counts))
 
 
-# --- To draw -------------------------------------------------------------------------------------------------------
+# --- Chart -----------------------------------------------------------------------------------------------------------
 
 
 def _points(rows: Sequence[PastMeasurement], values: Sequence[float]) -> Iterator[ChartPoint]:
-    size = -(-len(rows) // MOST_DRAWN) or 1
+    size = -(-len(rows) // _MAX_POINTS) or 1
     for begin in range(0, len(rows), size):
-        some, at = values[begin : begin + size], rows[begin : begin + size]
-        middle = at[len(at) // 2]
+        block, block_rows = values[begin : begin + size], rows[begin : begin + size]
+        middle = block_rows[len(block_rows) // 2]
         yield ChartPoint(
             started_at=middle.started_at,
-            value_ms=statistics.median(some),
-            low_ms=min(some),
-            high_ms=max(some),
-            verdict=worst([row.verdict for row in at]),
+            value_ms=statistics.median(block),
+            low_ms=min(block),
+            high_ms=max(block),
+            verdict=worst([row.verdict for row in block_rows]),
             target_ms=middle.target_ms,
-            runs=len(some),
+            runs=len(block),
         )
 
 
-def _levels(found: Found) -> Iterator[Level]:
-    edges = [0, *(step.index for step in found.steps), len(found.rows)]
+def _levels(changes: SeriesChanges) -> Iterator[LatencyLevel]:
+    rows = changes.rows
+    edges = [0, *(step.index for step in changes.steps), len(rows)]
     for begin, end in pairwise(edges):
         if begin >= end:
             continue
-        drift = found.drift if end == len(found.rows) else None
+        drift = changes.drift if end == len(rows) else None
         flat = max(begin, drift.index) if drift else end
         if flat > begin:
-            level = statistics.median(found.values[begin:flat])
-            yield Level(found.rows[begin].started_at, found.rows[flat - 1].started_at, level, level)
+            level = statistics.median(changes.values[begin:flat])
+            yield LatencyLevel(rows[begin].started_at, rows[flat - 1].started_at, level, level)
         if drift and flat < end:
-            since, until = found.rows[flat].started_at, found.rows[end - 1].started_at
-            yield Level(since, until, drift.before, drift.after)
+            yield LatencyLevel(rows[flat].started_at, rows[end - 1].started_at, drift.before, drift.after)

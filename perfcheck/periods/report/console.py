@@ -1,4 +1,4 @@
-"""A period on a terminal: compact, what needs attention last, where the eye ends. Shows; never judges."""
+"""A period on a terminal: compact, with what needs attention last, just above the prompt."""
 
 from __future__ import annotations
 
@@ -9,41 +9,43 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from perfcheck.model import Changed, Verdict
-from perfcheck.periods.model import ChartPoint, EndpointSummary, LatencyChange, PeriodReport
-from perfcheck.periods.report import figures, findings, wording
-from perfcheck.periods.report.checklist import checklist, is_review
-from perfcheck.periods.report.dates import day, next_period, span, title
-from perfcheck.report.glyphs import Glyphs, shorten
+from perfcheck.model import Changed
+from perfcheck.periods.model import ChangeKind, ChartPoint, EndpointSummary, LatencyChange, PeriodReport
+from perfcheck.periods.report import finding_words as words
+from perfcheck.periods.report import period_words
+from perfcheck.report.glyphs import STYLES, Glyphs, shorten
 from perfcheck.text import clean
+from perfcheck.words import day
 
-STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.CRITICAL: "bold red", Verdict.NOT_MEASURED: "magenta"}
-_MOST_ROWS = 40
-_MOST_ITEMS = 20
-_SPARK = 16  # cells
-_WIDE = 96  # terminals below it do without spread and p95
-_NAME = 28
+_MAX_ROWS = 40
+_MAX_ITEMS = 20
+_TREND_WIDTH = 16  # cells
+_WIDE = 96  # narrower terminals do without spread and p95
+_LONGEST_NAME = 28
+
+Item = tuple[str, str]  # label and text
 
 
 def render_console(report: PeriodReport, glyphs: Glyphs, width: int, *, quiet: bool = False) -> RenderableType:
     """For a terminal of ``width`` cells; ``quiet``: only what changed or is slow, and the closing line."""
     parts: list[RenderableType] = [
-        Text(f"perfcheck {clean(report.tool_version)} {glyphs.dot} {title(report.period)}", style="dim"),
-        Text(span(report.period), style="dim"),
+        Text(f"perfcheck {clean(report.tool_version)} {glyphs.dot} {period_words.title(report.period)}", style="dim"),
+        Text(period_words.span(report.period), style="dim"),
         Text(),
     ]
     if report.endpoints and not quiet:
-        parts += [_table(report, glyphs, width), Text()]
-    for heading, items in _sections(report, quiet=quiet):
-        shown = list(items)
-        if shown:
-            parts += [Text(heading, style="bold"), _grid(shown[:_MOST_ITEMS])]
-            more = len(shown) - _MOST_ITEMS
-            parts += [Text(f"  {glyphs.ellipsis} and {more} more", style="dim")] if more > 0 else []
-            parts.append(Text())
-    parts += [Text(clean(text, wording.LONGEST_TEXT), style="dim") for text in wording.caveats(report)]
-    parts.append(Text(wording.headline(report), style="bold"))
+        parts += [_table(report, glyphs, width), *_more(len(report.endpoints) - _MAX_ROWS, glyphs), Text()]
+    for heading, section in _sections(report, quiet=quiet):
+        if items := list(section):
+            more = _more(len(items) - _MAX_ITEMS, glyphs, "  ")
+            parts += [Text(heading, style="bold"), _grid(items[:_MAX_ITEMS], glyphs), *more, Text()]
+    parts += [Text(clean(text, period_words.LONGEST_TEXT), style="dim") for text in period_words.caveats(report)]
+    parts.append(Text(period_words.headline(report), style="bold"))
     return Group(*parts)
+
+
+def _more(count: int, glyphs: Glyphs, indent: str = "") -> list[Text]:
+    return [Text(f"{indent}{glyphs.ellipsis} and {count} more", style="dim")] if count > 0 else []
 
 
 def _table(report: PeriodReport, glyphs: Glyphs, width: int) -> RenderableType:
@@ -53,82 +55,92 @@ def _table(report: PeriodReport, glyphs: Glyphs, width: int) -> RenderableType:
     for header in headers:
         left = header in {"", "endpoint", "trend"}
         table.add_column(header, justify="left" if left else "right", no_wrap=True)
-    for one in report.endpoints[:_MOST_ROWS]:
-        table.add_row(*_row(report, one, glyphs, wide=wide))
-    if len(report.endpoints) <= _MOST_ROWS:
-        return table
-    return Group(table, Text(f"{glyphs.ellipsis} and {len(report.endpoints) - _MOST_ROWS} more", style="dim"))
+    for summary in report.endpoints[:_MAX_ROWS]:
+        table.add_row(*_row(report, summary, glyphs, wide=wide))
+    return table
 
 
-def _row(report: PeriodReport, one: EndpointSummary, glyphs: Glyphs, *, wide: bool) -> list[Text]:
-    style = {Changed.SLOWER: "red", Changed.FASTER: "green"}.get(one.changed, "dim")
-    name, which = Text(shorten(clean(one.name), _NAME, glyphs.ellipsis)), figures.which_series(report, one)
-    if which:
-        name.append(f"\n{shorten(which, _NAME, glyphs.ellipsis)}", style="dim")
+def _row(report: PeriodReport, summary: EndpointSummary, glyphs: Glyphs, *, wide: bool) -> list[Text]:
+    style = {Changed.SLOWER: "red", Changed.FASTER: "green"}.get(summary.changed, "dim")
+    name = Text(shorten(clean(summary.name), _LONGEST_NAME, glyphs.ellipsis))
+    if series := words.series_label(report, summary):
+        name.append(f"\n{shorten(series, _LONGEST_NAME, glyphs.ellipsis)}", style="dim")
+    figures = [
+        words.from_to(summary.begin_ms, summary.end_ms),
+        words.from_to(summary.begin_p95_ms, summary.end_p95_ms),
+        words.spread_figure(summary),
+    ]
+    latency, p95, spread = (Text(figure.replace(words.ARROW, glyphs.arrow)) for figure in figures)
     return [
-        Text(str(one.verdict), style=STYLES[one.verdict]),
+        Text(str(summary.verdict), style=STYLES[summary.verdict]),
         name,
-        Text(figures.from_to(one.begin_ms, one.end_ms)),
-        Text(figures.changed(one), style=style),
-        *([Text(figures.from_to(one.begin_p95_ms, one.end_p95_ms)), Text(figures.spreads(one))] if wide else []),
-        Text(figures.errors(one)),
-        Text(figures.headroom(one.end_headroom)),
-        Text(trend_line(one.points, _SPARK, glyphs.bars), style="cyan"),
+        latency,
+        Text(words.change_figure(summary), style=style),
+        *([p95, spread] if wide else []),
+        Text(words.error_figure(summary)),
+        Text(words.headroom_figure(summary)),
+        Text(_trend_line(summary.points, _TREND_WIDTH, glyphs.bars), style="cyan"),
     ]
 
 
-def trend_line(points: tuple[ChartPoint, ...], width: int, bars: str) -> str:
-    """The values over time, from the least to the greatest, which stand for themselves: not from 0."""
+def _trend_line(points: tuple[ChartPoint, ...], width: int, bars: str) -> str:
+    """The values over time, scaled from the least to the greatest, not from 0."""
     values = [point.value_ms for point in points]
     if not values:
         return ""
     size = max(1, -(-len(values) // width))
-    means = [sorted(some)[len(some) // 2] for some in (values[i : i + size] for i in range(0, len(values), size))]
-    low, high = min(means), max(*means, min(means) * 1.25)  # so that mere noise does not look like mountains
-    return "".join(bars[min(len(bars) - 1, int((value - low) / ((high - low) or 1) * len(bars)))] for value in means)
+    medians = [sorted(group)[len(group) // 2] for group in (values[i : i + size] for i in range(0, len(values), size))]
+    low, high = min(medians), max(*medians, min(medians) * 1.25)  # so that noise does not look like mountains
+    span = (high - low) or 1
+    return "".join(bars[min(len(bars) - 1, int((value - low) / span * len(bars)))] for value in medians)
 
 
-def _sections(report: PeriodReport, *, quiet: bool) -> Iterator[tuple[str, Iterator[tuple[str, str]]]]:
-    if is_review(report) and not quiet:
-        yield "Review", checklist(report)
-    yield "Improvements", (_line(one) for one in report.improvements)
-    yield "Regressions and drifts", (line for one in (*report.regressions, *report.drifts) for line in _change(one))
-    spreads = ((one.endpoint, findings.consistency_in_words(one)) for one in report.consistency)
-    yield "Consistency", ((name, text) for name, text in spreads)
-    yield "Slow now", ((one.endpoint, findings.slow_in_words(one)) for one in report.slow)
+def _sections(report: PeriodReport, *, quiet: bool) -> Iterator[tuple[str, Iterator[Item]]]:
+    is_review = period_words.is_review(report)
+    if is_review and not quiet:
+        yield "Review", period_words.checklist(report)
+    yield "Improvements", (_line(change) for change in report.improvements)
+    worse = (*report.regressions, *report.drifts)
+    yield "Regressions and drifts", (line for change in worse for line in _change(change))
+    yield "Consistency", ((change.endpoint, words.consistency_text(change)) for change in report.consistency)
+    yield "Slow now", ((slow.endpoint, words.slow_text(slow)) for slow in report.slow)
     if quiet:
         return
-    yield "Recovered", ((one.endpoint, findings.recovery_in_words(one)) for one in report.recoveries)
-    yield "New", ((one.endpoint, findings.new_in_words(one)) for one in report.new)
-    yield "Gone", ((one.endpoint, findings.gone_in_words(one)) for one in report.gone)
-    changes = report.baseline.changes
+    yield "Recovered", ((recovery.endpoint, words.recovery_text(recovery)) for recovery in report.recoveries)
+    yield "New", ((new.endpoint, words.new_text(new)) for new in report.new)
+    yield "Gone", ((gone.endpoint, words.gone_text(gone)) for gone in report.gone)
+    targets = report.baseline.changes
     yield (
         "Baseline updates",
-        ((one.endpoint, f"{findings.target_in_words(one)}, {day(one.committed_at)}") for one in changes),
+        ((change.endpoint, f"{words.target_text(change)}, {day(change.committed_at)}") for change in targets),
     )
-    if not is_review(report):
-        heading = f"{next_period(report.period)}: focus"
-        yield heading, ((f"{i}. {one.endpoint}", findings.focus_in_words(one)) for i, one in enumerate(report.focus, 1))
+    if not is_review:
+        ranked = enumerate(report.focus, 1)
+        yield (
+            period_words.focus_heading(report.period),
+            ((f"{rank}. {focus.endpoint}", words.focus_text(focus)) for rank, focus in ranked),
+        )
 
 
-def _line(one: LatencyChange) -> tuple[str, str]:
-    return one.endpoint, f"{findings.change_in_words(one)}, {findings.where(one)}"
+def _line(change: LatencyChange) -> Item:
+    return change.endpoint, f"{words.change_text(change)}, {words.change_begin(change)}"
 
 
-def _change(one: LatencyChange) -> Iterator[tuple[str, str]]:
-    yield _line(one)
-    if one.kind == "regression":
-        yield "", findings.outcome(one)
-        yield "", findings.chance(one.score, one.error_probability)
-    for note in one.notes:
-        for label, text in findings.note_lines(note):
+def _change(change: LatencyChange) -> Iterator[Item]:
+    yield _line(change)
+    if change.kind is ChangeKind.REGRESSION:
+        yield "", words.outcome(change)
+        yield "", words.evidence(change)
+    for note in change.notes:
+        for label, text in words.note_lines(note):
             yield "", f"{label}: {text}"
 
 
-def _grid(items: list[tuple[str, str]]) -> RenderableType:
+def _grid(items: list[Item], glyphs: Glyphs) -> RenderableType:
     grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True, max_width=_NAME + 4)
+    grid.add_column(no_wrap=True, max_width=_LONGEST_NAME + 4)
     grid.add_column(overflow="fold")
-    for name, text in items:
-        grid.add_row(Text(shorten(clean(name), _NAME + 4, "...")), Text(clean(text, wording.LONGEST_TEXT)))
+    for label, text in items:
+        shown = clean(text, period_words.LONGEST_TEXT).replace(words.ARROW, glyphs.arrow)
+        grid.add_row(Text(shorten(clean(label), _LONGEST_NAME + 4, glyphs.ellipsis)), Text(shown))
     return Padding(grid, (0, 0, 0, 2))

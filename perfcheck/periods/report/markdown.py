@@ -1,220 +1,241 @@
-"""A period as Markdown: for an issue, a wiki, a mail. Shows; never judges."""
+"""A period as Markdown: for an issue, a wiki, a mail."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from perfcheck.model import Verdict
-from perfcheck.periods.model import EndpointSummary, LatencyChange, PeriodReport
-from perfcheck.periods.report import figures, findings, wording
-from perfcheck.periods.report.checklist import checklist, is_review
-from perfcheck.periods.report.dates import day, minute, next_period, title
-from perfcheck.periods.report.fitting import shorter
+from perfcheck.periods.model import ChangeKind, ConsistencyChange, EndpointSummary, LatencyChange, PeriodReport
+from perfcheck.periods.report import finding_words as words
+from perfcheck.periods.report import period_words
 from perfcheck.report.markdown import LONGEST_COMMENT
 from perfcheck.report.markdown.escape import cell as name_cell
 from perfcheck.report.markdown.escape import code, prose, prose_cell, shorten_name, table
 from perfcheck.units import format_ms
+from perfcheck.words import day, minute, short_commit
 
-SIGNS = {Verdict.OK: "🟢", Verdict.WARNING: "🟡", Verdict.CRITICAL: "🔴", Verdict.NOT_MEASURED: "⚪"}
+_SIGNS = {Verdict.OK: "🟢", Verdict.WARNING: "🟡", Verdict.CRITICAL: "🔴", Verdict.NOT_MEASURED: "⚪"}
 _NAME_WIDTH = 48
 _LONGEST = 2000
+_MAX_ITEMS = (100, 40, 15, 5, 1)  # of every list, until the page is short enough
 _HEADERS = ("endpoint", "now", "metric, ms", "change", "p95, ms", "spread", "errors", "target", "headroom", "requests")
-_LEFT = {"endpoint", "now"}
+_LEFT_ALIGNED = {"endpoint", "now"}
+_HOW = (
+    "From the beginning of the period to its end, where these differ. Spread: the middle half of a run's requests, "
+    "over their median. Headroom: how far the value is below its target."
+)
+_NO_ISSUES = "No regression, no drift and no loss of consistency."
+
+T = TypeVar("T")
 
 
 def render(report: PeriodReport, *, limit: int = LONGEST_COMMENT) -> str:
     """The page: a review point by point for a day or a week, the chapters of a monthly report for longer periods.
 
-    In at most ``limit`` bytes, which an issue or a comment takes, the head aside, which is always there: where there is
-    more to say, the least weighty of each list is left out, and a line says how much.
+    In at most ``limit`` bytes, which an issue or a comment takes, apart from the head, which is always complete: the
+    least important items of each list are left out, and a line says how many.
     """
-    head = [f"# Performance report: {prose(title(report.period), _LONGEST)}", *_head(report)]
+    head = [f"# Performance report: {_prose(period_words.title(report.period))}", *_head(report)]
     foot = (
-        f"<sub>perfcheck {prose(report.tool_version, 50)}, {prose(minute(report.generated_at), 60)}; "
-        "a change is a step or drift in the medians of runs that may be compared.</sub>"
+        f"<sub>perfcheck {_prose(report.tool_version)}, {_prose(minute(report.generated_at))}; "
+        "a change is a step or drift in the medians of comparable runs.</sub>"
     )
-    for short, left_out in shorter(report):
-        body = _review(short) if is_review(short) else _chapters(short)
-        text = "\n\n".join([*head, *body, *_left_out(left_out), foot]) + "\n"
+    for max_items in _MAX_ITEMS:
+        cut = _Cut(max_items)
+        short = cut.report(report)
+        body = _review(short) if period_words.is_review(short) else _chapters(short)
+        text = "\n\n".join([*head, *body, *_left_out(cut.left_out), foot]) + "\n"
         if len(text.encode()) <= limit:
             return text
-    return "\n\n".join([*head, "*Left out for want of room: all but this; the HTML and JSON reports have it.*"]) + "\n"
+    return "\n\n".join([*head, "*Everything else does not fit here; see the HTML and JSON reports.*"]) + "\n"
 
 
 def _left_out(count: int) -> list[str]:
-    what = f"{count} items of the lists above, of the least weight"
-    return [f"*Left out for want of room: {what}; the HTML and JSON reports have them.*"] if count else []
+    return [f"*{count} less important items do not fit here; see the HTML and JSON reports.*"] if count else []
+
+
+@dataclass(slots=True)
+class _Cut:
+    """Shortens the lists of a report, which have the most important first."""
+
+    max_items: int
+    left_out: int = 0
+
+    def report(self, report: PeriodReport) -> PeriodReport:
+        return replace(
+            report,
+            endpoints=self._first(report.endpoints),
+            regressions=self._changes(report.regressions),
+            improvements=self._changes(report.improvements),
+            drifts=self._changes(report.drifts),
+            consistency=self._first(report.consistency),
+            slow=self._first(report.slow),
+            recoveries=self._first(report.recoveries),
+            new=self._first(report.new),
+            gone=self._first(report.gone),
+            other_notes=self._first(report.other_notes),
+            baseline=replace(report.baseline, changes=self._first(report.baseline.changes)),
+            focus=self._first(report.focus),
+        )
+
+    def _first(self, items: tuple[T, ...]) -> tuple[T, ...]:
+        self.left_out += max(0, len(items) - self.max_items)
+        return items[: self.max_items]
+
+    def _changes(self, changes: tuple[LatencyChange, ...]) -> tuple[LatencyChange, ...]:
+        return tuple(replace(change, notes=self._first(change.notes)) for change in self._first(changes))
+
+
+# --- Chapters ------------------------------------------------------------------------------------------------------
 
 
 def _head(report: PeriodReport) -> Iterator[str]:
-    yield f"**{prose(wording.headline(report), _LONGEST)}**"
-    yield _list(f"{label}: {prose(text, _LONGEST)}" for label, text in wording.facts(report))
+    yield f"**{_prose(period_words.headline(report))}**"
+    yield _list(f"{label}: {_prose(text)}" for label, text in period_words.facts(report))
 
 
 def _review(report: PeriodReport) -> Iterator[str]:
     yield "## Review"
-    yield _list(f"**{label}**: {prose(text, _LONGEST)}" for label, text in checklist(report))
-    yield "## Slow endpoints"
-    yield _slow(report)
-    yield "## Trends"
-    yield _summary(report)
-    yield from _details("Degradation", _issues(report), "No regression, no drift and no loss of consistency.")
-    yield from _details("Improvements", _achievements(report), "None.")
-    yield from _details("New and gone endpoints", _new_and_gone(report), "None.")
-    yield from _baseline(report)
+    yield _list(f"**{label}**: {_prose(text)}" for label, text in period_words.checklist(report))
+    yield from _chapter("## Slow endpoints", [_slow(report)])
+    yield from _chapter("## Trends", [_summary(report)])
+    yield from _chapter("## Degradation", _issues(report), _NO_ISSUES)
+    yield from _chapter("## Improvements", _achievements(report), "None.")
+    yield from _chapter("## New and gone endpoints", _new_and_gone(report), "None.")
+    yield from _chapter("## Baseline Updates", [_baseline(report)])
 
 
 def _chapters(report: PeriodReport) -> Iterator[str]:
-    yield "## Performance Summary"
-    yield _summary(report)
-    yield from _details("Key Achievements", _achievements(report), "No improvement was measured in this period.")
-    yield from _details("Issues Identified", _issues(report), "No regression, no drift and no loss of consistency.")
+    yield from _chapter("## Performance Summary", [_summary(report)])
+    yield from _chapter("## Key Achievements", _achievements(report), "No improvement was measured in this period.")
+    yield from _chapter("## Issues Identified", _issues(report), _NO_ISSUES)
     if report.slow:
-        yield "### Slow now"
-        yield _slow(report)
+        yield from _chapter("### Slow now", [_slow(report)])
     if report.new or report.gone:
-        yield from _details("New and gone endpoints", _new_and_gone(report), "", level=3)
-    yield from _baseline(report)
+        yield from _chapter("### New and gone endpoints", _new_and_gone(report))
+    yield from _chapter("## Baseline Updates", [_baseline(report)])
+    yield f"## {period_words.focus_heading(report.period)}"
     yield from _focus(report)
 
 
-def _details(heading: str, items: Iterable[str], nothing: str, *, level: int = 2) -> Iterator[str]:
-    yield f"{'#' * level} {heading}"
+def _chapter(heading: str, items: Iterable[str], nothing: str = "") -> Iterator[str]:
+    yield heading
     yield "\n".join(items) or nothing
-
-
-# --- Parts ---------------------------------------------------------------------------------------------------------
 
 
 def _summary(report: PeriodReport) -> str:
     if not report.endpoints:
         return "Nothing was measured."
-    rows = [_row(report, one) for one in report.endpoints]
-    lines = table(_HEADERS, [header for header in _HEADERS if header not in _LEFT], rows)
-    notes = [prose(text, _LONGEST) for text in wording.caveats(report)]
-    notes.append(_HOW)
-    return "\n".join(lines) + "\n\n" + "\n".join(f"<sub>{note}</sub><br>" for note in notes).removesuffix("<br>")
+    rows = [_row(report, summary) for summary in report.endpoints]
+    lines = table(_HEADERS, [header for header in _HEADERS if header not in _LEFT_ALIGNED], rows)
+    notes = [*(_prose(text) for text in period_words.caveats(report)), _HOW]
+    return "\n".join(lines) + "\n\n" + "<br>\n".join(f"<sub>{note}</sub>" for note in notes)
 
 
-_HOW = (
-    "From the beginning of the period to its end, where these differ. Spread: the middle half of a run's requests, "
-    "over their median. Headroom: how far the value lies below its target."
-)
-
-
-def _row(report: PeriodReport, one: EndpointSummary) -> list[str]:
-    metric = "" if one.metric == "median" else f"{figures.metric_name(one.metric)} "
-    name = name_cell(shorten_name(one.name, _NAME_WIDTH))
-    which = figures.which_series(report, one)
+def _row(report: PeriodReport, summary: EndpointSummary) -> list[str]:
+    metric = "" if summary.metric == "median" else f"{summary.metric} "
+    name = name_cell(shorten_name(summary.name, _NAME_WIDTH))
+    series = words.series_label(report, summary)
     return [
-        name + (f" {prose_cell(which, _LONGEST)}" if which else ""),
-        f"{SIGNS[one.verdict]} {one.verdict}",
-        f"{metric}{figures.from_to(one.begin_ms, one.end_ms)}",
-        figures.changed(one),
-        figures.from_to(one.begin_p95_ms, one.end_p95_ms),
-        figures.spreads(one),
-        figures.errors(one),
-        format_ms(one.target_ms, unit=False),
-        figures.headroom(one.end_headroom),
-        figures.requests(one),
+        name + (f" {prose_cell(series, _LONGEST)}" if series else ""),
+        f"{_SIGNS[summary.verdict]} {summary.verdict}",
+        f"{metric}{words.from_to(summary.begin_ms, summary.end_ms)}",
+        words.change_figure(summary),
+        words.from_to(summary.begin_p95_ms, summary.end_p95_ms),
+        words.spread_figure(summary),
+        words.error_figure(summary),
+        format_ms(summary.target_ms, unit=False),
+        words.headroom_figure(summary),
+        words.request_figure(summary),
     ]
 
 
 def _achievements(report: PeriodReport) -> Iterator[str]:
-    for one in report.improvements:
-        yield from _change(report, one)
-    for one in report.drifts:
-        if one.ratio < 1:
-            yield from _change(report, one)
-    for spread in report.consistency:
-        if spread.ratio < 1:
-            yield f"- {_name(spread.endpoint)}: {prose(findings.consistency_in_words(spread), _LONGEST)}"
-    for back in report.recoveries:
-        yield f"- {_name(back.endpoint)}: {prose(findings.recovery_in_words(back), _LONGEST)}"
+    for change in (*report.improvements, *(drift for drift in report.drifts if drift.ratio < 1)):
+        yield _change(report, change)
+    yield from (_consistency(change) for change in report.consistency if change.ratio < 1)
+    for recovery in report.recoveries:
+        yield f"- {_name(recovery.endpoint)}: {_prose(words.recovery_text(recovery))}"
 
 
 def _issues(report: PeriodReport) -> Iterator[str]:
-    for one in (*report.regressions, *(drift for drift in report.drifts if drift.ratio > 1)):
-        yield from _change(report, one)
-    for spread in report.consistency:
-        if spread.ratio > 1:
-            yield f"- {_name(spread.endpoint)}: {prose(findings.consistency_in_words(spread), _LONGEST)}"
+    for change in (*report.regressions, *(drift for drift in report.drifts if drift.ratio > 1)):
+        yield _change(report, change)
+    yield from (_consistency(change) for change in report.consistency if change.ratio > 1)
     for note in report.other_notes:
-        of = f"run {code(note.run_id[:8])}" if note.run_id else f"commit {code((note.commit or '')[:10])}"
-        told = "; ".join(f"{label}: {prose(text, _LONGEST)}" for label, text in findings.note_lines(note))
-        yield f"- Noted of {of}: {told}"
+        lines = "; ".join(f"{label}: {_prose(text)}" for label, text in words.note_lines(note))
+        yield f"- Note on {_prose(words.note_subject(note))}: {lines}"
 
 
-def _change(report: PeriodReport, one: LatencyChange) -> Iterator[str]:
-    critical = " (critical path)" if one.critical_path else ""
-    machine = prose(figures.of_machine(report, one.machine), _LONGEST)
-    lines = [f"- {_name(one.endpoint)}{critical}{machine}: {prose(findings.change_in_words(one), _LONGEST)}"]
-    lines.append(f"  - when: {prose(findings.where(one), _LONGEST)}")
-    lines.append(f"  - evidence: {prose(findings.chance(one.score, one.error_probability), _LONGEST)}")
-    if one.kind == "regression":
-        lines.append(f"  - outcome: {prose(findings.outcome(one), _LONGEST)}")
-    lines.append(f"  - target: {prose(findings.against_target(one.now_ms, one.target_ms), _LONGEST)}")
-    for note in one.notes:
-        lines += [f"  - {label}: {prose(text, _LONGEST)}" for label, text in findings.note_lines(note)]
-    if one.kind == "regression" and not one.notes:
-        lines.append(f"  - note: {prose(findings.no_note(one), _LONGEST)}")
-    yield "\n".join(lines)
+def _consistency(change: ConsistencyChange) -> str:
+    return f"- {_name(change.endpoint)}: {_prose(words.consistency_text(change))}"
+
+
+def _change(report: PeriodReport, change: LatencyChange) -> str:
+    critical = " (critical path)" if change.critical_path else ""
+    machine = _prose(words.machine_label(report, change.machine))
+    is_regression = change.kind is ChangeKind.REGRESSION
+    details = [("when", words.change_begin(change)), ("evidence", words.evidence(change))]
+    details += [("outcome", words.outcome(change))] if is_regression else []
+    details.append(("target", words.compared_with_target(change.now_ms, change.target_ms)))
+    details += [line for note in change.notes for line in words.note_lines(note)]
+    details += [("note", words.no_note(change))] if is_regression and not change.notes else []
+    lines = [f"- {_name(change.endpoint)}{critical}{machine}: {_prose(words.change_text(change))}"]
+    return "\n".join([*lines, *(f"  - {label}: {_prose(text)}" for label, text in details)])
 
 
 def _slow(report: PeriodReport) -> str:
     items = (
-        f"{SIGNS[one.verdict]} {_name(one.endpoint)}{' (critical path)' if one.critical_path else ''}"
-        f"{prose(figures.of_machine(report, one.machine), _LONGEST)}: {prose(findings.slow_in_words(one), _LONGEST)}"
-        for one in report.slow
+        f"{_SIGNS[slow.verdict]} {_name(slow.endpoint)}{' (critical path)' if slow.critical_path else ''}"
+        f"{_prose(words.machine_label(report, slow.machine))}: {_prose(words.slow_text(slow))}"
+        for slow in report.slow
     )
     return _list(items) or "No endpoint is over its limits in its newest run."
 
 
 def _new_and_gone(report: PeriodReport) -> Iterator[str]:
     for new in report.new:
-        yield f"- New: {_name(new.endpoint)}, {prose(findings.new_in_words(new), _LONGEST)}"
+        yield f"- New: {_name(new.endpoint)}, {_prose(words.new_text(new))}"
     for gone in report.gone:
-        yield f"- Gone: {_name(gone.endpoint)}, {prose(findings.gone_in_words(gone), _LONGEST)}"
+        yield f"- Gone: {_name(gone.endpoint)}, {_prose(words.gone_text(gone))}"
 
 
-def _baseline(report: PeriodReport) -> Iterator[str]:
-    yield "## Baseline Updates"
-    history = report.baseline
-    if history.message:
-        yield f"Not known: {prose(history.message, _LONGEST)}."
-        return
-    if not history.changes:
-        told = f", in {wording.some(history.commits, 'commit')} of it" if history.commits else ""
-        yield f"No target changed in {code(history.file)}{told}."
-        return
+def _baseline(report: PeriodReport) -> str:
+    if report.baseline.message or not report.baseline.changes:
+        return _prose(period_words.no_targets_changed(report.baseline))
     rows = [
         [
-            name_cell(shorten_name(one.endpoint, _NAME_WIDTH)),
-            prose_cell(findings.target_in_words(one), _LONGEST),
-            prose_cell(day(one.committed_at), 60),
-            name_cell(findings.commit_of(one)),
-            prose_cell(one.subject, 120) or "-",
+            name_cell(shorten_name(change.endpoint, _NAME_WIDTH)),
+            prose_cell(words.target_text(change), _LONGEST),
+            prose_cell(day(change.committed_at), _LONGEST),
+            name_cell(short_commit(change.commit)),
+            prose_cell(change.subject, 120) or "-",
         ]
-        for one in history.changes
+        for change in report.baseline.changes
     ]
-    yield "\n".join(table(("endpoint", "new promise", "date", "commit", "subject"), (), rows))
+    return "\n".join(table(("endpoint", "change", "date", "commit", "subject"), (), rows))
 
 
 def _focus(report: PeriodReport) -> Iterator[str]:
-    yield f"## {next_period(report.period)} Focus".replace("release", "Release").replace("month", "Month")
     if not report.focus:
         yield "No endpoint lost headroom."
         return
-    yield prose(findings.ranked_by(report), _LONGEST)
+    yield _prose(words.ranking_text(report))
     yield "\n".join(
-        f"{i}. {_name(one.endpoint)}{' (critical path)' if one.critical_path else ''}: "
-        f"{prose(findings.focus_in_words(one), _LONGEST)}"
-        for i, one in enumerate(report.focus, 1)
+        f"{rank}. {_name(focus.endpoint)}{' (critical path)' if focus.critical_path else ''}: "
+        f"{_prose(words.focus_text(focus))}"
+        for rank, focus in enumerate(report.focus, 1)
     )
 
 
+def _prose(text: str) -> str:
+    return prose(text, _LONGEST)
+
+
 def _name(name: str) -> str:
-    return code(shorten_name(name, wording.LONGEST_NAME))
+    return code(shorten_name(name, period_words.LONGEST_NAME))
 
 
 def _list(items: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from perfcheck.report.summary import effort, exit_meaning
 from perfcheck.text import clean
 from perfcheck.times import parse_time, rfc3339
 from perfcheck.units import format_ms, format_percentage
-from perfcheck.words import short_commit
+from perfcheck.words import minute, short_commit
 
 LONGEST_NAME = 120
 
@@ -31,7 +31,7 @@ def summary_facts(run: Run) -> list[Fact]:
         Fact("Label", run.label or ""),
         Fact("Commit", commit if environment.commit else "", code=True),
         Fact("Branch", environment.branch or "", code=True),
-        Fact("Started", when(run.started_at), machine=_machine(run.started_at)),
+        Fact("Started", minute(run.started_at), machine=_machine(run.started_at)),
         Fact("Read" if run.is_of_monitor else "Measured", effort(run)),
         Fact("Result", exit_meaning(run)),
     ]
@@ -62,12 +62,6 @@ def about(run: Run) -> list[Fact]:
 
 def _known(facts: list[Fact]) -> list[Fact]:
     return [fact for fact in facts if clean(fact.text)]
-
-
-def when(text: str) -> str:
-    """``23 November 2026, 18:44 UTC``; anything else is shown as it is."""
-    time = parse_time(text)
-    return text if time is None else f"{time.day} {time:%B %Y, %H:%M} UTC"
 
 
 def _machine(text: str) -> str:

@@ -19,7 +19,7 @@ from perfcheck.text import clean
 NO_TEXT = "(blank)"
 
 _TIME = r"\d\d:\d\d"
-_NUMBER = r"[<>+-]?\d+(?:\.\d+)?(?:\N{EN DASH}\d+(?:\.\d+)?)?[a-z]{0,2}"
+_NUMBER = r"[<>+-]?\d+(?:,\d{3})*(?:\.\d+)?(?:\N{EN DASH}\d+(?:\.\d+)?)?[a-z]{0,2}"
 _LETTERS = r"[^\W\d_]+(?:['-][^\W\d_]+)*"
 _PLAIN = re.compile(rf"{_NUMBER}|{_TIME}|{_LETTERS}|p\d\d|->")  # p95, 411 -> 407 ms
 _REFERENCE = re.compile(r"[0-9a-f]{7,}|GHSA-.*", re.IGNORECASE)  # a commit, an advisory: GitHub makes links of them

@@ -9,14 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perfcheck.model import Metric
+from perfcheck.periods.baseline_history import EndpointTargets, changed_targets, targets_in
 from perfcheck.periods.model import TargetChange, TargetKey
-from perfcheck.periods.target_history import Targets, changed_targets, targets_in
+from perfcheck.periods.revisions import Revision
 
 HERE = Path(__file__).parent
 HEAD = "version: 1\nservice: {base_url: http://localhost}\n"
 
 
-def read(text: str) -> dict[str, Targets | None] | None:
+def read(text: str) -> dict[str, EndpointTargets | None] | None:
     found = targets_in(text.encode(), HERE)
     return None if found is None else dict(found)
 
@@ -27,9 +28,9 @@ def test_what_is_inherited_counts() -> None:
         "  a: {path: /a, group: core, target: 100ms}\n  b: {path: /b, target: 2s, metric: median}\n  c: {path: /c}\n"
     )
     assert read(text) == {
-        "a": Targets(100.0, None, Metric.P90),
-        "b": Targets(2000.0, None, Metric.MEDIAN),
-        "c": Targets(None, None, Metric.P95),
+        "a": EndpointTargets(100.0, None, Metric.P90),
+        "b": EndpointTargets(2000.0, None, Metric.MEDIAN),
+        "c": EndpointTargets(None, None, Metric.P95),
     }
 
 
@@ -37,13 +38,13 @@ def test_errors_elsewhere_do_not_matter() -> None:
     text = "nonsense: true\nservice: {}\nendpoints:\n  a: {path: /a, target: 1s}\n  b: {path: /b, target: soon}\n"
     found = read(text)
     assert found is not None
-    assert found["a"] == Targets(1000.0, None, Metric.MEDIAN)
+    assert found["a"] == EndpointTargets(1000.0, None, Metric.MEDIAN)
     assert found["b"] is None
 
 
 def test_variables_have_their_defaults() -> None:
     found = read(HEAD + 'endpoints: {a: {path: /a, target: "${T:-300ms}", headers: {X: "${TOKEN}"}}}\n')
-    assert found == {"a": Targets(300.0, None, Metric.MEDIAN)}
+    assert found == {"a": EndpointTargets(300.0, None, Metric.MEDIAN)}
 
 
 @pytest.mark.parametrize("text", ["", "- a list\n", "a: [\n", "{}", "just text", "version: 1\n"])
@@ -63,12 +64,12 @@ def test_nothing_makes_it_fail(text: str) -> None:
 
 
 def test_changes_from_one_revision_to_the_next() -> None:
-    def known(target_ms: float | None, ideal_ms: float | None = None) -> Targets:
-        return Targets(target_ms, ideal_ms, Metric.MEDIAN)
+    def known(target_ms: float | None, ideal_ms: float | None = None) -> EndpointTargets:
+        return EndpointTargets(target_ms, ideal_ms, Metric.MEDIAN)
 
     before = {"moved": known(300.0, 200.0), "same": known(1.0), "gone": known(5.0), "broken": known(7.0)}
     after = {"moved": known(250.0, 200.0), "same": known(1.0), "new": known(9.0, 8.0), "broken": None}
-    found = list(changed_targets(before, after, "c", "t", "s"))
+    found = list(changed_targets(before, after, Revision("c", "t", "s")))
     assert found == [
         TargetChange("moved", TargetKey.TARGET, Metric.MEDIAN, 300.0, 250.0, "c", "t", "s"),
         TargetChange("new", TargetKey.TARGET, Metric.MEDIAN, None, 9.0, "c", "t", "s"),

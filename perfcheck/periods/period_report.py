@@ -1,0 +1,121 @@
+"""``perfcheck report --period``: which period is meant, and its report from the history."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from perfcheck import __version__
+from perfcheck.errors import UsageError
+from perfcheck.periods.judge.judge import judge_period
+from perfcheck.periods.judge.tally import tally_runs
+from perfcheck.periods.model import BaselineHistory, Period, PeriodKind, PeriodReport
+from perfcheck.times import rfc3339, typed_time
+
+if TYPE_CHECKING:
+    from perfcheck.history.store import History
+
+_LENGTHS = {PeriodKind.DAY: timedelta(days=1), PeriodKind.WEEK: timedelta(days=7)}
+_RESOLUTION = timedelta(milliseconds=1)  # of the times of runs
+
+
+def read_period(history: History, period: Period, baseline: BaselineHistory, *, generated_at: str) -> PeriodReport:
+    """The report of ``period``, with as many runs before it as it takes to find what changed in it."""
+    runs = history.runs(since=period.since, until=period.until, newest_first=False)
+    tally = tally_runs(period, history.notes(), runs)
+    since = period.since
+    if tally.runs:
+        for run in history.runs(until=period.since, limit=tally.context_runs):
+            tally.add_earlier(run)
+            since = run.started_at
+    measurements = history.measurements(since=since, until=period.until)
+    return judge_period(tally, measurements, baseline, tool_version=__version__, generated_at=generated_at)
+
+
+def encode_period(report: PeriodReport) -> bytes:
+    """As JSON in UTF-8 with a final newline; absent values are null.
+
+    History of the format: perfcheck.period/1 (0.2.0), the first; its fields are those of PeriodReport.
+    """
+    import msgspec
+
+    return msgspec.json.encode(report) + b"\n"
+
+
+# --- Which period --------------------------------------------------------------------------------------------------
+
+
+def period_of(kind: PeriodKind, since: str | None, until: str | None, now: datetime) -> Period:
+    """All kinds but RELEASE, which needs a history.
+
+    A day is the last 24 hours and a week the last 7 days, up to ``until`` or ``now``. A month is the calendar month
+    (UTC) so far or, with ``until``, the whole one that ends then, or that ``until`` is in. Raises UsageError.
+    """
+    try:
+        return _period_of(kind, since, until, now)
+    except OverflowError:
+        raise UsageError(
+            "the period is outside the calendar", "--since and --until take dates such as 2026-11-01"
+        ) from None
+
+
+def _period_of(kind: PeriodKind, since: str | None, until: str | None, now: datetime) -> Period:
+    end = now if until is None else _time(until, now, "--until")
+    if kind is PeriodKind.SPAN:
+        return _period(kind, _time(since or "", now, "--since"), end)
+    if since is not None:
+        raise UsageError(f"--period {kind} takes no --since", "give --since without --period, or --until")
+    if kind in _LENGTHS:
+        return _period(kind, end - _LENGTHS[kind], end)
+    if until is None:
+        return _period(kind, _first_of_month(end), end)
+    begin = _first_of_month(end - _RESOLUTION)
+    return _period(kind, begin, _first_of_month(begin + timedelta(days=32)))
+
+
+def release_period(history: History, since: str | None, until: str | None) -> Period:
+    """After the run of the previous label, up to and including the newest labelled one; or between two given runs.
+
+    Raises UsageError where there are not two.
+    """
+    newest = history.past_run(until) if until else next((run for run in history.runs() if run.label), None)
+    if newest is None:
+        raise UsageError("no run in the history has a label", "label the run of a release: perfcheck history label")
+    if since:
+        previous = history.past_run(since)
+    else:
+        earlier = history.runs(until=newest.started_at)
+        labelled = next((run for run in earlier if run.label and run.label != newest.label), None)
+        if labelled is None:
+            raise UsageError(f"no labelled run before {newest.label or newest.id}", "name one: --since LABEL")
+        previous = labelled
+    if previous.started_at >= newest.started_at:
+        raise UsageError("the run of --since is not before that of --until", "give the earlier one as --since")
+    return Period(
+        PeriodKind.RELEASE,
+        _just_after(previous.started_at),
+        _just_after(newest.started_at),
+        previous.label or previous.id,
+        newest.label or newest.id,
+    )
+
+
+def _first_of_month(time: datetime) -> datetime:
+    return time.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def _time(text: str, now: datetime, option: str) -> datetime:
+    try:
+        return datetime.fromisoformat(typed_time(text, now))
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+
+
+def _period(kind: PeriodKind, since: datetime, until: datetime) -> Period:
+    if since >= until:
+        raise UsageError("the period ends before it begins", "--since comes before --until, which defaults to now")
+    return Period(kind, rfc3339(since), rfc3339(until))
+
+
+def _just_after(started_at: str) -> str:
+    return rfc3339(datetime.fromisoformat(started_at).astimezone(UTC) + _RESOLUTION)

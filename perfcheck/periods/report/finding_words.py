@@ -1,0 +1,241 @@
+"""The findings and figures of a period in words, the same for all its reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from perfcheck.history.model import Note
+from perfcheck.model import Changed, Source
+from perfcheck.periods.model import (
+    ChangeKind,
+    ConsistencyChange,
+    EndpointSummary,
+    Focus,
+    GoneEndpoint,
+    LatencyChange,
+    NewEndpoint,
+    PeriodReport,
+    RankedBy,
+    Recovery,
+    RunReference,
+    SlowEndpoint,
+    TargetChange,
+)
+from perfcheck.periods.report.period_words import LONGEST_NAME, LONGEST_TEXT
+from perfcheck.text import clean
+from perfcheck.units import (
+    format_change,
+    format_from_to,
+    format_ms,
+    format_multiple,
+    format_percentage,
+    format_slower,
+)
+from perfcheck.words import minute, plural, short_commit
+
+_LEAST_CHANCE = 1e-6
+_LONGEST_LABEL = 60
+_ID_DIGITS = 8  # of the id of a run or a series
+ARROW = "->"  # in all texts here; a report may show another one
+_SECONDS_PER_MINUTE, _SECONDS_PER_HOUR = 60, 3600
+
+
+def run_text(run: RunReference) -> str:
+    """``18 June 2026, 03:00 UTC, v2.6, commit 0123abcdef``."""
+    label = f", {clean(run.label, _LONGEST_LABEL)}" if run.label else ""
+    commit = f", commit {short_commit(run.commit)}" if run.commit else ""
+    return f"{minute(run.started_at)}{label}{commit}"
+
+
+def from_to(before_ms: float | None, after_ms: float | None) -> str:
+    """``212 -> 281``, in milliseconds; once, where they look the same."""
+    ends = dict.fromkeys(format_ms(value, unit=False) for value in (before_ms, after_ms) if value is not None)
+    return f" {ARROW} ".join(ends) or "-"
+
+
+# --- Changes -------------------------------------------------------------------------------------------------------
+
+
+def change_text(change: LatencyChange) -> str:
+    """``median 212 -> 281 ms, 33% slower``."""
+    return f"{change.metric} {format_from_to(change.before_ms, change.after_ms)}, {format_slower(change.ratio)}"
+
+
+def change_begin(change: LatencyChange) -> str:
+    """The run that began it, and the last one before."""
+    if change.kind in {ChangeKind.GETTING_SLOWER, ChangeKind.GETTING_FASTER}:
+        return f"run by run since {run_text(change.at)}"
+    early = ", before this period" if change.began_before else ""
+    previous = f"; previous run: {run_text(change.previous)}" if change.previous else ""
+    return f"since the run of {run_text(change.at)}{early}{previous}"
+
+
+def evidence(change: LatencyChange) -> str:
+    if change.score is None or change.error_probability is None:
+        return "gradual, without a step: found by fitting a line, without a stated error probability"
+    bound = max(change.error_probability, _LEAST_CHANCE) * 100
+    return f"{change.score:.1f} standard deviations in a rank test; chance at most {bound:.2g}%"
+
+
+def outcome(change: LatencyChange) -> str:
+    """Of a regression: whether it is resolved, and the level now."""
+    now = format_ms(change.now_ms)
+    if change.resolved is not None:
+        return f"resolved by the run of {run_text(change.resolved)}; {now} now"
+    if not change.stands:
+        return f"apparently resolved: {now} in the newest runs, which are too few to be certain"
+    slower = format_slower(change.now_ms / change.before_ms)
+    return f"not resolved: {now} now, {slower} {'as' if slower.endswith('slow') else 'than'} before"
+
+
+def consistency_text(change: ConsistencyChange) -> str:
+    less = "less consistent" if change.ratio > 1 else "more consistent"
+    spread = f"spread {change.before_spread * 100:.0f} {ARROW} {change.after_spread * 100:.0f}% of the median"
+    return f"{less}: {spread}, since the run of {run_text(change.at)}"
+
+
+def note_lines(note: Note) -> Iterator[tuple[str, str]]:
+    for label, text in (("incident", note.incident), ("cause", note.cause), ("fix", note.fix)):
+        if text:
+            yield label, clean(text, LONGEST_TEXT)
+
+
+def note_subject(note: Note) -> str:
+    """``run 5e0cbd2e`` or ``commit 0123abcdef``."""
+    return f"run {clean(note.run_id)[:_ID_DIGITS]}" if note.run_id else f"commit {short_commit(note.commit or '')}"
+
+
+def no_note(change: LatencyChange) -> str:
+    return f"none yet; record one: perfcheck history note {clean(change.at.run_id)[:_ID_DIGITS]}"
+
+
+# --- The state at the end ------------------------------------------------------------------------------------------
+
+
+def compared_with_target(value_ms: float | None, target_ms: float | None) -> str:
+    """``0.82x its target of 300 ms``."""
+    if not target_ms:
+        return "no target"
+    if value_ms is None:
+        return f"target {format_ms(target_ms)}"
+    return f"{_two_digits(value_ms / target_ms)} its target of {format_ms(target_ms)}"
+
+
+def _two_digits(ratio: float) -> str:
+    """``0.62x``; never rounded to 1."""
+    shown = f"{ratio:.2f}x"
+    return format_multiple(ratio, distinct_from=1.0) if shown == "1.00x" else shown
+
+
+def slow_text(slow: SlowEndpoint) -> str:
+    value = "" if slow.value_ms is None else f"{slow.metric} {format_ms(slow.value_ms)}, "
+    failing = f"{format_percentage(slow.error_rate)} of requests fail, " if slow.error_rate else ""
+    if slow.is_always:
+        since = f"in all runs that were read ({slow.runs})"
+    elif slow.runs > 1:
+        since = f"{slow.runs} runs in a row, since the run of {run_text(slow.since)}"
+    else:
+        since = "in the newest run only"
+    return f"{failing}{value}{compared_with_target(slow.value_ms, slow.target_ms)}; {since}"
+
+
+def recovery_text(recovery: Recovery) -> str:
+    runs = plural(recovery.runs, "run")
+    return f"OK again since the run of {run_text(recovery.ended)}, after {runs}, {recovery.worst} at worst"
+
+
+def new_text(new: NewEndpoint) -> str:
+    value = f", {format_ms(new.value_ms)} now" if new.value_ms is not None else ""
+    target = "" if new.has_target else ", without a target"
+    seen = {None: "", True: ", seen by the monitor", False: ", not seen by the monitor"}[new.is_monitored]
+    return f"first in the run of {run_text(new.first)}{value}{target}{seen}"
+
+
+def gone_text(gone: GoneEndpoint) -> str:
+    return f"last in the run of {run_text(gone.last)}; {plural(gone.runs_since, 'run')} since without it"
+
+
+def target_text(change: TargetChange) -> str:
+    """``target 300 -> 250 ms``."""
+    if change.before_ms is None:
+        return f"{change.key} set to {format_ms(change.after_ms)}"
+    if change.after_ms is None:
+        return f"{change.key} of {format_ms(change.before_ms)} removed"
+    return f"{change.key} {format_from_to(change.before_ms, change.after_ms)}"
+
+
+def ranking_text(report: PeriodReport) -> str:
+    if report.ranked_by is RankedBy.TIME:
+        return "Ranked by the time that callers lost: milliseconds lost times the requests that the monitor counted."
+    known = [focus.traffic is not None for focus in report.focus]
+    if all(known):
+        reason = ""
+    elif any(known):
+        reason = "; the monitor has request counts for some of them only"
+    else:
+        reason = "; request counts of the monitor are not available"
+    return f"Ranked by headroom lost, as a share of the target{reason}."
+
+
+def focus_text(focus: Focus) -> str:
+    parts = [f"{format_ms(focus.end_ms)}, {compared_with_target(focus.end_ms, focus.target_ms)}"]
+    if focus.lost_ms:
+        reason = "lost in the period" if focus.changed is Changed.SLOWER else "over its target"
+        parts.append(f"{format_ms(focus.lost_ms)} {reason}")
+    if focus.lost_time_s is not None and focus.traffic:
+        parts.append(f"{_time_text(focus.lost_time_s)} of its callers' time in {plural(focus.traffic, 'request')}")
+    return "; ".join(parts)
+
+
+def _time_text(seconds: float) -> str:
+    if seconds >= _SECONDS_PER_HOUR:
+        return f"{seconds / _SECONDS_PER_HOUR:.1f} h"
+    return f"{seconds / _SECONDS_PER_MINUTE:.1f} min" if seconds >= _SECONDS_PER_MINUTE else f"{seconds:.1f} s"
+
+
+# --- The figures of one endpoint -----------------------------------------------------------------------------------
+
+
+def change_figure(summary: EndpointSummary) -> str:
+    """For a table: the change, where one was found."""
+    if summary.changed is Changed.CANNOT_TELL:
+        return "too few runs"
+    if summary.changed is Changed.NO_CHANGE or summary.ratio is None:
+        return "back" if summary.steps > 1 else "none"
+    return format_change(summary.ratio)
+
+
+def spread_figure(summary: EndpointSummary) -> str:
+    ends = [f"{spread * 100:.0f}" for spread in (summary.begin_spread, summary.end_spread) if spread is not None]
+    return f" {ARROW} ".join(dict.fromkeys(ends)) + "%" if ends else "-"
+
+
+def error_figure(summary: EndpointSummary) -> str:
+    if summary.error_rate is None:
+        return "-"
+    return format_percentage(summary.error_rate) if summary.error_rate else "0"
+
+
+def headroom_figure(summary: EndpointSummary) -> str:
+    return "-" if summary.end_headroom is None else f"{summary.end_headroom * 100:.0f}%"
+
+
+def request_figure(summary: EndpointSummary) -> str:
+    if summary.traffic is None or summary.source is Source.MONITORED:
+        return f"{summary.requests:,}"
+    return f"{summary.requests:,}, {summary.traffic:,} by others"
+
+
+def series_label(report: PeriodReport, summary: EndpointSummary) -> str:
+    """What distinguishes it from others of the same name: the monitor, the machine, or one of several there."""
+    others = [other for other in report.endpoints if other.name == summary.name and other is not summary]
+    machines = {other.machine for other in others if other.source is summary.source}
+    parts = ["by the monitor"] if summary.source is Source.MONITORED else []
+    parts += [f"on {clean(summary.machine, LONGEST_NAME)}"] if machines - {summary.machine} else []
+    parts += [f"series {clean(summary.series, _ID_DIGITS)}"] if summary.machine in machines else []
+    return ", ".join(parts)
+
+
+def machine_label(report: PeriodReport, machine: str) -> str:
+    """`` on Linux x86_64, 2 CPUs`` where there are several."""
+    return f" on {clean(machine, LONGEST_NAME)}" if len(report.machines) > 1 else ""

@@ -1,0 +1,189 @@
+"""A period as one HTML page: no script, no network, charts as inline SVG. The templates show the PeriodReport."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from perfcheck.model import Changed, Source, Verdict
+from perfcheck.periods.model import ChangeKind, EndpointSummary, Focus, LatencyChange, PeriodReport
+from perfcheck.periods.report import finding_words as words
+from perfcheck.periods.report import period_words
+from perfcheck.periods.report.time_chart import draw_over_time, draw_spark
+from perfcheck.report.html import environment
+from perfcheck.report.html.svg import CSS, Svg, decoration, rect
+from perfcheck.text import clean
+from perfcheck.units import format_change, format_from_to, format_ms
+from perfcheck.words import day, minute, plural, short_commit
+
+_MAX_ROWS = 200
+_MAX_CARDS = 30  # of one chapter; the others become lines
+_MAX_LINES = 60
+_MAX_CHARTS = 40  # in addition to those on cards
+_METER_HEIGHT = 6  # pixels
+_CHANGE_CSS = {Changed.SLOWER: "crit", Changed.FASTER: "ok"}
+_KINDS = {
+    ChangeKind.REGRESSION: "Regression",
+    ChangeKind.IMPROVEMENT: "Improvement",
+    ChangeKind.GETTING_SLOWER: "Getting slower, run by run",
+    ChangeKind.GETTING_FASTER: "Getting faster, run by run",
+}
+
+SeriesKey = tuple[str, str, Source]  # endpoint, machine, source
+Line = tuple[str, str, str]  # label, text and CSS class
+
+
+def render(report: PeriodReport) -> str:
+    """The page, complete with its styles: those of the report of a run and some more."""
+    slower = [drift for drift in report.drifts if drift.kind is ChangeKind.GETTING_SLOWER]
+    faster = [drift for drift in report.drifts if drift.kind is ChangeKind.GETTING_FASTER]
+    issues, achievements = [*report.regressions, *slower], [*report.improvements, *faster]
+    template = environment("perfcheck.periods.report").get_template("period.html.j2")
+    return template.render(
+        report=report,
+        is_review=period_words.is_review(report),
+        period_words=period_words,
+        words=words,
+        tiles=list(_tiles(report, len(slower))),
+        issues=issues[:_MAX_CARDS],
+        achievements=achievements[:_MAX_CARDS],
+        worse=[*_lines(issues[_MAX_CARDS:]), *_worse(report)][:_MAX_LINES],
+        better=[*_lines(achievements[_MAX_CARDS:]), *_better(report)][:_MAX_LINES],
+        other_charts=list(_other_charts(report, issues[:_MAX_CARDS] + achievements[:_MAX_CARDS])),
+        card_chart=_CardCharts(report),
+        max_rows=_MAX_ROWS,
+        max_lines=_MAX_LINES,
+        css=CSS,
+        change_css=_CHANGE_CSS,
+        kinds=_KINDS,
+        change_state=_state,
+        card_css=_card_css,
+        spark=lambda summary: draw_spark(summary, report.period),
+        meter=_meter,
+        focus_bars=list(_focus_bars(report.focus)),
+        short_name=_short_name,
+        format_change=format_change,
+        format_from_to=format_from_to,
+        format_ms=format_ms,
+        day=day,
+        minute=minute,
+        short_commit=short_commit,
+    )
+
+
+def _tiles(report: PeriodReport, slower: int) -> Iterator[tuple[str, str, str, str]]:
+    """Figure, words, CSS class and the section that has the details."""
+    within, count = period_words.within_limits(report)
+    css = "warn" if report.slow else "ok"
+    yield f"{within} of {count}", "within their limits now", css if count else "none", "summary"
+    fate = f", {period_words.fate(report)}" if report.regressions else ""
+    css = "crit" if any(regression.stands for regression in report.regressions) else "rest"
+    yield *_counted(len(report.regressions), "regression", fate), css, "issues"
+    yield str(slower), "getting slower, run by run", "warn" if slower else "rest", "issues"
+    improvements = len(report.improvements)
+    yield *_counted(improvements, "improvement"), "ok" if improvements else "rest", "achievements"
+    yield *_counted(report.runs, "run", " in the period"), "rest", ""
+
+
+def _counted(count: int, noun: str, more: str = "") -> tuple[str, str]:
+    figure, _, words_after = plural(count, noun).partition(" ")
+    return figure, words_after + more
+
+
+# --- Lines ---------------------------------------------------------------------------------------------------------
+
+
+def _lines(changes: Sequence[LatencyChange]) -> Iterator[Line]:
+    """Changes for which there is no card left."""
+    for change in changes:
+        text = f"{words.change_text(change)}, {words.change_begin(change)}"
+        yield _short_name(change.endpoint), text, _card_css(change)
+
+
+def _better(report: PeriodReport) -> Iterator[Line]:
+    for change in report.consistency:
+        if change.ratio < 1:
+            yield _short_name(change.endpoint), words.consistency_text(change), "ok"
+    for recovery in report.recoveries:
+        yield _short_name(recovery.endpoint), words.recovery_text(recovery), "ok"
+
+
+def _worse(report: PeriodReport) -> Iterator[Line]:
+    for change in report.consistency:
+        if change.ratio > 1:
+            yield _short_name(change.endpoint), words.consistency_text(change), "warn"
+    for note in report.other_notes:
+        text = "; ".join(f"{label}: {text}" for label, text in words.note_lines(note))
+        yield f"Note on {words.note_subject(note)}", text, "rest"
+
+
+def _short_name(name: str) -> str:
+    """Cut in the middle: names share their beginnings, and differ at their ends."""
+    longest, shown = period_words.LONGEST_NAME, clean(name, len(name) + 1)
+    if len(shown) > longest:
+        shown = f"{shown[: longest // 2]}...{shown[-(longest // 2) :]}"
+    return shown or period_words.NO_NAME
+
+
+# --- Looks ---------------------------------------------------------------------------------------------------------
+
+
+def _state(change: LatencyChange) -> str:
+    if change.kind is not ChangeKind.REGRESSION:
+        return ""
+    return "not resolved" if change.stands else "resolved" if change.resolved else "apparently resolved"
+
+
+def _card_css(change: LatencyChange) -> str:
+    if change.kind is ChangeKind.REGRESSION:
+        return "crit" if change.stands else "rest"
+    return "warn" if change.kind is ChangeKind.GETTING_SLOWER else "ok"
+
+
+def _key(change: LatencyChange) -> SeriesKey:
+    return change.endpoint, change.machine, change.source
+
+
+class _CardCharts:
+    """The chart of the series that a change belongs to; of several that may be it, the newest."""
+
+    def __init__(self, report: PeriodReport) -> None:
+        self._report = report
+        ordered = sorted(report.endpoints, key=lambda summary: summary.last.started_at)
+        self._summaries = {(summary.name, summary.machine, summary.source): summary for summary in ordered}
+
+    def __call__(self, change: LatencyChange) -> Svg | None:
+        summary = self._summaries.get(_key(change))
+        return draw_over_time(summary, self._report.period, self._report.labels) if summary else None
+
+
+def _other_charts(
+    report: PeriodReport, with_card: Sequence[LatencyChange]
+) -> Iterator[tuple[EndpointSummary, str, Svg]]:
+    """Endpoints without a card, the notable ones first: summary, name and chart."""
+    shown = set(map(_key, with_card))
+    rest = [summary for summary in report.endpoints if (summary.name, summary.machine, summary.source) not in shown]
+    for summary in sorted(rest, key=lambda summary: not summary.is_notable)[:_MAX_CHARTS]:
+        if chart := draw_over_time(summary, report.period, report.labels):
+            name = ", ".join(filter(None, (_short_name(summary.name), words.series_label(report, summary))))
+            yield summary, name, chart
+
+
+def _meter(summary: EndpointSummary) -> Svg | None:
+    """How much of the target is used."""
+    if summary.end_headroom is None:
+        return None
+    return _bar(min(max(1 - summary.end_headroom, 0.0), 1.0), CSS[summary.verdict], "meter")
+
+
+def _focus_bars(focus: Sequence[Focus]) -> Iterator[tuple[Focus, str, Svg]]:
+    """Each with its CSS class and a bar of its weight."""
+    weights = [item.lost_share or 0.0 if item.lost_time_s is None else item.lost_time_s for item in focus]
+    most = max(weights, default=0.0) or 1.0
+    for item, weight in zip(focus, weights, strict=True):
+        css = CSS[item.verdict] if item.verdict is not Verdict.OK else "rest"
+        yield item, css, _bar(weight / most, css, "bar")
+
+
+def _bar(fraction: float, css: str, kind: str) -> Svg:
+    parts = [rect(0, 1, 0, _METER_HEIGHT, "rail"), rect(0, fraction, 0, _METER_HEIGHT, f"m {css}")]
+    return decoration(_METER_HEIGHT, parts, kind)
