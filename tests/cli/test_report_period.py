@@ -97,7 +97,7 @@ def test_a_while_without_runs(folder: Path) -> None:
         (["--from", "run.json", "--period", "week"], "--from is one run, and --period or --since many"),
         (["--from", "run.json", "--since", "7d"], "--from is one run, and --period or --since many"),
         (["--from", "run.json", "--until", "7d"], "--from is one run, and --period or --since many"),
-        (["--period", "weekly"], "did you mean"),
+        (["--period", "weekly"], "is not one of 'day', 'week', 'month', 'release'"),
         (["--period", "week", "--since", "7d"], "--period week takes no --since"),
         (["--since", "soon"], "'soon' is not a date"),
         (["--since", "2026-02-01", "--until", "2026-01-01"], "the period ends before it begins"),
