@@ -9,8 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from perfcheck.lint.framework_names import Framework
-from perfcheck.lint.lint_result import LintResult, RegisteredRoute, Remark, SourceLocation, UnmonitoredHandler
+from perfcheck.lint.vocabulary import Framework, LintResult, RegisteredRoute, Remark, SourceLocation, UnmonitoredHandler
 from perfcheck.report.workflow_commands import file_in, workflow_command
 from perfcheck.text import clean
 from perfcheck.words import plural

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from perfcheck.lint.lint_result import LintResult, Remark, SourceLocation, UnmonitoredHandler
 from perfcheck.lint.module_facts import Module, Project
 from perfcheck.lint.monitors import AppMonitors, HandlerMonitors
 from perfcheck.lint.registrations import Registration, Routes
 from perfcheck.lint.resolve import Resolver
 from perfcheck.lint.scan import read_module
 from perfcheck.lint.sources import Ignore, UnreadableSourceError, python_files
+from perfcheck.lint.vocabulary import LintResult, Remark, SourceLocation, UnmonitoredHandler
 
 _NO_REASON = "an ignore needs a reason in brackets: # perfcheck: ignore[why this handler is not monitored]"
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from perfcheck.lint.framework_names import KNOWN_PACKAGES
-from perfcheck.lint.lint_result import SourceLocation
 from perfcheck.lint.sources import Ignore
+from perfcheck.lint.vocabulary import KNOWN_PACKAGES, SourceLocation
 
 Parts = tuple[str, ...]  # ``app.router.get`` as ("app", "router", "get")
 

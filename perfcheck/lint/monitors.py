@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from perfcheck.lint.framework_names import ATTACH, MONITOR, VERBS, Framework, Role
 from perfcheck.lint.module_facts import (
     CallSite,
     Definition,
@@ -19,6 +18,7 @@ from perfcheck.lint.module_facts import (
     parts_of,
 )
 from perfcheck.lint.resolve import Resolver
+from perfcheck.lint.vocabulary import ATTACH, MONITOR, VERBS, Framework, Role
 
 _DECORATOR_LISTS = {"decorators", "method_decorators"}  # of Flask's views and of Flask-RESTful's resources
 _DISPATCH = {"dispatch", "dispatch_request"}

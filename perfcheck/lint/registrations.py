@@ -6,12 +6,11 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from perfcheck.lint.framework_names import DECORATORS, ROUTES, URLS, VERBS, Framework, ObjectKind, Role
-from perfcheck.lint.lint_result import RegisteredRoute
 from perfcheck.lint.module_facts import Definition, Meaning, Module, Scope, Variable, keyword, parts_of
 from perfcheck.lint.monitors import HandlerMonitors, methods_of
 from perfcheck.lint.resolve import Resolver
 from perfcheck.lint.targets import Target, TargetFinder, guess, literal_path, shown_path
+from perfcheck.lint.vocabulary import DECORATORS, ROUTES, URLS, VERBS, Framework, ObjectKind, RegisteredRoute, Role
 
 _EXPOSE = "expose"
 _CLIENTS = {"client", "mock", "responses", "requests", "session", "http", "respx", "httpx_mock", "bot", "cli", "page"}

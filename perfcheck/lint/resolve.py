@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Hashable, Iterator
 
-from perfcheck.lint.framework_names import ObjectKind, kind_of
 from perfcheck.lint.module_facts import (
     Argument,
     Binding,
@@ -23,6 +22,7 @@ from perfcheck.lint.module_facts import (
     parts_of,
     unquoted,
 )
+from perfcheck.lint.vocabulary import ObjectKind, kind_of
 
 _FARTHEST = 40  # steps from a name to its meaning; each takes some frames of Python's stack
 _MOST = 300  # names looked into for one: real ones take a handful, but two names may multiply without end

@@ -8,9 +8,9 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from perfcheck.lint.framework_names import CALLS, DECORATORS, MONITOR, VERBS
 from perfcheck.lint.module_facts import CallSite, Definition, Imported, Module, Parameter, Scope, Value
 from perfcheck.lint.sources import ignores_in, parse, read_source
+from perfcheck.lint.vocabulary import CALLS, DECORATORS, MONITOR, VERBS
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _BLOCKS = ("body", "handlers", "cases", "orelse", "finalbody")

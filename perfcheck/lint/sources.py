@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from perfcheck.errors import UsageError
-from perfcheck.lint.lint_result import SourceLocation
+from perfcheck.lint.vocabulary import SourceLocation
 
 _NEVER_SERVED = {"node_modules", "site-packages", "__pycache__", "migrations"}
 _BUILT = {"build", "dist", "_build"}  # copies of what stands elsewhere, unless it is a package of that name

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, replace
 
-from perfcheck.lint.framework_names import Framework
-from perfcheck.lint.lint_result import SourceLocation
 from perfcheck.lint.module_facts import (
     Argument,
     Definition,
@@ -21,6 +19,7 @@ from perfcheck.lint.module_facts import (
 )
 from perfcheck.lint.monitors import HandlerMonitors
 from perfcheck.lint.resolve import Resolver
+from perfcheck.lint.vocabulary import Framework, SourceLocation
 from perfcheck.text import clean
 
 _DEEPEST = 16  # wrappers around a handler
