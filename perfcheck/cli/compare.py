@@ -30,26 +30,26 @@ if TYPE_CHECKING:
 _HOST_AND_PORT = re.compile(r"[\w.-]+:\d+(/|$)", re.ASCII)
 _EXAMPLES = """\b
 Examples:
-  perfcheck compare http://localhost:5001 http://localhost:5002    two services, side by side
-  perfcheck compare --aa http://localhost:5001                     one with itself: the noise floor
-  perfcheck compare v1.4.json v1.5.json                            two saved runs
-  perfcheck compare v1.4 v1.5                                      two labels in the history
-  perfcheck compare --demo --regress join-always                   try it on the sample service
+  perfcheck compare http://localhost:5001 http://localhost:5002
+  perfcheck compare --aa http://localhost:5001     the noise floor
+  perfcheck compare v1.4.json v1.5.json            two saved runs
+  perfcheck compare v1.4 v1.5                      two labels in the history
+  perfcheck compare --demo --regress join-always   try it
 
 \b
 Exit codes:
-  0  none is slower, or WARNING    1  CRITICAL, or what --fail-on names
-  2  usage or baseline             3  could not measure
-  4  a bug in perfcheck            130  interrupted
+  0  none slower, or WARNING   1    CRITICAL, or what --fail-on names
+  2  usage or baseline error   3    could not measure
+  4  a bug in perfcheck        130  interrupted
 """
 
 
 @click.command("compare", cls=Command, epilog=_EXAMPLES)
 @click.argument("words", nargs=-1, metavar="BEFORE AFTER [NAME]...", shell_complete=complete_runs)
 @shared_options
-@option("--aa", is_flag=True, help="Compare the one service that is named with itself: what is found is noise.")
+@option("--aa", is_flag=True, help="Compare one service with itself: any difference is noise.")
 @group_option
-@option("--demo", is_flag=True, help="Start the sample service twice, the second time with what --regress names.")
+@option("--demo", is_flag=True, help="Compare two sample services, the second with the regressions of --regress.")
 @regress_option
 @history_option
 @budget_option
@@ -57,16 +57,16 @@ Exit codes:
     "--max-pairs",
     type=click.IntRange(min=5, max=10_000),
     metavar="N",
-    help="At most this many pairs of requests an endpoint. Default: 200.",
+    help="At most this many pairs of requests per endpoint. Default: 200.",
 )
 @seed_option
 @click.pass_obj
 def command(session: Session, /, words: tuple[str, ...], **options: Any) -> int:
-    """Compare one release with another, endpoint by endpoint: which became slower, by how much, and how sure that is.
+    """Compare two releases, endpoint by endpoint: which became slower, by how much, and with what confidence.
 
-    BEFORE and AFTER are both the addresses of running services, which are sent requests in pairs until each endpoint
-    is decided; or both saved runs: files, labels or ids in the history. NAME is an endpoint, or a pattern such as
-    'videos.*'.
+    BEFORE and AFTER are either the addresses of two running services, which are measured in pairs of requests until
+    each endpoint is decided, or two saved runs: files, labels or ids in the history. NAME is an endpoint, or a pattern
+    such as 'videos.*'.
     """
     count = 0 if options["demo"] else 1 if options["aa"] else 2
     if len(words) < count:
@@ -136,7 +136,7 @@ def _is_address(text: str) -> bool:
 def _check_sides(options: Options) -> None:
     for side in options.sides:
         if "://" in side and not _is_address(side):
-            raise UsageError(f"not an HTTP address: {side}", "it begins with http:// or https://")
+            raise UsageError(f"not an HTTP address: {side}", "an address begins with http:// or https://")
     if options.aa and any(map(_is_address, options.names)):
         raise UsageError("--aa takes one address", "leave it out to compare two services")
     addresses = [side for side in options.sides if _is_address(side)]

@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\b
 Examples:
-  perfcheck health                              by the limits of baselines.yaml
-  perfcheck health -u http://localhost:5001     without a baseline: what is over 500 ms
+  perfcheck health                              limits of baselines.yaml
+  perfcheck health -u http://localhost:5001     no baseline: slow is over 500 ms
   perfcheck health --save --fail-on warning     every morning
 
 \b
 Exit codes:
-  0  OK or WARNING        1  CRITICAL, or what --fail-on names
-  2  usage or baseline    3  the monitor is not alive, or has no data
-  4  a bug in perfcheck   130  interrupted
+  0  OK or WARNING             1    CRITICAL, or what --fail-on names
+  2  usage or baseline error   3    the monitor is not alive, or has no data
+  4  a bug in perfcheck        130  interrupted
 """
 
 
@@ -53,19 +53,19 @@ Exit codes:
     type=duration("ms"),
     default="500ms",
     show_default=True,
-    help="An endpoint without limits of its own in the baseline is slow over this.",
+    help="Limit for endpoints that have none in the baseline.",
 )
 @save_option
 @history_option
 @label_option
 @click.pass_obj
 def command(session: Session, /, **options: Any) -> int:
-    """Check what the monitor inside a running service has counted: is it alive, what is slow, what fails?
+    """Check the figures of the monitor inside a running service: is it alive, what is slow, what fails?
 
-    Endpoints of the baseline are compared with their own limits. Any other that is slow is a new slow endpoint, and a
-    WARNING. Sends three requests, and measures nothing itself.
+    Endpoints of the baseline are judged by their own limits. Any other slow endpoint is new, and a WARNING. Sends three
+    requests and measures nothing itself.
 
-    NAME is an endpoint as the report names it, or a pattern such as 'videos.*'.
+    NAME is an endpoint as named in the report, or a pattern such as 'videos.*'.
     """
     return carry_out(Options(**options), session, check_monitor)
 

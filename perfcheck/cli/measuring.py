@@ -104,15 +104,15 @@ def shared_options(command: F) -> F:
 
 
 base_url_option = option(
-    "-u", "--base-url", metavar="URL", help="Address of the service, in place of the baseline's base_url."
+    "-u", "--base-url", metavar="URL", help="Address of the service; overrides base_url of the baseline."
 )
-label_option = option("--label", metavar="TEXT", help="A name for this run in its reports, such as a release.")
+label_option = option("--label", metavar="TEXT", help="Name of this run in reports and history, such as a release.")
 regress_option = option(
     "--regress",
     multiple=True,
     type=click.Choice([str(regression) for regression in Regression]),
     metavar="NAME",
-    help="With --demo: inject a regression (perfcheck demo --help). Repeatable.",
+    help="With --demo: inject a regression (see perfcheck demo --help). Repeatable.",
 )
 
 

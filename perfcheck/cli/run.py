@@ -39,19 +39,19 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\b
 Examples:
-  perfcheck run --demo                       try it on a sample service
+  perfcheck run --demo                       try it with a sample service
   perfcheck run                              every endpoint of baselines.yaml
   perfcheck run 'videos.*' -g core           some of them
   perfcheck run -u http://localhost:8000 -o results.json
-  perfcheck run --budget 15s --fail-on warning
-  perfcheck run --save --label v1.5 --against v1.4    before a release
-  perfcheck run --save --label v1.4          keep it: perfcheck history
+  perfcheck run --max-time 15s --fail-on warning
+  perfcheck run --save --label v1.4          save it to the history
+  perfcheck run --label v1.5 --against v1.4  compare a release with it
 
 \b
 Exit codes:
-  0  OK or WARNING        1  CRITICAL, or what --fail-on names
-  2  usage or baseline    3  could not measure
-  4  a bug in perfcheck   130  interrupted
+  0  OK or WARNING             1    CRITICAL, or what --fail-on names
+  2  usage or baseline error   3    could not measure
+  4  a bug in perfcheck        130  interrupted
 """
 
 
@@ -72,20 +72,20 @@ Exit codes:
     "--min-requests",
     type=click.IntRange(5, 10_000),
     metavar="N",
-    help="At least this many requests an endpoint: more for a later comparison to go by. "
-    "Default: 5, or the baseline's.",
+    help="At least this many requests per endpoint; more make later comparisons sharper. "
+    "Default: as in the baseline, else 5.",
 )
 @option(
     "--max-requests",
     type=click.IntRange(min=5),
     metavar="N",
-    help="At most this many requests an endpoint and stage. Default: as many as it takes, up to the metric's most.",
+    help="At most this many requests per endpoint and stage. Default: as many as needed, up to a limit per metric.",
 )
 @option(
     "--confirm",
     type=click.IntRange(0, 2),
     metavar="0|1|2",
-    help="Measure a WARNING or CRITICAL again this often, on fresh data. Default: 1, or the baseline's.",
+    help="Confirm a WARNING or CRITICAL this many times with new requests. Default: as in the baseline, else 1.",
 )
 @save_option
 @history_option
@@ -94,20 +94,20 @@ Exit codes:
     "--against",
     metavar="RUN",
     shell_complete=complete_runs,
-    help="Hold the release against this earlier one (a file, or a label or id in the history): what became slower is "
-    "one more reason for a verdict. Asks each endpoint at least 30 times.",
+    help="Also compare with this earlier run (a file, or a label or id in the history): an endpoint that became slower "
+    "gets a verdict for that too. Sends at least 30 requests per endpoint.",
 )
 @seed_option
 @option(
     "--require-service/--skip-unreachable",
     default=True,
-    help="Whether a service that does not answer fails the check, or skips it with a warning. Default: it fails.",
+    help="If the service does not respond: fail, or skip the check with a warning. Default: fail.",
 )
-@option("--demo", is_flag=True, help="Start the sample service on a free port, check it, stop it.")
+@option("--demo", is_flag=True, help="Check the sample service, started on a free port.")
 @regress_option
 @click.pass_obj
 def command(session: Session, /, **options: Any) -> int:
-    """Check a running service: measure every endpoint of the baseline, and judge it against its targets.
+    """Check a running service: measure every endpoint of the baseline and judge it by its targets.
 
     NAME is an endpoint of the baseline, or a pattern such as 'videos.*'.
     """

@@ -13,6 +13,11 @@ from click.core import ParameterSource
 from perfcheck.errors import UsageError
 
 
+def variable_of(option: str) -> str:
+    """The environment variable of an option: PERFCHECK_BASE_URL for ``--base-url``."""
+    return f"PERFCHECK_{option.lstrip('-').replace('-', '_').upper()}"
+
+
 class _Base(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from perfcheck.cli.ui.commands import variable_of
 from perfcheck.cli.ui.completers import complete_files, complete_groups, complete_report
 from perfcheck.times import typed_time
 from perfcheck.units import parse_duration_ms, parse_percentage
@@ -24,8 +25,7 @@ def option(*names: str, **attributes: Any) -> Callable[[F], F]:
     long = next(name for name in names if name.startswith("--"))
     if isinstance(kind := attributes.get("type"), click.IntRange):
         kind.name = "integer"  # click says: 'x' is not a valid integer range
-    envvar = "PERFCHECK_" + long.removeprefix("--").split("/")[0].replace("-", "_").upper()
-    return click.option(*names, **{"envvar": envvar, "show_envvar": True, **attributes})
+    return click.option(*names, **{"envvar": variable_of(long.split("/")[0]), "show_envvar": True, **attributes})
 
 
 class Parsed(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
@@ -66,7 +66,10 @@ group_option = option(
     help="Only endpoints of this group. Repeatable.",
 )
 budget_option = option(
-    "--budget", type=duration(), help="Stop measuring after this time. Default: as in the baseline, else 120s."
+    "--budget",
+    "--max-time",
+    type=duration(),
+    help="Stop measuring after this time. Default: as in the baseline, else 120s.",
 )
 seed_option = option(
     "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Repeat the request order of an earlier run."

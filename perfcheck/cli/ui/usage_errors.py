@@ -8,7 +8,7 @@ from difflib import get_close_matches
 import click
 from click.core import ParameterSource
 
-from perfcheck.cli.ui.commands import LazyGroup, leaves
+from perfcheck.cli.ui.commands import LazyGroup, leaves, variable_of
 
 _PREFIX = "PERFCHECK_"
 _NOT_OPTIONS = ("PERFCHECK_DEBUG", "PERFCHECK_TEST_")
@@ -44,10 +44,14 @@ def _message(error: click.UsageError, ctx: click.Context) -> str:
     """Says where a wrong value comes from: an option, an argument or an environment variable."""
     if not isinstance(error, click.BadParameter) or isinstance(error, click.MissingParameter) or not error.param:
         return error.format_message()
-    name = error.param.opts[-1] if isinstance(error.param, click.Option) else str(error.param.name).upper()
+    name = _long_name(error.param) if isinstance(error.param, click.Option) else str(error.param.name).upper()
     if ctx.get_parameter_source(error.param.name or "") is ParameterSource.ENVIRONMENT:
         name += f" (from {error.param.envvar})"
     return f"Invalid value for {name}: {error.message}"
+
+
+def _long_name(option: click.Option) -> str:
+    return next((name for name in option.opts if name.startswith("--")), option.opts[0])
 
 
 def _purpose(error: click.UsageError, ctx: click.Context) -> str | None:
@@ -67,12 +71,11 @@ def misspelt_variables(group: LazyGroup, env: Mapping[str, str]) -> Iterator[str
     candidates = [name for name in sorted(env) if name.startswith(_PREFIX) and not name.startswith(_NOT_OPTIONS)]
     if not candidates:  # the usual case, in which no command is imported
         return
-    remedies = {}  # variable -> what to set instead
+    remedies: dict[str, str] = {}  # variable -> what to set instead
     for option in (option for _, command in leaves(group) for option in command.params):
         if isinstance(option.envvar, str):
-            remedies[option.envvar] = option.envvar
-            for name in option.secondary_opts:
-                remedies[_PREFIX + name.removeprefix("--").replace("-", "_").upper()] = f"{option.envvar}=false"
+            remedies |= {variable_of(name): option.envvar for name in option.opts}
+            remedies |= {variable_of(name): f"{option.envvar}=false" for name in option.secondary_opts}
     known = [name.removeprefix(_PREFIX) for name in remedies]
     for name in candidates:
         near = get_close_matches(name.removeprefix(_PREFIX), known, 1, _SIMILAR)
