@@ -58,7 +58,7 @@ def keep_apart() -> set[int]:
     """Keep this process and the programs it starts off one CPU, and return it, for the service alone.
 
     Waking a process on the same CPU takes a third of the time it takes on another, and the scheduler's choice differs
-    from block to block: a tool would come out quicker for being put beside the service. Empty where this is not
+    from block to block: a tool would look quicker for sharing a CPU with the service. Empty where this is not
     possible.
     """
     if sys.platform != "linux" or len(cpus := sorted(os.sched_getaffinity(0))) < 2:
@@ -68,7 +68,7 @@ def keep_apart() -> set[int]:
 
 
 class Delays:
-    """The true delays since they were last asked for, in nanoseconds."""
+    """The true delays since they were last read, in nanoseconds."""
 
     def __init__(self) -> None:
         self.found: list[int] = []
@@ -136,7 +136,7 @@ def true_delay_us(url: str) -> float:
 
 
 class PlainSocket:
-    """What a client can see at best: a blocking socket, the clock read beside the system calls, no HTTP."""
+    """What a client can see at best: a blocking socket, the clock read next to the system calls, no HTTP."""
 
     def __init__(self, url: str) -> None:
         host, _, port = url.removeprefix("http://").partition(":")
@@ -232,7 +232,7 @@ def hey(url: str, requests: int) -> float:
 
 
 def find(program: str) -> str | None:
-    """On the path, or beside this interpreter."""
+    """On the path, or next to this interpreter."""
     return shutil.which(program) or shutil.which(program, path=str(Path(sys.executable).parent))
 
 

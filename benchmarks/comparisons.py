@@ -2,8 +2,8 @@
 
     python benchmarks/comparisons.py [--runs 2000] [--quick] [--json PATH]
 
-Every figure stands beside the limit that perfcheck promises to keep; exits with 1 when one is not kept. The same seeds
-give the same figures. A full run takes about fifteen minutes on two cores.
+Every figure is printed with its acceptance limit; exits with 1 when one is missed. The same seeds give the same
+figures. A full run takes about fifteen minutes on two cores.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from promises import Check, conclude, show, table
+from acceptance import Criterion, conclude, show, table
 from simulation.comparing import Live, Outcomes, Series, Stored, simulate_live, simulate_stored, simulate_trends
 from simulation.noise import SHAPES
 
@@ -74,7 +74,7 @@ def with_chance(rate: float, runs: int) -> float:
 # --- 1. Live -------------------------------------------------------------------------------------------------------
 
 
-def live_section(live: dict[Live, Outcomes]) -> Iterator[str | Check]:
+def live_section(live: dict[Live, Outcomes]) -> Iterator[str | Criterion]:
     def figures(cell: Live) -> str:
         found = live[cell]
         return f"{100 * found.rate(SLOWER):.1f} / {100 * found.rate(NO_CHANGE):.1f} ({found.mean_pairs:.0f})"
@@ -86,30 +86,34 @@ def live_section(live: dict[Live, Outcomes]) -> Iterator[str | Check]:
     runs = live[LIVE[0]].runs
     equal, slow, slower = (live[Live(NARROW, ratio)] for ratio in (1.0, 1.2, 1.5))
     called = max(live[Live(shape, 1.0)].rate(SLOWER) for shape in SHAPES)
-    yield Check("equal services called slower, worst shape", 100 * called, 0.5)
-    yield Check("sigma .1: equal services settled as no change", 100 * equal.rate(NO_CHANGE), 98, at_least=True)
-    yield Check("sigma .1: pairs for that, on average", equal.mean_pairs, 50, "pairs")
-    yield Check("sigma .1: 20% slower found", 100 * slow.rate(SLOWER), 97, at_least=True)
-    yield Check("sigma .1: pairs until all is settled, 50% slower", slower.mean_pairs, 17, "pairs")
+    yield Criterion("equal services called slower, worst shape", 100 * called, 0.5)
+    yield Criterion("sigma .1: equal services settled as no change", 100 * equal.rate(NO_CHANGE), 98, at_least=True)
+    yield Criterion("sigma .1: pairs for that, on average", equal.mean_pairs, 50, "pairs")
+    yield Criterion("sigma .1: 20% slower found", 100 * slow.rate(SLOWER), 97, at_least=True)
+    yield Criterion("sigma .1: pairs until all is settled, 50% slower", slower.mean_pairs, 17, "pairs")
     found = min(live[Live(shape, 1.5)].rate(SLOWER) for shape in SHAPES)
-    yield Check("50% slower found, worst shape", 100 * found, 95, at_least=True)
+    yield Criterion("50% slower found, worst shape", 100 * found, 95, at_least=True)
     found = min(live[Live(shape, 1.2)].rate(SLOWER) for shape in ("lognormal .3", "spikes 2%"))
-    yield Check("sigma .3, also with spikes: 20% slower found", 100 * found, 97, at_least=True)
+    yield Criterion("sigma .3, also with spikes: 20% slower found", 100 * found, 97, at_least=True)
     at_limit = max(live[Live(shape, 1.1)].rate(SLOWER, Verdict.CRITICAL) for shape in SHAPES)
-    yield Check("exactly at 1.10: called CRITICAL, worst shape", 100 * at_limit, 0.1)
+    yield Criterion("exactly at 1.10: called CRITICAL, worst shape", 100 * at_limit, 0.1)
     critical = max(live[Live(shape, 1.25)].rate(SLOWER, Verdict.CRITICAL) for shape in SHAPES)
-    yield Check("exactly at 1.25: CRITICAL, worst shape (1.6%, and chance)", 100 * critical, with_chance(OVER, runs))
+    yield Criterion(
+        "exactly at 1.25: CRITICAL, worst shape (1.6%, and chance)", 100 * critical, with_chance(OVER, runs)
+    )
     critical = max(live[Live(shape, 1.2)].rate(SLOWER, Verdict.CRITICAL) for shape in SHAPES)
-    yield Check("20% slower called CRITICAL, worst shape", 100 * critical, with_chance(OVER, runs))
+    yield Criterion("20% slower called CRITICAL, worst shape", 100 * critical, with_chance(OVER, runs))
     missed = max(live[Live(shape, 1.2)].rate(NO_CHANGE) for shape in SHAPES)
-    yield Check("20% slower called no change, worst shape (6.8%, and chance)", 100 * missed, with_chance(UNDER, runs))
+    yield Criterion(
+        "20% slower called no change, worst shape (6.8%, and chance)", 100 * missed, with_chance(UNDER, runs)
+    )
     for side in ("above", "below"):
         misses = max(getattr(live[cell], side) for cell in LIVE) / runs
         what = f"intervals {side} the truth, worst situation (5%, and chance)"
-        yield Check(what, 100 * misses, with_chance(0.05, runs))
+        yield Criterion(what, 100 * misses, with_chance(0.05, runs))
 
 
-def bound_section(live: dict[Live, Outcomes]) -> Iterator[str | Check]:
+def bound_section(live: dict[Live, Outcomes]) -> Iterator[str | Criterion]:
     """Wald: pairs with a known normal spread take ln(1 / error) / D or more; D is the divergence from the limit."""
     rows = []
     quick: list[float] = []
@@ -124,10 +128,10 @@ def bound_section(live: dict[Live, Outcomes]) -> Iterator[str | Check]:
     yield from table(["live", "at", "bound", "pairs until shown", "ratio"], rows)
     yield "No procedure is quicker than the bound, so sigma .3 cannot be settled within 50 pairs at a limit of 10%."
     yield ""
-    yield Check("pairs until shown, over the bound, where it is 15 to 50", max(quick), 2, "times")
+    yield Criterion("pairs until shown, over the bound, where it is 15 to 50", max(quick), 2, "times")
 
 
-def noisy_section(live: dict[Live, Outcomes]) -> Iterator[str | Check]:
+def noisy_section(live: dict[Live, Outcomes]) -> Iterator[str | Criterion]:
     rows = []
     for cell in NOISY:
         found = live[cell]
@@ -138,13 +142,13 @@ def noisy_section(live: dict[Live, Outcomes]) -> Iterator[str | Check]:
         rows.append([cell.shape, machine, f"{cell.ratio} x", *rates, f"{found.mean_pairs:.0f}"])
     yield from table(["live", "machine", "at", "slower %", "no change %", "faster %", "pairs"], rows)
     called = max(live[cell].rate(SLOWER) for cell in NOISY if cell.ratio == 1)
-    yield Check("equal services called slower on a restless machine", 100 * called, 0.5)
+    yield Criterion("equal services called slower on a restless machine", 100 * called, 0.5)
 
 
 # --- 2. Stored -----------------------------------------------------------------------------------------------------
 
 
-def stored_section(stored: dict[Stored, Outcomes]) -> Iterator[str | Check]:
+def stored_section(stored: dict[Stored, Outcomes]) -> Iterator[str | Criterion]:
     for metric, counts in COUNTS.items():
         rows = []
         for count in counts:
@@ -157,20 +161,20 @@ def stored_section(stored: dict[Stored, Outcomes]) -> Iterator[str | Check]:
     for metric in (MEDIAN, P95):
         equal = {cell: found for cell, found in stored.items() if cell.metric is metric and cell.ratio == 1}
         together = sum(found.rate(SLOWER) for found in equal.values()) / len(equal)
-        yield Check(f"{metric}: equal samples called slower, all together", 100 * together, 0.5)
+        yield Criterion(f"{metric}: equal samples called slower, all together", 100 * together, 0.5)
         runs = next(iter(equal.values())).runs
         worst = max(found.rate(SLOWER) for found in equal.values())
-        yield Check(
+        yield Criterion(
             f"{metric}: the same, worst of {len(equal)} (0.5%, and chance)", 100 * worst, with_chance(SURE, runs)
         )
     equal_means = [found for cell, found in stored.items() if cell.metric is MEAN and cell.ratio == 1]
     together = sum(found.rate(SLOWER) for found in equal_means) / len(equal_means)
-    yield Check("mean: equal samples called slower, all together", 100 * together, 1)
+    yield Criterion("mean: equal samples called slower, all together", 100 * together, 1)
     found_20, found_50 = (stored[Stored("lognormal .3", MEDIAN, 200, ratio)].rate(SLOWER) for ratio in (1.2, 1.5))
-    yield Check("median, 200 samples, sigma .3: 20% slower found", 100 * found_20, 95, at_least=True)
-    yield Check("median, 200 samples, sigma .3: 50% slower found", 100 * found_50, 99.9, at_least=True)
+    yield Criterion("median, 200 samples, sigma .3: 20% slower found", 100 * found_20, 95, at_least=True)
+    yield Criterion("median, 200 samples, sigma .3: 50% slower found", 100 * found_50, 99.9, at_least=True)
     few = stored[Stored(NARROW, MEDIAN, 5, 1.5)].rate(SLOWER)
-    yield Check("median, 5 samples, sigma .1: 50% slower found", 100 * few, 90, at_least=True)
+    yield Criterion("median, 5 samples, sigma .1: 50% slower found", 100 * few, 90, at_least=True)
 
 
 def _stored_figures(found: Outcomes) -> str:
@@ -178,7 +182,7 @@ def _stored_figures(found: Outcomes) -> str:
     return f"{100 * found.rate(SLOWER):.2f} ({100 * critical:.1f}) / {100 * found.rate(NO_CHANGE):.0f}"
 
 
-def apart_section(stored: dict[Stored, Outcomes]) -> Iterator[str | Check]:
+def apart_section(stored: dict[Stored, Outcomes]) -> Iterator[str | Criterion]:
     rows = []
     for cell in APART:
         found = stored[cell]
@@ -187,42 +191,42 @@ def apart_section(stored: dict[Stored, Outcomes]) -> Iterator[str | Check]:
         rows.append([cell.shape, f"{cell.apart:.0%}", *rates])
     yield from table(["median of 67", "machine apart by", "slower %", "faster %", "false %"], rows)
     yield "Equal services, on a machine whose speed differs between the runs by so much (one standard deviation)."
-    yield "No limit is kept here, and none can be: the samples do differ. The live comparison is not fooled by it."
+    yield "There is no limit here, since the samples do differ. The live comparison is not affected."
     yield ""
 
 
 # --- 3. Trends -----------------------------------------------------------------------------------------------------
 
 
-def trend_section(trends: dict[Series, list[Trend]]) -> Iterator[str | Check]:
+def trend_section(trends: dict[Series, list[Trend]]) -> Iterator[str | Criterion]:
     rows = []
     for cell in TRENDS:
         found = trends[cell]
         steps = sum(len(trend.steps) for trend in found) / len(found)
         drifts = sum(trend.drift is not None for trend in found) / len(found)
         near = sum(any(abs(step.index - cell.step_at) <= 2 for step in trend.steps) for trend in found) / len(found)
-        rows.append([told(cell), f"{steps:.2f}", f"{100 * near:.1f}" if cell.step else "", f"{100 * drifts:.1f}"])
+        rows.append([described(cell), f"{steps:.2f}", f"{100 * near:.1f}" if cell.step else "", f"{100 * drifts:.1f}"])
     yield from table(["series", "steps found", "step within 2 runs %", "drift found %"], rows)
 
     def false(cell: Series) -> float:
         return sum(len(t.steps) + (t.drift is not None) for t in trends[cell]) / len(trends[cell])
 
-    yield Check("500 runs, 3% noise: false changes a series", false(QUIET), 0.1, "")
-    yield Check("500 runs, 6% noise, autocorrelation .4: false changes a series", false(RESTLESS), 3, "")
+    yield Criterion("500 runs, 3% noise: false changes a series", false(QUIET), 0.1, "")
+    yield Criterion("500 runs, 6% noise, autocorrelation .4: false changes a series", false(RESTLESS), 3, "")
     at_once = share(trends[FIRST_STEP], lambda trend: len(trend.steps) == 1)
-    yield Check("10% step found within 12 runs", at_once, 99.9, at_least=True)
+    yield Criterion("10% step found within 12 runs", at_once, 99.9, at_least=True)
     exact = share(trends[CLEAN_STEP], lambda trend: [step.index for step in trend.steps] == [CLEAN_STEP.step_at])
-    yield Check("clean 25% step, at exactly its run, and no other", exact, 99.9, at_least=True)
+    yield Criterion("clean 25% step, at exactly its run, and no other", exact, 99.9, at_least=True)
     large = [cell for cell in STEPS if abs(cell.step) > 0.06]
     as_drift = max(share(trends[cell], lambda trend: trend.drift is not None) for cell in large)
-    yield Check("steps of 10% and more told as drift as well, worst", as_drift, 0.5)
+    yield Criterion("steps of 10% and more also reported as drift, worst", as_drift, 0.5)
     missed = max(share(trends[cell], lambda trend: trend.drift is None) for cell in DRIFTS[2:])
-    yield Check("drift of 30% and more not told, worst", missed, 2)
+    yield Criterion("drift of 30% and more not found, worst", missed, 2)
     stairs = max(share(trends[cell], lambda trend: len(trend.steps) > 1) for cell in DRIFTS)
-    yield Check("drift told as stairs, worst", stairs, 1)
+    yield Criterion("drift reported as several steps, worst", stairs, 1)
 
 
-def told(cell: Series) -> str:
+def described(cell: Series) -> str:
     noise = f"{cell.runs} runs, {cell.noise:.0%} noise" + (
         f", autocorrelation {cell.likeness}" if cell.likeness else ""
     )
@@ -244,9 +248,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=2000, help="runs of each situation (default: 2000)")
     parser.add_argument(
-        "--quick", action="store_true", help="100 runs: too few to hold rare errors against their limits"
+        "--quick", action="store_true", help="100 runs: too few to compare rare errors with their limits"
     )
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write the promises there as well")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the criteria there as well")
     options = parser.parse_args()
     runs = 100 if options.quick else options.runs
     live_cells, stored_cells = [*LIVE, *NOISY], [*STORED, *APART]
@@ -258,18 +262,18 @@ def main() -> int:
         series = pool.map(partial(simulate_trends, runs=runs), TRENDS, chunksize=1)
         trends = dict(zip(TRENDS, series, strict=True))
     print(f"# Comparisons and trends\n\n{runs} runs of each situation.")
-    checks = [
+    criteria = [
         *show("Two services, pair by pair", live_section(live)),
-        *show("Pairs beside the theoretical bound", bound_section(live)),
+        *show("Pairs and the theoretical bound", bound_section(live)),
         *show("On a restless machine, pair by pair", noisy_section(live)),
         *show("Stored samples, independent", stored_section({cell: stored[cell] for cell in STORED})),
         *show("Stored samples, and a machine that drifted", apart_section(stored)),
         *show("Trends", trend_section(trends)),
     ]
     if options.json:
-        promises = [{**asdict(check), "kept": check.kept} for check in checks]
-        options.json.write_text(json.dumps({"runs": runs, "promises": promises}, indent=1) + "\n", encoding="utf-8")
-    return conclude(checks)
+        rows = [{**asdict(criterion), "is_met": criterion.is_met} for criterion in criteria]
+        options.json.write_text(json.dumps({"runs": runs, "criteria": rows}, indent=1) + "\n", encoding="utf-8")
+    return conclude(criteria)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""How often a verdict is wrong, and what it costs: the whole procedure on services of known truth, in scripted time.
+"""How often a verdict is wrong, and what it costs: the full procedure on services of known truth, in scripted time.
 
     python benchmarks/decisions.py [--runs 2000] [--quick] [--json PATH]
 
-Every figure stands beside the limit that perfcheck promises to keep; exits with 1 when one is not kept. The same seeds
-give the same figures. A full run takes a few minutes on two cores.
+Every figure is printed with its acceptance limit; exits with 1 when one is missed. The same seeds give the same
+figures. A full run takes a few minutes on two cores.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from promises import Check, conclude, show, table
+from acceptance import Criterion, conclude, show, table
 from simulation.checks import Cell, Tally, fixed_rule, simulate
 from simulation.noise import SHAPES, unit
 
@@ -68,15 +68,15 @@ GIVEN = {
 }
 
 
-def boundary_section(tallies: Tallies) -> Iterator[str | Check]:
+def boundary_section(tallies: Tallies) -> Iterator[str | Criterion]:
     wrong = 0
     for (metric, side), given in GIVEN.items():
         table = boundaries(QUANTILE[metric], looks_of(metric))
-        found = getattr(table, side)
-        wrong += sum(found[n] != count for n, count in given.items())
-        yield f"- {metric}, {side}: " + ", ".join(f"{n}:{found[n]}" for n in given)
+        computed = getattr(table, side)
+        wrong += sum(computed[n] != count for n, count in given.items())
+        yield f"- {metric}, {side}: " + ", ".join(f"{n}:{computed[n]}" for n in given)
     yield ""
-    yield Check("boundary values that differ from the derivation", wrong, 0, "")
+    yield Criterion("boundary values that differ from the derivation", wrong, 0, "")
     for side in ("above", "below"):
         misses = [
             getattr(tally, f"intervals_{side}") / tally.runs
@@ -85,7 +85,7 @@ def boundary_section(tallies: Tallies) -> Iterator[str | Check]:
         ]
         allowed = ALPHA + 3 * math.sqrt(ALPHA * (1 - ALPHA) / min(tally.runs for tally in tallies.values()))
         what = f"intervals {side} the truth, worst of {len(misses)} situations (5%, and chance)"
-        yield Check(what, 100 * max(misses), 100 * allowed)
+        yield Criterion(what, 100 * max(misses), 100 * allowed)
 
 
 def is_plain_quantile(cell: Cell) -> bool:
@@ -95,7 +95,7 @@ def is_plain_quantile(cell: Cell) -> bool:
 # --- 2. Wrong verdicts ---------------------------------------------------------------------------------------------
 
 
-def verdict_section(tallies: Tallies) -> Iterator[str | Check]:
+def verdict_section(tallies: Tallies) -> Iterator[str | Criterion]:
     for metric in METRICS:
         yield from by_shape(metric, lambda cell: outcome(tallies[cell], cell.ratio))
     yield "In %. Up to 2 T: CRITICAL, decided + undecided. Above: decided, and milder than CRITICAL."
@@ -115,7 +115,7 @@ def milder(tally: Tally) -> float:
     return tally.rate(Verdict.OK, decided=True) + tally.rate(Verdict.WARNING, decided=True)
 
 
-def verdict_checks(metric: Metric, tallies: Tallies) -> Iterator[Check]:
+def verdict_checks(metric: Metric, tallies: Tallies) -> Iterator[Criterion]:
     def worst(rates: Iterable[float]) -> float:
         return 100 * max(rates)
 
@@ -124,26 +124,26 @@ def verdict_checks(metric: Metric, tallies: Tallies) -> Iterator[Check]:
         for ratio in ratios_of(metric)
     }
     fine = [tally for ratio, tallies_there in at.items() if ratio <= 1.45 for tally in tallies_there]
-    yield Check(
+    yield Criterion(
         f"{metric}: decided CRITICAL up to 1.45 T", worst(t.rate(Verdict.CRITICAL, decided=True) for t in fine), 0.05
     )
-    yield Check(f"{metric}: any CRITICAL up to 1.45 T", worst(t.rate(Verdict.CRITICAL) for t in fine), 0.1)
+    yield Criterion(f"{metric}: any CRITICAL up to 1.45 T", worst(t.rate(Verdict.CRITICAL) for t in fine), 0.1)
     at_limit = sum(t.rate(Verdict.CRITICAL, decided=True) for t in at[2.0]) / len(SHAPES)
-    yield Check(f"{metric}: decided CRITICAL at 2 T, all shapes together", 100 * at_limit, 0.5)
+    yield Criterion(f"{metric}: decided CRITICAL at 2 T, all shapes together", 100 * at_limit, 0.5)
     warned = worst(t.rate(Verdict.WARNING, decided=True) for t in at[1.45])
-    yield Check(f"{metric}: decided WARNING at 1.45 T", warned, 0.5)
+    yield Criterion(f"{metric}: decided WARNING at 1.45 T", warned, 0.5)
     for ratio, limit in ((2.1, 5.0), (2.5, 2.0), (4.0, 0.1)):
         if ratio not in at:
             continue
         # No bet on a mean can guard against a rare outlier that did not occur yet.
         judged = [t for shape, t in zip(SHAPES, at[ratio], strict=True) if (metric, shape) != (MEAN, SPIKES)]
-        yield Check(f"{metric}: decided and milder at {ratio} T", worst(milder(t) for t in judged), limit)
+        yield Criterion(f"{metric}: decided and milder at {ratio} T", worst(milder(t) for t in judged), limit)
 
 
 # --- 3. and 4. Requests --------------------------------------------------------------------------------------------
 
 
-def request_section(tallies: Tallies) -> Iterator[str | Check]:
+def request_section(tallies: Tallies) -> Iterator[str | Criterion]:
     for metric in METRICS:
         yield from by_shape(metric, lambda cell: f"{tallies[cell].mean_requests:.1f}")
     yield "Requests until the verdict, on average, warm-up and confirmation included."
@@ -152,17 +152,17 @@ def request_section(tallies: Tallies) -> Iterator[str | Check]:
     def most(shapes: Iterable[str], ratio: float, metric: Metric = MEDIAN) -> float:
         return max(tallies[Cell(shape=shape, metric=metric, ratio=ratio)].mean_requests for shape in shapes)
 
-    yield Check("median, 0.3 T", most(set(SHAPES) - {SPIKES}, 0.3), 6.2, "requests")
-    yield Check("median, 0.3 T, spikes", most([SPIKES], 0.3), 6.8, "requests")
-    yield Check("median, 0.8 T, sigma up to .3", most(NARROW, 0.8), 7, "requests")
-    yield Check("median, 0.8 T, sigma .6", most([WIDE], 0.8), 14, "requests")
-    yield Check("median, 4 T, sigma up to .3", most(NARROW, 4.0), 13, "requests")
-    yield Check("median, 4 T, sigma .6", most([WIDE], 4.0), 24, "requests")
-    yield Check("p95, 0.8 T, sigma up to .3", most(NARROW, 0.8, P95), 69, "requests")
-    yield Check("p95, 0.3 T, sigma .6", most([WIDE], 0.3, P95), 69, "requests")
+    yield Criterion("median, 0.3 T", most(set(SHAPES) - {SPIKES}, 0.3), 6.2, "requests")
+    yield Criterion("median, 0.3 T, spikes", most([SPIKES], 0.3), 6.8, "requests")
+    yield Criterion("median, 0.8 T, sigma up to .3", most(NARROW, 0.8), 7, "requests")
+    yield Criterion("median, 0.8 T, sigma .6", most([WIDE], 0.8), 14, "requests")
+    yield Criterion("median, 4 T, sigma up to .3", most(NARROW, 4.0), 13, "requests")
+    yield Criterion("median, 4 T, sigma .6", most([WIDE], 4.0), 24, "requests")
+    yield Criterion("p95, 0.8 T, sigma up to .3", most(NARROW, 0.8, P95), 69, "requests")
+    yield Criterion("p95, 0.3 T, sigma .6", most([WIDE], 0.3, P95), 69, "requests")
 
 
-def bound_section(tallies: Tallies) -> Iterator[str | Check]:
+def bound_section(tallies: Tallies) -> Iterator[str | Criterion]:
     """Wald: a test that errs at the limit in at most alpha, and always ends, takes ln(1 / alpha) / D requests or more.
 
     D is the Kullback-Leibler divergence of the true share over the limit from 1 - p. A CRITICAL needs two such tests.
@@ -187,17 +187,17 @@ def bound_section(tallies: Tallies) -> Iterator[str | Check]:
                 f"{tally.mean_requests / bound / stages:.2f}",
             ]
     yield from table(
-        ["median", "at", "bound", "first stage", "ratio", "bound, whole", "whole procedure", "ratio"], rows
+        ["median", "at", "bound", "first stage", "ratio", "bound, procedure", "full procedure", "ratio"], rows
     )
-    yield Check("boundary alone, over Wald's bound", max(alone), 1.2, "times")
-    yield Check("whole procedure, OK", max(whole[Verdict.OK]), 1.45, "times")
-    yield Check("whole procedure, CRITICAL", max(whole[Verdict.CRITICAL]), 1.75, "times")
+    yield Criterion("boundary alone, over Wald's bound", max(alone), 1.2, "times")
+    yield Criterion("full procedure, OK", max(whole[Verdict.OK]), 1.45, "times")
+    yield Criterion("full procedure, CRITICAL", max(whole[Verdict.CRITICAL]), 1.75, "times")
 
 
 # --- 5. Bursts -----------------------------------------------------------------------------------------------------
 
 
-def burst_section(tallies: Tallies) -> Iterator[str | Check]:
+def burst_section(tallies: Tallies) -> Iterator[str | Criterion]:
     rows = []
     for cell in (*BURSTS, *TAIL_BURSTS):
         tally = tallies[cell]
@@ -222,26 +222,28 @@ def burst_section(tallies: Tallies) -> Iterator[str | Check]:
             if (cell.burst_share, cell.confirm) == (share, confirm) and cell.ratio < 3
         )
 
-    yield Check("false CRITICAL up to 1.2 T, 8% of the time in bursts", false(0.08, 1), 0.3)
-    yield Check("false CRITICAL up to 1.2 T, 18%", false(0.18, 1), 1.0)
-    yield Check("false CRITICAL up to 1.2 T, 18%, --confirm 2", false(0.18, 2), 0.1)
+    yield Criterion("false CRITICAL up to 1.2 T, 8% of the time in bursts", false(0.08, 1), 0.3)
+    yield Criterion("false CRITICAL up to 1.2 T, 18%", false(0.18, 1), 1.0)
+    yield Criterion("false CRITICAL up to 1.2 T, 18%, --confirm 2", false(0.18, 2), 0.1)
     at = {cell: tallies[cell] for cell in BURSTS if cell.confirm == 1}
-    asked = max(t.mean_requests for c, t in at.items() if (c.ratio, c.burst_share) == (0.8, 0.08) and c.shape in NARROW)
-    yield Check("requests at 0.8 T, 8%", asked, 9, "requests")
+    requests = max(
+        t.mean_requests for c, t in at.items() if (c.ratio, c.burst_share) == (0.8, 0.08) and c.shape in NARROW
+    )
+    yield Criterion("requests at 0.8 T, 8%", requests, 9, "requests")
     missed = max(1 - t.rate(Verdict.CRITICAL) for c, t in at.items() if c.ratio > 2)
-    yield Check("missed at 3 T", 100 * missed, 0.5)
+    yield Criterion("missed at 3 T", 100 * missed, 0.5)
     tail = max(
         tallies[c].rate(Verdict.CRITICAL)
         for c in TAIL_BURSTS
         if (c.burst_share, c.confirm) == (0.08, 1) and c.ratio < 1
     )
-    yield Check("p95: false CRITICAL up to 0.8 T, 8%", 100 * tail, 0.9)
+    yield Criterion("p95: false CRITICAL up to 0.8 T, 8%", 100 * tail, 0.9)
 
 
 # --- 6. Errors, and the rules to compare with ----------------------------------------------------------------------
 
 
-def error_section(tallies: Tallies) -> Iterator[str | Check]:
+def error_section(tallies: Tallies) -> Iterator[str | Criterion]:
     rows = []
     for cell in ERRORS:
         tally = tallies[cell]
@@ -249,11 +251,11 @@ def error_section(tallies: Tallies) -> Iterator[str | Check]:
         rows.append([f"{100 * cell.failure_rate:g}%", *found, f"{tally.mean_requests:.1f}"])
     yield from table(["failing", "OK %", "WARNING %", "CRITICAL %", "requests"], rows)
     few = max(tallies[cell].rate(Verdict.CRITICAL) for cell in ERRORS if cell.failure_rate <= 0.01)
-    yield Check("CRITICAL with at most 1% failing", 100 * few, 0.1)
+    yield Criterion("CRITICAL with at most 1% failing", 100 * few, 0.1)
     at = {cell.failure_rate: tallies[cell] for cell in ERRORS}
-    yield Check("CRITICAL with 50% failing", 100 * at[0.5].rate(Verdict.CRITICAL), 95, at_least=True)
-    yield Check("CRITICAL with all failing", 100 * at[1.0].rate(Verdict.CRITICAL), 100, at_least=True)
-    yield Check("requests with all failing: warm-up, five, and five again", at[1.0].mean_requests, 11, "requests")
+    yield Criterion("CRITICAL with 50% failing", 100 * at[0.5].rate(Verdict.CRITICAL), 95, at_least=True)
+    yield Criterion("CRITICAL with all failing", 100 * at[1.0].rate(Verdict.CRITICAL), 100, at_least=True)
+    yield Criterion("requests with all failing: warm-up, five, and five again", at[1.0].mean_requests, 11, "requests")
 
 
 FIXED_CELLS = [
@@ -262,7 +264,7 @@ FIXED_CELLS = [
 ]
 
 
-def fixed_section(tallies: Tallies, fixed: dict[Cell, list[float]]) -> Iterator[str | Check]:
+def fixed_section(tallies: Tallies, fixed: dict[Cell, list[float]]) -> Iterator[str | Criterion]:
     rows = []
     for cell in FIXED_CELLS:
         tally = tallies[cell]
@@ -292,9 +294,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=2000, help="runs of each situation (default: 2000)")
     parser.add_argument(
-        "--quick", action="store_true", help="200 runs: too few to hold rare errors against their limits"
+        "--quick", action="store_true", help="200 runs: too few to compare rare errors with their limits"
     )
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write the promises and all counts there as well")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the criteria and all counts there as well")
     options = parser.parse_args()
     runs = 200 if options.quick else options.runs
     cells = [*(cell for metric in METRICS for cell in independent(metric)), *BURSTS, *TAIL_BURSTS, *ERRORS]
@@ -303,31 +305,31 @@ def main() -> int:
         tallies = dict(zip(cells, pool.map(partial(simulate, runs=runs), cells, chunksize=1), strict=True))
         fixed = dict(zip(FIXED_CELLS, pool.map(partial(fixed_rules, runs=runs), FIXED_CELLS, chunksize=1), strict=True))
     print(f"# Decisions\n\n{runs} runs of each situation. T is the target; limits at 1.5 T and 2 T.")
-    checks = [
+    criteria = [
         *show("Boundaries", boundary_section(tallies)),
         *show("Wrong verdicts, independent samples", verdict_section(tallies)),
         *show("Requests", request_section(tallies)),
-        *show("Requests beside the theoretical bound", bound_section(tallies)),
+        *show("Requests and the theoretical bound", bound_section(tallies)),
         *show(
-            "A machine that stalls: bursts of 0.1 to 3 s, in which all takes 2 to 6 times as long",
+            "A machine that stalls: bursts of 0.1 to 3 s, in which everything takes 2 to 6 times as long",
             burst_section(tallies),
         ),
         *show("Failing requests", error_section(tallies)),
-        *show("Beside rules with a fixed number of requests", fixed_section(tallies, fixed)),
+        *show("Compared with rules of a fixed number of requests", fixed_section(tallies, fixed)),
     ]
     if options.json:
-        options.json.write_text(json.dumps(as_json(runs, checks, tallies), indent=1) + "\n", encoding="utf-8")
-    return conclude(checks)
+        options.json.write_text(json.dumps(as_json(runs, criteria, tallies), indent=1) + "\n", encoding="utf-8")
+    return conclude(criteria)
 
 
-def as_json(runs: int, checks: Iterable[Check], tallies: Tallies) -> dict[str, object]:
+def as_json(runs: int, criteria: Iterable[Criterion], tallies: Tallies) -> dict[str, object]:
     situations = []
     for cell, tally in tallies.items():
         counts = {f"{verdict}{'' if decided else ', undecided'}": n for (verdict, decided), n in tally.verdicts.items()}
         situations.append({**asdict(cell), "requests": tally.mean_requests, "verdicts": counts})
     return {
         "runs": runs,
-        "promises": [{**asdict(check), "kept": check.kept} for check in checks],
+        "criteria": [{**asdict(criterion), "is_met": criterion.is_met} for criterion in criteria],
         "situations": situations,
     }
 

@@ -1,11 +1,11 @@
-"""What the monitor costs, against what others are known to cost: both in one process, measured alternately.
+"""What the monitor costs, compared with known peers: all in one process, measured alternately.
 
     python benchmarks/monitor_overhead.py [--rounds 40] [--json]
 
 The decorator (which records everything that the statistics show) against ``prometheus_client``'s ``Histogram.time()``,
 the ASGI middleware against the one of ``prometheus-fastapi-instrumentator``. Each round measures all of them in a
-random order; what is compared is the median over rounds of the ratio within a round, so that a slower moment of the
-machine falls on both. Exits with 1 when one of ours costs more than its peer.
+random order; what is compared is the median over rounds of the ratio within a round, so that a slow phase of the
+machine affects both. Exits with 1 when one of ours costs more than its peer.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def per_await(function: Callable[[], Awaitable[object]]) -> Measure:
 
 
 def per_request(app: Any) -> Measure:
-    """One GET through the whole application, without a socket."""
+    """One GET through the entire application, without a socket."""
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}

@@ -1,4 +1,4 @@
-"""How long all reports of a large run take together, beside the time to parse its run file.
+"""How long all reports of a large run take together, compared with the time to parse its run file.
 
     python benchmarks/reports.py
 
@@ -28,12 +28,12 @@ def measure(file: Path) -> dict[str, tuple[float, int]]:
     """In this process: for "parse" and each format the seconds, and the bytes that were read or made."""
     started = time.perf_counter()
     run = read_run(file)
-    found = {"parse": (time.perf_counter() - started, file.stat().st_size)}
+    figures = {"parse": (time.perf_counter() - started, file.stat().st_size)}
     for name in FORMATS:
         started = time.perf_counter()
         content = render_report(run, ReportTarget(name, Path("report")), Presentation())
-        found[name] = (time.perf_counter() - started, len(content))
-    return found
+        figures[name] = (time.perf_counter() - started, len(content))
+    return figures
 
 
 def main() -> int:

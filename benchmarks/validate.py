@@ -1,4 +1,4 @@
-"""How long a baseline of 10,000 endpoints takes to check, beside PyYAML's own loader, and how much memory.
+"""How long a baseline of 10,000 endpoints takes to check, compared with PyYAML's own loader, and how much memory.
 
     python benchmarks/validate.py
 

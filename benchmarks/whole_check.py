@@ -1,6 +1,6 @@
-"""A whole check of the sample service, beside its limit and beside k6: ``python benchmarks/whole_check.py``.
+"""A full check of the sample service, compared with its limit and with k6: ``python benchmarks/whole_check.py``.
 
-- The limit is the sum of the service's own response times: whatever a check does besides is overhead.
+- The limit is the sum of the service's own response times: anything else that a check does is overhead.
 - The peer is a k6 script with the same thresholds (2x target at the same statistic), one virtual user, endpoints in
   turn, at the fixed number of requests that brings its error rate down to that of perfcheck under bursts; the number
   comes from ``benchmarks/decisions.py`` (a point estimate of 100 requests), and k6 at 10 requests is shown too.

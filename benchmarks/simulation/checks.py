@@ -1,4 +1,4 @@
-"""Whole checks of one endpoint against a service of known truth, many times over, and what came of them."""
+"""Complete checks of one endpoint against a service of known truth, many times over, and their outcome."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Cell:
 
 @dataclass
 class Tally:
-    """What came of the checks of one cell."""
+    """The outcome of the checks of one cell."""
 
     runs: int = 0
     requests: int = 0  # warm-up included
     first_stage: int = 0  # requests of the first stage alone
     seconds: float = 0.0
     verdicts: Counter[tuple[Verdict, bool]] = field(default_factory=Counter)  # with: is it decided
-    intervals_above: int = 0  # first-stage intervals that lie wholly above the truth
+    intervals_above: int = 0  # first-stage intervals that lie entirely above the truth
     intervals_below: int = 0
 
     def rate(self, verdict: Verdict, *, decided: bool | None = None) -> float:
@@ -61,13 +61,13 @@ class Tally:
 def simulate(cell: Cell, runs: int) -> Tally:
     """Check the service of ``cell`` so many times through the public sampler. The cell itself is the seed."""
     rng = random.Random(repr(cell))
-    asked = endpoint(metric=cell.metric)
+    measured = endpoint(metric=cell.metric)
     sampling = Sampling(confirm=cell.confirm)
     tally = Tally(runs=runs)
     for _ in range(runs):
         clock = Clock()
         service = cell.service(clock, rng)
-        sampler = Sampler([asked], service.send, sampling=sampling, rng=rng, now=clock.now, sleep=clock.sleep)
+        sampler = Sampler([measured], service.send, sampling=sampling, rng=rng, now=clock.now, sleep=clock.sleep)
         sampler.run()
         (measurement,) = sampler.measurements()
         tally.requests += len(measurement.samples)
@@ -90,10 +90,10 @@ def _is_decided(decision: Decision) -> bool:
 def fixed_rule(cell: Cell, requests: int, runs: int) -> float:
     """How often a point estimate is over the critical limit: so many requests in a row, as many CI scripts have it."""
     rng = random.Random(f"{requests} {cell!r}")
-    asked = endpoint(metric=cell.metric)
+    measured = endpoint(metric=cell.metric)
     over = 0
     for _ in range(runs):
         service = cell.service(Clock(), rng)
-        latencies = [service.send(asked).latency_ms or 0.0 for _ in range(requests)]
+        latencies = [service.send(measured).latency_ms or 0.0 for _ in range(requests)]
         over += metric_value(latencies, cell.metric) > 2 * TARGET_MS
     return over / runs

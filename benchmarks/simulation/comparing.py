@@ -1,4 +1,4 @@
-"""Comparisons and series of known truth, many times over, and what came of them.
+"""Comparisons and series of known truth, many times over, and their outcome.
 
 Shared by the tests and by benchmarks/comparisons.py. All of it is deterministic for a given situation.
 """
@@ -24,13 +24,13 @@ LIMITS = CompareLimits()
 
 @dataclass
 class Outcomes:
-    """What came of the comparisons of one situation."""
+    """The outcome of the comparisons of one situation."""
 
     runs: int = 0
     pairs: int = 0
     shown_at: int = 0  # pairs until slower was shown, or all
     found: Counter[tuple[Changed, Verdict]] = field(default_factory=Counter)
-    above: int = 0  # intervals that lie wholly above the truth
+    above: int = 0  # intervals that lie entirely above the truth
     below: int = 0
 
     def add(
@@ -127,7 +127,7 @@ class Series:
 
     runs: int
     noise: float = 0.03
-    likeness: float = 0.0  # autocorrelation of neighbours
+    likeness: float = 0.0  # autocorrelation of neighbours; the name is part of the seed
     outliers: float = 0.02  # share of runs that come out 1.5 to 3 times as slow
     step: float = 0.0  # 0.1: 10% more
     step_at: int = 0

@@ -1,4 +1,4 @@
-"""Services that never existed: shapes of latency, stalling machines and failing requests, in scripted time.
+"""Simulated services: shapes of latency, stalling machines and failing requests, in scripted time.
 
 Shared by the tests of the sampler and by benchmarks/decisions.py. All of it is deterministic for a given seed.
 """
@@ -89,7 +89,7 @@ def unit(shape: str, metric: Metric) -> float:
 
 
 class Clock:
-    """Time that passes only when something is said to take time."""
+    """Time that passes only when a request or a sleep takes it."""
 
     __slots__ = ("seconds",)
 
