@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -99,7 +100,7 @@ def test_a_label_may_look_like_a_path(tmp_path: Path) -> None:
     assert perfcheck("compare", "feature/x", "v2", cwd=tmp_path).returncode == 0
     missing = perfcheck("compare", "feature/y", "v2", cwd=tmp_path)
     assert missing.returncode == 2
-    assert "file not found: feature/y, and" in missing.stderr
+    assert "there is no file feature/y, and" in missing.stderr
 
 
 def test_the_limits_need_no_secrets(tmp_path: Path) -> None:
@@ -225,7 +226,7 @@ def test_a_budget_ends_it_and_says_so(tmp_path: Path) -> None:
     with two_services(tmp_path, {"/a": slow(0.05), "/b": slow(0.05)}, slower) as (one, other):
         done = perfcheck("compare", one, other, "--budget", "1.7s", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "cannot tell" in done.stdout
+    assert "inconclusive" in done.stdout
     assert "raise --budget" in " ".join(done.stdout.split())
 
 
@@ -275,9 +276,9 @@ def test_on_the_sample_service(tmp_path: Path) -> None:
     done = perfcheck("compare", "--demo", "--regress", "n-plus-one", "videos.list", "health", cwd=tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
     told = " ".join(done.stdout.split())
-    assert "db" in told
-    assert "5 queries before, 152 queries, 50 identical now" in told
-    assert "likely cause: N+1" in told
+    assert re.search(
+        r"db [\d.]+ (ms )?-> [\d.]+ m?s \(5 queries -> 152 queries, 50 identical\); likely N\+1: 50 ", told
+    )
 
 
 def test_secrets_in_addresses_are_shown_nowhere(tmp_path: Path) -> None:
@@ -299,11 +300,11 @@ def test_secrets_in_addresses_are_shown_nowhere(tmp_path: Path) -> None:
         (("one.json",), "BEFORE and AFTER are needed"),
         (("--aa",), "--aa needs the address of the service"),
         (("--aa", "one.json"), "not an address: one.json"),
-        (("http://localhost:1", "one.json"), "http://localhost:1 is an address, and one.json is not"),
-        (("nothing.json", "nothing.json"), "file not found: nothing.json"),
+        (("http://localhost:1", "one.json"), "one.json is no address"),
+        (("nothing.json", "nothing.json"), "there is no file nothing.json"),
         (("--regress", "errors", "a.json", "b.json"), "--regress needs --demo"),
         (("--budget", "3s", "a.json", "b.json"), "--budget is for running services"),
-        (("--max-pairs", "2", "http://localhost:1", "http://localhost:2"), "--max-pairs: 2"),
+        (("--max-pairs", "2", "http://localhost:1", "http://localhost:2"), "'--max-pairs'"),
         (("ftp://a", "ftp://b"), "ftp://a"),
         (("http://localhost:1", "localhost:2"), "did you mean http://localhost:2?"),
         (("--aa", "http://localhost:1", "http://localhost:2"), "--aa takes one address"),
@@ -400,7 +401,7 @@ def test_a_release_is_checked_again_as_one(released: Path) -> None:
 def test_mistakes_about_the_release_before_cost_no_measurement(released: Path) -> None:
     done = perfcheck("run", "--against", "nothing.json", cwd=released)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "file not found: nothing.json" in done.stderr
+    assert "there is no file nothing.json" in done.stderr
     done = perfcheck("run", "--against", "before.json", "--compare-to", "before.json", cwd=released)
     assert done.returncode == 2
     assert "both name an earlier run" in done.stderr

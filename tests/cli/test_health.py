@@ -229,7 +229,7 @@ def test_every_report_of_one_reading(tmp_path: Path) -> None:
     assert told.endswith("# EOF\n")
     for name in ("r.md", "r.html"):
         page = (tmp_path / name).read_text(encoding="utf-8")
-        assert "no error probability is stated" in page
+        assert "no error probability applies" in page
         assert "101 times in one request" in page
         assert "baselines.yaml:0" not in page
         assert "undecided" not in page.split("</style>")[-1].split("<footer")[0]
@@ -291,7 +291,7 @@ def test_a_run_is_told_of_a_new_slow_endpoint(shop: str, tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     assert re.search(r"^WARNING GET /api/slow/<int:ms> +mean 6", done.stdout, re.MULTILINE)
     assert "likely N+1: the same statement up to 25 times in one request" in done.stdout.replace("\n", " ")
-    assert "1 judged by what the monitor inside the service counted" in done.stdout.replace("\n", " ")
+    assert "1 judged by the figures of the monitor inside the service" in done.stdout.replace("\n", " ")
     run = read_run(tmp_path / "r.json")
     assert (run.verdict, run.counts.warning, run.counts.ok) == (Verdict.WARNING, 1, 2)
     names = [case.get("name") for case in ET.parse(tmp_path / "r.xml").getroot().iter("testcase")]

@@ -222,5 +222,5 @@ def test_perfcheck_run_names_the_queries_and_n_plus_one(tmp_path: Path) -> None:
         )
         done = perfcheck_command("run", "-f", str(baseline), env={"COLUMNS": "300"})
     assert done.returncode == 1, done.stdout + done.stderr
-    assert re.search(r"the service says db [\d.]+ ms of [\d.]+ ms, 25 queries, 25 identical; app ", done.stdout)
-    assert "likely cause: N+1, 25 " in done.stdout
+    assert re.search(r"Server-Timing: db [\d.]+ ms of [\d.]+ ms \(25 queries, 25 identical\), app ", done.stdout)
+    assert "likely N+1: 25 identical statements" in done.stdout
