@@ -183,7 +183,7 @@ def _undecided_change(comparison: Comparison, limits: CompareLimits, line: int) 
     looks_critical = (
         ratio is not None and before_ms is not None and ratio * before_ms > limits_from(before_ms, limits)[1]
     )
-    message = f"cannot tell whether it became slower: {_how_much(comparison)}"
+    message = f"inconclusive: {_how_much(comparison)}"
     if more := comparison.more_samples:
         what = (
             plural(more, "more pair") if comparison.pairs is not None else f"{plural(more, 'more request')} in each run"
@@ -281,8 +281,8 @@ def cannot_tell(results: Sequence[EndpointResult], remedy: str) -> tuple[Finding
     if not open_ones:
         return ()
     count = len(open_ones)
-    which = f"{count} of {len(results)} endpoints" if len(results) > 1 else "the endpoint"
-    message = f"cannot tell whether {which} became slower: too few requests for this much noise"
+    which = f"{count} of {len(results)} endpoints" if len(results) > 1 else "the endpoint is"
+    message = f"{which} inconclusive: too few requests for this much noise"
     return (Finding.note(Rule.CANNOT_TELL, message, value=float(count), remedy=remedy),)
 
 

@@ -25,8 +25,8 @@ def render(run: Run, earlier: EarlierRun | None = None) -> str:
     """The run as CSV after RFC 4180, save that lines end in LF: every reader takes it, and no diff trips over it.
 
     Columns are named after the fields of the run file with the unit last, and are the same for every run. Unknown
-    values are empty, figures have all their digits, booleans are ``true`` and ``false``. The ``change`` columns are filled
-    for endpoints that the earlier run measured by the same metric.
+    values are empty, figures have all their digits, booleans are ``true`` and ``false``. The ``change`` columns are
+    filled for endpoints that the earlier run measured by the same metric.
 
     Text that a spreadsheet would run as a formula has an apostrophe put before its sign, as OWASP advises against CSV
     injection; and so has text that looks like that already, so that to take one away again restores what it was.
