@@ -99,7 +99,7 @@ class CallSite:
 
     call: ast.Call
     scope: Scope
-    top: ast.expr  # the whole expression that it is part of
+    top: ast.expr  # the complete expression that it is part of
 
 
 @dataclass(slots=True, eq=False)
@@ -175,7 +175,7 @@ def _shared(path: Parts, other: Parts) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(path, other, strict=False)))
 
 
-# --- What a name may stand for --------------------------------------------------------------------------------------
+# --- What a name may refer to ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

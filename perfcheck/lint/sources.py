@@ -16,7 +16,7 @@ from perfcheck.errors import UsageError
 from perfcheck.lint.vocabulary import SourceLocation
 
 _NEVER_SERVED = {"node_modules", "site-packages", "__pycache__", "migrations"}
-_BUILT = {"build", "dist", "_build"}  # copies of what stands elsewhere, unless it is a package of that name
+_BUILT = {"build", "dist", "_build"}  # copies of other files, unless it is a package of that name
 _TEST_FILES = ("test_*.py", "*_test.py", "tests.py", "conftest.py")
 
 
@@ -24,10 +24,10 @@ def python_files(paths: Sequence[str], exclude: Sequence[str] = (), *, include_t
     """The files to read, each once, in order of name. Raises UsageError for a path without any.
 
     A file that is named is always read. In a folder hidden ones, virtual environments, ``node_modules``, migrations,
-    built copies and (unless ``include_tests``) tests are left out, and what ``exclude`` matches: patterns as of the
-    shell for a name, or for the path from the folder given. Links to folders are not followed, so there are no loops.
+    built copies and (unless ``include_tests``) tests are left out, and what ``exclude`` matches: shell patterns for a
+    name, or for the path from the folder given. Links to folders are not followed, so there are no loops.
     """
-    found: dict[str, str] = {}
+    by_path: dict[str, str] = {}
     for path in paths:
         if not os.path.lexists(path):
             raise UsageError(f"no such file or folder: {path}", "name the folder of your source, such as `src`")
@@ -36,8 +36,8 @@ def python_files(paths: Sequence[str], exclude: Sequence[str] = (), *, include_t
             raise UsageError(f"no Python file to read in {path}", _remedy(exclude, include_tests=include_tests))
         for file in files:
             shown = os.path.normpath(file)
-            found.setdefault(os.path.abspath(shown), shown)  # noqa: PTH100 - links stay as they are
-    return sorted(found.values())
+            by_path.setdefault(os.path.abspath(shown), shown)  # noqa: PTH100 - links stay as they are
+    return sorted(by_path.values())
 
 
 def _remedy(exclude: Sequence[str], *, include_tests: bool) -> str:
@@ -84,7 +84,7 @@ _LARGEST = 16 * 2**20  # bytes; no source that anyone wrote is larger
 
 
 class UnreadableSourceError(Exception):
-    """A file that is no Python source, with the line that says so."""
+    """A file that is not Python source, with the line of the error."""
 
     def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
         super().__init__(message)
@@ -114,7 +114,7 @@ def read_source(file: str) -> str:
 
 def parse(text: str) -> ast.Module:
     if (null := text.find("\0")) >= 0:
-        raise UnreadableSourceError("holds a null byte", text.count("\n", 0, null) + 1)
+        raise UnreadableSourceError("contains a null byte", text.count("\n", 0, null) + 1)
     try:
         return ast.parse(text)
     except SyntaxError as error:

@@ -235,7 +235,7 @@ _PART_IN_QUERIES = 0.5
 
 
 def recommendations(snapshot: Snapshot, slow_ms: float) -> list[str]:
-    """Sentences, each with an endpoint, its figure and what would help; an empty list where nothing stands out."""
+    """Sentences, each with an endpoint, its figure and what would help; an empty list where there is nothing to do."""
     known = served(snapshot)
     advice = [*_failing(known), *_repeating(known), *_slow(known, slow_ms), *_large(known)]
     return advice[:_MOST_RECOMMENDATIONS]

@@ -21,7 +21,7 @@ _INSTALLED = ("/site-packages/", "/dist-packages/")
 _PATHS = sysconfig.get_paths()
 _OWN = f"{Path(__file__).parent.as_posix()}/"
 _STANDARD = tuple(f"{Path(_PATHS[name]).as_posix()}/" for name in ("stdlib", "platstdlib"))
-# What stands between an application and its database. Any other installed package may be the application.
+# The layers between an application and its database. Any other installed package may be the application.
 _LAYERS = """
 aiomysql aiosqlite anyio asgiref asyncpg django fastapi flask flask_sqlalchemy greenlet gunicorn MySQLdb oracledb
 psycopg psycopg2 pymysql sqlalchemy sqlmodel starlette uvicorn werkzeug

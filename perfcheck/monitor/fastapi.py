@@ -15,8 +15,8 @@ _STATE = "perfcheck_monitor"
 def init_app(app: Starlette) -> None:
     """Monitor ``app``: call it once, when the app is made; a second call changes nothing.
 
-    The monitor stands around every other middleware, whenever they are added, and around the one that turns an
-    exception into a response of 500, so that it sees what the client gets. Endpoints are named by method and route
+    The monitor wraps every other middleware, whenever they are added, and the one that turns an exception into a
+    response of 500, so that it sees what the client gets. Endpoints are named by method and route
     (``GET /videos/{id}``), prefixes of routers and mounts included. WebSockets and the lifespan pass untouched.
     """
     if getattr(app.state, _STATE, False):

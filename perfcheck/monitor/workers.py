@@ -124,7 +124,7 @@ class Worker:
                 moving.withdraw()
             if self._membership is None:
                 self._membership, self._path, self._written = Membership(path), path, None
-                self._membership.others()  # merges the counts of dead workers, also where nobody ever reads them
+                self._membership.others()  # merges the counts of dead workers, also where no other worker reads them
             if state != self._written or self._problem is not None:
                 self._membership.publish(own)
             self._written, self._problem = state, None
