@@ -8,12 +8,12 @@ import re
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
-from apps.service import Handler, ok, service, slow, status
+from apps.service import Answer, Handler, ok, service, slow, status
 from support.command import PERFCHECK, environment, perfcheck
 
 from perfcheck.cli.ui.interrupts import Interrupts
@@ -83,7 +83,7 @@ def test_1_when_an_endpoint_is_critical(tmp_path: Path, handler: Handler, target
     ("arguments", "message"),
     [
         (("run", "--no-such"), "No such option"),
-        (("rum",), "Did you mean 'run'?"),
+        (("rum",), "did you mean run?"),
         (("run", "aa"), "did you mean 'a'?"),
         (("run", "-g", "core"), "has no group 'core'"),
         (("run", "--report", "pdf"), "unknown report format 'pdf'"),
@@ -175,14 +175,14 @@ def test_the_change_since_an_earlier_run_stands_beside_each_endpoint(healthy: Pa
 
 BROKEN = """
 import perfcheck.sampling.sampler as sampler
-ask = sampler.Sampler._ask
-asked = []
+measure = sampler.Sampler._measure
+calls = []
 def broken(self, *arguments):
-    asked.append(1)
-    if len(asked) > 4:
-        raise RuntimeError("defect near SECRET")
-    return ask(self, *arguments)
-sampler.Sampler._ask = broken
+    calls.append(1)
+    if len(calls) > 4:
+        raise RuntimeError("bug near SECRET")
+    return measure(self, *arguments)
+sampler.Sampler._measure = broken
 """
 
 
@@ -201,7 +201,10 @@ def test_4_for_a_bug_of_ours_and_what_was_measured_is_kept(
     assert sum(len(one["timeline"]["at_ms"]) for one in saved["endpoints"]) == 4
 
 
-def interrupted(folder: Path, number: signal.Signals, *options: str) -> tuple[int, str, str]:
+def interrupted(
+    folder: Path, number: signal.Signals, *options: str, when: Callable[[subprocess.Popen[str]], object]
+) -> tuple[int, str, str]:
+    """Sends the signal once ``when`` returns."""
     process = subprocess.Popen(
         [PERFCHECK, "run", *options],
         cwd=folder,
@@ -211,7 +214,7 @@ def interrupted(folder: Path, number: signal.Signals, *options: str) -> tuple[in
         text=True,
     )
     try:
-        time.sleep(3)  # well into the measuring, which takes five times as long
+        when(process)
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
     finally:
@@ -224,10 +227,19 @@ def interrupted(folder: Path, number: signal.Signals, *options: str) -> tuple[in
 def test_130_when_interrupted_and_what_was_measured_is_reported_and_saved(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    with service({"/fast": ok(), "/slow": slow(0.2)}) as url:
+    count, well_begun = 0, Event()
+
+    def counting() -> Answer:
+        nonlocal count
+        count += 1
+        if count == 20:  # of 67 at least, and long after the other endpoint is decided
+            well_begun.set()
+        return slow(0.1)()
+
+    with service({"/fast": ok(), "/slow": counting}) as url:
         endpoints = "  fast: {path: /fast, target: 2s}\n  slow: {path: /slow, target: 1s, metric: p95}\n"
         baseline(tmp_path, url, endpoints)
-        code, out, err = interrupted(tmp_path, number, "-o", "results.json")
+        code, out, err = interrupted(tmp_path, number, "-o", "results.json", when=lambda _: well_begun.wait(60))
     assert code == 130
     assert "exit 130: interrupted" in out
     assert "interrupted: these are the measurements up to then" in out
@@ -239,10 +251,15 @@ def test_130_when_interrupted_and_what_was_measured_is_reported_and_saved(
     assert by_name["slow"]["requests"]["sent"] > 0
 
 
+def first_line_of_stderr(process: subprocess.Popen[str]) -> None:
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("waiting up to 30 s for the service")
+
+
 def test_130_while_waiting_for_the_service(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{closed_port()}"
     baseline(tmp_path, url, "  a: {path: /a, target: 2s}\n", extra="  ready: /a\n")
-    code, _, err = interrupted(tmp_path, signal.SIGINT)
+    code, _, err = interrupted(tmp_path, signal.SIGINT, when=first_line_of_stderr)
     assert code == 130
     assert "Traceback" not in err
 
