@@ -12,7 +12,7 @@ from textwrap import wrap
 import click
 
 from perfcheck.cli.app import cli
-from perfcheck.cli.ui.commands import leaves
+from perfcheck.cli.ui.commands import leaves, variables
 from perfcheck.cli.ui.help_page import sections
 
 _WIDTH = 120
@@ -165,8 +165,8 @@ def _sentences(option: click.Option) -> Iterator[str]:
         yield f"Default: {option.default}."
     if option.required:
         yield "Required."
-    if isinstance(option.envvar, str):
-        yield f"Environment: `{option.envvar}`."
+    if names := variables(option):
+        yield f"Environment: {' or '.join(f'`{name}`' for name in names)}."
 
 
 def _block(block: Block) -> Iterator[str]:

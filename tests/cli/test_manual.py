@@ -13,6 +13,7 @@ from manual import manual
 from markdown_it import MarkdownIt
 from support.commands import commands
 
+from perfcheck.cli.ui.commands import variables
 from perfcheck.cli.ui.help_page import visible_options
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +53,7 @@ def test_every_command_and_option_is_in_it() -> None:
         section = page.split(f"\n## perfcheck {name}\n")[1].split("\n## ")[0]
         for option in visible_options(command):
             assert re.search(rf"^- \*\*`[^`]*{re.escape(option.opts[-1])}\b", section, re.MULTILINE)
-            assert f"`{option.envvar}`" in section
+            assert all(f"`{name}`" in section for name in variables(option))
 
 
 def test_hidden_options_are_not() -> None:

@@ -264,6 +264,22 @@ def test_130_while_waiting_for_the_service(tmp_path: Path) -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "env"),
+    [
+        (("--max-time", "400ms"), {}),
+        ((), {"PERFCHECK_MAX_TIME": "400ms"}),
+        ((), {"PERFCHECK_BUDGET": "400ms", "PERFCHECK_MAX_TIME": "60s"}),
+    ],
+)
+def test_the_budget_has_a_second_name(tmp_path: Path, arguments: tuple[str, ...], env: dict[str, str]) -> None:
+    with service({"/a": slow(0.1)}) as url:
+        baseline(tmp_path, url, "  a: {path: /a, target: 1s, metric: p95}\n")  # takes 67 requests to be decided
+        done = perfcheck("run", *arguments, cwd=tmp_path, env=env)
+    assert done.returncode == 3, done.stdout
+    assert re.search(r"(raise|--)\s*(--)?budget", done.stdout), done.stdout
+
+
 # --- Output --------------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import keyword
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -48,10 +49,20 @@ class Command(_Base):
 def _variables_in_force(ctx: click.Context) -> list[str]:
     """The environment variables that this command took values from."""
     return [
-        str(param.envvar)
+        variable_in_force(param)
         for param in ctx.command.params
         if ctx.get_parameter_source(param.name or "") is ParameterSource.ENVIRONMENT
     ]
+
+
+def variables(param: click.Parameter) -> list[str]:
+    """Its environment variables; the first one that is set counts."""
+    return [param.envvar] if isinstance(param.envvar, str) else list(param.envvar or ())
+
+
+def variable_in_force(param: click.Parameter) -> str:
+    """The environment variable that its value comes from."""
+    return next(name for name in variables(param) if os.environ.get(name))
 
 
 class LazyGroup(_Base, click.Group):

@@ -21,11 +21,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def option(*names: str, **attributes: Any) -> Callable[[F], F]:
-    """``click.option`` with an environment variable: PERFCHECK_ and the long name."""
-    long = next(name for name in names if name.startswith("--"))
+    """``click.option`` with an environment variable for each long name: PERFCHECK_ and the name."""
     if isinstance(kind := attributes.get("type"), click.IntRange):
         kind.name = "integer"  # click says: 'x' is not a valid integer range
-    return click.option(*names, **{"envvar": variable_of(long.split("/")[0]), "show_envvar": True, **attributes})
+    envvars = [variable_of(name.split("/")[0]) for name in names if name.startswith("--")]
+    return click.option(*names, **{"envvar": envvars, "show_envvar": True, **attributes})
 
 
 class Parsed(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 import click
 from click.core import ParameterSource
 
-from perfcheck.cli.ui.commands import LazyGroup, leaves, variable_of
+from perfcheck.cli.ui.commands import LazyGroup, leaves, variable_in_force, variable_of, variables
 
 _PREFIX = "PERFCHECK_"
 _NOT_OPTIONS = ("PERFCHECK_DEBUG", "PERFCHECK_TEST_")
@@ -46,7 +46,7 @@ def _message(error: click.UsageError, ctx: click.Context) -> str:
         return error.format_message()
     name = _long_name(error.param) if isinstance(error.param, click.Option) else str(error.param.name).upper()
     if ctx.get_parameter_source(error.param.name or "") is ParameterSource.ENVIRONMENT:
-        name += f" (from {error.param.envvar})"
+        name += f" (from {variable_in_force(error.param)})"
     return f"Invalid value for {name}: {error.message}"
 
 
@@ -73,9 +73,9 @@ def misspelt_variables(group: LazyGroup, env: Mapping[str, str]) -> Iterator[str
         return
     remedies: dict[str, str] = {}  # variable -> what to set instead
     for option in (option for _, command in leaves(group) for option in command.params):
-        if isinstance(option.envvar, str):
-            remedies |= {variable_of(name): option.envvar for name in option.opts}
-            remedies |= {variable_of(name): f"{option.envvar}=false" for name in option.secondary_opts}
+        for variable in variables(option):
+            remedies[variable] = variable
+            remedies |= {variable_of(name): f"{variable}=false" for name in option.secondary_opts}
     known = [name.removeprefix(_PREFIX) for name in remedies]
     for name in candidates:
         near = get_close_matches(name.removeprefix(_PREFIX), known, 1, _SIMILAR)
