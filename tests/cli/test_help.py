@@ -274,7 +274,6 @@ def test_a_repeatable_option_takes_words_from_the_environment(
         ("PERFCHECK_REPORTS", "PERFCHECK_REPORT"),
         ("PERFCHECK_MAX_REQUEST", "PERFCHECK_MAX_REQUESTS"),
         ("PERFCHECK_NO_GITHUB", "PERFCHECK_GITHUB=false"),
-        ("PERFCHECK_MAX_TIME", "PERFCHECK_BUDGET"),
         ("PERFCHECK_HISTROY", "PERFCHECK_HISTORY"),
         ("PERFCHECK_SKIP_UNREACHABLE", "PERFCHECK_REQUIRE_SERVICE=false"),
     ],
