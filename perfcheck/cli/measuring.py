@@ -224,7 +224,7 @@ def sample_services(*regressions: Sequence[str]) -> Iterator[list[DemoProcess]]:
 
 def rerun_command(command: str, options: Options) -> tuple[str, ...]:
     """The words that, followed by its name, check an endpoint again: same service and baseline, usual budget."""
-    from perfcheck.client.requests import base_url_shown
+    from perfcheck.client.prepared_request import base_url_shown
     from perfcheck.units import format_ms
 
     threshold = format_ms(options.threshold * 1000).replace(" ", "")

@@ -14,8 +14,15 @@ import httpx
 
 from perfcheck.client.exchange import Exchange, RequestFailedError, RunQueue, from_library
 from perfcheck.client.pool import open_pool, proxy_for
+from perfcheck.client.prepared_request import (
+    PreparedRequest,
+    RedirectRules,
+    base_url_shown,
+    prepare,
+    url_shown,
+    wire_request,
+)
 from perfcheck.client.readiness import wait_until_ready
-from perfcheck.client.requests import PreparedRequest, RedirectRules, base_url_shown, prepare, url_shown, wire_request
 from perfcheck.client.response import BODY_CAP, ReceivedResponse, content_length, decoded, decoded_size, read_raw
 from perfcheck.client.wire import StampedBackend
 from perfcheck.errors import CouldNotMeasureError, UsageError

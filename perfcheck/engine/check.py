@@ -12,7 +12,7 @@ from perfcheck.client.monitor_api import read_monitor, stats_of
 from perfcheck.engine.environment import EnvironmentProbe
 from perfcheck.engine.selection import select_endpoints
 from perfcheck.engine.session import Callbacks, Judgement, Origin, Outcome, assemble_run, measure, wait_for
-from perfcheck.judge.health import alongside_a_run, without_a_monitor
+from perfcheck.judge.monitored_service import alongside_a_run, without_a_monitor
 from perfcheck.judge.verdict import judge_endpoint, judge_run
 from perfcheck.model import Baseline, EndpointResult, Finding, Measurement, Run, Sample, Stop, Verdict
 from perfcheck.sampling.sampler import Sampler

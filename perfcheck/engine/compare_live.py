@@ -20,8 +20,8 @@ from perfcheck.engine.session import (
     measure,
     wait_for,
 )
+from perfcheck.judge.compare_endpoint import EndpointPair, cannot_tell, compared_alone, noise_findings
 from perfcheck.judge.compare_runs import added_and_removed
-from perfcheck.judge.comparison import EndpointPair, cannot_tell, compared_alone, noise_findings
 from perfcheck.judge.verdict import judge_endpoint, judge_run
 from perfcheck.model import (
     Against,

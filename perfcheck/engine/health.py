@@ -14,7 +14,7 @@ from perfcheck.engine.environment import EnvironmentProbe
 from perfcheck.engine.selection import select_names
 from perfcheck.engine.session import Callbacks, Execution, Judgement, Origin, Outcome, assemble_run, unreached
 from perfcheck.errors import EXIT_NOT_MEASURED, CouldNotMeasureError
-from perfcheck.judge.health import Health, judge_health, names_in, why_unreadable
+from perfcheck.judge.monitored_service import Health, judge_health, names_in, why_unreadable
 from perfcheck.judge.verdict import judge_endpoint
 from perfcheck.model import (
     Baseline,

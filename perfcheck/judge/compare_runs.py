@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from perfcheck.judge.comparison import (
+from perfcheck.judge.compare_endpoint import (
     EndpointPair,
     cannot_tell,
     compared_alone,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
 from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
-from perfcheck.judge.findings import find, finite_interval, is_decided, shown_value
+from perfcheck.judge.rules import find, finite_interval, is_decided, shown_value
 from perfcheck.model import (
     Counts,
     Decision,

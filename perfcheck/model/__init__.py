@@ -1,4 +1,4 @@
-"""The vocabulary: every part of perfcheck uses these types, and nothing here does any work.
+"""The vocabulary: types that every part of perfcheck uses.
 
 Latencies are milliseconds (``*_ms``), durations of the tool itself are seconds (``*_s``), sizes are bytes, rates are
 fractions between 0 and 1.

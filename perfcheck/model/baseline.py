@@ -10,7 +10,7 @@ from perfcheck.model.findings import Verdict
 
 
 class Metric(StrEnum):
-    """The statistic that is held against the limits."""
+    """The statistic that is compared with the limits."""
 
     MEDIAN = "median"
     P75 = "p75"
@@ -22,17 +22,17 @@ class Metric(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A request value that a variable brought in, wholly or in part: used in requests, never shown."""
+    """A request value that comes from a variable, entirely or in part: used in requests, never shown."""
 
     value: str
-    shown: str  # the same text with *** in place of what the variable brought in
+    shown: str  # the same text with *** in place of the variable's value
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
     ca: str | None = None  # file with the CA certificates to trust, PEM
     cert: str | None = None  # client certificate, PEM
-    key: str | None = None  # its key; None when it stands in the same file
+    key: str | None = None  # its key; None when it is in the same file
     verify: bool = True
 
 
@@ -63,7 +63,7 @@ class CompareLimits:
 
     warning: float = 0.10
     critical: float = 0.25
-    min_difference_ms: float = 5.0  # less than that is no change, whatever its share
+    min_difference_ms: float = 5.0  # a smaller one is no change, whatever its share
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Endpoint:
     timeout_s: float = 10.0
     follow_redirects: bool = False
     metric: Metric = Metric.MEDIAN
-    target_ms: float | None = None  # None: a new endpoint, held against `slow_ms` only
+    target_ms: float | None = None  # None: a new endpoint, compared with `slow_ms` only
     ideal_ms: float | None = None
     warning_ms: float | None = None  # resolved limits; None without a target
     critical_ms: float | None = None
@@ -107,7 +107,7 @@ class Endpoint:
     min_requests: int = 5
     monitor_name: str | None = None
     critical_path: bool = False  # one of those that a release is judged by first
-    lines: dict[str, int] = field(default_factory=dict)  # key -> line where its value in force was written
+    lines: dict[str, int] = field(default_factory=dict)  # key -> line of the value in force
 
     @property
     def limits(self) -> Limits:
@@ -155,5 +155,5 @@ class Baseline:
     sampling: Sampling
     groups: tuple[Group, ...]
     endpoints: tuple[Endpoint, ...]
-    secrets: frozenset[str] = frozenset()  # values that variables brought in; shown nowhere
+    secrets: frozenset[str] = frozenset()  # values of variables; never shown
     compare: CompareLimits = CompareLimits()

@@ -9,7 +9,7 @@ from perfcheck.model.baseline import CompareLimits, Metric
 
 
 class Changed(StrEnum):
-    """What a comparison with an earlier release came to, for one endpoint."""
+    """The outcome of a comparison with an earlier release, for one endpoint."""
 
     FASTER = "faster"
     SLOWER = "slower"
@@ -19,10 +19,10 @@ class Changed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One endpoint beside how it was before. ``ratio`` is after / before: 1.1 is 10% slower."""
+    """One endpoint compared with an earlier release. ``ratio`` is after / before: 1.1 is 10% slower."""
 
     changed: Changed
-    metric: Metric  # what the two figures are, and what the ratio is of
+    metric: Metric  # of the two figures, and of the ratio
     before_ms: float | None
     after_ms: float | None
     ratio: float | None
@@ -34,7 +34,7 @@ class Comparison:
     before_samples_ms: tuple[float | None, ...] = ()  # as samples_ms of the result, which are those after
     before_server_timing: dict[str, float] = field(default_factory=dict)  # likewise
     before_server_timing_details: dict[str, str] = field(default_factory=dict)
-    more_samples: int | None = None  # about how many more, or more pairs, would settle it
+    more_samples: int | None = None  # about how many more samples or pairs would settle it
 
 
 class ComparedHow(StrEnum):
@@ -42,12 +42,12 @@ class ComparedHow(StrEnum):
 
     STORED = "stored"  # two runs, each measured in its own time
     LIVE = "live"  # two services, measured side by side
-    SAME = "same"  # one service against itself: what is found is noise
+    SAME = "same"  # one service compared with itself: any difference is noise
 
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """What a run was held against."""
+    """What a run was compared with."""
 
     how: ComparedHow
     label: str | None
@@ -56,8 +56,8 @@ class Against:
     commit: str | None
     base_url: str
     limits: CompareLimits
-    with_targets: bool  # whether the targets of the baseline were judged by as well
-    differences: tuple[str, ...] = ()  # of the two environments, in words: why the comparison may be worth little
+    with_targets: bool  # whether it was also judged by the targets of the baseline
+    differences: tuple[str, ...] = ()  # of the two environments, in sentences: why the comparison may be worth little
     added: tuple[str, ...] = ()  # endpoints that only this run has
     removed: tuple[str, ...] = ()  # endpoints that only the other had
 

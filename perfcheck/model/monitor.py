@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class MonitorStatus(StrEnum):
-    """What the monitor says of the service. UNKNOWN: it says nothing, or nothing that is known."""
+    """The state of the service as the monitor reports it. UNKNOWN: no state, or an unknown one."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
@@ -18,7 +18,7 @@ class MonitorStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """A database statement that came again and again within one request: N+1."""
+    """A database statement that is repeated within one request: N+1."""
 
     shape: str  # of the statement, without its values
     most: int  # times in one request
@@ -28,12 +28,12 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True)
 class MonitoredEndpoint:
-    """One endpoint by the monitor's figures; None is what it does not tell. Latencies in milliseconds."""
+    """One endpoint by the monitor's figures; None is what it does not report. Latencies in milliseconds."""
 
     name: str
     requests: int | None = None
     errors: int | None = None
-    mean_ms: float | None = None  # of the recent requests, where it tells these apart
+    mean_ms: float | None = None  # of the recent requests, where it reports these separately
     min_ms: float | None = None
     max_ms: float | None = None
     stdev_ms: float | None = None
@@ -46,12 +46,12 @@ class MonitoredEndpoint:
     largest_body: int | None = None  # bytes
     most_queries: int | None = None  # in one request
     n_plus_one: tuple[Repeated, ...] = ()
-    listed_as_slow: bool = False  # by the monitor, asked with the threshold in force
+    listed_as_slow: bool = False  # by the monitor, for the threshold in force
 
 
 @dataclass(frozen=True, slots=True)
 class MonitorReading:
-    """All that was read. Not ``alive``: there is no monitor, or no getting at it, and ``message`` says why."""
+    """Everything that was read. Not ``alive``: no monitor, or it cannot be read, and ``message`` is why."""
 
     alive: bool
     status: MonitorStatus = MonitorStatus.UNKNOWN
@@ -59,7 +59,7 @@ class MonitorReading:
     remedy: str | None = None
     issues: tuple[str, ...] = ()
     endpoints: tuple[MonitoredEndpoint, ...] = ()
-    since: str | None = None  # when counting began, as the monitor writes it
+    since: str | None = None  # when it started counting, as the monitor writes it
     generated_at: str | None = None
     workers: int | None = None
-    problems: tuple[str, ...] = ()  # why the figures may not be everything
+    problems: tuple[str, ...] = ()  # why the figures may be incomplete

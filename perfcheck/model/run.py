@@ -139,7 +139,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class RunnerHealth:
-    """How well the machine that ran the check could measure. None: this system does not tell."""
+    """How well the machine that ran the check could measure. None: this system does not report it."""
 
     cpu_ms_per_request: float | None = None
     run_queue_share: float | None = None  # of the time in requests, spent ready to run without a CPU
@@ -186,7 +186,7 @@ class Run:
     complete: bool
     counts: Counts
     runner: RunnerHealth
-    findings: tuple[Finding, ...]  # of the run as a whole: runner, proxy, insecure TLS, interruption
+    findings: tuple[Finding, ...]  # run-level: runner, proxy, insecure TLS, interruption
     endpoints: tuple[EndpointResult, ...]
     command: tuple[str, ...] = ("perfcheck", "run")  # words that, with a name behind them, check that endpoint again
     groups: dict[str, str] = field(default_factory=dict)  # name -> title, of those that have one

@@ -63,7 +63,7 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one stage of one endpoint came to."""
+    """The outcome of one stage of one endpoint."""
 
     stage: int  # 1 for the first, 2 for its confirmation, ...
     stop: Stop
@@ -89,15 +89,15 @@ class Measurement:
 
     endpoint: str
     samples: tuple[tuple[int, Sample], ...]  # (stage, sample) in order of time; stage 0 is warm-up
-    decisions: tuple[Decision, ...]  # one a stage; the last stands. Empty: never asked
+    decisions: tuple[Decision, ...]  # one per stage; the last stands. Empty: no request was sent
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer that was asked for what it says, not for how long it took."""
+    """A response that was requested for its body, not for its latency."""
 
     status: int | None = None
     content_type: str = ""
-    body: bytes = b""  # decoded, as far as it came; also with a status that was not expected
+    body: bytes = b""  # decoded, as far as it came; also with an unexpected status
     failure: Failure | None = None
     detail: str | None = None  # one clean line about a failure

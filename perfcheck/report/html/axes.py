@@ -138,7 +138,7 @@ def shape(values: Sequence[float], bins: int) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class AxisLimits:
     """In milliseconds. ``critical`` is the ceiling where that is lower."""
 
     target: float | None
@@ -156,7 +156,7 @@ class Limits:
         return [(ms, word) for ms, word in known if word != "warning" or ms < (self.critical or math.inf)]
 
 
-def limits_of(result: EndpointResult) -> Limits:
+def limits_of(result: EndpointResult) -> AxisLimits:
     """Without a target the limit is the one that the finding names, where it has been broken."""
     warning = result.warning_ms
     if result.target_ms is None:
@@ -164,10 +164,10 @@ def limits_of(result: EndpointResult) -> Limits:
         warning = slow[0] if slow else None
     ceiling, critical = result.ceiling_ms, result.critical_ms
     by_ceiling = ceiling is not None and (critical is None or ceiling <= critical)
-    return Limits(result.target_ms, warning, ceiling if by_ceiling else critical, by_ceiling, result.promise)
+    return AxisLimits(result.target_ms, warning, ceiling if by_ceiling else critical, by_ceiling, result.promise)
 
 
-def zones(limits: Limits, factor: float, scale: Scale) -> list[tuple[float, float, str]]:
+def zones(limits: AxisLimits, factor: float, scale: Scale) -> list[tuple[float, float, str]]:
     """From, to (fractions of the axis) and class, for values of ``factor`` times a millisecond; none without limits."""
     if not limits.named:
         return []

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 
 from perfcheck.model import EndpointResult, Metric
-from perfcheck.report.html.axes import Limits, Linear, Log, fitting, histogram, limits_of, round_ticks, shape, zones
+from perfcheck.report.html.axes import AxisLimits, Linear, Log, fitting, histogram, limits_of, round_ticks, shape, zones
 from perfcheck.report.html.svg import (
     CSS,
     Svg,
@@ -88,7 +88,7 @@ def _value(result: EndpointResult, scale: Linear | Log, css: str) -> list[str]:
     return [*bar, vertical(at, _TOP - 4, _BOTTOM, f"value {css}"), label(at, 13, words, f"big {css}", edge=0.16)]
 
 
-def _axis_labels(limits: Limits, scale: Linear | Log) -> list[str]:
+def _axis_labels(limits: AxisLimits, scale: Linear | Log) -> list[str]:
     """The limits by name; then round values, where there is room."""
     named = [(scale(ms), format_ms(ms), word) for ms, word in limits.named]
     named += [(scale(tick), format_ms(tick) if tick else "0", "") for tick in round_ticks(scale)]

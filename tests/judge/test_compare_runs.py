@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from simulation.runs import decision, endpoint, failed, result, run, samples, spread
 
+from perfcheck.judge.compare_endpoint import limits_from, noise_findings, request_change, resolution
 from perfcheck.judge.compare_runs import compare_runs, differences, time_between
-from perfcheck.judge.comparison import limits_from, noise_findings, request_change, resolution
 from perfcheck.model import (
     Changed,
     ComparedHow,

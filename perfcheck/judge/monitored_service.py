@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
 from perfcheck.judge.match_endpoints import is_of_path, match_endpoints
-from perfcheck.judge.monitored import (
+from perfcheck.judge.monitored_endpoint import (
     MOST_NAMED,
     has_figures,
     is_reported,

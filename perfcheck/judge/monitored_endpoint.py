@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from perfcheck.judge.findings import line_of
+from perfcheck.judge.rules import line_of
 from perfcheck.model import (
     Endpoint,
     EndpointResult,

@@ -10,7 +10,7 @@ import pytest
 from apps.monitored import reading
 from simulation.runs import endpoint, result, samples, spread
 
-from perfcheck.judge.health import Health, alongside_a_run, judge_health, why_unreadable, without_a_monitor
+from perfcheck.judge.monitored_service import Health, alongside_a_run, judge_health, why_unreadable, without_a_monitor
 from perfcheck.model import (
     Endpoint,
     EndpointResult,
