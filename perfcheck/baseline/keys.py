@@ -43,7 +43,7 @@ ERROR_RATE = SectionType(
 
 SERVICE = SectionType(
     {
-        "base_url": Key(BaseUrl(), "Address of the service; the paths of the endpoints are appended to it."),
+        "base_url": Key(BaseUrl(), "URL of the service; the paths of the endpoints are appended to it."),
         "ready": Key(PATH, "Path that is polled, before the first request, until it returns 2xx."),
         "ready_timeout": Key(TIMEOUT, "How long to wait until it is ready.", "30s"),
         "headers": Key(Headers(), "Headers of every request."),
