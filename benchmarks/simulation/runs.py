@@ -217,13 +217,13 @@ def hostile_run() -> Run:
     results = example_results()
     for i, name in enumerate(hostile_names()):
         one = replace(endpoint(name, line=200 + i), path=f"/api/{i}", group=name)
-        told = "<script>alert(2)</script> ]]> ::error:: \x1b[31m |"
+        hostile_text = "<script>alert(2)</script> ]]> ::error:: \x1b[31m |"
         verdicts = [
             (samples(1, spread(800)), decision(Verdict.CRITICAL, 800.0)),
             (samples(1, spread(500)), decision(Verdict.WARNING, 500.0)),
             (samples(1, spread(41)), decision(Verdict.OK, 41.0)),
-            (failed(1, 5, told), decision(Verdict.NOT_MEASURED, None, failures=5, errors=Verdict.CRITICAL)),
-            (failed(0, 1, told), None),
+            (failed(1, 5, hostile_text), decision(Verdict.NOT_MEASURED, None, failures=5, errors=Verdict.CRITICAL)),
+            (failed(0, 1, hostile_text), None),
         ]
         measured, judged = verdicts[i % len(verdicts)]
         results.append(result(one, measured, *([judged] if judged else [])))

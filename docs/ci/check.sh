@@ -1,11 +1,11 @@
 #!/bin/sh
-# Start a service, check it, stop it: for a CI that is not among the others, for cron, and for the desk.
+# Start a service, check it, stop it: for any other CI, for cron, and for local use.
 #
 #   ./check.sh python -m my_service --port 8000
 #
 # The arguments are the command that starts the service; a script that starts another program should end with `exec`, so
-# that it is the service which is stopped. What perfcheck is to do stands in the baseline or in its variables, such as
-# PERFCHECK_BASE_URL. The reports go to perfcheck-reports, or to where REPORTS says. The exit code is perfcheck's.
+# that the service itself is stopped. perfcheck is configured by the baseline and by its variables, such as
+# PERFCHECK_BASE_URL. The reports go to perfcheck-reports, or to the folder in REPORTS. The exit code is perfcheck's.
 set -eu
 
 if [ "$#" -eq 0 ]; then
@@ -40,7 +40,7 @@ perfcheck run \
   --report "junit=$reports/junit.xml" || code=$?
 
 if ! kill -0 "$service" 2>/dev/null; then
-  echo "warning: the service that was started has ended, and another one may have answered; the end of its log:" >&2
+  echo "warning: the started service has exited, and another one may have responded; the end of its log:" >&2
   tail -n 20 "$reports/service.log" >&2
 fi
 exit "$code"

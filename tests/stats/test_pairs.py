@@ -204,7 +204,7 @@ def test_estimate_is_the_median_of_all_averages(logs: list[float]) -> None:
 
 
 def test_error_rates() -> None:
-    """With fixed seeds. The promises themselves: benchmarks/comparisons.py."""
+    """With fixed seeds. The limits themselves: benchmarks/comparisons.py."""
     equal = simulate_live(Live("lognormal .1", 1.0), 150)
     assert equal.rate(Changed.SLOWER) == 0
     assert equal.rate(Changed.NO_CHANGE) >= 0.98

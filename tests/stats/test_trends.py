@@ -218,7 +218,7 @@ def test_error_probability_is_a_bound() -> None:
 
 
 def test_error_rates() -> None:
-    """With fixed seeds. The promises themselves: benchmarks/comparisons.py."""
+    """With fixed seeds. The limits themselves: benchmarks/comparisons.py."""
     quiet = simulate_trends(Series(500), 25)
     assert sum(len(trend.steps) + (trend.drift is not None) for trend in quiet) <= 2
     restless = simulate_trends(Series(500, noise=0.06, likeness=0.4, outliers=0.03), 15)

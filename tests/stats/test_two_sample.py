@@ -204,7 +204,7 @@ def test_ratio_is_that_of_the_figures_shown() -> None:
 
 
 def test_error_rates() -> None:
-    """With fixed seeds. The promises themselves: benchmarks/comparisons.py."""
+    """With fixed seeds. The limits themselves: benchmarks/comparisons.py."""
     for count in (5, 20, 67):
         equal = simulate_stored(Stored("lognormal .3", Metric.MEDIAN, count, 1.0), 400)
         assert equal.rate(Changed.SLOWER) <= 0.015
