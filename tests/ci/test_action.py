@@ -70,7 +70,7 @@ def test_a_python_that_is_too_old_is_told(tmp_path: Path) -> None:
         (tmp_path / name).chmod(0o755)
     done = run_step(INSTALL, tmp_path, env={"PATH": path_with(tmp_path)})
     assert done.code == 2
-    assert "::error title=perfcheck::No Python 3.11 or newer here" in done.log
+    assert "::error title=perfcheck::Python 3.11 or newer not found" in done.log
     assert not done.outputs
 
 

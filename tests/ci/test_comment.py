@@ -121,7 +121,7 @@ def test_a_comment_of_another_baseline_or_of_a_person_is_left_alone(tmp_path: Pa
 def test_a_token_that_may_only_read_is_told_and_fails_nothing(tmp_path: Path, method: str) -> None:
     done, _ = post(tmp_path, errors={method: FORBIDDEN})
     assert done.code == 0
-    assert "::notice title=perfcheck::No comment: this token may only read." in done.log
+    assert "::notice title=perfcheck::No comment: this token is read-only." in done.log
 
 
 def test_any_other_trouble_fails_the_step(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ service:
   base_url: ${{PERFCHECK_BASE_URL:-http://localhost}}
   unix_socket: service.sock
   ready: /
-  ready_timeout: {patience}
+  ready_timeout: {ready_timeout}
 sampling: {{confirm: 0}}
 endpoints: {{it: {{path: /, target: {target}}}}}
 """
@@ -61,8 +61,8 @@ class Workspace:
 
     folder: Path
 
-    def baseline(self, *, target: str = "2s", patience: str = "20s") -> None:
-        (self.folder / "baselines.yaml").write_text(BASELINE.format(target=target, patience=patience))
+    def baseline(self, *, target: str = "2s", ready_timeout: str = "20s") -> None:
+        (self.folder / "baselines.yaml").write_text(BASELINE.format(target=target, ready_timeout=ready_timeout))
 
     def shell(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         env = environment(PATH=path_with(Path(PERFCHECK).parent), **variables)
@@ -126,10 +126,10 @@ def test_check_sh_keeps_every_word_of_the_command(workspace: Workspace) -> None:
 
 
 def test_check_sh_shows_why_a_service_did_not_start(workspace: Workspace) -> None:
-    workspace.baseline(patience="300ms")
+    workspace.baseline(ready_timeout="300ms")
     done = workspace.shell(CHECK, "sh", "-c", "echo no database >&2; exit 1")
     assert done.returncode == 3
-    assert "the service that was started has ended" in done.stderr
+    assert "the started service has exited" in done.stderr
     assert "no database" in done.stderr
 
 
@@ -143,7 +143,7 @@ def test_check_sh_tells_that_another_service_answered(workspace: Workspace) -> N
         old.kill()
         old.wait()
     assert done.returncode == 0
-    assert "another one may have answered" in done.stderr
+    assert "another one may have responded" in done.stderr
 
 
 def test_check_sh_leaves_no_report_of_the_check_before(workspace: Workspace) -> None:
@@ -162,7 +162,7 @@ def test_check_sh_needs_a_command(workspace: Workspace) -> None:
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_check_sh_stops_the_service_when_it_is_stopped(workspace: Workspace, sent: signal.Signals, code: int) -> None:
     """As CI systems do it: to the whole group of processes."""
-    workspace.baseline(patience="1h")
+    workspace.baseline(ready_timeout="1h")
     (workspace.folder / "start-service.sh").write_text("#!/bin/sh\ntouch started\nexec sleep 1000\n")
     env = environment(PATH=path_with(Path(PERFCHECK).parent))
     process = subprocess.Popen(

@@ -37,7 +37,7 @@ def listens(url: str) -> bool:
     return True
 
 
-def within_patience(condition: Callable[[], bool]) -> bool:
+def within_time(condition: Callable[[], bool]) -> bool:
     end = time.monotonic() + PATIENCE_S
     while not condition():
         if time.monotonic() > end:
@@ -118,7 +118,7 @@ def test_the_child_follows_a_parent_that_was_killed() -> None:
         url = parent.stdout.readline().strip()
         assert listens(url)
         parent.kill()
-    assert within_patience(lambda: not listens(url))
+    assert within_time(lambda: not listens(url))
 
 
 def test_a_child_that_ignores_a_request_to_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
