@@ -78,7 +78,7 @@ def format_ms(value: float | None, *, distinct_from: float | None = None, unit: 
 
 
 def format_from_to(before_ms: float, after_ms: float) -> str:
-    """``411 -> 407 ms``, ``950 ms -> 1.2 s``: with as many digits as tell the two apart."""
+    """``411 -> 407 ms``, ``950 ms -> 1.2 s``: with as many digits as it takes to make them look different."""
     before, after = format_ms(before_ms, distinct_from=after_ms), format_ms(after_ms, distinct_from=before_ms)
     number, _, unit = before.partition(" ")
     return f"{number if after.endswith(f' {unit}') else before} -> {after}"
@@ -100,7 +100,7 @@ def format_multiple(value: float, *, distinct_from: float | None = None) -> str:
     return _distinct(value, distinct_from, _three_digits) + "x"
 
 
-_MANIFOLD = 3.0  # from here on a multiple says more than a percentage
+_MANIFOLD = 3.0  # from here on a multiple is clearer than a percentage
 
 
 def format_change(ratio: float) -> str:

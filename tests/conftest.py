@@ -9,7 +9,7 @@ from hypothesis import settings
 from support.command import stop_forks
 from support.postgres import postgres_server
 
-# How long an example takes says more of the machine than of the code: no test is timed.
+# The duration of an example depends on the machine more than on the code: no test is timed.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
@@ -22,6 +22,6 @@ def _forks() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL, which is started when the first test asks for it."""
+    """The URL of a PostgreSQL, started for the first test that needs it."""
     with postgres_server() as url:
         yield url

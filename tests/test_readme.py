@@ -1,4 +1,4 @@
-"""What the documentation says to type is accepted, and what it shows as a baseline is one."""
+"""The commands in the documentation are accepted, and its baselines are valid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines are held against a reader that does what the runner does (actions/runner, ActionCommand.TryParseV2)."""
+"""The lines are checked by a reader that works like the runner (actions/runner, ActionCommand.TryParseV2)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_escapes(kind: str, text: str, in_message: str, in_title: str) -> None:
 def test_the_runner_reads_back_what_was_meant(message: str, title: str, file: str, line: int, col: int) -> None:
     command = workflow_command("warning", message, title=title, file=file, line=line, col=col)
     assert not {"\r", "\n"} & set(command)
-    # Only the end of the whole list of properties is trimmed by the runner, and the title stands there.
+    # Only the end of the whole list of properties is trimmed by the runner, and the title is there.
     properties = {"file": file, "line": str(line), "col": str(col), "title": title.rstrip()}
     name, found, data = read_back(command)
     assert (name, {**found, "title": found.get("title", "").rstrip()}, data) == ("warning", properties, message)

@@ -109,7 +109,7 @@ def _parse(text: str) -> Block:
 
 
 def manual() -> str:
-    """The whole page, as Markdown. The same for the same commands, whatever the versions of Python and click."""
+    """The whole page, as Markdown. It depends on the commands alone, not on the versions of Python and click."""
     commands = {" ".join(words): command for words, command in leaves(cli)}
     parts = [
         _HEAD,

@@ -13,7 +13,7 @@ _DESCRIPTOR = re.compile(r"/(?:dev/fd|proc/self/fd)/(\d+)")
 
 
 def descriptor_of(path: Path) -> int | None:
-    """The number of an open file that ``path`` only stands for: 1 of /dev/stdout, 3 of /dev/fd/3; None for others."""
+    """The number of an open file that ``path`` is a name of: 1 of /dev/stdout, 3 of /dev/fd/3; None for others."""
     named = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}.get(str(path))
     if named is not None:
         return named
@@ -22,7 +22,7 @@ def descriptor_of(path: Path) -> int | None:
 
 
 def write_atomically(path: Path, content: bytes, *, keep_mode: bool = False) -> None:
-    """Write to a temporary file beside ``path`` and rename it, so that no reader ever sees half a file.
+    """Write to a temporary file next to ``path`` and rename it, so that no reader ever sees half a file.
 
     An open file (/dev/fd/3), a device and a named pipe are written to as they are, and a link is followed, since a
     rename would replace them. ``keep_mode``: who may read and write the file stays as it is. Raises OSError,

@@ -1,6 +1,6 @@
 """Values changed in hand-formatted baselines: only the bytes that are meant become different.
 
-Each file in ``edit`` has what becomes of it beside it, in ``*.after.yaml``; the table below says which characters may
+For each file in ``edit``, the result is in ``*.after.yaml``; the table below says which characters may
 differ between the two.
 """
 
@@ -157,13 +157,13 @@ CASES = {
         ],
     ),
     "aliases-of-endpoints": Case(
-        "videos.list.target=250ms settings.get.target=90ms settings.twin.target=90ms artists.list.target=300ms "
+        "videos.list.target=250ms settings.get.target=90ms settings.same.target=90ms artists.list.target=300ms "
         "search.target=500ms search.page.target=600ms",
         [("", ", target: 600ms")],
         [
             ("videos.list.target", 4, aliased("list")),
             ("settings.get.target", 8, aliased("settings")),
-            ("settings.twin.target", 8, aliased("settings")),
+            ("settings.same.target", 8, aliased("settings")),
             ("artists.list.target", 11, aliased("artists")),
             ("search.target", 13, aliased("search")),
         ],

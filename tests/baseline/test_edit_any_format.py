@@ -36,7 +36,7 @@ names = st.lists(
 
 @dataclass(frozen=True)
 class Slot:
-    """Where a value stands."""
+    """The location of a value."""
 
     endpoint: str
     key: str
@@ -132,7 +132,7 @@ marks = st.sampled_from(["", "\ufeff"])
 
 @SEVERAL
 @given(baseline=baselines(), line_end=line_ends, mark=marks, cut=st.booleans(), data=st.data())
-def test_a_value_changes_where_it_stands(
+def test_a_value_changes_in_its_place(
     *, baseline: tuple[list[Piece], list[str]], line_end: str, mark: str, cut: bool, data: st.DataObject
 ) -> None:
     pieces, _ = baseline

@@ -1,4 +1,4 @@
-"""What a right baseline says: inheritance, exact limits, requests."""
+"""The meaning of a valid baseline: inheritance, exact limits, requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON Schema and the reference say what the validator does."""
+"""The JSON Schema and the reference agree with the validator."""
 
 from __future__ import annotations
 

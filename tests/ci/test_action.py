@@ -178,7 +178,7 @@ ONE_A_LINE = ("names", "groups", "reports", "args")
 @pytest.mark.parametrize("live", [False, True])
 @pytest.mark.parametrize("value", HOSTILE)
 def test_what_an_input_holds_is_never_run(tmp_path: Path, value: str, live: bool) -> None:  # noqa: FBT001
-    """A program that writes down its arguments stands in for perfcheck: what reaches it is the input, character by
+    """A program that records its arguments replaces perfcheck: they are the input, character by
     character.
     """
     recorder = tmp_path / "recorder"

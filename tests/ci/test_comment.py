@@ -1,4 +1,4 @@
-"""The comment on a pull request: the steps of the templates are run with a ``gh`` that writes down what it is asked.
+"""The comment on a pull request: the steps of the templates are run with a ``gh`` that records its calls.
 
 What GitHub would answer cannot be had here, so the answers are a small state that the script in its place keeps.
 """
@@ -22,7 +22,7 @@ COMMENT = step_named(WORKFLOW, "Comment")
 FIND = step_named(FORKS, "Find the pull request")
 
 GH = '''#!%s
-"""Keeps comments in state.json beside it, and every call in calls.jsonl."""
+"""Keeps comments in state.json next to it, and every call in calls.jsonl."""
 import json, pathlib, sys
 
 here = pathlib.Path(__file__).parent
@@ -94,10 +94,10 @@ def calls(place: Path) -> list[dict[str, Any]]:
 
 def test_the_first_time_it_writes_a_comment(tmp_path: Path) -> None:
     others = [comment(1, "LGTM", user="User"), comment(2, "<!-- another tool -->\ntext"), comment(3, "")]
-    done, (asked, written) = post(tmp_path, comments=others)
+    done, (request, written) = post(tmp_path, comments=others)
     assert done.code == 0, done.log
-    assert (asked["method"], asked["paginate"]) == ("GET", True)
-    assert asked["path"].startswith("repos/octo/service/issues/17/comments")
+    assert (request["method"], request["paginate"]) == ("GET", True)
+    assert request["path"].startswith("repos/octo/service/issues/17/comments")
     assert (written["method"], written["path"]) == ("POST", "repos/octo/service/issues/17/comments")
     assert written["fields"] == {"body": REPORT}
 
@@ -174,10 +174,10 @@ def find(folder: Path, *, branch: str = "feature", **state: object) -> tuple[Don
 
 def test_the_pull_request_is_found_by_its_commit(tmp_path: Path) -> None:
     pulls = [{"number": 3, "sha": "f" * 40}, {"number": 17, "sha": SHA}]
-    done, (asked,) = find(tmp_path, pulls=pulls)
+    done, (request,) = find(tmp_path, pulls=pulls)
     assert (done.code, done.outputs) == (0, {"number": "17"})
-    assert (asked["method"], asked["path"]) == ("GET", "repos/octo/service/pulls")
-    assert asked["fields"] == {"state": "open", "head": "someone:feature"}
+    assert (request["method"], request["path"]) == ("GET", "repos/octo/service/pulls")
+    assert request["fields"] == {"state": "open", "head": "someone:feature"}
 
 
 def test_one_that_has_moved_on_gets_no_comment(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_one_that_has_moved_on_gets_no_comment(tmp_path: Path) -> None:
 
 def test_the_name_of_a_branch_is_never_run(tmp_path: Path) -> None:
     branch = '$(touch${IFS}pwned)";touch pwned;"'
-    done, (asked,) = find(tmp_path, branch=branch)
+    done, (request,) = find(tmp_path, branch=branch)
     assert done.code == 0, done.log
-    assert asked["fields"]["head"] == f"someone:{branch}"
+    assert request["fields"]["head"] == f"someone:{branch}"
     assert not list(tmp_path.rglob("pwned"))

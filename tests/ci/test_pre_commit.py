@@ -1,4 +1,4 @@
-"""The hooks, run by the real pre-commit in a repository of a user, installed from a clone of this one as it stands."""
+"""The hooks, run by the real pre-commit in a repository of a user, installed from a clone of this one."""
 
 from __future__ import annotations
 
@@ -257,13 +257,13 @@ def test_a_push_is_refused_when_the_service_has_become_slow(user: User, sample_s
 
 
 @pytest.mark.parametrize(
-    ("body", "code", "told"),
+    ("body", "code", "message"),
     [
         ("", 1, "app.py:5:1: videos (GET /videos) is not monitored"),
         ("from perfcheck.monitor.flask import init_app\ninit_app(app)\n", 0, "1 monitored"),
     ],
 )
-def test_handlers_without_a_monitor_are_refused(user: User, body: str, code: int, told: str) -> None:
+def test_handlers_without_a_monitor_are_refused(user: User, body: str, code: int, message: str) -> None:
     user.write(
         "app.py",
         f'from flask import Flask\napp = Flask(__name__)\n\n@app.get("/videos")\ndef videos():\n    return []\n{body}',
@@ -271,4 +271,4 @@ def test_handlers_without_a_monitor_are_refused(user: User, body: str, code: int
     user.configure("perfcheck-lint")
     done = user.pre_commit("run", "--all-files", "--verbose")
     assert done.code == code, done.log
-    assert told in done.log
+    assert message in done.log

@@ -1,4 +1,4 @@
-"""Error rates of the complete procedure, on services of known truth: benchmarks/decisions.py in small, with fixed seeds.
+"""Error rates of the complete procedure, on services of known truth: benchmarks/decisions.py in small, with seeds.
 
 Every cell seeds itself, so the figures are the same in each run. The limits are those of the benchmark, with room for
 the chance that fewer runs bring.
