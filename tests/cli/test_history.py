@@ -153,7 +153,7 @@ def test_a_full_disk_changes_neither_verdict_nor_reports(tmp_path: Path) -> None
 
 
 def test_a_list_is_the_newest_twenty(history: Console) -> None:
-    head, *lines = history("list").splitlines()
+    head, *lines = history("list", env={"COLUMNS": "110"}).splitlines()
     assert head.split() == ["when", "(UTC)", "run", "label", "verdict", "endpoints", "branch@commit"]
     assert [line[:10] for line in lines][:3] == ["2026-11-23", "2026-10-30", "2026-10-29"]
     assert len([line for line in lines if line.startswith("2026")]) == 20
@@ -203,7 +203,9 @@ def test_an_endpoint_is_shown_over_time_with_its_change(history: Console) -> Non
     history("note 16abcdef01 --incident 'search was slow'")
     shown = history("show videos.list --until 2026-11-01")
     assert shown.splitlines()[0] == "videos.list"
-    assert re.search(r"^ 1 2026-10-16  commit 16abcdef  run 00000016: 201 → 261 ms, \+30%, \|z\| ", shown, re.MULTILINE)
+    assert re.search(
+        r"^ 1 2026-10-16  commit 16abcdef01  run 00000016: 201 → 261 ms, \+30%, \|z\| ", shown, re.MULTILINE
+    )
     assert re.search(r"^ ! 2026-10-16 .*: search was slow$", shown, re.MULTILINE)
     for env in ({"COLUMNS": "60", "LC_ALL": "C"}, {"COLUMNS": "60", "NO_COLOR": "1", "FORCE_COLOR": "1"}):
         narrow = history("show videos.list --until 2026-11-01", env=env)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, literal, or_, select
 
@@ -44,56 +44,50 @@ _MAX_CANDIDATES = 500  # runs and labels, the newest first, that a misspelt refe
 _MIN_SIMILARITY = 0.5  # difflib's ratio: v2 and v1
 
 
-def select_runs(
-    *,
-    since: str | None,
-    until: str | None,
-    branch: str | None,
-    label: str | None,
-    machine: str | None,
-    source: Source | None,
-    limit: int | None,
-    newest_first: bool,
-) -> Select[Any]:
+class RunFilter(TypedDict, total=False):
+    """``since`` is inclusive, ``until`` is not; None is no condition."""
+
+    since: str | None
+    until: str | None
+    branch: str | None
+    label: str | None
+    machine: str | None
+    source: Source | None
+
+
+class MeasurementFilter(TypedDict, total=False):
+    since: str | None
+    until: str | None
+    endpoint: str | None
+    series: str | None
+    source: Source | None
+
+
+def select_runs(limit: int | None, *, newest_first: bool, **filters: Unpack[RunFilter]) -> Select[Any]:
     """Rows for ``past_run``."""
-    query = _between(select(*_RUN_COLUMNS), runs, since, until)
-    for column, wanted in ((runs.c.branch, branch), (runs.c.label, label), (runs.c.machine, machine)):
-        query = query if wanted is None else query.where(column == wanted)
-    query = query if source is None else query.where(runs.c.source == str(source))
+    query = _filtered(select(*_RUN_COLUMNS), runs, filters)
     order = (runs.c.started_at, runs.c.number)
     query = query.order_by(*(column.desc() for column in order)) if newest_first else query.order_by(*order)
     return query if limit is None else query.limit(limit)
 
 
-def select_measurements(
-    *, endpoint: str | None, since: str | None, until: str | None, source: Source | None, series: str | None
-) -> Select[Any]:
+def select_measurements(**filters: Unpack[MeasurementFilter]) -> Select[Any]:
     """Rows for ``past_measurement``, in the order of the index over them."""
     query = select(*_MEASUREMENT_COLUMNS).join_from(measurements, runs, runs.c.number == measurements.c.run)
-    query = _between(query, measurements, since, until)
     table = measurements.c
-    for column, wanted in ((table.endpoint, endpoint), (table.series, series)):
-        query = query if wanted is None else query.where(column == wanted)
-    query = query if source is None else query.where(table.source == str(source))
-    return query.order_by(table.endpoint, table.series, table.started_at, table.run)
+    return _filtered(query, measurements, filters).order_by(table.endpoint, table.series, table.started_at, table.run)
 
 
-def select_latest(endpoint: str, series: str, *, since: str | None, until: str | None, most: int) -> Select[Any]:
+def select_latest(most: int, **filters: Unpack[MeasurementFilter]) -> Select[Any]:
     """Rows for ``past_measurement``, the newest first: as many as are wanted, of those that have a value."""
-    query = select_measurements(endpoint=endpoint, since=since, until=until, source=None, series=series)
     table = measurements.c
-    return (
-        query.where(table.value_ms > 0)
-        .order_by(None)
-        .order_by(table.started_at.desc(), table.run.desc(), table.position.desc())
-        .limit(most)
-    )
+    newest_first = (table.started_at.desc(), table.run.desc(), table.position.desc())
+    query = select_measurements(**filters).where(table.value_ms > 0)
+    return query.order_by(None).order_by(*newest_first).limit(most)
 
 
-def select_count(endpoint: str, series: str, *, since: str | None, until: str | None) -> Select[Any]:
-    query = select(func.count()).select_from(measurements)
-    query = query.where(measurements.c.endpoint == endpoint, measurements.c.series == series)
-    return _between(query, measurements, since, until)
+def select_count(**filters: Unpack[MeasurementFilter]) -> Select[Any]:
+    return _filtered(select(func.count()).select_from(measurements), measurements, filters)
 
 
 def select_next_name(column: ColumnElement[str], after: str, *conditions: ColumnElement[bool]) -> Select[Any]:
@@ -112,53 +106,31 @@ def select_notes(run_id: str | None, commit: str | None) -> Select[Any]:
     return query.where(or_(*wanted)) if wanted else query
 
 
-def _between(query: Select[Any], table: Table, since: str | None, until: str | None) -> Select[Any]:
-    if since is not None:
-        query = query.where(table.c.started_at >= since)
-    return query if until is None else query.where(table.c.started_at < until)
+def _filtered(query: Select[Any], table: Table, filters: RunFilter | MeasurementFilter) -> Select[Any]:
+    for name, wanted in filters.items():
+        if wanted is not None and name == "since":
+            query = query.where(table.c.started_at >= wanted)
+        elif wanted is not None and name == "until":
+            query = query.where(table.c.started_at < wanted)
+        elif wanted is not None:
+            query = query.where(table.c[name] == str(wanted))
+    return query
 
 
 def past_run(row: Row[Any]) -> PastRun:
     """Of the columns in ``_RUN_COLUMNS``."""
-    values: tuple[Any, ...] = tuple(row)
-    run_id, label, started_at, duration_ms, verdict, exit_code, complete, *counts, source, commit = values[:13]
-    return PastRun(
-        run_id,
-        label,
-        started_at,
-        duration_ms,
-        _VERDICTS[verdict],
-        exit_code,
-        complete,
-        Counts(*counts),
-        _SOURCES[source],
-        commit,
-        *values[13:],
-    )
+    values: list[Any] = list(row)
+    values[4], values[11] = _VERDICTS[values[4]], _SOURCES[values[11]]
+    values[7:11] = [Counts(*values[7:11])]
+    return PastRun(*values)
 
 
 def past_measurement(row: Row[Any]) -> PastMeasurement:
     """Of the columns in ``_MEASUREMENT_COLUMNS``."""
-    values: tuple[Any, ...] = tuple(row)
-    source, verdict, decided, metric, value_ms, low_ms, high_ms = values[8:15]
-    run_id, started_at, label, commit, endpoint, group, series, machine = values[:8]
-    return PastMeasurement(
-        run_id,
-        started_at,
-        label,
-        commit,
-        endpoint,
-        group,
-        series,
-        machine,
-        _SOURCES[source],
-        _VERDICTS[verdict],
-        decided,
-        _METRICS[metric],
-        value_ms,
-        (low_ms, high_ms),
-        *values[15:],
-    )
+    values: list[Any] = list(row)
+    values[8], values[9], values[11] = _SOURCES[values[8]], _VERDICTS[values[9]], _METRICS[values[11]]
+    values[13:15] = [(values[13], values[14])]  # the interval
+    return PastMeasurement(*values)
 
 
 def note(row: Row[Any]) -> Note:

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, insert, select
 
@@ -16,8 +16,9 @@ from perfcheck.errors import UsageError
 from perfcheck.history.model import NoSuchRunError, Note, PastMeasurement, PastRun
 from perfcheck.history.store import reading, writing
 from perfcheck.history.store.dialects import HistoryLocation, write_transaction
+from perfcheck.history.store.reading import MeasurementFilter, RunFilter
 from perfcheck.history.store.schema import documents, measurements, notes, runs
-from perfcheck.model import Run, Source
+from perfcheck.model import Run
 from perfcheck.runfile import decode_run, encode_run
 from perfcheck.times import rfc3339
 
@@ -140,41 +141,14 @@ class History:
             return reading.find_run(connection, reference)
 
     def runs(
-        self,
-        *,
-        since: str | None = None,
-        until: str | None = None,
-        branch: str | None = None,
-        label: str | None = None,
-        machine: str | None = None,
-        source: Source | None = None,
-        limit: int | None = None,
-        newest_first: bool = True,
+        self, *, limit: int | None = None, newest_first: bool = True, **filters: Unpack[RunFilter]
     ) -> Iterator[PastRun]:
-        query = reading.select_runs(
-            since=since,
-            until=until,
-            branch=branch,
-            label=label,
-            machine=machine,
-            source=source,
-            limit=limit,
-            newest_first=newest_first,
-        )
+        query = reading.select_runs(limit, newest_first=newest_first, **filters)
         return self._stream(query, reading.past_run)
 
-    def measurements(
-        self,
-        *,
-        endpoint: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        source: Source | None = None,
-        series: str | None = None,
-    ) -> Iterator[PastMeasurement]:
+    def measurements(self, **filters: Unpack[MeasurementFilter]) -> Iterator[PastMeasurement]:
         """In the order of endpoint, series and time."""
-        query = reading.select_measurements(endpoint=endpoint, since=since, until=until, source=source, series=series)
-        return self._stream(query, reading.past_measurement)
+        return self._stream(reading.select_measurements(**filters), reading.past_measurement)
 
     def latest(
         self, endpoint: str, *, since: str | None = None, until: str | None = None, most: int
@@ -186,15 +160,15 @@ class History:
         table = measurements.c
         with self._location.translate_errors(), self._engine.connect() as connection:
             for series in self._names(connection, table.series, table.endpoint == endpoint):
-                query = reading.select_latest(endpoint, series, since=since, until=until, most=most)
+                span: MeasurementFilter = {"endpoint": endpoint, "series": series, "since": since, "until": until}
+                rows = connection.execute(reading.select_latest(most, **span))
                 with self._location.translate_damage():
-                    found = [reading.past_measurement(row) for row in connection.execute(query)]
+                    newest_first = [reading.past_measurement(row) for row in rows]
                 earlier = 0
-                if len(found) == most:
-                    count = reading.select_count(endpoint, series, since=since, until=until)
-                    earlier = connection.execute(count).scalar_one() - most
-                if found:
-                    yield found[::-1], earlier
+                if len(newest_first) == most:
+                    earlier = connection.execute(reading.select_count(**span)).scalar_one() - most
+                if newest_first:
+                    yield newest_first[::-1], earlier
 
     def endpoints(self) -> Iterator[str]:
         """Every name that was ever measured, in order."""
@@ -204,13 +178,11 @@ class History:
     def _names(
         self, connection: Connection, column: ColumnElement[str], *conditions: ColumnElement[bool]
     ) -> Iterator[str]:
-        name = ""
-        while True:
-            found = connection.execute(reading.select_next_name(column, name, *conditions)).scalar()
-            if found is None:
-                return
-            name = found
-            yield name
+        name: str | None = ""
+        while name is not None:
+            name = connection.execute(reading.select_next_name(column, name, *conditions)).scalar()
+            if name is not None:
+                yield name
 
     def notes(self, *, run_id: str | None = None, commit: str | None = None) -> tuple[Note, ...]:
         """All notes, the oldest first; or those of a run, of a commit, or of either."""

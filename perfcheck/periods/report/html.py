@@ -49,7 +49,7 @@ def render(report: PeriodReport) -> str:
         worse=[*_lines(issues[_MAX_CARDS:]), *_worse(report)][:_MAX_LINES],
         better=[*_lines(achievements[_MAX_CARDS:]), *_better(report)][:_MAX_LINES],
         other_charts=list(_other_charts(report, issues[:_MAX_CARDS] + achievements[:_MAX_CARDS])),
-        card_chart=_CardCharts(report),
+        card_chart=_card_chart,
         max_rows=_MAX_ROWS,
         max_lines=_MAX_LINES,
         css=CSS,
@@ -143,17 +143,17 @@ def _key(change: LatencyChange) -> SeriesKey:
     return change.endpoint, change.machine, change.source
 
 
-class _CardCharts:
+def _summary_key(summary: EndpointSummary) -> SeriesKey:
+    return summary.name, summary.machine, summary.source
+
+
+def _card_chart(report: PeriodReport, change: LatencyChange) -> Svg | None:
     """The chart of the series that a change belongs to; of several that may be it, the newest."""
-
-    def __init__(self, report: PeriodReport) -> None:
-        self._report = report
-        ordered = sorted(report.endpoints, key=lambda summary: summary.last.started_at)
-        self._summaries = {(summary.name, summary.machine, summary.source): summary for summary in ordered}
-
-    def __call__(self, change: LatencyChange) -> Svg | None:
-        summary = self._summaries.get(_key(change))
-        return draw_over_time(summary, self._report.period, self._report.labels) if summary else None
+    matching = [summary for summary in report.endpoints if _summary_key(summary) == _key(change)]
+    if not matching:
+        return None
+    newest = max(matching, key=lambda summary: summary.last.started_at)
+    return draw_over_time(newest, report.period, report.labels)
 
 
 def _other_charts(
@@ -161,7 +161,7 @@ def _other_charts(
 ) -> Iterator[tuple[EndpointSummary, str, Svg]]:
     """Endpoints without a card, the notable ones first: summary, name and chart."""
     shown = set(map(_key, with_card))
-    rest = [summary for summary in report.endpoints if (summary.name, summary.machine, summary.source) not in shown]
+    rest = [summary for summary in report.endpoints if _summary_key(summary) not in shown]
     for summary in sorted(rest, key=lambda summary: not summary.is_notable)[:_MAX_CHARTS]:
         if chart := draw_over_time(summary, report.period, report.labels):
             name = ", ".join(filter(None, (_short_name(summary.name), words.series_label(report, summary))))
