@@ -8,10 +8,8 @@ History of the format (a file of each version is in tests/runfile/versions/, and
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from pathlib import Path
-
-import msgspec
 
 from perfcheck.errors import UsageError
 from perfcheck.model import EndpointResult, Run, Timeline
@@ -20,15 +18,17 @@ from perfcheck.text import clean
 FORMAT = "perfcheck.run/1"
 _LEAST_MS, _MOST_MS = 1e-9, 1e12  # a picosecond, and some thirty years
 _MOST_STAGES = 10
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-class _Header(msgspec.Struct):
+@dataclass(frozen=True, slots=True)
+class _Header:
     format: str
 
 
 def encode_run(run: Run) -> bytes:
     """The run as UTF-8 JSON with a final newline. Infinities cannot occur in a run; absent values are null."""
+    import msgspec  # a run that saves nothing starts without it
+
     return msgspec.json.encode(run) + b"\n"
 
 
@@ -43,9 +43,12 @@ def read_run(path: Path) -> Run:
 
 def decode_run(content: bytes, name: str) -> Run:
     """The run in the content of a run file of any version. ``name`` is that of the file. Raises UsageError."""
+    import msgspec
+
+    unreadable = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
     try:
         header = msgspec.json.decode(content, type=_Header)
-    except _UNREADABLE as error:
+    except unreadable as error:
         raise UsageError(
             f"{name} is not a run file: {clean(str(error))}", "a run file is written by 'perfcheck run -o FILE'"
         ) from error
@@ -56,7 +59,7 @@ def decode_run(content: bytes, name: str) -> Run:
         )
     try:
         run = msgspec.json.decode(content, type=Run)
-    except _UNREADABLE as error:
+    except unreadable as error:
         raise UsageError(f"{name} is a damaged run file: {clean(str(error))}") from error
     if value := _implausible(run):
         raise UsageError(f"{name} is a damaged run file: {value}")
