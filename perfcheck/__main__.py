@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from perfcheck.errors import EXIT_INTERRUPTED, EXIT_USAGE, WITHOUT_DEPENDENCIES
+
 
 def main() -> None:
     try:
@@ -14,7 +16,12 @@ def main() -> None:
         open_closed_streams()
         code = run_command_line(sys.argv[1:])
     except KeyboardInterrupt:
-        code = 130
+        code = EXIT_INTERRUPTED
+    except ModuleNotFoundError as error:  # click itself: any other is handled where it is there to report it
+        if error.name is None or error.name.startswith("perfcheck"):
+            raise
+        sys.stderr.write(f"error: the package '{error.name}' is not installed\nhelp: {WITHOUT_DEPENDENCIES}\n")
+        code = EXIT_USAGE
     sys.exit(code)
 
 

@@ -18,6 +18,9 @@ EXIT_NOT_MEASURED = 3
 EXIT_BUG = 4
 EXIT_INTERRUPTED = 130
 
+# The remedy where a package is missing: after `pip install --no-deps perfcheck`.
+WITHOUT_DEPENDENCIES = "run `pip install perfcheck`; without its dependencies only perfcheck.monitor works"
+
 
 class PerfcheckError(Exception):
     """An error with a message for the user: what is wrong, and what to do about it."""

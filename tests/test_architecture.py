@@ -42,7 +42,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         CORE | {"baseline", "client", "report", "runfile", "judge", "history", "periods", "lint", "demo", "engine"},
         {"click", "rich", "rich_click"},
     ),
-    "__main__": ({"cli"}, set()),
+    "__main__": ({"cli", "errors"}, set()),
 }
 
 

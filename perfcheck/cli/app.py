@@ -15,7 +15,7 @@ from perfcheck import __version__
 from perfcheck.cli.ui.commands import LazyGroup
 from perfcheck.cli.ui.terminal import color_by_environment, show_error, show_warning, silence_stdout
 from perfcheck.cli.ui.usage_errors import explain, misspelt_variables
-from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, PerfcheckError
+from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, WITHOUT_DEPENDENCIES, PerfcheckError
 from perfcheck.text import Redactor
 
 # Name -> one line for the list of commands.
@@ -108,7 +108,12 @@ def run_command_line(arguments: Sequence[str]) -> int:
         show_error(f"cannot write to stdout: {error.strerror}")
         return EXIT_USAGE
     except Exception as error:  # noqa: BLE001 - the last resort, reported as a bug
-        return EXIT_INTERRUPTED if _was_interrupted(error) else _report_bug(error, session)
+        if _was_interrupted(error):
+            return EXIT_INTERRUPTED
+        if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("perfcheck"):
+            show_error(f"the package '{error.name}' is not installed", WITHOUT_DEPENDENCIES)
+            return EXIT_USAGE
+        return _report_bug(error, session)
     return code if isinstance(code, int) else EXIT_OK
 
 

@@ -106,6 +106,18 @@ def test_a_monitored_service_counts_its_requests(url: str) -> None:
         assert client.get("/api/performance/summary").json()["recommendations"] == []
 
 
+@pytest.mark.parametrize(("before", "package"), [("", "yaml"), ("import sys; sys.modules['click'] = None; ", "click")])
+def test_a_command_names_the_package_that_it_lacks(python: Path, tmp_path: Path, before: str, package: str) -> None:
+    (tmp_path / "baselines.yaml").write_text("version: 1\n", encoding="utf-8")
+    code = f"{before}import sys; sys.argv = ['perfcheck', 'validate']; from perfcheck.__main__ import main; main()"
+    command = [str(python), "-I", "-c", code]
+    done = subprocess.run(
+        command, env=ENVIRONMENT, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: the package '{package}' is not installed\nhelp: run `pip install perfcheck`")
+
+
 def test_metrics_name_the_package_that_they_need(url: str) -> None:
     answer = httpx.get(f"{url}/api/performance/metrics", trust_env=False)
     assert (answer.status_code, "prometheus-client" in answer.json()["error"]) == (501, True)
