@@ -61,7 +61,7 @@ def command(
 
 
 def publish(result: LintResult, form: str, env: Mapping[str, str], *, annotate: bool) -> None:
-    """The result goes to stdout; files that could not be read, and annotations beside a text, to stderr."""
+    """The result goes to stdout; files that could not be read, and annotations along with text, to stderr."""
     workspace = Path(env["GITHUB_WORKSPACE"]) if env.get("GITHUB_WORKSPACE") else None
     for line in problems(result):
         click.echo(line, err=True)

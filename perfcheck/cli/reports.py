@@ -34,7 +34,7 @@ class ReportTarget:
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """How the reports of a run are to look, beside what is in the run."""
+    """How the reports of a run look, apart from what is in the run."""
 
     previous: Run | None = None  # an earlier run, to show the changes since
     quiet: bool = False
@@ -239,7 +239,7 @@ class Reporting:
         return cls(targets, Presentation(previous, quiet, verbose), is_for_github(github, os.environ))
 
     def write(self, run: Run, *, on_screen: bool = True) -> bool:
-        """Every report; trouble with one is told on stderr. Whether all could be written.
+        """Write every report, and errors to stderr; returns whether all could be written.
 
         Without ``on_screen`` the console report on stdout is left out.
         """

@@ -47,8 +47,8 @@ def command(
         raise UsageError("--incident is empty", "say what happened")
     with opened(history) as store:
         run_id, commit = _subject(store, subject)
-        told = {name: clean(text, _LONGEST) if text else None for name, text in (("cause", cause), ("fix", fix))}
-        note = store.add_note(run_id=run_id, commit=commit, incident=clean(incident, _LONGEST), **told)
+        details = {name: clean(text, _LONGEST) if text else None for name, text in (("cause", cause), ("fix", fix))}
+        note = store.add_note(run_id=run_id, commit=commit, incident=clean(incident, _LONGEST), **details)
     if in_json:
         click.echo(as_json(asdict(note)))
     else:

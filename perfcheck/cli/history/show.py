@@ -83,8 +83,12 @@ def _run(store: History, name: str, endpoints: list[str]) -> PastRun:
 def _show_run(store: History, past: PastRun, *, verbose: bool, in_json: bool) -> None:
     notes = store.notes(run_id=past.id, commit=past.commit)
     if in_json:
-        told = {"run": json.loads(store.document(past.id)), "label": past.label, "notes": [asdict(n) for n in notes]}
-        click.echo(as_json(told))
+        document = {
+            "run": json.loads(store.document(past.id)),
+            "label": past.label,
+            "notes": [asdict(n) for n in notes],
+        }
+        click.echo(as_json(document))
         return
     from perfcheck.cli.reports import Presentation, ReportTarget, render_report
 

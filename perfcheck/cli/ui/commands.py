@@ -68,8 +68,8 @@ def variable_in_force(param: click.Parameter) -> str:
 class LazyGroup(_Base, click.Group):
     """``lines`` has a line of help for each command; its module of that name in ``package`` has it as ``command``.
 
-    A command may be such a group itself: then ``command`` stands in the ``__init__`` of a package. A name that Python
-    keeps for itself ends in an underscore there: ``import_.py``. For lists, suggestions and completion the lines do,
+    A command may be such a group itself: then ``command`` is in the ``__init__`` of a package. The module of a name
+    that Python reserves ends in an underscore: ``import_.py``. For lists, suggestions and completion the lines do,
     in place of the commands.
     """
 

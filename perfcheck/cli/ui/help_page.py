@@ -13,7 +13,7 @@ from rich_click import RichCommand, RichCommandPanel, RichContext, RichGroup, Ri
 from perfcheck.cli.ui.output import without_trailing_blanks
 from perfcheck.cli.ui.terminal import terminal_width
 
-# Title -> names of options, in the order of the help. An option that is not here stands at the end.
+# Title -> names of options, in the order of the help. An option that is not here comes last.
 _SECTIONS = {
     "What is reported on": ("source", "period", "since", "until"),
     "What is checked": ("baseline", "base_url", "monitor", "group", "aa", "demo", "regress"),
