@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import unicodedata
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
+LONGEST_NAME = 200  # in files for machines
+_HASH_MARK = " ~"
+_HASH_DIGITS = 8
 _SHORTEST_SECRET_FOUND_IN_TEXT = 4  # a shorter one would be found in every other word
 _HIDDEN_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -46,3 +50,32 @@ class Redactor:
     def clean(self, text: str, limit: int = 200) -> str:
         """Redacted first, then cleaned: a cut must not leave half of a secret."""
         return clean(self(text), limit)
+
+
+def distinct_names(names: Iterable[str], limit: int = LONGEST_NAME, *, without: str = "") -> list[str]:
+    """The names in their order, each cleaned to at most ``limit`` characters and different from all others.
+
+    A name that has to change for that gets a short hash of the original: two names stay two, and one name stays the
+    same from run to run whatever the other names are, so that a test tab or a chart keeps its history. ``without`` are
+    further characters that the format cannot hold; they become ``_``. Only identical names are numbered.
+    """
+    shown: list[str] = []
+    taken: set[str] = set()
+    for name in names:
+        safe = _named(name, limit, without)
+        number, numbered = 2, safe
+        while numbered in taken:
+            numbered = f"{safe} ({number})"
+            number += 1
+        taken.add(numbered)
+        shown.append(numbered)
+    return shown
+
+
+def _named(name: str, limit: int, without: str) -> str:
+    safe = clean(name, limit)
+    if safe == name and safe and not any(char in safe for char in without):
+        return safe
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_DIGITS]
+    short = clean(name, limit - len(_HASH_MARK) - _HASH_DIGITS).translate({ord(char): "_" for char in without})
+    return f"{short or 'unnamed'}{_HASH_MARK}{digest}"

@@ -34,9 +34,9 @@ from perfcheck.model import Baseline, Metric, Run, Verdict
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
+    from perfcheck.cli.ui.progress import HasProgress
     from perfcheck.demo.demo_process import DemoProcess
     from perfcheck.engine.session import Callbacks, Outcome
-    from perfcheck.report.progress import HasProgress
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -250,7 +250,7 @@ def _live_display(*, quiet: bool) -> AbstractContextManager[Callable[[HasProgres
     """When stderr is a terminal; otherwise nothing, since a log keeps every redraw."""
     if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return nullcontext()
-    from perfcheck.report.progress import live_progress
+    from perfcheck.cli.ui.progress import live_progress
 
     return live_progress()
 

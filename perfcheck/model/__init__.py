@@ -37,7 +37,7 @@ from perfcheck.model.run import (
     Timeline,
     Tool,
 )
-from perfcheck.model.sample import Decision, Failure, Fetched, Measurement, Phases, Sample, Stop
+from perfcheck.model.sample import Decision, EndpointProgress, Failure, Fetched, Measurement, Phases, Sample, Stop
 
 __all__ = [
     "Against",
@@ -52,6 +52,7 @@ __all__ = [
     "EarlierRun",
     "Endpoint",
     "EndpointChange",
+    "EndpointProgress",
     "EndpointResult",
     "Environment",
     "ErrorLimits",

@@ -101,3 +101,17 @@ class Fetched:
     body: bytes = b""  # decoded, as far as it came; also with an unexpected status
     failure: Failure | None = None
     detail: str | None = None  # one clean line about a failure
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointProgress:
+    """The progress of one endpoint, for a live display."""
+
+    endpoint: str
+    stage: int  # 0 while it warms up
+    requests: int  # or pairs, in this stage
+    least: int  # requests or pairs that a stage usually takes at least
+    value_ms: float | None  # the metric over this stage so far; of pairs, both typical latencies together
+    verdict: Verdict | None  # once it is final
+    wait_s: float = 0.0  # until its next request is due; 0 when it is due now, or all are done
+    gap_s: float = 0.0  # between its next requests

@@ -15,7 +15,7 @@ from perfcheck.report.columns import Column, Report, columns_of
 from perfcheck.report.explain import LONGEST_TEXT, Label, explain
 from perfcheck.report.figures import EN_DASH, is_within_ideal
 from perfcheck.report.glyphs import STYLES, Glyphs, shorten, sparkline
-from perfcheck.report.summary import (
+from perfcheck.report.run_summary import (
     before_and_now,
     certainty,
     changes_to_show,

@@ -9,9 +9,8 @@ import re
 from perfcheck.model import EarlierRun, Run
 from perfcheck.report.columns import CSV_CHANGE_COLUMNS, CSV_COLUMNS, CsvValue
 from perfcheck.report.explain import LONGEST_TEXT
-from perfcheck.report.names import distinct
-from perfcheck.report.summary import changes_to_show
-from perfcheck.text import clean
+from perfcheck.report.run_summary import changes_to_show
+from perfcheck.text import clean, distinct_names
 
 # A cell of a spreadsheet holds 32,767 characters, and a field as Python's csv module reads it 131,072. Made inert, a
 # text may become half as long again.
@@ -31,7 +30,7 @@ def render(run: Run, earlier: EarlierRun | None = None) -> str:
     Text that a spreadsheet would run as a formula has an apostrophe put before its sign, as OWASP advises against CSV
     injection; and so has text that looks like that already, so that to take one away again restores what it was.
     """
-    names = distinct((result.name for result in run.endpoints), _LONGEST_NAME)
+    names = distinct_names((result.name for result in run.endpoints), _LONGEST_NAME)
     since = changes_to_show(run, earlier)
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\n")

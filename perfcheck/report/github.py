@@ -12,7 +12,7 @@ from perfcheck.model import EarlierRun, EndpointResult, Run, Severity, Verdict
 from perfcheck.report import markdown
 from perfcheck.report.explain import Label, baseline_lines, explain
 from perfcheck.report.glyphs import shorten
-from perfcheck.report.summary import changes_to_show, headline, in_order, requests_sent
+from perfcheck.report.run_summary import changes_to_show, headline, in_order, requests_sent
 from perfcheck.report.workflow_commands import Level, workflow_command
 from perfcheck.text import clean
 from perfcheck.words import and_more

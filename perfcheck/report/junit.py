@@ -13,9 +13,15 @@ from xml.etree import ElementTree as ET
 
 from perfcheck.model import EarlierRun, EndpointResult, Finding, Rule, Run, Severity, Verdict
 from perfcheck.report.explain import LONGEST_TEXT, Label, explain, reason, reasons
-from perfcheck.report.names import distinct
-from perfcheck.report.summary import certainty, changes_to_show, compared_with, critical_path, exit_meaning, headline
-from perfcheck.text import clean
+from perfcheck.report.run_summary import (
+    certainty,
+    changes_to_show,
+    compared_with,
+    critical_path,
+    exit_meaning,
+    headline,
+)
+from perfcheck.text import clean, distinct_names
 
 _NAME = "perfcheck"
 _RUN = "the run"
@@ -32,7 +38,7 @@ def render(run: Run, earlier: EarlierRun | None = None) -> str:
     although all its endpoints do, or that measured nothing, has one more test case for that: a test tab must not be
     green when the job is red.
     """
-    *names, run_name = distinct([*(result.name for result in run.endpoints), _RUN])
+    *names, run_name = distinct_names([*(result.name for result in run.endpoints), _RUN])
     since = changes_to_show(run, earlier)
     root = ET.Element("testsuites")
     suite = _add(root, "testsuite")

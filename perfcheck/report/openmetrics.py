@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from perfcheck.model import EarlierRun, EndpointResult, Run, Verdict
-from perfcheck.report.names import LONGEST_NAME, distinct
-from perfcheck.report.summary import changes_to_show
-from perfcheck.text import clean
+from perfcheck.report.run_summary import changes_to_show
+from perfcheck.text import LONGEST_NAME, clean, distinct_names
 from perfcheck.times import parse_time
 
 _UNITS = {"seconds", "bytes", "ratio"}
@@ -40,9 +39,9 @@ def render(run: Run, earlier: EarlierRun | None = None) -> str:
 
 
 def _labels(run: Run) -> Iterator[str]:
-    names = distinct((result.name for result in run.endpoints), without=_COMMENT)
+    names = distinct_names((result.name for result in run.endpoints), without=_COMMENT)
     groups = list(dict.fromkeys(result.group for result in run.endpoints if result.group))
-    shown = dict(zip(groups, distinct(groups, without=_COMMENT), strict=True))
+    shown = dict(zip(groups, distinct_names(groups, without=_COMMENT), strict=True))
     for name, result in zip(names, run.endpoints, strict=True):
         group = f",{_label('group', shown[result.group])}" if result.group else ""
         yield _label("endpoint", name) + group
@@ -192,7 +191,7 @@ def _judged(result: EndpointResult) -> float:
 
 
 def _errors(result: EndpointResult) -> _Values:
-    kinds = distinct(result.errors, without=_COMMENT)
+    kinds = distinct_names(result.errors, without=_COMMENT)
     return [("," + _label("kind", kind), count) for kind, count in zip(kinds, result.errors.values(), strict=True)]
 
 

@@ -12,9 +12,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from perfcheck.model import Decision, Endpoint, Failure, Measurement, Metric, Sample, Sampling, Stop, Verdict
+from perfcheck.model import (
+    Decision,
+    Endpoint,
+    EndpointProgress,
+    Failure,
+    Measurement,
+    Metric,
+    Sample,
+    Sampling,
+    Stop,
+    Verdict,
+)
 from perfcheck.sampling.scheduler import CappedTimeout
 from perfcheck.sampling.stage import WARM_UP, Stage, has_answer, unconfirmed
 
@@ -34,20 +44,6 @@ def gap_s(metric: Metric, stage: int, requests: int) -> float:
     if stage == 1:
         return 0.0 if requests < _WITHOUT_GAP else _GAP_S
     return _FIRST_GAP_S if requests < _SPREAD else _LATER_GAP_S
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """The progress of one endpoint, for a live display."""
-
-    endpoint: str
-    stage: int  # 0 while it warms up
-    requests: int  # or pairs, in this stage
-    least: int  # requests or pairs that a stage usually takes at least
-    value_ms: float | None  # the metric over this stage so far; of pairs, both typical latencies together
-    verdict: Verdict | None  # once it is final
-    wait_s: float = 0.0  # until its next request is due; 0 when it is due now, or all are done
-    gap_s: float = 0.0  # between its next requests
 
 
 class EndpointSession:
@@ -155,9 +151,9 @@ class EndpointSession:
             decisions[-1] = unconfirmed(decisions[-1], unfinished)
         return decisions
 
-    def progress(self, now: float) -> Progress:
+    def progress(self, now: float) -> EndpointProgress:
         current = self._current
-        return Progress(
+        return EndpointProgress(
             endpoint=self.endpoint.name,
             stage=self.stage,
             requests=len(self._samples) if self.stage == WARM_UP else current.requests,

@@ -11,8 +11,17 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from perfcheck.model import CompareLimits, Endpoint, Failure, Measurement, Metric, Sample, Sampling, Stop
-from perfcheck.sampling.endpoint_session import Progress
+from perfcheck.model import (
+    CompareLimits,
+    Endpoint,
+    EndpointProgress,
+    Failure,
+    Measurement,
+    Metric,
+    Sample,
+    Sampling,
+    Stop,
+)
 from perfcheck.sampling.scheduler import CappedTimeout, Scheduler
 from perfcheck.sampling.stage import WARM_UP, Stage
 from perfcheck.stats.boundaries import LEAST_SAMPLES
@@ -90,7 +99,7 @@ class PairSampler:
         """What was measured so far, in the order of the endpoints. May be called at any time."""
         return tuple(session.measurement(self._cut_short) for session in self._sessions)
 
-    def progress(self) -> tuple[Progress, ...]:
+    def progress(self) -> tuple[EndpointProgress, ...]:
         """The progress of each endpoint, in their order."""
         return tuple(session.progress() for session in self._sessions)
 
@@ -161,9 +170,9 @@ class PairSession:
         decisions = (replace(self._sides[side].decision(), stop=stop),) if self._judged else ()
         return Measurement(self.timeout.endpoint.name, samples, decisions)
 
-    def progress(self) -> Progress:
+    def progress(self) -> EndpointProgress:
         typical = [side.latency.estimate() for side in self._sides if side.latency.count]
-        return Progress(
+        return EndpointProgress(
             endpoint=self.timeout.endpoint.name,
             stage=WARM_UP if self.is_warming_up else _JUDGED,
             requests=self._judged,

@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from perfcheck.model import Endpoint, Failure, Measurement, Sample, Sampling, Stop
-from perfcheck.sampling.endpoint_session import EndpointSession, Progress
+from perfcheck.model import Endpoint, EndpointProgress, Failure, Measurement, Sample, Sampling, Stop
+from perfcheck.sampling.endpoint_session import EndpointSession
 from perfcheck.sampling.scheduler import Scheduler
 from perfcheck.sampling.stage import WARM_UP
 
@@ -70,7 +70,7 @@ class Sampler:
         """What was measured and decided so far, in the order of the endpoints. May be called at any time."""
         return tuple(session.measurement(self._cut_short) for session in self._sessions)
 
-    def progress(self) -> tuple[Progress, ...]:
+    def progress(self) -> tuple[EndpointProgress, ...]:
         """The progress of each endpoint, in their order."""
         now = self._now()
         return tuple(session.progress(now) for session in self._sessions)

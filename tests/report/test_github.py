@@ -27,7 +27,7 @@ from support.golden import check_golden
 from perfcheck.judge.earlier_run import changes_since
 from perfcheck.model import BaselineInfo, EndpointResult, Finding, Rule, Run, Verdict
 from perfcheck.report.github import outputs, render, summary
-from perfcheck.report.summary import headline
+from perfcheck.report.run_summary import headline
 from perfcheck.text import clean
 
 GOLDEN = Path(__file__).parent / "golden"

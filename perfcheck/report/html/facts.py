@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perfcheck.model import Run
-from perfcheck.report.summary import effort, exit_meaning
+from perfcheck.report.run_summary import effort, exit_meaning
 from perfcheck.text import clean
 from perfcheck.times import parse_time, rfc3339
 from perfcheck.units import format_ms, format_percentage

@@ -18,7 +18,7 @@ from perfcheck.report.html.facts import LONGEST_NAME, about, summary_facts
 from perfcheck.report.html.run_timeline import run_timeline
 from perfcheck.report.html.svg import CSS, Svg, decoration, rect
 from perfcheck.report.html.timeline import over_time
-from perfcheck.report.summary import (
+from perfcheck.report.run_summary import (
     certainty,
     changes_to_show,
     compared_with,

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from perfcheck.model import EarlierRun, Finding, Run
-from perfcheck.report.explain import LONGEST_TEXT
-from perfcheck.report.markdown.endpoints import SIGNS, blocks, rows
-from perfcheck.report.markdown.escape import code, prose, shorten_name
-from perfcheck.report.summary import (
+from perfcheck.model import EarlierRun, EndpointResult, Finding, Run, Verdict
+from perfcheck.report.columns import Column, Report, columns_of
+from perfcheck.report.explain import LONGEST_TEXT, Label, explain
+from perfcheck.report.markdown.escape import cell, code, prose, prose_cell, shorten_name, table
+from perfcheck.report.run_summary import (
     before_and_now,
     certainty,
     changes_to_show,
@@ -27,10 +27,15 @@ from perfcheck.report.summary import (
 from perfcheck.words import and_more, plural, short_commit
 
 LONGEST_COMMENT = 65_000  # bytes; a comment on GitHub takes 65,536 characters, and a workflow may add a line
+_SIGNS = {Verdict.OK: "🟢", Verdict.WARNING: "🟡", Verdict.CRITICAL: "🔴", Verdict.NOT_MEASURED: "⚪"}
+_NAME_IN_TABLE = 48
+_NAME_IN_HEADING = 120
+_LONGEST_REASON = 72
+_LONGEST_REQUEST = 400
 _LONGEST_MARKER = 200
 _LONGEST_HEADLINE = 600
 _MOST_OPEN = 3  # endpoints whose explanations are unfolded
-_NAME_WIDTH = 60
+_NAME_IN_LIST = 60
 _MOST_NAMED = 5  # endpoints that are new, or gone
 _MOST_NOTES = 10  # on the run itself
 _COMPLETE = "The HTML report and the run file are complete."
@@ -131,14 +136,14 @@ def _sections(run: Run, since: EarlierRun | None) -> list[_Section]:
     attention, healthy = split_by_attention(run)
     count = plural(len(healthy), "endpoint")
     title = f"{count} not found to be slower" if run.is_comparison else f"{count} within {_their(healthy)} limits"
-    head, lines = rows(run, attention, since, with_verdict=True)
-    folded_head, folded_lines = rows(run, healthy, since, with_verdict=False)
+    head, lines = _rows(run, attention, since, with_verdict=True)
+    folded_head, folded_lines = _rows(run, healthy, since, with_verdict=False)
     unfolded = " open" if len(attention) <= _MOST_OPEN else ""
     why = f"<details{unfolded}>\n<summary>Why, and how to check again</summary>\n"
     folded = f"<details>\n<summary>{title}</summary>\n\n{folded_head}"
     sections = [
         _Section(head, lines, len(lines), "", "the endpoints that need attention"),
-        _Section(why, blocks(run, attention, since), len(attention), "\n</details>", "the explanations"),
+        _Section(why, _blocks(run, attention, since), len(attention), "\n</details>", "the explanations"),
         _Section(folded, folded_lines, len(healthy), "\n</details>", "the endpoints within their limits"),
     ]
     return [section for section in sections if section.count]
@@ -148,11 +153,56 @@ def _their(results: Sized) -> str:
     return "its" if len(results) == 1 else "their"
 
 
+# --- Endpoints -------------------------------------------------------------------------------------------------------
+
+
+def _rows(
+    run: Run, results: Sequence[EndpointResult], since: EarlierRun | None, *, with_verdict: bool
+) -> tuple[str, list[str]]:
+    """The head of a table and its rows, each with the end of its line."""
+    columns = [one for one in columns_of(run, Report.MARKDOWN, since) if with_verdict or one.key != "verdict"]
+    headings = [
+        "note" if column.key == "why" and not with_verdict else column.title(Report.MARKDOWN) for column in columns
+    ]
+    cells = [[_cell(column, result, since) for column in columns] for result in results]
+    lines = table(headings, {column.title(Report.MARKDOWN) for column in columns if column.right}, cells)
+    return "\n".join(lines[:2]) + "\n", [line + "\n" for line in lines[2:]]
+
+
+def _cell(column: Column, result: EndpointResult, since: EarlierRun | None) -> str:
+    if column.key == "verdict":
+        return f"{_SIGNS[result.verdict]} {result.verdict}"
+    if column.key == "endpoint":
+        return cell(shorten_name(result.name, _NAME_IN_TABLE))
+    if column.key == "change" and since and result.name in since.added:
+        return "new"
+    text = column.text(result, since.changes.get(result.name) if since else None)
+    if column.key == "why":
+        return prose_cell(text, _LONGEST_REASON) if text else "-"
+    return text
+
+
+def _blocks(run: Run, results: Sequence[EndpointResult], since: EarlierRun | None) -> Iterator[str]:
+    """What explains each verdict, with a blank line before it; a remedy for latency comes once."""
+    shown: set[str] = set()
+    for result in results:
+        verdict = f"{_SIGNS[result.verdict]} {result.verdict}{', undecided' if result.is_undecided else ''}"
+        heading = f"\n#### {verdict}: {code(shorten_name(result.name, _NAME_IN_HEADING))}\n\n"
+        lines = [f"- **{label}**: {_shown(label, text)}\n" for label, text in explain(run, result, since, shown=shown)]
+        yield heading + "".join(lines)
+
+
+def _shown(label: Label, text: str) -> str:
+    if label is Label.REQUEST:
+        return code(text, _LONGEST_REQUEST)
+    return code(text, LONGEST_TEXT) if label.is_code else prose(text, LONGEST_TEXT)
+
+
 # --- Around the endpoints ------------------------------------------------------------------------------------------
 
 
 def _heading(run: Run) -> str:
-    return f"### {SIGNS[run.verdict]} perfcheck: {run.verdict}"
+    return f"### {_SIGNS[run.verdict]} perfcheck: {run.verdict}"
 
 
 def _summary(run: Run) -> str:
@@ -179,7 +229,7 @@ def _compared_with(run: Run, since: EarlierRun | None) -> list[str]:
         return []
     named = (("new", since.added), ("gone", since.removed))
     names = [
-        f"{word} since: {and_more([code(shorten_name(name, _NAME_WIDTH)) for name in names], _MOST_NAMED)}"
+        f"{word} since: {and_more([code(shorten_name(name, _NAME_IN_LIST)) for name in names], _MOST_NAMED)}"
         for word, names in named
         if names
     ]

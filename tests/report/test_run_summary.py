@@ -9,7 +9,7 @@ import pytest
 from simulation.runs import HOSTILE_NAME, decision, endpoint, example_results, result, run, samples, spread
 
 from perfcheck.model import EndpointResult, Verdict
-from perfcheck.report import explain, figures, summary
+from perfcheck.report import explain, figures, run_summary
 
 
 def healthy(name: str) -> EndpointResult:
@@ -17,7 +17,7 @@ def healthy(name: str) -> EndpointResult:
 
 
 def test_headline_names_the_worst_and_counts_the_rest() -> None:
-    line = summary.headline(run())
+    line = run_summary.headline(run())
     assert line.startswith("search.hanging: median over the timeout of 10 s")
     assert line.endswith("Of 10 endpoints: 3 critical, 3 warning, 1 not measured, 3 OK.")
 
@@ -35,11 +35,11 @@ def test_headline_names_the_worst_and_counts_the_rest() -> None:
     ],
 )
 def test_headline(results: list[EndpointResult], expected: str) -> None:
-    assert summary.headline(run(results)) == expected
+    assert run_summary.headline(run(results)) == expected
 
 
 def test_worst_first_and_the_farthest_over_its_target_first_among_equals() -> None:
-    results = summary.worst_first(example_results())
+    results = run_summary.worst_first(example_results())
     critical = [one for one in results if one.verdict is Verdict.CRITICAL]
     assert results[: len(critical)] == critical
     ratios = [one.ratio or 0.0 for one in critical]
@@ -47,8 +47,8 @@ def test_worst_first_and_the_farthest_over_its_target_first_among_equals() -> No
 
 
 def test_certainty_tells_how_many_are_undecided() -> None:
-    assert "; 1 undecided, judged by estimate" in summary.certainty(run())
-    assert "undecided" not in summary.certainty(run([healthy("a")]))
+    assert "; 1 undecided, judged by estimate" in run_summary.certainty(run())
+    assert "undecided" not in run_summary.certainty(run([healthy("a")]))
 
 
 @pytest.mark.parametrize("name", ["videos.list", "-q", "a b; rm -rf ~", HOSTILE_NAME])

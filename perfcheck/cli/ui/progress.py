@@ -1,4 +1,4 @@
-"""What a terminal shows while the check runs. Drawn between requests, or when one takes long: it slows none down."""
+"""What a terminal shows while the check runs. Drawn between requests, or while one takes long: it slows none down."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from perfcheck.model import Verdict
+from perfcheck.model import EndpointProgress, Verdict
 from perfcheck.report.glyphs import STYLES, Glyphs, choose_glyphs, shorten
 from perfcheck.text import clean
 from perfcheck.units import format_ms
@@ -23,28 +23,7 @@ _REDRAW_S = 0.1
 _TICK_S = 1.0
 _MOST_LINES = 6
 _BAR = 24
-_BESIDE_THE_BAR = 52  # its label, the endpoints decided, the time left
-
-
-class EndpointProgress(Protocol):
-    """Where one endpoint stands; the sampler provides it."""
-
-    @property
-    def endpoint(self) -> str: ...
-    @property
-    def stage(self) -> int: ...
-    @property
-    def requests(self) -> int: ...
-    @property
-    def least(self) -> int: ...
-    @property
-    def value_ms(self) -> float | None: ...
-    @property
-    def verdict(self) -> Verdict | None: ...
-    @property
-    def wait_s(self) -> float: ...
-    @property
-    def gap_s(self) -> float: ...
+_REST_OF_LINE = 52  # its label, the endpoints decided, the time left
 
 
 class HasProgress(Protocol):
@@ -53,7 +32,7 @@ class HasProgress(Protocol):
 
 @contextmanager
 def live_progress() -> Iterator[Callable[[HasProgress], None]]:
-    """A display on stderr that is gone when the block ends; what it yields is to be called between requests."""
+    """A display on stderr that is gone when the block ends; call what it yields between requests."""
     plain = bool(os.environ.get("NO_COLOR"))  # rich would still send bold and dim
     console = Console(stderr=True, color_system=None if plain else "auto", highlight=False, markup=False, emoji=False)
     glyphs = choose_glyphs(console.encoding)
@@ -83,7 +62,7 @@ def live_progress() -> Iterator[Callable[[HasProgress], None]]:
 
 @contextmanager
 def _every_second(tick: Callable[[], None]) -> Iterator[None]:
-    """Call ``tick`` from a thread, which mostly finds that there is nothing to do.
+    """Call ``tick`` from a thread, which usually has nothing to do.
 
     A thread that redraws while a request is under way competes with it. So this one draws only when nothing has
     happened for a second: a request that takes this long can bear the part of a millisecond that it costs.
@@ -106,12 +85,12 @@ def _every_second(tick: Callable[[], None]) -> Iterator[None]:
 def render_progress(
     states: Sequence[EndpointProgress], glyphs: Glyphs, width: int, *, elapsed_s: float, waiting_s: float = 0.0
 ) -> RenderableType:
-    """How far the check has come, and a line for each endpoint that is looked at closely.
+    """How far the check has come, and a line for each endpoint that is watched closely.
 
     ``states`` are ``waiting_s`` old, since nothing has happened in between.
     """
     left_s = seconds_left(states)
-    length = min(_BAR, max(0, width - _BESIDE_THE_BAR))
+    length = min(_BAR, max(0, width - _REST_OF_LINE))
     filled = round(length * elapsed_s / (elapsed_s + left_s)) if left_s else length
     # A line that wraps would make the display jump; what a narrow terminal has no room for is left out.
     bar = Text("measuring ", no_wrap=True, overflow="crop")
@@ -139,9 +118,9 @@ def _line(state: EndpointProgress, glyphs: Glyphs, width: int) -> Text:
     if state.verdict is not None:
         text = Text(f"  {state.verdict}", style=STYLES[state.verdict])
     elif state.stage > 1 and state.requests == 0:
-        text, value = Text("  looks slow or failing; measured again in"), f"{state.wait_s:.0f} s"
+        text, value = Text("  looks slow or failing; to be confirmed in"), f"{state.wait_s:.0f} s"
     else:
-        text = Text("  measuring again," if state.stage > 1 else "  measuring,")
+        text = Text("  confirming," if state.stage > 1 else "  measuring,")
         least = f" of at least {state.least}" if state.requests < state.least else ""
         value = f"{state.requests}{least} requests"
     name = shorten(clean(state.endpoint), max(12, width - 60), glyphs.ellipsis)

@@ -3,30 +3,31 @@ from __future__ import annotations
 import io
 import threading
 from contextlib import redirect_stderr
-from dataclasses import dataclass
 
 import pytest
 from rich.console import Console
 
-from perfcheck.model import Verdict
+from perfcheck.cli.ui.progress import live_progress, render_progress, seconds_left
+from perfcheck.model import EndpointProgress, Verdict
 from perfcheck.report.glyphs import ASCII, UNICODE, Glyphs
-from perfcheck.report.progress import live_progress, render_progress, seconds_left
 
 
-@dataclass(frozen=True)
-class State:
-    endpoint: str = "videos.list"
-    stage: int = 1
-    requests: int = 0
-    least: int = 12
-    value_ms: float | None = None
-    verdict: Verdict | None = None
-    wait_s: float = 0.0
-    gap_s: float = 0.0
+def state(
+    name: str = "videos.list",
+    stage: int = 1,
+    requests: int = 0,
+    *,
+    least: int = 12,
+    value_ms: float | None = None,
+    verdict: Verdict | None = None,
+    wait_s: float = 0.0,
+    gap_s: float = 0.0,
+) -> EndpointProgress:
+    return EndpointProgress(name, stage, requests, least, value_ms, verdict, wait_s, gap_s)
 
 
 def shown(
-    *states: State, width: int = 80, glyphs: Glyphs = UNICODE, elapsed_s: float = 1.0, waiting_s: float = 0.0
+    *states: EndpointProgress, width: int = 80, glyphs: Glyphs = UNICODE, elapsed_s: float = 1.0, waiting_s: float = 0.0
 ) -> list[str]:
     console = Console(file=io.StringIO(), width=width)
     with console.capture() as captured:
@@ -35,26 +36,26 @@ def shown(
 
 
 def test_a_bar_of_the_time_gone_and_left() -> None:
-    done = State(verdict=Verdict.OK, value_ms=40.0, requests=5)
-    line, _ = shown(done, State(requests=2, value_ms=100.0), glyphs=ASCII)
+    done = state(verdict=Verdict.OK, value_ms=40.0, requests=5)
+    line, _ = shown(done, state(requests=2, value_ms=100.0), glyphs=ASCII)
     assert line == "measuring ############------------ 1 of 2 decided, about 1 s left"
 
 
 def test_a_full_bar_when_all_are_decided() -> None:
-    (line,) = shown(State(verdict=Verdict.OK, value_ms=40.0, requests=5), glyphs=ASCII)
+    (line,) = shown(state(verdict=Verdict.OK, value_ms=40.0, requests=5), glyphs=ASCII)
     assert line == "measuring ######################## 1 of 1 decided"
 
 
 def test_a_long_wait_is_counted() -> None:
-    line, _ = shown(State(requests=2, value_ms=100.0), glyphs=ASCII, waiting_s=7.4)
+    line, _ = shown(state(requests=2, value_ms=100.0), glyphs=ASCII, waiting_s=7.4)
     assert line.endswith(" 0 of 1 decided, waiting 7 s")
 
 
 @pytest.mark.parametrize("width", [20, 40, 60])
 def test_no_line_wraps_in_a_narrow_terminal(width: int) -> None:
     lines = shown(
-        State("videos.by_date.and_title", stage=2, value_ms=640.0, wait_s=2.4),
-        State("a", requests=2, value_ms=9999.0),
+        state("videos.by_date.and_title", stage=2, value_ms=640.0, wait_s=2.4),
+        state("a", requests=2, value_ms=9999.0),
         glyphs=ASCII,
         width=width,
     )
@@ -79,8 +80,8 @@ class Terminal(io.StringIO):
 
 
 class Hanging:
-    def progress(self) -> list[State]:
-        return [State("hanging")]
+    def progress(self) -> list[EndpointProgress]:
+        return [state("hanging")]
 
 
 def test_the_display_moves_while_a_request_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,16 +95,16 @@ def test_the_display_moves_while_a_request_hangs(monkeypatch: pytest.MonkeyPatch
 
 def test_endpoints_that_are_looked_at_closely_have_a_line() -> None:
     lines = shown(
-        State("ok", verdict=Verdict.OK),
-        State("resting", stage=2, value_ms=640.0, wait_s=2.4),
-        State("again", stage=2, value_ms=640.0, requests=3),
-        State("found", verdict=Verdict.CRITICAL, value_ms=812.0),
-        State("first", value_ms=640.0),
-        State("long", value_ms=640.0, requests=30),
+        state("ok", verdict=Verdict.OK),
+        state("resting", stage=2, value_ms=640.0, wait_s=2.4),
+        state("again", stage=2, value_ms=640.0, requests=3),
+        state("found", verdict=Verdict.CRITICAL, value_ms=812.0),
+        state("first", value_ms=640.0),
+        state("long", value_ms=640.0, requests=30),
     )
     assert lines[1:] == [
-        "  resting  looks slow or failing; measured again in 2 s",
-        "  again  measuring again, 3 of at least 12 requests",
+        "  resting  looks slow or failing; to be confirmed in 2 s",
+        "  again  confirming, 3 of at least 12 requests",
         "  found  CRITICAL 812 ms",
         "  first  measuring, 0 of at least 12 requests",
         "  long  measuring, 30 requests",
@@ -111,11 +112,11 @@ def test_endpoints_that_are_looked_at_closely_have_a_line() -> None:
 
 
 def test_many_slow_endpoints_do_not_fill_the_screen() -> None:
-    assert len(shown(*[State(f"e{i}", verdict=Verdict.CRITICAL) for i in range(50)])) == 7
+    assert len(shown(*[state(f"e{i}", verdict=Verdict.CRITICAL) for i in range(50)])) == 7
 
 
 def test_hostile_names_stay_text() -> None:
-    lines = shown(State("\x1b[31m[bold]x[/bold]", verdict=Verdict.CRITICAL), glyphs=ASCII)
+    lines = shown(state("\x1b[31m[bold]x[/bold]", verdict=Verdict.CRITICAL), glyphs=ASCII)
     assert lines[1] == "  [31m[bold]x[/bold]  CRITICAL"
 
 
@@ -123,11 +124,11 @@ def test_hostile_names_stay_text() -> None:
     ("states", "seconds"),
     [
         ([], 0.0),
-        ([State(verdict=Verdict.OK, value_ms=100.0)], 0.0),
-        ([State(requests=2, value_ms=100.0)], 1.0),
-        ([State(requests=2, value_ms=100.0), State(requests=2)], 2.0),
-        ([State(stage=2, requests=0, value_ms=10.0, wait_s=3.0, gap_s=0.75)], 12.0),
+        ([state(verdict=Verdict.OK, value_ms=100.0)], 0.0),
+        ([state(requests=2, value_ms=100.0)], 1.0),
+        ([state(requests=2, value_ms=100.0), state(requests=2)], 2.0),
+        ([state(stage=2, requests=0, value_ms=10.0, wait_s=3.0, gap_s=0.75)], 12.0),
     ],
 )
-def test_seconds_left(states: list[State], seconds: float) -> None:
+def test_seconds_left(states: list[EndpointProgress], seconds: float) -> None:
     assert seconds_left(states) == pytest.approx(seconds)
