@@ -9,10 +9,11 @@ from __future__ import annotations
 import codecs
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode
 
@@ -24,7 +25,7 @@ from perfcheck.baseline.splice import Splice, insertion, replacement, spliced
 from perfcheck.baseline.tree import compose, is_merge, line_of, merge_sources
 from perfcheck.model import Baseline
 from perfcheck.text import clean
-from perfcheck.units import parse_duration_ms
+from perfcheck.units import format_duration
 
 EDITABLE = ("target", "ideal")
 _MERGED = "it comes from a merge key ('<<'); write it in the endpoint itself"
@@ -33,16 +34,15 @@ _ANCHOR = re.compile(r"&([^\s,\[\]{}]+)")
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A new value of a key of an endpoint. Raises ValueError for another key, or a text that is not a duration."""
+    """A new value of a key of an endpoint."""
 
     endpoint: str
     key: str  # "target" or "ideal"
-    text: str  # "250ms"
+    value_ms: float
 
     def __post_init__(self) -> None:
-        if self.key not in EDITABLE or not self.text.isprintable():
-            raise ValueError(f"{self.key}: {self.text}")
-        parse_duration_ms(self.text)
+        if self.key not in EDITABLE or not self.value_ms > 0:
+            raise ValueError(f"{self.key}: {self.value_ms}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,8 @@ class EditedBaseline:
 def edit_baseline(content: bytes, edits: Sequence[Edit], path: Path, env: Mapping[str, str]) -> EditedBaseline:
     """``content``, that of the baseline in ``path``, with the edits. Writes nothing.
 
+    A new value is written in the unit of the old one, its own or inherited.
+
     The result has been read again: its meaning differs only by the edits that were applied. An edit that would make the
     baseline contradict itself, such as a target above its ceiling, is refused. Raises BaselineError for a baseline that
     has errors before, and ValueError for two edits of one value.
@@ -76,17 +78,11 @@ def edit_baseline(content: bytes, edits: Sequence[Edit], path: Path, env: Mappin
     draft = _Draft(content, before)
 
     def error_in(edited: EditedBaseline) -> str | None:
-        new_values = {(edit.endpoint, edit.key): parse_duration_ms(edit.text) for edit in edited.applied}
+        new_values = {(edit.endpoint, edit.key): edit.value_ms for edit in edited.applied}
         return unintended_change(before, edited.content, new_values, path, env)
 
     edited = draft.apply(edits)
     return _Sieve(draft, error_in).sift(edits) if error_in(edited) else edited
-
-
-def values_in_force(content: bytes, path: Path, env: Mapping[str, str]) -> dict[tuple[str, str], str]:
-    """Endpoint and key -> its value, own or inherited, as written in the file: ``300 ms``. Raises BaselineError."""
-    draft = _Draft(content, read_for_editing(content, path, env))
-    return dict(draft.values_in_force())
 
 
 # --- Where a value is written ----------------------------------------------------------------------------------------
@@ -95,22 +91,20 @@ def values_in_force(content: bytes, path: Path, env: Mapping[str, str]) -> dict[
 @dataclass(frozen=True, slots=True)
 class _Found:
     key: ScalarNode
-    value: Node
+    value: Any  # a node, of the right type in a valid baseline
     is_merged: bool  # behind a merge key
 
 
-def _find(section: Node | None, key: str) -> _Found | None:
-    """A key of a mapping, its own or a merged one."""
+def _keys(section: Node | None) -> dict[str, _Found]:
+    """The keys of a mapping: its own, and the merged ones that these do not override."""
     if not isinstance(section, MappingNode):
-        return None
-    for own_key, value in section.value:
-        if own_key.value == key and not is_merge(own_key):
-            return _Found(own_key, value, is_merged=False)
+        return {}
+    keys = {key.value: _Found(key, value, is_merged=False) for key, value in section.value if not is_merge(key)}
     for merge_key, value in section.value:
         for source in merge_sources(value) if is_merge(merge_key) else ():
-            if found := _find(source, key):
-                return replace(found, is_merged=True)
-    return None
+            for name, found in _keys(source).items():
+                keys.setdefault(name, replace(found, is_merged=True))
+    return keys
 
 
 def _shared_nodes(root: Node) -> set[int]:
@@ -137,9 +131,15 @@ class _Draft:
         self._text = decode(content, baseline.file)
         root = compose(self._text, ErrorCollector(self._text), merge=False)
         assert root is not None  # noqa: S101 - the baseline is valid
-        self._root = root
         self._shared = _shared_nodes(root)
-        self._groups = {endpoint.name: endpoint.group for endpoint in baseline.endpoints}
+        sections = {name: section.value for name, section in _keys(root).items()}
+        self._section = sections["endpoints"]
+        self._endpoints = _keys(self._section)
+        groups = {name: _keys(group.value) for name, group in _keys(sections.get("groups")).items()}
+        defaults = _keys(sections.get("defaults"))
+        self._inherited = {
+            endpoint.name: {**defaults, **groups.get(endpoint.group or "", {})} for endpoint in baseline.endpoints
+        }
 
     def apply(self, edits: Sequence[Edit]) -> EditedBaseline:
         """The result has not been read again: that is left to the caller."""
@@ -147,16 +147,15 @@ class _Draft:
         refused: dict[Edit, RefusedEdit] = {}
         added: dict[str, list[Edit]] = defaultdict(list)
         for edit in edits:
-            refusal = self._refusal(edit)
-            own = _find(self._endpoint(edit.endpoint), edit.key)
-            if refusal is not None:
+            if refusal := self._refusal(edit):
                 refused[edit] = refusal
-            elif own is None:
+            elif own := _keys(self._endpoints[edit.endpoint].value).get(edit.key):
+                splices.append(replacement(self._text, own.value, self._text_of(edit)))
+            else:
                 added[edit.endpoint].append(edit)
-            elif isinstance(own.value, ScalarNode):
-                splices.append(replacement(self._text, own.value, edit.text))
         for name, additions in added.items():
-            if splice := self._insertion(name, additions):
+            texts = {edit.key: self._text_of(edit) for edit in sorted(additions, key=lambda e: EDITABLE.index(e.key))}
+            if splice := insertion(self._text, self._endpoints[name].value, texts):
                 splices.append(splice)
             else:
                 refused |= {edit: RefusedEdit(edit, "no safe place to add it was found") for edit in additions}
@@ -166,55 +165,32 @@ class _Draft:
             tuple(refused[edit] for edit in edits if edit in refused),
         )
 
-    def values_in_force(self) -> Iterator[tuple[tuple[str, str], str]]:
-        """Those without a variable."""
-        for name in self._groups:
-            for key in EDITABLE:
-                value = self._in_force(name, key)
-                if value is not None and "$" not in value.value:
-                    yield (name, key), value.value.strip()
+    def _in_force(self, edit: Edit) -> ScalarNode | None:
+        """The value that the endpoint has, its own or an inherited one."""
+        keys = {**self._inherited[edit.endpoint], **_keys(self._endpoints[edit.endpoint].value)}
+        return keys[edit.key].value if edit.key in keys else None
 
-    def _section(self, name: str) -> Node | None:
-        found = _find(self._root, name)
-        return found.value if found else None
-
-    def _endpoint(self, name: str) -> MappingNode | None:
-        found = _find(self._section("endpoints"), name)
-        return found.value if found and isinstance(found.value, MappingNode) else None
-
-    def _in_force(self, name: str, key: str) -> ScalarNode | None:
-        group = _find(self._section("groups"), self._groups.get(name) or "")
-        for section in (self._endpoint(name), group.value if group else None, self._section("defaults")):
-            found = _find(section, key)
-            if found is not None and isinstance(found.value, ScalarNode):
-                return found.value
-        return None
+    def _text_of(self, edit: Edit) -> str:
+        value = self._in_force(edit)
+        return format_duration(edit.value_ms, value.value if value else None)
 
     def _refusal(self, edit: Edit) -> RefusedEdit | None:
-        endpoints = self._section("endpoints")
-        endpoint = _find(endpoints, edit.endpoint)
-        if endpoints is None or endpoint is None or edit.endpoint not in self._groups:
+        if edit.endpoint not in self._inherited:
             return RefusedEdit(edit, "the baseline has no endpoint with this name")
-        value = self._in_force(edit.endpoint, edit.key)
+        value = self._in_force(edit)
         if value is not None and "$" in value.value:
             return RefusedEdit(edit, f"it is set by a variable: {clean(value.value, 60)}", line_of(value))
-        own = _find(endpoint.value, edit.key) or endpoint
+        endpoint = self._endpoints[edit.endpoint]
+        own = _keys(endpoint.value).get(edit.key, endpoint)
         if endpoint.is_merged or own.is_merged:
             return RefusedEdit(edit, _MERGED, line_of(own.key))
-        for node in (endpoints, endpoint.value, own.value):
+        for node in (self._section, endpoint.value, own.value):
             if id(node) in self._shared:
                 anchor = _ANCHOR.match(self._text, node.start_mark.index)
                 alias = clean(f"*{anchor.group(1)}" if anchor else "*", 60)
                 reason = f"the alias '{alias}' refers to it; write out the value in each place"
                 return RefusedEdit(edit, reason, line_of(node))
         return None
-
-    def _insertion(self, name: str, edits: Sequence[Edit]) -> Splice | None:
-        endpoint = self._endpoint(name)
-        texts = {edit.key: edit.text for edit in edits}
-        if endpoint is None:
-            return None
-        return insertion(self._text, endpoint, {key: texts[key] for key in EDITABLE if key in texts})
 
 
 class _Sieve:

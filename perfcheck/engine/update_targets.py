@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perfcheck.baseline.edit import Edit, edit_baseline, values_in_force
+from perfcheck.baseline.edit import Edit, edit_baseline
 from perfcheck.baseline.files import decode, read_bytes
 from perfcheck.baseline.load import read_for_editing
 from perfcheck.engine.selection import select_endpoints
@@ -62,13 +62,13 @@ def propose_update(file: Path, names: Sequence[str], store: History, rule: Propo
     baseline = read_for_editing(content, file, os.environ)
     endpoints, reader = select_endpoints(baseline, names, ()), LatestSeriesReader(store, baseline.file, rule.runs)
     proposals = tuple(_proposal(endpoint, reader.read(endpoint.name), rule) for endpoint in endpoints)
-    edits = list(_edits(proposals, values_in_force(content, file, os.environ)))
-    edited = edit_baseline(content, edits, file, os.environ)
+    edited = edit_baseline(content, list(_edits(proposals)), file, os.environ)
     by_hand: dict[str, list[str]] = {}
     for refused in edited.refused:
         where = f"{file}:{refused.line}" if refused.line else str(file)
-        sentence = f"{where}: change {refused.edit.key} to {refused.edit.text} by hand: {refused.reason}"
-        by_hand.setdefault(refused.edit.endpoint, []).append(sentence)
+        edit = refused.edit
+        sentence = f"{where}: change {edit.key} to {format_duration(edit.value_ms)} by hand: {refused.reason}"
+        by_hand.setdefault(edit.endpoint, []).append(sentence)
     return Update(file, content, edited.content, proposals, len(edited.applied), by_hand)
 
 
@@ -80,13 +80,11 @@ def _proposal(endpoint: Endpoint, series: LatestSeries, rule: ProposalRule) -> P
     return replace(proposal, why=f"{proposal.why}; not counted: {others} than the newest")
 
 
-def _edits(proposals: Sequence[Proposal], written: dict[tuple[str, str], str]) -> Iterator[Edit]:
-    """In the unit that the file uses for the value."""
+def _edits(proposals: Sequence[Proposal]) -> Iterator[Edit]:
     for proposal in proposals:
         for key, move in (("target", proposal.target), ("ideal", proposal.ideal)):
             if move is not None:
-                text = format_duration(move.after_ms, written.get((proposal.endpoint, key)))
-                yield Edit(proposal.endpoint, key, text)
+                yield Edit(proposal.endpoint, key, move.after_ms)
 
 
 def write_update(update: Update) -> None:

@@ -6,6 +6,7 @@ differ between the two.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from support.golden import check_golden_bytes
 from perfcheck.baseline import BaselineError
 from perfcheck.baseline import tree as tree_module
 from perfcheck.baseline.edit import Edit, EditedBaseline, edit_baseline
+from perfcheck.units import parse_duration_ms
 
 EDIT = Path(__file__).parent / "edit"
 LINE = "\n    "
@@ -54,7 +56,7 @@ CASES = {
         "videos.list.target=250ms videos.list.ideal=150ms settings.get.target=90ms settings.get.ideal=9.5ms",
         [("300ms", "250ms"), ("200ms", "150ms"), ("100ms", "90ms"), ("50ms", "9.5ms")],
     ),
-    "no-final-newline": Case("videos.list.target=1.2s", [("300ms", "1.2s")]),
+    "no-final-newline": Case("videos.list.target=1.2s", [("300ms", "1200ms")]),
     "no-final-newline-added": Case("videos.list.target=250ms", [("", f"{LINE}target: 250ms")]),
     "crlf": Case(
         "videos.list.target=250ms videos.list.ideal=150ms new.one.target=80ms",
@@ -104,7 +106,7 @@ CASES = {
             ("100ms", "90ms"),
             ("50ms", "40ms"),
             ("", f'{LINE}ideal: "300ms"'),
-            ("", f"{LINE}'target': '800ms'{LINE}'ideal': '600ms'"),
+            ("", f"{LINE}'target': '0.8s'{LINE}'ideal': '600ms'"),
         ],
     ),
     "json": Case(
@@ -118,13 +120,18 @@ CASES = {
             ("      300ms", "      250ms"),
             ("200ms", "150ms"),
             ("", f"{LINE}ideal: 100ms"),
-            ("300\n        ms", "200ms"),
+            ("300\n        ms", "200 ms"),
             ("", f"{LINE}target: 300ms"),
         ],
     ),
     "several-lines": Case(
         "videos.list.target=250ms videos.list.ideal=150ms settings.get.target=90ms settings.get.ideal=60ms",
-        [("300ms", "250ms"), ("200\n\n      ms", "150ms"), ("", f"{LINE}ideal: 60ms"), ("      100ms ", "      90ms ")],
+        [
+            ("300ms", "250ms"),
+            ("200\n\n      ms", "150 ms"),
+            ("", f"{LINE}ideal: 60ms"),
+            ("      100ms ", "      90ms "),
+        ],
     ),
     "anchors": Case(
         "videos.list.target=250ms videos.page.target=90ms artists.list.target=300ms artists.page.target=300ms "
@@ -213,7 +220,7 @@ CASES = {
     "units": Case(
         "videos.list.target=1.2s videos.list.ideal=0.6s settings.get.target=90_ms settings.get.ideal=40000us "
         "health.target=5s",
-        [("1.5s", "1.2s"), (".8s", "0.6s"), ("100 ms", "90 ms"), ("50000us", "40000us"), ("0.1m", "5s")],
+        [("1.5s", "1.2s"), (".8s", "0.6s"), ("100 ms", "90 ms"), ("50000us", "40ms"), ("0.1m", "5s")],
     ),
     "contradictions": Case(
         "videos.list.target=380ms settings.get.target=150ms artists.list.target=250ms settings.get.ideal=120ms",
@@ -267,7 +274,7 @@ def edits_of(case: Case) -> list[Edit]:
     for word in case.edits.split():
         value, _, text = word.rpartition("=")
         endpoint, _, key = value.rpartition(".")
-        edits.append(Edit(endpoint, key, text.replace("_", " ")))
+        edits.append(Edit(endpoint, key, parse_duration_ms(text.replace("_", " "))))
     return edits
 
 
@@ -322,20 +329,17 @@ def test_an_edited_file_can_be_edited_back() -> None:
     file = EDIT / "columns.yaml"
     there = edited("columns")[1].content
     back = [
-        Edit(endpoint, key, text)
-        for endpoint, key, text in [
-            ("videos.list", "target", "300ms"),
-            ("videos.list", "ideal", "200ms"),
-            ("settings.get", "target", "100ms"),
-            ("settings.get", "ideal", "50ms"),
-        ]
+        Edit("videos.list", "target", 300),
+        Edit("videos.list", "ideal", 200),
+        Edit("settings.get", "target", 100),
+        Edit("settings.get", "ideal", 50),
     ]
     assert edit_baseline(there, back, file, {}).content == file.read_bytes()
 
 
 def test_values_are_compared_with_those_of_the_environment() -> None:
     file = EDIT / "variables.yaml"
-    edit = Edit("videos.page", "target", "150ms")
+    edit = Edit("videos.page", "target", 150)
     refused = edit_baseline(file.read_bytes(), [edit], file, {"IDEAL": "180ms"}).refused
     assert [each.reason for each in refused] == ["the ideal of 180 ms is above the target of 150 ms"]
     assert edit_baseline(file.read_bytes(), [edit], file, {"IDEAL": "120ms"}).applied == (edit,)
@@ -344,7 +348,7 @@ def test_values_are_compared_with_those_of_the_environment() -> None:
 def test_a_few_contradictions_among_many_changes_leave_the_others_alone() -> None:
     endpoints = "".join(f"  e{i}: {{path: /{i}, target: 300ms, ceiling: 500ms}}\n" for i in range(100))
     content = f"version: 1\nservice: {{base_url: http://localhost}}\nendpoints:\n{endpoints}".encode()
-    edits = [Edit(f"e{i}", "target", "600ms" if i in {7, 8, 61} else "250ms") for i in range(100)]
+    edits = [Edit(f"e{i}", "target", 600 if i in {7, 8, 61} else 250) for i in range(100)]
     result = edit_baseline(content, edits, Path("baselines.yaml"), {})
     assert [each.edit.endpoint for each in result.refused] == ["e7", "e8", "e61"]
     assert (len(result.applied), result.content.count(b"250ms"), result.content.count(b"300ms")) == (97, 97, 3)
@@ -355,13 +359,13 @@ def test_a_value_that_is_a_key_elsewhere_is_shared() -> None:
         b"version: 1\nservice: {base_url: http://localhost}\nendpoints:\n"
         b"  a: {path: /a, target: &t 300ms}\n  b: {path: /b, query: {*t : x}}\n"
     )
-    result = edit_baseline(content, [Edit("a", "target", "250ms")], Path("baselines.yaml"), {})
+    result = edit_baseline(content, [Edit("a", "target", 250)], Path("baselines.yaml"), {})
     assert [each.reason for each in result.refused] == [aliased("t")]
 
 
 def test_endpoints_that_are_not_there_are_refused() -> None:
     file = EDIT / "bom.yaml"
-    result = edit_baseline(file.read_bytes(), [Edit("videos.lost", "target", "1s")], file, {})
+    result = edit_baseline(file.read_bytes(), [Edit("videos.lost", "target", 1000)], file, {})
     assert result.content == file.read_bytes()
     assert [each.reason for each in result.refused] == ["the baseline has no endpoint with this name"]
 
@@ -374,15 +378,17 @@ def test_a_wrong_baseline_is_not_edited() -> None:
 
 def test_one_value_is_changed_once() -> None:
     file = EDIT / "bom.yaml"
-    twice = [Edit("videos.list", "target", "1s"), Edit("videos.list", "target", "2s")]
+    twice = [Edit("videos.list", "target", 1000), Edit("videos.list", "target", 2000)]
     with pytest.raises(ValueError, match="two edits"):
         edit_baseline(file.read_bytes(), twice, file, {})
 
 
-@pytest.mark.parametrize(("key", "text"), [("metric", "1s"), ("target", "300"), ("target", "1\ns"), ("ideal", "fast")])
-def test_an_edit_is_a_duration_of_a_target_or_an_ideal(key: str, text: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "value_ms"), [("metric", 100.0), ("target", 0.0), ("target", -1.0), ("ideal", math.nan)]
+)
+def test_an_edit_is_a_duration_of_a_target_or_an_ideal(key: str, value_ms: float) -> None:
     with pytest.raises(ValueError):
-        Edit("videos.list", key, text)
+        Edit("videos.list", key, value_ms)
 
 
 def test_every_file_is_used() -> None:

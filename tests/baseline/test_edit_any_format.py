@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from perfcheck.baseline import BaselineError
 from perfcheck.baseline.edit import Edit, edit_baseline
 from perfcheck.baseline.load import read_for_editing
+from perfcheck.units import format_duration
 
 FILE = Path("baselines.yaml")
 TEXTS = [
@@ -25,6 +26,7 @@ comments = st.sampled_from(["", "", " # target: 300ms", "   #", "  # ideal: '1s'
 lines_between = st.lists(st.sampled_from(["", "   ", "# target: 300ms", "      # deeper", " # 目標"]), max_size=2)
 spaces = st.sampled_from(["", " ", "   "])
 quotes = st.sampled_from(["", '"', "'"])
+new_values = st.sampled_from([0.5, 90, 250, 1250])
 durations = st.sampled_from(["300ms", "0.25s", "1.5 s", "90 ms", "2500us"])
 names = st.lists(
     st.sampled_from(["videos.list", "a", "it's", "größe", "日本語", "🎬 x", "x-y", "target", "1", "no"]),
@@ -136,10 +138,15 @@ def test_a_value_changes_in_its_place(
     *, baseline: tuple[list[Piece], list[str]], line_end: str, mark: str, cut: bool, data: st.DataObject
 ) -> None:
     pieces, _ = baseline
-    chosen = {slot.endpoint: data.draw(durations) for slot in slots(pieces) if data.draw(st.booleans())}
+    chosen = {
+        slot.endpoint: data.draw(st.sampled_from([0.5, 90, 250, 1250]))
+        for slot in slots(pieces)
+        if data.draw(st.booleans())
+    }
+    written = {slot.endpoint: format_duration(chosen.get(slot.endpoint, 1), slot.value) for slot in slots(pieces)}
     before = rendered(pieces, {}, line_end, mark, cut=cut)
-    after = rendered(pieces, chosen, line_end, mark, cut=cut)
-    found = edit_baseline(before, [Edit(name, "target", text) for name, text in chosen.items()], FILE, {})
+    after = rendered(pieces, {name: written[name] for name in chosen}, line_end, mark, cut=cut)
+    found = edit_baseline(before, [Edit(name, "target", value_ms) for name, value_ms in chosen.items()], FILE, {})
     assert (found.content, found.refused) == (after, ())
 
 
@@ -151,8 +158,8 @@ def test_what_is_added_leaves_the_rest_as_it_was(
     pieces, names = baseline
     has_target = {slot.endpoint for slot in slots(pieces)}
     before = rendered(pieces, {}, line_end, mark, cut=cut)
-    edits = [Edit(name, "target", "444ms") for name in names if name not in has_target]
-    edits += [Edit(name, "ideal", "2ms") for name in names]
+    edits = [Edit(name, "target", 444) for name in names if name not in has_target]
+    edits += [Edit(name, "ideal", 2) for name in names]
     found = edit_baseline(before, edits, FILE, {})
     assert not found.refused
     assert is_part_of(before.decode(), found.content.decode())
@@ -185,7 +192,7 @@ def test_whatever_is_in_a_file_it_is_edited_rightly_or_not_at_all(data: st.DataO
     edits = [
         Edit(endpoint.name, key, value)
         for endpoint in baseline.endpoints
-        for key, value in (("target", "123ms"), ("ideal", "12ms"))
+        for key, value in (("target", 123), ("ideal", 12))
     ]
     found = edit_baseline(content, edits, FILE, {})
     model = {endpoint.name: endpoint for endpoint in read_for_editing(found.content, FILE, {}).endpoints}
