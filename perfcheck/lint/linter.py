@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from perfcheck.lint.module_facts import Module, Project
 from perfcheck.lint.monitors import AppMonitors, HandlerMonitors
-from perfcheck.lint.registrations import Registration, Routes
+from perfcheck.lint.registrations import Registration, RegistrationFinder
 from perfcheck.lint.resolve import Resolver
 from perfcheck.lint.scan import read_module
 from perfcheck.lint.sources import Ignore, UnreadableSourceError, python_files
@@ -80,8 +80,8 @@ def _judge(modules: list[Module], problems: list[Remark], files: int) -> LintRes
 
 
 def _in_order(modules: list[Module], resolver: Resolver) -> list[Registration]:
-    routes = Routes(resolver, HandlerMonitors(resolver))
-    registrations = (registration for module in modules for registration in routes.of(module))
+    finder = RegistrationFinder(resolver, HandlerMonitors(resolver))
+    registrations = (registration for module in modules for registration in finder.of(module))
     return sorted(registrations, key=lambda registration: registration.route.location)
 
 

@@ -130,15 +130,15 @@ class AppMonitors:
     def __init__(self, modules: Iterable[Module], resolver: Resolver) -> None:
         self._resolver = resolver
         self._apps: set[tuple[Scope, str]] = set()  # monitored as a whole
-        self._made: set[ast.expr] = set()  # calls that make an app which is
+        self._app_calls: set[ast.expr] = set()  # calls that make an app which is
         self._everywhere: set[Framework] = set()  # by a monitor of an unknown app
         self._somewhere: set[Framework] = set()  # by a monitor of any app
         self._parents: dict[tuple[Scope, str], list[Meaning | None]] = {}
         for module in modules:
             if module.monitors_django:
-                self._cover(None, {Framework.DJANGO})
+                self._mark_monitored(None, {Framework.DJANGO})
             for site in module.calls:
-                self._note(site)
+                self._read_call(site)
 
     def covers(self, owner: Meaning | None, framework: Framework) -> bool:
         """Whether the routes of this app or router are monitored."""
@@ -151,27 +151,27 @@ class AppMonitors:
         if not isinstance(owner, Variable) or left <= 0:
             return bool(frameworks & self._somewhere)
         key = (owner.scope, owner.name)
-        if key in self._apps or owner.value in self._made:
+        if key in self._apps or owner.value in self._app_calls:
             return True
-        parents = [*self._parents.get(key, ()), *self._given_to(owner)]
+        parents = [*self._parents.get(key, ()), *self._constructed_with(owner)]
         if parents:
             return all(self._covered(parent, frameworks, left - 1) for parent in parents)
         kind = self._resolver.kind(owner)
         return (kind is None or kind.role is not Role.APP) and bool(frameworks & self._somewhere)
 
-    def _given_to(self, owner: Variable) -> list[Meaning | None]:
-        """``api = Api(app)``: what it was made with."""
+    def _constructed_with(self, owner: Variable) -> list[Meaning | None]:
+        """The app of ``api = Api(app)``."""
         kind = self._resolver.kind(owner)
         if kind is None or kind.role is Role.APP or not isinstance(owner.value, ast.Call) or not owner.value.args:
             return []
         above = self._resolver.meaning(owner.value.args[0], owner.scope)
         return [above] if self._resolver.kind(above) is not None else []
 
-    def _cover(self, app: Meaning | None, frameworks: set[Framework]) -> None:
+    def _mark_monitored(self, app: Meaning | None, frameworks: set[Framework]) -> None:
         kind = self._resolver.kind(app)
         if kind is not None and isinstance(app, Variable):
             self._apps.add((app.scope, app.name))
-            self._made.add(app.value)
+            self._app_calls.add(app.value)
             frameworks = _ASYNC if kind.framework in _ASYNC else {kind.framework}
         elif isinstance(app, External) and app.name.startswith("django."):
             frameworks = {Framework.DJANGO}
@@ -179,12 +179,12 @@ class AppMonitors:
             self._everywhere |= frameworks
         self._somewhere |= frameworks
 
-    def _note(self, site: CallSite) -> None:
+    def _read_call(self, site: CallSite) -> None:
         call, scope = site.call, site.scope
         name = self._external(call.func, scope)
         app = call.args[0] if call.args else keyword(call, "app")
         if name in _SET_UP:
-            self._cover(self._resolver.meaning(app, scope) if app is not None else None, _SET_UP[name])
+            self._mark_monitored(self._resolver.meaning(app, scope) if app is not None else None, _SET_UP[name])
             return
         monitor = self._external(app, scope) if app is not None else ""
         if name.endswith(".Middleware") and monitor in _SET_UP:
@@ -193,23 +193,23 @@ class AppMonitors:
                 and site.top is not call
                 and self._resolver.makes(site.top, scope) is not None
             ):
-                self._made.add(site.top)
+                self._app_calls.add(site.top)
                 self._somewhere |= _ASYNC
             else:
-                self._cover(None, _ASYNC)
+                self._mark_monitored(None, _ASYNC)
         elif isinstance(call.func, ast.Attribute):
             receiver = self._resolver.meaning(call.func.value, scope)
             if call.func.attr == "add_middleware" and monitor in _SET_UP:
-                self._cover(receiver, _ASYNC)
+                self._mark_monitored(receiver, _ASYNC)
             elif call.func.attr in ATTACH:
                 self._attach(call, call.func.attr, receiver, scope)
 
-    def _attach(self, call: ast.Call, how: str, receiver: Meaning | None, scope: Scope) -> None:
-        position = 1 if how in _BEHIND_A_PATH else 0
+    def _attach(self, call: ast.Call, method: str, receiver: Meaning | None, scope: Scope) -> None:
+        position = 1 if method in _BEHIND_A_PATH else 0
         by_name = keyword(call, "router", "blueprint", "app", "ns")
         attached = call.args[position] if len(call.args) > position else by_name
         child, parent = (self._resolver.meaning(attached, scope) if attached is not None else None), receiver
-        if how == "init_app":  # api.init_app(app): the other way round
+        if method == "init_app":  # api.init_app(app): the other way round
             child, parent = parent, child
         if isinstance(child, Variable) and self._resolver.kind(child) is not None and child != parent:
             known = self._resolver.kind(parent) is not None

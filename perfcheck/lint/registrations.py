@@ -30,7 +30,7 @@ class Registration:
     reason: str | None = None
 
 
-class Routes:
+class RegistrationFinder:
     def __init__(self, resolver: Resolver, monitors: HandlerMonitors) -> None:
         self._resolver = resolver
         self._monitors = monitors
@@ -46,14 +46,14 @@ class Routes:
 
     def _decorated(self, definition: Definition) -> Iterator[Registration]:
         scope = definition.outside
-        watched = [self._monitors.is_monitor(decorator, scope) for decorator in definition.decorators]
+        monitors = [self._monitors.is_monitor(decorator, scope) for decorator in definition.decorators]
         for index, decorator in enumerate(definition.decorators):
-            if not isinstance(decorator, ast.Call) or (how := self._how(decorator, scope, definition)) is None:
+            registers = self._verb_and_owner(decorator, scope, definition) if isinstance(decorator, ast.Call) else None
+            if not isinstance(decorator, ast.Call) or registers is None:
                 continue
-            verb, owner, framework = how
-            after = (
-                watched if verb == _EXPOSE else watched[index + 1 :]
-            )  # an exposed method is looked up in its class later
+            verb, owner, framework = registers
+            # An exposed method is looked up in its class later: any of its decorators may monitor it.
+            after = monitors if verb == _EXPOSE else monitors[index + 1 :]
             below = any(after) or (definition.is_class and self._monitors.covers_class(definition))
             target = Target(definition.qualified, definition.location, definition, monitored=below)
             methods = self._methods(decorator, verb, definition)
@@ -65,10 +65,10 @@ class Routes:
                     framework,
                     owner,
                     monitored=below,
-                    reason=_ABOVE if any(watched[:index]) and not below else None,
+                    reason=_ABOVE if any(monitors[:index]) and not below else None,
                 )
 
-    def _how(
+    def _verb_and_owner(
         self, call: ast.Call, scope: Scope, definition: Definition
     ) -> tuple[str, Meaning | None, Framework] | None:
         """The verb, the app or router, and the framework of a decorator or call that registers; None if it does not."""
@@ -129,9 +129,9 @@ class Routes:
         if isinstance(call.func, ast.Call):  # app.get("/x")(f)
             inner = call.func
             if call.args and (target := self._targets.of(call.args[0], scope)) and target.definition is not None:
-                how = self._how(inner, scope, target.definition)
-                if how is not None:
-                    verb, owner, framework = how
+                registers = self._verb_and_owner(inner, scope, target.definition)
+                if registers is not None:
+                    verb, owner, framework = registers
                     for path in self._paths(inner):
                         yield self._registration(
                             call, scope, target, self._methods(inner, verb, target.definition), path, framework, owner
