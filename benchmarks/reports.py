@@ -17,7 +17,7 @@ from pathlib import Path
 
 from simulation.runs import big_run
 
-from perfcheck.cli.reports import FORMATS, Presentation, ReportTarget, render_report
+from perfcheck.cli.reports import FORMATS, ReportTarget, render_report
 from perfcheck.runfile import encode_run, read_run
 
 ENDPOINTS, SAMPLES, ROUNDS = 1000, 500, 3
@@ -31,7 +31,7 @@ def measure(file: Path) -> dict[str, tuple[float, int]]:
     figures = {"parse": (time.perf_counter() - started, file.stat().st_size)}
     for name in FORMATS:
         started = time.perf_counter()
-        content = render_report(run, ReportTarget(name, Path("report")), Presentation())
+        content = render_report(run, ReportTarget(name, Path("report")))
         figures[name] = (time.perf_counter() - started, len(content))
     return figures
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import signal
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -32,23 +31,21 @@ Examples:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class DemoOptions:
-    host: str
-    port: int  # 0: any free one
-    regressions: tuple[str, ...]
-    round_trip_ms: float
-    seed: int
-    verbose: bool
-    stop_with_stdin: bool
-
-
-def run_demo(options: DemoOptions) -> int:
+def run_demo(
+    host: str,
+    port: int,  # 0: any free one
+    *,
+    regressions: tuple[str, ...] = (),
+    round_trip_ms: float = DEFAULT_ROUND_TRIP_MS,
+    seed: int = DEFAULT_SEED,
+    verbose: bool = False,
+    stop_with_stdin: bool = False,
+) -> int:
     """Serve until interrupted; the exit code. Raises UsageError where it cannot listen."""
     from perfcheck.demo.demo_server import serve
 
     def ready(url: str) -> None:
-        for name in dict.fromkeys(options.regressions):
+        for name in dict.fromkeys(regressions):
             click.echo(f"Injected: {name} ({Regression(name).description})", err=True)
         click.echo(f"Sample service listening on {url} (Ctrl-C stops it)")
         click.echo(f"Check it in another terminal: perfcheck run --base-url {url}", err=True)
@@ -56,20 +53,20 @@ def run_demo(options: DemoOptions) -> int:
     try:
         with _terminated_like_interrupted():
             serve(
-                options.host,
-                options.port,
+                host,
+                port,
                 ready=ready,
-                regressions=options.regressions,
-                round_trip_ms=options.round_trip_ms,
-                seed=options.seed,
-                log=_log if options.verbose else None,
-                monitor_log=None if options.stop_with_stdin else _log,  # nobody reads the output of a child process
-                stop_with_stdin=options.stop_with_stdin,
+                regressions=regressions,
+                round_trip_ms=round_trip_ms,
+                seed=seed,
+                log=_log if verbose else None,
+                monitor_log=None if stop_with_stdin else _log,  # nobody reads the output of a child process
+                stop_with_stdin=stop_with_stdin,
             )
     except (OSError, UnicodeError) as error:
         if isinstance(error, OSError) and error.errno in {errno.EPIPE, errno.ENOSPC, errno.EIO}:
             raise  # an error of our output, not of the port
-        raise _cannot_listen(error, options) from error
+        raise _cannot_listen(error, host, port) from error
     return EXIT_OK
 
 
@@ -86,14 +83,14 @@ def _terminated_like_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
-def _cannot_listen(error: OSError | UnicodeError, options: DemoOptions) -> UsageError:
+def _cannot_listen(error: OSError | UnicodeError, host: str, port: int) -> UsageError:
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.EADDRINUSE:
-        message = f"Port {options.port} on {options.host} is in use by another program."
+        message = f"Port {port} on {host} is in use by another program."
         return UsageError(message, "Stop that program, or use any free port: --port 0.")
     if number == errno.EACCES:
-        return UsageError(f"Port {options.port} is privileged.", "Use any free port: --port 0.")
-    message = f"Cannot listen on {options.host}: {getattr(error, 'strerror', None) or error}."
+        return UsageError(f"Port {port} is privileged.", "Use any free port: --port 0.")
+    message = f"Cannot listen on {host}: {getattr(error, 'strerror', None) or error}."
     return UsageError(message, "Give an address of this machine, such as --host 127.0.0.1.")
 
 
@@ -147,4 +144,12 @@ def command(
 
     It stays within the targets of the sample baseline unless a regression is injected.
     """
-    return run_demo(DemoOptions(host, port, regressions, 1000 * round_trip_s, seed, verbose, stop_with_stdin))
+    return run_demo(
+        host,
+        port,
+        regressions=regressions,
+        round_trip_ms=1000 * round_trip_s,
+        seed=seed,
+        verbose=verbose,
+        stop_with_stdin=stop_with_stdin,
+    )

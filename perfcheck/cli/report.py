@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_files, complete_labels
-from perfcheck.cli.ui.options import baseline_option, compare_to_option, history_option, option, report_option
+from perfcheck.cli.ui.options import baseline_option, compare_to_option, history_option, opened, option, report_option
+from perfcheck.cli.ui.terminal import show_error
 from perfcheck.errors import EXIT_OK, EXIT_USAGE, UsageError
 from perfcheck.periods.model import PeriodKind
+from perfcheck.times import rfc3339
+
+if TYPE_CHECKING:
+    from perfcheck.cli.reports import ReportTarget
+    from perfcheck.periods.model import PeriodReport
 
 _EXAMPLES = """\b
 Examples:
@@ -39,6 +46,7 @@ Exit codes:
   0  written, whatever the verdict
   2  no such run or history, a usage error, or not written
 """
+_FORMATS_OF_PERIODS = ("console", "json", "markdown", "html")
 _KINDS = [str(kind) for kind in PeriodKind if kind is not PeriodKind.SPAN]
 
 
@@ -90,18 +98,11 @@ def command(
         raise UsageError(message, "give one of --from FILE, --period week, or --since 30d")
     if source is not None:
         return _saved_run(source, history, report, options)
-    from perfcheck.cli.period import report_on_period
-
-    _refuse_options_of_runs(options)
-    return report_on_period(
-        PeriodKind(period) if period else PeriodKind.SPAN,
-        since,
-        until,
-        history=history,
-        baseline=baseline,
-        reports=report,
-        quiet=options["quiet"],
-    )
+    for name in ("compare_to", "github"):
+        if options[name]:
+            raise UsageError(f"--{name.replace('_', '-')} goes with --from, not with a period", "leave it out")
+    kind = PeriodKind(period) if period else PeriodKind.SPAN
+    return _period(kind, since, until, history=history, baseline=baseline, reports=report, quiet=options["quiet"])
 
 
 def _saved_run(source: str, history: str | None, report: tuple[str, ...], options: Mapping[str, Any]) -> int:
@@ -113,7 +114,56 @@ def _saved_run(source: str, history: str | None, report: tuple[str, ...], option
     return EXIT_OK if written else EXIT_USAGE
 
 
-def _refuse_options_of_runs(options: Mapping[str, Any]) -> None:
-    for name in ("compare_to", "github"):
-        if options[name]:
-            raise UsageError(f"--{name.replace('_', '-')} goes with --from, not with a period", "leave it out")
+# --- A period of the history ---------------------------------------------------------------------------------------
+
+
+def _period(
+    kind: PeriodKind,
+    since: str | None,
+    until: str | None,
+    *,
+    history: str | None,
+    baseline: str | None,
+    reports: Sequence[str],
+    quiet: bool,
+) -> int:
+    from perfcheck.cli.reports import parse_targets, write_all
+    from perfcheck.periods.baseline_history import baseline_history
+    from perfcheck.periods.period_report import period_of, read_period, release_period
+
+    targets = parse_targets(reports, None)
+    for target in targets:
+        if target.format not in _FORMATS_OF_PERIODS:
+            remedy = f"a period can be {', '.join(_FORMATS_OF_PERIODS)}; {target.format} needs a run: --from FILE"
+            raise UsageError(f"a period has no {target.format} report", remedy)
+    now = datetime.now(UTC)
+    with opened(history) as store:
+        release = kind is PeriodKind.RELEASE
+        period = release_period(store, since, until) if release else period_of(kind, since, until, now)
+        report = read_period(store, period, baseline_history(baseline, period), generated_at=rfc3339(now))
+    results = write_all(targets, lambda target: _render(report, target, quiet=quiet), quiet=quiet)
+    errors = [error for _, error in results if error is not None]
+    for error in errors:
+        show_error(error)
+    return EXIT_USAGE if errors else EXIT_OK
+
+
+def _render(report: PeriodReport, target: ReportTarget, *, quiet: bool) -> bytes:
+    if target.format == "json":
+        from perfcheck.periods.period_report import encode_period
+
+        return encode_period(report)
+    if target.format == "markdown":
+        from perfcheck.periods.report import markdown
+
+        return markdown.render(report).encode()
+    if target.format == "html":
+        from perfcheck.periods.report import html
+
+        return html.render(report).encode()
+    from perfcheck.cli.ui.output import page
+    from perfcheck.periods.report.console import render_console
+
+    return page(
+        lambda glyphs, width: render_console(report, glyphs, width, quiet=quiet), is_file=target.path is not None
+    )

@@ -32,19 +32,6 @@ class ReportTarget:
     path: Path | None  # None: stdout
 
 
-@dataclass(frozen=True, slots=True)
-class Presentation:
-    """How the reports of a run look, apart from what is in the run."""
-
-    previous: Run | None = None  # an earlier run, to show the changes since
-    quiet: bool = False
-    verbose: bool = False
-
-    def earlier(self, run: Run) -> EarlierRun | None:
-        """What changed since the earlier run."""
-        return changes_since(run, self.previous) if self.previous else None
-
-
 def parse_targets(reports: Sequence[str], output: str | None) -> tuple[ReportTarget, ...]:
     """What to write where; a console report on stdout unless another report takes stdout.
 
@@ -115,63 +102,46 @@ def _check_writable(path: Path) -> None:
         ) from error
 
 
-def write_reports(
-    run: Run, targets: Iterable[ReportTarget], presentation: Presentation
-) -> Iterator[tuple[ReportTarget, str | None]]:
-    """Write every report; yields each with None, or with why it could not be written and where it is kept instead."""
-    yield from write_all(targets, lambda target: render_report(run, target, presentation), quiet=presentation.quiet)
-
-
 def write_all(
     targets: Iterable[ReportTarget], render: Callable[[ReportTarget], bytes], *, quiet: bool
 ) -> Iterator[tuple[ReportTarget, str | None]]:
-    """The same for whatever ``render`` makes.
+    """Write what ``render`` returns for each; yields each with None, or with why it could not be written.
 
     A failure of one does not keep the others from being written. Stdout comes first: it cannot wait for a reader.
     """
-    defect: Exception | None = None
+    failure: Exception | None = None
     for target in sorted(targets, key=lambda target: target.path is not None):
         try:
             content = render(target)
         except Exception as error:  # noqa: BLE001 - raised again once the other reports are written
-            defect = defect or error
+            failure = failure or error
             continue
         if target.path is None:
             yield target, _print(content)
         else:
             yield target, _write(target.path, content, quiet=quiet)
-    if defect is not None:
-        raise defect
+    if failure is not None:
+        raise failure
 
 
-def render_report(run: Run, target: ReportTarget, presentation: Presentation) -> bytes:
+def render_report(
+    run: Run, target: ReportTarget, earlier: EarlierRun | None = None, *, quiet: bool = False, verbose: bool = False
+) -> bytes:
     """One report of a run, as it is written."""
     if target.format == "console":
-        return _console(run, target.path, presentation)
+        from perfcheck.report.console import render_console
+
+        return page(
+            lambda glyphs, width: render_console(run, glyphs, width, earlier=earlier, quiet=quiet, verbose=verbose),
+            is_file=target.path is not None,
+        )
     if target.format == "json":
         from perfcheck.runfile import encode_run
 
         return encode_run(run)
-    render: Callable[[Run, EarlierRun | None], str] = importlib.import_module(
-        f"perfcheck.report.{target.format}"
-    ).render
-    return render(run, presentation.earlier(run)).encode()
-
-
-def _console(run: Run, path: Path | None, presentation: Presentation) -> bytes:
-    from perfcheck.report.console import render_console
-
-    return page(
-        lambda glyphs, width: render_console(
-            run,
-            glyphs,
-            width,
-            earlier=presentation.earlier(run),
-            quiet=presentation.quiet,
-            verbose=presentation.verbose,
-        ),
-        is_file=path is not None,
-    )
+    module = importlib.import_module(f"perfcheck.report.{target.format}")
+    render: Callable[[Run, EarlierRun | None], str] = module.render
+    return render(run, earlier).encode()
 
 
 def _print(content: bytes) -> str | None:
@@ -213,9 +183,13 @@ def _rescue(path: Path, content: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reporting:
+    """The reports that a command line names."""
+
     targets: tuple[ReportTarget, ...]
-    presentation: Presentation
+    previous: Run | None  # an earlier run, to show the changes since
     github: bool
+    quiet: bool
+    verbose: bool
 
     @classmethod
     def prepare(
@@ -236,31 +210,36 @@ class Reporting:
             from perfcheck.engine.saved_runs import find_earlier_run
 
             previous = find_earlier_run(compare_to, history)
-        return cls(targets, Presentation(previous, quiet, verbose), is_for_github(github, os.environ))
+        return cls(targets, previous, is_for_github(github, os.environ), quiet, verbose)
 
     def write(self, run: Run, *, on_screen: bool = True) -> bool:
-        """Write every report, and errors to stderr; returns whether all could be written.
+        """Write every report; an error in one is shown on stderr. Returns whether all were written.
 
         Without ``on_screen`` the console report on stdout is left out.
         """
+        earlier = changes_since(run, self.previous) if self.previous else None
         targets = [target for target in self.targets if on_screen or target != ReportTarget("console", None)]
         written: list[ReportTarget] = []
+
+        def render(target: ReportTarget) -> bytes:
+            return render_report(run, target, earlier, quiet=self.quiet, verbose=self.verbose)
+
         try:
-            for target, problem in write_reports(run, targets, self.presentation):
-                if problem is None:
+            for target, error in write_all(targets, render, quiet=self.quiet):
+                if error is None:
                     written.append(target)
                 else:
-                    show_error(problem)
+                    show_error(error)
         finally:
             if self.github:
-                self._publish(run, written)
+                self._publish(run, earlier, written)
         return len(written) == len(targets)
 
-    def _publish(self, run: Run, targets: Sequence[ReportTarget]) -> None:
+    def _publish(self, run: Run, earlier: EarlierRun | None, targets: Sequence[ReportTarget]) -> None:
         from perfcheck.cli.github import publish
 
         annotated = any(target.format == "github" and target.path is None for target in targets)
         # Absolute, since the steps that follow may work in another folder.
         written = {target.format: target.path.absolute() for target in targets if target.path is not None}
-        for problem in publish(run, self.presentation.earlier(run), os.environ, written, annotate=not annotated):
-            show_error(problem)
+        for error in publish(run, earlier, os.environ, written, annotate=not annotated):
+            show_error(error)

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from perfcheck.cli.demo import DemoOptions, command, run_demo
+from perfcheck.cli.demo import command, run_demo
 from perfcheck.demo import Regression
 from perfcheck.demo.demo_process import running_demo, start_demo
 from perfcheck.errors import CouldNotMeasureError, UsageError
@@ -44,10 +44,6 @@ def within_time(condition: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.02)
     return True
-
-
-def options(port: int = 0, host: str = "127.0.0.1") -> DemoOptions:
-    return DemoOptions(host, port, (), 0.0, seed=1, verbose=False, stop_with_stdin=False)
 
 
 @contextmanager
@@ -196,7 +192,7 @@ def test_a_port_in_use_is_told_with_a_way_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as occupied:
         port = occupied.getsockname()[1]
         with pytest.raises(UsageError) as caught:
-            run_demo(options(port))
+            run_demo("127.0.0.1", port)
         with demo_command("--port", str(port)) as process:
             rest, told = process.communicate(timeout=PATIENCE_S)
     assert caught.value.message == f"Port {port} on 127.0.0.1 is in use by another program."
@@ -210,7 +206,7 @@ def test_a_port_in_use_is_told_with_a_way_out() -> None:
 @pytest.mark.parametrize("host", ["192.0.2.1", "a" * 300])
 def test_an_address_of_another_machine_is_told(host: str) -> None:
     with pytest.raises(UsageError) as caught:
-        run_demo(options(host=host))
+        run_demo(host, 0)
     assert caught.value.message.startswith("Cannot listen on ")
     assert "--host 127.0.0.1" in (caught.value.remedy or "")
 
@@ -218,7 +214,7 @@ def test_an_address_of_another_machine_is_told(host: str) -> None:
 def test_a_signal_handler_of_the_caller_is_restored() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(UsageError):
-        run_demo(options(host="192.0.2.1"))
+        run_demo("192.0.2.1", 0)
     assert signal.getsignal(signal.SIGTERM) is before
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,10 +17,10 @@ from perfcheck.cli.ui.options import PERCENTAGE, baseline_option, history_option
 from perfcheck.cli.ui.output import as_json
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.text import clean
+from perfcheck.words import plural
 
 if TYPE_CHECKING:
     from perfcheck.engine.update_targets import Update
-    from perfcheck.history.model import Proposal
 
 _EXAMPLES = """\b
 Examples:
@@ -35,20 +35,6 @@ Exit codes:
   4  a bug in perfcheck
   130  interrupted
 """
-
-
-@dataclass(frozen=True, slots=True)
-class UpdateOptions:
-    """The command line of ``perfcheck baseline update``, parsed."""
-
-    names: tuple[str, ...]
-    baseline: str | None
-    history: str | None
-    runs: int
-    margin: float
-    loosen: str | None
-    write: bool
-    in_json: bool
 
 
 @click.command("update", cls=Command, epilog=_EXAMPLES)
@@ -73,7 +59,17 @@ class UpdateOptions:
 @option("--loosen", metavar="REASON", help="Propose looser values too, using CRITICAL runs as well; REASON is printed.")
 @option("--write", is_flag=True, help="Write the values to the baseline file; nothing else in it changes.")
 @json_option
-def command(**options: Any) -> int:
+def command(
+    names: tuple[str, ...],
+    baseline: str | None,
+    history: str | None,
+    runs: int,
+    margin: float,
+    loosen: str | None,
+    *,
+    write: bool,
+    in_json: bool,
+) -> int:
     """Propose targets and ideals from the runs in the history, as a diff of the baseline.
 
     The target is the 90th percentile of the recent good runs plus a margin, rounded up to a number such as 250 or 300;
@@ -85,74 +81,64 @@ def command(**options: Any) -> int:
     With --json: {"baseline", "history", "runs", "margin", "loosen", "written", "endpoints": [{"endpoint", "metric",
     "runs", "target_ms", "ideal_ms", "target", "ideal", "why", "by_hand"}], "diff"}.
     """
-    return update(UpdateOptions(**options))
-
-
-def update(options: UpdateOptions) -> int:
-    """The whole command; returns its exit code."""
-    if options.loosen is not None and not options.loosen.strip():
-        remedy = "say why it may be slower: --loosen 'exact match counts, since v1.4'"
-        raise UsageError("--loosen needs a reason", remedy)
+    if loosen is not None and not loosen.strip():
+        raise UsageError("--loosen needs a reason", "state it: --loosen 'exact match counts, since v1.4'")
     from perfcheck.baseline import find_baseline
     from perfcheck.engine.update_targets import propose_update, write_update
     from perfcheck.history.propose import ProposalRule
 
-    file = find_baseline(options.baseline, os.environ, Path.cwd())
-    rule = ProposalRule(runs=options.runs, margin=options.margin, loosen=options.loosen is not None)
-    with opened(options.history) as store:
-        found = propose_update(file, options.names, store, rule)
-        shown = store.shown
-    is_written = options.write and found.made > 0
+    file = find_baseline(baseline, os.environ, Path.cwd())
+    with opened(history) as store:
+        rule = ProposalRule(runs=runs, margin=margin, loosen=loosen is not None)
+        update = propose_update(file, names, store, rule)
+        location = store.shown
+    is_written = write and update.made > 0
     if is_written:
-        write_update(found)
-    if options.in_json:
-        click.echo(as_json(_document(found, options, shown, written=is_written)))
+        write_update(update)
+    if in_json:
+        document = {
+            "baseline": str(file),
+            "history": location,
+            "runs": runs,
+            "margin": margin,
+            "loosen": loosen,
+            "written": is_written,
+            "endpoints": [
+                {**asdict(proposal), "by_hand": update.by_hand.get(proposal.endpoint, [])}
+                for proposal in update.proposals
+            ],
+            "diff": "".join(f"{line}\n" for line in update.diff),
+        }
+        click.echo(as_json(document))
     else:
-        _print(found, options)
+        _print(update, loosen, is_written=is_written)
     return EXIT_OK
 
 
-def _document(found: Update, options: UpdateOptions, history: str, *, written: bool) -> dict[str, Any]:
-    return {
-        "baseline": str(found.file),
-        "history": history,
-        "runs": options.runs,
-        "margin": options.margin,
-        "loosen": options.loosen,
-        "written": written,
-        "endpoints": [{**asdict(one), "by_hand": found.by_hand.get(one.endpoint, [])} for one in found.proposals],
-        "diff": "".join(f"{line}\n" for line in found.diff),
-    }
-
-
-def _print(found: Update, options: UpdateOptions) -> None:
+def _print(update: Update, loosen: str | None, *, is_written: bool) -> None:
     from perfcheck.cli.ui.output import print_diff, print_page
     from perfcheck.history.report.proposals import render_proposals
 
-    print_page(lambda glyphs, width: render_proposals(found.proposals, found.by_hand, glyphs, width))
-    if found.made:
+    print_page(lambda glyphs, width: render_proposals(update.proposals, update.by_hand, glyphs, width))
+    if update.made:
         click.echo()
-        print_diff(found.diff)
+        print_diff(update.diff)
     click.echo()
-    for line in _closing(found, options):
+    for line in _closing(update, loosen, is_written=is_written):
         click.echo(line)
 
 
-def _closing(found: Update, options: UpdateOptions) -> Iterator[str]:
-    """What came of it, and what to do next."""
-    if options.loosen is not None and any(map(_is_looser, found.proposals)):
-        yield f"looser, because: {clean(options.loosen, 1000)}"
-    values = f"{found.made} value{'s' * (found.made != 1)}"
-    if not found.made:
-        yield f"{found.file}: nothing to change"
-    elif options.write:
-        yield f"{found.file}: {values} changed, and nothing else"
-        seen = f"git diff {shlex.quote(str(found.file))}"
-        yield f"next: look at it ({seen}), measure by it (perfcheck run), and commit it with the reason"
+def _closing(update: Update, loosen: str | None, *, is_written: bool) -> Iterator[str]:
+    """The result, and the next step."""
+    if loosen is not None and any(value.is_looser for proposal in update.proposals for value in proposal.values):
+        yield f"looser, because: {clean(loosen, 1000)}"
+    values = plural(update.made, "value")
+    if not update.made:
+        yield f"{update.file}: nothing to change"
+    elif is_written:
+        yield f"{update.file}: {values} changed, and nothing else"
+        diff = f"git diff {shlex.quote(str(update.file))}"
+        yield f"next: review it ({diff}), run perfcheck with it (perfcheck run), and commit it with the reason"
     else:
-        yield f"{found.file}: {values} would change; nothing is written"
-        yield "next: look at the diff, then give the same command with --write"
-
-
-def _is_looser(one: Proposal) -> bool:
-    return any(value.is_looser for value in one.values)
+        yield f"{update.file}: {values} would change; nothing was written"
+        yield "next: review the diff, then run the same command with --write"

@@ -90,9 +90,9 @@ def _show_run(store: History, past: PastRun, *, verbose: bool, in_json: bool) ->
         }
         click.echo(as_json(document))
         return
-    from perfcheck.cli.reports import Presentation, ReportTarget, render_report
+    from perfcheck.cli.reports import ReportTarget, render_report
 
-    report = render_report(store.run(past.id), ReportTarget("console", None), Presentation(verbose=verbose))
+    report = render_report(store.run(past.id), ReportTarget("console", None), verbose=verbose)
     sys.stdout.flush()
     sys.stdout.buffer.write(report)
     if notes:
