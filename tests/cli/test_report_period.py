@@ -101,7 +101,7 @@ def test_a_while_without_runs(folder: Path) -> None:
         (["--period", "week", "--since", "7d"], "--period week takes no --since"),
         (["--since", "soon"], "'soon' is not a date"),
         (["--since", "2026-02-01", "--until", "2026-01-01"], "the period ends before it begins"),
-        (["--period", "week", "--report", "junit"], "there is no junit report of a period"),
+        (["--period", "week", "--report", "junit"], "a period has no junit report"),
         (["--period", "week", "--compare-to", "run.json"], "--compare-to goes with --from"),
         (["--period", "week", "--history", "none.sqlite"], "none.sqlite"),
         (["--period", "week", "-f", "none.yaml"], "no such baseline: none.yaml"),
