@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from simulation.noise import TARGET_MS, Clock, Service, endpoint
 
-from perfcheck.model import Decision, Metric, Sampling, Verdict
+from perfcheck.model import Metric, Sampling, Verdict
 from perfcheck.sampling.sampler import Sampler
 from perfcheck.stats.quantiles import metric_value
 
@@ -73,18 +73,12 @@ def simulate(cell: Cell, runs: int) -> Tally:
         tally.requests += len(measurement.samples)
         tally.first_stage += measurement.decisions[0].requests
         tally.seconds += clock.seconds
-        tally.verdicts[measurement.decisions[-1].verdict, _is_decided(measurement.decisions[-1])] += 1
+        last = measurement.decisions[-1]
+        tally.verdicts[last.verdict, last.is_decided] += 1
         low, high = measurement.decisions[0].interval_ms
         tally.intervals_above += low is not None and low > cell.ratio * TARGET_MS
         tally.intervals_below += high is not None and high < cell.ratio * TARGET_MS
     return tally
-
-
-def _is_decided(decision: Decision) -> bool:
-    """Whether the part that gave the verdict has its stated error probability."""
-    if decision.errors is Verdict.CRITICAL and decision.errors_decided:
-        return True
-    return decision.latency_decided and (decision.errors_decided or decision.latency is Verdict.CRITICAL)
 
 
 def fixed_rule(cell: Cell, requests: int, runs: int) -> float:

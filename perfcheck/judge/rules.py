@@ -44,7 +44,7 @@ def find(
         *_latency_findings(endpoint, decision, judged, undecided),
         *_error_findings(endpoint, measurement, decision, undecided),
         *_body_findings(endpoint, body_bytes),
-        *([] if decision.latency is Verdict.NOT_MEASURED or is_decided(decision) else [_undecided(endpoint, decision)]),
+        *([] if decision.latency is Verdict.NOT_MEASURED or decision.is_decided else [_undecided(endpoint, decision)]),
         *_recovery_notes(endpoint, measurement.decisions),
         *_delayed_acknowledgement(endpoint, judged),
     ]
@@ -96,13 +96,6 @@ def _latency_findings(
             unit="ms",
             line=line_of(endpoint, Rule.OVER_TARGET),
         )
-
-
-def is_decided(decision: Decision) -> bool:
-    """Whether the part that gave the verdict has its stated error probability."""
-    if decision.errors is Verdict.CRITICAL and decision.errors_decided:
-        return True
-    return decision.latency_decided and (decision.errors_decided or decision.latency is Verdict.CRITICAL)
 
 
 def _severity(verdict: Verdict, undecided: UndecidedPolicy, *, decided: bool) -> Severity:

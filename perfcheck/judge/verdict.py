@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
 from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
-from perfcheck.judge.rules import find, finite_interval, is_decided, shown_value
+from perfcheck.judge.rules import find, finite_interval, shown_value
 from perfcheck.model import (
     Counts,
     Decision,
@@ -55,7 +55,7 @@ def judge_endpoint(
         method=endpoint.method,
         url=url,
         verdict=_verdict(decision, findings),
-        decided=decision is not None and is_decided(decision),
+        decided=decision is not None and decision.is_decided,
         metric=endpoint.metric,
         value_ms=value,
         over_timeout=over_timeout,

@@ -82,6 +82,13 @@ class Decision:
         """The worse of latency and errors."""
         return worst((self.latency, self.errors))
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether the part that gave the verdict has its stated error probability."""
+        if self.errors is Verdict.CRITICAL and self.errors_decided:
+            return True
+        return self.latency_decided and (self.errors_decided or self.latency is Verdict.CRITICAL)
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
