@@ -9,6 +9,7 @@ from perfcheck.times import parse_time
 
 _IRREGULAR = {"query": "queries", "latency": "latencies", "miss": "misses", "branch": "branches"}
 _COMMIT_LENGTH = 10
+_RUN_ID_LENGTH = 8
 _LONGEST_TIME = 40
 
 
@@ -26,6 +27,11 @@ def and_more(items: Sequence[str], most: int) -> str:
 def short_commit(commit: str) -> str:
     """The first 10 characters of a commit hash, safe to show."""
     return clean(commit[:_COMMIT_LENGTH])
+
+
+def short_run(run_id: str) -> str:
+    """The first 8 characters of the id of a run, which identify it, safe to show."""
+    return clean(run_id)[:_RUN_ID_LENGTH]
 
 
 def day(text: str) -> str:

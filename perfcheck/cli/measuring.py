@@ -31,6 +31,7 @@ from perfcheck.cli.ui.terminal import show_error, show_warning
 from perfcheck.demo import Regression
 from perfcheck.errors import EXIT_OK, CouldNotMeasureError, UsageError
 from perfcheck.model import Baseline, Metric, Run, Verdict
+from perfcheck.words import short_run
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
@@ -292,4 +293,4 @@ def _save(run: Run, history: str | None, *, quiet: bool) -> None:
         return
     if not quiet:
         with contextlib.suppress(OSError):
-            click.echo(f"saved {run.id[:8]} in {location}", err=True)
+            click.echo(f"saved {short_run(run.id)} in {location}", err=True)

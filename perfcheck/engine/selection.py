@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 from perfcheck.errors import UsageError
 from perfcheck.model import Baseline, Endpoint, EndpointResult, Metric, Run
 from perfcheck.text import clean
-from perfcheck.words import and_more
+from perfcheck.words import and_more, short_run
 
 _MOST_NAMED = 10
 
@@ -40,7 +40,7 @@ def select_endpoints(baseline: Baseline, names: Sequence[str], groups: Sequence[
 def select_results(run: Run, names: Sequence[str], groups: Sequence[str]) -> tuple[EndpointResult, ...]:
     """The same for the results of a saved run."""
     known = dict.fromkeys(result.group for result in run.endpoints if result.group is not None)
-    where = f"the run {clean(run.label) if run.label else run.id[:8]}"
+    where = f"the run {clean(run.label) if run.label else short_run(run.id)}"
     return _select(run.endpoints, names, groups, list(known), where)
 
 

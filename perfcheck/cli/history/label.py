@@ -9,6 +9,7 @@ from perfcheck.cli.ui.completers import complete_runs
 from perfcheck.cli.ui.options import history_option, opened, option
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.text import clean
+from perfcheck.words import short_run
 
 _EXAMPLES = """\b
 Examples:
@@ -39,5 +40,5 @@ def command(run: str, text: str | None, history: str | None, *, remove: bool) ->
         past = store.past_run(run)
         store.set_label(past.id, label)
     before = f" (before: {clean(past.label)})" if past.label else ""
-    click.echo(f"{past.id[:8]}: {label or 'no label'}{before}", err=True)
+    click.echo(f"{short_run(past.id)}: {label or 'no label'}{before}", err=True)
     return EXIT_OK

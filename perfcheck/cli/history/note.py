@@ -14,6 +14,7 @@ from perfcheck.cli.ui.options import history_option, json_option, opened, option
 from perfcheck.cli.ui.output import as_json
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.text import clean
+from perfcheck.words import short_commit, short_run
 
 if TYPE_CHECKING:
     from perfcheck.history.store import History
@@ -52,7 +53,7 @@ def command(
     if in_json:
         click.echo(as_json(asdict(note)))
     else:
-        where = f"run {run_id[:8]}" if run_id else f"commit {(commit or '')[:12]}"
+        where = f"run {short_run(run_id)}" if run_id else f"commit {short_commit(commit or '')}"
         click.echo(f"note {note.id}: {where}", err=True)
     return EXIT_OK
 

@@ -13,9 +13,8 @@ from perfcheck.history.model import PastRun
 from perfcheck.model import Counts, Source
 from perfcheck.report.glyphs import STYLES, Glyphs, shorten
 from perfcheck.text import clean
-from perfcheck.words import short_commit
+from perfcheck.words import short_commit, short_run
 
-ID_DIGITS = 8  # of the id of a run: enough to identify it
 _HEADERS = ("when (UTC)", "run", "label", "verdict", "endpoints", "branch@commit", "machine")
 _DROPPED_FIRST = ("machine", "endpoints", "branch@commit")  # when the terminal is narrow
 _SHORTENED = (("label", 24), ("machine", 20), ("branch@commit", 24), ("label", 12))  # to so many cells, one by one
@@ -48,7 +47,7 @@ def _row(run: PastRun) -> list[Text]:
         verdict.append("\nincomplete", style="dim")
     return [
         Text(when(run.started_at)),
-        Text(clean(run.id)[:ID_DIGITS], style="cyan"),
+        Text(short_run(run.id), style="cyan"),
         Text(clean(run.label or "")),
         verdict,
         Text(_counts(run.counts) + " by the monitor" * (run.source is Source.MONITORED)),

@@ -11,14 +11,13 @@ from rich.text import Text
 
 from perfcheck.history.model import Note, PastMeasurement
 from perfcheck.history.report.chart import AXIS_WIDTH, Columns, draw_bars, draw_chart, draw_marks
-from perfcheck.history.report.run_list import ID_DIGITS
 from perfcheck.history.series import SeriesHistory
 from perfcheck.model import Source
 from perfcheck.report.glyphs import Glyphs
 from perfcheck.stats.change_points import Step
 from perfcheck.text import clean
 from perfcheck.units import format_change, format_from_to, format_ms, format_percentage
-from perfcheck.words import plural, short_commit
+from perfcheck.words import plural, short_commit, short_run
 
 _LONGEST_NOTE = 2000
 _NOTE_MARK = "!"
@@ -108,8 +107,8 @@ def _run(point: PastMeasurement) -> str:
     """``2026-10-03  v1.4  commit 0123abcdef  run 5e0cbd2e``."""
     label = clean(point.label) if point.label else ""
     commit = f"commit {short_commit(point.commit)}" if point.commit else ""
-    run = f"run {clean(point.run_id)[:ID_DIGITS]}"
-    return "  ".join(part for part in (clean(point.started_at[:10]), label, commit, run) if part)
+    parts = (clean(point.started_at[:10]), label, commit, f"run {short_run(point.run_id)}")
+    return "  ".join(part for part in parts if part)
 
 
 def note_text(note: Note) -> str:

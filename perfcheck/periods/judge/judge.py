@@ -85,7 +85,7 @@ def judge_period(
     endpoint are held at a time.
     """
     gathered = _Gathered(tally)
-    for _, all_series in series_of_endpoints(measurements, tally.period, tally.block):
+    for all_series in series_of_endpoints(measurements, tally.period, tally.block):
         gathered.add_endpoint(all_series)
     return _report(gathered, baseline, tool_version, generated_at)
 

@@ -20,19 +20,10 @@ _SHORTLY = 30  # runs: what happened earlier than that before a period could be 
 
 
 @dataclass(frozen=True, slots=True)
-class LocatedStep:
+class LocatedStep(Step):
     """A step, with ``index`` the first measurement of the new level, even where blocks were compared."""
 
-    index: int
-    score: float
-    before: float
-    after: float
-    error_probability: float
     is_new: bool  # it is in the period, or only runs of the period show it
-
-    @property
-    def ratio(self) -> float:
-        return self.after / self.before
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +74,10 @@ class Series:
         )
 
 
-def series_of_endpoints(
-    measurements: Iterable[PastMeasurement], period: Period, block: int
-) -> Iterator[tuple[str, list[Series]]]:
+def series_of_endpoints(measurements: Iterable[PastMeasurement], period: Period, block: int) -> Iterator[list[Series]]:
     """Endpoint by endpoint, its series; ``measurements`` by endpoint, series and time. Holds one endpoint at a time."""
-    for endpoint, rows in groupby(measurements, key=lambda row: row.endpoint):
-        yield endpoint, [_series(group, period, block) for _, group in groupby(rows, key=lambda row: row.series)]
+    for _, rows in groupby(measurements, key=lambda row: row.endpoint):
+        yield [_series(group, period, block) for _, group in groupby(rows, key=lambda row: row.series)]
 
 
 def _series(rows: Iterable[PastMeasurement], period: Period, block: int) -> Series:

@@ -31,11 +31,10 @@ from perfcheck.units import (
     format_percentage,
     format_slower,
 )
-from perfcheck.words import minute, plural, short_commit
+from perfcheck.words import minute, plural, short_commit, short_run
 
 _LEAST_CHANCE = 1e-6
 _LONGEST_LABEL = 60
-_ID_DIGITS = 8  # of the id of a run or a series
 ARROW = "->"  # in all texts here; a report may show another one
 _SECONDS_PER_MINUTE, _SECONDS_PER_HOUR = 60, 3600
 
@@ -102,11 +101,11 @@ def note_lines(note: Note) -> Iterator[tuple[str, str]]:
 
 def note_subject(note: Note) -> str:
     """``run 5e0cbd2e`` or ``commit 0123abcdef``."""
-    return f"run {clean(note.run_id)[:_ID_DIGITS]}" if note.run_id else f"commit {short_commit(note.commit or '')}"
+    return f"run {short_run(note.run_id)}" if note.run_id else f"commit {short_commit(note.commit or '')}"
 
 
 def no_note(change: LatencyChange) -> str:
-    return f"none yet; record one: perfcheck history note {clean(change.at.run_id)[:_ID_DIGITS]}"
+    return f"none yet; record one: perfcheck history note {short_run(change.at.run_id)}"
 
 
 # --- The state at the end ------------------------------------------------------------------------------------------
@@ -232,7 +231,7 @@ def series_label(report: PeriodReport, summary: EndpointSummary) -> str:
     machines = {other.machine for other in others if other.source is summary.source}
     parts = ["by the monitor"] if summary.source is Source.MONITORED else []
     parts += [f"on {clean(summary.machine, LONGEST_NAME)}"] if machines - {summary.machine} else []
-    parts += [f"series {clean(summary.series, _ID_DIGITS)}"] if summary.machine in machines else []
+    parts += [f"series {short_run(summary.series)}"] if summary.machine in machines else []
     return ", ".join(parts)
 
 

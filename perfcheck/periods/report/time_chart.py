@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, datetime, timedelta
-from itertools import groupby, pairwise
+from itertools import count, groupby, pairwise, takewhile
 
 from perfcheck.model import Verdict
 from perfcheck.periods.model import ChartPoint, EndpointSummary, LatencyLevel, Period, RunReference
@@ -195,14 +195,25 @@ class TimeAxis:
 
     def ticks(self) -> list[tuple[float, str]]:
         """Round dates with their positions, as many as have room: ``09:00``, ``18 Jun``, ``Jun``, ``2026``."""
-        for candidates, style in ((_hours(self), "%H:%M"), (_days(self), "%-d %b"), (_months(self), "%b")):
-            for step in candidates:
-                times = list(_within(self, step))
-                positions = [self.position(time) for time in times]
-                gaps = [after - before for before, after in pairwise(positions)]
-                if times and (not gaps or min(gaps) >= _GAP):
-                    return [(at, _tick(time, style)) for at, time in zip(positions, times, strict=True)]
+        for style, dates in self._round_dates():
+            times = [time for time in takewhile(lambda time: time <= self.end, dates) if time >= self.begin]
+            positions = [self.position(time) for time in times]
+            gaps = [after - before for before, after in pairwise(positions)]
+            if times and (not gaps or min(gaps) >= _GAP):
+                return [(at, _tick(time, style)) for at, time in zip(positions, times, strict=True)]
         return []
+
+    def _round_dates(self) -> Iterator[tuple[str, Iterator[datetime]]]:
+        """From the densest to the sparsest, each from before the beginning."""
+        length = self.end - self.begin
+        midnight = self.begin.replace(hour=0, minute=0, second=0, microsecond=0)
+        monday = midnight - timedelta(days=self.begin.weekday())
+        if length < timedelta(days=2):
+            yield from (("%H:%M", _every(midnight, timedelta(hours=hours))) for hours in (1, 3, 6, 12))
+        if length < timedelta(days=120):
+            yield from (("%-d %b", _every(monday, timedelta(days=days))) for days in (1, 2, 7, 14, 28))
+        new_year = midnight.replace(month=1, day=1)
+        yield from (("%b", _every_month(new_year, months)) for months in (1, 2, 3, 6, 12, 24, 60, 120))
 
 
 def time_axis(times: list[str]) -> TimeAxis | None:
@@ -221,43 +232,10 @@ def _tick(time: datetime, style: str) -> str:
     return f"{time.day} {time:%b}" if style == "%-d %b" else f"{time:{style}}"
 
 
-def _within(axis: TimeAxis, times: Iterator[datetime]) -> Iterator[datetime]:
-    for time in times:
-        if time > axis.end:
-            return
-        if time >= axis.begin:
-            yield time
-
-
 def _every(begin: datetime, step: timedelta) -> Iterator[datetime]:
-    while True:
-        yield begin
-        begin += step
+    return (begin + number * step for number in count())
 
 
-def _hours(axis: TimeAxis) -> Iterator[Iterator[datetime]]:
-    if axis.end - axis.begin < timedelta(days=2):
-        midnight = axis.begin.replace(hour=0, minute=0, second=0, microsecond=0)
-        for hours in (1, 3, 6, 12):
-            yield _every(midnight, timedelta(hours=hours))
-
-
-def _days(axis: TimeAxis) -> Iterator[Iterator[datetime]]:
-    if axis.end - axis.begin < timedelta(days=120):
-        monday = axis.begin.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=axis.begin.weekday())
-        for days in (1, 2, 7, 14, 28):
-            yield _every(monday, timedelta(days=days))
-
-
-def _months(axis: TimeAxis) -> Iterator[Iterator[datetime]]:
-    for months in (1, 2, 3, 6, 12, 24, 60, 120):
-        yield _every_month(axis.begin, months)
-
-
-def _every_month(begin: datetime, months: int) -> Iterator[datetime]:
-    number = begin.year * _MONTHS
-    while number // _MONTHS < MAXYEAR:
-        yield begin.replace(
-            year=number // _MONTHS, month=number % _MONTHS + 1, day=1, hour=0, minute=0, second=0, microsecond=0
-        )
-        number += months
+def _every_month(begin: datetime, step: int) -> Iterator[datetime]:
+    months = range(0, (MAXYEAR - begin.year) * _MONTHS, step)
+    return (begin.replace(year=begin.year + month // _MONTHS, month=month % _MONTHS + 1) for month in months)
