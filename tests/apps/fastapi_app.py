@@ -24,7 +24,7 @@ from perfcheck.monitor.sqlalchemy import instrument
 
 @dataclass
 class Seen:
-    """What passed through the app besides requests."""
+    """Events of the app other than requests."""
 
     lifespan: list[str] = field(default_factory=list)
 

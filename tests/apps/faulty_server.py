@@ -88,7 +88,7 @@ def server(
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """The next request with its body, as far as Content-Length tells; nothing when the client has gone."""
+    """The next request with its body, as far as Content-Length goes; nothing when the client has disconnected."""
     data = b""
     while b"\r\n\r\n" not in data:
         piece = connection.recv(65536)
@@ -138,13 +138,13 @@ def response(body: bytes = b"{}", *headers: str, status: str = "200 OK") -> byte
 
 
 def reset(connection: socket.socket) -> None:
-    """Close without order: the other side is told that the connection was reset."""
+    """Close without order: the other side gets a reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
 
 def hang_up(connection: socket.socket) -> None:
-    """Close as soon as the other side says anything."""
+    """Close as soon as anything arrives."""
     connection.recv(1)
 
 

@@ -180,7 +180,7 @@ def test_an_endless_file_is_read_only_so_far() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"), [("absent.yaml", "file not found"), (".", "this is a folder"), ("a\0b", "cannot be read")]
 )
-def test_what_is_no_file(tmp_path: Path, name: str, expected: str) -> None:
+def test_paths_that_are_not_files(tmp_path: Path, name: str, expected: str) -> None:
     with pytest.raises(BaselineError, match=expected) as caught:
         load_baseline(tmp_path / name, {}, shown_as=name)
     assert caught.value.errors[0].line is None

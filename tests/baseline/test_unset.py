@@ -77,7 +77,7 @@ def test_all_else_is_still_checked(tmp_path: Path) -> None:
     ]
 
 
-def test_a_variable_that_is_set_is_judged_as_ever(tmp_path: Path) -> None:
+def test_a_variable_that_is_set_is_checked_as_usual(tmp_path: Path) -> None:
     endpoint = "{path: /a, target: '${T}', metric: '${M:-medain}'}"
     text = f"version: 1\nservice: {{base_url: http://a}}\nendpoints: {{a: {endpoint}}}\n"
     with pytest.raises(BaselineError) as caught:
@@ -105,5 +105,5 @@ def test_what_names_no_variable_stays_an_error(text: str) -> None:
         interpolate(text, {}, allow_unset=True)
 
 
-def test_what_stands_in_is_no_secret() -> None:
+def test_the_placeholder_is_not_a_secret() -> None:
     assert interpolate("${A}", {}, allow_unset=True).secrets == ()

@@ -64,7 +64,7 @@ def test_a_second_use_in_the_same_job_installs_nothing(installed: Done, tmp_path
     assert (again.code, again.outputs) == (0, installed.outputs)
 
 
-def test_a_python_that_is_too_old_is_told(tmp_path: Path) -> None:
+def test_a_python_that_is_too_old_is_an_error(tmp_path: Path) -> None:
     for name in ("python", "python3"):
         (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
         (tmp_path / name).chmod(0o755)
@@ -214,7 +214,7 @@ def test_a_hostile_value_is_a_usage_error_of_perfcheck(installed: Done, tmp_path
     assert not list(tmp_path.rglob("pwned"))
 
 
-def test_every_input_is_used_and_told() -> None:
+def test_every_input_is_used_and_documented() -> None:
     text = (ROOT / "action.yml").read_text(encoding="utf-8")
     for name, entry in ACTION["inputs"].items():
         assert entry["description"], name
@@ -222,7 +222,7 @@ def test_every_input_is_used_and_told() -> None:
         assert f"inputs.{name} " in text, name
 
 
-def test_what_is_set_up_for_perfcheck_leaves_the_users_python_alone() -> None:
+def test_setting_up_a_python_does_not_change_the_users_python() -> None:
     (step,) = (step for step in steps_of(ACTION) if step.get("id") == "python")
     assert step["if"] == "inputs.python-version != ''"
     assert step["with"]["update-environment"] == "false"

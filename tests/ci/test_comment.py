@@ -118,7 +118,7 @@ def test_a_comment_of_another_baseline_or_of_a_person_is_left_alone(tmp_path: Pa
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_token_that_may_only_read_is_told_and_fails_nothing(tmp_path: Path, method: str) -> None:
+def test_a_read_only_token_is_a_notice_and_fails_nothing(tmp_path: Path, method: str) -> None:
     done, _ = post(tmp_path, errors={method: FORBIDDEN})
     assert done.code == 0
     assert "::notice title=perfcheck::No comment: this token is read-only." in done.log
@@ -132,19 +132,19 @@ def test_any_other_trouble_fails_the_step(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("report", [None, ""])
-def test_without_a_report_nothing_is_asked(tmp_path: Path, report: str | None) -> None:
+def test_without_a_report_no_request_is_sent(tmp_path: Path, report: str | None) -> None:
     done, made = post(tmp_path, report=report)
     assert (done.code, made) == (0, [])
     assert "::notice title=perfcheck::No comment: nothing was measured" in done.log
 
 
 @pytest.mark.parametrize("report", ["# Buy now\n", "<!-- perfcheck:x --> Buy\n", "\n" + REPORT])
-def test_what_is_no_report_is_not_posted(tmp_path: Path, report: str) -> None:
+def test_what_is_not_a_report_is_not_posted(tmp_path: Path, report: str) -> None:
     done, made = post(tmp_path, report=report)
     assert (done.code, made) == (1, [])
 
 
-def test_what_stands_in_the_report_and_the_comments_is_never_run(tmp_path: Path) -> None:
+def test_text_of_the_report_and_the_comments_is_never_executed(tmp_path: Path) -> None:
     evil = "$(touch pwned) `touch pwned`; touch pwned"
     done, (_, written) = post(tmp_path, report=f"{MARKER}\n{evil}\n", comments=[comment(7, evil), comment(8, "-n x")])
     assert done.code == 0, done.log
@@ -152,7 +152,7 @@ def test_what_stands_in_the_report_and_the_comments_is_never_run(tmp_path: Path)
     assert not list(tmp_path.rglob("pwned"))
 
 
-def test_both_templates_comment_alike() -> None:
+def test_both_templates_comment_in_the_same_way() -> None:
     assert step_named(FORKS, "Comment")["run"] == COMMENT["run"]
 
 

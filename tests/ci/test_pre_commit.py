@@ -146,7 +146,7 @@ def test_try_repo_runs_both(user: User, sample_service: str) -> None:
     ("hook", "essential"),
     [("perfcheck-validate", {"--allow-unset"}), ("perfcheck", {"--skip-unreachable", "--budget=10s"})],
 )
-def test_what_a_user_must_not_lose_stands_in_the_entry(hook: str, essential: set[str]) -> None:
+def test_required_options_are_in_the_entry(hook: str, essential: set[str]) -> None:
     assert essential <= set(HOOKS[hook]["entry"].split())
     assert "args" not in HOOKS[hook]
 

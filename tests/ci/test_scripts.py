@@ -133,7 +133,7 @@ def test_check_sh_shows_why_a_service_did_not_start(workspace: Workspace) -> Non
     assert "no database" in done.stderr
 
 
-def test_check_sh_tells_that_another_service_answered(workspace: Workspace) -> None:
+def test_check_sh_warns_when_another_service_responded(workspace: Workspace) -> None:
     """The port is taken by an old instance: what was checked is not what was built."""
     old = subprocess.Popen(["./start-service.sh"], cwd=workspace.folder, stdout=subprocess.DEVNULL)
     try:

@@ -90,7 +90,7 @@ def test_the_brackets_of_the_jenkinsfile_match() -> None:
 
 
 @pytest.mark.parametrize("path", [*WORKFLOWS, ACTION], ids=lambda path: path.name)
-def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it(path: Path) -> None:
+def test_every_action_is_pinned_to_a_commit_with_its_version_in_a_comment(path: Path) -> None:
     used = re.findall(r"uses: *(.*)", path.read_text(encoding="utf-8"))
     assert len(used) == sum("uses" in step for step in steps_of(load(path)))
     for use in used:
@@ -154,7 +154,7 @@ def test_the_inputs_in_the_templates_are_the_actions() -> None:
         assert set(inputs) <= known
 
 
-def test_the_readme_tells_of_every_template() -> None:
+def test_the_readme_lists_every_template() -> None:
     text = (CI / "README.md").read_text(encoding="utf-8")
     for path in CI.iterdir():
         assert path.name == "README.md" or f"[{path.name}]({path.name})" in text, path.name

@@ -148,7 +148,7 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
         read_run(tmp_path / "absent.json")
 
 
-def test_a_write_replaces_the_whole_file_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+def test_a_write_replaces_the_file_and_leaves_no_temporary_file(tmp_path: Path) -> None:
     file = tmp_path / "results.json"
     file.write_bytes(b"old and longer than the new")
     write_atomically(file, b"new")
@@ -158,7 +158,7 @@ def test_a_write_replaces_the_whole_file_and_leaves_nothing_beside_it(tmp_path: 
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o755])
-def test_who_may_read_a_file_stays_as_it_is_where_that_is_asked_for(tmp_path: Path, mode: int) -> None:
+def test_permissions_are_kept_on_request(tmp_path: Path, mode: int) -> None:
     file = tmp_path / "baselines.yaml"
     file.write_bytes(b"old")
     file.chmod(mode)
@@ -166,7 +166,7 @@ def test_who_may_read_a_file_stays_as_it_is_where_that_is_asked_for(tmp_path: Pa
     assert (file.read_bytes(), file.stat().st_mode & 0o777) == (b"new", mode)
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_old_file_and_no_temporary_file(tmp_path: Path) -> None:
     folder = tmp_path / "results.json"
     (folder / "inside").mkdir(parents=True)
     with pytest.raises(OSError, match="directory"):

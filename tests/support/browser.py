@@ -1,4 +1,4 @@
-"""A real browser, for what only a browser can tell of a page: how wide it is, what it loads, what it says."""
+"""A real browser, for what only a browser can show of a page: its width, what it loads, and its messages."""
 
 from __future__ import annotations
 
