@@ -18,6 +18,8 @@ from support.golden import check_golden_bytes
 from perfcheck.baseline import BaselineError
 from perfcheck.baseline import tree as tree_module
 from perfcheck.baseline.edit import Edit, EditedBaseline, edit_baseline
+from perfcheck.baseline.edit_check import unintended_change
+from perfcheck.baseline.load import read_for_editing
 from perfcheck.units import parse_duration_ms
 
 EDIT = Path(__file__).parent / "edit"
@@ -361,6 +363,16 @@ def test_a_value_that_is_a_key_elsewhere_is_shared() -> None:
     )
     result = edit_baseline(content, [Edit("a", "target", 250)], Path("baselines.yaml"), {})
     assert [each.reason for each in result.refused] == [aliased("t")]
+
+
+def test_an_unintended_change_is_found() -> None:
+    file = EDIT / "columns.yaml"
+    before = read_for_editing(file.read_bytes(), file, {})
+    new_values = {("videos.list", "target"): 250.0}
+    intended = file.read_bytes().replace(b"300ms", b"250ms")
+    assert unintended_change(before, intended, new_values, file, {}) is None
+    other = intended.replace(b"100ms", b"110ms")
+    assert unintended_change(before, other, new_values, file, {}) == "other values would change with it"
 
 
 def test_endpoints_that_are_not_there_are_refused() -> None:
