@@ -1,9 +1,9 @@
-"""Draws the pictures of the HTML reports: ``python tools/report_pages.py`` writes docs/report-*.png.
+"""Draws the pictures of the HTML reports, docs/report-*.png.
 
-The run is that of the sample service with two regressions. With ``--from FILE`` another run is shown, with
-``--folder PATH`` the pictures go elsewhere. Takes about two minutes without ``--from``. With ``--period`` it draws
-docs/period-1280-light.png instead: a quarter of the generated history that the tests report on; with ``--all`` in every
-width and scheme.
+Run as ``PYTHONPATH=tests:benchmarks python tools/report_pages.py``. It shows a run of the sample service with two
+regressions, which takes about two minutes; with ``--from FILE`` another run. With ``--folder PATH`` the pictures go
+elsewhere. With ``--period`` it draws docs/period-1280-light.png instead: a quarter of the generated history that the
+tests report on; with ``--all`` in every width and scheme.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Flag, auto
+from operator import attrgetter
 
 from perfcheck.model import EarlierRun, EndpointChange, EndpointResult, Run
 from perfcheck.report.explain import LONGEST_TEXT, baseline_lines, in_short, reason
@@ -34,7 +35,7 @@ _ALL = Report.CONSOLE | Report.MARKDOWN | Report.HTML
 
 
 class JudgedBy(Flag):
-    """What a run is judged by; some columns fit one of them only."""
+    """What a run is judged by; a column may fit one of them only."""
 
     TARGETS = auto()
     COMPARISON = auto()
@@ -128,6 +129,9 @@ def _errors(result: EndpointResult) -> str:
     return clean(", ".join(f"{kind}: {count}" for kind, count in result.errors.items()), LONGEST_TEXT)
 
 
+_COUNTS = ("sent", "succeeded", "failed", "warmup", "judged")
+_PHASES = ("dns", "connect", "tls", "wait", "download")
+_STATISTICS = ("min", "mean", "stdev", "median", "p75", "p90", "p95", "p99", "max")
 CSV_COLUMNS: dict[str, Callable[[EndpointResult], CsvValue]] = {
     "group": lambda result: clean(result.group or ""),
     "method": lambda result: clean(result.method),
@@ -145,28 +149,12 @@ CSV_COLUMNS: dict[str, Callable[[EndpointResult], CsvValue]] = {
     "critical_ms": lambda result: result.critical_ms,
     "ceiling_ms": lambda result: result.ceiling_ms,
     "ratio": lambda result: result.ratio,
-    "requests_sent": lambda result: result.requests.sent,
-    "requests_succeeded": lambda result: result.requests.succeeded,
-    "requests_failed": lambda result: result.requests.failed,
-    "requests_warmup": lambda result: result.requests.warmup,
-    "requests_judged": lambda result: result.requests.judged,
+    **{f"requests_{name}": attrgetter(f"requests.{name}") for name in _COUNTS},
     "error_rate": lambda result: result.error_rate,
     "error_rate_bound": lambda result: result.error_rate_bound,
     "errors": _errors,
-    "latency_min_ms": lambda result: result.latency_ms.min,
-    "latency_mean_ms": lambda result: result.latency_ms.mean,
-    "latency_stdev_ms": lambda result: result.latency_ms.stdev,
-    "latency_median_ms": lambda result: result.latency_ms.median,
-    "latency_p75_ms": lambda result: result.latency_ms.p75,
-    "latency_p90_ms": lambda result: result.latency_ms.p90,
-    "latency_p95_ms": lambda result: result.latency_ms.p95,
-    "latency_p99_ms": lambda result: result.latency_ms.p99,
-    "latency_max_ms": lambda result: result.latency_ms.max,
-    "phase_dns_ms": lambda result: result.phases_ms.dns,
-    "phase_connect_ms": lambda result: result.phases_ms.connect,
-    "phase_tls_ms": lambda result: result.phases_ms.tls,
-    "phase_wait_ms": lambda result: result.phases_ms.wait,
-    "phase_download_ms": lambda result: result.phases_ms.download,
+    **{f"latency_{name}_ms": attrgetter(f"latency_ms.{name}") for name in _STATISTICS},
+    **{f"phase_{name}_ms": attrgetter(f"phases_ms.{name}") for name in _PHASES},
     "body_bytes": lambda result: result.body_bytes,
     "reason": reason,
     "baseline_line": lambda result: next(iter(baseline_lines(result)), None),

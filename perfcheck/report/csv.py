@@ -16,7 +16,7 @@ from perfcheck.text import clean, distinct_names
 # text may become half as long again.
 _LONGEST_NAME = 20_000
 # What a spreadsheet takes for a formula (the full-width forms count as the plain ones), at the start of a cell; and
-# after a semicolon, which separates cells where the comma is the decimal sign, whatever stands in quotes.
+# after a semicolon, which separates cells where the comma is the decimal sign, whatever is in quotes.
 _FORMULA = re.compile("(^|;)([ \"]*)('*[=+\\-@\uff1d\uff0b\uff0d\uff20])")
 
 

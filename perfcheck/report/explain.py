@@ -101,7 +101,7 @@ def before_to_now(before_ms: float | None, now_ms: float) -> str:
 
 
 def reasons(result: EndpointResult) -> list[Finding]:
-    """The findings that made the verdict, the heaviest first; of an endpoint not measured, the note that says why."""
+    """The findings that made the verdict, the heaviest first; of an endpoint not measured, the note on why."""
     heavy = [finding for finding in result.findings if finding.severity is not Severity.NOTE]
     if heavy or result.verdict is not Verdict.NOT_MEASURED:
         return heavy
@@ -219,15 +219,15 @@ def evidence(result: EndpointResult) -> str:
         return ""
     stages = [result.timeline.stage.count(stage) for stage in range(1, max(result.timeline.stage) + 1)]
     text = ", then ".join([plural(stages[0], "request"), *(f"{count} to confirm" for count in stages[1:])])
-    text += f"; {result.metric} within {interval(result)} ms" if interval(result) != "-" else ""
+    text += f"; {result.metric} interval {interval(result)} ms" if interval(result) != "-" else ""
     return "; ".join([text, *(finding.message for finding in result.findings if finding.rule is Rule.UNDECIDED)])
 
 
 def _compared(result: EndpointResult) -> str:
     if result.comparison is None:
         return ""
-    within = change_interval(result)
-    return compared_samples(result) + (f"; change within {within}" if within != "-" else "")
+    ends = change_interval(result)
+    return compared_samples(result) + (f"; change interval {ends}" if ends != "-" else "")
 
 
 def _monitor_figures(result: EndpointResult) -> str:

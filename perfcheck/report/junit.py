@@ -26,7 +26,10 @@ from perfcheck.text import clean, distinct_names
 _NAME = "perfcheck"
 _RUN = "the run"
 _BRACKETS = re.compile(r"\[(?=\[)")
-_OTHER_TYPES = {Rule.ERROR_RATE, Rule.BODY_SIZE}  # a closed list: GitLab obeys some words here, and refuses "yaml"
+_OTHER_TYPES = {
+    Rule.ERROR_RATE,
+    Rule.BODY_SIZE,
+}  # a closed list: GitLab interprets some words here
 
 
 def render(run: Run, earlier: EarlierRun | None = None) -> str:

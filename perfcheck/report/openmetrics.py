@@ -3,9 +3,9 @@
 Base units throughout: seconds, bytes, ratios. What is not known is left out, since 0 would be a measurement.
 
 GitLab splits a line as a shell does: the first word, labels included, is the name, the second the value, and a ``#``
-begins a comment even within a label, where it leaves a quote open and the whole report is refused. It compares values
+begins a comment even within a label, where it leaves a quote open and the report is refused. It compares values
 as text with those of the target branch and lists what changed first, in the order of the file. So no label holds a
-``#``; what differs in every run (commit, start) stands in no label beside a figure; and verdicts come before latencies,
+``#``; what differs in every run (commit, start) is in no label of a figure; and verdicts come before latencies,
 and these before what explains them.
 """
 
@@ -27,8 +27,8 @@ _COMMENT = "#"
 def render(run: Run, earlier: EarlierRun | None = None) -> str:
     """The run as OpenMetrics text; with an earlier run, also the change of each latency that both measured.
 
-    Figures are exact to a picosecond (12 decimals) and have no exponent. An endpoint whose name cannot stand in a label
-    as it is, or not in 200 characters, has a short hash of it in its label.
+    Figures are exact to a picosecond (12 decimals) and have no exponent. An endpoint whose name does not fit into
+    a label as it is, or not in 200 characters, has a short hash of it in its label.
     """
     labels = list(_labels(run))
     since = changes_to_show(run, earlier)
@@ -109,7 +109,9 @@ def _unix_time(text: str) -> float | None:
 
 # --- The metrics of an endpoint ---------------------------------------------------------------------------------------
 
-_Values = Iterable[tuple[str, float | None]]  # further labels with a comma before each, and the value
+_Figure = Callable[[EndpointResult], float | None]
+_Figures = Callable[[EndpointResult], Iterable[tuple[str, float | None]]]  # labels, a comma before each, and values
+_QUANTILES = {"0.0": "min", "0.5": "median", "0.75": "p75", "0.9": "p90", "0.95": "p95", "0.99": "p99", "1.0": "max"}
 
 
 class _Family(NamedTuple):
@@ -117,7 +119,7 @@ class _Family(NamedTuple):
 
     name: str
     help: str
-    values: Callable[[EndpointResult], _Values]
+    values: _Figures
     type: str = "gauge"
 
 
@@ -126,25 +128,30 @@ def _label(name: str, value: str) -> str:
     return f'{name}="{escaped}"'
 
 
-def _plain(value: Callable[[EndpointResult], float | None]) -> Callable[[EndpointResult], _Values]:
-    return lambda result: [("", value(result))]
+def _plain(figure: _Figure) -> _Figures:
+    return lambda result: [("", figure(result))]
 
 
-def _milliseconds(value: Callable[[EndpointResult], float | None]) -> Callable[[EndpointResult], _Values]:
-    return lambda result: [("", _seconds(value(result)))]
+def _in_seconds(figure_ms: _Figure) -> _Figures:
+    return lambda result: [("", _seconds(figure_ms(result)))]
 
 
-def _of_metric(value: Callable[[EndpointResult], float | None]) -> Callable[[EndpointResult], _Values]:
+def _of_metric(figure: _Figure) -> _Figures:
     """A figure of another metric is another figure: not to be compared with it when the baseline changes the metric."""
-    return lambda result: [(f',metric="{result.metric}"', value(result))]
+    return lambda result: [(f',metric="{result.metric}"', figure(result))]
+
+
+def _of_metric_in_seconds(figure_ms: _Figure) -> _Figures:
+    return _of_metric(lambda result: _seconds(figure_ms(result)))
 
 
 def _seconds(ms: float | None) -> float | None:
     return None if ms is None else ms / 1000
 
 
-def _verdict(result: EndpointResult) -> _Values:
-    return [(f',perfcheck_verdict="{verdict}"', verdict is result.verdict) for verdict in Verdict]
+def _verdict(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
+    for verdict in Verdict:
+        yield f',perfcheck_verdict="{verdict}"', verdict is result.verdict
 
 
 def _decided(result: EndpointResult) -> float | None:
@@ -155,44 +162,30 @@ def _over_timeout(result: EndpointResult) -> float | None:
     return None if result.value_ms is None else result.over_timeout
 
 
-def _limits(result: EndpointResult) -> _Values:
-    limits = (("warning", result.warning_ms), ("critical", result.critical_ms), ("ceiling", result.ceiling_ms))
-    return [(f',limit="{name}"', _seconds(ms)) for name, ms in limits]
+def _limits(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
+    for name in ("warning", "critical", "ceiling"):
+        yield f',limit="{name}"', _seconds(getattr(result, f"{name}_ms"))
 
 
-def _quantiles(result: EndpointResult) -> _Values:
-    of = result.latency_ms
-    values = (
-        (0.0, of.min),
-        (0.5, of.median),
-        (0.75, of.p75),
-        (0.9, of.p90),
-        (0.95, of.p95),
-        (0.99, of.p99),
-        (1.0, of.max),
-    )
-    return [(f',quantile="{quantile}"', _seconds(ms)) for quantile, ms in values]
+def _quantiles(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
+    for quantile, name in _QUANTILES.items():
+        yield f',quantile="{quantile}"', _seconds(getattr(result.latency_ms, name))
 
 
-def _phases(result: EndpointResult) -> _Values:
-    of = result.phases_ms
-    values = (("dns", of.dns), ("connect", of.connect), ("tls", of.tls), ("wait", of.wait), ("download", of.download))
-    return [(f',phase="{phase}"', _seconds(ms)) for phase, ms in values]
+def _phases(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
+    for phase in ("dns", "connect", "tls", "wait", "download"):
+        yield f',phase="{phase}"', _seconds(getattr(result.phases_ms, phase))
 
 
-def _requests(result: EndpointResult) -> _Values:
-    of = result.requests
-    values = (("succeeded", of.succeeded), ("failed", of.failed), ("warmup", of.warmup))
-    return [(f',outcome="{outcome}"', count) for outcome, count in values]
+def _requests(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
+    for outcome in ("succeeded", "failed", "warmup"):
+        yield f',outcome="{outcome}"', getattr(result.requests, outcome)
 
 
-def _judged(result: EndpointResult) -> float:
-    return result.requests.judged
-
-
-def _errors(result: EndpointResult) -> _Values:
+def _errors(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
     kinds = distinct_names(result.errors, without=_COMMENT)
-    return [("," + _label("kind", kind), count) for kind, count in zip(kinds, result.errors.values(), strict=True)]
+    for kind, count in zip(kinds, result.errors.values(), strict=True):
+        yield "," + _label("kind", kind), count
 
 
 def _change_family(since: EarlierRun | None) -> _Family:
@@ -208,7 +201,7 @@ _FAMILIES = (
     _Family(
         "perfcheck_latency_seconds",
         "The metric that is compared with the limits; the timeout, where it is over that.",
-        _of_metric(lambda result: _seconds(result.value_ms)),
+        _of_metric_in_seconds(lambda result: result.value_ms),
     ),
     _Family(
         "perfcheck_ratio",
@@ -228,36 +221,41 @@ _FAMILIES = (
     _Family(
         "perfcheck_target_seconds",
         "The target; in a comparison, the latency before.",
-        _milliseconds(lambda result: result.target_ms),
+        _in_seconds(lambda result: result.target_ms),
     ),
-    _Family("perfcheck_ideal_seconds", "The ideal latency.", _milliseconds(lambda result: result.ideal_ms)),
+    _Family("perfcheck_ideal_seconds", "The ideal latency.", _in_seconds(lambda result: result.ideal_ms)),
     _Family("perfcheck_limit_seconds", "A latency over this breaks the limit.", _limits),
     _Family(
         "perfcheck_latency_interval_low_seconds",
         "Lower end of the interval of the metric.",
-        _of_metric(lambda result: _seconds(result.interval_ms[0])),
+        _of_metric_in_seconds(lambda result: result.interval_ms[0]),
     ),
     _Family(
         "perfcheck_latency_interval_high_seconds",
         "Upper end of the interval of the metric.",
-        _of_metric(lambda result: _seconds(result.interval_ms[1])),
+        _of_metric_in_seconds(lambda result: result.interval_ms[1]),
     ),
-    _Family("perfcheck_latency_quantile_seconds", "Latency of the requests that were judged.", _quantiles, "summary"),
+    _Family(
+        "perfcheck_latency_quantile_seconds",
+        "Latency of the requests that were judged.",
+        _quantiles,
+        "summary",
+    ),
     _Family(
         "perfcheck_latency_mean_seconds",
         "Mean latency of the requests that were judged.",
-        _milliseconds(lambda result: result.latency_ms.mean),
+        _in_seconds(lambda result: result.latency_ms.mean),
     ),
     _Family(
         "perfcheck_latency_stdev_seconds",
         "Standard deviation of the latency of the requests that were judged.",
-        _milliseconds(lambda result: result.latency_ms.stdev),
+        _in_seconds(lambda result: result.latency_ms.stdev),
     ),
     _Family("perfcheck_phase_seconds", "Where the time went, by phase of a request.", _phases),
     _Family("perfcheck_requests", "Requests sent, by outcome.", _requests),
     _Family(
         "perfcheck_judged_requests",
         "Requests that the verdict rests on.",
-        _plain(_judged),
+        _plain(lambda result: result.requests.judged),
     ),
 )

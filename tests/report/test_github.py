@@ -110,7 +110,7 @@ def test_the_message_tells_why_how_it_was_before_and_how_to_check_again() -> Non
         "median 812 ms, over 2x its target of 300 ms (limit 600 ms)",
         "change: 569 -> 812 ms (+43%)",
         "where: waiting for the first byte 897 ms; Server-Timing: db 448 ms, app 1 ms",
-        "evidence: 5 requests, then 5 to confirm; median within 731\N{EN DASH}893 ms",
+        "evidence: 5 requests, then 5 to confirm; median interval 731\N{EN DASH}893 ms",
         "rerun: perfcheck run videos.list",
     ]
 

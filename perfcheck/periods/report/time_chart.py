@@ -106,7 +106,7 @@ def _target_name(summary: EndpointSummary, y: Linear) -> Iterator[str]:
     if summary.target_ms:
         is_above = summary.end_ms is not None and summary.end_ms > summary.target_ms * 0.97
         at = _BOTTOM - y(summary.target_ms) * _PLOT + (14 if is_above else -5)
-        yield text_at(1, at, f"target {format_ms(summary.target_ms)}", "said", "end")
+        yield text_at(1, at, f"target {format_ms(summary.target_ms)}", "remark", "end")
 
 
 def _marks(summary: EndpointSummary, x: TimeAxis) -> Iterator[str]:

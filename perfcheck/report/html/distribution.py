@@ -57,7 +57,7 @@ def distribution(result: EndpointResult) -> Svg | None:
     parts += _axis_labels(limits, scale)
     if timeouts:
         edge = scale(result.value_ms) if result.over_timeout and result.value_ms else 1.0
-        parts.append(text_at(edge - 0.02, _TOP + 18, f"{timeouts} over the timeout", "said", "end"))
+        parts.append(text_at(edge - 0.02, _TOP + 18, f"{timeouts} over the timeout", "remark", "end"))
         parts.append(mark("m-beyond", edge, _TOP + 14, css))
     return chart(_HEIGHT, parts, title=_description(result))
 

@@ -68,7 +68,7 @@ def row(result: EndpointResult, scale: Scale, change: EndpointChange | None = No
     if result.target_ms:
         parts.append(vertical(scale(1.0), 0, _ROW, "target"))
     if result.value_ms is None:
-        parts.append(text_at(0.015, middle + 4, without_value(result), "said"))
+        parts.append(text_at(0.015, middle + 4, without_value(result), "remark"))
         return chart(_ROW, parts, title=description(result, change), css="chart row")
     css = CSS[result.verdict]
     at = scale(result.value_ms * factor)

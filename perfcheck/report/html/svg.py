@@ -18,7 +18,7 @@ _STEPS = 1000  # in which a stretched layer counts
 
 
 class Svg(str):
-    """Markup that is safe as it stands; a template does not escape it again."""
+    """Markup that is safe as it is; a template does not escape it again."""
 
     __slots__ = ()
 
@@ -100,7 +100,7 @@ def ribbon(upper: list[Point], lower: list[Point], css: str) -> str:
 
 
 def columns(counts: list[int], css: str) -> str:
-    """A histogram over the whole width of a layer, as one path."""
+    """A histogram over the full width of a layer, as one path."""
     highest = max(counts, default=0)
     if not highest:
         return ""

@@ -67,7 +67,7 @@ def marker(run: Run) -> str:
     """A line that nobody sees, by which a workflow finds its own comment again: one comment for each baseline.
 
     It names the baseline's file as the command was given it, which stays the same when targets, ports and labels
-    change. Two files that are both ``baselines.yaml``, in folders of their own, are told apart when both are checked
+    change. Two files that are both ``baselines.yaml``, in folders of their own, are distinct when both are checked
     from one folder, with ``--baseline``.
     """
     name = quote(posixpath.normpath(run.baseline.file.replace("\\", "/")), safe="/", errors="surrogatepass")

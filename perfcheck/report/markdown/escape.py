@@ -2,7 +2,7 @@
 
 Backslashes and character references stop Markdown itself, but not the filters that GitHub and GitLab run over the
 rendered page: they make mentions of ``@name``, references of ``#1``, ``!1`` or ``0123abc``, links of ``www.``, emoji of
-``:name:``. All of them leave code alone. So words that are plainly words stand as they are and everything else stands
+``:name:``. All of them leave code alone. So words that are plainly words stay as they are and everything else is put
 in a code span, which also reads well where nobody renders it.
 """
 
@@ -47,7 +47,7 @@ def _code(shown: str) -> str:
 def prose(text: str, limit: int) -> str:
     """A sentence: its plain words as they are, 'quoted' ones and all that is not plainly a word in code spans.
 
-    To stand within a line, not at its beginning, where a number or a dash would begin a list.
+    For use within a line, not at its beginning, where a number or a dash would begin a list.
     """
     shown, parts, end = clean(text, limit), list[str](), 0
     for quoted in _QUOTED.finditer(shown):
