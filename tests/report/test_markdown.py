@@ -309,6 +309,7 @@ def shown_by(markdown: str) -> str:
 @example("the limit is 'tls: {ca: FILE}', not '@me'")
 @example("@('quoted')@")
 @example('5 %". the next "milestone"')
+@example("<0000000")
 @example("'a' `b` 'c`d'")
 @example("'''")
 def test_prose_shows_the_text_and_nothing_else(text: str) -> None:

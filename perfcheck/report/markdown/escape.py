@@ -22,7 +22,7 @@ _TIME = r"\d\d:\d\d"
 _NUMBER = r"[<>+-]?\d+(?:,\d{3})*(?:\.\d+)?(?:\N{EN DASH}\d+(?:\.\d+)?)?[a-z]{0,2}"
 _LETTERS = r"[^\W\d_]+(?:['-][^\W\d_]+)*"
 _PLAIN = re.compile(rf"{_NUMBER}|{_TIME}|{_LETTERS}|p\d\d|->")  # p95, 411 -> 407 ms
-_REFERENCE = re.compile(r"[0-9a-f]{7,}|GHSA-.*", re.IGNORECASE)  # a commit, an advisory: GitHub makes links of them
+_REFERENCE = re.compile(r"\b[0-9a-f]{7,}\b|\bGHSA-", re.IGNORECASE)  # a commit, an advisory: GitHub makes links of them
 _PAIRS = (("(", ")"), ("::", ":"))
 _OPENING, _CLOSING = '("', ')".,;:!?%'
 # A quoted word of ours: 'timeout'. With nothing but space and harmless punctuation around it, so that the code span it
@@ -87,7 +87,7 @@ def _split(word: str) -> tuple[str, str, str]:
 
 
 def _is_plain(word: str) -> bool:
-    return not word or (bool(_PLAIN.fullmatch(word)) and not _REFERENCE.fullmatch(word))
+    return not word or (bool(_PLAIN.fullmatch(word)) and not _REFERENCE.search(word))
 
 
 def shorten_name(name: str, width: int) -> str:
