@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import errno
-import signal
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import click
 
 from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.interrupts import Interrupts
 from perfcheck.cli.ui.options import duration, option
 from perfcheck.demo import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_ROUND_TRIP_MS, DEFAULT_SEED, Regression
 from perfcheck.errors import EXIT_OK, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _WIDTH = max(len(name) for name in Regression)
 _REGRESSIONS = "\n".join(f"  {name:<{_WIDTH}}  {name.description}" for name in Regression)
@@ -51,7 +46,7 @@ def run_demo(
         click.echo(f"Check it in another terminal: perfcheck run --base-url {url}", err=True)
 
     try:
-        with _terminated_like_interrupted():
+        with Interrupts():
             serve(
                 host,
                 port,
@@ -72,15 +67,6 @@ def run_demo(
 
 def _log(line: str) -> None:
     click.echo(line, err=True)
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _cannot_listen(error: OSError | UnicodeError, host: str, port: int) -> UsageError:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Timer
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -27,7 +25,7 @@ from perfcheck.cli.ui.options import (
     report_option,
     verbose_option,
 )
-from perfcheck.cli.ui.terminal import show_error, show_warning
+from perfcheck.cli.ui.terminal import live_display, show_error, show_warning, waiting_line
 from perfcheck.demo import Regression
 from perfcheck.errors import EXIT_OK, CouldNotMeasureError, UsageError
 from perfcheck.model import Baseline, Metric, Run, Verdict
@@ -35,13 +33,11 @@ from perfcheck.words import short_run
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
-    from perfcheck.cli.ui.progress import HasProgress
     from perfcheck.demo.demo_process import DemoProcess
     from perfcheck.engine.session import Callbacks, Outcome
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_WAITING_AFTER_S = 1.0
 _TIMEOUT_TO_SKIP_S = 2.0  # for a service that may be down: a hook must not hold up its user
 _DEFAULT_THRESHOLD = "500ms"
 
@@ -178,8 +174,8 @@ class Frame:
         from perfcheck.engine.session import Callbacks
 
         quiet = self.options.quiet
-        with _live_display(quiet=quiet) as progress:
-            yield Callbacks(progress, self.interrupts.hold, lambda timeout_s: _waiting_line(timeout_s, quiet=quiet))
+        with live_display(quiet=quiet) as progress:
+            yield Callbacks(progress, self.interrupts.hold, lambda timeout_s: waiting_line(timeout_s, quiet=quiet))
 
 
 def carry_out(options: Options, session: Session, work: Callable[[Frame], Outcome]) -> int:
@@ -245,29 +241,6 @@ def rerun_command(command: str, options: Options) -> tuple[str, ...]:
 
 
 # --- On stderr -----------------------------------------------------------------------------------------------------
-
-
-def _live_display(*, quiet: bool) -> AbstractContextManager[Callable[[HasProgress], None] | None]:
-    """When stderr is a terminal; otherwise nothing, since a log keeps every redraw."""
-    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        return nullcontext()
-    from perfcheck.cli.ui.progress import live_progress
-
-    return live_progress()
-
-
-@contextmanager
-def _waiting_line(timeout_s: float, *, quiet: bool) -> Iterator[None]:
-    """When the service does not answer at once, since silence looks like a hang."""
-    line = f"waiting up to {timeout_s:g} s for the service to answer (Ctrl-C stops it)"
-    timer = Timer(_WAITING_AFTER_S, click.echo, [line], {"err": True})
-    timer.daemon = True
-    if not quiet:
-        timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _skipped(reason: CouldNotMeasureError, *, annotate: bool) -> int:

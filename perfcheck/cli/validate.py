@@ -15,6 +15,8 @@ from perfcheck.cli.ui.completers import complete_files
 from perfcheck.cli.ui.options import baseline_option, github_option, is_for_github, option
 from perfcheck.cli.ui.terminal import show_error
 from perfcheck.errors import EXIT_OK, UsageError
+from perfcheck.text import clean
+from perfcheck.words import and_more, plural
 
 _MOST_NAMES = 8
 _LONGEST_NAME = 40
@@ -44,38 +46,25 @@ def command(files: tuple[str, ...], baseline: str | None, *, allow_unset: bool, 
     if files and source is ParameterSource.ENVIRONMENT:
         baseline = None
     named = (*([baseline] if baseline or not files else []), *files)
-    return validate(named, allow_unset=allow_unset, annotate=is_for_github(github, os.environ))
+    annotate = is_for_github(github, os.environ)
+    # Every file is checked, whatever is wrong with the ones before it.
+    return max([_validate(file, allow_unset=allow_unset, annotate=annotate) for file in named])
 
 
-def validate(files: tuple[str | None, ...], *, allow_unset: bool, annotate: bool) -> int:
-    """Every file is looked at, whatever is wrong with the ones before it."""
-    codes = [_validate_one(file, allow_unset=allow_unset, annotate=annotate) for file in files]
-    return max(codes)
-
-
-def _validate_one(file: str | None, *, allow_unset: bool, annotate: bool) -> int:
+def _validate(file: str | None, *, allow_unset: bool, annotate: bool) -> int:
     try:
-        found = check_baseline(find_baseline(file, os.environ, Path.cwd()), os.environ, allow_unset=allow_unset)
+        summary = check_baseline(find_baseline(file, os.environ, Path.cwd()), os.environ, allow_unset=allow_unset)
     except UsageError as error:
         show_error(error.message, error.remedy)
         if annotate and isinstance(error, BaselineError):
             annotate_baseline(error, os.environ)
         return error.exit_code
-    click.echo(_sentence(found))
+    click.echo(_sentence(summary))
     return EXIT_OK
 
 
-def _sentence(found: Summary) -> str:
-    groups = f" in {_count(found.groups, 'group')}" if found.groups else ""
-    unset = f"; not set: {_listed(found.unset)}" if found.unset else ""
-    return f"{found.file}: {_count(found.endpoints, 'endpoint')}{groups}, no errors{unset}"
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    shown = [name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 3] + "..." for name in names[:_MOST_NAMES]]
-    more = len(names) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+def _sentence(summary: Summary) -> str:
+    groups = f" in {plural(summary.groups, 'group')}" if summary.groups else ""
+    unset = and_more([clean(name, _LONGEST_NAME) for name in summary.unset], _MOST_NAMES)
+    endpoints = plural(summary.endpoints, "endpoint")
+    return f"{summary.file}: {endpoints}{groups}, no errors" + (f"; not set: {unset}" if unset else "")

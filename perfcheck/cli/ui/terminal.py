@@ -1,13 +1,20 @@
-"""Standard streams and terminals: closed, full, narrow, without colour; and the errors and warnings on stderr."""
+"""Standard streams and terminals: closed, full, narrow, without colour; errors, warnings and progress on stderr."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
+from collections.abc import Callable, Iterator
+from threading import Timer
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from perfcheck.cli.ui.progress import HasProgress
+
+_WAITING_AFTER_S = 1.0
 _NARROWEST = 20  # below it a width is a mistake: some systems set COLUMNS=0
 
 
@@ -69,3 +76,26 @@ def _show(message: str, remedy: str | None) -> None:
 
     lines = [message, *([click.style("help: ", fg="cyan") + remedy] if remedy else [])]
     click.echo(inert("\n".join(lines)), err=True, color=color_by_environment())
+
+
+def live_display(*, quiet: bool) -> contextlib.AbstractContextManager[Callable[[HasProgress], None] | None]:
+    """How the measuring goes, where stderr is a terminal: a log would keep every redraw."""
+    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return contextlib.nullcontext()
+    from perfcheck.cli.ui.progress import live_progress
+
+    return live_progress()
+
+
+@contextlib.contextmanager
+def waiting_line(timeout_s: float, *, quiet: bool) -> Iterator[None]:
+    """A line on stderr when the service does not answer at once, since silence looks like a hang."""
+    line = f"waiting up to {timeout_s:g} s for the service to answer (Ctrl-C stops it)"
+    timer = Timer(_WAITING_AFTER_S, click.echo, [line], {"err": True})
+    timer.daemon = True
+    if not quiet:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
