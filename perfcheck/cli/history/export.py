@@ -15,6 +15,7 @@ from perfcheck.cli.ui.options import history_option, opened, option, since_optio
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.history.model import PastRun
 from perfcheck.runfile.atomic import write_atomically
+from perfcheck.words import plural
 
 if TYPE_CHECKING:
     from perfcheck.history.store import History
@@ -54,7 +55,7 @@ def command(
         if not output:
             raise UsageError("several runs need a folder", "-o DIR writes a file for each")
         count = _write_all(store, runs, since, until, Path(output))
-    click.echo(f"wrote {count} run{'s' * (count != 1)} to {output}", err=True)
+    click.echo(f"wrote {plural(count, 'run')} to {output}", err=True)
     return EXIT_OK
 
 

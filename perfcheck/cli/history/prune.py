@@ -8,6 +8,7 @@ from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.options import DATE_OR_AGE, history_option, json_option, opened, option
 from perfcheck.cli.ui.output import as_json
 from perfcheck.errors import EXIT_OK, UsageError
+from perfcheck.words import plural
 
 _EXAMPLES = """\b
 Examples:
@@ -35,5 +36,5 @@ def command(history: str | None, older_than: str | None, keep: int | None, *, dr
     if in_json:
         click.echo(as_json({"removed": removed, "dry_run": dry_run}))
     else:
-        click.echo(f"{'would remove' if dry_run else 'removed'} {removed} run{'s' * (removed != 1)}")
+        click.echo(f"{'would remove' if dry_run else 'removed'} {plural(removed, 'run')}")
     return EXIT_OK
