@@ -108,7 +108,7 @@ def test_a_small_change_is_not_worth_a_diff() -> None:
     assert moved(propose(near, series([100.0] * 5), ProposalRule(min_change=0.05))) == (120, None)
 
 
-def test_a_looser_target_only_when_it_is_asked_for() -> None:
+def test_a_looser_target_only_on_request() -> None:
     tight = replace(LISTED, target_ms=80.0, ideal_ms=60.0, warning_ms=120.0)
     found = propose(tight, series([100.0] * 5))
     assert moved(found) == (None, None)
@@ -199,7 +199,7 @@ many = st.lists(latencies, min_size=5, max_size=40)
 
 
 @st.composite
-def promised(draw: st.DrawFn) -> Endpoint:
+def endpoints(draw: st.DrawFn) -> Endpoint:
     target = draw(st.none() | latencies)
     if target is None:
         return NEW
@@ -212,7 +212,7 @@ def promised(draw: st.DrawFn) -> Endpoint:
     )
 
 
-@given(one=promised(), values=many, margin=st.floats(min_value=0, max_value=2), loosen=st.booleans())
+@given(one=endpoints(), values=many, margin=st.floats(min_value=0, max_value=2), loosen=st.booleans())
 def test_no_run_that_it_rests_on_would_be_a_warning(
     *, one: Endpoint, values: list[float], margin: float, loosen: bool
 ) -> None:

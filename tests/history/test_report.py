@@ -78,7 +78,7 @@ def test_no_line_of_a_list_is_wider_than_the_terminal(width: int, glyphs: Glyphs
     assert len(page.splitlines()) <= 1 + 2 * (len(RUNS) + len(hostile))
 
 
-def test_no_runs_are_told() -> None:
+def test_no_runs() -> None:
     assert shown(render_runs([], UNICODE, 80), 80) == "no runs\n"
 
 

@@ -1,4 +1,4 @@
-"""What is told of a period, from bare values: changes and how they ended, and how endpoints stand at its end."""
+"""What is found in a period, from bare values: changes and how they ended, and the endpoints at its end."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_two_steps_up_end_one_by_one() -> None:
     assert ended == {"run00060": None, "run00080": "run00100"}
 
 
-def test_a_regression_from_before_is_told_when_it_is_resolved() -> None:
+def test_a_regression_from_before_is_reported_when_it_is_resolved() -> None:
     report = report_on(series("a", noisy((100, 40), (150, 40), (100, 20))), 70, 100)
     (one,) = report.regressions
     assert one.began_before
@@ -102,7 +102,7 @@ def test_a_regression_from_before_is_told_when_it_is_resolved() -> None:
     assert one.resolved.run_id == "run00080"
 
 
-def test_a_regression_from_before_that_goes_on_is_not_told_again() -> None:
+def test_a_regression_from_before_that_continues_is_not_reported_again() -> None:
     report = report_on(series("a", noisy((100, 40), (150, 60))), 70, 100)
     assert report.regressions == ()
     assert report.endpoints[0].changed is Changed.NO_CHANGE
@@ -123,7 +123,7 @@ def test_a_level_that_is_back_without_a_step_yet_does_not_stand() -> None:
     assert not one.stands
 
 
-def test_an_improvement_is_told_with_its_runs() -> None:
+def test_an_improvement_has_its_runs() -> None:
     report = report_on(series("a", noisy((100, 60), (70, 20))), 50, 80)
     assert days(report.improvements) == [("a", "run00060")]
     assert report.regressions == ()

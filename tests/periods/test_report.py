@@ -1,4 +1,4 @@
-"""The page, the Markdown and the console of a period: that each finding is said, and that no text does harm."""
+"""The page, the Markdown and the console of a period: that each finding is shown, and that no text does harm."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ every_format = pytest.mark.parametrize("style", FORMATS)
 
 
 @every_format
-def test_everything_that_was_found_is_said(style: str) -> None:
+def test_everything_that_was_found_is_shown(style: str) -> None:
     shown = " ".join(FORMATS[style](example_report()).replace("→", "->").split())
     for words in (
         "10 May 2026",  # where the regression began
@@ -180,12 +180,12 @@ def test_hostile_text_is_only_text_in_html() -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(st.text(max_size=40), st.text(max_size=40))
-def test_no_text_changes_the_page(name: str, said: str) -> None:
+def test_no_text_changes_the_page(name: str, text: str) -> None:
     report = example_report()
 
     def change(one: LatencyChange) -> LatencyChange:
-        at = replace(one.at, label=said, commit=said)
-        return replace(one, endpoint=name, at=at, notes=(note(1, incident=said),))
+        at = replace(one.at, label=text, commit=text)
+        return replace(one, endpoint=name, at=at, notes=(note(1, incident=text),))
 
     def summary(one: EndpointSummary) -> EndpointSummary:
         return replace(one, name=name)
@@ -194,7 +194,7 @@ def test_no_text_changes_the_page(name: str, said: str) -> None:
         report,
         regressions=tuple(map(change, report.regressions)),
         endpoints=tuple(map(summary, report.endpoints)),
-        other_notes=(note(2, incident=said),),
+        other_notes=(note(2, incident=text),),
     )
     page = check_page(markdown.render(foreign), more=OWN_ELEMENTS, comments=0)
     assert len(rows(page)) == len(report.endpoints) + len(report.baseline.changes)

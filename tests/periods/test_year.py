@@ -1,4 +1,4 @@
-"""A year of daily runs in a real store: what was planted is told, with its runs, and nothing else is."""
+"""A year of daily runs in a real store: what was planted is found, with its runs, and nothing else is."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_the_year_says_where_the_drift_began(year: PeriodReport) -> None:
     assert drift.ratio == pytest.approx(1.4, rel=0.05)
 
 
-def test_every_month_tells_its_own_and_nothing_is_told_twice(store: History) -> None:
+def test_every_month_has_its_own_and_nothing_is_reported_twice(store: History) -> None:
     steps: list[tuple[str, str, str]] = []
     for name in MONTHS:
         report = read(store, month(name))
@@ -127,7 +127,7 @@ def test_every_month_tells_its_own_and_nothing_is_told_twice(store: History) -> 
     ]
 
 
-def test_the_drift_is_told_as_long_as_it_goes_on(store: History) -> None:
+def test_the_drift_is_reported_as_long_as_it_continues(store: History) -> None:
     drifting = [name for name in MONTHS if read(store, month(name)).drifts]
     assert drifting[-2:] == ["2026-10", "2026-11"]
     assert not set(drifting) & set(MONTHS[:8])

@@ -156,7 +156,7 @@ def hostile_report() -> PeriodReport:
     kinds = list(shapes.values())
     rows = [series(name, kinds[i % len(kinds)]) for i, name in enumerate(names)]
     rows += [series(f"new {names[0]}", [50.0] * 5, 85), series(f"gone {names[0]}", [50.0] * 60)]
-    told = [
+    hostile = [
         replace(one, label=HOSTILE_NAME, machine=HOSTILE_NAME, commit=HOSTILE_NAME) for one in chain.from_iterable(rows)
     ]
     runs = [
@@ -171,4 +171,4 @@ def hostile_report() -> PeriodReport:
         TargetChange(name, TargetKey.TARGET, Metric.MEDIAN, 300.0, 250.0, "0123abc", at(70), name) for name in names
     )
     baseline = BaselineHistory(HOSTILE_NAME, changes, len(changes))
-    return report_on(told, 45, 90, notes=notes, runs=runs, baseline=baseline)
+    return report_on(hostile, 45, 90, notes=notes, runs=runs, baseline=baseline)

@@ -87,25 +87,49 @@ def outcome(change: LatencyChange) -> str:
     return f"not resolved: {now} now, {slower} {'as' if slower.endswith('slow') else 'than'} before"
 
 
-def consistency_text(change: ConsistencyChange) -> str:
-    less = "less consistent" if change.ratio > 1 else "more consistent"
-    spread = f"spread {change.before_spread * 100:.0f} {ARROW} {change.after_spread * 100:.0f}% of the median"
-    return f"{less}: {spread}, since the run of {run_text(change.at)}"
-
-
 def note_lines(note: Note) -> Iterator[tuple[str, str]]:
     for label, text in (("incident", note.incident), ("cause", note.cause), ("fix", note.fix)):
         if text:
             yield label, clean(text, LONGEST_TEXT)
 
 
-def note_subject(note: Note) -> str:
-    """``run 5e0cbd2e`` or ``commit 0123abcdef``."""
-    return f"run {short_run(note.run_id)}" if note.run_id else f"commit {short_commit(note.commit or '')}"
-
-
 def no_note(change: LatencyChange) -> str:
     return f"none yet; record one: perfcheck history note {short_run(change.at.run_id)}"
+
+
+# --- What got better and worse -------------------------------------------------------------------------------------
+
+
+def better_changes(report: PeriodReport) -> list[LatencyChange]:
+    return [*report.improvements, *(drift for drift in report.drifts if drift.kind is ChangeKind.GETTING_FASTER)]
+
+
+def worse_changes(report: PeriodReport) -> list[LatencyChange]:
+    return [*report.regressions, *(drift for drift in report.drifts if drift.kind is ChangeKind.GETTING_SLOWER)]
+
+
+def better_items(report: PeriodReport) -> Iterator[tuple[str, str]]:
+    """What else got better: endpoint and text."""
+    yield from ((change.endpoint, consistency_text(change)) for change in report.consistency if change.ratio < 1)
+    yield from ((recovery.endpoint, recovery_text(recovery)) for recovery in report.recoveries)
+
+
+def worse_items(report: PeriodReport) -> Iterator[tuple[str, str]]:
+    """What else got worse: endpoint and text."""
+    yield from ((change.endpoint, consistency_text(change)) for change in report.consistency if change.ratio > 1)
+
+
+def note_items(report: PeriodReport) -> Iterator[tuple[str, str]]:
+    """The notes that belong to no change: ``Note on run 5e0cbd2e`` and the text."""
+    for note in report.other_notes:
+        subject = f"run {short_run(note.run_id)}" if note.run_id else f"commit {short_commit(note.commit or '')}"
+        yield f"Note on {subject}", "; ".join(f"{label}: {text}" for label, text in note_lines(note))
+
+
+def consistency_text(change: ConsistencyChange) -> str:
+    less = "less consistent" if change.ratio > 1 else "more consistent"
+    spread = f"spread {change.before_spread * 100:.0f} {ARROW} {change.after_spread * 100:.0f}% of the median"
+    return f"{less}: {spread}, since the run of {run_text(change.at)}"
 
 
 # --- The state at the end ------------------------------------------------------------------------------------------

@@ -34,21 +34,22 @@ Line = tuple[str, str, str]  # label, text and CSS class
 
 def render(report: PeriodReport) -> str:
     """The page, complete with its styles: those of the report of a run and some more."""
-    slower = [drift for drift in report.drifts if drift.kind is ChangeKind.GETTING_SLOWER]
-    faster = [drift for drift in report.drifts if drift.kind is ChangeKind.GETTING_FASTER]
-    issues, achievements = [*report.regressions, *slower], [*report.improvements, *faster]
+    better, worse = words.better_changes(report), words.worse_changes(report)
+    better_lines = [(_short_name(name), text, "ok") for name, text in words.better_items(report)]
+    worse_lines = [(_short_name(name), text, "warn") for name, text in words.worse_items(report)]
+    worse_lines += [(label, text, "rest") for label, text in words.note_items(report)]
     template = environment("perfcheck.periods.report").get_template("period.html.j2")
     return template.render(
         report=report,
         is_review=period_words.is_review(report),
         period_words=period_words,
         words=words,
-        tiles=list(_tiles(report, len(slower))),
-        issues=issues[:_MAX_CARDS],
-        achievements=achievements[:_MAX_CARDS],
-        worse=[*_lines(issues[_MAX_CARDS:]), *_worse(report)][:_MAX_LINES],
-        better=[*_lines(achievements[_MAX_CARDS:]), *_better(report)][:_MAX_LINES],
-        other_charts=list(_other_charts(report, issues[:_MAX_CARDS] + achievements[:_MAX_CARDS])),
+        tiles=list(_tiles(report)),
+        achievements=better[:_MAX_CARDS],
+        better=[*_lines(better[_MAX_CARDS:]), *better_lines][:_MAX_LINES],
+        issues=worse[:_MAX_CARDS],
+        worse=[*_lines(worse[_MAX_CARDS:]), *worse_lines][:_MAX_LINES],
+        other_charts=list(_other_charts(report, worse[:_MAX_CARDS] + better[:_MAX_CARDS])),
         card_chart=_card_chart,
         max_rows=_MAX_ROWS,
         max_lines=_MAX_LINES,
@@ -70,7 +71,7 @@ def render(report: PeriodReport) -> str:
     )
 
 
-def _tiles(report: PeriodReport, slower: int) -> Iterator[tuple[str, str, str, str]]:
+def _tiles(report: PeriodReport) -> Iterator[tuple[str, str, str, str]]:
     """Figure, words, CSS class and the section that has the details."""
     within, count = period_words.within_limits(report)
     css = "warn" if report.slow else "ok"
@@ -78,6 +79,7 @@ def _tiles(report: PeriodReport, slower: int) -> Iterator[tuple[str, str, str, s
     fate = f", {period_words.fate(report)}" if report.regressions else ""
     css = "crit" if any(regression.stands for regression in report.regressions) else "rest"
     yield *_counted(len(report.regressions), "regression", fate), css, "issues"
+    slower = len(words.worse_changes(report)) - len(report.regressions)
     yield str(slower), "getting slower, run by run", "warn" if slower else "rest", "issues"
     improvements = len(report.improvements)
     yield *_counted(improvements, "improvement"), "ok" if improvements else "rest", "achievements"
@@ -89,31 +91,11 @@ def _counted(count: int, noun: str, more: str = "") -> tuple[str, str]:
     return figure, words_after + more
 
 
-# --- Lines ---------------------------------------------------------------------------------------------------------
-
-
 def _lines(changes: Sequence[LatencyChange]) -> Iterator[Line]:
     """Changes for which there is no card left."""
     for change in changes:
         text = f"{words.change_text(change)}, {words.change_begin(change)}"
         yield _short_name(change.endpoint), text, _card_css(change)
-
-
-def _better(report: PeriodReport) -> Iterator[Line]:
-    for change in report.consistency:
-        if change.ratio < 1:
-            yield _short_name(change.endpoint), words.consistency_text(change), "ok"
-    for recovery in report.recoveries:
-        yield _short_name(recovery.endpoint), words.recovery_text(recovery), "ok"
-
-
-def _worse(report: PeriodReport) -> Iterator[Line]:
-    for change in report.consistency:
-        if change.ratio > 1:
-            yield _short_name(change.endpoint), words.consistency_text(change), "warn"
-    for note in report.other_notes:
-        text = "; ".join(f"{label}: {text}" for label, text in words.note_lines(note))
-        yield f"Note on {words.note_subject(note)}", text, "rest"
 
 
 def _short_name(name: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from perfcheck.model import Verdict
-from perfcheck.periods.model import ChangeKind, ConsistencyChange, EndpointSummary, LatencyChange, PeriodReport
+from perfcheck.periods.model import ChangeKind, EndpointSummary, LatencyChange, PeriodReport
 from perfcheck.periods.report import finding_words as words
 from perfcheck.periods.report import period_words
 from perfcheck.report.markdown import LONGEST_COMMENT
@@ -153,24 +153,14 @@ def _row(report: PeriodReport, summary: EndpointSummary) -> list[str]:
 
 
 def _achievements(report: PeriodReport) -> Iterator[str]:
-    for change in (*report.improvements, *(drift for drift in report.drifts if drift.ratio < 1)):
-        yield _change(report, change)
-    yield from (_consistency(change) for change in report.consistency if change.ratio < 1)
-    for recovery in report.recoveries:
-        yield f"- {_name(recovery.endpoint)}: {_prose(words.recovery_text(recovery))}"
+    yield from (_change(report, change) for change in words.better_changes(report))
+    yield from (f"- {_name(name)}: {_prose(text)}" for name, text in words.better_items(report))
 
 
 def _issues(report: PeriodReport) -> Iterator[str]:
-    for change in (*report.regressions, *(drift for drift in report.drifts if drift.ratio > 1)):
-        yield _change(report, change)
-    yield from (_consistency(change) for change in report.consistency if change.ratio > 1)
-    for note in report.other_notes:
-        lines = "; ".join(f"{label}: {_prose(text)}" for label, text in words.note_lines(note))
-        yield f"- Note on {_prose(words.note_subject(note))}: {lines}"
-
-
-def _consistency(change: ConsistencyChange) -> str:
-    return f"- {_name(change.endpoint)}: {_prose(words.consistency_text(change))}"
+    yield from (_change(report, change) for change in words.worse_changes(report))
+    yield from (f"- {_name(name)}: {_prose(text)}" for name, text in words.worse_items(report))
+    yield from (f"- {_prose(label)}: {_prose(text)}" for label, text in words.note_items(report))
 
 
 def _change(report: PeriodReport, change: LatencyChange) -> str:

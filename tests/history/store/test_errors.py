@@ -1,4 +1,4 @@
-"""What can be wrong with a place for a history: told in a sentence with a remedy, and never with a password."""
+"""What can be wrong with the location of a history: a sentence with a remedy, and never a password."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from perfcheck.history.store import open_history
 SECRET = "s3cr3t-password"
 
 
-def told(url: str | None, folder: Path, *, create: bool = True) -> str:
+def error_of(url: str | None, folder: Path, *, create: bool = True) -> str:
     """The message and the remedy of what keeps a history from being opened or written."""
     with pytest.raises(UsageError) as caught, open_history(url, folder, create=create, timeout_s=0.3) as store:
         store.save(run())
@@ -34,7 +34,7 @@ def told(url: str | None, folder: Path, *, create: bool = True) -> str:
 # --- Files ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_default_place_is_made_and_ignored_by_git(tmp_path: Path) -> None:
+def test_the_default_folder_is_made_and_ignored_by_git(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     below = tmp_path / "src" / "app"
     below.mkdir(parents=True)
@@ -48,13 +48,13 @@ def test_the_default_place_is_made_and_ignored_by_git(tmp_path: Path) -> None:
     assert (tmp_path / ".perfcheck" / ".gitignore").read_text(encoding="utf-8") == "mine\n"
 
 
-def test_without_create_a_history_must_be_there(tmp_path: Path) -> None:
-    assert told(None, tmp_path, create=False) == (
+def test_without_create_a_history_must_exist(tmp_path: Path) -> None:
+    assert error_of(None, tmp_path, create=False) == (
         "no history yet: .perfcheck/history.sqlite does not exist / 'perfcheck run --save' creates one"
     )
     assert list(tmp_path.iterdir()) == []
     sqlite3.connect(tmp_path / "other.sqlite").close()
-    assert told("other.sqlite", tmp_path, create=False).startswith("no history in other.sqlite yet")
+    assert error_of("other.sqlite", tmp_path, create=False).startswith("no history in other.sqlite yet")
 
 
 @pytest.mark.parametrize(
@@ -66,27 +66,27 @@ def test_ways_to_name_a_file(tmp_path: Path, named: str) -> None:
     assert (tmp_path / "named.sqlite").is_file()
 
 
-def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
+def test_a_file_instead_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / ".perfcheck").write_text("")
-    assert told(None, tmp_path).startswith("cannot use the history .perfcheck/history.sqlite: File exists / ")
+    assert error_of(None, tmp_path).startswith("cannot use the history .perfcheck/history.sqlite: File exists / ")
     (tmp_path / "file").write_text("")
-    assert "the folder" in told("file/history.sqlite", tmp_path)
+    assert "the folder" in error_of("file/history.sqlite", tmp_path)
 
 
-def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
+def test_a_folder_instead_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "history.sqlite").mkdir()
-    assert told("history.sqlite", tmp_path).startswith(
+    assert error_of("history.sqlite", tmp_path).startswith(
         "cannot use the history history.sqlite: the file cannot be opened or created / check that its folder"
     )
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    assert told("absent/history.sqlite", tmp_path).endswith(f"does not exist / mkdir -p {tmp_path / 'absent'}")
+def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
+    assert error_of("absent/history.sqlite", tmp_path).endswith(f"does not exist / mkdir -p {tmp_path / 'absent'}")
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello, " * 1000)
-    assert "notes.txt: the file is not an SQLite database / move it away" in told("notes.txt", tmp_path)
+    assert "notes.txt: the file is not an SQLite database / move it away" in error_of("notes.txt", tmp_path)
     assert (tmp_path / "notes.txt").read_text() == "hello, " * 1000
 
 
@@ -97,7 +97,7 @@ def test_a_file_that_is_damaged(tmp_path: Path) -> None:
     with file.open("r+b") as content:
         content.seek(4096)
         content.write(b"\xff" * 8192)
-    assert "the file is damaged" in told(str(file), tmp_path)
+    assert "the file is damaged" in error_of(str(file), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_file_that_is_damaged(tmp_path: Path) -> None:
         "UPDATE perfcheck_schema SET version = 'many'",
     ],
 )
-def test_a_row_that_somebody_else_has_written(statement: str, tmp_path: Path) -> None:
+def test_a_row_that_another_program_wrote(statement: str, tmp_path: Path) -> None:
     file = tmp_path / "history.sqlite"
     with open_history(str(file), tmp_path) as store:
         store.save(run())
@@ -130,7 +130,7 @@ def test_a_history_that_another_process_has_locked(tmp_path: Path) -> None:
     open_history(str(file), tmp_path).close()
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        assert "another process has locked it / try again" in told(str(file), tmp_path)
+        assert "another process has locked it / try again" in error_of(str(file), tmp_path)
     assert open_history(str(file), tmp_path).save(run())
 
 
@@ -145,12 +145,12 @@ def full_disk(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_is_told_and_harms_nothing_that_is_there(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_damages_nothing(tmp_path: Path) -> None:
     file = tmp_path / "history.sqlite"
     with open_history(str(file), tmp_path) as store:
         store.save(run())
     with full_disk(10_000):
-        assert "free some space" in told(str(file), tmp_path).lower()
+        assert "free some space" in error_of(str(file), tmp_path).lower()
     with open_history(str(file), tmp_path) as store:
         assert store.run(run().id) == run()
 
@@ -173,7 +173,7 @@ def test_a_full_disk_is_told_and_harms_nothing_that_is_there(tmp_path: Path) -> 
     ],
 )
 def test_a_wrong_url(url: str, message: str, tmp_path: Path) -> None:
-    sentence = told(url, tmp_path)
+    sentence = error_of(url, tmp_path)
     assert message in sentence
     assert SECRET not in sentence
 
@@ -188,7 +188,7 @@ def closed_port() -> int:
 @pytest.mark.parametrize("scheme", ["postgresql+psycopg", "postgresql", "postgres"])
 def test_a_server_that_does_not_answer(scheme: str, tmp_path: Path) -> None:
     port = closed_port()
-    sentence = told(f"{scheme}://user:{SECRET}@127.0.0.1:{port}/db?connect_timeout=2", tmp_path)
+    sentence = error_of(f"{scheme}://user:{SECRET}@127.0.0.1:{port}/db?connect_timeout=2", tmp_path)
     assert sentence.startswith(f"cannot use the history postgresql+psycopg://user:***@127.0.0.1:{port}/db: ")
     assert "refused" in sentence
     assert "check that the server is running" in sentence
@@ -196,11 +196,11 @@ def test_a_server_that_does_not_answer(scheme: str, tmp_path: Path) -> None:
 
 def test_a_database_that_is_not_on_the_server(postgres: str, tmp_path: Path) -> None:
     url = make_url(postgres).set(database="absent").render_as_string(hide_password=False)
-    assert 'database "absent" does not exist / check that the server is running' in told(url, tmp_path)
+    assert 'database "absent" does not exist / check that the server is running' in error_of(url, tmp_path)
 
 
 def test_a_driver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    assert told(f"postgresql://user:{SECRET}@127.0.0.1/db", tmp_path).endswith(
+    assert error_of(f"postgresql://user:{SECRET}@127.0.0.1/db", tmp_path).endswith(
         "needs a driver that is not installed: psycopg / pip install 'perfcheck[postgres]'"
     )

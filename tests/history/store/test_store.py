@@ -156,7 +156,7 @@ def test_a_run_is_found_by_id_label_and_first_digits(store: History, reference: 
         ("qqqq\x1b[31m", "no run 'qqqq[31m' in the history", "'perfcheck history list' lists the saved runs"),
     ],
 )
-def test_a_run_that_is_not_found_is_told_with_the_nearest(
+def test_a_run_that_is_not_found_is_reported_with_the_nearest(
     store: History, reference: str, message: str, remedy: str
 ) -> None:
     filled(store, small("5e0c0000-0000"), small("5e0c1111-0000"), small("ffff0000-0000", label="v1"))
