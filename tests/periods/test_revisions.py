@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from simulation.year import commit_baseline
 
-from perfcheck.periods.revisions import NoRevisionsError, Revision, revisions
+from perfcheck.periods.baseline_history import NoRevisionsError, Revision, revisions
 
 ALL = ("2026-01-01T00:00:00.000Z", "2027-01-01T00:00:00.000Z")
 

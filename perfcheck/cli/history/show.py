@@ -104,7 +104,7 @@ def _print_notes(notes: tuple[Note, ...]) -> None:
     from rich.text import Text
 
     from perfcheck.cli.ui.output import print_page
-    from perfcheck.history.report.series import note_text
+    from perfcheck.history.report.series_chart import note_text
 
     lines = [Text(f"note of {note.created_at[:10]}: {note_text(note)}") for note in notes]
     print_page(lambda _glyphs, _width: Group(Text(), *lines))
@@ -123,7 +123,7 @@ def _show_endpoint(store: History, name: str, source: Source | None, span: dict[
     if not series:
         raise UsageError(f"no measurement of '{clean(name)}' in that time", "leave out --since, --until or --source")
     from perfcheck.cli.ui.output import print_page
-    from perfcheck.history.report.series import render_series
+    from perfcheck.history.report.series_chart import render_series
 
     print_page(lambda glyphs, width: render_series(name, series, glyphs, width))
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -10,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from perfcheck.history.model import Note, PastMeasurement
-from perfcheck.history.report.chart import AXIS_WIDTH, Columns, draw_bars, draw_chart, draw_marks
 from perfcheck.history.series import SeriesHistory
 from perfcheck.model import Source
 from perfcheck.report.glyphs import Glyphs
@@ -22,6 +24,12 @@ from perfcheck.words import plural, short_commit, short_run
 _LONGEST_NOTE = 2000
 _NOTE_MARK = "!"
 _LEAST_CHANCE = 0.001  # an error probability below it is reported as such
+_AXIS_WIDTH = 7  # cells of a label; a space and the rule follow
+_HEIGHT = 9
+_WIDEST_STEP = 3  # cells from one point to the next, where there are few
+_FAR_OFF = 2.0  # times what nearly all points are below: one such point would flatten all others
+_NEARLY_ALL = 0.95
+_NEAR = 1.5  # times the values: a line farther from them is left out
 
 
 def render_series(endpoint: str, histories: Sequence[SeriesHistory], glyphs: Glyphs, width: int) -> RenderableType:
@@ -38,7 +46,7 @@ def render_series(endpoint: str, histories: Sequence[SeriesHistory], glyphs: Gly
 def _series(series: SeriesHistory, glyphs: Glyphs, width: int) -> Iterator[RenderableType]:
     points, last = series.points, series.points[-1]
     yield Text(_title(series, glyphs), style="dim")
-    columns = Columns.fit(len(points), max(10, width - AXIS_WIDTH - 2))
+    columns = Columns.fit(len(points), max(10, width - _AXIS_WIDTH - 2))
     values = [point.value_ms or 0.0 for point in points]
     steps = [step.index for step in series.trend.steps]
     for row in draw_chart(values, columns, glyphs, line=last.target_ms, changes=steps):
@@ -51,9 +59,9 @@ def _series(series: SeriesHistory, glyphs: Glyphs, width: int) -> Iterator[Rende
     spreads = [point.spread for point in points]
     if bars := draw_bars(spreads, columns, glyphs.bars):
         known = [spread for spread in spreads if spread is not None]
-        yield Text(f"{'spread':>{AXIS_WIDTH}} {glyphs.rule}{bars}", no_wrap=True, overflow="crop")
+        yield Text(f"{'spread':>{_AXIS_WIDTH}} {glyphs.rule}{bars}", no_wrap=True, overflow="crop")
         ends = f"{format_percentage(min(known))} to {format_percentage(max(known))} of the median"
-        yield Text(" " * (AXIS_WIDTH + 2) + ends, style="dim")
+        yield Text(" " * (_AXIS_WIDTH + 2) + ends, style="dim")
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -77,9 +85,9 @@ def _title(series: SeriesHistory, glyphs: Glyphs) -> str:
 def _dates(points: Sequence[PastMeasurement], columns: Columns) -> str:
     first, last = (points[i].started_at[:10] for i in (0, -1))
     if first == last:
-        return " " * (AXIS_WIDTH + 2) + first
+        return " " * (_AXIS_WIDTH + 2) + first
     gap = columns.width - len(first) - len(last)
-    return " " * (AXIS_WIDTH + 2) + (f"{first}{' ' * gap}{last}" if gap > 0 else f"{first} to {last}")
+    return " " * (_AXIS_WIDTH + 2) + (f"{first}{' ' * gap}{last}" if gap > 0 else f"{first} to {last}")
 
 
 # --- Below the chart -----------------------------------------------------------------------------------------------
@@ -128,3 +136,89 @@ def _certainty(step: Step) -> str:
     chance = step.error_probability
     bound = f"below {_LEAST_CHANCE:.1%}" if chance < _LEAST_CHANCE else f"at most {100 * chance:.2g}%"
     return f"|z| {step.score:.1f}, chance {bound}"
+
+
+# --- The chart -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which points are drawn in which column: several in one, where there are more points than room."""
+
+    points: int
+    width: int
+
+    @classmethod
+    def fit(cls, points: int, room: int) -> Columns:
+        step = max(1, min(_WIDEST_STEP, room // max(1, points)))
+        return cls(points, min(room, (points - 1) * step + 1))
+
+    def of(self, index: int) -> int:
+        return index * (self.width - 1) // max(1, self.points - 1)
+
+    def gather(self, values: Sequence[float | None]) -> dict[int, float]:
+        """The median of the values in each column that has any."""
+        columns: dict[int, list[float]] = {}
+        for index, value in enumerate(values):
+            if value is not None:
+                columns.setdefault(self.of(index), []).append(value)
+        return {column: median(gathered) for column, gathered in columns.items()}
+
+
+def draw_chart(
+    values: Sequence[float], columns: Columns, glyphs: Glyphs, *, line: float | None = None, changes: Sequence[int] = ()
+) -> list[str]:
+    """Rows from the top, each with its axis.
+
+    ``line``, a target, is drawn across where it is near the values. ``changes`` are indexes marked by a vertical rule.
+    """
+    points = columns.gather(values)
+    drawn = list(points.values())
+    near = line is not None and min(drawn) / _NEAR <= line <= max(drawn) * _NEAR
+    low, high = _range([*drawn, *([line] if near and line is not None else [])])
+    grid = [[" "] * columns.width for _ in range(_HEIGHT)]
+    if near and line is not None:
+        grid[_row(line, low, high)] = [glyphs.empty] * columns.width
+    for index in changes:
+        for row in grid:
+            row[columns.of(index)] = glyphs.rule
+    for column, value in points.items():
+        grid[_row(value, low, high)][column] = glyphs.above if value > high else glyphs.point
+    labels = {0: high, _HEIGHT // 2: (low + high) / 2, _HEIGHT - 1: low}
+    shown = {row: format_ms(value, unit=False) for row, value in labels.items()}
+    return [f"{shown.get(i, ''):>{_AXIS_WIDTH}} {glyphs.rule}{''.join(row)}" for i, row in enumerate(grid)]
+
+
+def draw_marks(marks: Mapping[int, str], columns: Columns) -> str:
+    """A line with each mark below its point, or to the right of another mark that is in its way."""
+    cells = [" "] * columns.width
+    for index, mark in sorted(marks.items()):
+        column = columns.of(index)
+        while "".join(cells[column : column + len(mark)]).strip():
+            column += 1
+        cells[column : column + len(mark)] = mark
+    return " " * (_AXIS_WIDTH + 2) + "".join(cells).rstrip()
+
+
+def draw_bars(values: Sequence[float | None], columns: Columns, bars: str) -> str:
+    """A row of bars, scaled from zero to the greatest value; a space where there is none."""
+    gathered = columns.gather(values)
+    highest = max(gathered.values(), default=0.0)
+    if not highest:
+        return ""
+    drawn = {column: bars[max(0, math.ceil(value / highest * len(bars)) - 1)] for column, value in gathered.items()}
+    return "".join(drawn.get(column, " ") for column in range(columns.width))
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    ordered = sorted(values)
+    nearly_highest = ordered[math.ceil(_NEARLY_ALL * len(ordered)) - 1]
+    low, high = ordered[0], ordered[-1]
+    if high > _FAR_OFF * nearly_highest:
+        high = 1.2 * nearly_highest
+    return (low, high) if high > low else (0.9 * low, 1.1 * high or 1.0)
+
+
+def _row(value: float, low: float, high: float) -> int:
+    share = (min(value, high) - low) / (high - low)
+    return round((1 - share) * (_HEIGHT - 1))
