@@ -54,7 +54,7 @@ def test_a_real_application_without_a_baseline(shop: str, tmp_path: Path) -> Non
     assert re.fullmatch(r"the monitor responds and reports degraded: 4 endpoints, 17 requests since .* UTC", first)
     assert "4 of 4 requests failed (100%), over 5%" in done.stdout
     assert re.search(r"mean 6\d\d ms, over 500 ms, and not in the baseline", done.stdout)
-    assert "25 times in one request in 6 requests, from" in done.stdout.replace("\n", " ")
+    assert "25 times per request, in 6 requests, from" in done.stdout.replace("\n", " ")
     assert "flask_app.py:" in done.stdout
     assert f"perfcheck health -u {shop} 'GET /api/fails'" in done.stdout
     assert done.stdout.splitlines()[-1].endswith(
@@ -230,7 +230,7 @@ def test_every_report_of_one_reading(tmp_path: Path) -> None:
     for name in ("r.md", "r.html"):
         page = (tmp_path / name).read_text(encoding="utf-8")
         assert "no error probability applies" in page
-        assert "101 times in one request" in page
+        assert "101 times per request" in page
         assert "baselines.yaml:0" not in page
         assert "undecided" not in page.split("</style>")[-1].split("<footer")[0]
     assert "::error" in done.stderr
@@ -290,7 +290,7 @@ def test_a_run_is_told_of_a_new_slow_endpoint(shop: str, tmp_path: Path) -> None
     done = perfcheck("run", "-o", "r.json", "--report", "junit=r.xml", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^WARNING GET /api/slow/<int:ms> +mean 6", done.stdout, re.MULTILINE)
-    assert "likely N+1: the same statement up to 25 times in one request" in done.stdout.replace("\n", " ")
+    assert "likely N+1: the same statement up to 25 times per request" in done.stdout.replace("\n", " ")
     assert "1 judged by the figures of the monitor inside the service" in done.stdout.replace("\n", " ")
     run = read_run(tmp_path / "r.json")
     assert (run.verdict, run.counts.warning, run.counts.ok) == (Verdict.WARNING, 1, 2)
