@@ -11,8 +11,8 @@ from sqlalchemy.exc import ArgumentError
 from perfcheck.errors import UsageError
 from perfcheck.history.locations import default_file, make_folder
 from perfcheck.history.store.dialects import POSTGRESQL, SQLITE, HistoryLocation, engine_for
-from perfcheck.history.store.schema import migrate, schema_version
 from perfcheck.history.store.store import History
+from perfcheck.history.store.tables import migrate, schema_version
 from perfcheck.text import Redactor
 
 _TIMEOUT_S = 30.0

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, lite
 
 from perfcheck.errors import UsageError
 from perfcheck.history.model import NoSuchRunError, Note, PastMeasurement, PastRun
-from perfcheck.history.store.schema import measurements, notes, runs
+from perfcheck.history.store.tables import measurements, notes, runs
 from perfcheck.model import Counts, Metric, Source, Verdict
 from perfcheck.text import clean
 

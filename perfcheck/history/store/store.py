@@ -17,7 +17,7 @@ from perfcheck.history.model import NoSuchRunError, Note, PastMeasurement, PastR
 from perfcheck.history.store import reading, writing
 from perfcheck.history.store.dialects import HistoryLocation, write_transaction
 from perfcheck.history.store.reading import MeasurementFilter, RunFilter
-from perfcheck.history.store.schema import documents, measurements, notes, runs
+from perfcheck.history.store.tables import documents, measurements, notes, runs
 from perfcheck.model import Run
 from perfcheck.runfile import decode_run, encode_run
 from perfcheck.times import rfc3339

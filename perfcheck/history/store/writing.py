@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, selec
 
 from perfcheck.errors import UsageError
 from perfcheck.history.store.dialects import insert_if_new
-from perfcheck.history.store.schema import documents, measurements, notes, runs
+from perfcheck.history.store.tables import documents, measurements, notes, runs
 from perfcheck.model import EndpointResult, Environment, Run, Source
 from perfcheck.text import clean
 from perfcheck.times import parse_time, rfc3339

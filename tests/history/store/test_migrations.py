@@ -16,7 +16,7 @@ from support.postgres import postgres_database
 
 from perfcheck.errors import UsageError
 from perfcheck.history.store import open_history
-from perfcheck.history.store.schema import STEPS, migrate, schema_version
+from perfcheck.history.store.tables import STEPS, migrate, schema_version
 
 # One store of each version that was ever released, written by that version. Never edit or delete one.
 VERSIONS = Path(__file__).parent.parent / "versions"
