@@ -53,7 +53,7 @@ def _append(env: Mapping[str, str], variable: str, text: Callable[[int], str]) -
 def annotate_baseline(error: BaselineError, env: Mapping[str, str]) -> None:
     """The errors of a baseline, at their lines."""
     workspace = env.get("GITHUB_WORKSPACE")
-    file = file_in(Path(workspace) if workspace else None, error.file)
+    file = file_in(Path(workspace) if workspace else None, error.file) or error.file
     for found in error.errors[:_MOST_ERRORS]:
         message = f"{found.message}\nhelp: {found.remedy}"
         title = "Wrong baseline"

@@ -82,7 +82,7 @@ def _annotation(kind: Any, location: SourceLocation, message: str, workspace: Pa
         kind,
         clean(message, _LONGEST),
         title=title,
-        file=clean(file_in(workspace, location.file), 4096),
+        file=clean(file_in(workspace, location.file) or location.file, 4096),
         line=location.line,
         col=location.column,
     )

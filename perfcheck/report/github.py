@@ -13,7 +13,7 @@ from perfcheck.report import markdown
 from perfcheck.report.explain import Label, baseline_lines, explain
 from perfcheck.report.glyphs import shorten
 from perfcheck.report.run_summary import changes_to_show, headline, in_order, requests_sent
-from perfcheck.report.workflow_commands import Level, workflow_command
+from perfcheck.report.workflow_commands import Level, file_in, workflow_command
 from perfcheck.text import clean
 from perfcheck.words import and_more
 
@@ -108,13 +108,11 @@ def _within(workspace: Path, file: str) -> str | None:
     A run may be reported where its baseline is not, so a name with a suffix is taken for a file.
     """
     try:
-        path = Path(file)
-        location = path.parent.resolve() / path.name
-        relative = location.relative_to(workspace.resolve()).as_posix()
-        is_file = bool(path.suffix) or location.is_file()
-    except (OSError, ValueError, RuntimeError):  # elsewhere, a loop of links, or no such thing as a path
+        relative = file_in(workspace, file)
+        is_file = bool(Path(file).suffix) or Path(file).is_file()
+    except (OSError, ValueError):  # not a path at all
         return None
-    return relative if is_file and relative.isprintable() else None
+    return relative if relative and is_file and relative.isprintable() else None
 
 
 def summary(run: Run, earlier: EarlierRun | None = None, *, room: int) -> str:

@@ -47,18 +47,18 @@ def inert(text: str) -> str:
     return _COMMAND_OF_OLD.sub("# #", _COMMAND.sub(r"\1: :", text))
 
 
-def file_in(workspace: Path | None, file: str) -> str:
+def file_in(workspace: Path | None, file: str) -> str | None:
     """``file`` as an annotation has to name it, from the folder of the checkout (GITHUB_WORKSPACE), with ``/``.
 
-    One that lies elsewhere, or without a workspace, stays as it is. Links to the file itself are not followed: it is
-    the link that is in the repository.
+    None for one elsewhere, and without a workspace. Links to the file itself are not followed: it is the link that is
+    in the repository.
     """
     if workspace is None:
-        return file
+        return None
     folder, name = os.path.split(file)
     path = Path(os.path.realpath(folder), name)  # unlike Path.resolve, takes a loop of links as it is
     root = os.path.realpath(workspace)
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else file
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
 
 
 def _escaped(text: str, replacements: tuple[tuple[str, str], ...]) -> str:

@@ -37,7 +37,7 @@ COLOURS = """() => [...document.querySelectorAll('body *')].flatMap(element => {
   const style = getComputedStyle(element);
   return [[element.textContent.trim().slice(0, 40), element.closest('svg') ? style.fill : style.color, colour]];
 })"""
-SAID_OVER_ZONES = "() => getComputedStyle(document.querySelector('text.said')).fill"
+SAID_OVER_ZONES = "() => getComputedStyle(document.querySelector('text.remark')).fill"
 BOXES = """() => [...document.querySelectorAll('svg[role=img]')].filter(one => one.checkVisibility())
   .map(one => one.getBoundingClientRect()).map(box => [box.width, box.height])"""
 
