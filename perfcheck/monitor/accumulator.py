@@ -77,7 +77,7 @@ class Accumulator:
 
     def add_returns(self, returns: Sequence[Return], offset_ns: int) -> None:
         """Many at once, in order of their ends."""
-        self._duration.add_all([duration_ns for _, _, duration_ns in returns])
+        self._duration.add([duration_ns for _, _, duration_ns in returns])
         latest = returns[-(self._recent.maxlen or 1) :]
         self._recent.extend([(ended_ns + offset_ns, duration_ns) for _, ended_ns, duration_ns in latest])
 

@@ -45,18 +45,14 @@ class Histogram:
         self.most_ns = 0
         self.buckets = array("Q", bytes(8 * BUCKETS))
 
-    def add(self, *durations_ns: int) -> None:
-        """Add durations; a negative one (a clock set back) counts as 0."""
-        self.add_all(durations_ns)
-
-    def add_all(self, durations_ns: Iterable[int]) -> None:
-        """Add durations; many at once cost less each."""
+    def add(self, durations_ns: Iterable[int]) -> None:
+        """Many at once cost less each. A negative one (a clock set back) counts as 0."""
         durations = list(durations_ns)
         if not durations:
             return
         least, most = min(durations), max(durations)
         if least < 0:
-            self.add_all([max(0, ns) for ns in durations])
+            self.add([max(0, ns) for ns in durations])
             return
         self.least_ns = min(self.least_ns, least) if self.count else least
         self.most_ns = max(self.most_ns, most)

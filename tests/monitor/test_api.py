@@ -44,7 +44,7 @@ def defaults(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def endpoint(name: str, *latencies_ms: float, errors: int = 0) -> EndpointStatistics:
     duration = Histogram()
-    duration.add(*(round(ms * 1e6) for ms in latencies_ms))
+    duration.add(round(ms * 1e6) for ms in latencies_ms)
     return EndpointStatistics(
         name=name,
         total=len(latencies_ms),

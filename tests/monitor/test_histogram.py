@@ -19,7 +19,7 @@ ANY = st.integers(0, 10**13)
 
 def of(durations: list[int]) -> Histogram:
     histogram = Histogram()
-    histogram.add_all(durations)
+    histogram.add(durations)
     return histogram
 
 
@@ -103,5 +103,5 @@ def test_nothing_is_not_zero() -> None:
 def test_a_copy_goes_its_own_way() -> None:
     one = of([1_000_000])
     copy = one.copy()
-    one.add(2_000_000)
+    one.add([2_000_000])
     assert (copy.count, one.count) == (1, 2)

@@ -26,7 +26,7 @@ def samples(snapshot: Snapshot) -> dict[str, list[Sample]]:
 
 def endpoint(name: str, durations_ns: list[int]) -> EndpointStatistics:
     duration = Histogram()
-    duration.add_all(durations_ns)
+    duration.add(durations_ns)
     return EndpointStatistics(
         name,
         total=len(durations_ns),

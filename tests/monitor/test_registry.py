@@ -168,7 +168,7 @@ def test_a_defect_in_the_figures_is_told_once_and_harms_nobody(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr(Histogram, "add_all", broken)
+    monkeypatch.setattr(Histogram, "add", broken)
 
     def answer() -> str:
         return "answer"

@@ -24,7 +24,7 @@ from perfcheck.monitor.statistics import (
 
 def endpoint(name: str, *durations_ns: int, at: int = 0, **figures: object) -> EndpointStatistics:
     histogram = Histogram()
-    histogram.add_all(durations_ns)
+    histogram.add(durations_ns)
     recent = tuple((at + i, ns) for i, ns in enumerate(durations_ns))
     return replace(
         EndpointStatistics(name, total=len(durations_ns), duration=histogram, recent=recent),
