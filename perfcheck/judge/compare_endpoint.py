@@ -160,8 +160,8 @@ def _change_findings(pair: EndpointPair, limits: CompareLimits) -> Iterator[Find
     elif comparison.changed is Changed.SLOWER:
         limit = limits.critical if pair.severity is Verdict.CRITICAL else limits.warning
         yield Finding(
-            rule=Rule.SLOWER,
-            severity=Severity(pair.severity.value),
+            Rule.SLOWER,
+            Severity(pair.severity.value),
             value=comparison.ratio,
             limit=1 + limit,
             unit="ratio",

@@ -175,14 +175,7 @@ def _latency(
     message += few
     remedy = f"'perfcheck run {owner.name}' measures it from outside"
     yield Finding(
-        rule=rule,
-        severity=severity,
-        value=value,
-        limit=limit,
-        unit="ms",
-        message=message,
-        remedy=remedy,
-        line=line_of(owner, rule),
+        rule, severity, value=value, limit=limit, unit="ms", message=message, remedy=remedy, line=line_of(owner, rule)
     )
 
 
@@ -193,8 +186,8 @@ def _new_slow(reported: MonitoredEndpoint, value: float | None, threshold_ms: fl
         known = f"if it is there under another name, set 'monitor_name: {reported.name}'"
         remedy = f"add it to the baseline with a target; {known}"
     return Finding(
-        rule=Rule.NEW_SLOW_ENDPOINT,
-        severity=Severity.WARNING,
+        Rule.NEW_SLOW_ENDPOINT,
+        Severity.WARNING,
         value=value,
         limit=threshold_ms,
         unit="ms",
@@ -258,8 +251,8 @@ def _errors(reported: MonitoredEndpoint, owner: Endpoint | None) -> Iterator[Fin
         if _is_proven(reported.errors, reported.requests, limit, proof):
             message = f"{what}, over {format_percentage(limit)}"
             yield Finding(
-                rule=Rule.ERROR_RATE,
-                severity=severity,
+                Rule.ERROR_RATE,
+                severity,
                 value=rate,
                 limit=limit,
                 unit="ratio",

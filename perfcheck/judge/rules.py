@@ -73,29 +73,15 @@ def _latency_findings(
         if over_timeout:
             message = f"{endpoint.metric} over the timeout of {format_ms(value)}; the limit is {format_ms(limit)}"
             remedy = None
-        yield Finding(
-            rule=rule,
-            severity=severity,
-            value=value,
-            limit=limit,
-            unit="ms",
-            message=message,
-            remedy=remedy,
-            line=line_of(endpoint, rule),
-        )
+        line = line_of(endpoint, rule)
+        yield Finding(rule, severity, value=value, limit=limit, unit="ms", message=message, remedy=remedy, line=line)
     elif endpoint.target_ms is not None and value is not None and value > endpoint.target_ms:
         message = (
             f"{endpoint.metric} {format_ms(value, distinct_from=endpoint.target_ms)} is over its target of "
             f"{format_ms(endpoint.target_ms)}, within the warning limit of {format_ms(endpoint.warning_ms)}"
         )
-        yield Finding.note(
-            Rule.OVER_TARGET,
-            message,
-            value=value,
-            limit=endpoint.target_ms,
-            unit="ms",
-            line=line_of(endpoint, Rule.OVER_TARGET),
-        )
+        line = line_of(endpoint, Rule.OVER_TARGET)
+        yield Finding.note(Rule.OVER_TARGET, message, value=value, limit=endpoint.target_ms, unit="ms", line=line)
 
 
 def _severity(verdict: Verdict, undecided: UndecidedPolicy, *, decided: bool) -> Severity:
@@ -165,15 +151,9 @@ def _error_findings(
         limit = limits.critical if decision.errors is Verdict.CRITICAL else limits.warning
         message = f"{what}{since or ', over ' + format_percentage(limit)}: {kinds}"
         severity = _severity(decision.errors, undecided, decided=decision.errors_decided)
+        remedy = _failure_remedy(failed)
         yield Finding(
-            rule=Rule.ERROR_RATE,
-            severity=severity,
-            value=rate,
-            limit=limit,
-            unit="ratio",
-            message=message,
-            remedy=_failure_remedy(failed),
-            line=line,
+            Rule.ERROR_RATE, severity, value=rate, limit=limit, unit="ratio", message=message, remedy=remedy, line=line
         )
     elif not since:
         over = rate > limits.warning
@@ -228,8 +208,8 @@ def _body_findings(endpoint: Endpoint, body_bytes: int | None) -> Iterable[Findi
         remedy = "paginate the response or trim its fields; 'body_limit' sets the limit"
         message = f"body of {size}, over the limit of {limit}"
         yield Finding(
-            rule=Rule.BODY_SIZE,
-            severity=Severity.WARNING,
+            Rule.BODY_SIZE,
+            Severity.WARNING,
             value=float(body_bytes),
             limit=float(endpoint.body_limit),
             unit="bytes",

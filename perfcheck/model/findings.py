@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
 
 
@@ -94,12 +94,13 @@ class Rule(StrEnum):
         return self in {Rule.LATENCY, Rule.CEILING, Rule.NEW_SLOW_ENDPOINT, Rule.SLOWER}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One rule that fired."""
 
     rule: Rule
     severity: Severity
+    _: KW_ONLY
     value: float | None = None
     limit: float | None = None
     unit: str | None = None  # "ms", "ratio", "bytes", "requests"
@@ -120,21 +121,12 @@ class Finding:
         line: int | None = None,
     ) -> Finding:
         """What explains, and changes no verdict."""
-        return cls(
-            rule=rule,
-            severity=Severity.NOTE,
-            value=value,
-            limit=limit,
-            unit=unit,
-            message=message,
-            remedy=remedy,
-            line=line,
-        )
+        return cls(rule, Severity.NOTE, value=value, limit=limit, unit=unit, message=message, remedy=remedy, line=line)
 
     @classmethod
     def warning(cls, rule: Rule, message: str, *, remedy: str | None = None, line: int | None = None) -> Finding:
         """What makes a verdict WARNING, and has no figure."""
-        return cls(rule=rule, severity=Severity.WARNING, message=message, remedy=remedy, line=line)
+        return cls(rule, Severity.WARNING, message=message, remedy=remedy, line=line)
 
 
 _HEAVIEST_FIRST = (Severity.CRITICAL, Severity.WARNING, Severity.NOTE)

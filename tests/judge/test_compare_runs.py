@@ -81,9 +81,7 @@ def test_the_targets_of_the_baseline_do_not_matter() -> None:
     over = replace(
         slow,
         verdict=Verdict.CRITICAL,
-        findings=(
-            Finding(rule=Rule.LATENCY, severity=Severity.CRITICAL, value=900.0, limit=600.0, message="", line=1),
-        ),
+        findings=(Finding(Rule.LATENCY, Severity.CRITICAL, value=900.0, limit=600.0, message="", line=1),),
     )
     one = compared([measured("a", 900, seed=2)], [over])["a"]
     assert (one.verdict, one.findings) == (Verdict.OK, ())

@@ -266,7 +266,7 @@ def test_big_run_is_valid() -> None:
 def foreign(texts: Sequence[str]) -> Run:
     """A run with these texts wherever foreign text can stand."""
     first, *_ = texts
-    finding = Finding(rule=Rule.LATENCY, severity=Severity.CRITICAL, message=texts[-1], remedy=texts[0], line=3)
+    finding = Finding(Rule.LATENCY, Severity.CRITICAL, message=texts[-1], remedy=texts[0], line=3)
     results = [
         replace(
             case,
