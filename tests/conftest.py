@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +14,18 @@ from support.postgres import postgres_server
 # The duration of an example depends on the machine more than on the code: no test is timed.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where no bytecode may be written next to the sources, as in many containers, keep it in pytest's cache.
+
+    Otherwise every process that a test starts compiles the package again.
+    """
+    cache = getattr(config, "cache", None)
+    if sys.dont_write_bytecode and cache:
+        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(cache.mkdir("bytecode"))
+        sys.dont_write_bytecode = False
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session", autouse=True)

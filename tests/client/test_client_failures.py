@@ -262,15 +262,15 @@ def test_a_body_without_end_is_cut(announced: bool) -> None:  # noqa: FBT001
 
 
 @pytest.mark.parametrize(
-    ("coding", "packed"),
+    ("coding", "pack"),
     [
-        ("gzip", gzip.compress(bytes(200_000_000), 1)),
-        ("br", brotli.compress(bytes(200_000_000), quality=1)),
-        ("deflate, gzip", gzip.compress(zlib.compress(bytes(200_000_000), 1))),
+        ("gzip", lambda body: gzip.compress(body, 1)),
+        ("br", lambda body: brotli.compress(body, quality=1)),
+        ("deflate, gzip", lambda body: gzip.compress(zlib.compress(body, 1))),
     ],
 )
-def test_a_body_that_explodes_when_decoded(coding: str, packed: bytes) -> None:
-    converse = every_request(response(packed, f"Content-Encoding: {coding}"))
+def test_a_body_that_explodes_when_decoded(coding: str, pack: Callable[[bytes], bytes]) -> None:
+    converse = every_request(response(pack(bytes(80_000_000)), f"Content-Encoding: {coding}"))
     failed(answer_to(converse), Failure.BODY_TOO_LARGE, "the body is over 67.1 MB once decoded")
 
 
@@ -280,7 +280,7 @@ def test_a_body_that_explodes_when_decoded(coding: str, packed: bytes) -> None:
         ("gzip", b"this is not gzip"),
         ("deflate", b"this is not deflate either"),
         ("br", b"nor is this brotli, however long it goes on"),
-        ("gzip", gzip.compress(b"hello " * 100)[:-9]),
+        ("gzip", gzip.compress(b"hello " * 100, mtime=0)[:-9]),
         ("br", brotli.compress(b"hello " * 100)[:-3]),
         ("gzip, gzip, gzip, gzip, gzip", b"too much"),
     ],

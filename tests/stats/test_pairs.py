@@ -205,18 +205,18 @@ def test_estimate_is_the_median_of_all_averages(logs: list[float]) -> None:
 
 def test_error_rates() -> None:
     """With fixed seeds. The limits themselves: benchmarks/comparisons.py."""
-    equal = simulate_live(Live("lognormal .1", 1.0), 150)
+    equal = simulate_live(Live("lognormal .1", 1.0), 60)
     assert equal.rate(Changed.SLOWER) == 0
     assert equal.rate(Changed.NO_CHANGE) >= 0.98
     assert equal.mean_pairs < 50
-    restless = simulate_live(Live("lognormal .1", 1.0, burst_share=0.18), 100)
+    restless = simulate_live(Live("lognormal .1", 1.0, burst_share=0.18), 40)
     assert restless.rate(Changed.SLOWER) == 0
     assert simulate_live(Live("lognormal .1", 1.2), 60).rate(Changed.SLOWER) >= 0.97
-    slower = simulate_live(Live("lognormal .1", 1.5), 100)
+    slower = simulate_live(Live("lognormal .1", 1.5), 60)
     assert slower.rate(Changed.SLOWER, Verdict.CRITICAL) == 1
     assert slower.mean_pairs < 17
-    noisy_equal = simulate_live(Live("lognormal .3", 1.0), 150)
+    noisy_equal = simulate_live(Live("lognormal .3", 1.0), 60)
     assert noisy_equal.rate(Changed.SLOWER) == 0
-    at_limit = simulate_live(Live("lognormal .3", 1.1), 60)
+    at_limit = simulate_live(Live("lognormal .3", 1.1), 40)
     assert at_limit.rate(Changed.SLOWER, Verdict.CRITICAL) == 0
     assert simulate_live(Live("lognormal .3", 1.2), 60).rate(Changed.SLOWER) >= 0.95

@@ -74,6 +74,7 @@ def run_step(
         "GITHUB_REPOSITORY": "octo/service",
         "GITHUB_STEP_SUMMARY": str(summary),
         "GITHUB_WORKSPACE": str(work),
+        "PYTHONPYCACHEPREFIX": "",  # what is installed here is used once
         "RUNNER_TEMP": str(runner),
         **{name: evaluated(text, known) for name, text in step.get("env", {}).items()},
         **(env or {}),

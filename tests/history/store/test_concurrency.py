@@ -11,7 +11,7 @@ from support.savers import SHARED, killed, saved_run, together
 from perfcheck.history.store import History, open_history
 from perfcheck.runfile import encode_run
 
-PROCESSES, RUNS, KILLS = 16, 50, 20
+PROCESSES, RUNS, KILLS = 16, 10, 10
 
 
 def whole(store: History) -> set[str]:
