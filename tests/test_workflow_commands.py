@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcheck.report.workflow_commands import file_in, inert, workflow_command
@@ -55,7 +55,6 @@ def test_escapes(kind: str, text: str, in_message: str, in_title: str) -> None:
     assert found == f"::{kind} title={in_title}::{in_message}"
 
 
-@settings(deadline=None)
 @given(st.text(), st.text(min_size=1), st.text(min_size=1), st.integers(1), st.integers(1))
 def test_the_runner_reads_back_what_was_meant(message: str, title: str, file: str, line: int, col: int) -> None:
     command = workflow_command("warning", message, title=title, file=file, line=line, col=col)

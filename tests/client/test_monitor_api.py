@@ -17,7 +17,7 @@ from apps.flask_app import create_app
 from apps.monitored import API, answer, health, monitored, plain, stats
 from apps.service import Handler, ok, service, slow, status
 from apps.serving import werkzeug
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcheck.client import monitor_api
@@ -217,7 +217,6 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(json_values, json_values, json_values)
 def test_nothing_that_is_json_raises(first: Any, second: Any, third: Any) -> None:
     found = told(first, second, third)

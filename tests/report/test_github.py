@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from simulation.runs import (
     big_run,
@@ -199,7 +199,6 @@ FOREIGN = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(FOREIGN, FOREIGN, FOREIGN)
 @example("x\n::error::on a line of its own", "100%0A::stop-commands::x", "a,line=1")
 def test_no_text_is_a_command_of_its_own(name: str, message: str, file: str) -> None:

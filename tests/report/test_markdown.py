@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from simulation.runs import (
@@ -280,7 +280,6 @@ FOREIGN = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(FOREIGN, min_size=10, max_size=10), FOREIGN, FOREIGN)
 def test_no_text_can_change_the_page(names: list[str], message: str, label: str) -> None:
     """The same page as with harmless names: no more elements, no fewer, and none but ours."""
@@ -304,7 +303,6 @@ def shown_by(markdown: str) -> str:
     return " ".join(text_of(parse(markdown)).split())
 
 
-@settings(deadline=None)
 @given(FOREIGN)
 @example("the limit is 'tls: {ca: FILE}', not '@me'")
 @example("@('quoted')@")
@@ -320,13 +318,11 @@ def test_prose_shows_the_text_and_nothing_else(text: str) -> None:
     assert re.sub(r"\(blank\)|\s", "", text_of(page).replace("'", "")) == re.sub(r"\(blank\)|\s", "", expected)
 
 
-@settings(deadline=None)
 @given(FOREIGN)
 def test_code_shows_the_text_exactly(text: str) -> None:
     assert shown_by(f"x {code(text)} y") == f"x {clean(text) or '(blank)'} y"
 
 
-@settings(deadline=None)
 @given(FOREIGN)
 @example("\\|")
 @example("a\\\\|b\\")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from simulation.noise import Clock
 from simulation.noise import endpoint as usual_endpoint
@@ -263,7 +263,6 @@ def test_progress() -> None:
 OUTCOMES = st.sampled_from([50.0, 50.0, 51.0, 80.0, 0.0, math.inf, Failure.STATUS, Failure.REFUSED])
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.lists(OUTCOMES, min_size=1, max_size=30),
     st.lists(OUTCOMES, min_size=1, max_size=30),

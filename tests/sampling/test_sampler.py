@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from simulation.noise import Clock
 from simulation.noise import endpoint as usual_endpoint
@@ -486,7 +486,6 @@ def test_progress() -> None:
 OUTCOMES = st.sampled_from([FAST, FAST, SLOW, VERY_SLOW, math.inf, FAILED, Failure.REFUSED])
 
 
-@settings(max_examples=60, deadline=None)
 @example([[FAILED]], 4.0, 2, 0, 2, 0)  # two stages without a latency, and no time for the third
 @given(
     st.lists(st.lists(OUTCOMES, min_size=1, max_size=30), min_size=1, max_size=4),
