@@ -54,9 +54,9 @@ def annotate_baseline(error: BaselineError, env: Mapping[str, str]) -> None:
     """The errors of a baseline, at their lines."""
     workspace = env.get("GITHUB_WORKSPACE")
     file = file_in(Path(workspace) if workspace else None, error.file) or error.file
-    for found in error.errors[:_MOST_ERRORS]:
-        message = f"{found.message}\nhelp: {found.remedy}"
+    for file_error in error.errors[:_MOST_ERRORS]:
+        message = f"{file_error.message}\nhelp: {file_error.remedy}"
         title = "Wrong baseline"
-        line = workflow_command("error", message, title=title, file=file, line=found.line, col=found.column)
+        line = workflow_command("error", message, title=title, file=file, line=file_error.line, col=file_error.column)
         with contextlib.suppress(OSError):
             click.echo(line, err=True)

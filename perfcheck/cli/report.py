@@ -94,7 +94,7 @@ def command(
     console, json, markdown or html.
     """
     if (source is None) == (period is None and since is None) or (source is not None and until is not None):
-        message = "nothing to report on" if source is None else "--from is one run, and --period or --since many"
+        message = "nothing to report on" if source is None else "--from reports one run, --period and --since many"
         raise UsageError(message, "give one of --from FILE, --period week, or --since 30d")
     if source is not None:
         return _saved_run(source, history, report, options)

@@ -35,7 +35,7 @@ class ReportTarget:
 def parse_targets(reports: Sequence[str], output: str | None) -> tuple[ReportTarget, ...]:
     """What to write where; a console report on stdout unless another report takes stdout.
 
-    Raises UsageError for an unknown format, two reports for one place, and a place that cannot be written: before the
+    Raises UsageError for an unknown format, two reports for one location, and one that cannot be written: before the
     run, so that nothing measured is lost for want of a folder.
     """
     targets = [_parse(text) for text in reports]
@@ -45,11 +45,11 @@ def parse_targets(reports: Sequence[str], output: str | None) -> tuple[ReportTar
         targets.append(ReportTarget("console", None))
     seen: set[int | str] = set()
     for target in targets:
-        place = _place(target.path)
-        if place in seen:
-            shown = "stdout" if place == _STDOUT else str(target.path)
+        location = _location(target.path)
+        if location in seen:
+            shown = "stdout" if location == _STDOUT else str(target.path)
             raise UsageError(f"two reports would be written to {shown}", "give each a path: --report json=results.json")
-        seen.add(place)
+        seen.add(location)
         if target.path is not None:
             _check_writable(target.path)
     return tuple(targets)
@@ -66,7 +66,7 @@ def _parse(text: str) -> ReportTarget:
     return _target(name, path)
 
 
-def _place(path: Path | None) -> int | str:
+def _location(path: Path | None) -> int | str:
     """Where a report ends up: an open file by its number, any other by its path, with links followed."""
     if path is None:
         return _STDOUT
@@ -81,7 +81,7 @@ def _target(name: str, path: str) -> ReportTarget:
 
 
 def _check_writable(path: Path) -> None:
-    """As far as one can tell before: that the folder is there and takes a file, and that the file may be written."""
+    """As far as it can be known before: the folder exists and takes a file, and the file may be written."""
     if path.is_dir():
         raise UsageError(f"cannot write {path}: it is a folder", f"name a file in it: {path / 'results.json'}")
     real = Path(os.path.realpath(path))

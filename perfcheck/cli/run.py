@@ -41,7 +41,7 @@ _EXAMPLES = """\b
 Examples:
   perfcheck run --demo                       try it with a sample service
   perfcheck run                              every endpoint of baselines.yaml
-  perfcheck run 'videos.*' -g core           some of them
+  perfcheck run 'videos.*' -g core           only these
   perfcheck run -u http://localhost:8000 -o results.json
   perfcheck run --max-time 15s --fail-on warning
   perfcheck run --save --label v1.4          save it to the history

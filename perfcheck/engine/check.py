@@ -67,7 +67,7 @@ def check(
 
 
 def _check(
-    whole: Baseline,
+    full_baseline: Baseline,
     baseline: Baseline,
     *,
     fail_on: Verdict | None,
@@ -98,7 +98,9 @@ def _check(
         results = _judge(baseline, sampler.measurements(), client, execution.started_s)
         from_monitor: tuple[Finding, ...] = ()
         if execution.is_whole:
-            results, from_monitor = _with_the_monitor(whole, results, client, redact, with_coverage=with_coverage)
+            results, from_monitor = _with_the_monitor(
+                full_baseline, results, client, redact, with_coverage=with_coverage
+            )
     results = execution.unless_unreached(results)
     verdict, counts, exit_code = judge_run(results, fail_on)
     judgement = Judgement(

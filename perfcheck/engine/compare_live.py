@@ -71,17 +71,18 @@ def compare_live(
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
     with (
         EnvironmentProbe() as probe,
-        Client(before.service, redact=redact) as one,
-        Client(after.service, redact=redact) as other,
+        Client(before.service, redact=redact) as before_client,
+        Client(after.service, redact=redact) as after_client,
     ):
+        clients = before_client, after_client
         timeout_s = after.service.ready_timeout_s
-        errors = (wait_for(client, timeout_s, callbacks, unreachable=_UNREACHABLE) for client in (one, other))
+        errors = (wait_for(client, timeout_s, callbacks, unreachable=_UNREACHABLE) for client in clients)
         error = next(filter(None, errors), None)  # without the first, the second is not waited for
         # The commit is that of this folder, and may be neither side's.
         environment = replace(probe.finish(), commit=None, branch=None, dirty=None)
         sampler = PairSampler(
             endpoints,
-            (one.send, other.send),
+            (before_client.send, after_client.send),
             limits=after.compare,
             sampling=after.sampling,
             rng=random.Random(seed),  # noqa: S311 - the order of requests, not a secret
@@ -98,7 +99,7 @@ def compare_live(
         pairs = sampler.measurements()
         results = execution.unless_unreached(
             tuple(
-                _result(endpoint, pair, (one.url_shown(endpoint), other.url_shown(endpoint)), execution, after.compare)
+                _result(endpoint, pair, clients, execution, after.compare)
                 for endpoint, pair in zip(endpoints, pairs, strict=True)
             )
         )
@@ -111,7 +112,7 @@ def compare_live(
             exit_code=execution.exit_code(exit_code),
             complete=execution.is_whole and not counts.not_measured and not _ran_out_of_time(pairs),
             findings=(
-                *execution.findings(list(dict.fromkeys((*one.notices, *other.notices)))),
+                *execution.findings(list(dict.fromkeys(notice for client in clients for notice in client.notices))),
                 *added_and_removed(added, (), "the service before"),
                 *_judged_by_a_tail(endpoints),
                 *cannot_tell(results, "run it again" if execution.interrupted else _how_to_settle(pairs)),
@@ -119,9 +120,17 @@ def compare_live(
             ),
         )
         against = Against(
-            how, None, None, None, None, one.base_url_shown, after.compare, with_targets=False, added=added
+            how=how,
+            label=None,
+            run_id=None,
+            started_at=None,
+            commit=None,
+            base_url=before_client.base_url_shown,
+            limits=after.compare,
+            with_targets=False,
+            added=added,
         )
-        origin = Origin(other, environment, after, redact, None, command, execution, seed)
+        origin = Origin(after_client, environment, after, redact, None, command, execution, seed)
         return Outcome(assemble_run(origin, judgement, against), execution.error)
 
 
@@ -152,21 +161,31 @@ def _ran_out_of_time(pairs: tuple[PairMeasurement, ...]) -> bool:
 
 
 def _result(
-    endpoint: Endpoint, pair: PairMeasurement, urls: tuple[str, str], execution: Execution, limits: CompareLimits
+    endpoint: Endpoint,
+    pair: PairMeasurement,
+    clients: tuple[Client, Client],
+    execution: Execution,
+    limits: CompareLimits,
 ) -> EndpointResult:
     bare = without_limits(endpoint)
     before, after = (
-        judge_endpoint(bare, side, url=url, started_s=execution.started_s, undecided=UndecidedPolicy.ESTIMATE)
-        for side, url in zip((pair.before, pair.after), urls, strict=True)
+        judge_endpoint(
+            bare,
+            side,
+            url=client.url_shown(endpoint),
+            started_s=execution.started_s,
+            undecided=UndecidedPolicy.ESTIMATE,
+        )
+        for side, client in zip((pair.before, pair.after), clients, strict=True)
     )
-    held = EndpointPair(
+    compared = EndpointPair(
         after=after,
         before=None if _is_new(after, pair) else before,
         comparison=_comparison(before, after, pair),
         severity=pair.outcome.severity,
         remedy=None,
     )
-    return compared_alone(held, limits)
+    return compared_alone(compared, limits)
 
 
 def _is_new(after: EndpointResult, pair: PairMeasurement) -> bool:

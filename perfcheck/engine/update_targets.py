@@ -88,7 +88,7 @@ def _edits(proposals: Sequence[Proposal]) -> Iterator[Edit]:
 
 
 def write_update(update: Update) -> None:
-    """Put it into the file, whole or not at all. Raises UsageError when it cannot be, or is no longer what was read."""
+    """Write the file, atomically. Raises UsageError when that fails, or when it has changed since it was read."""
     if read_bytes(update.file) != update.before:
         raise UsageError(f"{update.file} has changed since it was read; it was not written", "run the command again")
     try:

@@ -94,9 +94,9 @@ def test_a_while_without_runs(folder: Path) -> None:
     [
         ([], "nothing to report on"),
         (["--until", "2026-01-01"], "nothing to report on"),
-        (["--from", "run.json", "--period", "week"], "--from is one run, and --period or --since many"),
-        (["--from", "run.json", "--since", "7d"], "--from is one run, and --period or --since many"),
-        (["--from", "run.json", "--until", "7d"], "--from is one run, and --period or --since many"),
+        (["--from", "run.json", "--period", "week"], "--from reports one run, --period and --since many"),
+        (["--from", "run.json", "--since", "7d"], "--from reports one run, --period and --since many"),
+        (["--from", "run.json", "--until", "7d"], "--from reports one run, --period and --since many"),
         (["--period", "weekly"], "is not one of 'day', 'week', 'month', 'release'"),
         (["--period", "week", "--since", "7d"], "--period week takes no --since"),
         (["--since", "soon"], "'soon' is not a date"),

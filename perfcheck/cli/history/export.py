@@ -68,16 +68,16 @@ def _write_all(store: History, names: Sequence[str], since: str | None, until: s
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot make the folder {folder}: {error.strerror}", "name another: -o DIR") from error
-    found = (store.past_run(name) for name in names) if names else store.runs(since=since, until=until)
+    runs = (store.past_run(name) for name in names) if names else store.runs(since=since, until=until)
     count = 0
-    for run in found:
+    for run in runs:
         _write(folder / _name(run), store.document(run.id))
         count += 1
     return count
 
 
 def _name(run: PastRun) -> str:
-    """Names in the order of time, unlike for runs unlike; an id from elsewhere may hold anything."""
+    """Sorts by time, and differs for each run; an id from elsewhere may hold any character."""
     time = run.started_at.partition(".")[0].replace("-", "").replace(":", "")
     return f"{time}Z-{''.join(char if char.isalnum() or char == '-' else '_' for char in run.id)[:64]}.json"
 
@@ -86,7 +86,7 @@ def _write(path: Path, content: bytes) -> None:
     try:
         write_atomically(path, content)
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}", "name another place: -o DIR|FILE") from error
+        raise UsageError(f"cannot write {path}: {error.strerror}", "name another location: -o DIR|FILE") from error
 
 
 def _print(content: bytes) -> None:

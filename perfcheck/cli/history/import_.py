@@ -35,13 +35,13 @@ def command(files: tuple[str, ...], history: str | None, *, in_json: bool) -> in
         for file in files:
             try:
                 content = _content(file)
-                what = "new" if store.save_document(content, file) else "already_there"
+                result = "new" if store.save_document(content, file) else "already_there"
             except UsageError as error:
                 show_error(error.message, error.remedy)
-                what = "failed"
-            outcome[what].append(file)
-            if not in_json and what != "failed":
-                click.echo(f"{file}: {what.replace('_', ' ')}")
+                result = "failed"
+            outcome[result].append(file)
+            if not in_json and result != "failed":
+                click.echo(f"{file}: {result.replace('_', ' ')}")
     if in_json:
         click.echo(as_json(outcome))
     return EXIT_USAGE if outcome["failed"] else EXIT_OK

@@ -33,7 +33,7 @@ def command(run: str, text: str | None, history: str | None, *, remove: bool) ->
     label = clean(text) if text and text.strip() else None
     if (label is None) is not remove:
         raise UsageError(
-            "a label and --remove exclude one another" if remove else "which label?",
+            "a label and --remove exclude each other" if remove else "no label given",
             f"perfcheck history label {run} TEXT, or --remove",
         )
     with opened(history) as store:

@@ -47,11 +47,11 @@ def command(history: str | None, source: str | None, *, in_json: bool, **filters
         if in_json:
             _print_json(runs)
             return EXIT_OK
-        found = list(runs)
+        listed = list(runs)
     from perfcheck.cli.ui.output import print_page
     from perfcheck.history.report.run_list import render_runs
 
-    print_page(lambda glyphs, width: render_runs(found, glyphs, width))
+    print_page(lambda glyphs, width: render_runs(listed, glyphs, width))
     return EXIT_OK
 
 

@@ -45,7 +45,7 @@ def command(
     "fix"}.
     """
     if not incident.strip():
-        raise UsageError("--incident is empty", "say what happened")
+        raise UsageError("--incident is empty", "describe what happened")
     with opened(history) as store:
         run_id, commit = _subject(store, subject)
         details = {name: clean(text, _LONGEST) if text else None for name, text in (("cause", cause), ("fix", fix))}

@@ -118,7 +118,7 @@ def _show_endpoint(store: History, name: str, source: Source | None, span: dict[
 
     series = read_series(store, name, since=span["since"], until=span["until"], source=source, most=span["limit"])
     if in_json:
-        click.echo(as_json({"endpoint": name, "series": [_series_as_json(one) for one in series]}))
+        click.echo(as_json({"endpoint": name, "series": [_series_as_json(part) for part in series]}))
         return
     if not series:
         raise UsageError(f"no measurement of '{clean(name)}' in that time", "leave out --since, --until or --source")
