@@ -1,0 +1,136 @@
+"""The labelled lines that explain an endpoint: what they are, and that every report renders them."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from dataclasses import replace
+from html import unescape
+from urllib.parse import unquote
+
+import pytest
+from rich.console import Console
+from simulation.runs import decision, endpoint, result, run, samples
+from support.comparisons import comparison_run
+
+from perfcheck.judge.earlier_run import changes_since
+from perfcheck.model import EndpointResult, Run, Verdict
+from perfcheck.report import github, html, junit, markdown
+from perfcheck.report.console import render_console
+from perfcheck.report.explain import Label, explain, likely_cause, where_the_time_went
+from perfcheck.report.glyphs import UNICODE
+from perfcheck.runfile import encode_run
+
+
+def slow(header: str | None) -> EndpointResult:
+    measured = [(stage, replace(sample, server_timing=header)) for stage, sample in samples(1, [930.0] * 5)]
+    return result(endpoint("videos.list"), measured, decision(Verdict.CRITICAL, 930.0))
+
+
+@pytest.mark.parametrize(
+    ("header", "account"),
+    [
+        ('app;dur=925, db;dur=812;desc="101 queries"', "Server-Timing: db 812 ms of 930 ms (101 queries), app 925 ms"),
+        (
+            'app;dur=925, db;dur=812;desc="101 queries, 100 identical"',
+            "Server-Timing: db 812 ms of 930 ms (101 queries, 100 identical), app 925 ms",
+        ),
+        (
+            'db;dur=5;desc="101 queries, 100 alike", app;dur=925',  # not where the time went
+            "Server-Timing: db 5 ms of 930 ms (101 queries, 100 alike), app 925 ms",
+        ),
+        (
+            'app;dur=925, cache;desc="12 hits, 3 misses"',
+            "Server-Timing: app 925 ms, cache (12 hits, 3 misses)",
+        ),
+        ('db;dur=812;desc="Database", app;dur=30', "Server-Timing: db 812 ms, app 30 ms"),
+        ("cache;desc=hit", None),
+        (None, None),
+    ],
+)
+def test_the_account_of_the_service_is_next_to_the_phases(header: str | None, account: str | None) -> None:
+    phases = "waiting for the first byte 930 ms; download 93 ms"
+    assert where_the_time_went(slow(header)) == (f"{phases}; {account}" if account else phases)
+
+
+@pytest.mark.parametrize(
+    ("header", "cause"),
+    [
+        (
+            'app;dur=925, db;dur=812;desc="101 queries, 100 identical"',
+            "likely N+1: 100 identical statements in one request",
+        ),
+        ('db;dur=812;desc="101 queries, 100 alike"', "likely N+1: 100 identical statements in one request"),
+        ('db;dur=5;desc="101 queries, 100 identical", app;dur=925', ""),  # not where the time went
+        ('db;dur=812;desc="101 queries"', ""),
+        (None, ""),
+    ],
+)
+def test_repeated_statements_are_the_likely_cause(header: str | None, cause: str) -> None:
+    assert likely_cause(slow(header)) == cause
+
+
+def test_words_of_a_service_are_made_safe() -> None:
+    told = where_the_time_went(slow('db;dur=812;desc="1 \x1b[31mred\u202e' + "x" * 500 + '"'))
+    assert told.isprintable()
+    assert len(told) < 250
+
+
+def test_the_words_are_in_the_run_file() -> None:
+    encoded = encode_run(run([slow('db;dur=812;desc="101 queries"')]))
+    assert json.loads(encoded)["endpoints"][0]["server_timing_details"] == {"db": "101 queries"}
+    assert json.loads(encoded)["endpoints"][0]["server_timing"] == {"db": 812.0}
+
+
+def reports(run: Run) -> dict[str, str]:
+    """What each report shows, without blanks, quotes and code spans."""
+    console = Console(file=io.StringIO(), width=200)
+    with console.capture() as captured:
+        console.print(render_console(run, UNICODE, 200))
+    lines = unquote(github.render(run)).splitlines()
+    shown = {
+        "console": captured.get(),
+        "markdown": markdown.render(run),
+        "html": unescape(html.render(run)),
+        "junit": unescape(junit.render(run)),
+        "github": "".join(lines),
+    }
+    return {name: plain(text) for name, text in shown.items()}
+
+
+def plain(text: str) -> str:
+    return re.sub(r"[\s`'\"]", "", text)
+
+
+LEFT_OUT = {
+    "github": {Label.REQUEST, Label.NOTE, Label.BASELINE},  # an annotation is at a line of the baseline
+    "html": {Label.WHERE},  # a picture
+}
+
+
+@pytest.mark.parametrize("one", [run(), comparison_run(), comparison_run(with_targets=True)])
+def test_every_report_has_the_same_lines(one: Run) -> None:
+    shown = reports(one)
+    for judged in one.endpoints:
+        if judged.needs_attention:
+            for label, text in explain(one, judged):
+                for report, content in shown.items():
+                    if label not in LEFT_OUT.get(report, set()):
+                        assert plain(text) in content, (report, label, text)
+
+
+@pytest.mark.parametrize("one", [run(), comparison_run(), comparison_run(with_targets=True)])
+def test_the_lines_come_in_one_order(one: Run) -> None:
+    for judged in one.endpoints:
+        labels = [label for label, _ in explain(one, judged, changes_since(one, one))]
+        assert labels == sorted(labels, key=list(Label).index)
+        assert (labels[0], labels[-1]) == (Label.REQUEST, Label.RERUN)
+
+
+def test_a_remedy_for_latency_comes_once_in_a_report() -> None:
+    slow_ones = [replace(judged, name=name) for judged in run().endpoints[:1] for name in ("a", "b")]
+    remedy = replace(slow_ones[0].findings[0], remedy="add an index")
+    shown: set[str] = set()
+    lines = [explain(run(), replace(one, findings=(remedy,)), shown=shown) for one in slow_ones]
+    assert [sum(label is Label.HELP for label, _ in found) for found in lines] == [1, 0]
