@@ -55,27 +55,27 @@ def _resolve(host: str, port: int, exchange: Exchange) -> list[_Address]:
     if _is_literal(host):
         return _look_up(host, port)
     # The resolver has no timeout, so it is abandoned in its thread when it takes too long.
-    found: queue.SimpleQueue[list[_Address] | OSError | UnicodeError] = queue.SimpleQueue()
+    result: queue.SimpleQueue[list[_Address] | OSError | UnicodeError] = queue.SimpleQueue()
 
     def look_up() -> None:
         try:
-            found.put(_look_up(host, port))
+            result.put(_look_up(host, port))
         except (OSError, UnicodeError) as error:
-            found.put(error)
+            result.put(error)
 
     threading.Thread(target=look_up, daemon=True, name="perfcheck-resolver").start()
     try:
-        answer = found.get(timeout=_remaining_s(exchange))
+        resolved = result.get(timeout=_remaining_s(exchange))
     except queue.Empty:
         raise timed_out(exchange) from None
-    if isinstance(answer, list):
-        return answer
-    reason = answer.strerror if isinstance(answer, OSError) else "not a valid name"
-    raise RequestFailedError(Failure.NAME, f"cannot resolve {host}: {reason}") from answer
+    if isinstance(resolved, list):
+        return resolved
+    reason = resolved.strerror if isinstance(resolved, OSError) else "not a valid name"
+    raise RequestFailedError(Failure.NAME, f"cannot resolve {host}: {reason}") from resolved
 
 
 def _look_up(host: str, port: int) -> list[_Address]:
-    return [_Address(*found) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    return [_Address(*info) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 def _is_literal(host: str) -> bool:
@@ -88,11 +88,11 @@ def _is_literal(host: str) -> bool:
 
 def _connect_to_any(addresses: list[_Address], where: str, exchange: Exchange) -> socket.socket:
     last: OSError | None = None
-    for tried, found in enumerate(addresses):
+    for tried, address in enumerate(addresses):
         share_s = _remaining_s(exchange) / (len(addresses) - tried)  # a dead address leaves time for the others
         try:
-            sock = socket.socket(found.family, found.kind, found.protocol)
-            _connect(sock, found.address, share_s)
+            sock = socket.socket(address.family, address.kind, address.protocol)
+            _connect(sock, address.address, share_s)
         except OSError as error:
             last = error
         else:

@@ -51,8 +51,8 @@ def number(value: object) -> float | None:
 
 
 def count(value: object) -> int | None:
-    found = number(value)
-    return None if found is None else int(found)
+    parsed = number(value)
+    return None if parsed is None else int(parsed)
 
 
 def status(value: object) -> MonitorStatus:

@@ -72,8 +72,8 @@ def content_length(request: httpcore.Request, response: httpcore.Response) -> in
 
 
 def _header(response: httpcore.Response, name: bytes) -> str:
-    found = [value for key, value in response.headers if key.lower() == name]
-    return b", ".join(found).decode("utf-8", "replace") if found else ""
+    values = [value for key, value in response.headers if key.lower() == name]
+    return b", ".join(values).decode("utf-8", "replace")
 
 
 # --- Bodies ----------------------------------------------------------------------------------------------------------

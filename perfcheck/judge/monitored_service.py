@@ -100,7 +100,7 @@ def names_in(reading: MonitorReading, service: Service, endpoints: Sequence[Endp
     matches = match_endpoints(endpoints, [reported.name for reported in reading.endpoints], service.base_url)
     owners = _owners(endpoints, matches)
     named = ((reported, owners.get(reported.name, [])) for reported in reading.endpoints)
-    return [shown_name(reported, its) for reported, its in named if is_reported(reported, its)]
+    return [shown_name(reported, owned_by) for reported, owned_by in named if is_reported(reported, owned_by)]
 
 
 def alongside_a_run(
@@ -127,7 +127,7 @@ def alongside_a_run(
         return tuple(measured), (Finding.note(Rule.MONITOR, why, remedy=unreadable[1]),)
     matches = match_endpoints(endpoints, [reported.name for reported in reading.endpoints], service.base_url)
     known = {reported.name: reported for reported in reading.endpoints}
-    with_notes = _with_repetitions(measured, {name: known[its] for name, its in matches.items()})
+    with_notes = _with_repetitions(measured, {name: known[monitor_name] for name, monitor_name in matches.items()})
     matched = frozenset(matches.values())
     new = list(_new_slow_endpoints(reading, service, matched, threshold_ms, url)) if whole else []
     problems = [Finding.note(Rule.MONITOR, f"the monitor reports: {problem}") for problem in reading.problems]

@@ -52,7 +52,7 @@ class Stage:
     @property
     def fails(self) -> bool:
         """Whether requests fail more often than the critical limit allows, beyond doubt."""
-        return self._errors.found is Verdict.CRITICAL
+        return self._errors.shown is Verdict.CRITICAL
 
     def add(self, latency_ms: float | None, *, failed: bool) -> None:
         """Take one more request: its latency if it has one (infinity for a timeout), and whether it failed."""

@@ -87,7 +87,7 @@ class ErrorTest:
     simply OK.
     """
 
-    __slots__ = ("_before", "_critical", "_limits", "_warning", "failures", "found", "requests")
+    __slots__ = ("_before", "_critical", "_limits", "_warning", "failures", "requests", "shown")
 
     def __init__(self, limits: ErrorLimits, before: Verdict = Verdict.OK) -> None:
         self._limits = limits
@@ -96,7 +96,7 @@ class ErrorTest:
         self._warning = WARNING_PROOF if before is Verdict.OK else PROOF_AGAIN
         self.requests = 0
         self.failures = 0
-        self.found = Verdict.OK  # by this stage alone
+        self.shown = Verdict.OK  # by this stage alone
 
     def add(self, *, failed: bool) -> None:
         self.requests += 1
@@ -107,9 +107,9 @@ class ErrorTest:
     def _look(self) -> None:
         """Evidence shrinks with every request that succeeds, so it is only after a failure that it may suffice."""
         if self._holds(self._critical, self._limits.critical):
-            self.found = Verdict.CRITICAL
-        elif self.found is Verdict.OK and self._holds(self._warning, self._limits.warning):
-            self.found = Verdict.WARNING
+            self.shown = Verdict.CRITICAL
+        elif self.shown is Verdict.OK and self._holds(self._warning, self._limits.warning):
+            self.shown = Verdict.WARNING
 
     def _holds(self, proof: Proof, limit: float) -> bool:
         return self.failures >= proof.failures and evidence(self.failures, self.requests, limit) >= proof.evidence
@@ -117,7 +117,7 @@ class ErrorTest:
     @property
     def needed(self) -> int:
         """Requests after which the question is settled. Without a failure there is no question."""
-        if self.found is Verdict.CRITICAL:
+        if self.shown is Verdict.CRITICAL:
             return self.requests
         if self._before is not Verdict.OK:
             return WHEN_MEASURED_AGAIN
@@ -130,9 +130,9 @@ class ErrorTest:
     @property
     def verdict(self) -> Verdict:
         if self._before is Verdict.OK:
-            return self.found
+            return self.shown
         milder = Verdict.WARNING if self._before is Verdict.CRITICAL else Verdict.OK
-        return worst((self.found, milder if self.settled else self._before))
+        return worst((self.shown, milder if self.settled else self._before))
 
 
 # --- Before and after -----------------------------------------------------------------------------------------------
