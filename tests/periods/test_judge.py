@@ -12,7 +12,7 @@ from support.past import MACHINE, at, commit, measurement, note, past_run, repor
 from perfcheck.history.model import PastMeasurement
 from perfcheck.model import Changed, Source, Verdict
 from perfcheck.periods.judge.judge import judge_period
-from perfcheck.periods.judge.series import series_of_endpoints
+from perfcheck.periods.judge.series_changes import series_of_endpoints
 from perfcheck.periods.judge.tally import MAX_COMPARED, is_same_commit, machine_key, tally_runs
 from perfcheck.periods.model import (
     BaselineHistory,

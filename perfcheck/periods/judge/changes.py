@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from perfcheck.history.model import Note
-from perfcheck.periods.judge.series import LocatedStep, Series, SeriesChanges, run_reference
+from perfcheck.periods.judge.series_changes import LocatedStep, Series, SeriesChanges, run_reference
 from perfcheck.periods.judge.tally import PeriodTally, is_same_commit
 from perfcheck.periods.model import ChangeKind, ConsistencyChange, LatencyChange, Period, RunReference
 from perfcheck.stats.drift import Drift

@@ -16,7 +16,7 @@ from perfcheck.periods.judge.changes import (
     other_notes,
     with_notes,
 )
-from perfcheck.periods.judge.series import Series, series_of_endpoints
+from perfcheck.periods.judge.series_changes import Series, series_of_endpoints
 from perfcheck.periods.judge.summary import summarise
 from perfcheck.periods.judge.tally import PeriodTally
 from perfcheck.periods.model import (

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from perfcheck.history.model import PastMeasurement
 from perfcheck.model import Changed, Source, Verdict, worst
-from perfcheck.periods.judge.series import Series, run_reference
+from perfcheck.periods.judge.series_changes import Series, run_reference
 from perfcheck.periods.judge.tally import PeriodTally, machine_key
 from perfcheck.periods.model import (
     EndpointSummary,

@@ -10,7 +10,7 @@ from itertools import pairwise
 from perfcheck.history.model import PastMeasurement
 from perfcheck.model import Changed, Source, worst
 from perfcheck.periods.judge.changes import SAME_LEVEL, begin_level, end_level
-from perfcheck.periods.judge.series import Series, SeriesChanges, run_reference
+from perfcheck.periods.judge.series_changes import Series, SeriesChanges, run_reference
 from perfcheck.periods.model import ChartPoint, EndpointSummary, LatencyLevel
 
 _MAX_POINTS = 430  # points of one chart

@@ -125,8 +125,11 @@ def _state_now(report: PeriodReport) -> str:
         return "Nothing was measured."
     if report.slow:
         slow = names(sorted({slow.endpoint for slow in report.slow}))
-        return f"{within} of {plural(count, 'endpoint')} are within their limits now; slow: {slow}."
-    return f"All {count} endpoints are within their limits now." if count > 1 else "It is within its limits now."
+        state = "is within its limits" if within == 1 or count == 1 else "are within their limits"
+        return f"{within} of {plural(count, 'endpoint')} {state} now; slow: {slow}."
+    if count == 1:
+        return "The endpoint is within its limits now."
+    return f"All {count} endpoints are within their limits now."
 
 
 def facts(report: PeriodReport) -> Iterator[tuple[str, str]]:
@@ -155,7 +158,7 @@ def caveats(report: PeriodReport) -> Iterator[str]:
     measured = [summary.name for summary in report.endpoints if summary.source is Source.MEASURED]
     if several := sorted({name for name in measured if measured.count(name) > 1}):
         yield (
-            f"Measured in several series (another machine, baseline or request), which are not compared with each "
+            "Measured in several series (another machine, baseline or request), which are not compared with each "
             f"other: {names(several)}."
         )
     block = max((summary.block_runs for summary in report.endpoints), default=1)
