@@ -93,7 +93,7 @@ def test_one_connection_serves_all_requests() -> None:
         assert running.connections == 1
 
 
-def test_the_time_of_a_sample_is_told_by_the_clock_that_was_given() -> None:
+def test_the_time_of_a_sample_is_by_the_clock_that_was_given() -> None:
     with (
         server(every_request(response())) as running,
         Client(Service(base_url=running.url()), redact=Redactor(), now=lambda: 1000.0) as client,
@@ -102,7 +102,7 @@ def test_the_time_of_a_sample_is_told_by_the_clock_that_was_given() -> None:
     assert 1000.0 < sample.at_s < 1020.0
 
 
-def test_a_sample_tells_what_the_runner_spent() -> None:
+def test_a_sample_has_what_the_runner_spent() -> None:
     sample = sample_of(every_request(response()))
     assert sample.cpu_ms is not None
     assert sample.cpu_ms > 0
@@ -154,7 +154,7 @@ def test_a_body_that_ends_with_the_connection() -> None:
     assert sample_of(once(b"HTTP/1.0 200 OK\r\n\r\nhello ", b"world")).body_bytes == 11
 
 
-def test_a_connection_closed_at_the_moment_it_is_used_again_is_no_failure() -> None:
+def test_a_connection_closed_just_when_it_is_used_again_is_no_failure() -> None:
     def converse(connection: socket.socket) -> None:
         if read_request(connection):
             connection.sendall(response())
@@ -337,7 +337,7 @@ def test_a_redirect_that_is_expected_is_no_failure() -> None:
     assert (sample.status, sample.failure) == (302, None)
 
 
-def test_another_origin_is_told_no_secrets() -> None:
+def test_another_origin_gets_no_secrets() -> None:
     recorder = Recorder()
     headers = (("X-Api-Key", Secret("k3y-value", "***")), ("Authorization", "Bearer x"), ("X-Plain", "seen"))
     with server(recorder) as other:
@@ -351,7 +351,7 @@ def test_another_origin_is_told_no_secrets() -> None:
 # --- What is sent and shown ----------------------------------------------------------------------------------------
 
 
-def test_a_request_is_sent_as_the_endpoint_says() -> None:
+def test_a_request_is_sent_as_the_endpoint_defines_it() -> None:
     recorder = Recorder()
     endpoint = replace(
         IT,
@@ -384,7 +384,7 @@ def test_a_password_in_the_address_is_used_and_not_shown() -> None:
     assert "Authorization: Basic dXNlcjpwYTU1d29yZA==" in recorder.lines
 
 
-def test_the_client_says_what_it_is() -> None:
+def test_the_client_describes_itself() -> None:
     with client_of("http://127.0.0.1:9") as client:
         assert client.description.startswith("httpx 0.")
         assert client.description.endswith(", HTTP/1.1")

@@ -205,7 +205,7 @@ def test_a_status_that_is_not_expected() -> None:
     assert sample.status == 503
 
 
-def test_too_many_requests_says_when_to_come_back() -> None:
+def test_too_many_requests_has_when_to_retry() -> None:
     sample = answer_to(every_request(response(b"", "Retry-After: 30", status="429 Too Many Requests")))
     failed(sample, Failure.STATUS, "429 Too Many Requests, Retry-After: 30")
 
@@ -214,7 +214,7 @@ def test_a_status_without_a_reason_gets_the_usual_one() -> None:
     failed(answer_to(every_request(response(status="404 "))), Failure.STATUS, "404 Not Found")
 
 
-def test_an_unexpected_status_is_told_even_when_its_body_breaks_off() -> None:
+def test_an_unexpected_status_is_reported_even_when_its_body_breaks_off() -> None:
     converse = once(b"HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\nTraceback")
     failed(answer_to(converse), Failure.STATUS, "500 Oops")
 

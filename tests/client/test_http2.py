@@ -91,14 +91,14 @@ def test_http2_without_tls_is_spoken_at_once() -> None:
     assert (missing.failure, missing.detail) == (Failure.STATUS, "404 Not Found")
 
 
-def test_a_connection_closed_at_the_moment_it_is_used_again_is_no_failure() -> None:
+def test_a_connection_closed_just_when_it_is_used_again_is_no_failure() -> None:
     with server(http2_once) as running:
         with Client(Service(base_url=running.url(), http2=True), redact=Redactor()) as client:
             assert [client.send(IT).failure for _ in range(3)] == [None] * 3
         assert running.connections == 3
 
 
-def test_a_service_that_speaks_http_1_only_is_measured_and_that_is_told(
+def test_a_service_that_speaks_http_1_only_is_measured_and_that_is_reported(
     context: ssl.SSLContext, tmp_path: Path
 ) -> None:
     with server(every_request(response()), context=context) as running:

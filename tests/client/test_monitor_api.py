@@ -254,7 +254,7 @@ def test_endpoints_are_bounded() -> None:
         (ok(b"x" * 17_000_000), "17 MB", "path"),
     ],
 )
-def test_each_thing_that_is_no_monitor_is_told_apart(handler: Handler, message: str, remedy: str) -> None:
+def test_each_thing_that_is_no_monitor_has_its_own_message(handler: Handler, message: str, remedy: str) -> None:
     with monitored(health=handler, stats=handler) as url:
         found = read(url)
     assert not found.alive
@@ -345,7 +345,7 @@ def test_one_of_the_two_may_be_missing() -> None:
     assert [(one.name, one.mean_ms) for one in without_stats.endpoints] == [("b", 900.0)]
 
 
-def test_the_path_and_the_threshold_that_are_asked_for() -> None:
+def test_the_path_and_the_threshold_that_are_requested() -> None:
     asked: list[Endpoint] = []
 
     def ask(one: Endpoint) -> Fetched:

@@ -116,14 +116,14 @@ def test_a_proxy_that_refuses(no_proxies: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("base_url", ["http://localhost", "http://127.0.0.1", "http://[::1]", "http://a.internal:8000"])
-def test_hosts_that_are_asked_directly(no_proxies: pytest.MonkeyPatch, base_url: str) -> None:
+def test_hosts_that_are_reached_directly(no_proxies: pytest.MonkeyPatch, base_url: str) -> None:
     no_proxies.setenv("http_proxy", "http://proxy.invalid:3128")
     no_proxies.setenv("no_proxy", ".internal")
     with Client(Service(base_url=base_url), redact=Redactor()) as client:
         assert client.notices == ()
 
 
-def test_a_unix_socket_is_asked_directly(no_proxies: pytest.MonkeyPatch) -> None:
+def test_a_unix_socket_is_reached_directly(no_proxies: pytest.MonkeyPatch) -> None:
     no_proxies.setenv("http_proxy", "http://proxy.invalid:3128")
     with Client(Service(base_url="http://service.invalid", unix_socket="/nowhere"), redact=Redactor()) as client:
         assert client.notices == ()

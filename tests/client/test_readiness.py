@@ -84,7 +84,7 @@ def test_a_service_that_is_never_well() -> None:
     assert "service.ready" in error.remedy
 
 
-def test_a_service_that_accepts_and_says_nothing() -> None:
+def test_a_service_that_accepts_and_sends_nothing() -> None:
     with server(hang_up) as running:
         service = Service(base_url=running.url(), ready="/health", ready_timeout_s=0.3)
         error = why_not_ready(service)

@@ -146,7 +146,7 @@ def test_a_certificate_for_another_host(authority: trustme.CA, ca: str, name: st
     assert detail == f"the certificate is not for {name}; use a host name that it was issued for in service.base_url"
 
 
-def test_verification_can_be_turned_off_and_that_is_told(tmp_path: Path) -> None:
+def test_verification_can_be_turned_off_and_that_is_reported(tmp_path: Path) -> None:
     with secure(context_of(*certificate(tmp_path, expired=True))) as running:
         service = Service(base_url=running.url("https", "127.0.0.1"), tls=Tls(verify=False))
         with Client(service, redact=Redactor()) as client:

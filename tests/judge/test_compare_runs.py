@@ -94,7 +94,7 @@ def test_a_small_difference_is_no_change_whatever_its_share() -> None:
     assert limits_from(4.0, LIMITS) == (9.0, 9.0)
 
 
-def test_what_cannot_be_told_is_not_decided_and_fails_nothing() -> None:
+def test_what_is_inconclusive_is_not_decided_and_fails_nothing() -> None:
     before, after = [measured("a", 200, count=5)], [measured("a", 210, count=5, seed=2)]
     results, _, whole = compare_runs(run(before), run(after), LIMITS, with_targets=False)
     (one,) = results
@@ -108,7 +108,7 @@ def test_what_cannot_be_told_is_not_decided_and_fails_nothing() -> None:
     assert "--min-requests" in told[0].remedy
 
 
-def test_new_ones_and_gone_ones_are_told() -> None:
+def test_new_ones_and_gone_ones_are_reported() -> None:
     results, against, whole = compare_runs(
         run([measured("a", 50), measured("old", 50)]),
         run([measured("a", 50, seed=2), measured("new", 50)]),
@@ -184,14 +184,14 @@ def test_what_looks_critical_and_is_not_decided_is_a_warning() -> None:
     assert (one.verdict, one.decided, findings(one)) == (Verdict.WARNING, False, [("cannot-tell", Severity.WARNING)])
 
 
-def test_a_comparison_with_nothing_in_common_says_so() -> None:
+def test_a_comparison_with_nothing_in_common_is_reported() -> None:
     _, against, whole = compare_runs(run([measured("a", 50)]), run([measured("b", 50)]), LIMITS, with_targets=False)
     assert (against.added, against.removed) == (("b",), ("a",))
     assert (whole[0].rule, whole[0].severity) == ("not-compared", Severity.WARNING)
     assert whole[0].message == "no endpoint could be compared with the run before"
 
 
-def test_a_comparison_of_a_release_that_was_compared_itself_tells_its_own_findings_only() -> None:
+def test_a_comparison_of_a_release_that_was_compared_itself_reports_its_own_findings_only() -> None:
     held = compared([measured("a", 100)], [measured("a", 200, seed=2)], with_targets=True)["a"]
     again = compared([measured("a", 100)], [held])["a"]
     assert findings(again) == [("slower", Severity.CRITICAL)]
@@ -200,7 +200,7 @@ def test_a_comparison_of_a_release_that_was_compared_itself_tells_its_own_findin
 # --- Beside targets ------------------------------------------------------------------------------------------------
 
 
-def test_beside_targets_it_is_one_more_reason() -> None:
+def test_with_targets_it_is_one_more_reason() -> None:
     one = compared([measured("a", 100)], [measured("a", 200, seed=2)], with_targets=True)["a"]
     assert (one.verdict, one.promise, one.target_ms) == (Verdict.CRITICAL, Reference.TARGET, 300.0)
     assert findings(one) == [("slower", Severity.CRITICAL)]
@@ -228,7 +228,7 @@ def test_the_same_place_has_no_differences() -> None:
     assert differences(as_run(), as_run()) == ()
 
 
-def test_every_difference_is_told_the_machine_first() -> None:
+def test_every_difference_is_reported_the_machine_first() -> None:
     now = as_run(
         environment=Environment("Darwin 24 arm64", 8, None, None, None, dirty=None),
         tool=Tool("0.2.0", "httpx 0.28.1, HTTP/2", "3.13.0"),
@@ -264,7 +264,7 @@ def test_how_long_lies_between(then: str, told: str | None) -> None:
     assert time_between(as_run(started_at=then), as_run()) == told
 
 
-def test_stored_runs_that_lie_apart_are_told_so() -> None:
+def test_stored_runs_far_apart_is_reported() -> None:
     before = as_run(started_at="2026-11-20T12:00:00.000Z", label="v1")
     _, against, whole = compare_runs(before, as_run(), LIMITS, with_targets=False)
     assert (against.how, against.label, against.limits) == (ComparedHow.STORED, "v1", LIMITS)
@@ -275,7 +275,7 @@ def test_stored_runs_that_lie_apart_are_told_so() -> None:
 # --- Noise ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_noise_floor_is_told_in_figures() -> None:
+def test_the_noise_floor_is_reported_in_figures() -> None:
     one = compared([measured("a", 100)], [measured("a", 100, seed=2)])["a"]
     pairs = [(100.0, 110.0)] * 8 + [(100.0, 150.0)] * 2 + [(0.0, 1.0), (float("inf"), 1.0)]
     (finding,) = noise_findings([one], pairs)

@@ -99,7 +99,7 @@ def test_its_own_limits_by_its_own_metric(median_ms: float, verdict: Verdict) ->
     assert one.ratio == median_ms / 300
 
 
-def test_a_metric_that_the_monitor_lacks_is_the_mean_and_told() -> None:
+def test_a_metric_that_the_monitor_lacks_is_the_mean_and_reported() -> None:
     one = only(judged(reading(seen("a", 700, median_ms=10)), endpoint("a", metric=Metric.P75)))
     assert (one.metric, one.value_ms, one.verdict) == (Metric.MEAN, 700, Verdict.CRITICAL)
     assert "does not report its p75; its mean is judged instead" in one.findings[-1].message
@@ -128,7 +128,7 @@ def test_a_few_requests_are_never_critical() -> None:
     assert enough.verdict is Verdict.CRITICAL
 
 
-def test_several_endpoints_that_are_one_route_are_held_against_the_loosest() -> None:
+def test_several_endpoints_that_are_one_route_are_compared_with_the_loosest() -> None:
     by_title = replace(endpoint("videos.by_title"), path="/api/videos/")
     by_artist = replace(endpoint("videos.by_artist", target=500), path="/api/videos/")
     between = only(judged(reading(seen("GET /api/videos/", median_ms=740.0)), by_title, by_artist))
@@ -180,7 +180,7 @@ def test_a_rate_over_the_limit_without_the_evidence_is_a_note() -> None:
     assert one.error_rate == 0.1
 
 
-def test_errors_that_are_not_told_are_not_zero() -> None:
+def test_errors_that_are_not_reported_are_not_zero() -> None:
     assert only(judged(reading(seen("a")))).error_rate is None
 
 
@@ -203,7 +203,7 @@ def test_degraded_is_a_warning_of_the_service() -> None:
     ]
 
 
-def test_the_state_tells_how_much_and_since_when() -> None:
+def test_the_state_has_how_much_and_since_when() -> None:
     state = judged(reading(seen("a"), seen("b"), since="2026-11-23T06:00:00.000Z", workers=4)).findings[0]
     assert (
         state.message
@@ -255,7 +255,7 @@ def test_a_new_slow_endpoint_stands_behind_those_measured() -> None:
     assert notes == []
 
 
-def test_a_part_of_the_baseline_is_not_told_of_the_rest() -> None:
+def test_a_part_of_the_baseline_has_no_findings_on_the_rest() -> None:
     assert len(beside(reading(seen("GET /new", 900)), whole=False)[0]) == 1
 
 
@@ -273,13 +273,13 @@ def test_what_is_known_of_a_measured_endpoint_is_noted_and_changes_no_verdict() 
 
 
 @pytest.mark.parametrize("read", [MonitorReading(alive=False, message="it is gone"), reading()])
-def test_a_monitor_that_says_nothing_is_a_note(read: MonitorReading) -> None:
+def test_a_monitor_that_has_nothing_is_a_note(read: MonitorReading) -> None:
     results, notes = beside(read)
     assert len(results) == 1
     assert "slow endpoints that are not in the baseline are unknown" in notes[0]
 
 
-def test_a_release_is_told_what_only_one_of_baseline_and_monitor_knows() -> None:
+def test_a_release_has_notes_on_what_only_one_of_baseline_and_monitor_knows() -> None:
     read = reading(seen("GET /new", 20), seen("GET /other", 30), seen("GET /api/health", 3))
     one = endpoint("videos.list")
     measured = [result(one, samples(1, spread(40)))]
@@ -295,7 +295,7 @@ def test_a_release_is_told_what_only_one_of_baseline_and_monitor_knows() -> None
     assert without_a_monitor().severity is Severity.NOTE
 
 
-def test_what_is_not_slow_is_never_invented_beside_a_run() -> None:
+def test_what_is_not_slow_is_never_invented_alongside_a_run() -> None:
     read = reading(seen("neg", None, requests=3, errors=3), seen("GET /slow", 900, requests=100, errors=90))
     results, _ = beside(read)
     assert [one.name for one in results] == ["videos.list", "GET /slow"]

@@ -52,7 +52,7 @@ def test_the_ceiling_is_named_where_it_is_the_lower_limit() -> None:
     assert one.findings[0].limit == 500.0
 
 
-def test_between_target_and_warning_is_ok_and_said() -> None:
+def test_between_target_and_warning_is_ok_with_a_note() -> None:
     one = result(LIST, samples(1, spread(350)), decision(Verdict.OK, 350.0))
     assert one.verdict is Verdict.OK
     assert rules(one) == [("over-target", Severity.NOTE)]
@@ -79,7 +79,7 @@ def test_undecided_critical_by_policy(policy: UndecidedPolicy, expected: Verdict
     assert "about 120 more requests" in (one.findings[-1].remedy or "")
 
 
-def test_errors_are_critical_and_told_by_kind() -> None:
+def test_errors_are_critical_and_reported_by_kind() -> None:
     one = result(
         LIST, samples(1, [40.0]) + failed(1, 4), decision(Verdict.OK, 40.0, failures=4, errors=Verdict.CRITICAL)
     )
@@ -118,7 +118,7 @@ def test_a_large_body_warns(size: int, verdict: Verdict) -> None:
         assert one.findings[0].message == "body of 1000001 bytes, over the limit of 1 MB"
 
 
-def test_the_last_stage_stands_and_a_worse_one_before_is_told() -> None:
+def test_the_last_stage_stands_and_a_worse_one_before_is_reported() -> None:
     measured = samples(1, spread(640)) + samples(2, spread(210))
     one = result(LIST, measured, decision(Verdict.CRITICAL, 640.0), decision(Verdict.OK, 210.0, stage=2))
     assert one.verdict is Verdict.OK
@@ -197,7 +197,7 @@ def test_lines_fall_back_on_the_endpoint() -> None:
     assert one.findings[0].line == 7
 
 
-def test_a_first_stage_that_failed_beyond_doubt_is_told_when_its_confirmation_does_not() -> None:
+def test_a_first_stage_that_failed_beyond_doubt_is_reported_when_its_confirmation_does_not() -> None:
     failing = decision(Verdict.NOT_MEASURED, None, failures=5, errors=Verdict.CRITICAL, decided=False)
     since = decision(Verdict.OK, 40.0, stage=2, requests=30, errors=Verdict.WARNING)
     one = result(LIST, failed(1, 5) + samples(2, spread(40, 30)), failing, since)

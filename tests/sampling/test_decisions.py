@@ -71,7 +71,7 @@ def test_the_other_metrics_tell_good_from_bad(metric: Metric) -> None:
 
 
 @pytest.mark.parametrize("ratio", [0.8, 4.0])
-def test_requests_beside_walds_bound(ratio: float) -> None:
+def test_requests_and_walds_bound(ratio: float) -> None:
     """No sequential test with this error takes fewer than ln(1 / alpha) / D requests on average."""
     limit = 1.5 if ratio < 1 else 2.0
     slow = 1 - SHAPES[WIDE].below(limit / ratio / unit(WIDE, Metric.MEDIAN))

@@ -140,7 +140,7 @@ def test_the_same_seed_asks_in_the_same_order() -> None:
     assert logs[0] == logs[1]
 
 
-def test_warm_up_is_asked_of_both_and_not_judged() -> None:
+def test_warm_up_is_sent_to_both_and_not_judged() -> None:
     slow_at_first = iter([5000.0])
     found = compare(noisy(50), lambda: next(slow_at_first, None) or 50.0)
     assert [stage for stage, _ in found.after.samples[:2]] == [0, 1]
@@ -152,7 +152,7 @@ def test_warm_up_is_asked_of_both_and_not_judged() -> None:
 # --- Failures, timeouts, an end before the end ---------------------------------------------------------------------
 
 
-def test_a_service_that_fails_beyond_doubt_is_not_asked_further() -> None:
+def test_a_service_that_fails_beyond_doubt_gets_no_more_requests() -> None:
     found = compare(always(50.0), always(Failure.STATUS))
     (decision,) = found.after.decisions
     assert (decision.errors, decision.errors_decided) == (Verdict.CRITICAL, True)
@@ -161,7 +161,7 @@ def test_a_service_that_fails_beyond_doubt_is_not_asked_further() -> None:
     assert found.outcome.changed is Changed.CANNOT_TELL
 
 
-def test_failures_of_both_sides_alike_are_looked_at_longer() -> None:
+def test_failures_of_both_sides_take_more_requests() -> None:
     def often(seed: int) -> Behaviour:
         rng = random.Random(seed)
         return lambda: Failure.STATUS if rng.random() < 0.4 else 50.0
@@ -171,14 +171,14 @@ def test_failures_of_both_sides_alike_are_looked_at_longer() -> None:
     assert found.before.decisions[0].failures > 5
 
 
-def test_a_service_that_dies_before_is_not_asked_further() -> None:
+def test_a_service_that_dies_before_gets_no_more_requests() -> None:
     answers: list[Outcome] = [Failure.REFUSED] * 100 + [50.0] * 8
     found = compare(answers.pop, always(55.0))
     assert found.before.decisions[0].errors is Verdict.CRITICAL
     assert len(found.before.samples) < 25
 
 
-def test_a_pair_with_a_failure_says_nothing_of_the_latency() -> None:
+def test_a_pair_with_a_failure_has_no_latency() -> None:
     outcomes: list[Outcome] = [Failure.RESET, 50.0]
     found = compare(always(50.0), lambda: outcomes.pop() if outcomes else 50.0)
     (decision,) = found.after.decisions

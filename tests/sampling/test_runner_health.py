@@ -37,7 +37,7 @@ def test_a_quiet_runner_has_nothing_to_say(stat: Path) -> None:
     assert found.steal_share == 0.0
 
 
-def test_waiting_for_a_cpu_is_told_with_a_remedy(stat: Path) -> None:
+def test_waiting_for_a_cpu_is_reported_with_a_remedy(stat: Path) -> None:
     found = health(stat, [sample(run_queue_ms=1.5)] * 10)
     assert found.run_queue_share == pytest.approx(0.15)
     assert found.message is not None
@@ -55,7 +55,7 @@ def test_the_wake_ups_of_very_quick_requests_are_ordinary(stat: Path) -> None:
     assert found.message is None
 
 
-def test_stolen_time_is_told_with_a_remedy(stat: Path) -> None:
+def test_stolen_time_is_reported_with_a_remedy(stat: Path) -> None:
     found = health(stat, [sample()], steal=60)
     assert found.steal_share == pytest.approx(0.06)
     assert found.message is not None
@@ -99,7 +99,7 @@ def test_the_run_queue_of_a_thread(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "", "1061896799", "a b c"])
-def test_a_run_queue_that_is_not_told(tmp_path: Path, content: str | None) -> None:
+def test_a_run_queue_that_is_not_reported(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "schedstat"
     if content is not None:
         path.write_text(content)

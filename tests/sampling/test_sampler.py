@@ -130,7 +130,7 @@ def test_endpoints_take_turns_in_shuffled_rounds_after_a_warm_up_of_all() -> Non
 
 
 @pytest.mark.parametrize("warmup", [0, 1, 3])
-def test_warm_up_is_asked_for_and_not_judged(warmup: int) -> None:
+def test_warm_up_is_sent_and_not_judged(warmup: int) -> None:
     found = measured(Script({"a": in_turn(*[FAILED] * warmup, FAST)}), Sampling(warmup=warmup))
     assert Counter(stage for stage, _ in found.samples)[0] == warmup
     assert found.decisions[-1].verdict is OK
@@ -191,7 +191,7 @@ def test_a_slow_endpoint_is_measured_again_after_a_pause_and_spread_out() -> Non
     assert [later - earlier for earlier, later in pairwise(second)] == pytest.approx([0.77] * 4)
 
 
-def test_a_tail_is_asked_without_a_gap_but_confirmed_after_the_pause() -> None:
+def test_a_tail_is_measured_without_a_gap_but_confirmed_after_the_pause() -> None:
     script = Script({"a": always(VERY_SLOW)})
     sampler = script.sampler(named("a", metric=Metric.P95))
     sampler.run()
@@ -210,7 +210,7 @@ def test_others_use_the_time_in_which_one_rests() -> None:
     assert len(between) >= 20
 
 
-def test_it_sleeps_in_one_go_until_the_first_may_be_asked() -> None:
+def test_it_sleeps_in_one_go_until_the_first_is_due() -> None:
     script = Script({"a": always(VERY_SLOW), "b": always(VERY_SLOW)})
     script.sampler(named("a", "b")).run()
     assert len(script.sleeps) == 5  # before each round of the confirmation; the other's turn has come by then
@@ -220,14 +220,14 @@ def test_it_sleeps_in_one_go_until_the_first_may_be_asked() -> None:
 # --- Confirmation --------------------------------------------------------------------------------------------------
 
 
-def test_slow_for_a_moment() -> None:
+def test_briefly_slow() -> None:
     found = measured(Script({"a": lambda now: VERY_SLOW if now < 2 else FAST}))
     assert [decision.verdict for decision in found.decisions] == [CRITICAL, OK]
     assert found.decisions[-1].latency_decided
 
 
 @pytest.mark.parametrize(("confirm", "stages"), [(0, 1), (1, 2), (2, 3)])
-def test_confirmed_as_often_as_asked(confirm: int, stages: int) -> None:
+def test_confirmed_as_often_as_set(confirm: int, stages: int) -> None:
     found = measured(Script({"a": always(VERY_SLOW)}), Sampling(confirm=confirm))
     assert [decision.stage for decision in found.decisions] == list(range(1, stages + 1))
     assert found.decisions[-1].latency_decided
@@ -298,7 +298,7 @@ def test_max_requests_count_for_each_stage_without_the_warm_up() -> None:
     assert [(d.requests, d.stop) for d in found.decisions] == [(7, Stop.MAX_REQUESTS)] * 2
 
 
-def test_when_the_budget_ends_each_has_been_asked_a_little() -> None:
+def test_when_the_budget_ends_each_has_got_a_few_requests() -> None:
     names = list("abcdef")
     script = Script({name: always(100.0) for name in names})
     sampler = script.sampler(named(*names), Sampling(budget_s=2.0))
@@ -316,7 +316,7 @@ def test_undecided_when_the_budget_ends_it_has_the_class_of_its_estimate() -> No
     assert (last.stop, last.latency, last.latency_decided, last.stage) == (Stop.BUDGET, WARNING, False, 1)
 
 
-def test_never_asked_is_no_decision() -> None:
+def test_without_a_request_there_is_no_decision() -> None:
     script = Script({name: always(900.0) for name in "abc"})
     sampler = script.sampler(named("a", "b", "c"), Sampling(budget_s=2.5))
     sampler.run()
@@ -335,7 +335,7 @@ def test_a_request_under_way_when_the_budget_ends_is_given_up_and_not_judged() -
     assert [sample.failure for _, sample in healthy.samples][1:] == [None] * (len(healthy.samples) - 1)
 
 
-def test_a_warm_up_that_the_budget_ended_is_told() -> None:
+def test_a_warm_up_that_the_budget_ended_is_reported() -> None:
     script = Script({"a": always(math.inf)})
     sampler = script.sampler(named("a"), Sampling(budget_s=2.0))
     sampler.run()
@@ -452,7 +452,7 @@ def test_interrupted_between_a_sample_and_its_judgement(monkeypatch: pytest.Monk
     assert [(d.verdict, d.requests, d.stop) for d in found.decisions] == [(OK, 5, Stop.DECIDED)]
 
 
-def test_measurements_may_be_asked_for_at_any_time() -> None:
+def test_measurements_may_be_read_at_any_time() -> None:
     script = Script({"a": always(FAST)})
     counts: list[int] = []
 

@@ -146,7 +146,7 @@ def test_cut_short_it_has_the_class_of_its_estimate() -> None:
     assert stage([160.0] * 4).decision(Stop.BUDGET).latency is NOT_MEASURED
 
 
-def test_what_errors_still_need_is_told() -> None:
+def test_what_errors_still_need_is_reported() -> None:
     decision = stage([FAILED, *[100.0] * 9]).decision(Stop.BUDGET)
     assert (decision.latency_decided, decision.errors_decided, decision.more_requests) == (True, False, 30)
 

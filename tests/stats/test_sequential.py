@@ -96,7 +96,7 @@ def test_interval_of_the_median() -> None:
     assert fed([]).interval() == (None, None)
 
 
-def test_interval_of_a_tail_is_open_above_until_a_maximum_says_something() -> None:
+def test_interval_of_a_tail_is_open_above_until_a_maximum_is_reportedmething() -> None:
     assert fed([100.0] * 66, Metric.P95).interval() == (100.0, None)
     assert fed([100.0] * 67, Metric.P95).interval() == (100.0, 100.0)
 
@@ -117,7 +117,7 @@ def test_more_requests(latencies: list[float], metric: Metric, more: int | None)
 
 
 @pytest.mark.parametrize("pattern", [[140.0, 140.0, 160.0], [140.0, 250.0, 250.0], [160.0, 160.0, 160.0, 250.0]])
-def test_about_as_many_more_as_said_do_settle_it(pattern: list[float]) -> None:
+def test_about_as_many_more_as_estimated_do_settle_it(pattern: list[float]) -> None:
     """When the share of slow requests stays as it was."""
     test = fed(pattern * 2)
     more = test.more_requests()
@@ -128,7 +128,7 @@ def test_about_as_many_more_as_said_do_settle_it(pattern: list[float]) -> None:
     assert test.decided is not None
 
 
-def test_past_the_last_look_the_question_stays_open_and_the_need_is_still_told() -> None:
+def test_past_the_last_look_the_question_stays_open_and_the_need_is_still_estimated() -> None:
     test = fed([140.0, 160.0] * 90 + [140.0] * 25)
     assert test.decided is None
     more = test.more_requests()
