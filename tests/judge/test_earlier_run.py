@@ -28,9 +28,7 @@ def one(value: float, interval: tuple[float | None, float | None], name: str = "
         (one(120, (None, None)), one(100, (None, None)), "no clear change"),
     ],
 )
-def test_a_change_is_reported_where_the_intervals_are_apart(
-    now: EndpointResult, before: EndpointResult, text: str
-) -> None:
+def test_a_change_is_clear_where_intervals_are_apart(now: EndpointResult, before: EndpointResult, text: str) -> None:
     change = changes_since(run([now]), run([before])).changes["a"]
     assert change_text(change) == text
     assert (change.before_ms, change.now_ms) == (before.value_ms, now.value_ms)
