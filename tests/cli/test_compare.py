@@ -101,7 +101,7 @@ def test_a_label_may_look_like_a_path(tmp_path: Path) -> None:
     assert perfcheck("compare", "feature/x", "v2", cwd=tmp_path).returncode == 0
     missing = perfcheck("compare", "feature/y", "v2", cwd=tmp_path)
     assert missing.returncode == 2
-    assert "there is no file feature/y, and" in missing.stderr
+    assert "file not found: feature/y, and" in missing.stderr
 
 
 def test_the_limits_need_no_secrets(tmp_path: Path) -> None:
@@ -301,11 +301,11 @@ def test_secrets_in_addresses_are_shown_nowhere(tmp_path: Path) -> None:
         (("one.json",), "BEFORE and AFTER are needed"),
         (("--aa",), "--aa needs the address of the service"),
         (("--aa", "one.json"), "not an address: one.json"),
-        (("http://localhost:1", "one.json"), "one.json is no address"),
-        (("nothing.json", "nothing.json"), "there is no file nothing.json"),
+        (("http://localhost:1", "one.json"), "one.json is not"),
+        (("nothing.json", "nothing.json"), "file not found: nothing.json"),
         (("--regress", "errors", "a.json", "b.json"), "--regress needs --demo"),
         (("--budget", "3s", "a.json", "b.json"), "--budget is for running services"),
-        (("--max-pairs", "2", "http://localhost:1", "http://localhost:2"), "'--max-pairs'"),
+        (("--max-pairs", "2", "http://localhost:1", "http://localhost:2"), "--max-pairs"),
         (("ftp://a", "ftp://b"), "ftp://a"),
         (("http://localhost:1", "localhost:2"), "did you mean http://localhost:2?"),
         (("--aa", "http://localhost:1", "http://localhost:2"), "--aa takes one address"),
@@ -406,7 +406,7 @@ def test_a_selection_does_not_make_the_others_gone(released: Path) -> None:
 def test_mistakes_about_the_release_before_cost_no_measurement(released: Path) -> None:
     done = perfcheck("run", "--against", "nothing.json", cwd=released)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "there is no file nothing.json" in done.stderr
+    assert "file not found: nothing.json" in done.stderr
     done = perfcheck("run", "--against", "before.json", "--compare-to", "before.json", cwd=released)
     assert done.returncode == 2
     assert "both name an earlier run" in done.stderr
