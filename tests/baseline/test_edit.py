@@ -17,8 +17,7 @@ from support.golden import check_golden_bytes
 
 from perfcheck.baseline import BaselineError
 from perfcheck.baseline import tree as tree_module
-from perfcheck.baseline.edit import Edit, EditedBaseline, edit_baseline
-from perfcheck.baseline.edit_check import unintended_change
+from perfcheck.baseline.edit import Edit, EditedBaseline, edit_baseline, unintended_change
 from perfcheck.baseline.load import read_for_editing
 from perfcheck.units import parse_duration_ms
 
