@@ -96,7 +96,8 @@ def columns_of(run: Run, report: Report, earlier: EarlierRun | None) -> list[Col
         empty |= {"before", "change"}
     if run.is_of_monitor:
         empty.add("interval")
-    return [one for one in COLUMNS if report in one.reports and judged_by in one.judged_by and one.key not in empty]
+    columns = (column for column in COLUMNS if report in column.reports and judged_by in column.judged_by)
+    return [column for column in columns if column.key not in empty]
 
 
 def _path(result: EndpointResult) -> str:

@@ -101,7 +101,7 @@ def _table(
     rows = []
     for result in results[: len(results) - hidden]:
         change = since.changes.get(result.name) if since else None
-        texts = {one.key: one.text(result, change).replace(EN_DASH, glyphs.dash) for one in columns}
+        texts = {column.key: column.text(result, change).replace(EN_DASH, glyphs.dash) for column in columns}
         rows.append({key: _cell(key, text, result, glyphs) for key, text in texts.items()})
     kept, name_width = _fit(columns, rows, width)
     grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")

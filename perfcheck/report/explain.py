@@ -67,7 +67,8 @@ def explain(
     ``shown`` are remedies for latency that the same report has shown: they are left out, and this endpoint's are added.
     """
     why = reasons(result)
-    notes = [one for one in result.findings if one not in why and one.rule is not Rule.UNDECIDED]  # that is evidence
+    others = [finding for finding in result.findings if finding not in why]
+    notes = [finding for finding in others if finding.rule is not Rule.UNDECIDED]  # that is evidence
     remedies = _remedies(result, set() if shown is None else shown)
     lines = [
         (Label.REQUEST, f"{result.method} {result.url}"),

@@ -53,8 +53,8 @@ def render(run: Run, earlier: EarlierRun | None = None, *, workspace: Path | Non
     """
     file = _within(workspace or Path(), run.baseline.file)
     annotations = list(_annotations(run, changes_to_show(run, earlier)))
-    shown = [one for level in _LEVELS for one in _first([one for one in annotations if one.level == level])]
-    return "".join(_command(annotation, file) + "\n" for annotation in shown)
+    by_level = ([annotation for annotation in annotations if annotation.level == level] for level in _LEVELS)
+    return "".join(_command(annotation, file) + "\n" for of_level in by_level for annotation in _first(of_level))
 
 
 def _command(annotation: _Annotation, file: str | None) -> str:

@@ -43,7 +43,9 @@ def in_order(run: Run) -> list[EndpointResult]:
 def split_by_attention(run: Run) -> tuple[list[EndpointResult], list[EndpointResult]]:
     """Those that need attention, and those that are OK; each in order."""
     results = in_order(run)
-    return [one for one in results if one.needs_attention], [one for one in results if not one.needs_attention]
+    return [result for result in results if result.needs_attention], [
+        result for result in results if not result.needs_attention
+    ]
 
 
 def counts_by_verdict(run: Run) -> list[tuple[int, str, Verdict]]:
@@ -120,7 +122,7 @@ def _any_of(total: int) -> str:
 def inconclusive_comparisons(run: Run) -> int:
     """How many endpoints of a comparison had too few requests to show whether they changed."""
     changed = (result.comparison.changed for result in run.endpoints if result.comparison)
-    return sum(one is Changed.CANNOT_TELL for one in changed) if run.is_comparison else 0
+    return sum(change is Changed.CANNOT_TELL for change in changed) if run.is_comparison else 0
 
 
 # --- Comparisons and earlier runs ----------------------------------------------------------------------------------

@@ -43,7 +43,9 @@ def common_axis(results: Sequence[EndpointResult]) -> Knee:
 
 def absolute_axis(results: Sequence[EndpointResult]) -> Linear | Log:
     """For the endpoints without a target: milliseconds."""
-    return fitting([ms for one in results for ms in (one.value_ms, *one.interval_ms, limits_of(one).warning)])
+    return fitting(
+        [ms for result in results for ms in (result.value_ms, *result.interval_ms, limits_of(result).warning)]
+    )
 
 
 def ratio_scale_marks(scale: Knee, reference: Reference) -> Svg:
@@ -146,10 +148,10 @@ def rug(results: Sequence[EndpointResult], scale: Knee) -> Svg:
     """The endpoints that have no row of their own, each as a line on the same scale, coloured by verdict."""
     parts = [vertical(scale(1.0), 0, _RUG, "target")]
     for verdict in (Verdict.OK, Verdict.WARNING, Verdict.CRITICAL):
-        ratios = [one.ratio for one in results if one.verdict is verdict and one.ratio is not None]
+        ratios = [result.ratio for result in results if result.verdict is verdict and result.ratio is not None]
         positions = sorted({round(scale(ratio), 3) for ratio in ratios})
         parts.append(layer([spans(((at, 0.15, 0.85) for at in positions), f"rug {CSS[verdict]}")], top=0, height=_RUG))
-    shown = sorted(one.ratio for one in results if one.ratio is not None)
+    shown = sorted(result.ratio for result in results if result.ratio is not None)
     words = "none with a ratio to its target"
     if shown:
         words = f"from {format_multiple(shown[0])} to {format_multiple(shown[-1])} their targets"

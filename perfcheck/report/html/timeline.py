@@ -32,6 +32,7 @@ _BINS = 60
 _STAGES = ("warm-up", "first", "confirmation", "second confirmation")
 _INSET = 0.02  # so that the first and last dots are not on the frame
 _LABEL = 14.0  # pixels between two labels
+_LETTER = 0.02  # of the width, that a letter takes on a phone
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ def _stage_names(requests: Sequence[_Request]) -> list[str]:
         return parts
     names = [_STAGES[min(after.stage, 3)] for _, after in changes]
     starts = zip([0.0, *middles], [*middles, 1.0], ["first", *names], strict=True)
-    return parts + [text_at(left + 0.01, 14, name, "tick") for left, right, name in starts if right - left > 0.1]  # noqa: PLR2004
+    fitting_names = ((left, name) for left, right, name in starts if right - left > _LETTER * len(name))
+    return parts + [text_at(left + 0.01, 14, name, "tick") for left, name in fitting_names]
 
 
 def _points(requests: Sequence[_Request], y: Linear | Log, plot: float) -> str:
@@ -130,9 +132,9 @@ def _failure_marks(positions: Iterable[float]) -> list[float]:
 def _names(lines: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
     """From the most telling one on, without those that have no room for their label."""
     placed = [(_BOTTOM, "0")]
-    for y, words in lines:
+    for y, text in lines:
         if all(abs(y - other) >= _LABEL for other, _ in placed):
-            placed.append((y, words))
+            placed.append((y, text))
     return placed[1:]
 
 

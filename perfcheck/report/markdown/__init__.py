@@ -160,7 +160,7 @@ def _rows(
     run: Run, results: Sequence[EndpointResult], since: EarlierRun | None, *, with_verdict: bool
 ) -> tuple[str, list[str]]:
     """The head of a table and its rows, each with the end of its line."""
-    columns = [one for one in columns_of(run, Report.MARKDOWN, since) if with_verdict or one.key != "verdict"]
+    columns = [column for column in columns_of(run, Report.MARKDOWN, since) if with_verdict or column.key != "verdict"]
     headings = [
         "note" if column.key == "why" and not with_verdict else column.title(Report.MARKDOWN) for column in columns
     ]

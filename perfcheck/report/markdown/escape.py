@@ -123,9 +123,10 @@ def table(headers: Sequence[str], right: Iterable[str], rows: Sequence[Sequence[
     rule = ["-" * (width - 1) + (":" if i in to_the_right else "-") for i, width in enumerate(widths)]
     lines = []
     for row in (headers, rule, *rows):
-        padding = [" " * (width - cell_len(one)) for one, width in zip(row, widths, strict=True)]
+        padding = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
         padded = [
-            pad + one if i in to_the_right else one + pad for i, (one, pad) in enumerate(zip(row, padding, strict=True))
+            pad + cell if i in to_the_right else cell + pad
+            for i, (cell, pad) in enumerate(zip(row, padding, strict=True))
         ]
         lines.append(f"| {' | '.join(padded)} |")
     return lines
