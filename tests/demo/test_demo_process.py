@@ -16,7 +16,8 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from perfcheck.cli.demo import command, run_demo
+from perfcheck.cli.app import cli
+from perfcheck.cli.demo import run_demo
 from perfcheck.demo import Regression
 from perfcheck.demo.demo_process import running_demo, start_demo
 from perfcheck.errors import CouldNotMeasureError, UsageError
@@ -219,7 +220,7 @@ def test_a_signal_handler_of_the_caller_is_restored() -> None:
 
 
 def test_help_shows_every_regression_with_its_description() -> None:
-    shown = " ".join(CliRunner().invoke(command, ["--help"]).output.split())  # however it is laid out
+    shown = " ".join(CliRunner().invoke(cli, ["demo", "--help"]).output.split())  # however it is laid out
     for regression in Regression:
         assert f"{regression} " in shown
         assert regression.description in shown
@@ -236,6 +237,6 @@ def test_help_shows_every_regression_with_its_description() -> None:
     ],
 )
 def test_wrong_options_are_refused(arguments: list[str], words: str) -> None:
-    result = CliRunner().invoke(command, arguments)
+    result = CliRunner().invoke(cli, ["demo", *arguments])
     assert result.exit_code == 2
     assert words in result.output
