@@ -1,4 +1,4 @@
-"""Draws the picture in the README from a real run: ``python tools/screenshot.py`` writes docs/run.svg."""
+"""Draws the picture in the README from a real run, docs/run.svg. Run as ``python tools/screenshot.py``."""
 
 from __future__ import annotations
 
