@@ -22,9 +22,8 @@ from simulation.checks import Cell, Tally, fixed_rule, simulate
 from simulation.noise import SHAPES, unit
 
 from perfcheck.model import Metric, Verdict
-from perfcheck.stats.boundaries import ALPHA, boundaries
 from perfcheck.stats.quantiles import QUANTILE
-from perfcheck.stats.sequential import divergence, looks_of
+from perfcheck.stats.sequential import ALPHA, boundaries, divergence, looks_of
 
 MEDIAN, P95, P99, MEAN = Metric.MEDIAN, Metric.P95, Metric.P99, Metric.MEAN
 QUANTILES = (MEDIAN, Metric.P90, P95, P99)

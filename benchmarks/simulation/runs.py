@@ -30,7 +30,7 @@ from perfcheck.model import (
     Verdict,
 )
 from perfcheck.runfile import FORMAT
-from perfcheck.stats.boundaries import ALPHA
+from perfcheck.stats.sequential import ALPHA
 
 HOSTILE_NAME = "<script>alert(1)</script> ]]> ::error:: \x1b[31mred\x1b[0m [bold]markup[/bold] 🎬"
 

@@ -32,7 +32,7 @@ from perfcheck.model import (
 )
 from perfcheck.runfile import FORMAT
 from perfcheck.sampling.runner_health import RunnerMonitor
-from perfcheck.stats.boundaries import ALPHA
+from perfcheck.stats.sequential import ALPHA
 from perfcheck.text import Redactor
 from perfcheck.times import rfc3339
 

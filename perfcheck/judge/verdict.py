@@ -27,8 +27,8 @@ from perfcheck.model import (
     verdict_of,
     worst,
 )
-from perfcheck.stats.boundaries import ALPHA
 from perfcheck.stats.quantiles import summary
+from perfcheck.stats.sequential import ALPHA
 
 
 def judge_endpoint(

@@ -24,9 +24,9 @@ from perfcheck.model import (
 )
 from perfcheck.sampling.scheduler import CappedTimeout, Scheduler
 from perfcheck.sampling.stage import WARM_UP, Stage
-from perfcheck.stats.boundaries import LEAST_SAMPLES
 from perfcheck.stats.error_rate import EXTENDED, RISE_ERROR, chance_of_as_many
 from perfcheck.stats.pairs import MOST_PAIRS, PairOutcome, PairTest
+from perfcheck.stats.sequential import LEAST_SAMPLES
 
 _JUDGED = 1
 _USUAL_PAIRS = 12

@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from perfcheck.model import Decision, Endpoint, Metric, Stop, Verdict
-from perfcheck.stats.boundaries import ALPHA, ALPHA_ALONE, LEAST_SAMPLES
 from perfcheck.stats.error_rate import ErrorTest
 from perfcheck.stats.mean import MeanTest
-from perfcheck.stats.sequential import MOST_LOOKS, USUAL, LatencyTest, Levels, QuantileTest, looks_of
+from perfcheck.stats.sequential import (
+    ALPHA,
+    ALPHA_ALONE,
+    LEAST_SAMPLES,
+    MOST_LOOKS,
+    USUAL,
+    LatencyTest,
+    Levels,
+    QuantileTest,
+    looks_of,
+)
 
 WARM_UP = 0  # the stage of samples that are not judged
 

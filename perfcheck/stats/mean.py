@@ -16,11 +16,12 @@ import math
 from collections.abc import Sequence
 
 from perfcheck.model import Limits, Verdict
-from perfcheck.stats.boundaries import ALPHA, LEAST_SAMPLES
 from perfcheck.stats.quantiles import mean
 from perfcheck.stats.sequential import (
+    ALPHA,
     CLAIMS,
     HOPELESS,
+    LEAST_SAMPLES,
     LOOKS,
     OVER_CRITICAL,
     OVER_WARNING,

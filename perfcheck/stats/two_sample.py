@@ -29,9 +29,9 @@ from statistics import variance
 from typing import Protocol
 
 from perfcheck.model import Changed, CompareLimits, Metric, Verdict
-from perfcheck.stats.boundaries import LEAST_SAMPLES
 from perfcheck.stats.quantiles import QUANTILE, mean, metric_value, quantile
 from perfcheck.stats.ranks import Differences, most_among_top, rank_sum_bound, t_quantile
+from perfcheck.stats.sequential import LEAST_SAMPLES
 
 SURE = 0.005  # one-sided error of calling it a change
 INTERVAL_ALPHA = 0.05  # each side of the interval that is shown

@@ -13,8 +13,7 @@ from simulation.checks import Cell, simulate
 from simulation.noise import SHAPES, unit
 
 from perfcheck.model import Metric, Verdict
-from perfcheck.stats.boundaries import ALPHA
-from perfcheck.stats.sequential import divergence
+from perfcheck.stats.sequential import ALPHA, divergence
 
 OK, WARNING, CRITICAL = Verdict.OK, Verdict.WARNING, Verdict.CRITICAL
 NARROW, WIDE = "lognormal .3", "lognormal .6"

@@ -9,9 +9,8 @@ from itertools import product
 import pytest
 
 from perfcheck.model import Metric
-from perfcheck.stats.boundaries import ALPHA, ALPHA_ALONE, boundaries
 from perfcheck.stats.quantiles import QUANTILE
-from perfcheck.stats.sequential import looks_of
+from perfcheck.stats.sequential import ALPHA, ALPHA_ALONE, boundaries, looks_of
 
 SIZES = [(p, looks_of(metric)) for metric, p in QUANTILE.items()]
 

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulation.comparing import BASE_MS, Series, simulate_trends
 
-from perfcheck.stats.change_points import Trend, Window, error_probability, find_trend
-from perfcheck.stats.drift import fitted_line, kendall_score
+from perfcheck.stats.change_points import Trend, Window, error_probability, find_trend, fitted_line, kendall_score
 from perfcheck.stats.piecewise_fits import Fits, winsorised
 
 ANY = st.one_of(st.floats(min_value=0.0), st.just(math.inf), st.sampled_from([1.0, 2.0]))

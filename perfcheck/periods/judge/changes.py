@@ -10,7 +10,7 @@ from perfcheck.history.model import Note
 from perfcheck.periods.judge.series_changes import LocatedStep, Series, SeriesChanges, run_reference
 from perfcheck.periods.judge.tally import PeriodTally, is_same_commit
 from perfcheck.periods.model import ChangeKind, ConsistencyChange, LatencyChange, Period, RunReference
-from perfcheck.stats.drift import Drift
+from perfcheck.stats.change_points import Drift
 
 _NEAR = 2  # runs
 EDGE_RUNS = 5  # whose median is the value at the beginning, or at the end

@@ -2,36 +2,162 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from perfcheck.history.model import PastMeasurement
-from perfcheck.model import Source, Verdict, worst
+from perfcheck.model import Changed, Source, Verdict, worst
 from perfcheck.periods.judge import standing
 from perfcheck.periods.judge.changes import (
+    SAME_LEVEL,
     WindowedChange,
+    begin_level,
     consistency_changes,
+    end_level,
     importance,
     latency_changes,
     other_notes,
     with_notes,
 )
-from perfcheck.periods.judge.series_changes import Series, series_of_endpoints
-from perfcheck.periods.judge.summary import summarise
+from perfcheck.periods.judge.series_changes import Series, SeriesChanges, run_reference, series_of_endpoints
 from perfcheck.periods.judge.tally import PeriodTally
 from perfcheck.periods.model import (
     FORMAT,
     BaselineHistory,
     ChangeKind,
+    ChartPoint,
     ConsistencyChange,
     EndpointSummary,
     GoneEndpoint,
     LatencyChange,
+    LatencyLevel,
     NewEndpoint,
     PeriodReport,
     Recovery,
     SlowEndpoint,
 )
+
+_MAX_POINTS = 430  # points of one chart
+_MIN_FOR_TREND = 15  # values: with fewer no change can be found
+
+
+def summarise(series: Series, changes: SeriesChanges, spread: SeriesChanges, *, is_current: bool) -> EndpointSummary:
+    """``changes`` are of the metric, ``spread`` of the spread. The judge sets later what depends on other series."""
+    p95 = series.follow(changes, lambda row: row.p95_ms)
+    rows, newest = series.in_period, series.newest
+    begin, end = begin_level(changes), end_level(changes) if changes.values else None
+    target = newest.target_ms
+    steps = sum(step.is_new for step in changes.steps)
+    return EndpointSummary(
+        name=newest.endpoint,
+        group=newest.group,
+        series=newest.series,
+        machine=newest.machine,
+        source=newest.source,
+        metric=newest.metric,
+        critical_path=newest.critical_path,
+        runs=len(rows),
+        first=run_reference(rows[0]),
+        last=run_reference(newest),
+        begin_ms=begin,
+        end_ms=end,
+        ratio=end / begin if begin and end else None,
+        changed=_changed(changes, steps, begin, end),
+        steps=steps,
+        begin_p95_ms=begin_level(p95),
+        end_p95_ms=end_level(p95) if p95.values else None,
+        begin_spread=begin_level(spread),
+        end_spread=end_level(spread) if spread.values else None,
+        error_rate=_error_rate(rows),
+        worst_error_rate=max((row.error_rate for row in rows if row.error_rate is not None), default=None),
+        requests=_requests(series),
+        traffic=_counted(series) if newest.source is Source.MONITORED else None,
+        target_ms=target,
+        ideal_ms=newest.ideal_ms,
+        begin_headroom=1 - begin / target if begin and target else None,
+        end_headroom=1 - end / target if end and target else None,
+        verdict=newest.verdict,
+        verdicts={str(verdict): count for verdict, count in Counter(row.verdict for row in rows).items()},
+        is_notable=False,
+        is_current=is_current,
+        points=tuple(_points(changes.rows, changes.values)),
+        levels=tuple(_levels(changes)),
+        marks=tuple((changes.rows[step.index].started_at, step.ratio) for step in changes.steps),
+        block_runs=series.block,
+    )
+
+
+def _changed(changes: SeriesChanges, steps: int, begin: float | None, end: float | None) -> Changed:
+    if begin is None or end is None or (not steps and len(changes.values) < _MIN_FOR_TREND):
+        return Changed.CANNOT_TELL
+    if not steps and changes.drift is None:
+        return Changed.NO_CHANGE
+    ratio = end / begin
+    if ratio >= SAME_LEVEL:
+        return Changed.SLOWER
+    return Changed.FASTER if ratio <= 1 / SAME_LEVEL else Changed.NO_CHANGE
+
+
+def _error_rate(rows: Sequence[PastMeasurement]) -> float | None:
+    """The newest of the monitor, whose counts are cumulative; of checks over all their requests."""
+    known = [(row.error_rate, row.requests) for row in rows if row.error_rate is not None and row.requests]
+    if not known:
+        return None
+    if rows[-1].source is Source.MONITORED:
+        return known[-1][0]
+    return sum(rate * requests for rate, requests in known) / sum(requests for _, requests in known)
+
+
+def _requests(series: Series) -> int:
+    if series.newest.source is Source.MONITORED:
+        return _counted(series) or series.newest.requests
+    return sum(row.requests for row in series.in_period)
+
+
+def _counted(series: Series) -> int | None:
+    """What the monitor counted from its first reading to its last; after a restart it counts from 0 again."""
+    counts = [row.requests for row in series.rows[max(series.start - 1, 0) :]]
+    if len(counts) <= 1:
+        return None
+    return sum(after - before if after >= before else after for before, after in pairwise(counts))
+
+
+# --- Chart -----------------------------------------------------------------------------------------------------------
+
+
+def _points(rows: Sequence[PastMeasurement], values: Sequence[float]) -> Iterator[ChartPoint]:
+    size = -(-len(rows) // _MAX_POINTS) or 1
+    for begin in range(0, len(rows), size):
+        block, block_rows = values[begin : begin + size], rows[begin : begin + size]
+        middle = block_rows[len(block_rows) // 2]
+        yield ChartPoint(
+            started_at=middle.started_at,
+            value_ms=statistics.median(block),
+            low_ms=min(block),
+            high_ms=max(block),
+            verdict=worst([row.verdict for row in block_rows]),
+            target_ms=middle.target_ms,
+            runs=len(block),
+        )
+
+
+def _levels(changes: SeriesChanges) -> Iterator[LatencyLevel]:
+    rows = changes.rows
+    edges = [0, *(step.index for step in changes.steps), len(rows)]
+    for begin, end in pairwise(edges):
+        if begin >= end:
+            continue
+        drift = changes.drift if end == len(rows) else None
+        flat = max(begin, drift.index) if drift else end
+        if flat > begin:
+            level = statistics.median(changes.values[begin:flat])
+            yield LatencyLevel(rows[begin].started_at, rows[flat - 1].started_at, level, level)
+        if drift and flat < end:
+            yield LatencyLevel(rows[flat].started_at, rows[end - 1].started_at, drift.before, drift.after)
+
 
 _ORDER = [Verdict.CRITICAL, Verdict.WARNING, Verdict.NOT_MEASURED, Verdict.OK]
 

@@ -12,8 +12,7 @@ from itertools import groupby, pairwise
 from perfcheck.history.model import PastMeasurement
 from perfcheck.periods.judge.tally import context_runs
 from perfcheck.periods.model import Period, RunReference
-from perfcheck.stats.change_points import Step, find_trend
-from perfcheck.stats.drift import Drift
+from perfcheck.stats.change_points import Drift, Step, find_trend
 
 _SAME_STEP = 8  # runs: two steps that are nearer are the same one, located better
 _SHORTLY = 30  # runs: what happened earlier than that before a period could be found by then
