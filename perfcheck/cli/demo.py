@@ -7,8 +7,8 @@ import errno
 import click
 
 from perfcheck.cli.ui.commands import Command
-from perfcheck.cli.ui.interrupts import Interrupts
 from perfcheck.cli.ui.options import duration, option
+from perfcheck.cli.ui.terminal import Interrupts
 from perfcheck.demo import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_ROUND_TRIP_MS, DEFAULT_SEED, Regression
 from perfcheck.errors import EXIT_OK, UsageError
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from perfcheck.cli.ui.interrupts import Interrupts
 from perfcheck.cli.ui.options import (
     baseline_option,
     fail_on_option,
@@ -25,7 +24,7 @@ from perfcheck.cli.ui.options import (
     report_option,
     verbose_option,
 )
-from perfcheck.cli.ui.terminal import live_display, show_error, show_warning, waiting_line
+from perfcheck.cli.ui.terminal import Interrupts, live_display, show_error, show_warning, waiting_line
 from perfcheck.demo import Regression
 from perfcheck.errors import EXIT_OK, CouldNotMeasureError, UsageError
 from perfcheck.model import Baseline, Metric, Run, Verdict
@@ -141,7 +140,7 @@ class Frame:
             baselines = [load_baseline(file, os.environ, base_url=url, shown_as=shown_as) for url in base_urls]
         except BaselineError as error:
             if self.annotate:
-                from perfcheck.cli.github import annotate_baseline
+                from perfcheck.cli.reports import annotate_baseline
 
                 annotate_baseline(error, os.environ)
             raise

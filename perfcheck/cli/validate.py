@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from perfcheck.baseline import BaselineError, Summary, check_baseline, find_baseline
-from perfcheck.cli.github import annotate_baseline
+from perfcheck.cli.reports import annotate_baseline
 from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_files
 from perfcheck.cli.ui.options import baseline_option, github_option, is_for_github, option

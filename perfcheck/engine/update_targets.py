@@ -18,7 +18,7 @@ from perfcheck.errors import UsageError
 from perfcheck.history.model import Proposal
 from perfcheck.history.propose import MIN_RUNS, ProposalRule, propose
 from perfcheck.history.series import LatestSeries, LatestSeriesReader
-from perfcheck.runfile.atomic import write_atomically
+from perfcheck.runfile import write_atomically
 from perfcheck.units import format_duration
 from perfcheck.words import plural
 

@@ -16,7 +16,7 @@ import pytest
 from apps.service import Answer, Handler, ok, service, slow, status
 from support.command import PERFCHECK, environment, perfcheck
 
-from perfcheck.cli.ui.interrupts import Interrupts
+from perfcheck.cli.ui.terminal import Interrupts
 from perfcheck.model import Verdict
 from perfcheck.runfile import read_run
 

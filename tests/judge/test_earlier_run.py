@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from simulation.runs import decision, endpoint, result, run, samples, spread
 
-from perfcheck.judge.earlier_run import changes_since
+from perfcheck.judge.compare_runs import changes_since
 from perfcheck.model import EndpointResult, Metric, Verdict
 from perfcheck.report.figures import change_text
 

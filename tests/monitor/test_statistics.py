@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcheck.monitor.histogram import Histogram
-from perfcheck.monitor.snapshot_codec import SnapshotWriter, decode_snapshot
 from perfcheck.monitor.statistics import (
     OVERFLOW,
     REPETITIONS_KEPT,
@@ -20,6 +19,7 @@ from perfcheck.monitor.statistics import (
     merge_endpoints,
     merge_snapshots,
 )
+from perfcheck.monitor.worker_directory import SnapshotWriter, decode_snapshot
 
 
 def endpoint(name: str, *durations_ns: int, at: int = 0, **figures: object) -> EndpointStatistics:

@@ -25,9 +25,8 @@ import perfcheck.monitor
 from perfcheck.monitor import configure, lifecycle, statistics, workers
 from perfcheck.monitor.histogram import RELATIVE_ERROR
 from perfcheck.monitor.registry import default
-from perfcheck.monitor.snapshot_codec import SnapshotWriter, decode_snapshot
 from perfcheck.monitor.statistics import Snapshot, merge_snapshots
-from perfcheck.monitor.worker_directory import Membership
+from perfcheck.monitor.worker_directory import Membership, SnapshotWriter, decode_snapshot
 
 CLIENTS, REQUESTS = 4, 1000  # of each
 API = "/api/performance"

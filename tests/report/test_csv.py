@@ -14,7 +14,7 @@ from simulation.runs import big_run, example_results, hostile_names, hostile_run
 from support.comparisons import comparison_run, hostile_comparison
 from support.golden import check_golden
 
-from perfcheck.judge.earlier_run import changes_since
+from perfcheck.judge.compare_runs import changes_since
 from perfcheck.model import EndpointResult, Run
 from perfcheck.report.csv import render
 from perfcheck.report.explain import baseline_lines, reasons

@@ -14,7 +14,7 @@ from rich.console import Console
 from simulation.runs import decision, endpoint, result, run, samples
 from support.comparisons import comparison_run
 
-from perfcheck.judge.earlier_run import changes_since
+from perfcheck.judge.compare_runs import changes_since
 from perfcheck.model import EndpointResult, Run, Verdict
 from perfcheck.report import github, html, junit, markdown
 from perfcheck.report.console import render_console

@@ -24,7 +24,7 @@ from simulation.runs import (
 from support.comparisons import hostile_comparison
 from support.golden import check_golden
 
-from perfcheck.judge.earlier_run import changes_since
+from perfcheck.judge.compare_runs import changes_since
 from perfcheck.model import BaselineInfo, EndpointResult, Finding, Rule, Run, Verdict
 from perfcheck.report.github import outputs, render, summary
 from perfcheck.report.run_summary import headline

@@ -29,7 +29,7 @@ from support.comparisons import comparison_run, hostile_comparison, live_run
 from support.golden import check_golden
 from support.past import example_report, hostile_report, report_on
 
-from perfcheck.judge.earlier_run import changes_since
+from perfcheck.judge.compare_runs import changes_since
 from perfcheck.model import EndpointResult, Run, Timeline, Verdict
 from perfcheck.periods.model import PeriodKind, PeriodReport
 from perfcheck.periods.report.html import render as render_period

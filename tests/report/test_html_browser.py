@@ -16,7 +16,7 @@ from support.browser import browser, browser_path
 from support.comparisons import comparison_run, hostile_comparison, live_run
 from support.past import example_report, hostile_report
 
-from perfcheck.judge.earlier_run import changes_since
+from perfcheck.judge.compare_runs import changes_since
 from perfcheck.periods.report.html import render as render_period
 from perfcheck.report.html import render
 

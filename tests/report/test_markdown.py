@@ -28,7 +28,7 @@ from support.comparisons import comparison_run, hostile_comparison
 from support.golden import check_golden
 from support.markdown import MAGIC, check_page, elements, parse, rows, text_of, text_outside_code
 
-from perfcheck.judge.earlier_run import changes_since
+from perfcheck.judge.compare_runs import changes_since
 from perfcheck.model import BaselineInfo, EndpointResult, Finding, Rule, Run, Verdict
 from perfcheck.report.markdown import LONGEST_COMMENT, marker, render
 from perfcheck.report.markdown.escape import cell, code, prose, prose_cell

@@ -27,7 +27,7 @@ from simulation.runs import (
 from support.comparisons import comparison_run, hostile_comparison
 from support.golden import check_golden
 
-from perfcheck.judge.earlier_run import changes_since
+from perfcheck.judge.compare_runs import changes_since
 from perfcheck.model import EndpointResult, Metric, Run, Verdict
 from perfcheck.report.openmetrics import render
 from perfcheck.text import clean

@@ -9,8 +9,7 @@ from simulation.runs import HOSTILE_NAME, decision, endpoint, result, run, sampl
 
 from perfcheck.errors import UsageError
 from perfcheck.model import Rule, Verdict
-from perfcheck.runfile import FORMAT, decode_run, encode_run, read_run
-from perfcheck.runfile.atomic import write_atomically
+from perfcheck.runfile import FORMAT, decode_run, encode_run, read_run, write_atomically
 
 # One file of each version that was ever released, written by that version. Never edit or delete one.
 OLD_VERSIONS = sorted((Path(__file__).parent / "versions").glob("*.json"))

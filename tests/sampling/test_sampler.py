@@ -16,8 +16,7 @@ from simulation.noise import Clock
 from simulation.noise import endpoint as usual_endpoint
 
 from perfcheck.model import Endpoint, Failure, Measurement, Metric, Sample, Sampling, Stop, Verdict
-from perfcheck.sampling.endpoint_session import gap_s
-from perfcheck.sampling.sampler import Sampler
+from perfcheck.sampling.sampler import Sampler, gap_s
 from perfcheck.sampling.stage import Stage
 
 OK, WARNING, CRITICAL, NOT_MEASURED = Verdict.OK, Verdict.WARNING, Verdict.CRITICAL, Verdict.NOT_MEASURED

@@ -14,7 +14,7 @@ from perfcheck.cli.ui.completers import complete_files, complete_runs
 from perfcheck.cli.ui.options import history_option, opened, option, since_option, until_option
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.history.model import PastRun
-from perfcheck.runfile.atomic import write_atomically
+from perfcheck.runfile import write_atomically
 from perfcheck.words import plural
 
 if TYPE_CHECKING:
