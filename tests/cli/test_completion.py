@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import pty
 import select
+import shutil
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,16 +34,22 @@ endpoints:
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "baselines.yaml").write_text(BASELINE, encoding="utf-8")
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("completion")
+    (folder / "baselines.yaml").write_text(BASELINE, encoding="utf-8")
     other = "version: 1\nservice: {base_url: http://localhost}\nendpoints: {elsewhere: {path: /, target: 1s}}\n"
-    (tmp_path / "other.yaml").write_text(other, encoding="utf-8")
-    (tmp_path / "broken.yaml").write_text("endpoints: {a: [\n", encoding="utf-8")
-    (tmp_path / "report.html").write_text("")
-    with open_history(None, tmp_path) as store:
+    (folder / "other.yaml").write_text(other, encoding="utf-8")
+    (folder / "broken.yaml").write_text("endpoints: {a: [\n", encoding="utf-8")
+    (folder / "report.html").write_text("")
+    with open_history(None, folder) as store:
         store.save(replace(run(), label="v1.4"))
-    return tmp_path
+    return folder
+
+
+@pytest.fixture
+def folder(original: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(original, tmp_path, dirs_exist_ok=True)
 
 
 def with_perfcheck(**variables: str) -> dict[str, str]:
@@ -52,18 +60,23 @@ def with_perfcheck(**variables: str) -> dict[str, str]:
 
 # The words as bash takes them apart at = and :, the last one being the one that is completed.
 CALL = """\
-eval "$(perfcheck completion bash)"
+eval "$SCRIPT"
 COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
 _perfcheck_completion perfcheck
 printf '%s\\n' "${COMPREPLY[@]}"
 """
 
 
+@cache
+def script() -> str:
+    return perfcheck("completion", "bash").stdout
+
+
 def bash(folder: Path, *words: str, **variables: str) -> list[str]:
     done = subprocess.run(
         ["bash", "--norc", "-c", CALL, "bash", "perfcheck", *words],
         cwd=folder,
-        env=with_perfcheck(**variables),
+        env=with_perfcheck(SCRIPT=script(), **variables),
         capture_output=True,
         text=True,
         timeout=60,
