@@ -30,10 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """More than there are processors, since half of the time is spent waiting; none for single files."""
-    if any(".py" in argument for argument in config.args):
-        return 0
-    return (os.cpu_count() or 1) * 3 // 2
+    """More than there are processors, since half of the time is spent waiting; a part is run in one process."""
+    return (os.cpu_count() or 1) * 3 // 2 if config.args == config.getini("testpaths") else 0
 
 
 @pytest.fixture(scope="session", autouse=True)
