@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import warnings
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from perfcheck.lint.module_facts import Module, Project
 from perfcheck.lint.monitors import AppMonitors, HandlerMonitors
@@ -18,8 +18,8 @@ from perfcheck.lint.vocabulary import Framework, LintResult, RegisteredRoute, Re
 
 __all__ = ["Framework", "LintResult", "RegisteredRoute", "Remark", "SourceLocation", "UnmonitoredHandler", "lint"]
 
-
 _NO_REASON = "an ignore needs a reason in brackets: # perfcheck: ignore[why this handler is not monitored]"
+_NOT_NEEDED = "this ignore is not needed: no unmonitored handler is on this line"
 
 
 def lint(paths: Sequence[str], exclude: Sequence[str] = (), *, include_tests: bool = False) -> LintResult:
@@ -28,15 +28,6 @@ def lint(paths: Sequence[str], exclude: Sequence[str] = (), *, include_tests: bo
     with _quick_and_quiet():
         modules, problems = _read(files)
         return _judge(modules, problems, len(files))
-
-
-@dataclass(slots=True)
-class _Handler:
-    """All registrations of one handler, and those of them that nothing monitors."""
-
-    first: Registration
-    open: list[Registration] = field(default_factory=list)
-    ignored: bool = False
 
 
 def _read(files: Iterable[str]) -> tuple[list[Module], list[Remark]]:
@@ -53,32 +44,36 @@ def _read(files: Iterable[str]) -> tuple[list[Module], list[Remark]]:
 def _judge(modules: list[Module], problems: list[Remark], files: int) -> LintResult:
     resolver = Resolver(Project(modules))
     cover = AppMonitors(modules, resolver)
-    ignores = {(each.location.file, each.location.line): each for module in modules for each in module.ignores}
+    in_order = sorted((each for module in modules for each in module.ignores), key=lambda ignore: ignore.location)
+    ignores = {(ignore.location.file, ignore.location.line): ignore for ignore in in_order}
     used: set[Ignore] = set()
-    handlers: dict[SourceLocation, _Handler] = {}
+    handlers: set[SourceLocation] = set()
+    ignored: set[SourceLocation] = set()
+    unmonitored: defaultdict[SourceLocation, list[Registration]] = defaultdict(list)
     for registration in _in_order(modules, resolver):
-        handler = handlers.setdefault(registration.target.location, _Handler(registration))
+        handler = registration.target.location
+        handlers.add(handler)
         if registration.monitored or cover.covers(registration.owner, registration.framework):
             continue
         comments = [comment for comment in _comments(registration, ignores) if comment.reason]
         used.update(comments)
         if comments:
-            handler.ignored = True
+            ignored.add(handler)
         else:
-            handler.open.append(registration)
-    findings = [_finding(handler.open) for handler in handlers.values() if handler.open]
-    ignored = sum(handler.ignored and not handler.open for handler in handlers.values())
+            unmonitored[handler].append(registration)
+    ignored -= unmonitored.keys()
+    findings = map(_finding, unmonitored.values())
     return LintResult(
         findings=tuple(sorted(findings, key=lambda finding: finding.location)),
-        wrong_ignores=tuple(
-            Remark(ignore.location, _NO_REASON) for ignore in _sorted(ignores.values()) if not ignore.reason
+        wrong_ignores=tuple(Remark(ignore.location, _NO_REASON) for ignore in ignores.values() if not ignore.reason),
+        notes=tuple(
+            Remark(ignore.location, _NOT_NEEDED) for ignore in ignores.values() if ignore.reason and ignore not in used
         ),
-        notes=tuple(_notes(ignores.values(), used)),
         problems=tuple(problems),
         files=files,
         handlers=len(handlers),
-        monitored=len(handlers) - len(findings) - ignored,
-        ignored=ignored,
+        monitored=len(handlers) - len(unmonitored) - len(ignored),
+        ignored=len(ignored),
     )
 
 
@@ -89,16 +84,10 @@ def _in_order(modules: list[Module], resolver: Resolver) -> list[Registration]:
 
 
 def _comments(registration: Registration, ignores: dict[tuple[str, int], Ignore]) -> Iterator[Ignore]:
-    if not ignores:
-        return
-    definition = registration.target.definition
-    if definition is not None:
-        yield from _on(definition.location.file, definition.header, ignores)
-    yield from _on(registration.route.location.file, registration.lines, ignores)
-
-
-def _on(file: str, lines: range, ignores: dict[tuple[str, int], Ignore]) -> Iterator[Ignore]:
-    return (ignores[file, line] for line in lines if (file, line) in ignores)
+    places = [(registration.route.location.file, registration.lines)]
+    if definition := registration.target.definition:
+        places.append((definition.location.file, definition.header))
+    return (ignores[file, line] for file, lines in places for line in lines if (file, line) in ignores)
 
 
 def _finding(registrations: list[Registration]) -> UnmonitoredHandler:
@@ -110,16 +99,6 @@ def _finding(registrations: list[Registration]) -> UnmonitoredHandler:
         routes=tuple(dict.fromkeys(registration.route for registration in registrations)),
         reason=next((registration.reason for registration in registrations if registration.reason), None),
     )
-
-
-def _notes(ignores: Iterable[Ignore], used: set[Ignore]) -> Iterator[Remark]:
-    for ignore in _sorted(ignores):
-        if ignore.reason and ignore not in used:
-            yield Remark(ignore.location, "this ignore is not needed: no unmonitored handler is on this line")
-
-
-def _sorted(ignores: Iterable[Ignore]) -> list[Ignore]:
-    return sorted(ignores, key=lambda ignore: ignore.location)
 
 
 @contextmanager

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from perfcheck.lint.vocabulary import Framework, LintResult, RegisteredRoute, Remark, SourceLocation, UnmonitoredHandler
+from perfcheck.lint.vocabulary import Framework, LintResult, Remark, SourceLocation, UnmonitoredHandler
 from perfcheck.report.workflow_commands import file_in, workflow_command
 from perfcheck.text import clean
 from perfcheck.words import plural
 
 FORMAT = "perfcheck.lint/1"
 _LONGEST = 400  # characters of a message or a path
-_TITLE = "Not monitored"
 _INIT = {
     Framework.FLASK: "from perfcheck.monitor.flask import init_app",
     Framework.FASTAPI: "from perfcheck.monitor.fastapi import init_app",
@@ -65,27 +64,25 @@ def as_json(result: LintResult) -> str:
 
 def as_github(result: LintResult, workspace: Path | None) -> str:
     """A line for each annotation: findings are warnings, files that could not be read are errors."""
-    lines = [
-        *(_annotation("warning", finding.location, finding.message, workspace) for finding in result.findings),
-        *(
-            _annotation("warning", remark.location, remark.message, workspace, "Ignore")
-            for remark in result.wrong_ignores
-        ),
-        *(_annotation("notice", remark.location, remark.message, workspace, "Ignore") for remark in result.notes),
-        *(_annotation("error", remark.location, remark.message, workspace, "Not read") for remark in result.problems),
+    lists: list[tuple[Any, str, Sequence[UnmonitoredHandler | Remark]]] = [
+        ("warning", "Not monitored", result.findings),
+        ("warning", "Ignore", result.wrong_ignores),
+        ("notice", "Ignore", result.notes),
+        ("error", "Not read", result.problems),
     ]
-    return "".join(line + "\n" for line in lines)
-
-
-def _annotation(kind: Any, location: SourceLocation, message: str, workspace: Path | None, title: str = _TITLE) -> str:
-    return workflow_command(
-        kind,
-        clean(message, _LONGEST),
-        title=title,
-        file=clean(file_in(workspace, location.file) or location.file, 4096),
-        line=location.line,
-        col=location.column,
+    commands = (
+        workflow_command(
+            kind,
+            clean(item.message, _LONGEST),
+            title=title,
+            file=clean(file_in(workspace, item.location.file) or item.location.file, 4096),
+            line=item.location.line,
+            col=item.location.column,
+        )
+        for kind, title, items in lists
+        for item in items
     )
+    return "".join(command + "\n" for command in commands)
 
 
 def _at(location: SourceLocation) -> str:
@@ -118,13 +115,11 @@ def _finding(finding: UnmonitoredHandler) -> dict[str, Any]:
         **asdict(finding.location),
         "handler": finding.handler,
         "framework": str(finding.framework),
-        "routes": [_route(route) for route in finding.routes],
+        "routes": [
+            {"methods": list(route.methods), "path": route.path, **asdict(route.location)} for route in finding.routes
+        ],
         "message": finding.message,
     }
-
-
-def _route(route: RegisteredRoute) -> dict[str, Any]:
-    return {"methods": list(route.methods), "path": route.path, **asdict(route.location)}
 
 
 def _remark(remark: Remark) -> dict[str, Any]:

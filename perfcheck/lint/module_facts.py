@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -82,15 +82,18 @@ class Scope:
     def bind(self, name: str, binding: Binding) -> None:
         self.bindings.setdefault(name, []).append(binding)
 
+    def outwards(self) -> Iterator[Scope]:
+        """This scope and those around it."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
     @property
     def class_around(self) -> Definition | None:
         """The class whose ``self`` this scope sees."""
-        scope: Scope | None = self
-        while scope is not None:
-            if scope.owner is not None and scope.owner.is_class:
-                return scope.owner
-            scope = scope.parent
-        return None
+        owners = (scope.owner for scope in self.outwards())
+        return next((owner for owner in owners if owner is not None and owner.is_class), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,3 +233,8 @@ def unquoted(annotation: ast.expr) -> ast.expr:
 def keyword(call: ast.Call, *names: str) -> ast.expr | None:
     """The value of the first keyword argument of one of these names."""
     return next((argument.value for argument in call.keywords if argument.arg in names), None)
+
+
+def argument(call: ast.Call, position: int, *names: str) -> ast.expr | None:
+    """An argument by its position, else by the first of these names."""
+    return call.args[position] if len(call.args) > position else keyword(call, *names)

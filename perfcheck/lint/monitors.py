@@ -13,8 +13,9 @@ from perfcheck.lint.module_facts import (
     Meaning,
     Module,
     Scope,
+    Value,
     Variable,
-    keyword,
+    argument,
     parts_of,
 )
 from perfcheck.lint.resolve import Resolver
@@ -54,13 +55,8 @@ class HandlerMonitors:
 
     @staticmethod
     def _imported_as_monitor(name: str, scope: Scope) -> bool:
-        holder: Scope | None = scope
-        while holder is not None:
-            for binding in holder.bindings.get(name, ()):
-                if isinstance(binding, Imported) and binding.name == MONITOR:
-                    return True
-            holder = holder.parent
-        return False
+        bindings = (binding for holder in scope.outwards() for binding in holder.bindings.get(name, ()))
+        return any(isinstance(binding, Imported) and binding.name == MONITOR for binding in bindings)
 
     def decorated(self, definition: Definition) -> bool:
         return any(self.is_monitor(decorator, definition.outside) for decorator in definition.decorators)
@@ -87,12 +83,8 @@ class HandlerMonitors:
         return bool(serving) and all(serving.values())
 
     def _lists_monitor(self, view: Definition) -> bool:
-        for name in _DECORATOR_LISTS:
-            for binding in view.inside.bindings.get(name, ()):
-                node = getattr(binding, "node", None)
-                if isinstance(node, ast.expr) and self.is_monitor(node, view.inside):
-                    return True
-        return False
+        bindings = (binding for name in _DECORATOR_LISTS for binding in view.inside.bindings.get(name, ()))
+        return any(isinstance(binding, Value) and self.is_monitor(binding.node, view.inside) for binding in bindings)
 
 
 def methods_of(view: Definition, resolver: Resolver) -> tuple[str, ...]:
@@ -104,11 +96,8 @@ def methods_of(view: Definition, resolver: Resolver) -> tuple[str, ...]:
 
 def _is_action(method: Definition) -> bool:
     """An extra action of a view set: ``@action(detail=True)``."""
-    for decorator in method.decorators:
-        called = decorator.func if isinstance(decorator, ast.Call) else decorator
-        if (parts := parts_of(called)) and parts[-1] in {"action", "list_route", "detail_route"}:
-            return True
-    return False
+    called = (decorator.func if isinstance(decorator, ast.Call) else decorator for decorator in method.decorators)
+    return any(parts[-1] in {"action", "list_route", "detail_route"} for parts in map(parts_of, called) if parts)
 
 
 # --- Whole apps -----------------------------------------------------------------------------------------------------
@@ -182,17 +171,13 @@ class AppMonitors:
     def _read_call(self, site: CallSite) -> None:
         call, scope = site.call, site.scope
         name = self._external(call.func, scope)
-        app = call.args[0] if call.args else keyword(call, "app")
+        app = argument(call, 0, "app")
         if name in _SET_UP:
-            self._mark_monitored(self._resolver.meaning(app, scope) if app is not None else None, _SET_UP[name])
+            self._mark_monitored(self._resolver.meaning(app, scope), _SET_UP[name])
             return
-        monitor = self._external(app, scope) if app is not None else ""
+        monitor = self._external(app, scope)
         if name.endswith(".Middleware") and monitor in _SET_UP:
-            if (
-                isinstance(site.top, ast.Call)
-                and site.top is not call
-                and self._resolver.makes(site.top, scope) is not None
-            ):
+            if isinstance(site.top, ast.Call) and site.top is not call and self._resolver.makes(site.top, scope):
                 self._app_calls.add(site.top)
                 self._somewhere |= _ASYNC
             else:
@@ -205,16 +190,14 @@ class AppMonitors:
                 self._attach(call, call.func.attr, receiver, scope)
 
     def _attach(self, call: ast.Call, method: str, receiver: Meaning | None, scope: Scope) -> None:
-        position = 1 if method in _BEHIND_A_PATH else 0
-        by_name = keyword(call, "router", "blueprint", "app", "ns")
-        attached = call.args[position] if len(call.args) > position else by_name
-        child, parent = (self._resolver.meaning(attached, scope) if attached is not None else None), receiver
+        attached = argument(call, 1 if method in _BEHIND_A_PATH else 0, "router", "blueprint", "app", "ns")
+        child, parent = self._resolver.meaning(attached, scope), receiver
         if method == "init_app":  # api.init_app(app): the other way round
             child, parent = parent, child
         if isinstance(child, Variable) and self._resolver.kind(child) is not None and child != parent:
             known = self._resolver.kind(parent) is not None
             self._parents.setdefault((child.scope, child.name), []).append(parent if known else None)
 
-    def _external(self, node: ast.expr, scope: Scope) -> str:
+    def _external(self, node: ast.expr | None, scope: Scope) -> str:
         meaning = self._resolver.meaning(node, scope) if not isinstance(node, ast.Call) else None
         return meaning.name if isinstance(meaning, External) else ""

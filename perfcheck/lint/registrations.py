@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from perfcheck.lint.module_facts import Definition, Meaning, Module, Scope, Variable, keyword, parts_of
+from perfcheck.lint.module_facts import Definition, Meaning, Module, Scope, Variable, argument, keyword, parts_of
 from perfcheck.lint.monitors import HandlerMonitors, methods_of
 from perfcheck.lint.resolve import Resolver
 from perfcheck.lint.targets import Target, TargetFinder, guess, literal_path, shown_path
@@ -48,8 +48,10 @@ class RegistrationFinder:
         scope = definition.outside
         monitors = [self._monitors.is_monitor(decorator, scope) for decorator in definition.decorators]
         for index, decorator in enumerate(definition.decorators):
-            registers = self._verb_and_owner(decorator, scope, definition) if isinstance(decorator, ast.Call) else None
-            if not isinstance(decorator, ast.Call) or registers is None:
+            if not isinstance(decorator, ast.Call):
+                continue
+            registers = self._verb_and_owner(decorator, scope, definition)
+            if registers is None:
                 continue
             verb, owner, framework = registers
             # An exposed method is looked up in its class later: any of its decorators may monitor it.
@@ -60,7 +62,7 @@ class RegistrationFinder:
             for path in self._paths(decorator):
                 yield Registration(
                     target,
-                    RegisteredRoute(methods, path, scope.module.location_of(decorator)),
+                    RegisteredRoute(methods, shown_path(path), scope.module.location_of(decorator)),
                     definition.header,
                     framework,
                     owner,
@@ -115,84 +117,67 @@ class RegistrationFinder:
         return ("GET",)
 
     @staticmethod
-    def _paths(call: ast.Call, first: int = 0) -> Iterator[str]:
+    def _paths(call: ast.Call) -> list[ast.expr]:
         """Flask-RESTX takes several paths in one decorator."""
-        given = [argument for argument in call.args[first:] if not isinstance(argument, ast.Starred)]
+        given = [path for path in call.args if not isinstance(path, ast.Starred)]
         named = keyword(call, "path", "rule", "route", "url_path", "pattern")
         paths = [named] if not given and named is not None else given
         plain = [path for path in paths if not isinstance(path, ast.Constant) or isinstance(path.value, str)]
-        yield from (shown_path(path) for path in plain or ([ast.Constant("")] if not paths else paths[:1]))
+        return plain or paths[:1] or [ast.Constant("")]
 
     # --- app.add_url_rule("/x", view_func=f), path("x", f), router.register("x", ViewSet) ---
 
     def _called(self, call: ast.Call, scope: Scope) -> Iterator[Registration]:
-        if isinstance(call.func, ast.Call):  # app.get("/x")(f)
-            inner = call.func
-            if call.args and (target := self._targets.of(call.args[0], scope)) and target.definition is not None:
-                registers = self._verb_and_owner(inner, scope, target.definition)
-                if registers is not None:
-                    verb, owner, framework = registers
-                    for path in self._paths(inner):
-                        yield self._registration(
-                            call, scope, target, self._methods(inner, verb, target.definition), path, framework, owner
-                        )
+        if isinstance(call.func, ast.Call):
+            yield from self._applied(call, call.func, scope)
             return
         parts = parts_of(call.func)
-        name = parts[-1] if parts else call.func.attr if isinstance(call.func, ast.Attribute) else ""
-        meaning = self._resolver.of(parts, scope) if parts else None
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else parts[-1] if parts else ""
+        meaning = self._resolver.of(parts, scope)
         external = getattr(meaning, "name", "") if not isinstance(meaning, Definition | Variable) else ""
         last = external.rpartition(".")[2] if external else name
         if last in URLS and external.startswith(("django.", "rest_framework.")):
-            yield from self._django(call, scope)
+            if target := self._targets.of(argument(call, 1, "view"), scope):
+                path = argument(call, 0, "route", "regex")
+                yield self._registration(call, scope, target, (), path, Framework.DJANGO, None)
         elif last in ROUTES and external.startswith(("starlette.", "fastapi.")):
-            yield from self._route(call, scope)
-        elif parts and len(parts) > 1:
-            yield from self._method_call(call, scope, name)
+            if target := self._targets.of(argument(call, 1, "endpoint"), scope):
+                methods, path = self._methods(call, "route", target.definition), argument(call, 0, "path")
+                yield self._registration(call, scope, target, methods, path, Framework.STARLETTE, None)
+        elif parts and isinstance(call.func, ast.Attribute) and name in _METHODS:
+            yield from self._method_call(call, call.func.value, scope, name)
 
-    def _django(self, call: ast.Call, scope: Scope) -> Iterator[Registration]:
-        view = call.args[1] if len(call.args) > 1 else keyword(call, "view")
-        target = self._targets.of(view, scope) if view is not None else None
-        if target is not None:
-            first = call.args[0] if call.args else keyword(call, "route", "regex")
-            yield self._registration(call, scope, target, (), shown_path(first), Framework.DJANGO, None)
+    def _applied(self, call: ast.Call, inner: ast.Call, scope: Scope) -> Iterator[Registration]:
+        """``app.get("/x")(f)``."""
+        target = self._targets.of(argument(call, 0), scope)
+        if target is None or target.definition is None:
+            return
+        if registers := self._verb_and_owner(inner, scope, target.definition):
+            verb, owner, framework = registers
+            methods = self._methods(inner, verb, target.definition)
+            for path in self._paths(inner):
+                yield self._registration(call, scope, target, methods, path, framework, owner)
 
-    def _route(self, call: ast.Call, scope: Scope) -> Iterator[Registration]:
-        endpoint = call.args[1] if len(call.args) > 1 else keyword(call, "endpoint")
-        target = self._targets.of(endpoint, scope) if endpoint is not None else None
-        if target is not None:
-            methods = self._methods(call, "route", target.definition)
-            path = shown_path(call.args[0] if call.args else keyword(call, "path"))
-            yield self._registration(call, scope, target, methods, path, Framework.STARLETTE, None)
-
-    def _method_call(self, call: ast.Call, scope: Scope, name: str) -> Iterator[Registration]:
+    def _method_call(self, call: ast.Call, receiver: ast.expr, scope: Scope, name: str) -> Iterator[Registration]:
         """``receiver.name(...)``: how each of them names path and handler."""
-        receiver = call.func.value if isinstance(call.func, ast.Attribute) else None
-        owner = self._resolver.meaning(receiver, scope) if receiver is not None else None
+        owner = self._resolver.meaning(receiver, scope)
         kind = self._resolver.kind(owner)
-        arguments = call.args
-        view: ast.expr | None = None
-        paths: list[ast.expr | None] = [arguments[0] if arguments else keyword(call, "rule", "path")]
-        match name:
-            case "add_url_rule":
-                view = keyword(call, "view_func") or (arguments[2] if len(arguments) > 2 else None)  # noqa: PLR2004
-            case "add_api_route":
-                view = keyword(call, "endpoint") or (arguments[1] if len(arguments) > 1 else None)
-            case "add_route" if kind is not None:
-                view = keyword(call, "route", "endpoint") or (arguments[1] if len(arguments) > 1 else None)
-            case "add_resource" if len(arguments) > 1:
-                view, paths = arguments[0], list(arguments[1:])
-            case "register" if _registers_view_set(kind, receiver, call):
-                view = arguments[1] if len(arguments) > 1 else keyword(call, "viewset")
-        if view is None or (kind is not None and kind.role is Role.FOREIGN):
+        framework, position, view_names = _METHODS[name]
+        if (
+            (kind is None and name == "add_route")
+            or (kind is not None and kind.role is Role.FOREIGN)
+            or (name == "add_resource" and len(call.args) <= 1)
+            or (name == "register" and not _registers_view_set(kind, receiver, call))
+        ):
             return
-        target = self._targets.of(view, scope)
-        if target is None or (name == "register" and kind is None and not _is_view_set(target)):
+        target = self._targets.of(argument(call, position, *view_names), scope)
+        if target is None or (name == "register" and kind is None and "view" not in target.name.lower()):
             return
-        framework = kind.framework if kind else _FRAMEWORK_OF[name]
-        verb = "register" if name == "register" else "route"
-        methods = () if verb == "register" else self._methods(call, verb, target.definition)
-        for path in paths:
-            yield self._registration(call, scope, target, methods, shown_path(path), framework, owner if kind else None)
+        methods = () if name == "register" else self._methods(call, "route", target.definition)
+        for path in call.args[1:] if name == "add_resource" else [argument(call, 0, "rule", "path")]:
+            yield self._registration(
+                call, scope, target, methods, path, kind.framework if kind else framework, owner if kind else None
+            )
 
     def _registration(
         self,
@@ -200,32 +185,27 @@ class RegistrationFinder:
         scope: Scope,
         target: Target,
         methods: tuple[str, ...],
-        path: str,
+        path: ast.expr | None,
         framework: Framework,
         owner: Meaning | None,
     ) -> Registration:
-        location = scope.module.location_of(call)
+        route = RegisteredRoute(methods, shown_path(path), scope.module.location_of(call))
         lines = range(call.lineno, (call.end_lineno or call.lineno) + 1)
-        return Registration(
-            target, RegisteredRoute(methods, path, location), lines, framework, owner, monitored=target.monitored
-        )
+        return Registration(target, route, lines, framework, owner, monitored=target.monitored)
 
 
-_FRAMEWORK_OF = {
-    "add_url_rule": Framework.FLASK,
-    "add_resource": Framework.FLASK,
-    "add_api_route": Framework.FASTAPI,
-    "add_route": Framework.STARLETTE,
-    "register": Framework.DJANGO,
+# Methods that register: the framework where that is not known otherwise, and the view by position and by name.
+_METHODS: dict[str, tuple[Framework, int, tuple[str, ...]]] = {
+    "add_url_rule": (Framework.FLASK, 2, ("view_func",)),
+    "add_resource": (Framework.FLASK, 0, ()),
+    "add_api_route": (Framework.FASTAPI, 1, ("endpoint",)),
+    "add_route": (Framework.STARLETTE, 1, ("route", "endpoint")),
+    "register": (Framework.DJANGO, 1, ("viewset",)),
 }
 
 
-def _registers_view_set(kind: ObjectKind | None, receiver: ast.expr | None, call: ast.Call) -> bool:
+def _registers_view_set(kind: ObjectKind | None, receiver: ast.expr, call: ast.Call) -> bool:
     if kind is not None:
         return kind.role is Role.VIEWSETS
-    parts = parts_of(receiver) if receiver is not None else None
+    parts = parts_of(receiver)
     return parts is not None and "router" in parts[-1].lower() and literal_path(call) is not None
-
-
-def _is_view_set(target: Target) -> bool:
-    return "viewset" in target.name.lower() or "view" in target.name.lower()

@@ -37,8 +37,8 @@ class Resolver:
         self._looked_into = 0  # since it began
         self._kinds: dict[Definition, ObjectKind | None] = {}
 
-    def meaning(self, node: ast.expr, scope: Scope) -> Meaning | None:
-        """Of an expression made of names, or a call of a name; None when unknown."""
+    def meaning(self, node: ast.expr | None, scope: Scope) -> Meaning | None:
+        """Of an expression made of names, or a call of a name; None when unknown, and for no expression."""
         if isinstance(node, ast.Await):
             node = node.value
         if isinstance(node, ast.Call):
@@ -46,14 +46,13 @@ class Resolver:
             if isinstance(made, External) and kind_of(made.name) is None and not made.name.startswith("perfcheck."):
                 return made  # get_wsgi_application(): whose object it is suffices
             return self._made_by(node, "(call)", scope)
-        parts = parts_of(node)
-        return self.of(parts, scope) if parts else None
+        return self.of(parts_of(node), scope) if node is not None else None
 
-    def of(self, parts: Parts, scope: Scope) -> Meaning | None:
-        """Of a name with its attributes."""
-        return self._once((scope, parts), lambda: self._meanings(parts, scope))
+    def of(self, parts: Parts | None, scope: Scope) -> Meaning | None:
+        """Of a name with its attributes; None for what is not a name."""
+        return self._once((scope, parts), lambda: self._meanings(parts, scope)) if parts else None
 
-    def _once(self, key: Hashable, search: Callable[[], Iterator[Meaning]]) -> Meaning | None:
+    def _once(self, key: Hashable, search: Callable[[], Iterator[Meaning | None]]) -> Meaning | None:
         """Every question is looked into once, so that the time stays in proportion to the source."""
         if key not in self._known:
             if self._steps == 0:
@@ -69,22 +68,25 @@ class Resolver:
                 self._steps -= 1
         return self._known[key]
 
-    def _best(self, meanings: Iterator[Meaning]) -> Meaning | None:
+    def _best(self, meanings: Iterator[Meaning | None]) -> Meaning | None:
         """The first, unless it is an object of no known kind and another is of one: ``app = Wrapper(app)``."""
         first: Meaning | None = None
         for meaning in meanings:
+            if meaning is None:
+                continue
             if not isinstance(meaning, Variable) or self.kind(meaning) is not None:
                 return meaning if first is None or isinstance(meaning, Variable) else first
             first = first or meaning
         return first
 
-    def _meanings(self, parts: Parts, scope: Scope) -> Iterator[Meaning]:
+    def _meanings(self, parts: Parts, scope: Scope) -> Iterator[Meaning | None]:
         if parts[0] in {"self", "cls"} and len(parts) > 1:
             if around := scope.class_around:
-                yield from _one(self.member(around, parts[1], parts[2:]))
+                yield self.member(around, parts[1], parts[2:])
             return
-        holder: Scope | None = scope
-        while holder is not None:
+        for holder in scope.outwards():
+            if holder is not scope and holder.owner is not None and holder.owner.is_class:
+                continue  # functions do not see the names of the class around them
             # The last binding is what callers see; the ones before it are what it may have been made from.
             for binding in reversed(holder.bindings.get(parts[0], ())):
                 yield from self._bound(binding, parts, holder)
@@ -92,42 +94,37 @@ class Resolver:
                 yield from self._from_star(star, parts, holder)
             if parts[0] in holder.bindings:
                 return
-            holder = holder.parent
-            while holder is not None and holder.owner is not None and holder.owner.is_class:
-                holder = holder.parent  # functions do not see the names of the class around them
 
     def member(self, owner: Definition, name: str, rest: Parts) -> Meaning | None:
         """``self.name.rest`` in the class, else in its bases."""
         return self._once((owner, name, rest), lambda: self._members(owner, name, rest))
 
-    def _members(self, owner: Definition, name: str, rest: Parts) -> Iterator[Meaning]:
+    def _members(self, owner: Definition, name: str, rest: Parts) -> Iterator[Meaning | None]:
         for ancestor in self.ancestors(owner):
             for known in (f"self.{name}", name):
                 for binding in reversed(ancestor.inside.bindings.get(known, ())):
                     yield from self._bound(binding, (known, *rest), ancestor.inside)
 
     def _class(self, node: ast.expr, scope: Scope) -> Definition | None:
-        parts = parts_of(node)
-        meaning = self.of(parts, scope) if parts else None
+        meaning = self.of(parts_of(node), scope)
         return meaning if isinstance(meaning, Definition) and meaning.is_class else None
 
-    def _bound(self, binding: Binding, parts: Parts, scope: Scope) -> Iterator[Meaning]:
+    def _bound(self, binding: Binding, parts: Parts, scope: Scope) -> Iterator[Meaning | None]:
         rest = parts[1:]
         match binding:
             case Definition():
                 if not rest:
                     yield binding
                 elif binding.is_class:
-                    yield from _one(self.member(binding, rest[0], rest[1:]))
+                    yield self.member(binding, rest[0], rest[1:])
             case Parameter(annotation):
-                argument = Argument(scope, parts[0], annotation)
-                yield from _one(self._attribute(argument, rest))
+                yield self._attribute(Argument(scope, parts[0], annotation), rest)
             case Imported():
                 yield from self._imported(binding, rest, scope)
             case Value(node, where):
                 yield from self._assigned(node, parts, where)
 
-    def _assigned(self, value: ast.expr, parts: Parts, scope: Scope) -> Iterator[Meaning]:
+    def _assigned(self, value: ast.expr, parts: Parts, scope: Scope) -> Iterator[Meaning | None]:
         waiting = [value]
         while waiting:
             node = waiting.pop()
@@ -140,31 +137,29 @@ class Resolver:
                     waiting += reversed(values)
                 case ast.Call():
                     made = self._made_by(node, parts[0], scope)
-                    yield from _one(self._attribute(made, parts[1:]) if made is not None else None)
+                    yield self._attribute(made, parts[1:]) if made is not None else None
                 case ast.Name() | ast.Attribute() if names := parts_of(node):
-                    yield from _one(self.of((*names, *parts[1:]), scope))
+                    yield self.of((*names, *parts[1:]), scope)
 
     def _made_by(self, call: ast.Call, name: str, scope: Scope) -> Meaning | None:
         """The object that a call gives; of a factory that was read, the object in the factory."""
         return self._once((call, name), lambda: self._objects(call, name, scope))
 
-    def _objects(self, call: ast.Call, name: str, scope: Scope) -> Iterator[Meaning]:
+    def _objects(self, call: ast.Call, name: str, scope: Scope) -> Iterator[Meaning | None]:
         made = self._callee(call, scope)
         if isinstance(made, Definition) and not made.is_class:
             for returned in made.returns:
                 if isinstance(returned, ast.Call):
-                    yield from _one(self._made_by(returned, "return", made.inside))
-                elif parts := parts_of(returned):
-                    meaning = self.of(parts, made.inside)
-                    yield from _one(None if isinstance(meaning, Argument) else meaning)
-        elif isinstance(made, External) and made.name.endswith(".Monitor"):
-            inner = parts_of(call.args[0]) if call.args else None
-            yield from _one(self.of(inner, scope) if inner else None)  # an app in a middleware is still that app
+                    yield self._made_by(returned, "return", made.inside)
+                else:
+                    meaning = self.of(parts_of(returned), made.inside)
+                    yield None if isinstance(meaning, Argument) else meaning
+        elif isinstance(made, External) and made.name.endswith(".Monitor") and call.args:
+            yield self.of(parts_of(call.args[0]), scope)  # an app in a middleware is still that app
         yield Variable(scope, name, call)
 
     def _callee(self, call: ast.Call, scope: Scope) -> Meaning | None:
-        parts = parts_of(call.func)
-        return self.of(parts, scope) if parts else None
+        return self.of(parts_of(call.func), scope)
 
     def _attribute(self, meaning: Meaning, rest: Parts) -> Meaning | None:
         if not rest:
@@ -182,7 +177,7 @@ class Resolver:
             return self._class(unquoted(meaning.annotation), meaning.scope)
         return None
 
-    def _imported(self, imported: Imported, rest: Parts, scope: Scope) -> Iterator[Meaning]:
+    def _imported(self, imported: Imported, rest: Parts, scope: Scope) -> Iterator[Meaning | None]:
         path = tuple(imported.module.split(".")) if imported.module else ()
         if imported.name is not None:
             module = self._project.find(path, imported.level, scope.module)
@@ -193,7 +188,7 @@ class Resolver:
         for length in range(len(rest), -1, -1):  # the longest name that is a module
             module = self._project.find((*path, *rest[:length]), imported.level, scope.module)
             if module is not None:
-                yield from _one(self._in_module(module, rest[length:]) if rest[length:] else module)
+                yield self._in_module(module, rest[length:]) if rest[length:] else module
                 return
         if not imported.level:
             yield External(".".join((*path, *rest)))
@@ -206,11 +201,11 @@ class Resolver:
                 return self._in_module(inner, parts[1:]) if parts[1:] else inner
         return meaning
 
-    def _from_star(self, star: Imported, parts: Parts, scope: Scope) -> Iterator[Meaning]:
+    def _from_star(self, star: Imported, parts: Parts, scope: Scope) -> Iterator[Meaning | None]:
         path = tuple(star.module.split(".")) if star.module else ()
         module = self._project.find(path, star.level, scope.module)
         if module is not None and module is not scope.module:
-            yield from _one(self.of(parts, module.scope))
+            yield self.of(parts, module.scope)
         elif not star.level and path[:2] in {("django", "urls"), ("django", "conf")}:
             yield External(".".join((*path, *parts)))
 
@@ -260,8 +255,3 @@ class Resolver:
                 if parent is not None and parent not in seen:
                     seen.add(parent)
                     waiting.append(parent)
-
-
-def _one(meaning: Meaning | None) -> Iterator[Meaning]:
-    if meaning is not None:
-        yield meaning

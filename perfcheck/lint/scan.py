@@ -12,7 +12,6 @@ from perfcheck.lint.module_facts import CallSite, Definition, Imported, Module, 
 from perfcheck.lint.sources import ignores_in, parse, read_source
 from perfcheck.lint.vocabulary import CALLS, DECORATORS, MONITOR, VERBS
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 _BLOCKS = ("body", "handlers", "cases", "orelse", "finalbody")
 _PLAIN = (ast.Constant, ast.Dict, ast.JoinedStr, ast.ListComp, ast.DictComp, ast.Subscript)  # never an app
 _MAKER = re.compile(r".*(?:Flask|FastAPI|Starlette|Blueprint|Router|Api|API|Namespace)")
@@ -63,10 +62,8 @@ class _Scanner:
     def _statement(self, node: ast.AST, scope: Scope) -> Scope:
         """Record the facts of a statement; returns the scope of the statements inside it."""
         match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                return self._function(node, scope)
-            case ast.ClassDef():
-                return self._define(node, scope, is_class=True).inside
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                return self._define(node, scope).inside
             case ast.Import() | ast.ImportFrom():
                 _bind_imports(node, scope)
             case ast.Assign(targets=targets, value=value):
@@ -76,26 +73,16 @@ class _Scanner:
             case ast.AnnAssign(target=target, annotation=annotation, value=value):
                 _bind(target, value, scope, annotation)
                 self._calls_in(node, value, scope)
-            case ast.Expr(value=value) | ast.AugAssign(value=value):
-                self._calls_in(node, value, scope)
             case ast.Return(value=value) if value is not None:
                 if scope.owner is not None and isinstance(value, ast.Name | ast.Attribute | ast.Call):
                     scope.owner.returns.append(value)
                     scope.matters |= isinstance(value, ast.Call) and _MAKER.match(_last(value.func)) is not None
                 self._calls_in(node, value, scope)
-            case ast.For(iter=value) | ast.AsyncFor(iter=value):
+            case ast.Expr(value=value) | ast.AugAssign(value=value) | ast.For(iter=value) | ast.AsyncFor(iter=value):
                 self._calls_in(node, value, scope)
         return scope
 
-    def _function(self, node: Function, scope: Scope) -> Scope:
-        definition = self._define(node, scope, is_class=False)
-        definition.annotation = node.returns
-        arguments = node.args
-        for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
-            definition.inside.bind(argument.arg, Parameter(argument.annotation))
-        return definition.inside
-
-    def _define(self, node: Function | ast.ClassDef, scope: Scope, *, is_class: bool) -> Definition:
+    def _define(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, scope: Scope) -> Definition:
         inside = Scope(self._module, scope, None)
         owner = scope.owner
         first = min((decorator.lineno for decorator in node.decorator_list), default=node.lineno)
@@ -107,11 +94,15 @@ class _Scanner:
             decorators=tuple(node.decorator_list),
             outside=scope,
             inside=inside,
-            is_class=is_class,
+            is_class=isinstance(node, ast.ClassDef),
             bases=tuple(node.bases) if isinstance(node, ast.ClassDef) else (),
+            annotation=None if isinstance(node, ast.ClassDef) else node.returns,
             mentions_monitor=_any_in(self._monitor_lines, node.lineno, node.end_lineno),
         )
         inside.owner = definition
+        if not isinstance(node, ast.ClassDef):
+            for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
+                inside.bind(argument.arg, Parameter(argument.annotation))
         scope.bind(node.name, definition)
         if any(_registers(decorator) for decorator in node.decorator_list):
             self._module.decorated.append(definition)
@@ -172,9 +163,7 @@ def _bind(target: ast.expr, value: ast.expr | None, scope: Scope, annotation: as
             holder, name = (around.inside if around else None), f"self.{attr}"
         case _:
             return
-    if holder is None:
-        return
-    if isinstance(value, _PLAIN):
+    if holder is None or isinstance(value, _PLAIN):
         return
     if _KEEPS.fullmatch(name) or (isinstance(value, ast.Call) and _MAKER.match(_last(value.func))):
         scope.matters = holder.matters = True
@@ -198,11 +187,8 @@ def _aliases(tree: ast.Module) -> Iterator[str]:
 def _bind_imports(node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
     for alias in node.names:
         if isinstance(node, ast.Import):
-            if alias.asname:
-                scope.bind(alias.asname, Imported(alias.name, 0, None))
-            else:
-                top = alias.name.partition(".")[0]
-                scope.bind(top, Imported(top, 0, None))
+            top = alias.name.partition(".")[0]
+            scope.bind(alias.asname or top, Imported(alias.name if alias.asname else top, 0, None))
         elif alias.name == "*":
             scope.stars.append(Imported(node.module or "", node.level, None))
         else:

@@ -14,7 +14,7 @@ from perfcheck.lint.module_facts import (
     Scope,
     Value,
     Variable,
-    keyword,
+    argument,
     parts_of,
 )
 from perfcheck.lint.monitors import HandlerMonitors
@@ -43,7 +43,7 @@ class TargetFinder:
         self._resolver = resolver
         self._monitors = monitors
 
-    def of(self, node: ast.expr, scope: Scope, left: int = _DEEPEST) -> Target | None:
+    def of(self, node: ast.expr | None, scope: Scope, left: int = _DEEPEST) -> Target | None:
         """None for anything but a handler: other routes, or a parameter that the caller decides."""
         match node:
             case ast.Call():
@@ -60,7 +60,7 @@ class TargetFinder:
             return None
         if parts in _ITSELF:
             return self._defined(scope.class_around) if scope.class_around else None
-        meaning = self._resolver.of(parts, scope) if parts else None
+        meaning = self._resolver.of(parts, scope)
         match meaning:
             case Definition() as definition if not _is_property(definition):
                 return self._defined(definition)
@@ -81,7 +81,7 @@ class TargetFinder:
             return None
         if last.startswith("as_") and last.endswith("view") and isinstance(node.func, ast.Attribute):
             return self.of(node.func.value, scope, left - 1)
-        meaning = self._resolver.of(called, scope) if called else None
+        meaning = self._resolver.of(called, scope)
         if isinstance(meaning, Definition) and meaning.is_class:
             return self._defined(meaning)  # an object that is called as a handler
         made = self._made_by(meaning) if isinstance(meaning, Definition) else None
@@ -90,8 +90,7 @@ class TargetFinder:
         read = next((each for each in targets if each.definition and not (made and each.definition.is_class)), None)
         wrapped = read or (None if made else next(iter(targets), None))
         if wrapped is not None:
-            monitored = wrapped.monitored or self._monitors.is_monitor(node.func, scope)
-            return replace(wrapped, monitored=monitored)
+            return replace(wrapped, monitored=wrapped.monitored or self._monitors.is_monitor(node.func, scope))
         if given and made is None:
             return None
         return made or self._unread(node.func, scope)
@@ -125,15 +124,11 @@ def _is_property(definition: Definition) -> bool:
 
 def _is_parameter(meaning: Meaning | None, parts: tuple[str, ...] | None, scope: Scope, resolver: Resolver) -> bool:
     """``view`` in ``def register(view): app.add_url_rule("/x", view_func=view)``, also through an assignment."""
-    if meaning is not None or parts is None or len(parts) < 1 or parts[0] in {"self", "cls"}:
+    if meaning is not None or parts is None or parts[0] in {"self", "cls"}:
         return isinstance(meaning, Argument)
-    holder: Scope | None = scope
-    while holder is not None:
-        for binding in holder.bindings.get(parts[0], ()):
-            if isinstance(binding, Value) and isinstance(resolver.meaning(binding.node, binding.scope), Argument):
-                return True
-        holder = holder.parent
-    return False
+    bindings = (binding for holder in scope.outwards() for binding in holder.bindings.get(parts[0], ()))
+    values = (binding for binding in bindings if isinstance(binding, Value))
+    return any(isinstance(resolver.meaning(value.node, value.scope), Argument) for value in values)
 
 
 # --- The arguments of a registration ---------------------------------------------------------------------------------
@@ -142,7 +137,7 @@ _SHOWN = 60  # characters of a path that is not a plain string
 
 
 def literal_path(call: ast.Call) -> str | None:
-    first = call.args[0] if call.args else keyword(call, "path", "rule", "prefix", "url")
+    first = argument(call, 0, "path", "rule", "prefix", "url")
     return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
 
 
@@ -170,10 +165,6 @@ def guess(module: Module, definition: Definition, verb: str) -> Framework:
         for binding in bindings
         if isinstance(binding, Imported)
     }
-    if "fastapi" in imported:
-        return Framework.FASTAPI
-    if "flask" in imported:
-        return Framework.FLASK
-    if "starlette" in imported:
-        return Framework.STARLETTE
-    return Framework.FLASK if verb == "route" else Framework.FASTAPI
+    by_verb = Framework.FLASK if verb == "route" else Framework.FASTAPI
+    frameworks = (Framework.FASTAPI, Framework.FLASK, Framework.STARLETTE)
+    return next((framework for framework in frameworks if framework in imported), by_verb)

@@ -101,39 +101,26 @@ class ObjectKind:
 
 _FLASK_APP, _FLASK_ROUTER = ObjectKind(Role.APP, Framework.FLASK), ObjectKind(Role.ROUTER, Framework.FLASK)
 _FASTAPI_APP, _FASTAPI_ROUTER = ObjectKind(Role.APP, Framework.FASTAPI), ObjectKind(Role.ROUTER, Framework.FASTAPI)
-_STARLETTE_APP, _STARLETTE_ROUTER = (
-    ObjectKind(Role.APP, Framework.STARLETTE),
-    ObjectKind(Role.ROUTER, Framework.STARLETTE),
-)
-_NINJA = ObjectKind(Role.ROUTER, Framework.DJANGO)
+_STARLETTE_ROUTER = ObjectKind(Role.ROUTER, Framework.STARLETTE)
 _VIEWSETS = ObjectKind(Role.VIEWSETS, Framework.DJANGO)
 _FOREIGN = ObjectKind(Role.FOREIGN, Framework.FLASK)
 
 # By the package that a name comes from and the name: classes are imported from many modules of a package.
-_KINDS = {
-    ("flask", "Flask"): _FLASK_APP,
-    ("flask", "current_app"): _FLASK_ROUTER,
-    ("flask", "Blueprint"): _FLASK_ROUTER,
-    ("flask_restful", "Api"): _FLASK_ROUTER,
-    ("flask_restx", "Api"): _FLASK_ROUTER,
-    ("flask_restx", "Namespace"): _FLASK_ROUTER,
-    ("flask_restplus", "Api"): _FLASK_ROUTER,
-    ("flask_restplus", "Namespace"): _FLASK_ROUTER,
-    ("flask_smorest", "Api"): _FLASK_ROUTER,
-    ("flask_smorest", "Blueprint"): _FLASK_ROUTER,
-    ("apiflask", "APIFlask"): _FLASK_APP,
-    ("apiflask", "APIBlueprint"): _FLASK_ROUTER,
-    ("flask_openapi3", "OpenAPI"): _FLASK_APP,
-    ("flask_openapi3", "APIBlueprint"): _FLASK_ROUTER,
-    ("fastapi", "FastAPI"): _FASTAPI_APP,
-    ("fastapi", "APIRouter"): _FASTAPI_ROUTER,
-    ("starlette", "Starlette"): _STARLETTE_APP,
-    ("starlette", "Router"): _STARLETTE_ROUTER,
-    ("ninja", "NinjaAPI"): _NINJA,
-    ("ninja", "Router"): _NINJA,
-    ("rest_framework", "SimpleRouter"): _VIEWSETS,
-    ("rest_framework", "DefaultRouter"): _VIEWSETS,
+_NAMES = {
+    _FLASK_APP: ("flask.Flask", "apiflask.APIFlask", "flask_openapi3.OpenAPI"),
+    _FLASK_ROUTER: (
+        *("flask.current_app", "flask.Blueprint", "flask_restful.Api", "flask_restx.Api", "flask_restx.Namespace"),
+        *("flask_restplus.Api", "flask_restplus.Namespace", "flask_smorest.Api", "flask_smorest.Blueprint"),
+        *("apiflask.APIBlueprint", "flask_openapi3.APIBlueprint"),
+    ),
+    _FASTAPI_APP: ("fastapi.FastAPI",),
+    _FASTAPI_ROUTER: ("fastapi.APIRouter",),
+    ObjectKind(Role.APP, Framework.STARLETTE): ("starlette.Starlette",),
+    _STARLETTE_ROUTER: ("starlette.Router", "fastapi.Router"),
+    ObjectKind(Role.ROUTER, Framework.DJANGO): ("ninja.NinjaAPI", "ninja.Router"),
+    _VIEWSETS: ("rest_framework.SimpleRouter", "rest_framework.DefaultRouter"),
 }
+_KINDS = {name: kind for kind, names in _NAMES.items() for name in names}
 # Subclasses in packages that are not read: the name still shows it.
 _ENDINGS = {
     "Flask": _FLASK_APP,
@@ -151,17 +138,13 @@ _FOREIGN_PACKAGES = {
     *("unittest", "webob", "webtest", "werkzeug"),
 }
 # Packages whose names are known here, whatever files of the same name are read.
-KNOWN_PACKAGES = {package for package, _ in _KINDS} | _FOREIGN_PACKAGES | {"django", "perfcheck"}
+KNOWN_PACKAGES = {name.partition(".")[0] for name in _KINDS} | _FOREIGN_PACKAGES | {"django", "perfcheck"}
 
 
 def kind_of(name: str) -> ObjectKind | None:
     """What ``flask.Flask`` or ``fastapi.routing.APIRouter`` is: a class of the frameworks, by its full name."""
-    package, _, _ = name.partition(".")
-    last = name.rpartition(".")[2]
+    package, last = name.partition(".")[0], name.rpartition(".")[2]
     if package in _FOREIGN_PACKAGES:
         return _FOREIGN
-    if kind := _KINDS.get((package, last)):
-        return kind
-    if package == "fastapi" and last == "Router":
-        return _STARLETTE_ROUTER
-    return next((kind for ending, kind in _ENDINGS.items() if last.endswith(ending)), None)
+    by_ending = (kind for ending, kind in _ENDINGS.items() if last.endswith(ending))
+    return _KINDS.get(f"{package}.{last}") or next(by_ending, None)
