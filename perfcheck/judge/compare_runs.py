@@ -16,6 +16,7 @@ from perfcheck.judge.compare_endpoint import (
     compared_with_targets,
     request_change,
 )
+from perfcheck.judge.rules import finite
 from perfcheck.model import (
     Against,
     ComparedHow,
@@ -98,7 +99,7 @@ def compare_runs(
         base_url=before.service.base_url,
         limits=limits,
         with_targets=with_targets,
-        differences=differences(before, after),
+        differences=tuple(differences(before, after)),
         added=tuple(result.name for result in after.endpoints if result.name not in known),
         removed=tuple(name for name in known if name not in names),
     )
@@ -132,8 +133,8 @@ def _compare(before: EndpointResult, after: EndpointResult, limits: CompareLimit
     comparison = Comparison(
         changed=outcome.changed,
         metric=metric,
-        before_ms=_finite(metric_value(old, metric)),
-        after_ms=_finite(metric_value(new, metric)),
+        before_ms=finite(metric_value(old, metric)),
+        after_ms=finite(metric_value(new, metric)),
         ratio=outcome.ratio,
         ratio_interval=outcome.interval,
         before_samples=len(old),
@@ -145,10 +146,6 @@ def _compare(before: EndpointResult, after: EndpointResult, limits: CompareLimit
         more_samples=outcome.more_samples,
     )
     return comparison, outcome.severity
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _commits_between(before: Run, after: Run) -> str | None:
@@ -194,12 +191,8 @@ def _comparability(before: Run, after: Run, against: Against) -> Iterator[Findin
         yield Finding.note(Rule.COMPARABILITY, message, remedy=remedy)
 
 
-def differences(before: Run, after: Run) -> tuple[str, ...]:
+def differences(before: Run, after: Run) -> Iterator[str]:
     """Sentences on what may have changed the figures other than the service, the most important first."""
-    return tuple(_differences(before, after))
-
-
-def _differences(before: Run, after: Run) -> Iterator[str]:
     old, new = before.environment, after.environment
     if (old.platform, old.cpus) != (new.platform, new.cpus):
         yield (

@@ -6,7 +6,7 @@ Pure. A monitor names an endpoint by its decorator (``api.videos.list``), or by 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from urllib.parse import unquote, urlsplit
 
 from perfcheck.model import Endpoint
@@ -23,19 +23,21 @@ def match_endpoints(endpoints: Sequence[Endpoint], names: Iterable[str], base_ur
     like the other (``api.videos.list`` and ``videos.list``). Several endpoints that differ in their query are one
     route to a monitor. An endpoint that fits two names of the monitor equally well fits neither.
     """
-    known = list(dict.fromkeys(names))
-    literal = _by_path(known)
-    templates = [route for name in known if (route := _RouteName.parse(name)) and route.placeholders]
+    known = dict.fromkeys(names)
+    routes = [route for name in known if (route := _RouteName.parse(name))]
+    templates = [route for route in routes if route.placeholders]
+    literal: dict[tuple[str | None, tuple[str, ...]], list[str]] = {}
+    for route in routes:
+        if not route.placeholders:
+            literal.setdefault((route.method, route.segments), []).append(route.name)
     suffixes = _by_suffix([endpoint.name for endpoint in endpoints if endpoint.monitor_name is None], known)
-    base = unquote(urlsplit(base_url).path).strip("/")
     matches: dict[str, str] = {}
     for endpoint in endpoints:
-        if endpoint.monitor_name is not None:
-            name = endpoint.monitor_name if endpoint.monitor_name in literal.all_names else None
-        elif endpoint.name in literal.all_names:
-            name = endpoint.name
-        else:
-            name = _by_route(endpoint, literal, templates, base) or suffixes.get(endpoint.name)
+        name: str | None = endpoint.name if endpoint.monitor_name is None else endpoint.monitor_name
+        if name not in known:
+            name = None
+            if endpoint.monitor_name is None:
+                name = _by_route(endpoint, literal, templates, base_url) or suffixes.get(endpoint.name)
         if name is not None:
             matches[endpoint.name] = name
     return matches
@@ -46,9 +48,7 @@ def is_of_path(name: str, path: str, base_url: str) -> bool:
     route = _RouteName.parse(name)
     if route is None or route.placeholders:
         return False
-    base = unquote(urlsplit(base_url).path).strip("/")
-    ours = [_segments(path), _segments(f"{base}/{path.lstrip('/')}")]
-    return any(list(route.segments[: len(parts)]) == parts for parts in ours if parts)
+    return any(route.segments[: len(parts)] == parts for parts in _segments_of(path, base_url) if parts)
 
 
 class _RouteName:
@@ -57,7 +57,7 @@ class _RouteName:
     def __init__(self, name: str, method: str | None, path: str) -> None:
         self.name = name
         self.method = method
-        self.segments = tuple(_segments(path))
+        self.segments = _segments(path)
         self.placeholders = sum(map(_is_template, self.segments))
 
     @classmethod
@@ -78,27 +78,16 @@ class _RouteName:
         return len(segments) == len(self.segments)
 
 
-class _Literal:
-    def __init__(self, names: Sequence[str]) -> None:
-        self.all_names = frozenset(names)
-        self.by_path: dict[tuple[str | None, tuple[str, ...]], list[str]] = {}
-
-
-def _by_path(names: Sequence[str]) -> _Literal:
-    literal = _Literal(names)
-    for name in names:
-        route = _RouteName.parse(name)
-        if route is not None and not route.placeholders:
-            literal.by_path.setdefault((route.method, route.segments), []).append(name)
-    return literal
-
-
-def _by_route(endpoint: Endpoint, literal: _Literal, templates: Sequence[_RouteName], base: str) -> str | None:
+def _by_route(
+    endpoint: Endpoint,
+    literal: Mapping[tuple[str | None, tuple[str, ...]], list[str]],
+    templates: Sequence[_RouteName],
+    base_url: str,
+) -> str | None:
     """A route without placeholders before one with them, and of these the one with the fewest."""
-    path = endpoint.path.partition("?")[0]
-    for segments in dict.fromkeys((tuple(_segments(path)), tuple(_segments(f"{base}/{path.lstrip('/')}")))):
+    for segments in _segments_of(endpoint.path.partition("?")[0], base_url):
         for method in (endpoint.method, None):
-            names = literal.by_path.get((method, segments), [])
+            names = literal.get((method, segments), [])
             if len(names) == 1:
                 return names[0]
         fitting = [route for route in templates if route.fits(endpoint.method, segments)]
@@ -109,14 +98,13 @@ def _by_route(endpoint: Endpoint, literal: _Literal, templates: Sequence[_RouteN
     return None
 
 
-def _by_suffix(ours: Sequence[str], theirs: Sequence[str]) -> Mapping[str, str]:
+def _by_suffix(ours: Iterable[str], theirs: Collection[str]) -> dict[str, str]:
     """Whole words at the end, where one name fits one other and nothing else."""
     tails: dict[str, list[str]] = {}
     for name in theirs:
         for tail in _tails(name):
             tails.setdefault(tail, []).append(name)
-    known = set(theirs)
-    candidates = {name: [*tails.get(name, []), *(tail for tail in _tails(name) if tail in known)] for name in ours}
+    candidates = {name: [*tails.get(name, []), *(tail for tail in _tails(name) if tail in theirs)] for name in ours}
     taken = [names[0] for names in candidates.values() if len(names) == 1]
     return {name: names[0] for name, names in candidates.items() if len(names) == 1 and taken.count(names[0]) == 1}
 
@@ -129,8 +117,14 @@ def _tails(name: str) -> list[str]:
     return [".".join(words[at:]) for at in range(1, len(words))]
 
 
-def _segments(path: str) -> list[str]:
-    return [unquote(part) for part in path.strip("/").split("/")] if path.strip("/") else []
+def _segments(path: str) -> tuple[str, ...]:
+    return tuple(unquote(part) for part in path.strip("/").split("/")) if path.strip("/") else ()
+
+
+def _segments_of(path: str, base_url: str) -> Iterable[tuple[str, ...]]:
+    """Of a path by itself, and below that of the base URL."""
+    base = unquote(urlsplit(base_url).path).strip("/")
+    return dict.fromkeys((_segments(path), _segments(f"{base}/{path.lstrip('/')}")))
 
 
 def _is_template(segment: str) -> bool:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 
-from perfcheck.judge.rules import line_of
+from perfcheck.judge.rules import finite, line_of
 from perfcheck.model import (
     Endpoint,
     EndpointResult,
@@ -29,11 +30,11 @@ from perfcheck.model import (
     heaviest_first,
     verdict_of,
 )
-from perfcheck.stats.error_rate import CRITICAL_PROOF, WARNING_PROOF, Proof, evidence_of_many
+from perfcheck.stats.error_rate import CRITICAL_PROOF, WARNING_PROOF, evidence_of_many
 from perfcheck.units import format_ms, format_percentage
 from perfcheck.words import and_more, plural
 
-FEW = 5  # requests: below it no latency is CRITICAL, as none of a measurement would be
+_FEW = 5  # requests: below it no latency is CRITICAL, as none of a measurement would be
 MOST_NAMED = 10
 _NOT_AN_ENDPOINT = ("(unmatched)", "(other endpoints)")  # requests that the monitor cannot assign
 _UNKNOWN_LINE = "an unknown line"
@@ -60,7 +61,7 @@ def judge_monitored(
     Of several the loosest limits apply: whatever the share of each in the figure, if it is over the loosest limit, one
     of them is over its own.
     """
-    owner = max(owners, key=_looseness) if owners else None
+    owner = max(owners, key=lambda owner: (owner.limits.critical_ms, owner.limits.warning_ms), default=None)
     metric, value = _figure(reported, owner)
     limits = owner.limits if owner is not None else Limits(threshold_ms, math.inf)
     findings = heaviest_first(
@@ -86,8 +87,8 @@ def judge_monitored(
         interval_ms=(None, None),
         target_ms=target,
         ideal_ms=owner.ideal_ms if owner else None,
-        warning_ms=_finite(limits.warning_ms),
-        critical_ms=_finite(limits.critical_ms),
+        warning_ms=finite(limits.warning_ms),
+        critical_ms=finite(limits.critical_ms),
         ceiling_ms=owner.ceiling_ms if owner else None,
         ratio=value / target if value is not None and target else None,
         requests=Requests(sent=requests, succeeded=requests - errors, failed=errors, warmup=0, judged=requests),
@@ -95,15 +96,7 @@ def judge_monitored(
         error_rate_bound=None,
         errors={"server error": errors} if errors else {},
         latency_ms=LatencySummary(
-            min=reported.min_ms,
-            mean=reported.mean_ms,
-            stdev=reported.stdev_ms,
-            median=reported.median_ms,
-            p75=reported.p75_ms,
-            p90=reported.p90_ms,
-            p95=reported.p95_ms,
-            p99=reported.p99_ms,
-            max=reported.max_ms,
+            **{field.name: _latency_ms(reported, field.name) for field in fields(LatencySummary)}
         ),
         phases_ms=PhaseSummary(),
         body_bytes=reported.largest_body,
@@ -116,29 +109,17 @@ def judge_monitored(
     )
 
 
-def _looseness(endpoint: Endpoint) -> tuple[float, float]:
-    limits = endpoint.limits
-    return limits.critical_ms, limits.warning_ms
-
-
-def _finite(limit_ms: float) -> float | None:
-    return limit_ms if math.isfinite(limit_ms) else None
-
-
 def _figure(reported: MonitoredEndpoint, owner: Endpoint | None) -> tuple[Metric, float | None]:
     """The metric of the baseline where the monitor has it, else the mean, else the median."""
-    figures = {
-        Metric.MEDIAN: reported.median_ms,
-        Metric.P75: reported.p75_ms,
-        Metric.P90: reported.p90_ms,
-        Metric.P95: reported.p95_ms,
-        Metric.P99: reported.p99_ms,
-        Metric.MEAN: reported.mean_ms,
-    }
     for metric in (owner.metric if owner else Metric.MEAN, Metric.MEAN, Metric.MEDIAN):
-        if figures[metric] is not None:
-            return metric, figures[metric]
+        if (value := _latency_ms(reported, metric)) is not None:
+            return metric, value
     return Metric.MEAN, None
+
+
+def _latency_ms(reported: MonitoredEndpoint, statistic: str) -> float | None:
+    value: float | None = getattr(reported, f"{statistic}_ms")
+    return value
 
 
 def _latency(
@@ -157,7 +138,8 @@ def _latency(
     verdict = limits.classify(value)
     if verdict is Verdict.OK:
         return
-    few = _of_few(reported.requests) if reported.requests is not None and reported.requests < FEW else ""
+    is_few = reported.requests is not None and reported.requests < _FEW
+    few = f" (only {plural(reported.requests or 0, 'request')})" if is_few else ""
     if owner is None:
         message = f"{metric} {format_ms(value, distinct_from=threshold_ms)}, over {format_ms(threshold_ms)}"
         message += f", and not in the baseline{few}"
@@ -194,10 +176,6 @@ def _new_slow(reported: MonitoredEndpoint, value: float | None, threshold_ms: fl
         message=message,
         remedy=remedy,
     )
-
-
-def _of_few(requests: int) -> str:
-    return f" (only {plural(requests, 'request')})"
 
 
 def _how_it_was_read(owners: Sequence[Endpoint], owner: Endpoint | None, metric: Metric) -> Iterator[Finding]:
@@ -248,7 +226,8 @@ def _errors(reported: MonitoredEndpoint, owner: Endpoint | None) -> Iterator[Fin
         (Severity.CRITICAL, limits.critical, CRITICAL_PROOF),
         (Severity.WARNING, limits.warning, WARNING_PROOF),
     ):
-        if _is_proven(reported.errors, reported.requests, limit, proof):
+        evidence = evidence_of_many(reported.errors, reported.requests, limit)
+        if reported.errors >= proof.failures and evidence >= proof.evidence:
             message = f"{what}, over {format_percentage(limit)}"
             yield Finding(
                 Rule.ERROR_RATE,
@@ -264,7 +243,3 @@ def _errors(reported: MonitoredEndpoint, owner: Endpoint | None) -> Iterator[Fin
     if rate > limits.warning:
         message = f"{what}, over the limit of {format_percentage(limits.warning)} but too few to judge"
         yield Finding.note(Rule.ERRORS_SEEN, message, value=rate, limit=limits.warning, unit="ratio", line=line)
-
-
-def _is_proven(failures: int, requests: int, limit: float, proof: Proof) -> bool:
-    return failures >= proof.failures and evidence_of_many(failures, requests, limit) >= proof.evidence

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
 from perfcheck.judge.match_endpoints import is_of_path, match_endpoints
 from perfcheck.judge.monitored_endpoint import (
     MOST_NAMED,
@@ -15,6 +14,7 @@ from perfcheck.judge.monitored_endpoint import (
     repetitions,
     shown_name,
 )
+from perfcheck.judge.verdict import judge_run
 from perfcheck.model import (
     Counts,
     Endpoint,
@@ -26,8 +26,6 @@ from perfcheck.model import (
     Rule,
     Service,
     Verdict,
-    verdict_of,
-    worst,
 )
 from perfcheck.times import parse_time
 from perfcheck.words import and_more, plural
@@ -72,35 +70,26 @@ def judge_health(
     ``endpoints`` are the baseline's, none without one. ``wanted`` are the names to report on, the baseline's or the
     monitor's; None: all. ``url`` is the address that the figures were read from. ``fail_on`` as for ``judge_run``.
     """
-    matches = match_endpoints(endpoints, [reported.name for reported in reading.endpoints], service.base_url)
+    matches = _matches(reading, service, endpoints)
     results = [
-        result
-        for result in _results(reading, endpoints, matches, threshold_ms, url)
-        if wanted is None or result.name in wanted
+        judge_monitored(reported, owners, threshold_ms, url)
+        for reported, owners in _reported(reading, endpoints, matches)
+        if wanted is None or shown_name(reported, owners) in wanted
     ]
     findings = list(_state(reading))
     if wanted is None:
         findings += [*_reported_errors(reading), *_unseen(endpoints, matches, reading)]
-    verdicts = [result.verdict for result in results]
-    counts = Counts(
-        ok=verdicts.count(Verdict.OK),
-        warning=verdicts.count(Verdict.WARNING),
-        critical=verdicts.count(Verdict.CRITICAL),
-        not_measured=0,
-    )
-    verdict = worst([*verdicts, verdict_of(findings)]) if verdicts else Verdict.NOT_MEASURED
-    failing = {Verdict.CRITICAL} | ({Verdict.WARNING} if fail_on is Verdict.WARNING else set())
-    if fail_on is not None and verdict in failing:
-        return Health(tuple(results), tuple(findings), verdict, counts, EXIT_CRITICAL)
-    return Health(tuple(results), tuple(findings), verdict, counts, EXIT_OK if verdicts else EXIT_NOT_MEASURED)
+    return Health(tuple(results), tuple(findings), *judge_run(results, fail_on, findings))
 
 
 def names_in(reading: MonitorReading, service: Service, endpoints: Sequence[Endpoint]) -> list[str]:
     """The names under which ``judge_health`` reports."""
-    matches = match_endpoints(endpoints, [reported.name for reported in reading.endpoints], service.base_url)
-    owners = _owners(endpoints, matches)
-    named = ((reported, owners.get(reported.name, [])) for reported in reading.endpoints)
-    return [shown_name(reported, owned_by) for reported, owned_by in named if is_reported(reported, owned_by)]
+    matches = _matches(reading, service, endpoints)
+    return [shown_name(reported, owners) for reported, owners in _reported(reading, endpoints, matches)]
+
+
+def _matches(reading: MonitorReading, service: Service, endpoints: Sequence[Endpoint]) -> dict[str, str]:
+    return match_endpoints(endpoints, [reported.name for reported in reading.endpoints], service.base_url)
 
 
 def alongside_a_run(
@@ -125,7 +114,7 @@ def alongside_a_run(
     if unreadable is not None:
         why = f"slow endpoints that are not in the baseline are unknown: {unreadable[0]}"
         return tuple(measured), (Finding.note(Rule.MONITOR, why, remedy=unreadable[1]),)
-    matches = match_endpoints(endpoints, [reported.name for reported in reading.endpoints], service.base_url)
+    matches = _matches(reading, service, endpoints)
     known = {reported.name: reported for reported in reading.endpoints}
     with_notes = _with_repetitions(measured, {name: known[monitor_name] for name, monitor_name in matches.items()})
     matched = frozenset(matches.values())
@@ -237,22 +226,15 @@ def _when(text: str) -> str:
 # --- By endpoint ---------------------------------------------------------------------------------------------------
 
 
-def _results(
-    reading: MonitorReading,
-    endpoints: Sequence[Endpoint],
-    matches: Mapping[str, str],
-    threshold_ms: float,
-    url: str,
-) -> Iterator[EndpointResult]:
-    owners = _owners(endpoints, matches)
-    for reported in reading.endpoints:
-        if is_reported(reported, owners.get(reported.name, [])):
-            yield judge_monitored(reported, owners.get(reported.name, []), threshold_ms, url)
-
-
-def _owners(endpoints: Sequence[Endpoint], matches: Mapping[str, str]) -> dict[str, list[Endpoint]]:
+def _reported(
+    reading: MonitorReading, endpoints: Sequence[Endpoint], matches: Mapping[str, str]
+) -> Iterator[tuple[MonitoredEndpoint, list[Endpoint]]]:
+    """What the monitor reports, each with the endpoints of the baseline that it counts as this one."""
     owners: dict[str, list[Endpoint]] = {}
     for endpoint in endpoints:
         if endpoint.name in matches:
             owners.setdefault(matches[endpoint.name], []).append(endpoint)
-    return owners
+    for reported in reading.endpoints:
+        owned_by = owners.get(reported.name, [])
+        if is_reported(reported, owned_by):
+            yield reported, owned_by

@@ -292,5 +292,10 @@ def shown_value(endpoint: Endpoint, decision: Decision | None) -> tuple[float | 
 def finite_interval(decision: Decision | None) -> tuple[float | None, float | None]:
     if decision is None:
         return None, None
-    low, high = (end if end is not None and math.isfinite(end) else None for end in decision.interval_ms)
-    return low, high
+    low, high = decision.interval_ms
+    return finite(low), finite(high)
+
+
+def finite(value: float | None) -> float | None:
+    """None for an open end, and for what lies over the timeout."""
+    return value if value is not None and math.isfinite(value) else None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
 from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
-from perfcheck.judge.rules import find, finite_interval, shown_value
+from perfcheck.judge.rules import find, finite, finite_interval, shown_value
 from perfcheck.model import (
     Counts,
     Decision,
@@ -62,8 +61,8 @@ def judge_endpoint(
         interval_ms=finite_interval(decision),
         target_ms=endpoint.target_ms,
         ideal_ms=endpoint.ideal_ms,
-        warning_ms=_finite(limits.warning_ms),
-        critical_ms=_finite(limits.critical_ms),
+        warning_ms=finite(limits.warning_ms),
+        critical_ms=finite(limits.critical_ms),
         ceiling_ms=endpoint.ceiling_ms,
         ratio=value / endpoint.target_ms if value is not None and endpoint.target_ms else None,
         requests=Requests(
@@ -80,7 +79,7 @@ def judge_endpoint(
         phases_ms=_phases(slow, [sample for _, sample in measurement.samples]),
         body_bytes=body_bytes,
         server_timing=_server_timing(slow),
-        samples_ms=tuple(value if math.isfinite(value) else None for value in latencies),
+        samples_ms=tuple(map(finite, latencies)),
         timeline=_timeline(measurement, started_s),
         line=endpoint.line,
         findings=findings,
@@ -89,22 +88,23 @@ def judge_endpoint(
     )
 
 
-def judge_run(results: Sequence[EndpointResult], fail_on: Verdict | None) -> tuple[Verdict, Counts, int]:
+def judge_run(
+    results: Sequence[EndpointResult], fail_on: Verdict | None, findings: Iterable[Finding] = ()
+) -> tuple[Verdict, Counts, int]:
     """The verdict of a run, its counts and its exit code.
 
-    ``fail_on`` is the lowest verdict that fails the run (None: no verdict does). A run that left an endpoint not
-    measured does not pass, since nothing is known about it.
+    ``fail_on`` is the lowest verdict that fails the run (None: no verdict does), ``findings`` are those of the run that
+    its verdict depends on. A run that left an endpoint not measured does not pass, since nothing is known about it.
     """
     verdicts = [result.verdict for result in results]
-    verdict = worst(verdicts)
+    verdict = worst([*verdicts, verdict_of(findings)]) if verdicts else Verdict.NOT_MEASURED
     counts = Counts(
         ok=verdicts.count(Verdict.OK),
         warning=verdicts.count(Verdict.WARNING),
         critical=verdicts.count(Verdict.CRITICAL),
         not_measured=verdicts.count(Verdict.NOT_MEASURED),
     )
-    failing = counts.critical + (counts.warning if fail_on is Verdict.WARNING else 0)
-    if fail_on is not None and failing:
+    if fail_on is not None and verdict in {Verdict.CRITICAL, fail_on}:
         return verdict, counts, EXIT_CRITICAL
     return verdict, counts, EXIT_NOT_MEASURED if counts.not_measured or not verdicts else EXIT_OK
 
@@ -112,10 +112,6 @@ def judge_run(results: Sequence[EndpointResult], fail_on: Verdict | None) -> tup
 def _verdict(decision: Decision | None, findings: Iterable[Finding]) -> Verdict:
     unmeasured = decision is None or decision.latency is Verdict.NOT_MEASURED
     return worst([verdict_of(findings), Verdict.NOT_MEASURED if unmeasured else Verdict.OK])
-
-
-def _finite(limit_ms: float) -> float | None:
-    return limit_ms if math.isfinite(limit_ms) else None
 
 
 # --- Summaries -----------------------------------------------------------------------------------------------------
@@ -165,10 +161,7 @@ def _timeline(measurement: Measurement, started_s: float) -> Timeline:
     samples = [sample for _, sample in measurement.samples]
     return Timeline(
         at_ms=tuple(round((sample.at_s - started_s) * 1000, 3) for sample in samples),
-        latency_ms=tuple(
-            sample.latency_ms if sample.latency_ms is not None and math.isfinite(sample.latency_ms) else None
-            for sample in samples
-        ),
+        latency_ms=tuple(finite(sample.latency_ms) for sample in samples),
         stage=tuple(stage for stage, _ in measurement.samples),
         outcome=tuple(str(sample.failure) if sample.failure else "ok" for sample in samples),
     )

@@ -225,7 +225,7 @@ def as_run(**changes: object) -> Run:
 
 
 def test_the_same_place_has_no_differences() -> None:
-    assert differences(as_run(), as_run()) == ()
+    assert not list(differences(as_run(), as_run()))
 
 
 def test_every_difference_is_reported_the_machine_first() -> None:
@@ -235,7 +235,7 @@ def test_every_difference_is_reported_the_machine_first() -> None:
         runner=RunnerHealth(message="the host took 20% of this machine's CPU time"),
         complete=False,
     )
-    told = differences(replace(as_run(), complete=True), now)
+    told = list(differences(replace(as_run(), complete=True), now))
     assert told[0].startswith(
         "measured on different machines (Linux 6.1 x86_64 with 2 CPUs -> Darwin 24 arm64 with 8 CPUs)"
     )
