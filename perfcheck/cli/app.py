@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import click
 
 from perfcheck import __version__
-from perfcheck.cli.ui.commands import LazyGroup
+from perfcheck.cli.ui.commands import LazyGroup, exit_codes
 from perfcheck.cli.ui.terminal import color_by_environment, show_error, show_warning, silence_stdout
 from perfcheck.cli.ui.usage_errors import explain, misspelt_variables
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, WITHOUT_DEPENDENCIES, PerfcheckError
@@ -37,12 +37,6 @@ Examples:
   perfcheck run --demo                  try it now, with a sample service
   perfcheck run -u http://localhost:8000
   perfcheck help run                    the options of a command
-
-\b
-Exit codes:
-  0  OK or WARNING             1    CRITICAL, or what --fail-on names
-  2  usage or baseline error   3    could not measure
-  4  a bug in perfcheck        130  interrupted
 """
 _WITHOUT_WARNINGS = {"-h", "--help", "help", "-V", "--version", "completion"}
 _STREAM_ERRORS = {errno.ENOSPC, errno.EIO, errno.EPIPE, errno.EFBIG}
@@ -53,7 +47,7 @@ _STREAM_ERRORS = {errno.ENOSPC, errno.EIO, errno.EPIPE, errno.EFBIG}
     package="perfcheck.cli",
     lines=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=_EXAMPLES,
+    epilog=_EXAMPLES + exit_codes(),
 )
 @click.version_option(__version__, "-V", "--version", prog_name="perfcheck", message="%(prog)s %(version)s")
 def cli() -> None:

@@ -17,7 +17,7 @@ from perfcheck.cli.measuring import (
     sample_services,
     shared_options,
 )
-from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.commands import Command, exit_codes
 from perfcheck.cli.ui.completers import complete_runs
 from perfcheck.cli.ui.options import budget_option, group_option, history_option, option, seed_option
 from perfcheck.errors import UsageError
@@ -35,16 +35,10 @@ Examples:
   perfcheck compare v1.4.json v1.5.json            two saved runs
   perfcheck compare v1.4 v1.5                      two labels in the history
   perfcheck compare --demo --regress join-always   try it
-
-\b
-Exit codes:
-  0  none slower, or WARNING   1    CRITICAL, or what --fail-on names
-  2  usage or baseline error   3    could not measure
-  4  a bug in perfcheck        130  interrupted
 """
 
 
-@click.command("compare", cls=Command, epilog=_EXAMPLES)
+@click.command("compare", cls=Command, epilog=_EXAMPLES + exit_codes(passed="none slower, or WARNING"))
 @click.argument("words", nargs=-1, metavar="BEFORE AFTER [NAME]...", shell_complete=complete_runs)
 @shared_options
 @option("--aa", is_flag=True, help="Compare one service with itself: any difference is noise.")

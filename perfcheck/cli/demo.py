@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from typing import Any
 
 import click
 
@@ -116,26 +117,9 @@ def _cannot_listen(error: OSError | UnicodeError, host: str, port: int) -> Usage
 )
 @option("-v", "--verbose", is_flag=True, help="Log every request to stderr.")
 @option("--stop-with-stdin", is_flag=True, hidden=True, help="Stop when stdin is closed.")
-def command(
-    host: str,
-    port: int,
-    regressions: tuple[str, ...],
-    round_trip_s: float,
-    seed: int,
-    *,
-    verbose: bool,
-    stop_with_stdin: bool,
-) -> int:
+def command(host: str, port: int, round_trip_s: float, **options: Any) -> int:
     """Serve a sample service: a music-video catalogue with an API worth checking.
 
     It stays within the targets of the sample baseline unless a regression is injected.
     """
-    return run_demo(
-        host,
-        port,
-        regressions=regressions,
-        round_trip_ms=1000 * round_trip_s,
-        seed=seed,
-        verbose=verbose,
-        stop_with_stdin=stop_with_stdin,
-    )
+    return run_demo(host, port, round_trip_ms=1000 * round_trip_s, **options)

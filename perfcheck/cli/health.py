@@ -15,7 +15,7 @@ from perfcheck.cli.measuring import (
     rerun_command,
     shared_options,
 )
-from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.commands import Command, exit_codes
 from perfcheck.cli.ui.completers import complete_endpoints
 from perfcheck.cli.ui.options import duration, history_option, option, save_option
 from perfcheck.errors import UsageError
@@ -30,16 +30,11 @@ Examples:
   perfcheck health                              limits of baselines.yaml
   perfcheck health -u http://localhost:5001     no baseline: slow is over 500 ms
   perfcheck health --save --fail-on warning     every morning
-
-\b
-Exit codes:
-  0  OK or WARNING             1    CRITICAL, or what --fail-on names
-  2  usage or baseline error   3    the monitor is not alive, or has no data
-  4  a bug in perfcheck        130  interrupted
 """
+_EXIT_CODES = exit_codes(not_measured="the monitor is not alive, or has no data")
 
 
-@click.command("health", cls=Command, epilog=_EXAMPLES)
+@click.command("health", cls=Command, epilog=_EXAMPLES + _EXIT_CODES)
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_endpoints)
 @shared_options
 @base_url_option

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import gc
-import os
-from collections.abc import Mapping
-from pathlib import Path
+from functools import partial
 
 import click
 
 from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_files
-from perfcheck.cli.ui.options import github_option, is_for_github, option
+from perfcheck.cli.ui.options import github_option, github_workspace, is_for_github, option
 from perfcheck.errors import EXIT_CRITICAL, EXIT_OK, EXIT_USAGE
-from perfcheck.lint import LintResult, lint
+from perfcheck.lint import lint
 from perfcheck.lint.lint_report import as_github, as_json, problems, text
 
 _EXAMPLES = """\b
@@ -54,23 +52,14 @@ def command(
     """
     gc.disable()  # the process is short, and looking for cycles in what was read takes longer than to end it
     result = lint(paths, exclude, include_tests=include_tests)
-    publish(result, form, os.environ, annotate=is_for_github(github, os.environ))
+    # The result goes to stdout; files that could not be read, and annotations along with text, to stderr.
+    for line in problems(result):
+        click.echo(line, err=True)
+    for_github = partial(as_github, workspace=github_workspace())
+    render = {"text": text, "json": as_json, "github": for_github}[form]
+    click.echo(render(result), nl=False)
+    if form != "github" and is_for_github(github):
+        click.echo(for_github(result), nl=False, err=True)
     if result.problems:
         return EXIT_USAGE
     return EXIT_CRITICAL if result.findings or result.wrong_ignores else EXIT_OK
-
-
-def publish(result: LintResult, form: str, env: Mapping[str, str], *, annotate: bool) -> None:
-    """The result goes to stdout; files that could not be read, and annotations along with text, to stderr."""
-    workspace = Path(env["GITHUB_WORKSPACE"]) if env.get("GITHUB_WORKSPACE") else None
-    for line in problems(result):
-        click.echo(line, err=True)
-    match form:
-        case "json":
-            click.echo(as_json(result), nl=False)
-        case "github":
-            click.echo(as_github(result, workspace), nl=False)
-        case _:
-            click.echo(text(result), nl=False)
-    if annotate and form != "github":
-        click.echo(as_github(result, workspace), nl=False, err=True)

@@ -142,7 +142,7 @@ class Frame:
             if self.annotate:
                 from perfcheck.cli.reports import annotate_baseline
 
-                annotate_baseline(error, os.environ)
+                annotate_baseline(error)
             raise
         return self.prepare(*baselines)
 

@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,8 +16,8 @@ from typing import Self
 import click
 
 from perfcheck.baseline import BaselineError
-from perfcheck.cli.ui.options import is_for_github
-from perfcheck.cli.ui.output import page
+from perfcheck.cli.ui.options import github_workspace, is_for_github
+from perfcheck.cli.ui.output import page, write_to_stdout
 from perfcheck.cli.ui.terminal import show_error, silence_stdout
 from perfcheck.errors import UsageError
 from perfcheck.judge.compare_runs import changes_since
@@ -151,9 +151,7 @@ def render_report(
 def _print(content: bytes) -> str | None:
     """A reader that goes away (``| head``) changes neither the other reports nor the exit code."""
     try:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
+        write_to_stdout(content)
     except BrokenPipeError:
         silence_stdout()
     except OSError as error:
@@ -214,7 +212,7 @@ class Reporting:
             from perfcheck.engine.saved_runs import find_earlier_run
 
             previous = find_earlier_run(compare_to, history)
-        return cls(targets, previous, is_for_github(github, os.environ), quiet, verbose)
+        return cls(targets, previous, is_for_github(github), quiet, verbose)
 
     def write(self, run: Run, *, on_screen: bool = True) -> bool:
         """Write every report; an error in one is shown on stderr. Returns whether all were written.
@@ -240,56 +238,44 @@ class Reporting:
         return len(written) == len(targets)
 
     def _publish(self, run: Run, earlier: EarlierRun | None, targets: Sequence[ReportTarget]) -> None:
-        from perfcheck.cli.reports import publish
+        """Annotations go to stderr, which the runner reads as well: stdout may be a file or another program's input."""
+        from perfcheck.report import github
 
         annotated = any(target.format == "github" and target.path is None for target in targets)
         # Absolute, since the steps that follow may work in another folder.
         written = {target.format: target.path.absolute() for target in targets if target.path is not None}
-        for error in publish(run, earlier, os.environ, written, annotate=not annotated):
-            show_error(error)
+        if not annotated:
+            with contextlib.suppress(OSError):
+                sys.stderr.write(github.render(run, earlier, workspace=github_workspace()))
+                sys.stderr.flush()
+        _append("GITHUB_STEP_SUMMARY", lambda room: github.summary(run, earlier, room=room))
+        _append("GITHUB_OUTPUT", lambda _: github.outputs(run, written))
 
+
+# --- On GitHub Actions ---------------------------------------------------------------------------------------------
 
 _MOST_ERRORS = 10  # GitHub shows no more of one step
 _LONGEST_SUMMARY = 1024 * 1024  # bytes a step; a longer one is not shown at all
 
 
-def publish(
-    run: Run, earlier: EarlierRun | None, env: Mapping[str, str], written: Mapping[str, Path], *, annotate: bool
-) -> Iterator[str]:
-    """Publish the run; ``written`` are the report files by format. Yields what could not be written.
-
-    Annotations go to stderr, which the runner reads as well: stdout may be a file or another program's input.
-    """
-    from perfcheck.report import github
-
-    if annotate:
-        workspace = Path(env["GITHUB_WORKSPACE"]) if env.get("GITHUB_WORKSPACE") else None
-        with contextlib.suppress(OSError):
-            sys.stderr.write(github.render(run, earlier, workspace=workspace))
-            sys.stderr.flush()
-    yield from _append(env, "GITHUB_STEP_SUMMARY", lambda room: github.summary(run, earlier, room=room))
-    yield from _append(env, "GITHUB_OUTPUT", lambda _: github.outputs(run, written))
-
-
-def _append(env: Mapping[str, str], variable: str, text: Callable[[int], str]) -> Iterator[str]:
-    if not env.get(variable):
+def _append(variable: str, text: Callable[[int], str]) -> None:
+    if not os.environ.get(variable):
         return
-    path = Path(env[variable])
+    path = Path(os.environ[variable])
     try:
         there = path.stat().st_size if path.exists() else 0
         content = text(_LONGEST_SUMMARY - there)
         if not content:
-            yield f"{variable} is full: what other steps wrote leaves no room"
+            show_error(f"{variable} is full: what other steps wrote leaves no room")
         with path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(content)
     except OSError as error:
-        yield f"cannot write to {variable}: {error.strerror}"
+        show_error(f"cannot write to {variable}: {error.strerror}")
 
 
-def annotate_baseline(error: BaselineError, env: Mapping[str, str]) -> None:
+def annotate_baseline(error: BaselineError) -> None:
     """The errors of a baseline, at their lines."""
-    workspace = env.get("GITHUB_WORKSPACE")
-    file = file_in(Path(workspace) if workspace else None, error.file) or error.file
+    file = file_in(github_workspace(), error.file) or error.file
     for file_error in error.errors[:_MOST_ERRORS]:
         message = f"{file_error.message}\nhelp: {file_error.remedy}"
         title = "Wrong baseline"

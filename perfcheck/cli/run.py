@@ -19,7 +19,7 @@ from perfcheck.cli.measuring import (
     sample_services,
     shared_options,
 )
-from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.commands import Command, exit_codes
 from perfcheck.cli.ui.completers import complete_endpoints, complete_runs
 from perfcheck.cli.ui.options import (
     budget_option,
@@ -46,16 +46,10 @@ Examples:
   perfcheck run --max-time 15s --fail-on warning
   perfcheck run --save --label v1.4          save it to the history
   perfcheck run --label v1.5 --against v1.4  compare a release with it
-
-\b
-Exit codes:
-  0  OK or WARNING             1    CRITICAL, or what --fail-on names
-  2  usage or baseline error   3    could not measure
-  4  a bug in perfcheck        130  interrupted
 """
 
 
-@click.command("run", cls=Command, epilog=_EXAMPLES)
+@click.command("run", cls=Command, epilog=_EXAMPLES + exit_codes())
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_endpoints)
 @shared_options
 @base_url_option

@@ -46,7 +46,7 @@ def command(files: tuple[str, ...], baseline: str | None, *, allow_unset: bool, 
     if files and source is ParameterSource.ENVIRONMENT:
         baseline = None
     named = (*([baseline] if baseline or not files else []), *files)
-    annotate = is_for_github(github, os.environ)
+    annotate = is_for_github(github)
     # Every file is checked, whatever is wrong with the ones before it.
     return max([_validate(file, allow_unset=allow_unset, annotate=annotate) for file in named])
 
@@ -57,7 +57,7 @@ def _validate(file: str | None, *, allow_unset: bool, annotate: bool) -> int:
     except UsageError as error:
         show_error(error.message, error.remedy)
         if annotate and isinstance(error, BaselineError):
-            annotate_baseline(error, os.environ)
+            annotate_baseline(error)
         return error.exit_code
     click.echo(_sentence(summary))
     return EXIT_OK

@@ -27,6 +27,13 @@ command = LazyGroup(
         "note": "Record an incident, its cause and its fix.",
         "prune": "Remove old runs that have neither a label nor a note.",
     },
+    locations={
+        "import": "contents:import_runs",
+        "export": "contents:export",
+        "label": "annotate:label",
+        "note": "annotate:note",
+        "prune": "contents:prune",
+    },
     help="Saved runs, and each endpoint over time.",
     epilog=_EXAMPLES,
 )

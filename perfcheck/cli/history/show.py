@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ import click
 from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_runs_and_endpoints
 from perfcheck.cli.ui.options import history_option, json_option, opened, option, since_option, until_option
-from perfcheck.cli.ui.output import as_json
+from perfcheck.cli.ui.output import as_json, print_page, write_to_stdout
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.model import Source
 from perfcheck.text import clean
@@ -92,9 +91,7 @@ def _show_run(store: History, past: PastRun, *, verbose: bool, in_json: bool) ->
         return
     from perfcheck.cli.reports import ReportTarget, render_report
 
-    report = render_report(store.run(past.id), ReportTarget("console", None), verbose=verbose)
-    sys.stdout.flush()
-    sys.stdout.buffer.write(report)
+    write_to_stdout(render_report(store.run(past.id), ReportTarget("console", None), verbose=verbose))
     if notes:
         _print_notes(notes)
 
@@ -103,7 +100,6 @@ def _print_notes(notes: tuple[Note, ...]) -> None:
     from rich.console import Group
     from rich.text import Text
 
-    from perfcheck.cli.ui.output import print_page
     from perfcheck.history.report.series_chart import note_text
 
     lines = [Text(f"note of {note.created_at[:10]}: {note_text(note)}") for note in notes]
@@ -122,7 +118,6 @@ def _show_endpoint(store: History, name: str, source: Source | None, span: dict[
         return
     if not series:
         raise UsageError(f"no measurement of '{clean(name)}' in that time", "leave out --since, --until or --source")
-    from perfcheck.cli.ui.output import print_page
     from perfcheck.history.report.series_chart import render_series
 
     print_page(lambda glyphs, width: render_series(name, series, glyphs, width))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import keyword
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,6 +11,17 @@ import click
 from click.core import ParameterSource
 
 from perfcheck.errors import UsageError
+
+
+def exit_codes(passed: str = "OK or WARNING", not_measured: str = "could not measure") -> str:
+    """The last part of the help of a command that judges something."""
+    return f"""
+\b
+Exit codes:
+  0  {passed:<26}1    CRITICAL, or what --fail-on names
+  2  usage or baseline error   3    {not_measured}
+  4  a bug in perfcheck        130  interrupted
+"""
 
 
 def variable_of(option: str) -> str:
@@ -68,15 +78,22 @@ def variable_in_force(param: click.Parameter) -> str:
 class LazyGroup(_Base, click.Group):
     """``lines`` has a line of help for each command; its module of that name in ``package`` has it as ``command``.
 
-    A command may be such a group itself: then ``command`` is in the ``__init__`` of a package. The module of a name
-    that Python reserves ends in an underscore: ``import_.py``. For lists, suggestions and completion the lines do,
-    in place of the commands.
+    ``locations`` names ``module:attribute`` of those that are elsewhere in it. A command may be such a group itself.
+    For lists, suggestions and completion the lines do, in place of the commands.
     """
 
-    def __init__(self, name: str | None = None, *, package: str, lines: Mapping[str, str], **attributes: Any) -> None:
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        package: str,
+        lines: Mapping[str, str],
+        locations: Mapping[str, str] = {},
+        **attributes: Any,
+    ) -> None:
         stubs = {command: click.Command(command, short_help=line) for command, line in lines.items()}
         super().__init__(name, commands=stubs, **attributes)
-        self._package = package
+        self._package, self._locations = package, locations
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(self.commands)
@@ -89,8 +106,8 @@ class LazyGroup(_Base, click.Group):
 
     def load(self, name: str) -> click.Command:
         """Import the command of this name."""
-        module = name + "_" * keyword.iskeyword(name)
-        command = importlib.import_module(f"{self._package}.{module}").command
+        module, attribute = self._locations.get(name, f"{name}:command").split(":")
+        command = getattr(importlib.import_module(f"{self._package}.{module}"), attribute)
         assert isinstance(command, click.Command)  # noqa: S101 - a bug of ours, not of the user
         command.short_help = self.commands[name].short_help
         return command

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -129,9 +130,15 @@ until_option = option("--until", type=DATE_OR_AGE, help="Only runs before then: 
 save_option = option("--save", is_flag=True, help="Save the run to the history.")
 
 
-def is_for_github(flag: bool | None, env: Mapping[str, str]) -> bool:  # noqa: FBT001 - the value of the option above
+def is_for_github(flag: bool | None) -> bool:  # noqa: FBT001 - the value of the option above
     """Whether to write for GitHub Actions: as the option says, else if it runs us."""
-    return env.get("GITHUB_ACTIONS") == "true" if flag is None else flag
+    return os.environ.get("GITHUB_ACTIONS") == "true" if flag is None else flag
+
+
+def github_workspace() -> Path | None:
+    """The folder of the checkout, for paths in annotations; None outside GitHub Actions."""
+    folder = os.environ.get("GITHUB_WORKSPACE")
+    return Path(folder) if folder else None
 
 
 def opened(history: str | None, *, create: bool = False) -> History:

@@ -52,14 +52,14 @@ def page(render: Callable[[Glyphs, int], RenderableType], *, is_file: bool = Fal
 
 def print_page(render: Callable[[Glyphs, int], RenderableType]) -> None:
     """On stdout. Raises OSError, which the entry point reports."""
-    _write(page(render))
+    write_to_stdout(page(render))
 
 
 def print_diff(lines: list[str]) -> None:
     """A unified diff on stdout, in colour on a terminal, and with every space as it is. Raises OSError."""
     is_colored = has_color()
     text = "".join(f"{_colored(line) if is_colored else line}\n" for line in lines)
-    _write(_inert_on_github(text).encode(sys.stdout.encoding, errors="replace"))
+    write_to_stdout(_inert_on_github(text).encode(sys.stdout.encoding, errors="replace"))
 
 
 def without_trailing_blanks(text: str) -> str:
@@ -77,7 +77,7 @@ def _inert_on_github(text: str) -> str:
     return inert(text) if os.environ.get("GITHUB_ACTIONS") == "true" else text
 
 
-def _write(content: bytes) -> None:
+def write_to_stdout(content: bytes) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()

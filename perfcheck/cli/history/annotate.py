@@ -1,4 +1,4 @@
-"""``perfcheck history note``: an incident, its cause and its fix."""
+"""``perfcheck history label`` and ``note``: what people add to saved runs."""
 
 from __future__ import annotations
 
@@ -21,23 +21,52 @@ if TYPE_CHECKING:
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 _LONGEST = 2000
-_EXAMPLES = """\b
+_LABEL_EXAMPLES = """\b
+Examples:
+  perfcheck history label 5e0cbd2e v1.4
+  perfcheck history label v1.4-rc1 v1.4
+  perfcheck history label v1.4 --remove
+"""
+_NOTE_EXAMPLES = """\b
 Examples:
   perfcheck history note v1.4 --incident 'slow search' --cause 'index dropped'
   perfcheck history note 0123abc --incident 'memory leak'
 """
 
 
-@click.command("note", cls=Command, epilog=_EXAMPLES)
+@click.command("label", cls=Command, epilog=_LABEL_EXAMPLES)
+@click.argument("run", metavar="RUN", shell_complete=complete_runs)
+@click.argument("text", required=False, metavar="[TEXT]")
+@history_option
+@option("--remove", is_flag=True, help="Remove the label.")
+def label(run: str, text: str | None, history: str | None, *, remove: bool) -> int:
+    """Label a saved run, for example with a release, so that every command finds it by that name.
+
+    RUN is an id or its first digits, or a label, which stands for the newest run that has it. A run with a label is
+    never pruned. 'perfcheck history export' writes the label that the run was saved with.
+    """
+    label = clean(text) if text and text.strip() else None
+    if (label is None) is not remove:
+        raise UsageError(
+            "a label and --remove exclude each other" if remove else "no label given",
+            f"perfcheck history label {run} TEXT, or --remove",
+        )
+    with opened(history) as store:
+        past = store.past_run(run)
+        store.set_label(past.id, label)
+    before = f" (before: {clean(past.label)})" if past.label else ""
+    click.echo(f"{short_run(past.id)}: {label or 'no label'}{before}", err=True)
+    return EXIT_OK
+
+
+@click.command("note", cls=Command, epilog=_NOTE_EXAMPLES)
 @click.argument("subject", metavar="RUN|COMMIT", shell_complete=complete_runs)
 @history_option
 @option("--incident", metavar="TEXT", required=True, help="What happened.")
 @option("--cause", metavar="TEXT", help="What caused it.")
 @option("--fix", metavar="TEXT", help="What was done about it.")
 @json_option
-def command(
-    subject: str, history: str | None, incident: str, cause: str | None, fix: str | None, *, in_json: bool
-) -> int:
+def note(subject: str, history: str | None, incident: str, cause: str | None, fix: str | None, *, in_json: bool) -> int:
     """Record an incident with its cause and its fix for a run or a commit; reports show it there.
 
     RUN is an id or its first digits, or a label. COMMIT has seven digits or more; it need not have been measured.

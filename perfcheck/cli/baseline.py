@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perfcheck.cli.ui.commands import Command
+from perfcheck.cli.ui.commands import Command, LazyGroup
 from perfcheck.cli.ui.completers import complete_endpoints
 from perfcheck.cli.ui.options import PERCENTAGE, baseline_option, history_option, json_option, opened, option
 from perfcheck.cli.ui.output import as_json
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from perfcheck.engine.update_targets import Update
 
 _EXAMPLES = """\b
+Examples:
+  perfcheck run --save                           keep runs, in CI or by hand
+  perfcheck baseline update                      the targets they suggest, as a diff
+  perfcheck baseline update --write              write them to the baseline
+"""
+_UPDATE_EXAMPLES = """\b
 Examples:
   perfcheck baseline update                        from the last 20 good runs, as a diff
   perfcheck baseline update 'videos.*' --write     write it to the baseline
@@ -36,8 +42,17 @@ Exit codes:
   130  interrupted
 """
 
+command = LazyGroup(
+    "baseline",
+    package="perfcheck.cli",
+    lines={"update": "Propose targets from past runs, as a diff."},
+    locations={"update": "baseline:update"},
+    help="Update the targets and ideals of the baseline from past runs.",
+    epilog=_EXAMPLES,
+)
 
-@click.command("update", cls=Command, epilog=_EXAMPLES)
+
+@click.command("update", cls=Command, epilog=_UPDATE_EXAMPLES)
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_endpoints)
 @baseline_option
 @history_option
@@ -59,7 +74,7 @@ Exit codes:
 @option("--loosen", metavar="REASON", help="Propose looser values too, using CRITICAL runs as well; REASON is printed.")
 @option("--write", is_flag=True, help="Write the values to the baseline file; nothing else in it changes.")
 @json_option
-def command(
+def update(
     names: tuple[str, ...],
     baseline: str | None,
     history: str | None,
