@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from functools import partial
 
 import click
@@ -11,7 +12,7 @@ from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_files
 from perfcheck.cli.ui.options import github_option, github_workspace, is_for_github, option
 from perfcheck.errors import EXIT_CRITICAL, EXIT_OK, EXIT_USAGE
-from perfcheck.lint import lint
+from perfcheck.lint import LintResult, lint
 from perfcheck.lint.lint_report import as_github, as_json, problems, text
 
 _EXAMPLES = """\b
@@ -56,8 +57,8 @@ def command(
     for line in problems(result):
         click.echo(line, err=True)
     for_github = partial(as_github, workspace=github_workspace())
-    render = {"text": text, "json": as_json, "github": for_github}[form]
-    click.echo(render(result), nl=False)
+    renderers: dict[str, Callable[[LintResult], str]] = {"text": text, "json": as_json, "github": for_github}
+    click.echo(renderers[form](result), nl=False)
     if form != "github" and is_for_github(github):
         click.echo(for_github(result), nl=False, err=True)
     if result.problems:

@@ -11,10 +11,10 @@ from perfcheck.client.client import Client
 from perfcheck.client.monitor_api import read_monitor, stats_of
 from perfcheck.engine.environment import EnvironmentProbe
 from perfcheck.engine.selection import select_endpoints
-from perfcheck.engine.session import Callbacks, Judgement, Origin, Outcome, assemble_run, measure, wait_for
+from perfcheck.engine.session import Callbacks, Outcome, assemble_run, measure, wait_for
 from perfcheck.judge.monitored_service import alongside_a_run, without_a_monitor
 from perfcheck.judge.verdict import judge_endpoint, judge_run
-from perfcheck.model import Baseline, EndpointResult, Finding, Measurement, Run, Sample, Stop, Verdict
+from perfcheck.model import Baseline, EndpointResult, Finding, Run, Sample, Stop, Verdict
 from perfcheck.sampling.sampler import Sampler
 from perfcheck.text import Redactor
 
@@ -48,16 +48,53 @@ def check(
     endpoints = select_endpoints(baseline, names, groups)
     if against is not None:
         endpoints = tuple(replace(e, min_requests=max(e.min_requests, REQUESTS_TO_COMPARE)) for e in endpoints)
-    outcome = _check(
+    seed = random.SystemRandom().getrandbits(32) if seed is None else seed
+    redact, progress = Redactor(baseline.secrets), callbacks.progress
+    with EnvironmentProbe() as probe, Client(baseline.service, redact=redact) as client:
+        error = wait_for(client, baseline.service.ready_timeout_s, callbacks)
+        environment = probe.finish()
+        sampler = Sampler(
+            endpoints,
+            client.send,
+            sampling=baseline.sampling,
+            rng=random.Random(seed),  # noqa: S311 - the order of requests, not a secret
+            now=time.perf_counter,
+            sleep=time.sleep,
+            max_requests=max_requests,
+            observe=lambda *_: progress(sampler),
+        )
+        progress(sampler)
+        execution = measure(sampler.run, lambda: _samples(sampler), error=error, measured=callbacks.measured)
+        results = tuple(
+            judge_endpoint(
+                endpoint,
+                measurement,
+                url=client.url_shown(endpoint),
+                started_s=execution.started_s,
+                undecided=baseline.sampling.undecided,
+            )
+            for endpoint, measurement in zip(endpoints, sampler.measurements(), strict=True)
+        )
+        from_monitor: tuple[Finding, ...] = ()
+        if execution.is_whole:
+            results, from_monitor = _with_the_monitor(
+                baseline, results, client, redact, with_coverage=against is not None
+            )
+    results = execution.unless_unreached(results)
+    _, counts, _ = judged = judge_run(results, fail_on)
+    outcome = assemble_run(
+        client,
+        environment,
         baseline,
-        replace(baseline, endpoints=endpoints),
-        fail_on=fail_on,
-        label=label,
+        execution,
+        results,
+        judged,
+        findings=(*execution.findings(client.notices), *from_monitor),
+        complete=not counts.not_measured and not _ran_out_of_time(sampler),
+        redact=redact,
         command=command,
-        max_requests=max_requests,
-        seed=random.SystemRandom().getrandbits(32) if seed is None else seed,
-        callbacks=callbacks,
-        with_coverage=against is not None,
+        label=label,
+        seed=seed,
     )
     if against is None:
         return outcome
@@ -66,72 +103,8 @@ def check(
     return compared_with(against, outcome, baseline.compare, fail_on, selected=bool(names or groups))
 
 
-def _check(
-    full_baseline: Baseline,
-    baseline: Baseline,
-    *,
-    fail_on: Verdict | None,
-    label: str | None,
-    command: tuple[str, ...],
-    max_requests: int | None,
-    seed: int,
-    callbacks: Callbacks,
-    with_coverage: bool,
-) -> Outcome:
-    redact, progress = Redactor(baseline.secrets), callbacks.progress
-    with EnvironmentProbe() as probe, Client(baseline.service, redact=redact) as client:
-        error = wait_for(client, baseline.service.ready_timeout_s, callbacks)
-        environment = probe.finish()
-        sampler = Sampler(
-            baseline.endpoints,
-            client.send,
-            sampling=baseline.sampling,
-            rng=random.Random(seed),  # noqa: S311 - the order of requests, not a secret
-            now=time.perf_counter,
-            sleep=time.sleep,
-            max_requests=max_requests,
-            observe=None if progress is None else lambda *_: progress(sampler),
-        )
-        if progress is not None:
-            progress(sampler)
-        execution = measure(sampler.run, lambda: _samples(sampler), error=error, measured=callbacks.measured)
-        results = _judge(baseline, sampler.measurements(), client, execution.started_s)
-        from_monitor: tuple[Finding, ...] = ()
-        if execution.is_whole:
-            results, from_monitor = _with_the_monitor(
-                full_baseline, results, client, redact, with_coverage=with_coverage
-            )
-    results = execution.unless_unreached(results)
-    verdict, counts, exit_code = judge_run(results, fail_on)
-    judgement = Judgement(
-        results=results,
-        verdict=verdict,
-        counts=counts,
-        exit_code=execution.exit_code(exit_code),
-        complete=execution.is_whole and not counts.not_measured and not _ran_out_of_time(sampler),
-        findings=(*execution.findings(client.notices), *from_monitor),
-    )
-    origin = Origin(client, environment, baseline, redact, label, command, execution, seed)
-    return Outcome(assemble_run(origin, judgement), execution.error)
-
-
 def _samples(sampler: Sampler) -> list[Sample]:
     return [sample for measurement in sampler.measurements() for _, sample in measurement.samples]
-
-
-def _judge(
-    baseline: Baseline, measurements: Sequence[Measurement], client: Client, started_s: float
-) -> tuple[EndpointResult, ...]:
-    return tuple(
-        judge_endpoint(
-            endpoint,
-            measurement,
-            url=client.url_shown(endpoint),
-            started_s=started_s,
-            undecided=baseline.sampling.undecided,
-        )
-        for endpoint, measurement in zip(baseline.endpoints, measurements, strict=True)
-    )
 
 
 def _with_the_monitor(

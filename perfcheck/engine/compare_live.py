@@ -13,8 +13,6 @@ from perfcheck.engine.selection import select_endpoints
 from perfcheck.engine.session import (
     Callbacks,
     Execution,
-    Judgement,
-    Origin,
     Outcome,
     assemble_run,
     measure,
@@ -89,10 +87,9 @@ def compare_live(
             now=time.perf_counter,
             sleep=time.sleep,
             max_pairs=max_pairs,
-            observe=None if progress is None else lambda: progress(sampler),
+            observe=lambda: progress(sampler),
         )
-        if progress is not None:
-            progress(sampler)
+        progress(sampler)
         execution = measure(
             sampler.run, lambda: _samples(sampler.measurements()), error=error, measured=callbacks.measured
         )
@@ -103,14 +100,15 @@ def compare_live(
                 for endpoint, pair in zip(endpoints, pairs, strict=True)
             )
         )
-        verdict, counts, exit_code = judge_run(results, fail_on)
+        _, counts, _ = judged = judge_run(results, fail_on)
         added = tuple(result.name for result, pair in zip(results, pairs, strict=True) if _is_new(result, pair))
-        judgement = Judgement(
-            results=results,
-            verdict=verdict,
-            counts=counts,
-            exit_code=execution.exit_code(exit_code),
-            complete=execution.is_whole and not counts.not_measured and not _ran_out_of_time(pairs),
+        return assemble_run(
+            after_client,
+            environment,
+            after,
+            execution,
+            results,
+            judged,
             findings=(
                 *execution.findings(list(dict.fromkeys(notice for client in clients for notice in client.notices))),
                 *added_and_removed(added, (), "the service before"),
@@ -118,20 +116,22 @@ def compare_live(
                 *cannot_tell(results, "run it again" if execution.interrupted else _how_to_settle(pairs)),
                 *(noise_findings(results, _latencies(pairs)) if how is ComparedHow.SAME else ()),
             ),
+            complete=not counts.not_measured and not _ran_out_of_time(pairs),
+            redact=redact,
+            command=command,
+            seed=seed,
+            against=Against(
+                how=how,
+                label=None,
+                run_id=None,
+                started_at=None,
+                commit=None,
+                base_url=before_client.base_url_shown,
+                limits=after.compare,
+                with_targets=False,
+                added=added,
+            ),
         )
-        against = Against(
-            how=how,
-            label=None,
-            run_id=None,
-            started_at=None,
-            commit=None,
-            base_url=before_client.base_url_shown,
-            limits=after.compare,
-            with_targets=False,
-            added=added,
-        )
-        origin = Origin(after_client, environment, after, redact, None, command, execution, seed)
-        return Outcome(assemble_run(origin, judgement, against), execution.error)
 
 
 def _samples(pairs: tuple[PairMeasurement, ...]) -> list[Sample]:

@@ -12,7 +12,7 @@ from perfcheck.client.client import Client
 from perfcheck.client.monitor_api import DEFAULT_PATH, read_monitor, stats_of
 from perfcheck.engine.environment import EnvironmentProbe
 from perfcheck.engine.selection import select_names
-from perfcheck.engine.session import Callbacks, Execution, Judgement, Origin, Outcome, assemble_run, unreached
+from perfcheck.engine.session import Callbacks, Execution, Outcome, assemble_run, unreached
 from perfcheck.errors import EXIT_NOT_MEASURED, CouldNotMeasureError
 from perfcheck.judge.monitored_service import Health, judge_health, names_in, why_unreadable
 from perfcheck.judge.verdict import judge_endpoint
@@ -76,18 +76,20 @@ def check_health(
                 url=client.url_shown(stats_of(service)),
             )
     callbacks.measured()
-    judgement = Judgement(
-        results=health.results,
-        verdict=health.verdict,
-        counts=health.counts,
-        exit_code=health.exit_code,
-        complete=error is None and bool(health.results),
-        findings=(*health.findings, *_connection_findings(service)),
-    )
     duration_ms = (time.perf_counter() - started_s) * 1000
-    execution = Execution(started_at, started_s, duration_ms, RunnerHealth(), interrupted=False, error=error)
-    origin = Origin(client, environment, baseline, redact, label, command, execution)
-    return Outcome(assemble_run(origin, judgement), error)
+    return assemble_run(
+        client,
+        environment,
+        baseline,
+        Execution(started_at, started_s, duration_ms, RunnerHealth(), interrupted=False, error=error),
+        health.results,
+        (health.verdict, health.counts, health.exit_code),
+        findings=(*health.findings, *_connection_findings(service)),
+        complete=bool(health.results),
+        redact=redact,
+        command=command,
+        label=label,
+    )
 
 
 def _unread(endpoints: Sequence[Endpoint], client: Client, reason: CouldNotMeasureError) -> Health:

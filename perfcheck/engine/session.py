@@ -55,7 +55,7 @@ class Outcome:
 class Callbacks:
     """How a caller follows the work while it goes on."""
 
-    progress: Callable[[Sampler | PairSampler], None] | None = None  # before the first request and after each
+    progress: Callable[[Sampler | PairSampler], None] = lambda _: None  # before the first request and after each
     measured: Callable[[], None] = lambda: None  # no more requests will be sent
     # Around the wait for the service, which takes at most so many seconds.
     waiting: Callable[[float], AbstractContextManager[object]] = nullcontext
@@ -132,28 +132,21 @@ def measure(
     ``samples`` returns them at the end, ``measured`` is called when no more will come.
     """
     runner = RunnerMonitor()
-    runner.start()
     started_at, started_s = datetime.now(UTC), time.perf_counter()
     interrupted = False
-    if error is None:
-        interrupted, error = _until_done(run, measured)
-    duration_ms = (time.perf_counter() - started_s) * 1000
-    return Execution(started_at, started_s, duration_ms, runner.finish(samples()), interrupted, error)
-
-
-def _until_done(run: Callable[[], None], measured: Callable[[], None]) -> tuple[bool, Exception | None]:
-    """Whether the user interrupted it, and the error of ours that ended it."""
     try:
-        try:
-            run()
-        finally:
-            measured()
+        if error is None:
+            try:
+                run()
+            finally:
+                measured()
     except KeyboardInterrupt:
         measured()  # in case the interruption came in the line before it
-        return True, None
-    except Exception as error:  # noqa: BLE001 - raised again once the reports are written
-        return False, error
-    return False, None
+        interrupted = True
+    except Exception as failure:  # noqa: BLE001 - raised again once the reports are written
+        error = failure
+    duration_ms = (time.perf_counter() - started_s) * 1000
+    return Execution(started_at, started_s, duration_ms, runner.finish(samples()), interrupted, error)
 
 
 def unreached(result: EndpointResult, reason: CouldNotMeasureError) -> EndpointResult:
@@ -165,56 +158,46 @@ def unreached(result: EndpointResult, reason: CouldNotMeasureError) -> EndpointR
 # --- The run -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a run comes from."""
-
-    client: Client
-    environment: Environment
-    baseline: Baseline
-    redact: Redactor
-    label: str | None
-    command: tuple[str, ...]  # words that, followed by a name, check that endpoint again
-    execution: Execution
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """Its verdicts."""
-
-    results: Sequence[EndpointResult]
-    verdict: Verdict
-    counts: Counts
-    exit_code: int
-    complete: bool
-    findings: Sequence[Finding]  # run-level
-
-
-def assemble_run(origin: Origin, judgement: Judgement, against: Against | None = None) -> Run:
-    """With an id of its own; it ends now."""
-    baseline, redact = origin.baseline, origin.redact
-    return Run(
+def assemble_run(
+    client: Client,
+    environment: Environment,
+    baseline: Baseline,
+    execution: Execution,
+    results: Sequence[EndpointResult],
+    judged: tuple[Verdict, Counts, int],
+    *,
+    findings: Sequence[Finding],
+    complete: bool,
+    redact: Redactor,
+    command: tuple[str, ...],
+    label: str | None = None,
+    seed: int = 0,
+    against: Against | None = None,
+) -> Outcome:
+    """The run, with an id of its own; it ends now. ``judged`` is the verdict, the counts and the exit code by them."""
+    verdict, counts, exit_code = judged
+    run = Run(
         format=FORMAT,
         id=str(uuid.uuid4()),
-        label=redact.clean(origin.label) if origin.label else None,
-        started_at=rfc3339(origin.execution.started_at),
+        label=redact.clean(label) if label else None,
+        started_at=rfc3339(execution.started_at),
         finished_at=rfc3339(datetime.now(UTC)),
-        duration_ms=origin.execution.duration_ms,
-        tool=Tool(__version__, origin.client.description, platform.python_version()),
-        environment=origin.environment,
-        service=ServiceInfo(origin.client.base_url_shown),
+        duration_ms=execution.duration_ms,
+        tool=Tool(__version__, client.description, platform.python_version()),
+        environment=environment,
+        service=ServiceInfo(client.base_url_shown),
         baseline=BaselineInfo(redact.clean(baseline.file, _LONGEST_PATH), baseline.sha256),
-        seed=origin.seed,
+        seed=seed,
         alpha=ALPHA,
-        verdict=judgement.verdict,
-        exit_code=judgement.exit_code,
-        complete=judgement.complete,
-        counts=judgement.counts,
-        runner=origin.execution.runner,
-        findings=tuple(judgement.findings),
-        endpoints=tuple(judgement.results),
-        command=tuple(map(redact, origin.command)),
+        verdict=verdict,
+        exit_code=execution.exit_code(exit_code),
+        complete=execution.is_whole and complete,
+        counts=counts,
+        runner=execution.runner,
+        findings=tuple(findings),
+        endpoints=tuple(results),
+        command=tuple(map(redact, command)),
         groups={group.name: group.title for group in baseline.groups if group.title != group.name},
         against=against,
     )
+    return Outcome(run, execution.error)

@@ -27,17 +27,14 @@ class _CpuTime(NamedTuple):
 
 
 class RunnerMonitor:
-    """Watches from ``start()`` to ``finish()``; what the system does not report stays None."""
+    """Watches from its making to ``finish()``; what the system does not report stays None."""
 
     def __init__(self, stat: Path = Path("/proc/stat")) -> None:
         self._stat = stat
-        self._before: _CpuTime | None = None
-
-    def start(self) -> None:
-        self._before = _cpu_time(self._stat)
+        self._before = _cpu_time(stat)
 
     def finish(self, samples: Sequence[Sample]) -> RunnerHealth:
-        """The figures since ``start()``, and of ``samples``."""
+        """The figures since then, and of ``samples``."""
         cpu_ms = [sample.cpu_ms for sample in samples if sample.cpu_ms is not None]
         queue_share, queue_ms = _run_queue(samples)
         steal_share = _steal_share(self._before, _cpu_time(self._stat))

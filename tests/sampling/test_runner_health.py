@@ -19,7 +19,6 @@ def sample(*, wait_ms: float = 9.0, run_queue_ms: float | None = 0.0, cpu_ms: fl
 def health(stat: Path, samples: list[Sample], *, steal: int = 0, spent: int = 1000) -> RunnerHealth:
     stat.write_text("cpu  100 0 100 800 0 0 0 10 0 0\ncpu0 ...\n", encoding="ascii")
     monitor = RunnerMonitor(stat)
-    monitor.start()
     stat.write_text(f"cpu  {100 + spent - steal} 0 100 800 0 0 0 {10 + steal} 0 0\n", encoding="ascii")
     return monitor.finish(samples)
 
@@ -77,7 +76,6 @@ def test_a_system_that_does_not_tell(stat: Path, content: str | None) -> None:
     if content is not None:
         stat.write_text(content, encoding="ascii")
     monitor = RunnerMonitor(stat)
-    monitor.start()
     found = monitor.finish([sample(run_queue_ms=None, cpu_ms=None)])
     assert (found.steal_share, found.run_queue_share, found.cpu_ms_per_request) == (None, None, None)
     assert found.message is None

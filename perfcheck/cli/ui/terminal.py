@@ -80,10 +80,10 @@ def _show(message: str, remedy: str | None) -> None:
     click.echo(inert("\n".join(lines)), err=True, color=color_by_environment())
 
 
-def live_display(*, quiet: bool) -> contextlib.AbstractContextManager[Callable[[HasProgress], None] | None]:
+def live_display(*, quiet: bool) -> contextlib.AbstractContextManager[Callable[[HasProgress], None]]:
     """How the measuring goes, where stderr is a terminal: a log would keep every redraw."""
     if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        return contextlib.nullcontext()
+        return contextlib.nullcontext(lambda _: None)
     from perfcheck.cli.ui.progress import live_progress
 
     return live_progress()
