@@ -213,7 +213,7 @@ def _comparison(before: EndpointResult, after: EndpointResult, pair: PairMeasure
         before_samples_ms=before.samples_ms,
         before_server_timing=before.server_timing,
         before_server_timing_details=before.server_timing_details,
-        more_samples=outcome.more_pairs,
+        more_samples=outcome.more,
     )
 
 

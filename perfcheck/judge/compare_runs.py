@@ -143,7 +143,7 @@ def _compare(before: EndpointResult, after: EndpointResult, limits: CompareLimit
         before_samples_ms=before.samples_ms,
         before_server_timing=before.server_timing,
         before_server_timing_details=before.server_timing_details,
-        more_samples=outcome.more_samples,
+        more_samples=outcome.more,
     )
     return comparison, outcome.severity
 

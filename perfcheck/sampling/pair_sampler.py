@@ -25,7 +25,7 @@ from perfcheck.model import (
 from perfcheck.sampling.scheduler import CappedTimeout, Scheduler
 from perfcheck.sampling.stage import WARM_UP, Stage
 from perfcheck.stats.error_rate import EXTENDED, RISE_ERROR, chance_of_as_many
-from perfcheck.stats.pairs import MOST_PAIRS, PairOutcome, PairTest
+from perfcheck.stats.pairs import MOST_PAIRS, ChangeOutcome, PairTest
 from perfcheck.stats.sequential import LEAST_SAMPLES
 
 _JUDGED = 1
@@ -39,7 +39,7 @@ class PairMeasurement:
 
     before: Measurement
     after: Measurement
-    outcome: PairOutcome
+    outcome: ChangeOutcome
     pairs: int  # that gave a latency on both sides
 
 

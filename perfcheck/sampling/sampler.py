@@ -50,20 +50,6 @@ class EndpointSession:
     them alone, so that an interruption between any two lines leaves nothing half done.
     """
 
-    __slots__ = (
-        "_confirm",
-        "_current",
-        "_decisions",
-        "_max_requests",
-        "_samples",
-        "_warmup",
-        "endpoint",
-        "is_finished",
-        "not_before",
-        "stage",
-        "timeout",
-    )
-
     def __init__(self, endpoint: Endpoint, sampling: Sampling, max_requests: int | None) -> None:
         self.endpoint = endpoint
         self._confirm = sampling.confirm

@@ -13,7 +13,6 @@ from perfcheck.stats.sequential import (
     LEAST_SAMPLES,
     MOST_LOOKS,
     USUAL,
-    LatencyTest,
     Levels,
     QuantileTest,
     looks_of,
@@ -148,7 +147,7 @@ def levels_after(before: Decision | None) -> Levels:
     )
 
 
-def latency_test(endpoint: Endpoint, least: int, levels: Levels) -> LatencyTest:
+def latency_test(endpoint: Endpoint, least: int, levels: Levels) -> QuantileTest | MeanTest:
     """The test of the endpoint's metric, looking after at least ``least`` requests."""
     looks = min(max(looks_of(endpoint.metric), least), MOST_LOOKS)
     if endpoint.metric is Metric.MEAN:

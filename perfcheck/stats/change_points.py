@@ -24,7 +24,6 @@ from perfcheck.stats.piecewise_fits import Fits, gain
 
 LEAST_CHANGE = math.log(1.05)
 SHORTEST_DRIFT = 30  # points
-_CLEARLY_DRIFTING = 4.0  # logarithm of a likelihood ratio
 _SCORE = 5.0  # of Mann and Kendall's test; more than the 4 of a step, since neighbouring runs are correlated
 _BLOCKS = 120  # medians of neighbours that the slope of a long series is taken from
 
@@ -53,7 +52,7 @@ def find_drift(logs: Sequence[float], fits: Fits, start: int) -> Drift | None:
         return None
     ramp = fits.ramp(start, end, SHORTEST_DRIFT)
     step = fits.step(start, end, 1, 1)
-    if abs(ramp.size) < LEAST_CHANGE or gain(step, ramp, end - start) < _CLEARLY_DRIFTING:
+    if abs(ramp.size) < LEAST_CHANGE or gain(step, ramp, end - start) < _CLEARLY:
         return None
     points = logs[ramp.at :]
     if abs(kendall_score(points)) < _SCORE:
@@ -154,7 +153,7 @@ def _places(logs: Sequence[float], fits: Fits) -> tuple[list[tuple[int, float]],
     places: list[tuple[int, float]] = []
     doubtful: tuple[int, float] | None = None
     start = end = next_look = 0
-    window = _window()
+    window = Window()
     while end < len(logs):
         window.add(logs[end])
         end += 1
@@ -169,12 +168,8 @@ def _places(logs: Sequence[float], fits: Fits) -> tuple[list[tuple[int, float]],
             continue
         places.append((at, score))
         start = end = next_look = at
-        window = _window()
+        window = Window()
     return places, doubtful
-
-
-def _window() -> Window:
-    return Window(WINDOW, LEAST_BEFORE, LEAST_AFTER)
 
 
 def _moved(window: Window) -> float:
@@ -245,7 +240,7 @@ class Window:
 
     __slots__ = ("_after", "_before", "_most", "_sums", "points")
 
-    def __init__(self, most: int, before: int, after: int) -> None:
+    def __init__(self, most: int = WINDOW, before: int = LEAST_BEFORE, after: int = LEAST_AFTER) -> None:
         """Parts have at least ``before`` and ``after`` points."""
         self._most, self._before, self._after = most, before, after
         self._sums: list[int] = []

@@ -75,7 +75,7 @@ class Bets:
 
 
 class MeanTest:
-    """A :class:`~perfcheck.stats.sequential.LatencyTest` of the mean."""
+    """The test of the mean, with the same methods as :class:`~perfcheck.stats.sequential.QuantileTest`."""
 
     __slots__ = ("_critical", "_enough", "_latencies", "_shown", "_warning", "count", "decided", "limits", "looks")
 

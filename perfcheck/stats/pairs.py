@@ -33,21 +33,21 @@ _SHARES = (0.3, 0.3, 0.3, 0.1)  # of the stake that each bet begins with
 
 
 @dataclass(frozen=True, slots=True)
-class PairOutcome:
-    """What the pairs so far show.
+class ChangeOutcome:
+    """What pairs, or two samples, show.
 
     ``severity`` is WARNING when the service is shown to be slower than the warning limit, CRITICAL when slower than
-    the critical one. ``decided`` is False while more pairs could still change the answer: nothing shown at all
-    (CANNOT_TELL), or not yet whether a slower service is even over the critical limit, or a service that is not slower
-    is even faster. ``ratio`` is after / before; its ``interval`` has None for an open end.
+    the critical one. ``decided`` is False while more of them could still change the answer: nothing shown at all
+    (CANNOT_TELL), or, of pairs, not yet whether a slower service is even over the critical limit, or a service that is
+    not slower is even faster. ``ratio`` is after / before; its ``interval`` has None for an open end.
     """
 
     changed: Changed
     severity: Verdict
     decided: bool
-    ratio: float | None  # None without pairs, or when timeouts leave no figure
+    ratio: float | None  # None without samples, or when timeouts leave no figure
     interval: tuple[float | None, float | None]
-    more_pairs: int | None  # about how many more would settle it; None when decided, or when no sensible number would
+    more: int | None  # about how many more (on each side) would settle it; None if decided, or if no sensible number
 
 
 class LimitTest:
@@ -154,7 +154,7 @@ class PairTest:
             return Changed.FASTER
         return Changed.NO_CHANGE if self._slower.under else Changed.CANNOT_TELL
 
-    def outcome(self) -> PairOutcome:
+    def outcome(self) -> ChangeOutcome:
         changed, decided = self._changed(), self._is_answered()
         if not decided and changed is not Changed.SLOWER and (leaning := self._leaning()):
             changed, decided = leaning, True
@@ -163,7 +163,7 @@ class PairTest:
             severity = Verdict.CRITICAL if self._critical.over else Verdict.WARNING
         ratio, interval = estimate(self._logs)
         more = None if decided else self._more_pairs(changed)
-        return PairOutcome(changed, severity, decided, ratio, interval, more)
+        return ChangeOutcome(changed, severity, decided, ratio, interval, more)
 
     def _leaning(self) -> Changed | None:
         """For pairs that ended before it was shown to be over the limit, or not to be.

@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Protocol
 
 from perfcheck.model import Limits, Metric, Verdict
 from perfcheck.stats.quantiles import QUANTILE, quantile
@@ -126,63 +125,12 @@ class Levels:
 USUAL = Levels()
 
 
-class LatencyTest(Protocol):
-    """What a stage needs of the test of its metric."""
-
-    @property
-    def limits(self) -> Limits:
-        """What the metric is compared with."""
-
-    @property
-    def count(self) -> int:
-        """Latencies so far."""
-
-    @property
-    def looks(self) -> int:
-        """Latencies after which an open question stays open."""
-
-    @property
-    def least(self) -> int:
-        """Latencies before which OK cannot be decided, however low they are."""
-
-    @property
-    def decided(self) -> Verdict | None:
-        """The class as decided by now; None while it is open."""
-
-    def add(self, latency_ms: float) -> None:
-        """Take one more latency; infinity for a request that timed out."""
-
-    def estimate(self) -> float:
-        """The metric over all latencies so far, in milliseconds. Raises ValueError when there is none."""
-
-    def interval(self) -> tuple[float | None, float | None]:
-        """Where the true metric lies, in milliseconds; None for an open end.
-
-        Each end misses it with a probability of at most 5%, whenever one stops.
-        """
-
-    def more_requests(self) -> int | None:
-        """About how many more would decide it. None when it is decided, or when no sensible number would."""
-
-
 class QuantileTest:
-    """A :class:`LatencyTest` of the median or a percentile. ``looks`` None takes the metric's usual number."""
+    """The test of the median or a percentile. ``looks`` None takes the metric's usual number.
 
-    __slots__ = (
-        "_lower",
-        "_over_critical",
-        "_over_warning",
-        "_p",
-        "_shown",
-        "_sorted",
-        "_table",
-        "_upper_critical",
-        "_upper_warning",
-        "count",
-        "decided",
-        "limits",
-        "looks",
-    )
+    ``count`` are the latencies so far, ``looks`` those after which an open question stays open, and ``decided`` is the
+    class as decided by now, None while it is open.
+    """
 
     def __init__(self, metric: Metric, limits: Limits, looks: int | None = None, levels: Levels = USUAL) -> None:
         self._p = QUANTILE[metric]
@@ -201,9 +149,11 @@ class QuantileTest:
 
     @property
     def least(self) -> int:
+        """Latencies before which OK cannot be decided, however low they are."""
         return next((n for n, count in enumerate(self._lower) if count >= 0), self.looks)
 
     def add(self, latency_ms: float) -> None:
+        """Take one more latency; infinity for a request that timed out."""
         insort(self._sorted, latency_ms)
         self.count += 1
         if latency_ms > self.limits.warning_ms:
@@ -229,10 +179,14 @@ class QuantileTest:
                 self._shown |= UNDER_WARNING
 
     def estimate(self) -> float:
+        """The metric over all latencies so far, in milliseconds. Raises ValueError when there is none."""
         return quantile(self._sorted, self._p)
 
     def interval(self) -> tuple[float | None, float | None]:
-        """The values that the boundaries do not reject as limits: ``[x_(n-u+1), x_(n-l)]`` of the sorted samples."""
+        """The values that the boundaries do not reject as limits: ``[x_(n-u+1), x_(n-l)]`` of the sorted samples.
+
+        In milliseconds; None for an open end. Each end misses with a probability of at most 5%, whenever one stops.
+        """
         n = self.count
         if not 0 < n <= self.looks:
             return None, None
@@ -240,7 +194,10 @@ class QuantileTest:
         return self._sorted[low] if low >= 0 else None, self._sorted[high] if high < n else None
 
     def more_requests(self) -> int | None:
-        """The count of slow requests is carried on at its share so far, to where it meets the boundary it needs."""
+        """About how many more would decide it. None when it is decided, or when no sensible number would.
+
+        The count of slow requests is carried on at its share so far, to where it meets the boundary it needs.
+        """
         if self.decided or not self.count:
             return None
         verdict = self.limits.classify(self.estimate())

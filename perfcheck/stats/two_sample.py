@@ -23,12 +23,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import variance
-from typing import Protocol
+from typing import TypeAlias
 
 from perfcheck.model import Changed, CompareLimits, Metric, Verdict
+from perfcheck.stats.pairs import ChangeOutcome
 from perfcheck.stats.quantiles import QUANTILE, mean, metric_value, quantile
 from perfcheck.stats.ranks import Differences, most_among_top, rank_sum_bound, t_quantile
 from perfcheck.stats.sequential import LEAST_SAMPLES
@@ -40,23 +41,6 @@ HOPELESS = 10_000  # more samples than this are not worth suggesting
 
 
 @dataclass(frozen=True, slots=True)
-class SampleOutcome:
-    """What two samples show.
-
-    ``severity`` is WARNING for what is slower, CRITICAL when the estimate is over the critical limit and it is surely
-    over the warning limit. ``decided`` is False for CANNOT_TELL alone. ``ratio`` is after / before; ``interval`` misses
-    it with at most 5% on each side; None is an open end.
-    """
-
-    changed: Changed
-    severity: Verdict
-    decided: bool
-    ratio: float | None  # None without samples, or when timeouts leave no figure
-    interval: tuple[float | None, float | None]
-    more_samples: int | None  # about how many more on each side would settle it; None when decided, or when none would
-
-
-@dataclass(frozen=True, slots=True)
 class _Bands:
     """The limits as logarithms of a ratio, with the absolute minimum difference applied."""
 
@@ -65,17 +49,16 @@ class _Bands:
     critical: float
 
 
-NOTHING = SampleOutcome(
-    Changed.CANNOT_TELL, Verdict.OK, decided=False, ratio=None, interval=(None, None), more_samples=None
-)
+NOTHING = ChangeOutcome(Changed.CANNOT_TELL, Verdict.OK, decided=False, ratio=None, interval=(None, None), more=None)
 
 
 def compare_samples(
     before: Sequence[float], after: Sequence[float], metric: Metric, limits: CompareLimits
-) -> SampleOutcome:
+) -> ChangeOutcome:
     """Compare ``metric`` of two samples of latencies in milliseconds; infinity for a timeout. In any order.
 
-    With fewer than five on either side the answer is CANNOT_TELL.
+    It is CRITICAL when the estimate is over the critical limit and it is surely over the warning limit. Each end of the
+    interval misses with at most 5%. With fewer than five on either side the answer is CANNOT_TELL.
     """
     if not before or not after:
         return NOTHING
@@ -83,20 +66,16 @@ def compare_samples(
     if ratio is None:
         return NOTHING
     if min(len(before), len(after)) < LEAST_SAMPLES:
-        more = LEAST_SAMPLES - min(len(before), len(after))
-        return SampleOutcome(
-            Changed.CANNOT_TELL,
-            Verdict.OK,
-            decided=False,
+        return replace(
+            NOTHING,
             ratio=as_ratio(ratio.estimate),
-            interval=(None, None),
-            more_samples=more,
+            more=LEAST_SAMPLES - min(len(before), len(after)),
         )
     bands = _bands(metric_value(before, metric), metric_value(after, metric), limits)
     interval = ratio.bounds(INTERVAL_ALPHA)
     changed = _changed(ratio, interval, bands)
     decided = changed is not Changed.CANNOT_TELL
-    return SampleOutcome(
+    return ChangeOutcome(
         changed,
         _severity(ratio, bands) if changed is Changed.SLOWER else Verdict.OK,
         decided,
@@ -161,15 +140,10 @@ _NO_RATIO = _FAR / 2  # logarithms of a ratio beyond this are those of a timeout
 _SHORTEST_MS = 1e-6
 
 
-class Ratio(Protocol):
-    """Logarithms of after / before. Beyond ``_NO_RATIO``, or infinite, where there is no such number."""
-
-    @property
-    def estimate(self) -> float:
-        """The best single value."""
-
-    def bounds(self, alpha: float) -> tuple[float, float]:
-        """The true ratio lies under the first, and over the second, with a probability of at most ``alpha`` each."""
+# Each has ``estimate``, the best single value, and ``bounds(alpha)``: the true ratio lies under the first, and over the
+# second, with a probability of at most ``alpha`` each. They are logarithms of after / before; beyond ``_NO_RATIO``, or
+# infinite, where there is no such number.
+Ratio: TypeAlias = "MedianRatio | QuantileRatio | MeanRatio"
 
 
 def ratio_of(before: Sequence[float], after: Sequence[float], metric: Metric) -> Ratio | None:

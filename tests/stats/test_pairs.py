@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from simulation.comparing import Live, simulate_live
 
 from perfcheck.model import Changed, CompareLimits, Verdict
-from perfcheck.stats.pairs import MOST_PAIRS, LimitTest, PairOutcome, PairTest, estimate
+from perfcheck.stats.pairs import MOST_PAIRS, ChangeOutcome, LimitTest, PairTest, estimate
 
 LIMITS = CompareLimits()
 NO_FLOOR = CompareLimits(min_difference_ms=0.0)
@@ -30,7 +30,7 @@ def fed(pairs: Pairs, limits: CompareLimits = LIMITS, most: int = MOST_PAIRS) ->
     return test
 
 
-def settled(pairs: Pairs, limits: CompareLimits = LIMITS) -> tuple[int, PairOutcome]:
+def settled(pairs: Pairs, limits: CompareLimits = LIMITS) -> tuple[int, ChangeOutcome]:
     test = PairTest(limits)
     for before, after in pairs:
         test.add(before, after)
@@ -88,7 +88,7 @@ def test_clear_cases(ratio: float, changed: Changed, severity: Verdict, most: in
     pairs, outcome = settled(noisy(ratio))
     assert pairs <= most
     assert (outcome.changed, outcome.severity, outcome.decided) == (changed, severity, True)
-    assert outcome.more_pairs is None
+    assert outcome.more is None
     assert outcome.ratio == pytest.approx(ratio, rel=0.05)
     low, high = outcome.interval
     assert low is not None
@@ -106,13 +106,13 @@ def test_less_than_the_floor_is_no_change() -> None:
 
 def test_nothing_is_known_without_pairs_and_little_with_few() -> None:
     nothing = fed([]).outcome()
-    assert nothing == PairOutcome(Changed.CANNOT_TELL, Verdict.OK, False, None, (None, None), None)  # noqa: FBT003
+    assert nothing == ChangeOutcome(Changed.CANNOT_TELL, Verdict.OK, False, None, (None, None), None)  # noqa: FBT003
     few = fed(noisy(1.5)[:5])
     assert not few.is_settled
     outcome = few.outcome()
     assert (outcome.changed, outcome.decided, outcome.interval) == (Changed.CANNOT_TELL, False, (None, None))
-    assert outcome.more_pairs is not None
-    assert 1 <= outcome.more_pairs <= 20
+    assert outcome.more is not None
+    assert 1 <= outcome.more <= 20
 
 
 def test_slower_but_by_how_much_is_open() -> None:

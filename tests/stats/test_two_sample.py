@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from simulation.comparing import Stored, simulate_stored
 
 from perfcheck.model import Changed, CompareLimits, Metric, Verdict
+from perfcheck.stats.pairs import ChangeOutcome
 from perfcheck.stats.quantiles import metric_value
-from perfcheck.stats.two_sample import MeanRatio, MedianRatio, QuantileRatio, SampleOutcome, as_log, compare_samples
+from perfcheck.stats.two_sample import MeanRatio, MedianRatio, QuantileRatio, as_log, compare_samples
 
 LIMITS = CompareLimits()
 NO_FLOOR = CompareLimits(min_difference_ms=0.0)
@@ -42,7 +43,7 @@ def test_clear_cases(metric: Metric, ratio: float, changed: Changed, severity: V
     outcome = compare_samples(drawn(1500, seed=2, sigma=0.05), drawn(1500, ratio, sigma=0.05), metric, LIMITS)
     assert (outcome.changed, outcome.severity, outcome.decided) == (changed, severity, True)
     assert outcome.ratio == pytest.approx(ratio, rel=0.03)
-    assert outcome.more_samples is None
+    assert outcome.more is None
     low, high = outcome.interval
     assert low is not None
     assert high is not None
@@ -56,7 +57,7 @@ def test_five_samples_can_tell_a_large_change_only() -> None:
     assert (slower.changed, slower.severity) == (Changed.SLOWER, Verdict.CRITICAL)
     unsure = compare_samples(before, [150.0, 151.0, 100.5, 152.0, 148.0], Metric.MEDIAN, LIMITS)
     assert (unsure.changed, unsure.decided) == (Changed.CANNOT_TELL, False)
-    assert unsure.more_samples is not None
+    assert unsure.more is not None
 
 
 def test_no_change_is_a_claim_as_well() -> None:
@@ -65,19 +66,19 @@ def test_no_change_is_a_claim_as_well() -> None:
     outcome = compare_samples(wide[0], wide[1], Metric.MEDIAN, LIMITS)
     assert outcome.changed is Changed.CANNOT_TELL
     assert outcome.ratio is not None
-    assert outcome.more_samples is not None
+    assert outcome.more is not None
 
 
 @pytest.mark.parametrize("metric", list(Metric))
 @pytest.mark.parametrize(("before", "after"), [([], []), ([], [1.0] * 9), ([1.0] * 9, [])])
 def test_nothing_to_compare(metric: Metric, before: list[float], after: list[float]) -> None:
     outcome = compare_samples(before, after, metric, LIMITS)
-    assert outcome == SampleOutcome(Changed.CANNOT_TELL, Verdict.OK, False, None, (None, None), None)  # noqa: FBT003
+    assert outcome == ChangeOutcome(Changed.CANNOT_TELL, Verdict.OK, False, None, (None, None), None)  # noqa: FBT003
 
 
 def test_fewer_than_five_say_how_many_are_missing() -> None:
     outcome = compare_samples([100.0] * 3, [400.0] * 50, Metric.MEDIAN, LIMITS)
-    assert (outcome.changed, outcome.decided, outcome.more_samples) == (Changed.CANNOT_TELL, False, 2)
+    assert (outcome.changed, outcome.decided, outcome.more) == (Changed.CANNOT_TELL, False, 2)
     assert outcome.ratio == pytest.approx(4.0)
 
 
