@@ -6,12 +6,12 @@ import gc
 import math
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 import httpcore
 import httpx
 
+from perfcheck.client.connecting import wait_until_ready
 from perfcheck.client.exchange import Exchange, RequestFailedError, RunQueue, from_library
 from perfcheck.client.pool import open_pool, proxy_for
 from perfcheck.client.prepared_request import (
@@ -22,8 +22,7 @@ from perfcheck.client.prepared_request import (
     url_shown,
     wire_request,
 )
-from perfcheck.client.readiness import wait_until_ready
-from perfcheck.client.response import BODY_CAP, ReceivedResponse, content_length, decoded, decoded_size, read_raw
+from perfcheck.client.response import ReceivedResponse, content_length, decoded, decoded_size, read_raw
 from perfcheck.client.wire import StampedBackend
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Endpoint, Failure, Fetched, Sample, Service
@@ -45,7 +44,7 @@ class Client:
         self._now = now
         self._base = _base_url(service, redact)
         self._proxy = None if service.unix_socket else proxy_for(self._base)
-        self._backend = StampedBackend(body_cap=BODY_CAP)
+        self._backend = StampedBackend()
         self._pool = open_pool(service, self._backend, self._proxy)
         self._redirects = RedirectRules()
         self._prepared: dict[str, tuple[Endpoint, PreparedRequest]] = {}
@@ -55,9 +54,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -112,9 +109,7 @@ class Client:
         """
         target = self._proxy.url if self._proxy is not None else self._base
         try:
-            return wait_until_ready(
-                self._service, self.send, self._backend, target, shown=self.url_shown, unreachable=unreachable
-            )
+            return wait_until_ready(self._service, self.send, target, shown=self.url_shown, unreachable=unreachable)
         except CouldNotMeasureError as error:
             if self._proxy is None:
                 raise
@@ -130,18 +125,12 @@ class Client:
             self._run_queue = RunQueue()
         exchange = self._backend.exchange = Exchange(prepared.timeout_s)
         received = ReceivedResponse()
-        failed: RequestFailedError | None = None
         tried_at_s, tried_ns = self._now(), time.perf_counter_ns()
         collecting = gc.isenabled()
         gc.disable()
         try:
             waited_ns, cpu_s = self._run_queue.waited_ns(), time.thread_time()
-            try:
-                self._request(prepared, exchange, received)
-            except RequestFailedError as error:
-                failed = error
-            except _LIBRARY_ERRORS as error:
-                failed = from_library(error, exchange)
+            failed = self._request(prepared, exchange, received)
             cpu_s = time.thread_time() - cpu_s
             waited_after_ns = self._run_queue.waited_ns()
         finally:
@@ -158,7 +147,7 @@ class Client:
             self._redirects.forget()
         if collecting and gc.get_count()[0] > _GARBAGE:
             gc.collect(0)
-        phases = exchange.phases()
+        phases, server_timing = exchange.phases(), received.header(b"server-timing")
         return Sample(
             at_s=tried_at_s + (exchange.sent_ns - tried_ns) / 1e9 if exchange.sent_ns else tried_at_s,
             latency_ms=_latency_ms(failed, (phases.wait_ms or 0.0) + (phases.download_ms or 0.0)),
@@ -167,7 +156,7 @@ class Client:
             detail=self._redact.clean(str(failed)) if failed else None,
             phases=phases,
             body_bytes=size,
-            server_timing=self._server_timing(received),
+            server_timing=self._redact.clean(server_timing, limit=_LONGEST_SERVER_TIMING) if server_timing else None,
             cpu_ms=cpu_s * 1000,
             run_queue_ms=None if waited_ns is None or waited_after_ns is None else (waited_after_ns - waited_ns) / 1e6,
         )
@@ -177,14 +166,7 @@ class Client:
         prepared = prepare(self._service, endpoint)
         exchange = self._backend.exchange = Exchange(prepared.timeout_s)
         received = ReceivedResponse()
-        failed: RequestFailedError | None = None
-        try:
-            self._request(prepared, exchange, received)
-        except RequestFailedError as error:
-            failed = error
-        except _LIBRARY_ERRORS as error:
-            failed = from_library(error, exchange)
-        failed = received.problem(prepared.expect, failed)
+        failed = received.problem(prepared.expect, self._request(prepared, exchange, received))
         body = b""
         try:
             body = b"".join(decoded(received.pieces, received.header(b"content-encoding")))
@@ -206,7 +188,19 @@ class Client:
         self._prepared[endpoint.name] = endpoint, prepared
         return prepared
 
-    def _request(self, prepared: PreparedRequest, exchange: Exchange, received: ReceivedResponse) -> None:
+    def _request(
+        self, prepared: PreparedRequest, exchange: Exchange, received: ReceivedResponse
+    ) -> RequestFailedError | None:
+        """Send the request and follow its redirects; returns what went wrong."""
+        try:
+            self._follow(prepared, exchange, received)
+        except RequestFailedError as error:
+            return error
+        except _LIBRARY_ERRORS as error:
+            return from_library(error, exchange)
+        return None
+
+    def _follow(self, prepared: PreparedRequest, exchange: Exchange, received: ReceivedResponse) -> None:
         """Send the request and follow its redirects. Raises RequestFailedError, and the errors of the libraries."""
         request, on_wire = prepared.request, prepared.wire_request
         for _ in range(_MOST_REDIRECTS + 1):
@@ -254,10 +248,6 @@ class Client:
                 Failure.PROTOCOL, "a response came before its request: the one before was longer than announced"
             )
         return response
-
-    def _server_timing(self, received: ReceivedResponse) -> str | None:
-        header = received.header(b"server-timing")
-        return self._redact.clean(header, limit=_LONGEST_SERVER_TIMING) if header else None
 
 
 def _unanswered(error: Exception, exchange: Exchange, *, http2: bool) -> bool:

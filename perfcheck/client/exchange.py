@@ -43,22 +43,6 @@ class Exchange:
     just after the last byte of the last response was read, less ``excluded_ns``: connections that a redirect opened.
     """
 
-    __slots__ = (
-        "connect_ns",
-        "deadline_ns",
-        "dns_ns",
-        "ended",
-        "excluded_ns",
-        "first_ns",
-        "fresh",
-        "last_ns",
-        "overlong",
-        "received",
-        "sent_ns",
-        "timeout_ns",
-        "tls_ns",
-    )
-
     def __init__(self, timeout_s: float) -> None:
         self.timeout_ns = int(timeout_s * 1e9)
         self.dns_ns: int | None = None
@@ -93,9 +77,12 @@ class Exchange:
             self.excluded_ns += duration_ns
             self.deadline_ns += duration_ns
 
-    @property
-    def timeout_s(self) -> float:
-        return self.timeout_ns / 1e9
+    def remaining_ns(self) -> int:
+        """The time until the deadline. Raises RequestFailedError at the deadline."""
+        remaining_ns = self.deadline_ns - time.perf_counter_ns()
+        if remaining_ns <= 0:
+            raise timed_out(self)
+        return remaining_ns
 
     def phases(self) -> Phases:
         """The phases that took place; those of the request itself add up to its latency."""
@@ -121,9 +108,7 @@ _CERTIFICATE_PROBLEMS = {
     9: ("is not valid yet", "set the clock of this machine, or renew the certificate"),
     10: ("has expired", "renew it"),
     18: ("is self-signed", _UNTRUSTED),
-    19: ("is signed by an untrusted CA", _UNTRUSTED),
-    20: ("is signed by an untrusted CA", _UNTRUSTED),
-    21: ("is signed by an untrusted CA", _UNTRUSTED),
+    **dict.fromkeys((19, 20, 21), ("is signed by an untrusted CA", _UNTRUSTED)),
 }
 _WRONG_HOST = {62, 64}
 _TLS_PROBLEMS = {
@@ -143,11 +128,12 @@ def connection_lost(error: OSError | None, exchange: Exchange) -> RequestFailedE
     how = "closed" if error is None else "reset"
     if isinstance(error, OSError) and not isinstance(error, (ConnectionResetError, BrokenPipeError)):
         how = f"lost ({error.strerror or error})"
-    if exchange.received:
-        when = f"in the middle of the response, after {format_size(exchange.received)}"
-    else:
-        when = "without a response"
+    when = _in_the_middle(exchange) if exchange.received else "without a response"
     return RequestFailedError(Failure.RESET, f"the connection was {how} {when}")
+
+
+def _in_the_middle(exchange: Exchange) -> str:
+    return f"in the middle of the response, after {format_size(exchange.received)}"
 
 
 def tls_failed(error: OSError, host: str | None) -> RequestFailedError:
@@ -177,20 +163,16 @@ def from_library(error: Exception, exchange: Exchange) -> RequestFailedError:
     if isinstance(error, httpcore.ProxyError):
         return RequestFailedError(Failure.CONNECT, f"the proxy refused the connection: {text}")
     if isinstance(error, httpcore.RemoteProtocolError) and exchange.ended:
-        got = format_size(exchange.received)
-        return RequestFailedError(
-            Failure.TRUNCATED, f"the connection was closed in the middle of the response, after {got}"
-        )
+        return RequestFailedError(Failure.TRUNCATED, f"the connection was closed {_in_the_middle(exchange)}")
     return RequestFailedError(Failure.PROTOCOL, text)
 
 
 def timed_out(exchange: Exchange) -> RequestFailedError:
-    limit = format_ms(exchange.timeout_s * 1000)
+    within = "within " + format_ms(exchange.timeout_ns / _NS_PER_MS)
     if not exchange.sent_ns:
-        return RequestFailedError(Failure.TIMEOUT, f"no connection within {limit}")
-    if not exchange.received:
-        return RequestFailedError(Failure.TIMEOUT, f"no response within {limit}")
-    return RequestFailedError(Failure.TIMEOUT, f"the response was not complete within {limit}")
+        return RequestFailedError(Failure.TIMEOUT, f"no connection {within}")
+    problem = "the response was not complete" if exchange.received else "no response"
+    return RequestFailedError(Failure.TIMEOUT, f"{problem} {within}")
 
 
 # --- The wait for a CPU ----------------------------------------------------------------------------------------------

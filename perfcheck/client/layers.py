@@ -13,70 +13,45 @@ import ssl
 import struct
 import sys
 import time
-from typing import Protocol
+from contextlib import suppress
 
-from perfcheck.client.exchange import Exchange, RequestFailedError, timed_out
+from perfcheck.client.exchange import Exchange, RequestFailedError
 
 _BUFFER_BYTES = 256 * 1024
 _TIMEOUT_SLACK_NS = 10_000_000  # the kernel's timeout may be this far from the deadline
 _LEAST_TIMEOUT_NS = 1_000_000
 
 
-class Layer(Protocol):
-    """What a stream writes to and reads from."""
-
-    received_ns: int  # just after the last bytes came from the socket
-
-    def transmit(self, data: bytes, exchange: Exchange) -> int:
-        """Write all of ``data``; returns the clock just before the first byte. Raises RequestFailedError, OSError."""
-
-    def receive(self, exchange: Exchange) -> bytes:
-        """The next bytes, or none at the end. Raises RequestFailedError, OSError."""
-
-    def readable(self, exchange: Exchange) -> bool:
-        """Whether data, or the end of the connection, is waiting to be read."""
-
-    def socket(self) -> socket.socket: ...
-
-    def close(self) -> None: ...
-
-
 class SocketLayer:
     """A connected, blocking socket."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
+        self.sock = sock
         self._buffer = memoryview(bytearray(_BUFFER_BYTES))
         self._timeout_ns = 0
-        self.received_ns = 0
+        self.received_ns = 0  # just after the last bytes came from the socket
 
     def transmit(self, data: bytes, exchange: Exchange) -> int:
+        """Write all of ``data``; returns the clock just before the first byte. Raises RequestFailedError, OSError."""
         self._set_timeout(exchange.deadline_ns - time.perf_counter_ns())
-        clock, send = (
-            time.perf_counter_ns,
-            self._sock.send,
-        )  # looked up before, so that nothing comes between clock and call
+        # Looked up before, so that nothing comes between clock and call.
+        clock, send = time.perf_counter_ns, self.sock.send
         sent_ns = clock()
         try:
             sent = send(data)
         except (BlockingIOError, TimeoutError):
             sent = 0
-        if sent < len(data):
-            self._transmit_rest(memoryview(data)[sent:], exchange)
+        while sent < len(data):
+            self._set_timeout(exchange.remaining_ns())
+            with suppress(BlockingIOError, TimeoutError):
+                sent += send(memoryview(data)[sent:])
         return sent_ns
 
-    def _transmit_rest(self, data: memoryview, exchange: Exchange) -> None:
-        while data:
-            self._set_timeout(self._remaining_ns(exchange))
-            try:
-                data = data[self._sock.send(data) :]
-            except (BlockingIOError, TimeoutError):
-                continue
-
     def receive(self, exchange: Exchange) -> bytes:
-        clock, receive, buffer = time.perf_counter_ns, self._sock.recv_into, self._buffer
+        """The next bytes, or none at the end. Raises RequestFailedError, OSError."""
+        clock, receive, buffer = time.perf_counter_ns, self.sock.recv_into, self._buffer
         while True:
-            self._set_timeout(self._remaining_ns(exchange))
+            self._set_timeout(exchange.remaining_ns())
             try:
                 count = receive(buffer)
                 self.received_ns = clock()
@@ -84,25 +59,31 @@ class SocketLayer:
                 continue
             return bytes(buffer[:count])
 
-    def _remaining_ns(self, exchange: Exchange) -> int:
-        remaining_ns = exchange.deadline_ns - time.perf_counter_ns()
-        if remaining_ns <= 0:
-            raise timed_out(exchange)
-        return remaining_ns
-
     def _set_timeout(self, remaining_ns: int) -> None:
         if abs(self._timeout_ns - remaining_ns) > _TIMEOUT_SLACK_NS:
             self._timeout_ns = max(remaining_ns, _LEAST_TIMEOUT_NS)
-            limit_socket(self._sock, self._timeout_ns)
+            _limit_socket(self.sock, self._timeout_ns)
 
     def readable(self, _exchange: Exchange) -> bool:
-        return is_readable(self._sock)
+        """Whether data, or the end of the connection, is waiting to be read."""
+        if self.sock.fileno() < 0:
+            return True
+        if sys.platform == "win32":
+            return bool(select.select([self.sock], [], [], 0)[0])
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        return bool(poll.poll(0))
 
-    def socket(self) -> socket.socket:
-        return self._sock
 
-    def close(self) -> None:
-        self._sock.close()
+def _limit_socket(sock: socket.socket, timeout_ns: int) -> None:
+    """Let reads and writes of a blocking socket give up after ``timeout_ns``."""
+    if sys.platform == "win32":
+        sock.settimeout(timeout_ns / 1e9)
+        return
+    seconds, rest_ns = divmod(timeout_ns, 1_000_000_000)
+    timeval = struct.pack("@ll", seconds, rest_ns // 1000)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
 
 
 class TlsLayer:
@@ -111,6 +92,7 @@ class TlsLayer:
     def __init__(self, inner: Layer, context: ssl.SSLContext, server_hostname: str | None, exchange: Exchange) -> None:
         """Shakes hands. Raises ssl.SSLError, OSError, RequestFailedError."""
         self._inner = inner
+        self.sock: socket.socket = inner.sock
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
         self._early: bytes | None = b""  # decrypted before a read
@@ -121,18 +103,12 @@ class TlsLayer:
             except ssl.SSLWantReadError:
                 self._fetch(exchange)
             except ssl.SSLError:
-                self._send_alert(exchange)
+                with suppress(OSError, RequestFailedError):
+                    self._flush(exchange)  # the alert that tells the peer what went wrong, if it still listens
                 raise
             else:
                 break
         self._flush(exchange)
-
-    def _send_alert(self, exchange: Exchange) -> None:
-        """Send the alert that tells the peer what went wrong, if it still listens."""
-        try:
-            self._flush(exchange)
-        except (OSError, RequestFailedError):
-            return
 
     def _flush(self, exchange: Exchange) -> int:
         pending = self._outgoing.read()
@@ -183,30 +159,5 @@ class TlsLayer:
             return True
         return self._early != b""
 
-    def socket(self) -> socket.socket:
-        return self._inner.socket()
 
-    def close(self) -> None:
-        self._inner.close()
-
-
-def limit_socket(sock: socket.socket, timeout_ns: int) -> None:
-    """Let reads and writes of a blocking socket give up after ``timeout_ns``."""
-    if sys.platform == "win32":
-        sock.settimeout(timeout_ns / 1e9)
-        return
-    seconds, rest_ns = divmod(timeout_ns, 1_000_000_000)
-    timeval = struct.pack("@ll", seconds, rest_ns // 1000)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
-
-
-def is_readable(sock: socket.socket) -> bool:
-    """Whether data, or the end of the connection, is waiting on the socket."""
-    if sock.fileno() < 0:
-        return True
-    if sys.platform == "win32":
-        return bool(select.select([sock], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return bool(poll.poll(0))
+Layer = SocketLayer | TlsLayer

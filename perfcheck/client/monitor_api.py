@@ -7,19 +7,13 @@ an error, no response. Each of these has its own message and remedy, and the rea
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from perfcheck.client import monitor_fields as fields
-from perfcheck.model import (
-    Endpoint,
-    Failure,
-    Fetched,
-    MonitorReading,
-    MonitorStatus,
-    Secret,
-    Service,
-)
+from perfcheck.model import Endpoint, Failure, Fetched, MonitorReading, MonitorStatus, Service
 from perfcheck.text import Redactor
 from perfcheck.units import format_size
 from perfcheck.words import plural
@@ -31,11 +25,12 @@ _HOW_TO_SET_IT = (
     "set the token as a header in the baseline: "
     "service: {headers: {Authorization: 'Bearer ${PERFCHECK_MONITOR_TOKEN}'}}"
 )
+_WRONG_PATH = "is the path right? It is set by 'monitor' under 'service' in the baseline, or by --monitor"
 _STATUS_REMEDIES = {
     401: _HOW_TO_SET_IT,
     403: f"without a token, the monitor can be read only from the machine of the service; with one, {_HOW_TO_SET_IT}",
-    404: "is the path right? It is set by 'monitor' under 'service' in the baseline, or by --monitor",
-    405: "is the path right? It is set by 'monitor' under 'service' in the baseline, or by --monitor",
+    404: _WRONG_PATH,
+    405: _WRONG_PATH,
     407: "the proxy requires a password; set NO_PROXY to bypass it",
     429: "the service limits the rate of requests; exempt the address that the check runs from",
 }
@@ -57,14 +52,14 @@ _KNOWN_FIELDS = {"status", "issues", "monitored_endpoints", "summary", "all_endp
 Fetch = Callable[[Endpoint], Fetched]
 
 
+@dataclass(eq=False)
 class _NotReadError(Exception):
     """No usable response: why, the remedy, and whether only this address does not exist."""
 
-    def __init__(self, message: str, remedy: str | None, *, absent: bool = False) -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
-        self.absent = absent
+    message: str
+    remedy: str | None
+    absent: bool = False
+    status: MonitorStatus = MonitorStatus.UNKNOWN
 
 
 def read_monitor(
@@ -75,102 +70,83 @@ def read_monitor(
     ``fetch`` sends a request, ``shown`` returns its URL without secrets. Whatever the service does, there is a reading;
     one that is not ``alive`` has a message that explains why. ``/slow`` may be missing, and one of the other two.
     """
-    reader = _Reader(service, fetch, redact, shown)
     missing: list[_NotReadError] = []
-    health: object = None
-    stats: object = None
-    try:
-        health = reader.get("health", missing)
-        stats = reader.get("stats", missing)
-    except _NotReadError as error:
-        return MonitorReading(alive=False, message=error.message, remedy=error.remedy)
-    if len(missing) > 1:
-        return MonitorReading(alive=False, message=missing[0].message, remedy=missing[0].remedy)
-    return _reading(health, stats, reader.slow(threshold_ms), missing, redact)
 
-
-def stats_of(service: Service) -> Endpoint:
-    """The address of a monitor's figures."""
-    return _address(service, "stats", (), service.headers)
-
-
-def _address(
-    service: Service, name: str, query: tuple[tuple[str, str], ...], headers: tuple[tuple[str, str | Secret], ...]
-) -> Endpoint:
-    base = (service.monitor or DEFAULT_PATH).rstrip("/")
-    path = f"{base}/{name}"
-    return Endpoint(name=path, path=path, line=0, query=query, headers=headers, timeout_s=_TIMEOUT_S)
-
-
-class _Reader:
-    def __init__(self, service: Service, fetch: Fetch, redact: Redactor, shown: Callable[[Endpoint], str]) -> None:
-        self._service = service
-        self._headers = service.headers
-        if not any(name.lower() == "accept" for name, _ in service.headers):
-            self._headers = (*service.headers, ("Accept", "application/json"))
-        self._fetch = fetch
-        self._redact = redact
-        self._shown = shown
-
-    def get(self, name: str, missing: list[_NotReadError]) -> object:
-        """The JSON at an address; None when there is no such address, which is added to ``missing``."""
+    def get(name: str, **query: str) -> object:
+        endpoint = _address(service, name, query)
         try:
-            return self._json(name, ())
+            return _json(fetch(endpoint), shown(endpoint), redact)
         except _NotReadError as error:
             if not error.absent:
                 raise
             missing.append(error)
             return None
 
-    def slow(self, threshold_ms: float) -> object:
-        """The slow endpoints; None where there is no such list, since they are only an addition."""
-        try:
-            return self._json("slow", (("threshold", f"{threshold_ms:.12g}"),))
-        except _NotReadError:
-            return None
-
-    def _json(self, name: str, query: tuple[tuple[str, str], ...]) -> object:
-        endpoint = _address(self._service, name, query, self._headers)
-        response = self._fetch(endpoint)
-        where = self._shown(endpoint)
-        if response.failure is not None:
-            raise self._failed(response, where)
-        if len(response.body) > _LARGEST_BODY:
-            size = format_size(len(response.body))
-            message = f"the monitor cannot be read: {where} returned {size}"
-            raise _NotReadError(message, _REMEDIES[Failure.BODY_TOO_LARGE])
-        if "html" in response.content_type.lower() or response.body.lstrip()[:1] == b"<":
-            raise _NotReadError(f"no monitor found: {where} returned a web page, not JSON", _OTHER_PATH)
-        try:
-            return json.loads(response.body)
-        except (ValueError, RecursionError):
-            what = "an empty body" if not response.body.strip() else "a body that is not JSON"
-            raise _NotReadError(f"no monitor found: {where} returned {what}", _OTHER_PATH) from None
-
-    def _failed(self, response: Fetched, where: str) -> _NotReadError:
-        if response.failure is not Failure.STATUS:
-            remedy = _REMEDIES.get(response.failure or Failure.CONNECT, "try it with 'curl -v'")
-            return _NotReadError(f"no response from the monitor at {where}: {response.detail}", remedy)
-        status = response.status or 0
-        reason = self._reason(response)
-        message = f"the monitor cannot be read: {where} returned {response.detail}{f' ({reason})' if reason else ''}"
-        remedy = _STATUS_REMEDIES.get(status, _OTHER_PATH if status < 500 else _LOG)  # noqa: PLR2004
-        return _NotReadError(message, remedy, absent=status in _ABSENT)
-
-    def _reason(self, response: Fetched) -> str:
-        """The reason that a refusal gives, where that is a sentence in JSON."""
-        if len(response.body) > _LARGEST_BODY:
-            return ""
-        try:
-            refusal = fields.as_object(json.loads(response.body))
-        except (ValueError, RecursionError):
-            return ""
-        return fields.text(refusal.get("error"), self._redact)
+    try:
+        health, stats = get("health"), get("stats")
+        if len(missing) > 1:
+            raise missing[0]
+        problems = [error.message for error in missing]
+        slow = None
+        with suppress(_NotReadError):  # the list of slow endpoints is only an addition
+            slow = get("slow", threshold=f"{threshold_ms:.12g}")
+        return _reading(health, stats, slow, problems, redact)
+    except _NotReadError as error:
+        return MonitorReading(alive=False, status=error.status, message=error.message, remedy=error.remedy)
 
 
-def _reading(
-    health: object, stats: object, slow: object, missing: list[_NotReadError], redact: Redactor
-) -> MonitorReading:
+def stats_of(service: Service) -> Endpoint:
+    """The address of a monitor's figures."""
+    return _address(service, "stats", {})
+
+
+def _address(service: Service, name: str, query: Mapping[str, str]) -> Endpoint:
+    path = f"{(service.monitor or DEFAULT_PATH).rstrip('/')}/{name}"
+    headers = service.headers
+    if not any(header.lower() == "accept" for header, _ in headers):
+        headers = (*headers, ("Accept", "application/json"))
+    return Endpoint(name=path, path=path, line=0, query=tuple(query.items()), headers=headers, timeout_s=_TIMEOUT_S)
+
+
+def _json(response: Fetched, where: str, redact: Redactor) -> object:
+    if response.failure is not None:
+        raise _failed(response, where, redact)
+    if len(response.body) > _LARGEST_BODY:
+        size = format_size(len(response.body))
+        message = f"the monitor cannot be read: {where} returned {size}"
+        raise _NotReadError(message, _REMEDIES[Failure.BODY_TOO_LARGE])
+    if "html" in response.content_type.lower() or response.body.lstrip()[:1] == b"<":
+        raise _NotReadError(f"no monitor found: {where} returned a web page, not JSON", _OTHER_PATH)
+    try:
+        return json.loads(response.body)
+    except (ValueError, RecursionError):
+        content = "an empty body" if not response.body.strip() else "a body that is not JSON"
+        raise _NotReadError(f"no monitor found: {where} returned {content}", _OTHER_PATH) from None
+
+
+def _failed(response: Fetched, where: str, redact: Redactor) -> _NotReadError:
+    if response.failure is not Failure.STATUS:
+        remedy = _REMEDIES.get(response.failure or Failure.CONNECT, "try it with 'curl -v'")
+        return _NotReadError(f"no response from the monitor at {where}: {response.detail}", remedy)
+    status = response.status or 0
+    reason = _reason(response, redact)
+    message = f"the monitor cannot be read: {where} returned {response.detail}{f' ({reason})' if reason else ''}"
+    remedy = _STATUS_REMEDIES.get(status, _OTHER_PATH if status < 500 else _LOG)  # noqa: PLR2004
+    return _NotReadError(message, remedy, absent=status in _ABSENT)
+
+
+def _reason(response: Fetched, redact: Redactor) -> str:
+    """The reason that a refusal gives, where that is a sentence in JSON."""
+    if len(response.body) > _LARGEST_BODY:
+        return ""
+    try:
+        refusal = fields.as_object(json.loads(response.body))
+    except (ValueError, RecursionError):
+        return ""
+    return fields.text(refusal.get("error"), redact)
+
+
+def _reading(health: object, stats: object, slow: object, problems: list[str], redact: Redactor) -> MonitorReading:
     state, figures = fields.as_object(health), _figures(stats)
     about = fields.as_object(figures.get("monitor"))
     slow_list = fields.as_object(slow).get("slow_endpoints", slow if isinstance(slow, list) else None)
@@ -178,27 +154,21 @@ def _reading(
     endpoints = fields.merged(fields.endpoints(figures.get("all_endpoints"), redact), listed)
     status = fields.status(state.get("status"))
     if not endpoints and not _KNOWN_FIELDS & {*state, *figures}:
-        return MonitorReading(
-            alive=False,
-            message="no monitor found: the response has none of the fields of a monitor",
-            remedy=_OTHER_PATH,
-        )
-    message = fields.text(state.get("message"), redact)
+        raise _NotReadError("no monitor found: the response has none of the fields of a monitor", _OTHER_PATH)
+    message, issues = fields.text(state.get("message"), redact), fields.texts(state.get("issues"), redact)
     if status is MonitorStatus.ERROR:
-        reason = message or "; ".join(fields.texts(state.get("issues"), redact)) or "no reason given"
-        return MonitorReading(
-            alive=False, status=status, message=f"the monitor reports an error: {reason}", remedy=_LOG
-        )
+        reason = message or "; ".join(issues) or "no reason given"
+        raise _NotReadError(f"the monitor reports an error: {reason}", _LOG, status=status)
     return MonitorReading(
         alive=True,
         status=status,
         message=message,
-        issues=fields.texts(state.get("issues"), redact),
+        issues=issues,
         endpoints=endpoints,
-        since=_time(about.get("counting_since"), redact),
-        generated_at=_time(figures.get("generated_at"), redact),
+        since=fields.text(about.get("counting_since"), redact) or None,
+        generated_at=fields.text(figures.get("generated_at"), redact) or None,
         workers=fields.count(about.get("workers")),
-        problems=(*fields.texts(about.get("problems"), redact), *(error.message for error in missing), *_lost(about)),
+        problems=(*fields.texts(about.get("problems"), redact), *problems, *_lost(about)),
     )
 
 
@@ -219,7 +189,3 @@ def _lost(about: dict[str, Any]) -> list[str]:
     if failures:
         lost.append(f"the monitor failed {plural(failures, 'time')} and let the request pass")
     return lost
-
-
-def _time(value: object, redact: Redactor) -> str | None:
-    return fields.text(value, redact) or None

@@ -6,10 +6,12 @@ import importlib.util
 import ipaddress
 import ssl
 import urllib.request
+from typing import Any
 
 import httpcore
 import httpx
 
+from perfcheck.client.prepared_request import wire_url
 from perfcheck.client.wire import StampedBackend
 from perfcheck.errors import UsageError
 from perfcheck.model import Service, Tls
@@ -22,41 +24,19 @@ def open_pool(service: Service, backend: StampedBackend, proxy: httpx.Proxy | No
     context = tls_context(service.tls)
     # Without TLS there is no negotiation, so HTTP/2 is used at once (RFC 9113, section 3.3).
     http1 = not service.http2 or service.base_url.lower().startswith("https:")
+    options: dict[str, Any] = {
+        "ssl_context": context,
+        "http1": http1,
+        "http2": service.http2,
+        "network_backend": backend,
+    }
     if proxy is None:
-        return httpcore.ConnectionPool(
-            ssl_context=context,
-            http1=http1,
-            http2=service.http2,
-            uds=service.unix_socket,
-            network_backend=backend,
-        )
-    return _proxy_pool(service, backend, proxy, context, http1=http1)
-
-
-def _proxy_pool(
-    service: Service, backend: StampedBackend, proxy: httpx.Proxy, context: ssl.SSLContext, *, http1: bool
-) -> httpcore.ConnectionPool:
-    url = httpcore.URL(
-        scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target=proxy.url.raw_path
-    )
+        return httpcore.ConnectionPool(uds=service.unix_socket, **options)
+    url = wire_url(proxy.url)
     if proxy.url.scheme.startswith("socks"):
-        return httpcore.SOCKSProxy(
-            proxy_url=url,
-            proxy_auth=proxy.raw_auth,
-            ssl_context=context,
-            http1=http1,
-            http2=service.http2,
-            network_backend=backend,
-        )
-    return httpcore.HTTPProxy(
-        proxy_url=url,
-        proxy_auth=proxy.raw_auth,
-        ssl_context=context,
-        proxy_ssl_context=tls_context(service.tls) if proxy.url.scheme == "https" else None,
-        http1=http1,
-        http2=service.http2,
-        network_backend=backend,
-    )
+        return httpcore.SOCKSProxy(url, proxy.raw_auth, **options)
+    proxy_context = tls_context(service.tls) if proxy.url.scheme == "https" else None
+    return httpcore.HTTPProxy(url, proxy.raw_auth, proxy_ssl_context=proxy_context, **options)
 
 
 # --- TLS -------------------------------------------------------------------------------------------------------------
@@ -75,7 +55,8 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
     if tls.cert:
         try:
-            context.load_cert_chain(tls.cert, tls.key, password=_no_password)
+            # The password is for OpenSSL, which would prompt on the terminal.
+            context.load_cert_chain(tls.cert, tls.key, password=b"")
         except (OSError, ValueError) as error:
             raise UsageError(f"cannot read the client certificate {tls.cert}: {_why(error)}", _REMEDY_CERT) from None
     return context
@@ -85,11 +66,6 @@ _REMEDY_CA = "service.tls.ca must be a file of certificates in PEM format"
 _REMEDY_CERT = (
     "service.tls.cert and service.tls.key must be PEM files; the key must belong to the certificate, unencrypted"
 )
-
-
-def _no_password() -> bytes:
-    """In place of OpenSSL's prompt on the terminal."""
-    return b""
 
 
 def _why(error: Exception) -> str:

@@ -34,12 +34,12 @@ def prepare(service: Service, endpoint: Endpoint) -> PreparedRequest:
     own = httpx.Headers([(name.encode(), used(value).encode()) for name, value in endpoint.headers])
     headers = httpx.Headers([*((k, v) for k, v in headers.raw if k.decode() not in own), *own.raw])
     query = urlencode([(name, used(value)) for name, value in endpoint.query], quote_via=quote)
-    address = _address(service.base_url, endpoint.path, query)
     try:
-        url = httpx.URL(address)
+        url = httpx.URL(_address(service.base_url, endpoint.path, query))
         content = None if endpoint.content is None else used(endpoint.content).encode()
         if url.username or url.password:
-            headers.setdefault("Authorization", _basic(url.username, url.password))
+            login = base64.b64encode(f"{url.username}:{url.password}".encode())
+            headers.setdefault("Authorization", f"Basic {login.decode('ascii')}")
         request = httpx.Request(endpoint.method, url, headers=headers, content=content)
     except (httpx.InvalidURL, UnicodeError, ValueError):
         shown = url_shown(service.base_url, endpoint)
@@ -56,13 +56,13 @@ def prepare(service: Service, endpoint: Endpoint) -> PreparedRequest:
 
 def wire_request(request: httpx.Request) -> httpcore.Request:
     """``request`` as the pool of connections takes it."""
-    url = request.url
     return httpcore.Request(
-        method=request.method,
-        url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-        headers=request.headers.raw,
-        content=request.read(),
+        method=request.method, url=wire_url(request.url), headers=request.headers.raw, content=request.read()
     )
+
+
+def wire_url(url: httpx.URL) -> httpcore.URL:
+    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
 
 
 def url_shown(base_url: str, endpoint: Endpoint) -> str:
@@ -91,10 +91,6 @@ def _address(base_url: str, path: str, query: str) -> str:
     return address + ("&" if "?" in address else "?") + query if query else address
 
 
-def _basic(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
-
-
 def used(value: str | Secret) -> str:
     """The text that is sent."""
     return value.value if isinstance(value, Secret) else value
@@ -111,9 +107,10 @@ class RedirectRules:
     It replays responses that have been received already, and returns the request that it would send next.
     """
 
+    _received: httpx.Response
+
     def __init__(self) -> None:
-        self._replay = _Replay()
-        self._http = httpx.Client(transport=self._replay, trust_env=False)
+        self._http = httpx.Client(transport=httpx.MockTransport(lambda _: self._received), trust_env=False)
 
     def following(
         self, request: httpx.Request, status: int, headers: list[tuple[bytes, bytes]], secret_headers: frozenset[str]
@@ -124,7 +121,7 @@ class RedirectRules:
         """
         if status not in _REDIRECTS:
             return None
-        self._replay.response = httpx.Response(status, headers=headers)
+        self._received = httpx.Response(status, headers=headers)
         following = self._http.send(request, follow_redirects=False).next_request
         if following is not None and not _same_origin(request.url, following.url):
             for name in secret_headers:
@@ -137,13 +134,6 @@ class RedirectRules:
 
     def close(self) -> None:
         self._http.close()
-
-
-class _Replay(httpx.BaseTransport):
-    response: httpx.Response
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:  # noqa: ARG002
-        return self.response
 
 
 def _same_origin(one: httpx.URL, other: httpx.URL) -> bool:

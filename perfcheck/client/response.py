@@ -21,8 +21,6 @@ _MOST_DIGITS = 20
 class ReceivedResponse:
     """The last response of a sample, as far as it came."""
 
-    __slots__ = ("pieces", "response")
-
     def __init__(self) -> None:
         self.response: httpcore.Response | None = None
         self.pieces: list[bytes] = []
@@ -44,19 +42,13 @@ class ReceivedResponse:
             return failed
         if any(low <= status <= high for low, high in expect):
             return failed
-        remedy = "follow_redirects: true would follow it" if self._location(status) else None
-        return RequestFailedError(Failure.STATUS, self._status_line(status), remedy)
-
-    def _status_line(self, status: int) -> str:
         line = f"{status} {self._reason(status)}".strip()
-        if (retry := self.header(b"retry-after")) and status in {429, 503}:
-            return f"{line}, Retry-After: {retry}"
-        if location := self._location(status):
-            return f"{line}, to {location}"
-        return line
-
-    def _location(self, status: int) -> str:
-        return self.header(b"location") if 300 <= status <= 399 else ""  # noqa: PLR2004
+        if status in {429, 503} and (retry := self.header(b"retry-after")):
+            line = f"{line}, Retry-After: {retry}"
+        if 300 <= status <= 399 and (location := self.header(b"location")):  # noqa: PLR2004
+            remedy = "follow_redirects: true would follow it"
+            return RequestFailedError(Failure.STATUS, f"{line}, to {location}", remedy)
+        return RequestFailedError(Failure.STATUS, line)
 
     def _reason(self, status: int) -> str:
         reason: bytes = b"" if self.response is None else self.response.extensions.get("reason_phrase", b"")

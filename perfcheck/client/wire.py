@@ -6,15 +6,15 @@ import re
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import httpcore
-from httpcore import SOCKET_OPTION
 
 from perfcheck.client.connecting import connect_tcp, connect_unix
 from perfcheck.client.exchange import Exchange, RequestFailedError, connection_lost, timed_out, tls_failed
 from perfcheck.client.layers import Layer, SocketLayer, TlsLayer
+from perfcheck.client.response import BODY_CAP
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d\d\d)")
 _HEAD_END = re.compile(rb"\n\r?\n")
@@ -29,13 +29,11 @@ _LONGEST_TRAILER = 65536
 class ResponseEnd:
     """Fed with the bytes of one response as they come; ``more`` is whether some are certainly missing."""
 
-    __slots__ = ("_bodiless", "_limit", "_missing", "_state", "_unparsed", "more", "overlong")
-
     def __init__(self, *, head_request: bool, limit: int) -> None:
         """``limit``: a body announced longer is not read ahead, so that it can be rejected."""
         self._bodiless = head_request
         self._limit = limit
-        self._unparsed = b""  # not parsed yet
+        self._unparsed = b""
         self._missing = 0  # bytes of the body, or of the current chunk
         self._state: Callable[[bytes], None] = self._in_head
         self.more = False  # bytes are certainly missing
@@ -116,39 +114,25 @@ class ResponseEnd:
         self._state, self.more = self._unknown, False
 
 
-_TO_A_PROXY = (
-    b"CONNECT ",
-    b"\x05",
-    b"\x01",
-)  # a tunnel through HTTP, or SOCKS 5 and its log-in (RFC 1928, 1929)
+# A tunnel through HTTP, or SOCKS 5 and its log-in (RFC 1928, 1929).
+_TO_A_PROXY = (b"CONNECT ", b"\x05", b"\x01")
 _HTTP2 = (b"PRI * HTTP/2", b"\x00")  # the first bytes of a connection, or of a frame (RFC 9113)
 
 
 class StampedBackend(httpcore.NetworkBackend):
-    """Opens connections, and gives every stream the current exchange: one at a time."""
+    """Opens connections, and gives every stream the current exchange: one at a time.
 
-    def __init__(self, *, body_cap: int) -> None:
-        """``body_cap``: bytes of one response that are read ahead of the HTTP library at most."""
-        self.body_cap = body_cap
+    The timeouts of the HTTP library are not used: the exchange has a deadline of its own.
+    """
+
+    def __init__(self) -> None:
         self.exchange = Exchange(timeout_s=0)
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ARG002 - the exchange has a deadline of its own
-        local_address: str | None = None,  # noqa: ARG002
-        socket_options: Iterable[SOCKET_OPTION] | None = None,  # noqa: ARG002
-    ) -> StampedStream:
+    def connect_tcp(self, host: str, port: int, *_args: object, **_kwargs: object) -> StampedStream:
         self.exchange.fresh = True
         return StampedStream(SocketLayer(connect_tcp(host, port, self.exchange)), self)
 
-    def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,  # noqa: ARG002
-        socket_options: Iterable[SOCKET_OPTION] | None = None,  # noqa: ARG002
-    ) -> StampedStream:
+    def connect_unix_socket(self, path: str, *_args: object, **_kwargs: object) -> StampedStream:
         self.exchange.fresh = True
         return StampedStream(SocketLayer(connect_unix(path, self.exchange)), self)
 
@@ -200,7 +184,7 @@ class StampedStream(httpcore.NetworkStream):
         if self._with_proxy or request.startswith(_HTTP2):
             self._end = None
         else:
-            self._end = ResponseEnd(head_request=request.startswith(b"HEAD "), limit=self._backend.body_cap)
+            self._end = ResponseEnd(head_request=request.startswith(b"HEAD "), limit=BODY_CAP)
         self._written_ns = time.perf_counter_ns()
         first = not exchange.sent_ns and not self._with_proxy
         if first:
@@ -225,7 +209,7 @@ class StampedStream(httpcore.NetworkStream):
             return
         more = self._end.feed(data)
         try:
-            while more and exchange.received <= self._backend.body_cap:
+            while more and exchange.received <= BODY_CAP:
                 data = self._layer.receive(exchange)
                 self._take(data, exchange)
                 more = bool(data) and self._end.feed(data)
@@ -280,8 +264,8 @@ class StampedStream(httpcore.NetworkStream):
         if info == "is_readable":
             return self._spent or bool(self._ahead) or self._layer.readable(self._backend.exchange)
         if info == "socket":
-            return self._layer.socket()
+            return self._layer.sock
         return None
 
     def close(self) -> None:
-        self._layer.close()
+        self._layer.sock.close()

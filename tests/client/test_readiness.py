@@ -96,6 +96,6 @@ def test_a_service_that_accepts_and_sends_nothing() -> None:
 
 
 def test_a_name_that_does_not_resolve() -> None:
-    error = why_not_ready(Service(base_url="http://no-such-host.invalid", ready_timeout_s=0.1))
+    error = why_not_ready(Service(base_url="http://no-such-host.invalid", ready_timeout_s=1.0))
     assert "cannot resolve no-such-host.invalid" in error.message
     assert error.remedy == "correct service.base_url, or give its address with --base-url"
