@@ -12,7 +12,9 @@ and these before what explains them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import astuple
+from operator import attrgetter
 from typing import NamedTuple
 
 from perfcheck.model import EarlierRun, EndpointResult, Run, Verdict
@@ -48,8 +50,9 @@ def _labels(run: Run) -> Iterator[str]:
 
 
 def _lines(family: _Family, run: Run, labels: list[str]) -> list[str]:
+    divisor = 1000 if family.name.endswith("_seconds") else 1
     samples = [
-        f"{family.name}{{{own}{further}}} {_number(value)}"
+        f"{family.name}{{{own}{further}}} {_number(value / divisor)}"
         for own, result in zip(labels, run.endpoints, strict=True)
         for further, value in family.values(result)
         if value is not None and math.isfinite(value)
@@ -71,22 +74,21 @@ def _number(value: float) -> str:
 
 
 def _counts(run: Run) -> list[str]:
-    counts = run.counts
-    numbers = {
-        Verdict.OK: counts.ok,
-        Verdict.WARNING: counts.warning,
-        Verdict.CRITICAL: counts.critical,
-        Verdict.NOT_MEASURED: counts.not_measured,
-    }
-    samples = [f'perfcheck_endpoints{{verdict="{verdict}"}} {number}' for verdict, number in numbers.items()]
+    numbers = zip(Verdict, astuple(run.counts), strict=True)
+    samples = [f'perfcheck_endpoints{{verdict="{verdict}"}} {number}' for verdict, number in numbers]
     return [*_metadata("perfcheck_endpoints", "gauge", "Endpoints by verdict."), *samples]
 
 
 def _of_the_run(run: Run) -> Iterator[str]:
+    started = parse_time(run.started_at)
     figures: list[tuple[str, str, float | None]] = [
         ("perfcheck_run_exit_code", "The exit code of the check.", run.exit_code),
         ("perfcheck_run_duration_seconds", "How long the check took.", run.duration_ms / 1000),
-        ("perfcheck_run_started_timestamp_seconds", "When the check began, Unix time.", _unix_time(run.started_at)),
+        (
+            "perfcheck_run_started_timestamp_seconds",
+            "When the check began, Unix time.",
+            started.timestamp() if started else None,
+        ),
     ]
     for name, text, value in figures:
         if value is not None:
@@ -102,20 +104,17 @@ def _of_the_run(run: Run) -> Iterator[str]:
     yield f"perfcheck_run_info{{{','.join(_label(name, value) for name, value in shown.items() if value)}}} 1"
 
 
-def _unix_time(text: str) -> float | None:
-    time = parse_time(text)
-    return None if time is None else time.timestamp()
-
-
 # --- The metrics of an endpoint ---------------------------------------------------------------------------------------
 
-_Figure = Callable[[EndpointResult], float | None]
 _Figures = Callable[[EndpointResult], Iterable[tuple[str, float | None]]]  # labels, a comma before each, and values
 _QUANTILES = {"0.0": "min", "0.5": "median", "0.75": "p75", "0.9": "p90", "0.95": "p95", "0.99": "p99", "1.0": "max"}
 
 
 class _Family(NamedTuple):
-    """A metric that every endpoint has. Its unit is the last word of its name, if that is one."""
+    """A metric that every endpoint has. Its unit is the last word of its name, if that is one.
+
+    The figures of seconds are still milliseconds.
+    """
 
     name: str
     help: str
@@ -128,25 +127,18 @@ def _label(name: str, value: str) -> str:
     return f'{name}="{escaped}"'
 
 
-def _plain(figure: _Figure) -> _Figures:
-    return lambda result: [("", figure(result))]
+def _plain(field: str) -> _Figures:
+    return lambda result: [("", attrgetter(field)(result))]
 
 
-def _in_seconds(figure_ms: _Figure) -> _Figures:
-    return lambda result: [("", _seconds(figure_ms(result)))]
-
-
-def _of_metric(figure: _Figure) -> _Figures:
+def _of_metric(figure: Callable[[EndpointResult], float | None]) -> _Figures:
     """A figure of another metric is another figure: not to be compared with it when the baseline changes the metric."""
     return lambda result: [(f',metric="{result.metric}"', figure(result))]
 
 
-def _of_metric_in_seconds(figure_ms: _Figure) -> _Figures:
-    return _of_metric(lambda result: _seconds(figure_ms(result)))
-
-
-def _seconds(ms: float | None) -> float | None:
-    return None if ms is None else ms / 1000
+def _by(label: str, fields: Mapping[str, str]) -> _Figures:
+    """A figure for each value of a label."""
+    return lambda result: [(f',{label}="{value}"', attrgetter(field)(result)) for value, field in fields.items()]
 
 
 def _verdict(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
@@ -154,32 +146,12 @@ def _verdict(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
         yield f',perfcheck_verdict="{verdict}"', verdict is result.verdict
 
 
-def _decided(result: EndpointResult) -> float | None:
-    return None if result.verdict is Verdict.NOT_MEASURED else result.decided
+def _decided(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
+    yield "", None if result.verdict is Verdict.NOT_MEASURED else result.decided
 
 
-def _over_timeout(result: EndpointResult) -> float | None:
-    return None if result.value_ms is None else result.over_timeout
-
-
-def _limits(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
-    for name in ("warning", "critical", "ceiling"):
-        yield f',limit="{name}"', _seconds(getattr(result, f"{name}_ms"))
-
-
-def _quantiles(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
-    for quantile, name in _QUANTILES.items():
-        yield f',quantile="{quantile}"', _seconds(getattr(result.latency_ms, name))
-
-
-def _phases(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
-    for phase in ("dns", "connect", "tls", "wait", "download"):
-        yield f',phase="{phase}"', _seconds(getattr(result.phases_ms, phase))
-
-
-def _requests(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
-    for outcome in ("succeeded", "failed", "warmup"):
-        yield f',outcome="{outcome}"', getattr(result.requests, outcome)
+def _over_timeout(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
+    yield "", None if result.value_ms is None else result.over_timeout
 
 
 def _errors(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
@@ -201,61 +173,63 @@ _FAMILIES = (
     _Family(
         "perfcheck_latency_seconds",
         "The metric that is compared with the limits; the timeout, where it is over that.",
-        _of_metric_in_seconds(lambda result: result.value_ms),
+        _of_metric(lambda result: result.value_ms),
     ),
     _Family(
         "perfcheck_ratio",
         "Latency divided by its target; in a comparison, by the latency before.",
         _of_metric(lambda result: result.ratio),
     ),
-    _Family("perfcheck_over_timeout", "1: the metric is over the timeout.", _plain(_over_timeout)),
-    _Family("perfcheck_decided", "1: the verdict has its error probability; 0: it is an estimate.", _plain(_decided)),
-    _Family("perfcheck_error_ratio", "Failed requests by requests sent.", _plain(lambda result: result.error_rate)),
+    _Family("perfcheck_over_timeout", "1: the metric is over the timeout.", _over_timeout),
+    _Family("perfcheck_decided", "1: the verdict has its error probability; 0: it is an estimate.", _decided),
+    _Family("perfcheck_error_ratio", "Failed requests by requests sent.", _plain("error_rate")),
     _Family(
         "perfcheck_error_bound_ratio",
         "The true error ratio is below this, with 95% confidence.",
-        _plain(lambda result: result.error_rate_bound),
+        _plain("error_rate_bound"),
     ),
     _Family("perfcheck_errors", "Failed requests by kind.", _errors),
-    _Family("perfcheck_body_bytes", "The largest body, decoded.", _plain(lambda result: result.body_bytes)),
+    _Family("perfcheck_body_bytes", "The largest body, decoded.", _plain("body_bytes")),
+    _Family("perfcheck_target_seconds", "The target; in a comparison, the latency before.", _plain("target_ms")),
+    _Family("perfcheck_ideal_seconds", "The ideal latency.", _plain("ideal_ms")),
     _Family(
-        "perfcheck_target_seconds",
-        "The target; in a comparison, the latency before.",
-        _in_seconds(lambda result: result.target_ms),
+        "perfcheck_limit_seconds",
+        "A latency over this breaks the limit.",
+        _by("limit", {limit: f"{limit}_ms" for limit in ("warning", "critical", "ceiling")}),
     ),
-    _Family("perfcheck_ideal_seconds", "The ideal latency.", _in_seconds(lambda result: result.ideal_ms)),
-    _Family("perfcheck_limit_seconds", "A latency over this breaks the limit.", _limits),
     _Family(
         "perfcheck_latency_interval_low_seconds",
         "Lower end of the interval of the metric.",
-        _of_metric_in_seconds(lambda result: result.interval_ms[0]),
+        _of_metric(lambda result: result.interval_ms[0]),
     ),
     _Family(
         "perfcheck_latency_interval_high_seconds",
         "Upper end of the interval of the metric.",
-        _of_metric_in_seconds(lambda result: result.interval_ms[1]),
+        _of_metric(lambda result: result.interval_ms[1]),
     ),
     _Family(
         "perfcheck_latency_quantile_seconds",
         "Latency of the requests that were judged.",
-        _quantiles,
+        _by("quantile", {quantile: f"latency_ms.{name}" for quantile, name in _QUANTILES.items()}),
         "summary",
     ),
     _Family(
-        "perfcheck_latency_mean_seconds",
-        "Mean latency of the requests that were judged.",
-        _in_seconds(lambda result: result.latency_ms.mean),
+        "perfcheck_latency_mean_seconds", "Mean latency of the requests that were judged.", _plain("latency_ms.mean")
     ),
     _Family(
         "perfcheck_latency_stdev_seconds",
         "Standard deviation of the latency of the requests that were judged.",
-        _in_seconds(lambda result: result.latency_ms.stdev),
+        _plain("latency_ms.stdev"),
     ),
-    _Family("perfcheck_phase_seconds", "Where the time went, by phase of a request.", _phases),
-    _Family("perfcheck_requests", "Requests sent, by outcome.", _requests),
     _Family(
-        "perfcheck_judged_requests",
-        "Requests that the verdict rests on.",
-        _plain(lambda result: result.requests.judged),
+        "perfcheck_phase_seconds",
+        "Where the time went, by phase of a request.",
+        _by("phase", {phase: f"phases_ms.{phase}" for phase in ("dns", "connect", "tls", "wait", "download")}),
     ),
+    _Family(
+        "perfcheck_requests",
+        "Requests sent, by outcome.",
+        _by("outcome", {outcome: f"requests.{outcome}" for outcome in ("succeeded", "failed", "warmup")}),
+    ),
+    _Family("perfcheck_judged_requests", "Requests that the verdict rests on.", _plain("requests.judged")),
 )
