@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from perfcheck.model import EndpointResult, Reference, Rule
 
@@ -14,9 +13,7 @@ _SMALLEST = 1e-6
 _LINEAR_SHARE = 0.62  # of a `Knee` axis, at least
 
 
-class Scale(Protocol):
-    def __call__(self, value: float) -> float:
-        """The position of ``value``: 0 at the lower end, 1 at the upper; what lies beyond is put at the end."""
+# An axis gives the position of a value: 0 at the lower end, 1 at the upper; what lies beyond is put at the end.
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +57,9 @@ class Knee:
         return _clip(share + (1 - share) * math.log(value / self.knee) / decades)
 
 
+Scale = Linear | Log | Knee
+
+
 def _clip(fraction: float) -> float:
     return min(max(fraction, 0.0), 1.0)
 
@@ -81,16 +81,17 @@ def ratio_axis(ratios: Iterable[float], limits: Iterable[float]) -> Knee:
 
 def ratio_ticks(scale: Knee, apart: float = 0.1) -> list[float]:
     """Round multiples, none so near to the one before that their labels touch."""
+    multiples = [multiple for multiple in _one_two_five(scale.high, 3.0) if multiple > 3.0]  # noqa: PLR2004
+    ticks = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, *multiples)
+    return _far_apart((tick for tick in ticks if tick <= scale.high), scale, apart)
+
+
+def _far_apart(candidates: Iterable[float], scale: Scale, apart: float) -> list[float]:
     ticks: list[float] = []
-    for tick in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, *_round_multiples()):
-        near = ticks and scale(tick) - scale(ticks[-1]) < apart
-        if tick <= scale.high and not near:
+    for tick in candidates:
+        if not ticks or scale(tick) - scale(ticks[-1]) >= apart:
             ticks.append(tick)
     return ticks
-
-
-def _round_multiples() -> list[float]:
-    return [digit * 10.0**power for power in range(7) for digit in (1, 2, 5) if digit * 10.0**power >= 5]  # noqa: PLR2004
 
 
 def round_ticks(scale: Linear | Log, apart: float = 0.14) -> list[float]:
@@ -98,12 +99,8 @@ def round_ticks(scale: Linear | Log, apart: float = 0.14) -> list[float]:
     if isinstance(scale, Linear):
         step = next(step for step in _one_two_five(scale.high) if scale(step) >= apart)
         return [i * step for i in range(math.floor(scale.high / step) + 1)]
-    ticks: list[float] = []
-    for tick in _one_two_five(scale.high, scale.low):
-        near = ticks and scale(tick) - scale(ticks[-1]) < apart
-        if scale.low <= tick <= scale.high and not near:
-            ticks.append(tick)
-    return ticks
+    ticks = (tick for tick in _one_two_five(scale.high, scale.low) if scale.low <= tick <= scale.high)
+    return _far_apart(ticks, scale, apart)
 
 
 def _one_two_five(high: float, low: float | None = None) -> list[float]:

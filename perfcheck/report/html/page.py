@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -13,26 +12,29 @@ from perfcheck.report.explain import ExplanationLine, Label, explain
 from perfcheck.report.figures import change_text, compared_text, is_within_ideal, measured, ratio_to_target
 from perfcheck.report.html import overview
 from perfcheck.report.html.axes import Knee, Linear, Log
-from perfcheck.report.html.distribution import distribution, sparkline
-from perfcheck.report.html.facts import LONGEST_NAME, about, summary_facts
+from perfcheck.report.html.endpoint_charts import distribution, over_time, sparkline
 from perfcheck.report.html.run_timeline import run_timeline
 from perfcheck.report.html.svg import CSS, Svg, decoration, rect
-from perfcheck.report.html.timeline import over_time
 from perfcheck.report.run_summary import (
     certainty,
     changes_to_show,
     compared_with,
     counts_by_verdict,
+    effort,
+    exit_meaning,
     in_order,
     split_by_attention,
     summary,
 )
 from perfcheck.text import clean
-from perfcheck.units import format_ms
+from perfcheck.times import parse_time, rfc3339
+from perfcheck.units import format_ms, format_percentage
+from perfcheck.words import minute, short_commit
 
 _MOST_ROWS = 80  # of the overview
 _MOST_CARDS = 30
 _MOST_TABLE_ROWS = 25  # that are open from the start
+_LONGEST_NAME = 120
 _LONGEST_NAME_OF_A_ROW = 60
 _BAR = 12  # pixels
 _MOST_SPANS = 6
@@ -41,39 +43,11 @@ _MINOR = 0.01  # of the longest: a phase below it explains nothing
 _CSS_OF_COLUMN = {"interval": "n wide dim", "target": "n wide", "before": "n wide", "requests": "n wide"}
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What the page calls things, which depends on what the latencies are compared with."""
-
-    overview: str
-    intro: str
-    within: str
-    over: str
-    ratio: str
-    without: str
-    fine: str
-
-
-_OF_TARGETS = Words(
-    overview="Every endpoint against its target",
-    intro="On one scale: the latency of each endpoint as a multiple of its own target. The bar is the interval in "
-    "which the true value lies, as far as these requests can show.",
-    within="within its target",
-    over="over it",
-    ratio="ratio",
-    without="Without a target yet",
-    fine="Within their limits",
-)
-_OF_COMPARISON = Words(
-    overview="Every endpoint, before and now",
-    intro="On one scale: the latency of each endpoint as a multiple of what it was before. The bar is the interval in "
-    "which the true change lies, as far as these requests can show.",
-    within="not slower",
-    over="slower",
-    ratio="change",
-    without="Nothing to compare with",
-    fine="Not slower than before",
-)
+class Fact(NamedTuple):
+    label: str
+    text: str
+    machine: str = ""  # the same as a machine reads it, of a time
+    code: bool = False
 
 
 class Bar(NamedTuple):
@@ -92,15 +66,14 @@ class Page:
         self.run = run
         self.since = None if run.is_comparison else since  # a comparison shows its changes in place of ratios
         self.columns = columns_of(run, Report.HTML, since)
-        self.words = _OF_COMPARISON if run.is_comparison else _OF_TARGETS
         self.css = CSS
-        self.title = f"{run.verdict}: {clean(run.label or run.service.base_url, LONGEST_NAME)}"
+        self.title = f"{run.verdict}: {clean(run.label or run.service.base_url, _LONGEST_NAME)}"
         self.summary = summary(run)
         self.certainty = certainty(run)
         self.compared_with = compared_with(run, since)
         self.counts = counts_by_verdict(run)
-        self.facts = summary_facts(run)
-        self.about = about(run)
+        self.facts = [fact for fact in _summary_facts(run) if clean(fact.text)]
+        self.about = [fact for fact in _about(run) if clean(fact.text)]
         self.timeline = run_timeline(run)
         attention, fine = split_by_attention(run)
         self.cards, self.more_attention = attention[:_MOST_CARDS], attention[_MOST_CARDS:]
@@ -132,7 +105,7 @@ class Page:
         groups: dict[str, list[EndpointResult]] = {}
         for result in self._with_target[:_MOST_ROWS]:
             on_path = result.critical_path and self.run.has_critical_path
-            title = clean(self.run.groups.get(result.group or "", ""), LONGEST_NAME)
+            title = clean(self.run.groups.get(result.group or "", ""), _LONGEST_NAME)
             groups.setdefault("Critical path" if on_path else title, []).append(result)
         if len(groups) > 1 and "" in groups:
             groups["Other endpoints"] = groups.pop("")
@@ -170,7 +143,7 @@ class Page:
 
     def name(self, result: EndpointResult, *, in_row: bool = False) -> str:
         """Cut in the middle where it is long: names share their beginnings, and differ at their ends."""
-        name, longest = result.name, _LONGEST_NAME_OF_A_ROW if in_row else LONGEST_NAME
+        name, longest = result.name, _LONGEST_NAME_OF_A_ROW if in_row else _LONGEST_NAME
         half = longest // 2
         if len(name) > longest:
             name = clean(name[: 4 * half], 4 * half)[:half] + "\N{HORIZONTAL ELLIPSIS}" + clean(name[-half:], half)
@@ -241,3 +214,43 @@ class Page:
 
 def _bar(left: float, right: float, css: str) -> Svg:
     return decoration(_BAR, [rect(0, 1, 5, 2, "rail"), rect(left, max(right, left + 0.004), 0, _BAR, css)], "bar")
+
+
+# --- Facts ---------------------------------------------------------------------------------------------------------
+
+
+def _summary_facts(run: Run) -> list[Fact]:
+    """When and where it was made, and what of: for the head of the page."""
+    environment = run.environment
+    commit = short_commit(environment.commit or "") + (" (with uncommitted changes)" if environment.dirty else "")
+    started = parse_time(run.started_at)
+    return [
+        Fact("Service", run.service.base_url),
+        Fact("Label", run.label or ""),
+        Fact("Commit", commit if environment.commit else "", code=True),
+        Fact("Branch", environment.branch or "", code=True),
+        Fact("Started", minute(run.started_at), machine=rfc3339(started) if started else ""),
+        Fact("Read" if run.is_of_monitor else "Measured", effort(run)),
+        Fact("Result", exit_meaning(run)),
+    ]
+
+
+def _about(run: Run) -> list[Fact]:
+    """For the foot: enough to make the run again, and to judge the machine that made it."""
+    environment, runner = run.environment, run.runner
+    shares = [("waited for a CPU", runner.run_queue_share), ("taken by the hypervisor", runner.steal_share)]
+    health = [f"{name} {format_percentage(share)} of the time" for name, share in shares if share is not None]
+    if runner.cpu_ms_per_request is not None:
+        health.insert(0, f"own CPU {format_ms(runner.cpu_ms_per_request)} per request")
+    if runner.load_average is not None:
+        health.append(f"load average {runner.load_average:.2f}")
+    return [
+        Fact("perfcheck", f"{run.tool.version}, {run.tool.client}, Python {run.tool.python}"),
+        Fact("Machine", f"{environment.platform}, {environment.cpus} CPUs"),
+        Fact("CI", environment.ci or ""),
+        Fact("Runner", ", ".join(health)),
+        Fact("Baseline", clean(run.baseline.file, _LONGEST_NAME), code=True),
+        Fact("Baseline SHA-256", run.baseline.sha256, code=True),
+        Fact("Seed", str(run.seed), code=True),
+        Fact("Run", run.id, code=True),
+    ]

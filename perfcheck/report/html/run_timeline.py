@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from perfcheck.model import EndpointResult, Run
 from perfcheck.report.html.axes import Log
+from perfcheck.report.html.endpoint_charts import clock_label
 from perfcheck.report.html.svg import (
     Point,
     Svg,
@@ -23,7 +24,6 @@ from perfcheck.report.html.svg import (
     ribbon,
     with_labels,
 )
-from perfcheck.report.html.timeline import clock_label
 
 _HEIGHT = 196
 _TOP, _BOTTOM = 18.0, 170.0
