@@ -132,7 +132,7 @@ def update(
 
 def _print(update: Update, loosen: str | None, *, is_written: bool) -> None:
     from perfcheck.cli.ui.output import print_diff, print_page
-    from perfcheck.history.report.proposals import render_proposals
+    from perfcheck.history.report.lists import render_proposals
 
     print_page(lambda glyphs, width: render_proposals(update.proposals, update.by_hand, glyphs, width))
     if update.made:

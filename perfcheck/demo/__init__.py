@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Self
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 5001
@@ -15,35 +16,25 @@ DEFAULT_SEED = 1
 
 
 class Regression(StrEnum):
-    """The names that ``--regress`` takes."""
+    """The names that ``--regress`` takes, each with a line for the help: what the service does wrong, and where."""
 
-    N_PLUS_ONE = "n-plus-one"
-    JOIN_ALWAYS = "join-always"
-    MISSING_INDEX = "missing-index"
-    SLOW_SETTINGS = "slow-settings"
-    SLOW_TAIL = "slow-tail"
-    ERRORS = "errors"
-    HANG = "hang"
-    LARGE_BODY = "large-body"
-    SLOWER_SEARCH = "slower-search"
+    N_PLUS_ONE = "n-plus-one", "video lists load artist, label and tags of every video with separate queries"
+    JOIN_ALWAYS = "join-always", "video lists join every table, and count on the join: slower, yet within the targets"
+    MISSING_INDEX = "missing-index", "the video search scans all tags for every video, since an index is missing"
+    SLOW_SETTINGS = "slow-settings", "settings query a remote configuration service first, which takes about 160 ms"
+    SLOW_TAIL = "slow-tail", "one health check in eight waits 150 ms for a lock: the median hides it, p95 does not"
+    ERRORS = "errors", "one in five responses of the video search is a 500"
+    HANG = "hang", "the universal search never responds"
+    LARGE_BODY = "large-body", "artists come all at once with their videos embedded: over 1 MB"
+    SLOWER_SEARCH = "slower-search", "the video search takes 15% longer: within its target, but a comparison finds it"
 
-    @property
-    def description(self) -> str:
-        """One line for the help: what the service does wrong, and where."""
-        return _DESCRIPTIONS[self]
+    description: str
 
-
-_DESCRIPTIONS = {
-    Regression.N_PLUS_ONE: "video lists load artist, label and tags of every video with separate queries",
-    Regression.JOIN_ALWAYS: "video lists join every table, and count on the join: slower, yet within the targets",
-    Regression.MISSING_INDEX: "the video search scans all tags for every video, since an index is missing",
-    Regression.SLOW_SETTINGS: "settings query a remote configuration service first, which takes about 160 ms",
-    Regression.SLOW_TAIL: "one health check in eight waits 150 ms for a lock: the median hides it, p95 does not",
-    Regression.ERRORS: "one in five responses of the video search is a 500",
-    Regression.HANG: "the universal search never responds",
-    Regression.LARGE_BODY: "artists come all at once with their videos embedded: over 1 MB",
-    Regression.SLOWER_SEARCH: "the video search takes 15% longer: within its target, but a comparison finds it",
-}
+    def __new__(cls, name: str, description: str = "") -> Self:
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.description = description
+        return member
 
 
 def demo_baseline() -> Path:

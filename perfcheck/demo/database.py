@@ -21,28 +21,24 @@ from perfcheck.demo import catalogue
 from perfcheck.monitor import trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 POOL_SIZE = 16
 _SIGMA = 0.4  # of the lognormal round trip: its 95th percentile is 1.9 times its median
 
 
-class RoundTrip:
-    """Waits as for a network: lognormal around ``median_ms``, from a seeded generator; 0 does not wait."""
-
-    def __init__(self, median_ms: float, seed: int) -> None:
-        self._mu = math.log(median_ms / 1000) if median_ms else None
-        self._random = Random(seed)  # noqa: S311 - jitter, not secrets
-
-    def wait(self) -> None:
-        if self._mu is not None:
-            sleep(self._random.lognormvariate(self._mu, _SIGMA))
+def network(median_ms: float, seed: int) -> Callable[[], None]:
+    """A function that waits as for a network: lognormal around ``median_ms``, seeded; with 0 it does not wait."""
+    if not median_ms:
+        return lambda: None
+    random, mu = Random(seed), math.log(median_ms / 1000)  # noqa: S311 - jitter, not secrets
+    return lambda: sleep(random.lognormvariate(mu, _SIGMA))
 
 
 class QuerySession:
     """The queries of one request, counted, and timed in the monitor's trace of the request."""
 
-    def __init__(self, connection: sqlite3.Connection, round_trip: RoundTrip) -> None:
+    def __init__(self, connection: sqlite3.Connection, round_trip: Callable[[], None]) -> None:
         self._connection = connection
         self._round_trip = round_trip
         self.queries = 0
@@ -50,7 +46,7 @@ class QuerySession:
     def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
         """One query, one round trip, all its rows."""
         started = perf_counter()
-        self._round_trip.wait()
+        self._round_trip()
         rows: list[sqlite3.Row] = self._connection.execute(sql, parameters).fetchall()
         self.queries += 1
         if running := trace.current():  # None where no request is being served
@@ -81,7 +77,7 @@ class Database:
         self._build = partial(catalogue.build, seed, tag_index=tag_index)
         self._catalogue: sqlite3.Connection | None = None
         self._copying = Lock()
-        self._round_trip = RoundTrip(round_trip_ms, seed)
+        self._round_trip = network(round_trip_ms, seed)
         self._slots = BoundedSemaphore(POOL_SIZE)
         self._idle: deque[sqlite3.Connection] = deque()
 

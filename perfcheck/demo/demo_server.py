@@ -32,19 +32,7 @@ _MOST_DIGITS = 12
 _PIECE = 65536
 
 
-class ServiceLog:
-    """A line for each request, a traceback for a bug; or nothing."""
-
-    def __init__(self, write: Callable[[str], None] | None) -> None:
-        self._write = write
-
-    def line(self, line: str) -> None:
-        if self._write:
-            self._write(clean(line))
-
-    def error(self, error: BaseException) -> None:
-        if self._write:
-            self._write("".join(traceback.format_exception(error)))
+def _log_nothing(_: str) -> None: ...
 
 
 class HttpHandler(BaseHTTPRequestHandler):
@@ -53,7 +41,7 @@ class HttpHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
-    def __init__(self, service: SampleService, log: ServiceLog, *connection: Any) -> None:
+    def __init__(self, service: SampleService, log: Callable[[str], None], *connection: Any) -> None:
         self._service = service
         self._log = log
         super().__init__(*connection)  # which serves it
@@ -75,7 +63,7 @@ class HttpHandler(BaseHTTPRequestHandler):
         self._send(refusal(status, message or explain or status.description))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the signature of the base class
-        self._log.line(format % args)
+        self._log(clean(format % args))
 
     def _respond(self, *, allowed: bool) -> None:
         if error := self._body_error():
@@ -106,8 +94,8 @@ class HttpHandler(BaseHTTPRequestHandler):
     def _reply(self, target: SplitResult) -> Reply:
         try:
             return self._service.get(target.path, target.query)
-        except Exception as error:  # noqa: BLE001 - a bug in here: the client gets a 500 and the log gets the rest
-            self._log.error(error)
+        except Exception:  # noqa: BLE001 - a bug in here: the client gets a 500 and the log gets the rest
+            self._log(traceback.format_exc())
             return refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the sample service failed; see its log (-v)")
 
     def _not_allowed(self) -> Reply:
@@ -153,7 +141,7 @@ class HttpHandler(BaseHTTPRequestHandler):
             f"Connection: {'close' if self.close_connection else 'keep-alive'}",
         ]
         self.wfile.write("\r\n".join([*head, "", ""]).encode("latin-1") + body)
-        self._log.line(f"{self.requestline} -> {status.value}, {note}, {len(body)} B")
+        self._log(clean(f"{self.requestline} -> {status.value}, {note}, {len(body)} B"))
 
     def _body_error(self) -> HTTPStatus | None:
         """Read past a body, which would be taken for the next request. A status where its end is unknown or too far."""
@@ -190,7 +178,7 @@ class DemoServer(socketserver.ThreadingTCPServer):
     def __init__(self, host: str, port: int, service: SampleService, log: Callable[[str], None] | None = None) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.service = service
-        self._log = ServiceLog(log)
+        self._log = log or _log_nothing
         self._connections: set[socket.socket] = set()
         self._changing = threading.Lock()
         super().__init__((host, port), partial(HttpHandler, service, self._log))
@@ -219,9 +207,8 @@ class DemoServer(socketserver.ThreadingTCPServer):
         self.service.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the signature of the base class
-        error = sys.exception()
-        if error is not None and not isinstance(error, ConnectionError):  # clients may leave at any time
-            self._log.error(error)
+        if not isinstance(sys.exception(), ConnectionError):  # clients may leave at any time
+            self._log(traceback.format_exc())
 
 
 def base_url_of(host: str | bytes | bytearray, port: int) -> str:

@@ -52,7 +52,8 @@ def list_videos(call: Call) -> JsonObject:
     response: JsonObject = {"videos": load(call.session, rows), "total": total, "limit": limit, "offset": offset}
     response |= {"sort": sort, "order": order}
     if sort == "artist_name":
-        response["artists"] = _artists_of(call.session, rows)
+        artists = call.session.rows(_VIDEOS_OF_ARTISTS, as_set(row["artist_id"] for row in rows))
+        response["artists"] = [dict(row) for row in artists]
     return response
 
 
@@ -93,10 +94,6 @@ def _listed(call: Call, sort: str, order: str, page: tuple[int, int]) -> tuple[i
     ordering = _SORTS[sort].format(order=order)
     total: int = call.session.value(count)
     return total, call.session.rows(f"SELECT {columns} FROM {source} ORDER BY {ordering} LIMIT ? OFFSET ?", page)
-
-
-def _artists_of(session: QuerySession, rows: Sequence[sqlite3.Row]) -> list[dict[str, str | int]]:
-    return [dict(row) for row in session.rows(_VIDEOS_OF_ARTISTS, as_set(row["artist_id"] for row in rows))]
 
 
 # --- What belongs to a page of videos, loaded well or badly ----------------------------------------------------------

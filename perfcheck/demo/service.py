@@ -32,6 +32,15 @@ ROUTES: dict[str, tuple[_RouteHandler, tuple[str, ...]]] = {
 }
 
 
+# Regressions that are not in a query wait or fail. Settings take about 13 ms by themselves. With this they lie between
+# 1.5x and 2x of a target of 100 ms, far enough from both that the jitter of three queries crosses neither.
+_CONFIGURATION_SERVICE_S = 0.160
+_LOCK_S = 0.150
+_SLOWER_BY = 0.15
+_SHARE_WAITING_FOR_LOCK = 1 / 8
+_FAILS_EVERY = 5  # counted, not drawn: exactly one in five, in every run
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     status: HTTPStatus
@@ -45,7 +54,9 @@ class SampleService:
     def __init__(self, *, regressions: frozenset[Regression], round_trip_ms: float, seed: int) -> None:
         self._regressions = regressions
         self._database = Database(seed, round_trip_ms, tag_index=Regression.MISSING_INDEX not in regressions)
-        self._faults = Faults(regressions, seed)
+        self._random = Random(seed)  # noqa: S311 - jitter, not secrets
+        self._searches = 0
+        self._counting = Lock()
 
     def prepare(self) -> None:
         """Build the database now instead of at the first request."""
@@ -63,14 +74,29 @@ class SampleService:
         try:
             handler, known = _route(path)
             parameters = Parameters(query, known)
-            self._faults.before(path)
+            self._inject_before(path)
             started_s = perf_counter()
             with self._database.session() as session:
                 body = handler(Call(parameters, session, self._regressions))
-                self._faults.after(path, perf_counter() - started_s)
+                if path == _SEARCH and Regression.SLOWER_SEARCH in self._regressions:
+                    sleep(_SLOWER_BY * (perf_counter() - started_s))
                 return Reply(HTTPStatus.OK, body, session.queries)
         except RefusedError as refused:
             return refusal(refused.status, refused.message)
+
+    def _inject_before(self, path: str) -> None:
+        """Wait, or raise RefusedError (500), as the regressions have it before the handler runs."""
+        if path == _SETTINGS and Regression.SLOW_SETTINGS in self._regressions:
+            sleep(_CONFIGURATION_SERVICE_S)
+        waits = path == _HEALTH and Regression.SLOW_TAIL in self._regressions
+        if waits and self._random.random() < _SHARE_WAITING_FOR_LOCK:
+            sleep(_LOCK_S)
+        if path == _SEARCH and Regression.ERRORS in self._regressions:
+            with self._counting:
+                self._searches += 1
+                fails = self._searches % _FAILS_EVERY == 0
+            if fails:
+                raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "the search index did not respond")
 
 
 def _route(path: str) -> tuple[_RouteHandler, tuple[str, ...]]:
@@ -83,49 +109,3 @@ def _route(path: str) -> tuple[_RouteHandler, tuple[str, ...]]:
 def refusal(status: HTTPStatus, message: str) -> Reply:
     """The reply that explains to a client what is wrong."""
     return Reply(status, {"error": status.phrase, "message": message})
-
-
-# --- Regressions that are not in a query: waiting and failing --------------------------------------------------------
-
-# Settings take about 13 ms by themselves. With this they lie between 1.5x and 2x of a target of 100 ms, far enough from
-# both that the jitter of three queries crosses neither.
-_CONFIGURATION_SERVICE_S = 0.160
-_LOCK_S = 0.150
-_SLOWER_BY = 0.15
-_SHARE_WAITING_FOR_LOCK = 1 / 8
-_FAILS_EVERY = 5  # counted, not drawn: exactly one in five, in every run
-
-
-class Faults:
-    """What the injected regressions do to a request before and after its handler."""
-
-    def __init__(self, regressions: frozenset[Regression], seed: int) -> None:
-        self._regressions = regressions
-        self._random = Random(seed)  # noqa: S311 - jitter, not secrets
-        self._searches = 0
-        self._counting = Lock()
-
-    def before(self, path: str) -> None:
-        """Wait, or raise RefusedError (500)."""
-        if path == _SETTINGS and Regression.SLOW_SETTINGS in self._regressions:
-            sleep(_CONFIGURATION_SERVICE_S)
-        if path == _HEALTH and Regression.SLOW_TAIL in self._regressions:
-            self._wait_for_lock()
-        if path == _SEARCH and Regression.ERRORS in self._regressions:
-            self._fail_at_times()
-
-    def after(self, path: str, took_s: float) -> None:
-        """Wait once more, after a handler that took so long."""
-        if path == _SEARCH and Regression.SLOWER_SEARCH in self._regressions:
-            sleep(_SLOWER_BY * took_s)
-
-    def _wait_for_lock(self) -> None:
-        if self._random.random() < _SHARE_WAITING_FOR_LOCK:
-            sleep(_LOCK_S)
-
-    def _fail_at_times(self) -> None:
-        with self._counting:
-            self._searches += 1
-            fails = self._searches % _FAILS_EVERY == 0
-        if fails:
-            raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "the search index did not respond")

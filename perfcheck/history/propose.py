@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from perfcheck.history.model import PastMeasurement, Proposal, ProposedValue
@@ -59,27 +59,18 @@ def propose(
     recent = measurements[since:]
     good = [row for row in recent if _is_good(row, endpoint, loosen=rule.loosen)][-rule.runs :]
     reason = _reason_for_none(endpoint, recent, good, loosen=rule.loosen, changed=since > 0)
+    nothing = Proposal(
+        endpoint.name, endpoint.metric, endpoint.target_ms, endpoint.ideal_ms, len(good), None, None, reason or ""
+    )
     if reason is not None:
-        return _proposal(endpoint, good, None, None, reason)
+        return nothing
     values = sorted(row.value_ms for row in good if row.value_ms is not None)
     needed, why = _needed_target(endpoint, values, rule, changed=since > 0)
     target = _change(endpoint.target_ms, needed, rule, why)
     ideal = _ideal(endpoint, values, target.after_ms if target else endpoint.target_ms, rule)
     reasons = [value.why for value in (target, ideal) if value]
     reason = "; ".join(reasons) if reasons else _why_unchanged(endpoint.target_ms or needed, needed, why, rule)
-    return _proposal(endpoint, good, target, ideal, reason)
-
-
-def _proposal(
-    endpoint: Endpoint,
-    good: Sequence[PastMeasurement],
-    target: ProposedValue | None,
-    ideal: ProposedValue | None,
-    why: str,
-) -> Proposal:
-    return Proposal(
-        endpoint.name, endpoint.metric, endpoint.target_ms, endpoint.ideal_ms, len(good), target, ideal, why
-    )
+    return replace(nothing, target=target, ideal=ideal, why=reason)
 
 
 # --- Which runs count ----------------------------------------------------------------------------------------------

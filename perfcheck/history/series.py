@@ -93,12 +93,6 @@ class LatestSeries:
     in_other_series: int = 0  # measurements that cannot be compared: another machine, request or metric
 
 
-@dataclass(frozen=True, slots=True)
-class _SeriesTail:
-    points: tuple[PastMeasurement, ...]
-    count: int  # of the whole series
-
-
 class LatestSeriesReader:
     """Reads the newest series of endpoints of one baseline file.
 
@@ -120,26 +114,25 @@ class LatestSeriesReader:
 
     def _read(self, endpoint: str, since: str | None) -> LatestSeries:
         tails = list(self._tails(endpoint, since))
-        best = max(map(self._match, tails), default=0)
+        best = max((self._match(points[-1]) for points, _ in tails), default=0)
         if not best:
             return LatestSeries()
-        matching = [tail for tail in tails if self._match(tail) == best]
-        newest = max(matching, key=lambda tail: tail.points[-1].started_at)
-        others = sum(tail.count for tail in matching) - newest.count
-        return LatestSeries(newest.points, _last_step(newest.points), others)
+        matching = [(points, count) for points, count in tails if self._match(points[-1]) == best]
+        newest, count = max(matching, key=lambda tail: tail[0][-1].started_at)
+        return LatestSeries(newest, _last_step(newest), sum(count for _, count in matching) - count)
 
-    def _tails(self, endpoint: str, since: str | None) -> Iterator[_SeriesTail]:
+    def _tails(self, endpoint: str, since: str | None) -> Iterator[tuple[tuple[PastMeasurement, ...], int]]:
+        """The last points of each series, and how many it has."""
         measured = self._store.measurements(endpoint=endpoint, source=Source.MEASURED, since=since)
         for _, series in groupby(measured, key=lambda row: row.series):
             count, kept = 0, deque[PastMeasurement](maxlen=max(_MIN_KEPT, 2 * self._runs))
             for row in series:
                 count += 1
                 kept.append(row)
-            yield _SeriesTail(tuple(kept), count)
+            yield tuple(kept), count
 
-    def _match(self, tail: _SeriesTail) -> int:
+    def _match(self, last: PastMeasurement) -> int:
         """All of a series is of one file."""
-        last = tail.points[-1]
         if last.series not in self._matches:
             self._matches[last.series] = match_file_names(self._store.past_run(last.run_id).baseline_file, self._file)
         return self._matches[last.series]

@@ -13,7 +13,7 @@ from simulation.runs import hostile_names
 from support.golden import check_golden
 
 from perfcheck.history.model import Note, PastMeasurement, PastRun
-from perfcheck.history.report.run_list import render_runs
+from perfcheck.history.report.lists import render_runs
 from perfcheck.history.report.series_chart import Columns, draw_bars, draw_chart, draw_marks, render_series
 from perfcheck.history.series import SeriesHistory
 from perfcheck.model import Counts, Metric, Source, Verdict

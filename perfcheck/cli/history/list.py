@@ -49,7 +49,7 @@ def command(history: str | None, source: str | None, *, in_json: bool, **filters
             return EXIT_OK
         listed = list(runs)
     from perfcheck.cli.ui.output import print_page
-    from perfcheck.history.report.run_list import render_runs
+    from perfcheck.history.report.lists import render_runs
 
     print_page(lambda glyphs, width: render_runs(listed, glyphs, width))
     return EXIT_OK

@@ -93,7 +93,7 @@ def _names(ctx: click.Context, query: str) -> list[str]:
     """With sqlite3 alone: importing SQLAlchemy would be a noticeable wait at the Tab key."""
     import sqlite3
 
-    from perfcheck.history.locations import default_file
+    from perfcheck.history import default_file
 
     named = ctx.params.get("history") or os.environ.get("PERFCHECK_HISTORY")
     if named and "://" in named and not named.startswith("sqlite"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, literal, or_, select
+from sqlalchemy import Connection, Row, Select, Table, func, literal, or_, select
 
 from perfcheck.errors import UsageError
 from perfcheck.history.model import NoSuchRunError, Note, PastMeasurement, PastRun
@@ -90,11 +90,6 @@ def select_count(**filters: Unpack[MeasurementFilter]) -> Select[Any]:
     return _filtered(select(func.count()).select_from(measurements), measurements, filters)
 
 
-def select_next_name(column: ColumnElement[str], after: str, *conditions: ColumnElement[bool]) -> Select[Any]:
-    """The least value over ``after``: one step through an index, where DISTINCT would read all of it."""
-    return select(func.min(column)).where(column > after, *conditions)
-
-
 def select_notes(run_id: str | None, commit: str | None) -> Select[Any]:
     """Rows for ``note``: all, or those of a run or of a commit, which a note may name by its first digits."""
     wanted = []
@@ -108,11 +103,13 @@ def select_notes(run_id: str | None, commit: str | None) -> Select[Any]:
 
 def _filtered(query: Select[Any], table: Table, filters: RunFilter | MeasurementFilter) -> Select[Any]:
     for name, wanted in filters.items():
-        if wanted is not None and name == "since":
+        if wanted is None:
+            continue
+        if name == "since":
             query = query.where(table.c.started_at >= wanted)
-        elif wanted is not None and name == "until":
+        elif name == "until":
             query = query.where(table.c.started_at < wanted)
-        elif wanted is not None:
+        else:
             query = query.where(table.c[name] == str(wanted))
     return query
 

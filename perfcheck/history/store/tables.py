@@ -11,6 +11,7 @@ every database, so that times in RFC 3339 sort by time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -40,6 +41,11 @@ metadata = MetaData()
 _TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")  # only an INTEGER key counts by itself in SQLite
 
+
+def _required(kind: type[Integer] | Text, *names: str) -> list[Column[Any]]:
+    return [Column(name, kind, nullable=False) for name in names]
+
+
 schema = Table("perfcheck_schema", metadata, Column("version", Integer, nullable=False))
 
 runs = Table(
@@ -53,19 +59,13 @@ runs = Table(
     Column("verdict", _TEXT, nullable=False),
     Column("exit_code", Integer, nullable=False),
     Column("complete", Boolean, nullable=False),
-    Column("ok", Integer, nullable=False),
-    Column("warning", Integer, nullable=False),
-    Column("critical", Integer, nullable=False),
-    Column("not_measured", Integer, nullable=False),
+    *_required(Integer, "ok", "warning", "critical", "not_measured"),
     Column("source", _TEXT, nullable=False),
     Column("commit", _TEXT),
     Column("branch", _TEXT),
     Column("dirty", Boolean),
     Column("ci", _TEXT),
-    Column("machine", _TEXT, nullable=False),
-    Column("base_url", _TEXT, nullable=False),
-    Column("baseline_file", _TEXT, nullable=False),
-    Column("baseline_sha256", _TEXT, nullable=False),
+    *_required(_TEXT, "machine", "base_url", "baseline_file", "baseline_sha256"),
     Index("perfcheck_runs_by_time", "started_at", "number"),
     Index("perfcheck_runs_by_label", "label", "started_at"),
     Index("perfcheck_runs_by_commit", "commit"),
@@ -87,20 +87,11 @@ measurements = Table(
     Column("started_at", _TEXT, nullable=False),  # of the run; here too, since a series is read in this order
     Column("endpoint", _TEXT, nullable=False),
     Column("group", _TEXT),
-    Column("series", _TEXT, nullable=False),
-    Column("source", _TEXT, nullable=False),
-    Column("verdict", _TEXT, nullable=False),
+    *_required(_TEXT, "series", "source", "verdict"),
     Column("decided", Boolean, nullable=False),
     Column("metric", _TEXT, nullable=False),
-    Column("value_ms", Double),
-    Column("low_ms", Double),
-    Column("high_ms", Double),
-    Column("median_ms", Double),
-    Column("p95_ms", Double),
-    Column("spread", Double),
-    Column("target_ms", Double),
-    Column("ideal_ms", Double),
-    Column("error_rate", Double),
+    *(Column(name, Double) for name in ("value_ms", "low_ms", "high_ms", "median_ms", "p95_ms", "spread")),
+    *(Column(name, Double) for name in ("target_ms", "ideal_ms", "error_rate")),
     Column("requests", BigInteger, nullable=False),
     Column("critical_path", Boolean, nullable=False),
     Index("perfcheck_measurements_by_series", "endpoint", "series", "started_at", "run"),

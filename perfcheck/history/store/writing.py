@@ -6,8 +6,9 @@ import hashlib
 import math
 import zlib
 from collections.abc import Sequence
+from dataclasses import asdict
 from statistics import quantiles
-from typing import Any, overload
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, select, update
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, selec
 from perfcheck.errors import UsageError
 from perfcheck.history.store.dialects import insert_if_new
 from perfcheck.history.store.tables import documents, measurements, notes, runs
-from perfcheck.model import EndpointResult, Environment, Run, Source
+from perfcheck.model import EndpointResult, Run, Source
 from perfcheck.text import clean
 from perfcheck.times import parse_time, rfc3339
 from perfcheck.words import plural
@@ -65,61 +66,50 @@ def delete_runs(connection: Connection, numbers: Sequence[int]) -> None:
 
 # --- Rows ----------------------------------------------------------------------------------------------------------
 
+_SAME_NAMES = (  # columns that have the name of the field
+    *("group", "source", "verdict", "decided", "metric", "value_ms", "target_ms", "ideal_ms", "error_rate"),
+    "critical_path",
+)
+
 
 def _run_row(run: Run) -> dict[str, Any]:
     """The run, by column. Raises UsageError without a valid start time."""
     environment = run.environment
-    return {
-        "id": storable(run.id),
-        "label": storable(run.label),
-        "started_at": _started_at(run),
-        "duration_ms": run.duration_ms,
-        "verdict": str(run.verdict),
-        "exit_code": run.exit_code,
-        "complete": run.complete,
-        "ok": run.counts.ok,
-        "warning": run.counts.warning,
-        "critical": run.counts.critical,
-        "not_measured": run.counts.not_measured,
-        "source": str(_source_of(run)),
-        "commit": storable(environment.commit),
-        "branch": storable(environment.branch),
-        "dirty": environment.dirty,
-        "ci": storable(environment.ci),
-        "machine": storable(_machine(environment)),
-        "base_url": storable(run.service.base_url),
-        "baseline_file": storable(run.baseline.file),
-        "baseline_sha256": storable(run.baseline.sha256),
-    }
+    return _storable_row(
+        {name: getattr(run, name) for name in ("id", "label", "duration_ms", "verdict", "exit_code", "complete")}
+        | {name: getattr(environment, name) for name in ("commit", "branch", "dirty", "ci")}
+        | asdict(run.counts)
+        | {
+            "started_at": _started_at(run),
+            "source": _source_of(run),
+            "machine": f"{environment.platform}, {plural(environment.cpus, 'CPU')}",  # Linux 6.1.0-13 x86_64, 4 CPUs
+            "base_url": run.service.base_url,
+            "baseline_file": run.baseline.file,
+            "baseline_sha256": run.baseline.sha256,
+        }
+    )
 
 
 def _endpoint_rows(run: Run, number: int) -> list[dict[str, Any]]:
     """Each endpoint of the run whose row has this ``number``, by column."""
     started_at = _started_at(run)
     return [
-        {
-            "run": number,
-            "position": position,
-            "started_at": started_at,
-            "endpoint": storable(result.name),
-            "group": storable(result.group),
-            "series": _series_key(run, result),
-            "source": str(result.source),
-            "verdict": str(result.verdict),
-            "decided": result.decided,
-            "metric": str(result.metric),
-            "value_ms": result.value_ms,
-            "low_ms": result.interval_ms[0],
-            "high_ms": result.interval_ms[1],
-            "median_ms": result.latency_ms.median,
-            "p95_ms": result.latency_ms.p95,
-            "spread": _spread(result),
-            "target_ms": result.target_ms,
-            "ideal_ms": result.ideal_ms,
-            "error_rate": result.error_rate,
-            "requests": result.requests.sent,
-            "critical_path": result.critical_path,
-        }
+        _storable_row(
+            {name: getattr(result, name) for name in _SAME_NAMES}
+            | {
+                "run": number,
+                "position": position,
+                "started_at": started_at,
+                "endpoint": result.name,
+                "series": _series_key(run, result),
+                "low_ms": result.interval_ms[0],
+                "high_ms": result.interval_ms[1],
+                "median_ms": result.latency_ms.median,
+                "p95_ms": result.latency_ms.p95,
+                "spread": _spread(result),
+                "requests": result.requests.sent,
+            }
+        )
         for position, result in enumerate(run.endpoints)
     ]
 
@@ -148,22 +138,15 @@ def _started_at(run: Run) -> str:
     return rfc3339(time)
 
 
-@overload
-def storable(text: str) -> str: ...
-@overload
-def storable(text: None) -> None: ...
-@overload
-def storable(text: str | None) -> str | None: ...
+def _storable_row(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: storable(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
 def storable(text: str | None) -> str | None:
     """As every database can store it: PostgreSQL takes neither NUL nor half a surrogate pair."""
     if text is None:
         return None
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
-
-
-def _machine(environment: Environment) -> str:
-    """``Linux 6.1.0-13 x86_64, 4 CPUs``."""
-    return f"{environment.platform}, {plural(environment.cpus, 'CPU')}"
 
 
 def _series_key(run: Run, result: EndpointResult) -> str:
