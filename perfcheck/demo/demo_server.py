@@ -20,8 +20,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from perfcheck.demo import DEFAULT_HOST, DEFAULT_ROUND_TRIP_MS, DEFAULT_SEED, Regression
 from perfcheck.demo.service import ROUTES, Reply, SampleService, refusal
+from perfcheck.monitor.frameworks import endpoint_name
 from perfcheck.monitor.lifecycle import Request, begin
-from perfcheck.monitor.route_template import endpoint_name
 from perfcheck.monitor.settings import settings
 from perfcheck.text import clean
 from perfcheck.words import plural

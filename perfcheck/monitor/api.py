@@ -24,7 +24,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 from perfcheck.monitor import api_json, metrics, workers
 from perfcheck.monitor.log import NAME, log_safely
-from perfcheck.monitor.process_usage import process_usage
 from perfcheck.monitor.settings import Settings, settings
 from perfcheck.monitor.statistics import Snapshot
 from perfcheck.text import clean
@@ -118,7 +117,7 @@ def _refused(
 def _served(name: str, query: str, snapshot: Snapshot, slow_ms: float) -> ApiResponse:
     match name:
         case "stats":
-            return _json(200, api_json.stats(snapshot, slow_ms, _threshold_ms(query), process_usage()))
+            return _json(200, api_json.stats(snapshot, slow_ms, _threshold_ms(query), metrics.process_usage()))
         case "slow":
             threshold = _threshold_ms(query)
             return _json(200, api_json.slow(snapshot, slow_ms if threshold is None else threshold))
@@ -145,7 +144,7 @@ def _log_summary(snapshot: Snapshot, slow_ms: float) -> ApiResponse:
 
 def _metrics(snapshot: Snapshot) -> ApiResponse:
     try:
-        text, content_type = metrics.exposition(snapshot, process_usage())
+        text, content_type = metrics.exposition(snapshot)
     except ImportError:
         return _json(501, {"error": "this needs prometheus-client: pip install 'perfcheck[metrics]'"})
     return _response(200, text, content_type)

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from perfcheck.monitor.process_usage import ProcessUsage
+from perfcheck.monitor.metrics import ProcessUsage
 from perfcheck.monitor.statistics import OVERFLOW, EndpointStatistics, Snapshot
 from perfcheck.times import rfc3339
 from perfcheck.units import format_ms, format_percentage, format_size

@@ -11,10 +11,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import Any
 
+from perfcheck.monitor.frameworks import asgi_endpoint_name, endpoint_name, is_cancellation
 from perfcheck.monitor.lifecycle import Request, begin
 from perfcheck.monitor.registry import default
-from perfcheck.monitor.response_status import is_cancellation
-from perfcheck.monitor.route_template import asgi_endpoint_name, endpoint_name
 from perfcheck.monitor.settings import settings
 
 Scope = MutableMapping[str, Any]

@@ -89,10 +89,9 @@ def _kind(file: str) -> str:
     path = file.replace("\\", "/")
     if path.startswith(_OWN):
         return "library"
-    for folder in _INSTALLED:
-        _, is_installed, inside = path.rpartition(folder)
-        if is_installed:
-            return "library" if inside.split("/")[0].removesuffix(".py") in _DATA_LAYERS else "installed"
+    inside = _inside_packages(path)
+    if inside is not None:
+        return "library" if inside.split("/")[0].removesuffix(".py") in _DATA_LAYERS else "installed"
     return "library" if path.startswith(("<", *_STANDARD)) else "application"
 
 
@@ -100,9 +99,8 @@ def _kind(file: str) -> str:
 def _shown(file: str) -> str:
     """From the folder that the process runs in, or from the folder of packages; else as it is."""
     path = file.replace("\\", "/")
-    for folder in _INSTALLED:
-        _, is_installed, inside = path.rpartition(folder)
-        if is_installed:
-            return inside
-    here = f"{Path.cwd().as_posix()}/"
-    return path.removeprefix(here)
+    return _inside_packages(path) or path.removeprefix(f"{Path.cwd().as_posix()}/")
+
+
+def _inside_packages(path: str) -> str | None:
+    return next((path.rpartition(folder)[2] for folder in _INSTALLED if folder in path), None)

@@ -14,9 +14,9 @@ from time import perf_counter_ns
 from types import CoroutineType
 from typing import Any, TypeVar, overload
 
+from perfcheck.monitor.frameworks import PLAIN, is_cancellation, of_exception, of_result
 from perfcheck.monitor.lifecycle import Request, begin_call, current, last_request, request_class, set_current
 from perfcheck.monitor.registry import bounded, default
-from perfcheck.monitor.response_status import PLAIN, is_cancellation, of_exception, of_result
 from perfcheck.monitor.trace import span
 
 _Handler = TypeVar("_Handler")

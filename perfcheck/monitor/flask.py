@@ -7,8 +7,8 @@ from typing import Any
 from flask import Flask, request, request_started
 
 from perfcheck.monitor import lifecycle
+from perfcheck.monitor.frameworks import endpoint_name
 from perfcheck.monitor.registry import default
-from perfcheck.monitor.route_template import endpoint_name
 from perfcheck.monitor.wsgi import Monitor
 
 _EXTENSION = "perfcheck-monitor"

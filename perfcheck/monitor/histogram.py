@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from copy import copy
 from itertools import accumulate, repeat
 from operator import mul
 
@@ -21,14 +22,9 @@ _DECADES = range(3, 12)  # 10^3 ns = 1 us to 10^12 ns = 1000 s
 # From a, in 1/100 of the decade's beginning, up to b in steps of c.
 _STEPS = ((100, 200, 2), (200, 500, 5), (500, 1000, 10))
 
-
-def _edges() -> list[int]:
-    edges = [10**decade * step // 100 for decade in _DECADES for a, b, c in _STEPS for step in range(a, b, c)]
-    return [*edges, 10**_DECADES.stop]
-
-
 # Bucket i holds EDGES[i - 1] < nanoseconds <= EDGES[i]; the first also all below it, the last all above.
-EDGES = _edges()
+EDGES: list[int] = [10**decade * step // 100 for decade in _DECADES for steps in _STEPS for step in range(*steps)]
+EDGES.append(10**_DECADES.stop)
 BUCKETS = len(EDGES) + 1
 
 
@@ -75,9 +71,7 @@ class Histogram:
             self.buckets[bucket] += count
 
     def copy(self) -> Histogram:
-        copied = Histogram.__new__(Histogram)
-        copied.count, copied.total_ns, copied.squares = self.count, self.total_ns, self.squares
-        copied.least_ns, copied.most_ns = self.least_ns, self.most_ns
+        copied = copy(self)
         copied.buckets = self.buckets[:]
         return copied
 
@@ -115,9 +109,7 @@ class Histogram:
 
     def count_up_to(self, seconds: float) -> int:
         """How many took no longer. Exact where ``seconds`` is an edge; else up to the edge below."""
-        edge = bisect_left(EDGES, round(seconds * 1e9))
-        exact = edge < len(EDGES) and EDGES[edge] == round(seconds * 1e9)
-        return sum(self.buckets[: edge + 1 if exact else edge])
+        return sum(self.buckets[: bisect_right(EDGES, round(seconds * 1e9))])
 
     @property
     def total_s(self) -> float:

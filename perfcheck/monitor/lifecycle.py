@@ -10,8 +10,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from time import perf_counter_ns
 
-from perfcheck.monitor.accumulator import RequestOutcome
-from perfcheck.monitor.registry import bounded, default
+from perfcheck.monitor.registry import RequestOutcome, bounded, default
 from perfcheck.monitor.request_trace import Trace
 
 UNNAMED = "(unmatched)"
@@ -27,28 +26,22 @@ class Request:
 
     _name: str | None = None
     _decorated = False
-    _route: Callable[[], str] | None = None
+    route: Callable[[], str] | None = None
     _previous: Request | None = None
     trace: Trace | None = None
     started_ns: int
     response_ns = 0  # when the response began, by perf_counter_ns; 0 before
 
-    def routed(self, name: str | None, route: Callable[[], str] | None) -> None:
-        """The endpoint's name, unless ``name()`` or a decorator sets another: ``name``, or at the end ``route()``."""
-        self._name = None if name is None else bounded(name)
-        self._route = route
-
     @property
     def endpoint(self) -> str:
         """Its name: the decorator's, else the framework's, else the template of its route."""
-        name = self._name
-        if name is None:
-            try:
-                name = bounded(self._route()) if self._route is not None else UNNAMED
-            except Exception as error:  # noqa: BLE001 - a framework that changed: the request is counted all the same
-                default.count_failure(error)
-                name = UNNAMED
-        return name
+        if self._name is not None:
+            return self._name
+        try:
+            return bounded(self.route()) if self.route is not None else UNNAMED
+        except Exception as error:  # noqa: BLE001 - a framework that changed: the request is counted all the same
+            default.count_failure(error)
+            return UNNAMED
 
     def name(self, name: str) -> None:
         """Name it, unless a decorator has."""
@@ -130,7 +123,9 @@ def begin_call(kind: type[Request]) -> Request:
 def begin(name: str | None = None, *, route: Callable[[], str] | None = None) -> Request:
     """A request begins, the current one of this context. Without a name, ``route()`` gives one at its end."""
     request = Request()
-    request.routed(name, route)
+    if name is not None:
+        request.name(name)
+    request.route = route
     request.started_ns = perf_counter_ns()
     request.enter()
     default.running.add(request)

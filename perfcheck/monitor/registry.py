@@ -12,21 +12,113 @@ import logging
 import os
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from enum import IntEnum
 from operator import itemgetter
 from threading import Lock
 from time import perf_counter_ns
 from typing import Protocol, TypeVar
 
-from perfcheck.monitor.accumulator import Accumulator, Record, RequestOutcome, Return, Traced
+from perfcheck.monitor.histogram import Histogram
 from perfcheck.monitor.log import SlowLog, log_safely
-from perfcheck.monitor.request_trace import Trace, log_n_plus_one
+from perfcheck.monitor.request_trace import Repetition, Trace, log_n_plus_one
 from perfcheck.monitor.settings import Settings, on_change, settings
-from perfcheck.monitor.statistics import OVERFLOW, EndpointStatistics, Snapshot
+from perfcheck.monitor.statistics import (
+    OVERFLOW,
+    REPETITIONS_KEPT,
+    EndpointStatistics,
+    Queries,
+    RepeatedStatement,
+    Sizes,
+    Snapshot,
+    merge_repeated,
+)
 
 FOLD_AT = 512
-_OK = RequestOutcome.OK
 _LONGEST_NAME = 200
+
+
+class RequestOutcome(IntEnum):
+    """How a request ended."""
+
+    OK = 0
+    ERROR = 1
+    DISCONNECTED = 2
+
+
+# (queries, their seconds, cache hits, cache misses, repeated statements) of one request
+Traced = tuple[int, float, int, int, tuple[Repetition, ...]]
+# (endpoint, when it ended by perf_counter_ns, duration_ns, status, outcome, bytes of the body, figures of the trace)
+Record = tuple[str, int, int, int | None, RequestOutcome, int | None, Traced | None]
+# The same of a call that returned, of which nothing else is known: (endpoint, when it ended, duration_ns)
+Return = tuple[str, int, int]
+
+
+class Accumulator:
+    """The running figures of one endpoint, bounded. One thread at a time may call it."""
+
+    def __init__(self, name: str, window: int) -> None:
+        self._name = name
+        self._duration = Histogram()
+        self._recent: deque[tuple[int, int]] = deque(maxlen=window)
+        self._outcomes: Counter[RequestOutcome] = Counter()
+        self._statuses: Counter[int] = Counter()
+        self._sizes = Sizes()
+        self._queries = Queries()
+        self._repeated: tuple[RepeatedStatement, ...] = ()
+        self._cache = (0, 0)
+
+    def add(self, records: Sequence[Record], offset_ns: int) -> None:
+        """Many at once, in order of their ends; ``offset_ns`` turns their clock into nanoseconds since 1970."""
+        names, ended, durations, statuses, outcomes, known_sizes, traces = zip(*records, strict=True)
+        self.add_returns(list(zip(names, ended, durations, strict=True)), offset_ns)
+        self._outcomes.update(outcomes)
+        for status, count in Counter(statuses).items():
+            if status is not None and 100 <= status < 600:  # noqa: PLR2004 - no other number is a status of HTTP
+                self._statuses[status] += count
+        sizes = [size for size in known_sizes if size is not None]
+        if sizes:
+            self._sizes += Sizes(len(sizes), sum(sizes), max(sizes))
+        for traced in traces:
+            if traced is not None:
+                self._add_traced(traced)
+
+    def add_returns(self, returns: Sequence[Return], offset_ns: int) -> None:
+        """Many at once, in order of their ends."""
+        self._duration.add([duration_ns for _, _, duration_ns in returns])
+        latest = returns[-(self._recent.maxlen or 1) :]
+        self._recent.extend([(ended_ns + offset_ns, duration_ns) for _, ended_ns, duration_ns in latest])
+
+    def _add_traced(self, traced: Traced) -> None:
+        queries, seconds, hits, misses, repetitions = traced
+        if queries:
+            self._queries += Queries(queries, queries, seconds, 1)
+        self._cache = (self._cache[0] + hits, self._cache[1] + misses)
+        if repetitions:
+            worst = repetitions[:REPETITIONS_KEPT]
+            seen = (RepeatedStatement(each.shape, each.count, each.caller, 1) for each in worst)
+            self._repeated = merge_repeated((*self._repeated, *seen))
+
+    def frozen(self, in_flight: int) -> EndpointStatistics:
+        """A copy as a plain value."""
+        return EndpointStatistics(
+            name=self._name,
+            total=self._duration.count,
+            errors=self._outcomes[RequestOutcome.ERROR],
+            disconnects=self._outcomes[RequestOutcome.DISCONNECTED],
+            in_flight=in_flight,
+            statuses=dict(sorted(self._statuses.items())),
+            duration=self._duration.copy(),
+            # A thread that was suspended between its end and its record comes in a later batch than others.
+            recent=tuple(sorted(self._recent)),
+            sizes=self._sizes,
+            queries=self._queries,
+            n_plus_one=self._repeated,
+            cache_hits=self._cache[0],
+            cache_misses=self._cache[1],
+        )
+
+
 _Queued = TypeVar("_Queued", Record, Return)
 
 
@@ -80,7 +172,9 @@ class Registry:
             return
         duration_ns = ended_ns - request.started_ns
         name = request.endpoint
-        traced = _traced(request.trace)
+        traced: Traced | None = None
+        if (trace := request.trace) is not None:
+            traced = trace.queries, trace.query_seconds, trace.cache_hits, trace.cache_misses, trace.repetitions
         self.pending.append((name, ended_ns, duration_ns, status, outcome, response_bytes, traced))
         if len(self.pending) >= FOLD_AT:
             self._fold_unless_busy()
@@ -160,11 +254,8 @@ class Registry:
         offset_ns = time.time_ns() - perf_counter_ns()
         records, returns = _by_name(self.pending), _by_name(self.returns)
         for name in records.keys() & returns.keys():  # in order of their ends, for the recent window
-            padded = [
-                (name, ended_ns, duration_ns, None, _OK, None, None) for _, ended_ns, duration_ns in returns[name]
-            ]
+            padded = [(*call, None, RequestOutcome.OK, None, None) for call in returns.pop(name)]
             records[name] = sorted((*records[name], *padded), key=itemgetter(1))
-            del returns[name]
         for name, batch in records.items():
             try:
                 self._accumulator(name, len(batch)).add(batch, offset_ns)
@@ -174,14 +265,12 @@ class Registry:
             self._accumulator(name, len(calls)).add_returns(calls, offset_ns)
 
     def _accumulator(self, name: str, records: int) -> Accumulator:
-        known = self._accumulators.get(name)
-        if known is not None:
-            return known
-        now = settings()
-        if len(self._accumulators) >= now.max_endpoints:
+        if name not in self._accumulators and len(self._accumulators) >= settings().max_endpoints:
             self._overflow += records
             name = OVERFLOW
-        return self._accumulators.setdefault(name, Accumulator(name, now.window))
+        if name not in self._accumulators:
+            self._accumulators[name] = Accumulator(name, settings().window)
+        return self._accumulators[name]
 
 
 def _by_name(queue: deque[_Queued]) -> dict[str, list[_Queued]]:
@@ -191,12 +280,6 @@ def _by_name(queue: deque[_Queued]) -> dict[str, list[_Queued]]:
     for record in [take() for _ in range(len(queue))]:
         by_name[record[0]].append(record)
     return by_name
-
-
-def _traced(trace: Trace | None) -> Traced | None:
-    if trace is None:
-        return None
-    return (trace.queries, trace.query_seconds, trace.cache_hits, trace.cache_misses, trace.repetitions)
 
 
 default = Registry()

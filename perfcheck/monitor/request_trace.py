@@ -40,14 +40,13 @@ _REPORTED_KEPT = 1000
 class Trace:
     """Of one request. Its methods may be called from several threads, take microseconds and raise nothing."""
 
-    __slots__ = ("_lock", "_spans", "_statements", "_task", "cache_hits", "cache_misses", "queries", "query_seconds")
-
     def __init__(self, task: asyncio.Task[Any] | None = None) -> None:
         """``task``: the one that serves the request, where its queries run in other threads than its own code."""
         self._task = task
         self._lock = RLock()  # a finaliser may come in between, on the same thread
         self._spans: dict[str, tuple[float, int]] = {}
-        self._statements: StatementCounts | None = None
+        self._counts: dict[str, int] = {}  # by shape
+        self._callers: dict[str, str | None] = {}  # of the shapes that came n_plus_one times
         self.queries = 0
         self.query_seconds = 0.0
         self.cache_hits = 0
@@ -73,9 +72,12 @@ class Trace:
         with self._lock:
             self.queries += 1
             self.query_seconds += seconds if 0 <= seconds < math.inf else 0.0
-            if self._statements is None:
-                self._statements = StatementCounts(settings().n_plus_one)
-            self._statements.add(text, self._task, layer)
+            shape = shape_of(text)
+            count = self._counts.get(shape, 0) + 1
+            if count > 1 or len(self._counts) < _SHAPES_PER_REQUEST:
+                self._counts[shape] = count
+            if count == settings().n_plus_one:
+                self._callers[shape] = call_site(self._task, layer)
 
     def cache(self, *, hit: bool) -> None:
         """One look-up in a cache."""
@@ -88,7 +90,8 @@ class Trace:
     @property
     def repetitions(self) -> tuple[Repetition, ...]:
         """Statement shapes sent at least ``n_plus_one`` times, the most frequent first."""
-        return self._statements.repetitions() if self._statements is not None else ()
+        repeated = [Repetition(shape, self._counts[shape], caller) for shape, caller in list(self._callers.items())]
+        return tuple(sorted(repeated, key=lambda repetition: -repetition.count))
 
     def server_timing(self, total_s: float) -> str:
         """The value of a Server-Timing header (W3C Server Timing, section 3), in milliseconds.
@@ -125,33 +128,6 @@ class Repetition:
     shape: str
     count: int
     caller: str | None  # "shop/views.py:42"; None where no line of the application was found
-
-
-class StatementCounts:
-    """How often each shape came in one request, and from where, once it came ``threshold`` times."""
-
-    __slots__ = ("_callers", "_counts", "_threshold")
-
-    def __init__(self, threshold: int) -> None:
-        self._threshold = max(2, threshold)
-        self._counts: dict[str, int] = {}
-        self._callers: dict[str, str | None] = {}
-
-    def add(self, statement: str, task: asyncio.Task[Any] | None = None, layer: str | None = None) -> None:
-        """To be called from within the call that sends the statement: ``call_site`` reads the stack, else ``task``."""
-        shape = shape_of(statement)
-        counts = self._counts
-        count = counts.get(shape, 0) + 1
-        if count == 1 and len(counts) >= _SHAPES_PER_REQUEST:
-            return
-        counts[shape] = count
-        if count == self._threshold:
-            self._callers[shape] = call_site(task, layer)
-
-    def repetitions(self) -> tuple[Repetition, ...]:
-        """The shapes that reached the threshold, the most frequent first."""
-        repeated = [Repetition(shape, self._counts[shape], caller) for shape, caller in list(self._callers.items())]
-        return tuple(sorted(repeated, key=lambda repetition: -repetition.count))
 
 
 _reported: set[tuple[str, str]] = set()

@@ -23,11 +23,10 @@ def instrument(engine: Any = Engine) -> None:
     Raises sqlalchemy.exc.InvalidRequestError for anything that is not an engine.
     """
     target = getattr(engine, "sync_engine", engine)
-    for name, listener in (("before_cursor_execute", _before), ("after_cursor_execute", _after)):
+    listeners = ("before_cursor_execute", _before), ("after_cursor_execute", _after), ("handle_error", _failed)
+    for name, listener in listeners:
         if not event.contains(target, name, listener):
             event.listen(target, name, listener)
-    if not event.contains(target, "handle_error", _failed):
-        event.listen(target, "handle_error", _failed)
 
 
 def _before(_conn: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:  # noqa: FBT001

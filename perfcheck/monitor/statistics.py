@@ -181,37 +181,31 @@ def merge_snapshots(snapshots: Iterable[Snapshot], *, window: int, max_endpoints
     )
 
 
+_ADDED = ("total", "errors", "disconnects", "in_flight", "sizes", "queries", "cache_hits", "cache_misses")
+
+
 def merge_endpoints(a: EndpointStatistics, b: EndpointStatistics, window: int) -> EndpointStatistics:
     """The sum of both, under the first one's name."""
     duration = a.duration.copy()
     duration.merge(b.duration)
-    return EndpointStatistics(
-        name=a.name,
-        total=a.total + b.total,
-        errors=a.errors + b.errors,
-        disconnects=a.disconnects + b.disconnects,
-        in_flight=a.in_flight + b.in_flight,
+    return replace(
+        a,
         statuses=dict(sorted((Counter(a.statuses) + Counter(b.statuses)).items())),
         duration=duration,
         recent=tuple(sorted((*a.recent, *b.recent))[-window:]),
-        sizes=a.sizes + b.sizes,
-        queries=a.queries + b.queries,
-        n_plus_one=merge_repeated(a.n_plus_one, b.n_plus_one),
-        cache_hits=a.cache_hits + b.cache_hits,
-        cache_misses=a.cache_misses + b.cache_misses,
+        n_plus_one=merge_repeated((*a.n_plus_one, *b.n_plus_one)),
+        **{name: getattr(a, name) + getattr(b, name) for name in _ADDED},
     )
 
 
-def merge_repeated(*groups: Iterable[RepeatedStatement]) -> tuple[RepeatedStatement, ...]:
+def merge_repeated(statements: Iterable[RepeatedStatement]) -> tuple[RepeatedStatement, ...]:
     """By shape, the most frequent in one request first, no more than are kept."""
     merged: dict[str, RepeatedStatement] = {}
-    for statement in (statement for group in groups for statement in group):
-        known = merged.get(statement.shape)
+    for statement in statements:
+        shape, known = statement.shape, merged.get(statement.shape)
         if known is None:
-            merged[statement.shape] = statement
+            merged[shape] = statement
         else:
             most, requests = max(known.most, statement.most), known.requests + statement.requests
-            merged[statement.shape] = RepeatedStatement(
-                statement.shape, most, known.caller or statement.caller, requests
-            )
+            merged[shape] = RepeatedStatement(shape, most, known.caller or statement.caller, requests)
     return tuple(sorted(merged.values(), key=lambda statement: -statement.most)[:REPETITIONS_KEPT])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-from threading import RLock
 from time import perf_counter
 from types import TracebackType
 
@@ -12,20 +10,13 @@ from perfcheck.monitor import lifecycle
 from perfcheck.monitor.log import log_safely
 from perfcheck.monitor.request_trace import Trace
 
-_beginning = RLock()
-
 
 def current() -> Trace | None:
     """The trace of the request that this code serves; None outside of a request, where there is nothing to trace."""
     request = lifecycle.current()
     if request is None:
         return None
-    trace = request.trace
-    if trace is None:
-        with _beginning:
-            trace = request.trace
-            if trace is None:
-                trace = request.trace = Trace()
+    trace: Trace = request.trace or vars(request).setdefault("trace", Trace())  # atomic: threads agree on one
     return trace
 
 
@@ -37,16 +28,6 @@ def record_query(statement: object, seconds: float) -> None:
             trace.add_query(statement, seconds)
     except Exception:  # noqa: BLE001
         log_safely(logging.ERROR, "a statement could not be recorded", exc_info=True)
-
-
-def _in_child() -> None:
-    """Another thread may have held it at the fork."""
-    global _beginning  # noqa: PLW0603
-    _beginning = RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
 
 
 class span:  # noqa: N801 - used like a function

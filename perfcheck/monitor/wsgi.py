@@ -11,10 +11,9 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from perfcheck.monitor.frameworks import endpoint_name, is_cancellation, wsgi_template
 from perfcheck.monitor.lifecycle import Request, begin
 from perfcheck.monitor.registry import default
-from perfcheck.monitor.response_status import is_cancellation
-from perfcheck.monitor.route_template import endpoint_name, wsgi_template
 from perfcheck.monitor.settings import settings
 
 Environ = dict[str, Any]

@@ -11,14 +11,13 @@ from prometheus_client.samples import Sample
 from perfcheck.monitor import api
 from perfcheck.monitor.histogram import Histogram
 from perfcheck.monitor.metrics import BOUNDARIES_S, exposition
-from perfcheck.monitor.process_usage import process_usage
 from perfcheck.monitor.statistics import EndpointStatistics, Queries, Snapshot
 
 HOSTILE = 'GET /x"} 1\n# EOF\\'
 
 
 def samples(snapshot: Snapshot) -> dict[str, list[Sample]]:
-    text, content_type = exposition(snapshot, process_usage())
+    text, content_type = exposition(snapshot)
     assert content_type.startswith("application/openmetrics-text")
     families = text_string_to_metric_families(text.decode())  # type: ignore[no-untyped-call]
     return {family.name: family.samples for family in families}

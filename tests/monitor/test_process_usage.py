@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 
-from perfcheck.monitor.process_usage import process_usage
+from perfcheck.monitor.metrics import process_usage
 
 
 def test_what_this_process_uses() -> None:

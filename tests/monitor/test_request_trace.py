@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcheck.monitor import request_trace
-from perfcheck.monitor.request_trace import Repetition, StatementCounts, log_n_plus_one, shape_of
+from perfcheck.monitor import configure, request_trace
+from perfcheck.monitor.request_trace import Repetition, Trace, log_n_plus_one, shape_of
+from perfcheck.monitor.settings import restore_defaults
 
 
 @pytest.fixture(autouse=True)
-def forgotten() -> None:
+def forgotten() -> Iterator[None]:
     request_trace.forget_statements()
+    yield
+    restore_defaults()
 
 
 @pytest.mark.parametrize(
@@ -87,25 +91,28 @@ def test_neither_statements_nor_shapes_pile_up() -> None:
     for number in range(3000):
         shape_of(f"SELECT {number}")
     assert len(request_trace._shapes) <= 512
-    tally = StatementCounts(2)
+    trace = Trace()
     for number in range(3000):
-        tally.add(f"SELECT a FROM t_{chr(97 + number % 26)}{chr(97 + number // 26 % 26)}{chr(97 + number // 676)}")
-    assert len(tally._counts) == 200
+        trace.add_query(
+            f"SELECT a FROM t_{chr(97 + number % 26)}{chr(97 + number // 26 % 26)}{chr(97 + number // 676)}", 0.0
+        )
+    assert len(trace._counts) == 200
     for number in range(3000):
         log_n_plus_one(f"endpoint {number}", [Repetition("SELECT ?", 10, None)])
     assert len(request_trace._reported) == 1000
 
 
-def ask(tally: StatementCounts, statement: str) -> None:
-    tally.add(statement)
+def ask(trace: Trace, statement: str) -> None:
+    trace.add_query(statement, 0.0)
 
 
 def test_the_caller_is_found_when_a_statement_comes_too_often() -> None:
-    tally = StatementCounts(3)
+    trace = Trace()
+    configure(n_plus_one=3)
     for number in range(5):
-        ask(tally, f"SELECT {number} FROM t")
-        ask(tally, "SELECT name FROM once_or_twice") if number < 2 else None
-    (found,) = tally.repetitions()
+        ask(trace, f"SELECT {number} FROM t")
+        ask(trace, "SELECT name FROM once_or_twice") if number < 2 else None
+    (found,) = trace.repetitions
     assert (found.shape, found.count) == ("SELECT ? FROM t", 5)
     line = ask.__code__.co_firstlineno + 1
     assert found.caller is not None
@@ -113,10 +120,11 @@ def test_the_caller_is_found_when_a_statement_comes_too_often() -> None:
 
 
 def test_the_most_frequent_comes_first() -> None:
-    tally = StatementCounts(2)
+    trace = Trace()
+    configure(n_plus_one=2)
     for statement in ["SELECT a FROM x"] * 2 + ["SELECT b FROM y"] * 4:
-        tally.add(statement)
-    assert [one.count for one in tally.repetitions()] == [4, 2]
+        trace.add_query(statement, 0.0)
+    assert [one.count for one in trace.repetitions] == [4, 2]
 
 
 def test_a_shape_is_logged_once_for_an_endpoint(caplog: pytest.LogCaptureFixture) -> None:

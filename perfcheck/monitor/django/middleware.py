@@ -15,10 +15,10 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 
 from perfcheck.monitor import lifecycle
+from perfcheck.monitor.frameworks import endpoint_name
 from perfcheck.monitor.log import log_safely
 from perfcheck.monitor.registry import default
 from perfcheck.monitor.request_trace import Trace
-from perfcheck.monitor.route_template import endpoint_name
 from perfcheck.monitor.settings import settings
 from perfcheck.monitor.trace import record_query
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from perfcheck.monitor.response_status import is_cancellation
+from perfcheck.monitor.frameworks import is_cancellation
 
 
 class Own(asyncio.CancelledError):
