@@ -17,14 +17,13 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, ip_address
-from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from perfcheck.monitor import api_json, metrics, workers
 from perfcheck.monitor.log import NAME, log_safely
-from perfcheck.monitor.settings import Settings, settings
+from perfcheck.monitor.settings import settings
 from perfcheck.monitor.statistics import Snapshot
 from perfcheck.text import clean
 from perfcheck.words import plural
@@ -78,40 +77,19 @@ def answer(
         prefix, _, name = path.rpartition("/")
         if prefix != known.prefix or name not in ADDRESSES:
             return None
-        response = _guarded(
-            lambda: (
-                _refused(method, name, headers, peer, known)
-                or _served(name, query, (snapshot or workers.this.snapshot)(), 1000 * known.slow_s)
-            )
-        )
-        return ApiResponse(response.status, response.headers, b"") if method == "HEAD" else response
     except Exception:  # noqa: BLE001 - not even the settings can be read: the application goes on without its monitor
         log_safely(logging.ERROR, "the monitor's API failed", exc_info=True)
         return None
-
-
-def _guarded(respond: Callable[[], ApiResponse]) -> ApiResponse:
     try:
-        return respond()
+        response = _refused(method, name, headers, peer, known.token) or _served(
+            name, query, (snapshot or workers.this.snapshot)(), 1000 * known.slow_s
+        )
     except _BadRequestError as error:
-        return _json(400, {"error": str(error)})
+        response = _json(400, {"error": str(error)})
     except Exception:  # noqa: BLE001 - a 500 for the client, and the reason for the log
         log_safely(logging.ERROR, "the monitor's API failed", exc_info=True)
-        return _json(500, _FAILED)
-
-
-def _refused(
-    method: str, name: str, headers: Mapping[str, str], peer: str | None, known: Settings
-) -> ApiResponse | None:
-    refused = _access_refusal(method, headers, peer, known.token)
-    if refused is not None:
-        more = (("WWW-Authenticate", 'Bearer realm="perfcheck monitor"'),) if refused.status == 401 else ()  # noqa: PLR2004
-        return _json(refused.status, {"error": refused.reason, "remedy": refused.remedy}, *more)
-    if method not in ADDRESSES[name]:
-        allowed = ", ".join(ADDRESSES[name])
-        message = f"{clean(method, 20)} is not allowed here, only {allowed}"
-        return _json(405, {"error": message}, ("Allow", allowed))
-    return None
+        response = _json(500, _FAILED)
+    return replace(response, body=b"") if method == "HEAD" else response
 
 
 def _served(name: str, query: str, snapshot: Snapshot, slow_ms: float) -> ApiResponse:
@@ -202,9 +180,6 @@ _PROXIED = (
     "x-client-ip",
     "x-cluster-client-ip",
     "x-forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
     "max-forwards",
     "x-proxyuser-ip",
     "x-real-ip",
@@ -213,30 +188,34 @@ _PROXIED = (
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]@/\s]+)(?::\d{1,5})?", re.ASCII)
 
 
-class _AccessRefusal(NamedTuple):
-    status: int  # 401 where a token is needed, 403 where only another set-up helps
-    reason: str
-    remedy: str
-
-
-def _access_refusal(
-    method: str, headers: Mapping[str, str], peer: str | None, token: str | None
-) -> _AccessRefusal | None:
-    """None for a request that may be served. ``headers`` by lower-case name; ``peer`` as the server saw it."""
+def _refused(
+    method: str, name: str, headers: Mapping[str, str], peer: str | None, token: str | None
+) -> ApiResponse | None:
+    """None for a request that may be served."""
     if token is not None:
-        if _has_token(headers.get("authorization", ""), token):
-            return None
-        return _AccessRefusal(401, "the token is missing or wrong", "send 'Authorization: Bearer TOKEN'")
+        if not _has_token(headers.get("authorization", ""), token):
+            error = {"error": "the token is missing or wrong", "remedy": "send 'Authorization: Bearer TOKEN'"}
+            return _json(401, error, ("WWW-Authenticate", 'Bearer realm="perfcheck monitor"'))
+    elif reason := _untrusted(headers, peer):
+        return _json(403, {"error": f"{reason}, and no token is configured", "remedy": _CONFIGURE})
+    elif method not in _READ and _is_of_another_site(headers):
+        remedy = "send it from a shell, or configure a token"
+        return _json(403, {"error": "the request came from a page of another site", "remedy": remedy})
+    if method not in ADDRESSES[name]:
+        allowed = ", ".join(ADDRESSES[name])
+        message = f"{clean(method, 20)} is not allowed here, only {allowed}"
+        return _json(405, {"error": message}, ("Allow", allowed))
+    return None
+
+
+def _untrusted(headers: Mapping[str, str], peer: str | None) -> str | None:
+    """Why the request does not come from this machine, or may not."""
     if not _is_loopback(peer or ""):
-        return _AccessRefusal(403, "the statistics are for this machine only, and no token is configured", _CONFIGURE)
+        return "the statistics are for this machine only"
     if any(name in _PROXIED or name.startswith(_PROXIED_BY_PREFIX) for name in headers):
-        return _AccessRefusal(403, "the request came through a proxy, and no token is configured", _CONFIGURE)
+        return "the request came through a proxy"
     if not _is_this_machine(headers.get("host", "")):
-        return _AccessRefusal(403, "the Host header does not name this machine, and no token is configured", _CONFIGURE)
-    if method not in ("GET", "HEAD") and _is_of_another_site(headers):
-        return _AccessRefusal(
-            403, "the request came from a page of another site", "send it from a shell, or configure a token"
-        )
+        return "the Host header does not name this machine"
     return None
 
 

@@ -49,7 +49,9 @@ def stats(snapshot: Snapshot, slow_ms: float, threshold_ms: float | None, proces
 def slow(snapshot: Snapshot, threshold_ms: float) -> Object:
     """``GET /slow``. The analysis sorts the slow ones by how far over the threshold they are."""
     over = slowest(served(snapshot), threshold_ms)
-    times = {endpoint.name: _times_over(endpoint, threshold_ms) for endpoint in over}
+    times = {
+        each.name: 1000 * (each.recent_mean_s or 0.0) / threshold_ms if threshold_ms else math.inf for each in over
+    }
     return {
         "threshold_ms": threshold_ms,
         "slow_endpoints_count": len(over),
@@ -114,10 +116,6 @@ def slowest(endpoints: Iterable[EndpointStatistics], threshold_ms: float) -> lis
     return sorted(over, key=lambda endpoint: -(endpoint.recent_mean_s or 0.0))
 
 
-def _times_over(endpoint: EndpointStatistics, threshold_ms: float) -> float:
-    return 1000 * (endpoint.recent_mean_s or 0.0) / threshold_ms if threshold_ms else math.inf
-
-
 def _overall(known: Sequence[EndpointStatistics], slow_ms: float) -> Object:
     """The mean is that of all requests since counting began."""
     total = sum(endpoint.total for endpoint in known)
@@ -132,6 +130,9 @@ def _overall(known: Sequence[EndpointStatistics], slow_ms: float) -> Object:
     }
 
 
+_FIGURES = ("min", "max", "latest", "mean", "stdev", "p50", "p90", "p95", "p99")
+
+
 def _endpoint(endpoint: EndpointStatistics) -> Object:
     """``avg_response_time`` is of the ``recent_samples``; every other figure is of all requests."""
     return {
@@ -139,15 +140,7 @@ def _endpoint(endpoint: EndpointStatistics) -> Object:
         "total_requests": endpoint.total,
         "recent_samples": len(endpoint.recent),
         "avg_response_time": _s(endpoint.recent_mean_s),
-        "min_response_time": _s(endpoint.min_s),
-        "max_response_time": _s(endpoint.max_s),
-        "latest_response_time": _s(endpoint.latest_s),
-        "mean_response_time": _s(endpoint.mean_s),
-        "stdev_response_time": _s(endpoint.stdev_s),
-        "p50_response_time": _s(endpoint.p50_s),
-        "p90_response_time": _s(endpoint.p90_s),
-        "p95_response_time": _s(endpoint.p95_s),
-        "p99_response_time": _s(endpoint.p99_s),
+        **{f"{figure}_response_time": _s(getattr(endpoint, f"{figure}_s")) for figure in _FIGURES},
         "errors": endpoint.errors,
         "error_rate": endpoint.error_rate,
         "disconnects": endpoint.disconnects,

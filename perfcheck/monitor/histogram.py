@@ -12,7 +12,7 @@ import math
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from itertools import accumulate, repeat
 from operator import mul
@@ -80,7 +80,7 @@ class Histogram:
         return {bucket: count for bucket, count in enumerate(self.buckets) if count}
 
     @classmethod
-    def restore(cls, sums: tuple[int, int, int, int], sparse: Mapping[int, int]) -> Histogram:
+    def restore(cls, sums: Sequence[int], sparse: Mapping[int, int]) -> Histogram:
         """From (total, squares, least, most) and ``sparse``. Raises ValueError where they cannot be true."""
         restored = cls()
         for bucket, count in sparse.items():

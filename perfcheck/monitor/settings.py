@@ -34,9 +34,13 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("slow_s", "very_slow_s"):
-            _require_number(name, getattr(self, name))
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:  # noqa: PLR2004
+                raise ValueError(f"{name} must be a number of seconds over 0")
         for name, least, most in (("window", 1, 10_000), ("max_endpoints", 1, 100_000), ("n_plus_one", 2, 1_000_000)):
-            _require_whole(name, getattr(self, name), least, most)
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise ValueError(f"{name} must be a whole number from {least} to {most}")
         if not isinstance(self.server_timing, bool):
             raise TypeError("server_timing must be True or False")
         for name in ("directory", "token"):
@@ -50,16 +54,6 @@ class Settings:
         shown = {field.name: getattr(self, field.name) for field in fields(self)}
         shown["token"] = "***" if self.token else None
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
-
-
-def _require_number(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:  # noqa: PLR2004
-        raise ValueError(f"{name} must be a number of seconds over 0")
-
-
-def _require_whole(name: str, value: object, least: int, most: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ValueError(f"{name} must be a whole number from {least} to {most}")
 
 
 _current: Settings | None = None

@@ -177,7 +177,6 @@ def merge_snapshots(snapshots: Iterable[Snapshot], *, window: int, max_endpoints
         workers=sum(snapshot.workers for snapshot in known),
         overflow=overflow,
         defects=sum(snapshot.defects for snapshot in known),
-        problems=tuple(dict.fromkeys(problem for snapshot in known for problem in snapshot.problems)),
     )
 
 

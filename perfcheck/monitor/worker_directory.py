@@ -14,9 +14,8 @@ import os
 import secrets
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, replace
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from perfcheck.monitor.histogram import Histogram
@@ -31,32 +30,20 @@ from perfcheck.monitor.statistics import (
 )
 
 FORMAT = "perfcheck.monitor/1"
+_Lines = dict[str, tuple[tuple[int, int], str]]  # endpoint -> (total, in flight), its line
 
 
-@dataclass(slots=True)
-class SnapshotWriter:
-    """Remembers the line of each endpoint."""
-
-    _lines: dict[str, tuple[tuple[int, int], str]] = field(default_factory=dict)
-
-    def text(self, snapshot: Snapshot, folded: Iterable[str] = ()) -> str:
-        """``folded`` names the workers whose counts are in here already."""
-        header = {
-            "format": FORMAT,
-            "started_at": snapshot.started_at,
-            "taken_at": snapshot.taken_at,
-            "overflow": snapshot.overflow,
-            "defects": snapshot.defects,
-            "folded": list(folded),
-        }
-        return "\n".join([json.dumps(header), *map(self._line, snapshot.endpoints), ""])
-
-    def _line(self, endpoint: EndpointStatistics) -> str:
+def encode_snapshot(snapshot: Snapshot, folded: Iterable[str] = (), known: _Lines | None = None) -> str:
+    """``folded`` names the workers whose counts are in here already; ``known`` keeps the line of each endpoint."""
+    header = {name: getattr(snapshot, name) for name in ("started_at", "taken_at", "overflow", "defects")}
+    lines = [json.dumps({"format": FORMAT, **header, "folded": list(folded)})]
+    known = {} if known is None else known
+    for endpoint in snapshot.endpoints:
         state = (endpoint.total, endpoint.in_flight)
-        known = self._lines.get(endpoint.name)
-        if known is None or known[0] != state:
-            known = self._lines[endpoint.name] = (state, json.dumps(_encoded(endpoint), separators=(",", ":")))
-        return known[1]
+        if endpoint.name not in known or known[endpoint.name][0] != state:
+            known[endpoint.name] = (state, json.dumps(_encoded(endpoint), separators=(",", ":")))
+        lines.append(known[endpoint.name][1])
+    return "\n".join([*lines, ""])
 
 
 def decode_snapshot(text: str) -> tuple[Snapshot, frozenset[str]]:
@@ -80,7 +67,7 @@ def decode_snapshot(text: str) -> tuple[Snapshot, frozenset[str]]:
 
 
 def _encoded(endpoint: EndpointStatistics) -> dict[str, Any]:
-    duration, sizes, queries = endpoint.duration, endpoint.sizes, endpoint.queries
+    duration = endpoint.duration
     return {
         "name": endpoint.name,
         "errors": endpoint.errors,
@@ -90,16 +77,15 @@ def _encoded(endpoint: EndpointStatistics) -> dict[str, Any]:
         "sums": [duration.total_ns, duration.squares, duration.least_ns, duration.most_ns],
         "buckets": list(duration.sparse().items()),
         "recent": endpoint.recent,
-        "sizes": [sizes.count, sizes.total, sizes.max],
-        "queries": [queries.total, queries.max, queries.total_s, queries.requests],
-        "n_plus_one": [[each.shape, each.most, each.caller, each.requests] for each in endpoint.n_plus_one],
+        "sizes": astuple(endpoint.sizes),
+        "queries": astuple(endpoint.queries),
+        "n_plus_one": [astuple(repeated) for repeated in endpoint.n_plus_one],
         "cache": [endpoint.cache_hits, endpoint.cache_misses],
     }
 
 
 def _decoded(line: dict[str, Any]) -> EndpointStatistics:
-    total_ns, squares, least_ns, most_ns = line["sums"]
-    duration = Histogram.restore((total_ns, squares, least_ns, most_ns), dict(line["buckets"]))
+    duration = Histogram.restore(line["sums"], dict(line["buckets"]))
     hits, misses = line["cache"]
     return EndpointStatistics(
         name=str(line["name"]),
@@ -126,16 +112,6 @@ except ImportError:  # Windows
 _GONE = "gone"
 _LOCK_TIMEOUT_S = 2.0  # while another process holds the lock
 _PAUSE_S = 0.01
-_in_process = Lock()  # POSIX locks keep processes apart, not threads
-
-
-@dataclass(frozen=True, slots=True)
-class OtherWorkers:
-    """Their counts, as the directory has them."""
-
-    alive: tuple[Snapshot, ...] = ()
-    gone: Snapshot | None = None
-    problems: tuple[str, ...] = ()
 
 
 class Membership:
@@ -146,17 +122,17 @@ class Membership:
             raise OSError("this system has no POSIX locks")
         self._folder = Path(path)
         self.id = f"{os.getpid()}-{secrets.token_hex(6)}"
-        self._writer = SnapshotWriter()
+        self._lines: _Lines = {}
         self._handle = -1
         self._keep_alive()
 
     def publish(self, snapshot: Snapshot) -> None:
         """Replace this worker's file."""
         self._keep_alive()
-        self._write(self.id, self._writer.text(snapshot))
+        self._write(self.id, encode_snapshot(snapshot, known=self._lines))
 
-    def others(self) -> OtherWorkers:
-        """Everything but this worker's own; the counts of dead workers are merged on the way."""
+    def others(self) -> tuple[list[Snapshot], list[str]]:
+        """Of each other worker that is alive, and of all dead ones as one; and what could not be read or merged."""
         with self._locked():
             alive: list[Snapshot] = []
             dead: dict[str, Snapshot] = {}
@@ -176,10 +152,10 @@ class Membership:
                     ended = tuple(replace(endpoint, in_flight=0) for endpoint in snapshot.endpoints)
                     dead[name] = replace(snapshot, endpoints=ended)
             if problems:  # leave everything as it is, for a person to look at
-                return OtherWorkers(tuple(alive), _merged(gone, *dead.values()), tuple(problems))
+                return [*alive, merged([gone, *dead.values()])], problems
             if dead or folded:
                 gone = self._fold(gone, folded, dead, problems)
-        return OtherWorkers(tuple(alive), gone, tuple(problems))
+        return [*alive, gone], problems
 
     def withdraw(self) -> None:
         """Take the counts of this worker away: it moves to another directory."""
@@ -193,34 +169,32 @@ class Membership:
             os.close(self._handle)
             self._handle = -1
 
-    def _fold(
-        self, gone: Snapshot | None, folded: frozenset[str], dead: dict[str, Snapshot], problems: list[str]
-    ) -> Snapshot:
+    def _fold(self, gone: Snapshot, folded: frozenset[str], dead: dict[str, Snapshot], problems: list[str]) -> Snapshot:
         """All that ended, as one; on disk too, if that can be written."""
-        merged = _merged(gone, *dead.values())
+        ended = merged([gone, *dead.values()])
         left = [name for name in (*folded, *dead) if self._file(name).exists()]
         try:
             if dead:
-                self._write(_GONE, SnapshotWriter().text(merged, left))
+                self._write(_GONE, encode_snapshot(ended, left))
             for name in left:
                 self._file(name).unlink(missing_ok=True)
                 for kind in ("alive", f"{name}.tmp"):
                     self._file(name, kind).unlink(missing_ok=True)
                 self._file(_GONE, f"{name}.tmp").unlink(missing_ok=True)
             if left:
-                self._write(_GONE, SnapshotWriter().text(merged))
+                self._write(_GONE, encode_snapshot(ended))
         except OSError as error:
             problems.append(f"the counts of workers that ended cannot be merged: {error}")
-        return merged
+        return ended
 
-    def _read_gone(self, problems: list[str]) -> tuple[Snapshot | None, frozenset[str]]:
+    def _read_gone(self, problems: list[str]) -> tuple[Snapshot, frozenset[str]]:
         try:
             return self._read(_GONE)
         except FileNotFoundError:
             pass
         except (OSError, ValueError) as error:
             problems.append(f"the counts of workers that ended cannot be read: {error}")
-        return None, frozenset()
+        return Snapshot(workers=0), frozenset()
 
     def _keep_alive(self) -> None:
         """Hold the lock that marks it as alive; again, if the directory was cleared."""
@@ -249,22 +223,17 @@ class Membership:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """Alone among processes and threads. Raises TimeoutError."""
+        """Alone among processes; among the threads of this one, ``workers.Worker`` is. Raises TimeoutError."""
         until = time.monotonic() + _LOCK_TIMEOUT_S
-        if not _in_process.acquire(timeout=_LOCK_TIMEOUT_S):
-            raise TimeoutError("another thread holds its lock")
+        handle = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            handle = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                while not _try_lock(handle):
-                    if time.monotonic() > until:
-                        raise TimeoutError("another process holds its lock")
-                    time.sleep(_PAUSE_S)
-                yield
-            finally:
-                os.close(handle)
+            while not _try_lock(handle):
+                if time.monotonic() > until:
+                    raise TimeoutError("another process holds its lock")
+                time.sleep(_PAUSE_S)
+            yield
         finally:
-            _in_process.release()
+            os.close(handle)
 
     def _read(self, name: str) -> tuple[Snapshot, frozenset[str]]:
         file = self._file(name)
@@ -288,16 +257,10 @@ class Membership:
         return self._folder / f"{name}.{kind}"
 
 
-def _merged(*snapshots: Snapshot | None) -> Snapshot:
+def merged(snapshots: Iterable[Snapshot]) -> Snapshot:
+    """As ``merge_snapshots``, within the bounds that are set."""
     now = settings()
-    known = [snapshot for snapshot in snapshots if snapshot is not None]
-    return merge_snapshots(known, window=now.window, max_endpoints=now.max_endpoints)
-
-
-def forget_locks() -> None:
-    """In a forked child, where the thread that held the lock does not exist."""
-    global _in_process  # noqa: PLW0603
-    _in_process = Lock()
+    return merge_snapshots(snapshots, window=now.window, max_endpoints=now.max_endpoints)
 
 
 def _try_lock(handle: int) -> bool:

@@ -16,11 +16,11 @@ import time
 from dataclasses import replace
 from threading import Event, Lock, Thread
 
-from perfcheck.monitor import registry, worker_directory
+from perfcheck.monitor import registry
 from perfcheck.monitor.log import log_safely
 from perfcheck.monitor.settings import Settings, settings
-from perfcheck.monitor.statistics import Snapshot, merge_snapshots
-from perfcheck.monitor.worker_directory import Membership, OtherWorkers
+from perfcheck.monitor.statistics import Snapshot
+from perfcheck.monitor.worker_directory import Membership, merged
 
 WRITE_EVERY_S = 1.0
 _MOST_OF_TIME = 0.02  # of the time may go into writing
@@ -32,12 +32,15 @@ class Worker:
 
     def __init__(self) -> None:
         self._exit_registered = False
+        self._membership: Membership | None = None
         self.forget()
 
     def forget(self) -> None:
-        """Begin as if the process had just started; a forked child does."""
+        """Begin as if the process had just started; a forked child does, whose parent keeps the lock."""
         self._lock = Lock()
-        self._membership: Membership | None = None
+        if self._membership is not None:
+            self._membership.close()
+            self._membership = None
         self._path: str | None = None
         self._thread: Thread | None = None
         self._stop = Event()
@@ -45,11 +48,6 @@ class Worker:
         self._problem: str | None = None
         self._logged: set[str] = set()
         self._left = False
-
-    def close_inherited(self) -> None:
-        """In a forked child: the parent keeps the lock."""
-        if self._membership is not None:
-            self._membership.close()
 
     def follow(self, now: Settings) -> None:
         """Take part in the directory that is set, from the first request on."""
@@ -74,24 +72,17 @@ class Worker:
         if now.directory is None:
             return own
         self.follow(now)
-        others = OtherWorkers()
+        others: list[Snapshot] = []
+        problems = ["the counts of the other workers are missing: timeout while reading the directory"]
         if self._lock.acquire(timeout=_TIMEOUT_S):
             try:
                 self._publish(own, now.directory)
-                others = self._others()
+                others, problems = self._others()
             finally:
                 self._lock.release()
-        else:
-            others = OtherWorkers(
-                problems=("the counts of the other workers are missing: timeout while reading the directory",)
-            )
-        merged = merge_snapshots(
-            [own, *others.alive, *([others.gone] if others.gone else [])],
-            window=now.window,
-            max_endpoints=now.max_endpoints,
-        )
-        problems = (*merged.problems, *([self._problem] if self._problem else []), *others.problems)
-        return replace(merged, problems=tuple(dict.fromkeys(problems)))
+        if self._problem is not None:
+            problems = [self._problem, *problems]
+        return replace(merged([own, *others]), problems=tuple(dict.fromkeys(problems)))
 
     def write(self) -> None:
         """Leave the current counts in the directory, if there is one."""
@@ -132,16 +123,16 @@ class Worker:
             self._written = None
             self._report(f"the other workers do not see the counts of this one: {error}")
 
-    def _others(self) -> OtherWorkers:
+    def _others(self) -> tuple[list[Snapshot], list[str]]:
         if self._membership is None:
-            return OtherWorkers()
+            return [], []
         try:
             return self._membership.others()
         except (OSError, ValueError) as error:
             problem = f"the counts of the other workers are missing: {error}"
             self._log_once(problem)
             self._written = None  # the directory may be gone: it is created again
-            return OtherWorkers(problems=(problem,))
+            return [], [problem]
 
     def _report(self, problem: str) -> None:
         self._problem = problem
@@ -167,14 +158,8 @@ this = Worker()
 registry.default.on_settings = this.follow
 
 
-def _in_child() -> None:
-    worker_directory.forget_locks()
-    this.close_inherited()
-    this.forget()
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(after_in_child=this.forget)
 
 
 def restart() -> None:

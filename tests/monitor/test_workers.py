@@ -25,8 +25,8 @@ import perfcheck.monitor
 from perfcheck.monitor import configure, lifecycle, statistics, workers
 from perfcheck.monitor.histogram import RELATIVE_ERROR
 from perfcheck.monitor.registry import default
-from perfcheck.monitor.statistics import Snapshot, merge_snapshots
-from perfcheck.monitor.worker_directory import Membership, SnapshotWriter, decode_snapshot
+from perfcheck.monitor.statistics import Snapshot
+from perfcheck.monitor.worker_directory import Membership, decode_snapshot, encode_snapshot
 
 CLIENTS, REQUESTS = 4, 1000  # of each
 API = "/api/performance"
@@ -112,7 +112,7 @@ def test_a_crash_while_putting_together_neither_loses_nor_doubles(tmp_path: Path
     in_child("left", "api.a")
     (left,) = tmp_path.glob("*-*.jsonl")
     snapshot, _ = decode_snapshot(left.read_text())
-    (tmp_path / "gone.jsonl").write_text(SnapshotWriter().text(snapshot, [left.stem]))
+    (tmp_path / "gone.jsonl").write_text(encode_snapshot(snapshot, [left.stem]))
     count("api.a", 1)
     for _ in range(2):
         assert totals(statistics()) == {"api.a": 6}
@@ -129,8 +129,7 @@ def test_at_exit_the_last_counts_are_written_and_nothing_after_them(tmp_path: Pa
     (file,) = tmp_path.glob("*-*.jsonl")
     assert decode_snapshot(file.read_text())[0].total == 3
     other = Membership(str(tmp_path))
-    assert other.others().gone is not None
-    assert merge_snapshots([other.others().gone or Snapshot()], window=1, max_endpoints=10).total == 3
+    assert [snapshot.total for snapshot in other.others()[0]] == [3]
     other.close()
 
 
@@ -277,17 +276,16 @@ def test_four_workers_of_gunicorn_count_exactly(options: list[str], tmp_path: Pa
 def held_against_the_truth(folder: Path, records: Path, asked: Counter[tuple[str, int]]) -> None:
     """After the last worker has gone, from the directory alone."""
     reader = Membership(str(folder))
-    others = reader.others()
+    (gone,), problems = reader.others()
     reader.close()
-    assert (others.alive, others.problems) == ((), ())
-    assert others.gone is not None
+    assert problems == []
     truth: defaultdict[str, list[int]] = defaultdict(list)
     for file in records.iterdir():
         for line in file.read_text().splitlines():
             name, duration = line.split("\t")
             truth[name].append(int(duration))
     assert len(list(records.iterdir())) >= 4
-    for one in others.gone.endpoints:
+    for one in gone.endpoints:
         durations = truth.pop(one.name)
         assert (one.total, one.duration.total_ns, one.in_flight) == (len(durations), sum(durations), 0)
         assert (one.duration.least_ns, one.duration.most_ns) == (min(durations), max(durations))
@@ -308,9 +306,8 @@ def test_a_handler_that_forks_under_gunicorn(tmp_path: Path) -> None:
         answers = [httpx.get(f"{url}/fork").text for _ in range(10)]
     assert answers == ["child left with 0"] * 10
     reader = Membership(str(tmp_path))
-    gone = reader.others().gone
+    (gone,), _ = reader.others()
     reader.close()
-    assert gone is not None
     # The children ended without writing, as those that are killed: theirs is lost, and the parents' is not.
     assert totals(gone) == {"GET /fork": 10}
 
