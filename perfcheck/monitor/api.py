@@ -3,11 +3,7 @@
 Six addresses under ``settings().prefix``; every other path is left to the application. Responses are JSON (``/metrics``
 is OpenMetrics) and are never cached.
 
-They go to this machine only, or to a client with the token, decided from the request alone. Without a token only the
-loopback interface is served, and three things show that a request only seems to come from there: a header that a proxy
-adds (its value is never trusted, its presence is enough), a Host that is not this machine (a web page whose name was
-pointed at 127.0.0.1), and a peer without an address, which is a Unix socket with a proxy on its other side. With a
-token configured the token decides, for every client.
+They go to this machine only, or to a client with the token: docs/monitor.md says why each of the checks is there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The statistics as the JSON objects of the API, with recommendations. Pure, from one snapshot.
 
-An endpoint is slow when the mean of its recent requests is over the threshold: one that was slow last week and is not
-any more does not count, and one that became slow today does. Times are in seconds unless the name has ms.
+An endpoint is slow when the mean of its recent requests is over the threshold. Times are in seconds unless the name has
+ms.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ _CRITICAL, _ATTENTION = 2.0, 1.5  # times the threshold, as a baseline has it by
 _SHOWN = 5
 _ERROR_RATE_DEGRADED = 0.05
 _FEWEST_ERRORS = 3  # fewer are chance, or a mistake of the client
-_NO_DATA = "no requests have been recorded yet"
 
 Object = dict[str, Any]
 
@@ -111,7 +110,6 @@ def served(snapshot: Snapshot) -> list[EndpointStatistics]:
 
 
 def slowest(endpoints: Iterable[EndpointStatistics], threshold_ms: float) -> list[EndpointStatistics]:
-    """Those over the threshold, the slowest first."""
     over = [endpoint for endpoint in endpoints if 1000 * (endpoint.recent_mean_s or 0.0) > threshold_ms]
     return sorted(over, key=lambda endpoint: -(endpoint.recent_mean_s or 0.0))
 
@@ -181,7 +179,6 @@ def _about_the_monitor(snapshot: Snapshot) -> Object:
 
 
 def _monitor_issues(snapshot: Snapshot) -> list[str]:
-    """Why the figures may be incomplete."""
     issues = list(snapshot.problems)
     if snapshot.overflow:
         requests = plural(snapshot.overflow, "request")
@@ -200,7 +197,7 @@ def _service_issues(known: Sequence[EndpointStatistics], over: Sequence[Endpoint
 
 def _sentence(known: Sequence[EndpointStatistics], slow_count: int, slow_ms: float) -> str:
     if not known:
-        return _NO_DATA
+        return "no requests have been recorded yet"
     over = f"{slow_count} of {plural(len(known), 'endpoint')} over {slow_ms:g} ms on average"
     return f"{over}; {plural(sum(endpoint.total for endpoint in known), 'request')}"
 

@@ -22,6 +22,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_BODY = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
 _SEEN = "perfcheck.monitor"  # in the scope: another Monitor counts this request already
 
 
@@ -62,8 +63,6 @@ class Monitor:
 
 
 class _Exchange:
-    """What passes between the server and the application for one request."""
-
     __slots__ = ("_gone", "_receive", "_request", "_send", "_sent", "_status")
 
     def __init__(self, request: Request, receive: Receive, send: Send) -> None:
@@ -103,12 +102,9 @@ class _Exchange:
             self._request.responding()
             if settings().server_timing:
                 timing = self._request.server_timing().encode("latin-1")
-                headers = [*message.get("headers", ()), (b"server-timing", timing)]
-                return {**message, "headers": headers}, False
-        elif kind == "http.response.body":
+                message = {**message, "headers": [*message.get("headers", ()), (b"server-timing", timing)]}
+        elif kind in _BODY:
             self._sent += len(message.get("body", b""))
-            return message, not message.get("more_body", False)
-        elif kind in {"http.response.pathsend", "http.response.zerocopysend"}:
             return message, not message.get("more_body", False)
         return message, False
 
@@ -143,11 +139,9 @@ async def _api_sent(scope: Scope, path: str, send: Send) -> bool:
     query = scope.get("query_string", b"").decode("latin-1")
     respond = partial(api.answer, str(scope["method"]), path, query, headers, client[0] if client else None)
     try:
-        asyncio.get_running_loop()
+        answer = await asyncio.to_thread(respond)  # it may read files: the loop goes on meanwhile
     except RuntimeError:  # trio
         answer = respond()
-    else:  # it may read files: the loop goes on meanwhile
-        answer = await asyncio.to_thread(respond)
     if answer is None:
         return False
     fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from starlette.applications import Starlette
-from starlette.types import ASGIApp
 
 from perfcheck.monitor.asgi import Monitor
 
@@ -23,10 +22,6 @@ def init_app(app: Starlette) -> None:
         return
     setattr(app.state, _STATE, True)
     build = app.build_middleware_stack
-
-    def build_monitored() -> ASGIApp:
-        return Monitor(build())
-
-    app.build_middleware_stack = build_monitored  # type: ignore[method-assign]
+    app.build_middleware_stack = lambda: Monitor(build())  # type: ignore[method-assign]
     if app.middleware_stack is not None:  # it has served already
         app.middleware_stack = Monitor(app.middleware_stack)

@@ -7,6 +7,7 @@ are OTHER for the same reason.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from perfcheck.monitor.lifecycle import UNNAMED
@@ -84,17 +85,15 @@ def _text(value: object) -> str | None:
 
 _FRAMEWORKS = frozenset({"django", "fastapi", "flask", "quart", "starlette", "werkzeug"})
 PLAIN = frozenset({type(None), dict, list, int, float, bool})  # serialised later: nothing is known yet
-_TYPES_KEPT = 256
 _NOT_AN_ERROR = {"Http404": 404, "PermissionDenied": 403, "SuspiciousOperation": 400, "BadRequest": 400}  # of Django
 _STOPPED = frozenset({"Cancelled", "CancelledError", "GreenletExit"})  # by name: importing asyncio takes 40 ms
-_is_response: dict[type, bool] = {}
 
 StatusAndSize = tuple[int | None, int | None]  # status, bytes of the body
 
 
 def of_result(result: object) -> StatusAndSize:
     """Of a return value. May raise what a broken response raises."""
-    kind = type(result)
+    kind: Any = type(result)
     if kind in PLAIN:
         return None, None
     if isinstance(result, bytes):
@@ -135,14 +134,9 @@ def _as_int(value: object) -> int | None:
     return int(value) if isinstance(value, int) else None
 
 
+@lru_cache(maxsize=256)
 def _comes_from_framework(kind: type) -> bool:
-    known = _is_response.get(kind)
-    if known is None:
-        if len(_is_response) >= _TYPES_KEPT:
-            _is_response.clear()
-        known = any(base.__module__.split(".")[0] in _FRAMEWORKS for base in kind.__mro__)
-        _is_response[kind] = known
-    return known
+    return any(base.__module__.split(".")[0] in _FRAMEWORKS for base in kind.__mro__)
 
 
 def is_cancellation(error: BaseException) -> bool:
@@ -154,7 +148,7 @@ def is_cancellation(error: BaseException) -> bool:
 
 def of_exception(error: BaseException) -> int | None:
     """The status that a framework will make of an exception: 404 of ``abort(404)``. None: an error of the handler."""
-    kind = type(error)
+    kind: Any = type(error)
     if not _comes_from_framework(kind):
         return None
     for base in kind.__mro__:

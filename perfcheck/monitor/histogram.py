@@ -59,7 +59,6 @@ class Histogram:
             self.buckets[bucket] += count
 
     def merge(self, other: Histogram) -> None:
-        """Add what the other holds, exactly."""
         if not other.count:
             return
         self.least_ns = min(self.least_ns, other.least_ns) if self.count else other.least_ns

@@ -65,7 +65,6 @@ class Request:
         return (perf_counter_ns() - self.started_ns) / 1e9
 
     def server_timing(self) -> str:
-        """The value of a Server-Timing header, now."""
         return (self.trace or Trace()).server_timing(self.elapsed_s)
 
     def enter(self) -> None:

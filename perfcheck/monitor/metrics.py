@@ -11,26 +11,19 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from perfcheck.monitor.statistics import EndpointStatistics, Snapshot
+from perfcheck.monitor.statistics import Snapshot
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
 BOUNDARIES_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 _LABELS = ["http_route"]
-_getrusage: Callable[[int], Any] | None
-try:
-    from resource import getrusage as _getrusage
-except ImportError:  # Windows
-    _getrusage = None
-
-_STATM = Path("/proc/self/statm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +68,17 @@ def process_usage() -> ProcessUsage:
 
 def _resident() -> int | None:
     try:
-        return int(_STATM.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError, AttributeError):
         return None
 
 
 def _peak() -> int | None:
-    if _getrusage is None:
+    try:
+        from resource import RUSAGE_SELF, getrusage  # noqa: PLC0415
+    except ImportError:  # Windows
         return None
-    peak = int(_getrusage(0).ru_maxrss)  # 0: RUSAGE_SELF
+    peak = getrusage(RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak  # kilobytes, except there
 
 
@@ -113,17 +108,14 @@ def _of_endpoints(snapshot: Snapshot) -> Iterator[Metric]:
     queries = CounterMetricFamily("http_server_request_queries", "Statements sent to the database", labels=_LABELS)
     active = GaugeMetricFamily("http_server_active_requests", "In flight", labels=_LABELS)
     for endpoint in snapshot.endpoints:
-        duration.add_metric([endpoint.name], buckets=_buckets(endpoint), sum_value=endpoint.duration.total_s)
+        buckets = [(str(edge), float(endpoint.duration.count_up_to(edge))) for edge in BOUNDARIES_S]
+        buckets.append(("+Inf", float(endpoint.duration.count)))
+        duration.add_metric([endpoint.name], buckets=buckets, sum_value=endpoint.duration.total_s)
         failed.add_metric([endpoint.name], endpoint.errors)
         left.add_metric([endpoint.name], endpoint.disconnects)
         queries.add_metric([endpoint.name], endpoint.queries.total)
         active.add_metric([endpoint.name], endpoint.in_flight)
     yield from (duration, failed, left, queries, active)
-
-
-def _buckets(endpoint: EndpointStatistics) -> list[tuple[str, float]]:
-    counts = [(str(edge), float(endpoint.duration.count_up_to(edge))) for edge in BOUNDARIES_S]
-    return [*counts, ("+Inf", float(endpoint.duration.count))]
 
 
 def _of_the_process(snapshot: Snapshot) -> Iterator[Metric]:

@@ -39,8 +39,6 @@ _LONGEST_NAME = 200
 
 
 class RequestOutcome(IntEnum):
-    """How a request ended."""
-
     OK = 0
     ERROR = 1
     DISCONNECTED = 2
@@ -100,7 +98,6 @@ class Accumulator:
             self._repeated = merge_repeated((*self._repeated, *seen))
 
     def frozen(self, in_flight: int) -> EndpointStatistics:
-        """A copy as a plain value."""
         return EndpointStatistics(
             name=self._name,
             total=self._duration.count,

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,6 @@ class Trace:
                 self._callers[shape] = call_site(self._task, layer)
 
     def cache(self, *, hit: bool) -> None:
-        """One look-up in a cache."""
         with self._lock:
             if hit:
                 self.cache_hits += 1
@@ -172,22 +172,13 @@ _FOLDED = re.compile(
 )
 _LIST = re.compile(r"\( ?\?(?: ?, ?\?)* ?\)(?: ?, ?\( ?\?(?: ?, ?\?)* ?\))*")
 
-_shapes: dict[str, str] = {}
-
 
 def shape_of(statement: str) -> str:
     """``SELECT * FROM t WHERE id IN (1, 2)`` -> ``SELECT * FROM t WHERE id IN (?)``: one line, at most 300 characters.
 
     Statements with parameters come again as the same text and are looked up; the table of them is bounded.
     """
-    shape = _shapes.get(statement)
-    if shape is None:
-        shape = _fold(statement)
-        if len(statement) <= _LONGEST_KEPT:
-            if len(_shapes) >= _SHAPES_KEPT:
-                _shapes.clear()
-            _shapes[statement] = shape
-    return shape
+    return _known_shape(statement) if len(statement) <= _LONGEST_KEPT else _fold(statement)
 
 
 def _fold(statement: str) -> str:
@@ -196,6 +187,9 @@ def _fold(statement: str) -> str:
     if len(text) > _SHOWN_HEAD + _SHOWN_TAIL:
         text = f"{text[:_SHOWN_HEAD]} ... {text[-_SHOWN_TAIL:]}"
     return text
+
+
+_known_shape = lru_cache(maxsize=_SHAPES_KEPT)(_fold)
 
 
 def _folded(match: re.Match[str]) -> str:
@@ -209,5 +203,5 @@ def _folded(match: re.Match[str]) -> str:
 
 def forget_statements() -> None:
     """Start again: for tests."""
-    _shapes.clear()
+    _known_shape.cache_clear()
     _reported.clear()

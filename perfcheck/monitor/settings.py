@@ -61,12 +61,10 @@ _listeners: list[Callable[[], None]] = []
 
 
 def on_change(listener: Callable[[], None]) -> None:
-    """Have ``listener`` called after every change."""
     _listeners.append(listener)
 
 
 def settings() -> Settings:
-    """The settings in force."""
     return _current or configure()
 
 
@@ -99,15 +97,14 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         if not text:
             continue
         try:
-            change: dict[str, Any] = {field.name: _parsed(getattr(Settings(), field.name), text)}
-            result = replace(result, **change)
+            result = replace(result, **{field.name: _parsed(field.default, text)})
         except (ValueError, TypeError) as error:
             # Never the value: it may be the token.
             log_safely(logging.WARNING, "%s is ignored: %s", variable, error)
     return result
 
 
-def _parsed(default: object, text: str) -> object:
+def _parsed(default: object, text: str) -> Any:
     if isinstance(default, bool):
         if text.lower() not in _WORDS:
             raise ValueError("expected 1 or 0")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from time import perf_counter
-from types import TracebackType
 
 from perfcheck.monitor import lifecycle
 from perfcheck.monitor.log import log_safely
@@ -48,19 +47,15 @@ class span:  # noqa: N801 - used like a function
         self._trace = current()
         self._started = perf_counter()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._trace is not None:
             self._trace.add_span(self._name, perf_counter() - self._started)
 
     async def __aenter__(self) -> None:
         self.__enter__()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.__exit__(kind, error, traceback)
+    async def __aexit__(self, *_: object) -> None:
+        self.__exit__()
 
 
 def cached(*, hit: bool) -> None:

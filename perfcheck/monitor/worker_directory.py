@@ -127,7 +127,6 @@ class Membership:
         self._keep_alive()
 
     def publish(self, snapshot: Snapshot) -> None:
-        """Replace this worker's file."""
         self._keep_alive()
         self._write(self.id, encode_snapshot(snapshot, known=self._lines))
 

@@ -1,9 +1,7 @@
 """Several workers of one service: each leaves its counts in a directory, and the one that answers adds them all up.
 
 A thread writes once a second while something changes, and less often where that takes more than 2% of its time; the
-last counts are written at exit. So another worker's latest second may be missing from an answer, and nothing older. A
-worker that is killed loses the counts of that second, no more. Errors of the directory never reach a request: this
-worker's own figures stay right, and the snapshot lists what is missing.
+last counts are written at exit. Errors of the directory never reach a request.
 """
 
 from __future__ import annotations
@@ -28,8 +26,6 @@ _TIMEOUT_S = 2.0
 
 
 class Worker:
-    """This process among the others."""
-
     def __init__(self) -> None:
         self._exit_registered = False
         self._membership: Membership | None = None

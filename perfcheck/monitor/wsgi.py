@@ -65,8 +65,6 @@ class Monitor:
 
 
 class _Response:
-    """What is known of one response from start_response and the body."""
-
     __slots__ = ("done", "length", "name", "request", "sent", "start_response", "status")
 
     def __init__(self, request: Request, start_response: StartResponse, name: Callable[[], None]) -> None:
@@ -84,18 +82,15 @@ class _Response:
         if not isinstance(headers, list | tuple):  # some servers take an iterator, which can be read once
             headers = list(headers)
         try:
-            self._observe(status, headers)
+            self.status = int(status[:3]) if status[:3].isdigit() else None
+            self.length = next((int(value) for name, value in headers if name.lower() == "content-length"), None)
+            self.request.responding()
+            self.name()
             if settings().server_timing:
                 headers = [*headers, ("Server-Timing", self.request.server_timing())]
         except Exception as error:  # noqa: BLE001 - the server will report it
             default.count_failure(error)
         return partial(self._written, self.start_response(status, headers, *exc_info, **keywords))
-
-    def _observe(self, status: str, headers: Iterable[tuple[str, str]]) -> None:
-        self.status = int(status[:3]) if status[:3].isdigit() else None
-        self.length = next((int(value) for name, value in headers if name.lower() == "content-length"), None)
-        self.request.responding()
-        self.name()
 
     def _written(self, write: Callable[[bytes], object], data: bytes) -> object:
         result = write(data)

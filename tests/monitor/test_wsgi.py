@@ -301,7 +301,7 @@ def test_a_broken_registry_changes_no_response(
         raise ZeroDivisionError("a defect")
 
     monkeypatch.setattr(default, "record", broken)
-    monkeypatch.setattr("perfcheck.monitor.wsgi._Response._observe", broken)
+    monkeypatch.setattr("perfcheck.monitor.lifecycle.Request.responding", broken)
     with caplog.at_level(logging.ERROR, "perfcheck.monitor"), wsgiref(apps.wsgi) as url:
         assert [httpx.get(f"{url}/{path}").text for path in ("ok", "named", "pieces")] == ["hello", "named", "01234"]
     assert [record.levelname for record in caplog.records] == ["ERROR"]

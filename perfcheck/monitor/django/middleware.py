@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from time import perf_counter
 from typing import Any
@@ -92,19 +93,16 @@ class _Passage:
     def responded(self, response: Any) -> None:
         """The request goes on until ``response`` is closed."""
         try:
+            match = getattr(self._request, "resolver_match", None)
             if not self._owned:
                 self._running.name(_name(self._request))
-            elif self._is_of_the_monitor():
+            elif match is not None and hasattr(match.func, "perfcheck_monitor_api"):
                 self._running.cancel()
             else:
                 self._follow(response)
         except Exception as error:  # noqa: BLE001 - a response of an unknown kind is sent all the same
             default.count_failure(error)
             self._running.finish(status=getattr(response, "status_code", None))
-
-    def _is_of_the_monitor(self) -> bool:
-        match = getattr(self._request, "resolver_match", None)
-        return match is not None and hasattr(match.func, "perfcheck_monitor_api")
 
     def _follow(self, response: Any) -> None:
         self._running.responding()
@@ -148,31 +146,28 @@ class _End:
         self.broken = False
         self.size: int | None = 0
 
-    def follow(self, content: Iterator[bytes]) -> Iterator[bytes]:
+    @contextmanager
+    def _until_complete(self) -> Iterator[None]:
         try:
-            for piece in content:
-                self._add(piece)
-                yield piece
+            yield
         except Exception:
             self.broken = True
             raise
         self.completed = True
+
+    def follow(self, content: Iterator[bytes]) -> Iterator[bytes]:
+        with self._until_complete():
+            for piece in content:
+                self.size = (self.size or 0) + len(piece)
+                yield piece
 
     async def follow_async(self, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        try:
+        with self._until_complete():
             async for piece in content:
-                self._add(piece)
+                self.size = (self.size or 0) + len(piece)
                 yield piece
-        except Exception:
-            self.broken = True
-            raise
-        self.completed = True
-
-    def _add(self, piece: bytes) -> None:
-        self.size = (self.size or 0) + len(piece)
 
     def __call__(self) -> None:
-        """The response is closed."""
         left = not (self.completed or self.broken)
         self._running.finish(status=self._status, error=self.broken, disconnected=left, response_bytes=self.size)
 

@@ -24,10 +24,7 @@ def view_of(name: str) -> Callable[[Any], Any]:
         answer = api.answer(request.method, f"{settings().prefix}/{name}", query, headers, peer)
         if answer is None:
             return HttpResponseNotFound()
-        response = HttpResponse(answer.body, status=answer.status)
-        for key, value in answer.headers:
-            response.headers[key] = value
-        return response
+        return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
 
     monitor_api.csrf_exempt = True  # type: ignore[attr-defined] # what Django's own decorators set
     monitor_api.login_required = False  # type: ignore[attr-defined]
