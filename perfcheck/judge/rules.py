@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from statistics import median_high
 
 from perfcheck.model import (
     Decision,
@@ -243,10 +244,10 @@ def _delayed_acknowledgement(endpoint: Endpoint, judged: Sequence[Sample]) -> It
     The service writes headers and body apart, and its system holds the second piece back until the first one is
     acknowledged, which Linux does after 40 ms (RFC 896, RFC 1122 section 4.2.3.2).
     """
-    gaps = sorted(sample.phases.download_ms for sample in judged if sample.phases.download_ms is not None)
+    gaps = [sample.phases.download_ms for sample in judged if sample.phases.download_ms is not None]
     small = all((sample.body_bytes or 0) < _ONE_SEGMENT for sample in judged)
-    if small and len(gaps) >= 5 and _DELAYED_ACK_MS[0] <= gaps[len(gaps) // 2] <= _DELAYED_ACK_MS[1]:  # noqa: PLR2004
-        gap = gaps[len(gaps) // 2]
+    gap = median_high(gaps or [0.0])
+    if small and len(gaps) >= 5 and _DELAYED_ACK_MS[0] <= gap <= _DELAYED_ACK_MS[1]:  # noqa: PLR2004
         message = f"a small body comes {format_ms(gap)} after its headers: they are likely written separately"
         remedy = "let the service write both at once, or set TCP_NODELAY: this saves that time on every request"
         yield Finding.note(Rule.DELAYED_ACK, message, value=gap, unit="ms", remedy=remedy, line=endpoint.line)

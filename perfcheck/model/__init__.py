@@ -18,12 +18,30 @@ from perfcheck.model.baseline import (
     Tls,
     UndecidedPolicy,
 )
-from perfcheck.model.comparison import Against, Changed, ComparedHow, Comparison, EarlierRun, EndpointChange
 from perfcheck.model.findings import Finding, Rule, Severity, Verdict, heaviest_first, verdict_of, worst
-from perfcheck.model.monitor import MonitoredEndpoint, MonitorReading, MonitorStatus, Repeated
+from perfcheck.model.observations import (
+    Decision,
+    EndpointProgress,
+    Failure,
+    Fetched,
+    Measurement,
+    MonitoredEndpoint,
+    MonitorReading,
+    MonitorStatus,
+    Phases,
+    Repeated,
+    Sample,
+    Stop,
+)
 from perfcheck.model.run import (
+    Against,
     BaselineInfo,
+    Changed,
+    ComparedHow,
+    Comparison,
     Counts,
+    EarlierRun,
+    EndpointChange,
     EndpointResult,
     Environment,
     LatencySummary,
@@ -37,7 +55,6 @@ from perfcheck.model.run import (
     Timeline,
     Tool,
 )
-from perfcheck.model.sample import Decision, EndpointProgress, Failure, Fetched, Measurement, Phases, Sample, Stop
 
 __all__ = [
     "Against",

@@ -140,7 +140,7 @@ def sparkline(result: EndpointResult) -> Svg | None:
     return chart(18, [layer([picture], top=0, height=18)], title=_range(values), css="spark")
 
 
-# --- Over time, the stages apart --------------------------------------------------------------------------------------
+# --- Over time, the stages apart -------------------------------------------------------------------------------------
 
 _BOTTOM = 108.0  # of the plot
 _MOST_DOTS_OF_A_STAGE = 150  # over time they lie side by side, not on one another
@@ -234,7 +234,7 @@ def _binned(points: Iterable[Point], css: str) -> str:
     slots: dict[int, list[float]] = {}
     for at, height in points:
         slots.setdefault(int(at * _SLOTS), []).append(height)
-    middle = [((i + 0.5) / _SLOTS, sorted(heights)[len(heights) // 2]) for i, heights in slots.items()]
+    middle = [((i + 0.5) / _SLOTS, statistics.median_high(heights)) for i, heights in slots.items()]
     strokes = [((i + 0.5) / _SLOTS, min(heights), max(heights)) for i, heights in slots.items()]
     return spans(strokes, f"range {css}") + dots(middle, css)
 

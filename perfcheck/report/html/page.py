@@ -10,10 +10,9 @@ from perfcheck.model import EarlierRun, EndpointChange, EndpointResult, Referenc
 from perfcheck.report.columns import Column, Report, columns_of
 from perfcheck.report.explain import ExplanationLine, Label, explain
 from perfcheck.report.figures import change_text, compared_text, is_within_ideal, measured, ratio_to_target
-from perfcheck.report.html import overview
+from perfcheck.report.html import run_charts
 from perfcheck.report.html.axes import Knee, Linear, Log
 from perfcheck.report.html.endpoint_charts import distribution, over_time, sparkline
-from perfcheck.report.html.run_timeline import run_timeline
 from perfcheck.report.html.svg import CSS, Svg, decoration, rect
 from perfcheck.report.run_summary import (
     certainty,
@@ -74,7 +73,7 @@ class Page:
         self.counts = counts_by_verdict(run)
         self.facts = [fact for fact in _summary_facts(run) if clean(fact.text)]
         self.about = [fact for fact in _about(run) if clean(fact.text)]
-        self.timeline = run_timeline(run)
+        self.timeline = run_charts.run_timeline(run)
         attention, fine = split_by_attention(run)
         self.cards, self.more_attention = attention[:_MOST_CARDS], attention[_MOST_CARDS:]
         self.fine, self.more_fine = fine[:_MOST_TABLE_ROWS], fine[_MOST_TABLE_ROWS:]
@@ -93,11 +92,11 @@ class Page:
 
     @cached_property
     def _axis(self) -> Knee:
-        return overview.common_axis(self._with_target)
+        return run_charts.common_axis(self._with_target)
 
     @cached_property
     def _axis_in_ms(self) -> Linear | Log:
-        return overview.absolute_axis(self.without_target)
+        return run_charts.absolute_axis(self.without_target)
 
     @cached_property
     def groups(self) -> list[tuple[str, list[EndpointResult]]]:
@@ -117,15 +116,16 @@ class Page:
 
     @property
     def rug(self) -> Svg:
-        return overview.rug(self.without_row, self._axis)
+        return run_charts.rug(self.without_row, self._axis)
 
     def axis_marks(self, *, in_ms: bool) -> Svg:
         if in_ms:
-            return overview.absolute_scale_marks(self._axis_in_ms)
-        return overview.ratio_scale_marks(self._axis, Reference.BEFORE if self.run.is_comparison else Reference.TARGET)
+            return run_charts.absolute_scale_marks(self._axis_in_ms)
+        reference = Reference.BEFORE if self.run.is_comparison else Reference.TARGET
+        return run_charts.ratio_scale_marks(self._axis, reference)
 
     def row(self, result: EndpointResult) -> Svg:
-        return overview.row(result, self._axis if result.target_ms else self._axis_in_ms, self.change(result))
+        return run_charts.row(result, self._axis if result.target_ms else self._axis_in_ms, self.change(result))
 
     def ratio(self, result: EndpointResult) -> str:
         if result.ratio is None:
@@ -182,9 +182,9 @@ class Page:
         return column.text(result, self.change(result))
 
     is_within_ideal = staticmethod(is_within_ideal)
-    without_value = staticmethod(overview.without_value)
-    relation = staticmethod(overview.relation_to_reference)
-    meter = staticmethod(overview.meter)
+    without_value = staticmethod(run_charts.without_value)
+    relation = staticmethod(run_charts.relation_to_reference)
+    meter = staticmethod(run_charts.meter)
     sparkline = staticmethod(sparkline)
     distribution = staticmethod(distribution)
     over_time = staticmethod(over_time)
