@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from yaml import Node
 
 from perfcheck.baseline.context import Context
-from perfcheck.baseline.value_types import TEXT, ScalarType
+from perfcheck.baseline.value_types import TEXT, CustomType, ScalarType
 from perfcheck.errors import UsageError
 from perfcheck.units import WrongValueError
 
@@ -72,19 +72,15 @@ def passwords_of(base_url: str) -> set[str]:
     return {parts.password, password, basic}
 
 
-class BaseUrl:
+_BASE_URL = ScalarType("an http:// or https:// URL", _EXAMPLE, check_base_url, {"type": "string"})
+
+
+def _read_base_url(context: Context, node: Node, name: str) -> Any:
     """The URL. One from the command line replaces it, so that its variables need not be set."""
+    return _BASE_URL.read(context, node, name) if context.base_url is None else context.base_url
 
-    _TYPE = ScalarType("an http:// or https:// URL", _EXAMPLE, check_base_url, {"type": "string"})
 
-    def read(self, context: Context, node: Node, name: str) -> str | None:
-        if context.base_url is not None:
-            return context.base_url
-        url: str | None = self._TYPE.read(context, node, name)
-        return url
-
-    def schema(self) -> dict[str, Any]:
-        return self._TYPE.schema()
+BASE_URL = CustomType(_read_base_url, _BASE_URL.json)
 
 
 def _path(text: str) -> str:
@@ -102,21 +98,17 @@ def _path(text: str) -> str:
 PATH = ScalarType("a path", "/api/health", _path, {"type": "string", "pattern": r"^/|\$\{"}, secret=True)
 
 
-class FilePath:
+def file_path(*, must_exist: bool) -> CustomType:
     """The path of a file, relative to the folder of the baseline. ``must_exist`` is checked at once."""
 
-    def __init__(self, *, must_exist: bool) -> None:
-        self._must_exist = must_exist
-
-    def read(self, context: Context, node: Node, name: str) -> str | None:
+    def read(context: Context, node: Node, name: str) -> str | None:
         text = TEXT.read(context, node, name)
         if text is None:
             return None
         file = context.folder / text
-        if self._must_exist and not file.is_file():
+        if must_exist and not file.is_file():
             context.error(node, f"{name}: file not found", "write its path relative to the folder of the baseline")
             return None
         return str(file)
 
-    def schema(self) -> dict[str, Any]:
-        return TEXT.schema()
+    return CustomType(read, TEXT.json)

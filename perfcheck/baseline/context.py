@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from yaml import Node, ScalarNode, SequenceNode
 
@@ -119,18 +119,19 @@ class Interpolated:
     unset: tuple[str, ...] = ()
 
 
+@dataclass(eq=False)
 class VariableError(Exception):
-    """A variable that cannot be expanded. ``part`` is how it is written in the text.
+    """A variable that cannot be expanded. ``part`` is how it is written in the text."""
 
-    ``unset`` is its name when the only error is that it has no value.
-    """
+    part: str
+    message: str
+    remedy: str
 
-    def __init__(self, part: str, message: str, remedy: str, unset: str | None = None) -> None:
-        super().__init__(message)
-        self.part = part
-        self.message = message
-        self.remedy = remedy
-        self.unset = unset
+
+class _Expansion(NamedTuple):
+    value: str
+    is_secret: bool = False
+    unset: str | None = None  # the name of a variable that has no value
 
 
 def interpolate(text: str, env: Mapping[str, str], *, allow_unset: bool = False) -> Interpolated:
@@ -139,38 +140,23 @@ def interpolate(text: str, env: Mapping[str, str], *, allow_unset: bool = False)
     As in a shell, ``:-`` and ``:?`` treat an empty variable as unset. Raises VariableError; with ``allow_unset`` not
     for a variable that has no value.
     """
-    value: list[str] = []
-    shown: list[str] = []
-    secrets: list[str] = []
-    unset: list[str] = []
-    has_variable = False
-    end = 0
-    for token in _TOKEN.finditer(text):
-        literal = text[end : token.start()]
-        end = token.end()
-        if token.group() == "$$":
-            expansion, is_secret = "$", False
-        else:
-            has_variable = True
-            try:
-                expansion, is_secret = _expand(token, env)
-            except VariableError as error:
-                if not allow_unset or error.unset is None:
-                    raise
-                unset.append(error.unset)
-                expansion, is_secret = _PLACEHOLDER, False
-        value += [literal, expansion]
-        shown += [literal, MASK if is_secret else expansion]
-        if is_secret:
-            secrets.append(expansion)
-    value.append(text[end:])
-    shown.append(text[end:])
-    return Interpolated("".join(value), "".join(shown), tuple(secrets), has_variable, tuple(unset))
+    tokens = list(_TOKEN.finditer(text))
+    expansions = [_expand(token, env, allow_unset=allow_unset) for token in tokens]
+    values = iter([expansion.value for expansion in expansions])
+    masked = iter([MASK if expansion.is_secret else expansion.value for expansion in expansions])
+    return Interpolated(
+        value=_TOKEN.sub(lambda _: next(values), text),
+        shown=_TOKEN.sub(lambda _: next(masked), text),
+        secrets=tuple(expansion.value for expansion in expansions if expansion.is_secret),
+        has_variable=any(token.group() != "$$" for token in tokens),
+        unset=tuple(expansion.unset for expansion in expansions if expansion.unset),
+    )
 
 
-def _expand(token: re.Match[str], env: Mapping[str, str]) -> tuple[str, bool]:
-    """The value of one ``${...}``, and whether it is a secret."""
+def _expand(token: re.Match[str], env: Mapping[str, str], *, allow_unset: bool) -> _Expansion:
     part, inner = token.group(), token.group(1)
+    if part == "$$":
+        return _Expansion("$")
     if inner is None:
         raise VariableError(part, "'${' without a closing '}'", "close it, or write '$${' for a literal '${'")
     match = _INNER.fullmatch(inner)
@@ -182,11 +168,14 @@ def _expand(token: re.Match[str], env: Mapping[str, str]) -> tuple[str, bool]:
         raise VariableError(part, "a variable inside a variable is not supported", "write the default out")
     value = env.get(name)
     if operator == ":-":
-        return (value, True) if value else (argument, False)
-    if operator == ":?" and not value:
-        reason = f": {clean(argument)}" if argument else ""
-        raise VariableError(part, f"the variable {name} is not set{reason}", f"set it: export {name}=...", unset=name)
-    if value is None:
-        remedy = f"set it: export {name}=..., or give it a default: ${{{name}:-...}}"
-        raise VariableError(part, f"the variable {name} is not set", remedy, unset=name)
-    return value, bool(value)
+        return _Expansion(value, is_secret=True) if value else _Expansion(argument)
+    if value or (value is not None and operator is None):
+        return _Expansion(value, is_secret=bool(value))
+    if allow_unset:
+        return _Expansion(_PLACEHOLDER, unset=name)
+    reason, remedy = "", f"set it: export {name}=..."
+    if operator is None:
+        remedy += f", or give it a default: ${{{name}:-...}}"
+    elif argument:
+        reason = f": {clean(argument)}"
+    raise VariableError(part, f"the variable {name} is not set{reason}", remedy)

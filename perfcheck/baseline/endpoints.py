@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container
 from typing import Any
 
 from yaml import Node, ScalarNode
@@ -13,14 +12,26 @@ from perfcheck.baseline.file_errors import did_you_mean
 from perfcheck.baseline.keys import CHANGING
 from perfcheck.baseline.sections import NamedSection
 from perfcheck.baseline.value_types import Limit
-from perfcheck.model import Endpoint, ErrorLimits, Metric, Secret
+from perfcheck.model import Endpoint, ErrorLimits, Sampling, Secret
 from perfcheck.text import clean
 from perfcheck.units import format_ms, format_percentage
 
 _BODIES = {"json": "application/json", "form": "application/x-www-form-urlencoded", "body": None}
 _WARNING = Limit(1.5, of_target=True)
 _CRITICAL = Limit(2.0, of_target=True)
-_TIMEOUT_MS = 10_000.0
+_TIMEOUT_S = 10.0
+# A key of the file -> its field in the model, where the field has a unit.
+_FIELDS = {
+    "target": "target_ms",
+    "ideal": "ideal_ms",
+    "ceiling": "ceiling_ms",
+    "slow": "slow_ms",
+    "timeout": "timeout_s",
+    "ready_timeout": "ready_timeout_s",
+    "budget": "budget_s",
+    "min_difference": "min_difference_ms",
+}
+_RESOLVED = {"headers", "warning", "critical", "error_rate", "repeatable", *_BODIES}  # by what follows
 
 
 def value_of(entries: Entries, key: str, default: Any = None) -> Any:
@@ -33,9 +44,13 @@ def is_wrong(entries: Entries, *keys: str) -> bool:
     return any(key in entries and entries[key].value is None for key in keys)
 
 
-def given(**arguments: Any) -> dict[str, Any]:
-    """Without the arguments that are None, for which the model has its own defaults."""
-    return {name: value for name, value in arguments.items() if value is not None}
+def fields_of(entries: Entries, *, without: Container[str] = ()) -> dict[str, Any]:
+    """The right values, by the names of the model's fields. What is not given has its default there."""
+    return {
+        _FIELDS.get(key, key): entry.value
+        for key, entry in entries.items()
+        if entry.value is not None and key not in without
+    }
 
 
 def headers_of(entries: Entries) -> tuple[tuple[str, str | Secret], ...]:
@@ -44,22 +59,20 @@ def headers_of(entries: Entries) -> tuple[tuple[str, str | Secret], ...]:
 
 
 class EndpointBuilder:
-    """The endpoints of one baseline. ``groups`` is None when they are wrong, so that no reference can be checked."""
+    """The endpoints of one baseline, whose sections are ``top``."""
 
-    def __init__(
-        self,
-        context: Context,
-        *,
-        service: Entries,
-        defaults: Entries,
-        groups: Mapping[str, NamedSection] | None,
-        min_requests: int,
-    ) -> None:
+    def __init__(self, context: Context, top: Entries) -> None:
         self._context = context
-        self._min_requests = min_requests
-        self._groups = groups
-        self._common = _layered({key: entry for key, entry in service.items() if key == "headers"}, defaults)
-        self._layers = {name: _layered(self._common, _inheritable(group)) for name, group in (groups or {}).items()}
+        self.sampling = Sampling(**fields_of(value_of(top, "sampling", {})))
+        # None when they are wrong, so that no reference can be checked.
+        self._groups: dict[str, NamedSection] | None = value_of(top, "groups", None if "groups" in top else {})
+        service: Entries = value_of(top, "service", {})
+        headers = {"headers": service["headers"]} if "headers" in service else {}
+        self._common = _layered(headers, value_of(top, "defaults", {}))
+        self._layers = {
+            name: _layered(self._common, {key: entry for key, entry in (group.entries or {}).items() if key != "title"})
+            for name, group in (self._groups or {}).items()
+        }
 
     def build(self, section: NamedSection) -> Endpoint | None:
         """None after collecting its errors."""
@@ -78,40 +91,13 @@ class EndpointBuilder:
         content = self._content(own, merged)
         if len(context.errors) > before or value_of(own, "path") is None:
             return None
-        return self._endpoint(section, merged, limits, content)
-
-    def _endpoint(
-        self, section: NamedSection, merged: Entries, limits: _ResolvedLimits, content: str | Secret | None
-    ) -> Endpoint:
-        timeout = value_of(merged, "timeout")
-        metric = value_of(merged, "metric")
         return Endpoint(
-            name=section.name.value,
+            name=name.value,
             line=section.line,
             content=content,
-            target_ms=limits.target_ms,
-            ideal_ms=limits.ideal_ms,
-            warning_ms=limits.warning_ms,
-            critical_ms=limits.critical_ms,
-            ceiling_ms=limits.ceiling_ms,
-            error_limits=limits.errors,
             headers=headers_of(merged),
-            min_requests=value_of(merged, "min_requests", self._min_requests),
             lines={key: entry.line for key, entry in merged.items()},
-            **given(
-                path=value_of(merged, "path"),
-                group=value_of(merged, "group"),
-                method=value_of(merged, "method"),
-                query=value_of(merged, "query"),
-                expect=value_of(merged, "expect"),
-                timeout_s=None if timeout is None else timeout / 1000,
-                follow_redirects=value_of(merged, "follow_redirects"),
-                metric=None if metric is None else Metric(metric),
-                slow_ms=value_of(merged, "slow"),
-                body_limit=value_of(merged, "body_limit"),
-                monitor_name=value_of(merged, "monitor_name"),
-                critical_path=value_of(merged, "critical_path"),
-            ),
+            **{"min_requests": self.sampling.min_requests, **fields_of(merged, without=_RESOLVED), **limits},
         )
 
     def _unknown_group(self, entry: Entry, group: str) -> None:
@@ -163,22 +149,6 @@ def _layered(base: Entries, own: Entries) -> Entries:
     return merged
 
 
-def _inheritable(group: NamedSection) -> Entries:
-    return {key: entry for key, entry in (group.entries or {}).items() if key != "title"}
-
-
-@dataclass(frozen=True, slots=True)
-class _ResolvedLimits:
-    """In milliseconds and fractions."""
-
-    target_ms: float | None
-    ideal_ms: float | None
-    warning_ms: float | None
-    critical_ms: float | None
-    ceiling_ms: float | None
-    errors: ErrorLimits
-
-
 class _LimitResolver:
     """``own`` is what is written in the endpoint, ``merged`` includes what it inherits.
 
@@ -191,18 +161,18 @@ class _LimitResolver:
         self._own = own
         self._merged = merged
 
-    def resolve(self) -> _ResolvedLimits:
+    def resolve(self) -> dict[str, Any]:
+        """Fields of the endpoint."""
         target: float | None = value_of(self._merged, "target")
-        ideal, ceiling = value_of(self._merged, "ideal"), value_of(self._merged, "ceiling")
         warning_ms = critical_ms = None
         if target is not None:
             warning_ms = value_of(self._merged, "warning", _WARNING).ms(target)
             critical_ms = value_of(self._merged, "critical", _CRITICAL).ms(target)
-            self._check_order(target, ideal, ceiling)
+            self._check_order(target, value_of(self._merged, "ideal"), value_of(self._merged, "ceiling"))
             self._check_limits(target, warning_ms, critical_ms)
         elif not is_wrong(self._merged, "target"):
             self._check_without_target()
-        return _ResolvedLimits(target, ideal, warning_ms, critical_ms, ceiling, self._error_limits())
+        return {"warning_ms": warning_ms, "critical_ms": critical_ms, "error_limits": self._error_limits()}
 
     def _error(self, keys: tuple[str, ...], message: str, remedy: str) -> None:
         """At the first of the keys that the endpoint has itself, else the first that it inherits."""
@@ -219,7 +189,7 @@ class _LimitResolver:
         if ceiling is not None and ceiling < target:
             message = f"the ceiling of {format_ms(ceiling, distinct_from=target)} is below {of_target}"
             self._error(("ceiling", "target"), message, "raise the ceiling, or lower the target")
-        timeout: float = value_of(self._merged, "timeout", _TIMEOUT_MS)
+        timeout = round(value_of(self._merged, "timeout", _TIMEOUT_S) * 1000, 6)
         if not is_wrong(self._merged, "timeout") and timeout <= target:
             message = f"the timeout of {format_ms(timeout, distinct_from=target)} is not above {of_target}"
             self._error(("timeout", "target"), message, "raise it: a request that takes longer cannot be measured")
@@ -244,7 +214,7 @@ class _LimitResolver:
         if entry is None or entry.value is None or is_wrong(entry.value, *entry.value):
             return built_in
         rates: Entries = entry.value
-        limits = ErrorLimits(**{key: rate.value for key, rate in rates.items()})
+        limits = ErrorLimits(**fields_of(rates))
         if limits.critical < limits.warning:
             low, high = format_percentage(limits.critical), format_percentage(limits.warning)
             node = rates["critical"].node if "critical" in rates else entry.node

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from perfcheck.baseline.addresses import PATH, BaseUrl, FilePath
-from perfcheck.baseline.requests import Body, Expect, Form, Headers, Json, Query
+from perfcheck.baseline.addresses import BASE_URL, PATH, file_path
+from perfcheck.baseline.requests import BODY, EXPECT, FORM, HEADERS, JSON, QUERY
 from perfcheck.baseline.sections import Key, NamedSectionsType, SectionType
 from perfcheck.baseline.value_types import (
     BOOLEAN,
@@ -27,9 +27,9 @@ FEWEST_REQUESTS = 5  # what the median needs to be decided
 
 TLS = SectionType(
     {
-        "ca": Key(FilePath(must_exist=True), "File with the CA certificates to trust, PEM."),
-        "cert": Key(FilePath(must_exist=True), "File with the client certificate, PEM."),
-        "key": Key(FilePath(must_exist=True), "File with its private key, unless the certificate file contains it."),
+        "ca": Key(file_path(must_exist=True), "File with the CA certificates to trust, PEM."),
+        "cert": Key(file_path(must_exist=True), "File with the client certificate, PEM."),
+        "key": Key(file_path(must_exist=True), "File with its private key, unless the certificate file contains it."),
         "verify": Key(BOOLEAN, "Whether the certificate of the service is verified.", "true"),
     }
 )
@@ -43,14 +43,14 @@ ERROR_RATE = SectionType(
 
 SERVICE = SectionType(
     {
-        "base_url": Key(BaseUrl(), "URL of the service; the paths of the endpoints are appended to it."),
+        "base_url": Key(BASE_URL, "URL of the service; the paths of the endpoints are appended to it."),
         "ready": Key(PATH, "Path that is polled, before the first request, until it returns 2xx."),
         "ready_timeout": Key(TIMEOUT, "How long to wait until it is ready.", "30s"),
-        "headers": Key(Headers(), "Headers of every request."),
+        "headers": Key(HEADERS, "Headers of every request."),
         "monitor": Key(PATH, "Path of the statistics API of the monitor inside the service."),
         "openapi": Key(PATH, "Path of the service's OpenAPI document, for coverage."),
         "tls": Key(TLS, "Certificates. Paths are relative to the folder of the baseline."),
-        "unix_socket": Key(FilePath(must_exist=False), "Connect through this Unix socket instead of to the host."),
+        "unix_socket": Key(file_path(must_exist=False), "Connect through this Unix socket instead of to the host."),
         "http2": Key(BOOLEAN, "Whether HTTP/2 is used where the service offers it.", "false"),
     }
 )
@@ -62,7 +62,7 @@ SAMPLING = SectionType(
         "warmup": Key(integer(0, 100), "Requests to each endpoint that are sent first and not judged.", "1"),
         "min_requests": Key(integer(FEWEST_REQUESTS, 10_000), "At least this many requests per endpoint.", "5"),
         "undecided": Key(
-            choice([str(policy) for policy in UndecidedPolicy]),
+            choice(list(UndecidedPolicy)),
             "Whether an undecided CRITICAL counts as estimated, or as a WARNING.",
             "estimate",
         ),
@@ -82,7 +82,7 @@ INHERITED = {
     "target": Key(DURATION, "The latency to keep. An endpoint without a target is new, and compared with 'slow'."),
     "ideal": Key(DURATION, "The latency to aim for; at most the target."),
     "metric": Key(
-        choice([str(metric) for metric in Metric], _METRICS),
+        choice(list(Metric), _METRICS),
         "The statistic to compare with the limits.",
         "median",
     ),
@@ -93,8 +93,8 @@ INHERITED = {
     "error_rate": Key(ERROR_RATE, "Limits of the share of failed requests."),
     "body_limit": Key(SIZE, "A larger response body, decoded, is a WARNING.", "1MB"),
     "timeout": Key(TIMEOUT, "A request that takes longer has failed.", "10s"),
-    "expect": Key(Expect(), "The expected status codes: 2xx, 404, 200-204, or a list of them.", "2xx"),
-    "headers": Key(Headers(), "Headers, added to those of the service; the one closest to the endpoint counts."),
+    "expect": Key(EXPECT, "The expected status codes: 2xx, 404, 200-204, or a list of them.", "2xx"),
+    "headers": Key(HEADERS, "Headers, added to those of the service; the one closest to the endpoint counts."),
     "follow_redirects": Key(BOOLEAN, "Whether redirects are followed, and timed together as one request.", "false"),
     "min_requests": Key(
         integer(FEWEST_REQUESTS, 10_000), "At least this many requests, instead of sampling.min_requests."
@@ -109,10 +109,10 @@ ENDPOINT = SectionType(
         "path": Key(PATH, "The path, appended to base_url."),
         "group": Key(REFERENCE, "The group it belongs to and inherits from."),
         "method": Key(choice(_METHODS, {word.lower(): word for word in _METHODS}), "The HTTP method.", "GET"),
-        "query": Key(Query(), "The query string, as a mapping; a list repeats its parameter."),
-        "json": Key(Json(), "Request body: any YAML, sent as JSON."),
-        "form": Key(Form(), "Request body: a mapping, sent as an HTML form."),
-        "body": Key(Body(), "Request body: text, sent unchanged."),
+        "query": Key(QUERY, "The query string, as a mapping; a list repeats its parameter."),
+        "json": Key(JSON, "Request body: any YAML, sent as JSON."),
+        "form": Key(FORM, "Request body: a mapping, sent as an HTML form."),
+        "body": Key(BODY, "Request body: text, sent unchanged."),
         "repeatable": Key(
             BOOLEAN, "Allows POST, PUT, PATCH and DELETE: the request may be sent any number of times.", "false"
         ),

@@ -13,13 +13,13 @@ from yaml import MappingNode
 
 from perfcheck.baseline.addresses import base_url_option, passwords_of
 from perfcheck.baseline.context import Context, Entries, Entry
-from perfcheck.baseline.endpoints import EndpointBuilder, given, headers_of, is_wrong, value_of
+from perfcheck.baseline.endpoints import EndpointBuilder, fields_of, headers_of, is_wrong, value_of
 from perfcheck.baseline.file_errors import BaselineError, ErrorCollector, Location, StopReading
 from perfcheck.baseline.files import decode, read_bytes
 from perfcheck.baseline.keys import SECTIONS, TOP
 from perfcheck.baseline.sections import NamedSection
 from perfcheck.baseline.tree import compose, is_null
-from perfcheck.model import Baseline, CompareLimits, Endpoint, Group, Sampling, Service, Tls, UndecidedPolicy
+from perfcheck.model import Baseline, CompareLimits, Endpoint, Group, Service, Tls
 from perfcheck.units import format_percentage
 
 _TOP = Location(1, 1)
@@ -82,7 +82,7 @@ def read_past_endpoints(content: bytes, folder: Path) -> dict[str, Endpoint | No
         tree = compose(text, context.errors)
         top = None if tree is None or is_null(tree) else TOP.read(context, tree, "")
         if top:
-            builder = _endpoint_builder(context, top, _sampling(value_of(top, "sampling", {})))
+            builder = EndpointBuilder(context, top)
             sections: dict[str, NamedSection] = value_of(top, "endpoints", {})
             return {
                 name: None if is_wrong(section.entries or {}, "target", "ideal", "metric") else builder.build(section)
@@ -134,18 +134,16 @@ def _read(context: Context, text: str, file: str, sha256: str) -> tuple[Baseline
     if top is None:
         return None
     _check_required(context, top)
-    base_url = context.base_url or _base_url(context, top)
     groups: dict[str, NamedSection] = value_of(top, "groups", {})
-    sampling = _sampling(value_of(top, "sampling", {}))
-    builder = _endpoint_builder(context, top, sampling)
+    builder = EndpointBuilder(context, top)
     endpoints = [builder.build(section) for section in value_of(top, "endpoints", {}).values()]
-    service = _service(context, value_of(top, "service", {}), base_url or "")
+    service = _service(context, value_of(top, "service", {}))
     compare = _compare_limits(context, top.get("compare"))
     baseline = Baseline(
         file,
         sha256,
         service,
-        sampling,
+        builder.sampling,
         tuple(Group(name, value_of(group.entries or {}, "title", name), group.line) for name, group in groups.items()),
         tuple(endpoint for endpoint in endpoints if endpoint is not None),
         frozenset(context.secrets - {""}),
@@ -162,65 +160,28 @@ def _check_required(context: Context, top: Entries) -> None:
         where = endpoints.node if endpoints else _TOP
         remedy = "add one, for example 'endpoints: {health: {path: /api/health, target: 50ms}}'"
         context.error(where, "the file has no endpoints", remedy)
-
-
-def _base_url(context: Context, top: Entries) -> str | None:
     service = top.get("service")
-    if service is None or (service.value is not None and "base_url" not in service.value):
+    if context.base_url is None and (
+        service is None or (service.value is not None and "base_url" not in service.value)
+    ):
         where = service.node if service else _TOP
         remedy = "add 'service: {base_url: http://localhost:5001}', or use --base-url"
         context.error(where, "base_url is missing: the URL of the service", remedy)
-        return None
-    base_url: str | None = value_of(service.value or {}, "base_url")
-    return base_url
 
 
-def _endpoint_builder(context: Context, top: Entries, sampling: Sampling) -> EndpointBuilder:
-    return EndpointBuilder(
-        context,
-        service=value_of(top, "service", {}),
-        defaults=value_of(top, "defaults", {}),
-        groups=value_of(top, "groups", None if "groups" in top else {}),
-        min_requests=sampling.min_requests,
-    )
-
-
-def _service(context: Context, entries: Entries, base_url: str) -> Service:
+def _service(context: Context, entries: Entries) -> Service:
+    base_url = context.base_url or value_of(entries, "base_url", "")
     context.secrets.update(passwords_of(base_url))
-    timeout = value_of(entries, "ready_timeout")
-    tls = entries.get("tls")
-    return Service(
-        base_url,
-        **given(
-            ready=value_of(entries, "ready"),
-            ready_timeout_s=None if timeout is None else timeout / 1000,
-            headers=headers_of(entries),
-            monitor=value_of(entries, "monitor"),
-            openapi=value_of(entries, "openapi"),
-            tls=None if tls is None else _tls(context, tls.value or {}),
-            unix_socket=value_of(entries, "unix_socket"),
-            http2=value_of(entries, "http2"),
-        ),
-    )
+    fields = {**fields_of(entries), "base_url": base_url, "headers": headers_of(entries)}
+    if "tls" in fields:
+        fields["tls"] = _tls(context, fields["tls"])
+    return Service(**fields)
 
 
 def _tls(context: Context, entries: Entries) -> Tls:
     if "key" in entries and "cert" not in entries:
         context.error(entries["key"].node, "tls: 'key' needs 'cert'", "add 'cert: FILE'")
-    return Tls(**given(**{key: value_of(entries, key) for key in entries}))
-
-
-def _sampling(entries: Entries) -> Sampling:
-    budget, undecided = value_of(entries, "budget"), value_of(entries, "undecided")
-    return Sampling(
-        **given(
-            budget_s=None if budget is None else budget / 1000,
-            confirm=value_of(entries, "confirm"),
-            warmup=value_of(entries, "warmup"),
-            min_requests=value_of(entries, "min_requests"),
-            undecided=None if undecided is None else UndecidedPolicy(undecided),
-        )
-    )
+    return Tls(**fields_of(entries))
 
 
 def _compare_limits(context: Context, entry: Entry | None) -> CompareLimits:
@@ -228,13 +189,7 @@ def _compare_limits(context: Context, entry: Entry | None) -> CompareLimits:
     if entry is None or entry.value is None or is_wrong(entry.value, *entry.value):
         return CompareLimits()
     entries: Entries = entry.value
-    limits = CompareLimits(
-        **given(
-            warning=value_of(entries, "warning"),
-            critical=value_of(entries, "critical"),
-            min_difference_ms=value_of(entries, "min_difference"),
-        )
-    )
+    limits = CompareLimits(**fields_of(entries))
     if limits.critical < limits.warning:
         low, high = format_percentage(limits.critical), format_percentage(limits.warning)
         node = entries["critical"].node if "critical" in entries else entry.node

@@ -61,6 +61,17 @@ class ScalarType:
         return plain if plain == {"type": "string"} else {"anyOf": [plain, _VARIABLE]}
 
 
+@dataclass(frozen=True, slots=True)
+class CustomType:
+    """Read by a function of its own."""
+
+    read: Callable[[Context, Node, str], Any]
+    json: Mapping[str, Any]
+
+    def schema(self) -> dict[str, Any]:
+        return dict(self.json)
+
+
 # --- Durations, sizes, rates -----------------------------------------------------------------------------------------
 
 
@@ -81,10 +92,11 @@ def _number(text: str) -> float | None:
 
 
 def _timeout(text: str) -> float:
+    """In seconds."""
     number = _number(text)
     if number is not None:
         raise WrongValueError("a duration needs a unit", f"did you mean {text}{'s' if number < _LIKELY_MS else 'ms'}?")
-    return _duration(text)
+    return _duration(text) / 1000
 
 
 def _duration(text: str) -> float:
@@ -135,14 +147,11 @@ PERCENTAGE = ScalarType("a percentage", "5%", parse_percentage, _pattern("%"))
 
 
 def _boolean(text: str) -> bool:
-    if text in {"true", "True", "TRUE"}:
-        return True
-    if text in {"false", "False", "FALSE"}:
-        return False
-    meant = {"yes": "true", "on": "true", "y": "true", "1": "true"}.get(text.lower())
-    meant = meant or {"no": "false", "off": "false", "n": "false", "0": "false"}.get(text.lower())
-    if meant:
-        raise WrongValueError(f"'{text}' is not true or false", f"did you mean {meant}?")
+    if text in {"true", "True", "TRUE", "false", "False", "FALSE"}:
+        return text.lower() == "true"
+    for meant, synonyms in (("true", {"yes", "on", "y", "1"}), ("false", {"no", "off", "n", "0"})):
+        if text.lower() in synonyms:
+            raise WrongValueError(f"'{text}' is not true or false", f"did you mean {meant}?")
     raise ValueError(text)
 
 
@@ -162,12 +171,12 @@ def integer(low: int, high: int) -> ScalarType:
 
 
 def choice(words: Sequence[str], synonyms: Mapping[str, str] | None = None) -> ScalarType:
-    """One of ``words``; a synonym is an error that names the word."""
+    """One of ``words``, which may be the members of a StrEnum; a synonym is an error that names the word."""
     expected = f"one of {', '.join(words)}"
 
     def parse(text: str) -> str:
         if text in words:
-            return text
+            return words[words.index(text)]
         meant = (synonyms or {}).get(text.lower())
         hint = f"did you mean '{meant}'?" if meant else did_you_mean(text, words)
         if hint is None:

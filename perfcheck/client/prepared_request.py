@@ -12,7 +12,7 @@ import httpx
 from perfcheck import __version__
 from perfcheck.client.response import accepted_codings
 from perfcheck.errors import UsageError
-from perfcheck.model import Endpoint, Secret, Service
+from perfcheck.model import Endpoint, Secret, Service, displayed, sent
 from perfcheck.text import MASK
 
 
@@ -31,12 +31,12 @@ def prepare(service: Service, endpoint: Endpoint) -> PreparedRequest:
     headers = httpx.Headers(
         {"User-Agent": f"perfcheck/{__version__}", "Accept": "*/*", "Accept-Encoding": accepted_codings()}
     )
-    own = httpx.Headers([(name.encode(), used(value).encode()) for name, value in endpoint.headers])
+    own = httpx.Headers([(name.encode(), sent(value).encode()) for name, value in endpoint.headers])
     headers = httpx.Headers([*((k, v) for k, v in headers.raw if k.decode() not in own), *own.raw])
-    query = urlencode([(name, used(value)) for name, value in endpoint.query], quote_via=quote)
+    query = urlencode([(name, sent(value)) for name, value in endpoint.query], quote_via=quote)
     try:
         url = httpx.URL(_address(service.base_url, endpoint.path, query))
-        content = None if endpoint.content is None else used(endpoint.content).encode()
+        content = None if endpoint.content is None else sent(endpoint.content).encode()
         if url.username or url.password:
             login = base64.b64encode(f"{url.username}:{url.password}".encode())
             headers.setdefault("Authorization", f"Basic {login.decode('ascii')}")
@@ -67,11 +67,7 @@ def wire_url(url: httpx.URL) -> httpcore.URL:
 
 def url_shown(base_url: str, endpoint: Endpoint) -> str:
     """The URL without the secrets of the endpoint; the redactor masks all others."""
-    query = urlencode(
-        [(name, value.shown if isinstance(value, Secret) else value) for name, value in endpoint.query],
-        quote_via=quote,
-        safe="*/",
-    )
+    query = urlencode([(name, displayed(value)) for name, value in endpoint.query], quote_via=quote, safe="*/")
     return _address(base_url_shown(base_url), endpoint.path, query)
 
 
@@ -89,11 +85,6 @@ def base_url_shown(base_url: str) -> str:
 def _address(base_url: str, path: str, query: str) -> str:
     address = base_url.rstrip("/") + (path if path.startswith("/") or not path else f"/{path}")
     return address + ("&" if "?" in address else "?") + query if query else address
-
-
-def used(value: str | Secret) -> str:
-    """The text that is sent."""
-    return value.value if isinstance(value, Secret) else value
 
 
 # --- Redirects -------------------------------------------------------------------------------------------------------

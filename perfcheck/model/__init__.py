@@ -17,6 +17,8 @@ from perfcheck.model.baseline import (
     Service,
     Tls,
     UndecidedPolicy,
+    displayed,
+    sent,
 )
 from perfcheck.model.findings import Finding, Rule, Severity, Verdict, heaviest_first, verdict_of, worst
 from perfcheck.model.observations import (
@@ -105,7 +107,9 @@ __all__ = [
     "Tool",
     "UndecidedPolicy",
     "Verdict",
+    "displayed",
     "heaviest_first",
+    "sent",
     "verdict_of",
     "worst",
 ]

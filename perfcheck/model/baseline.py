@@ -28,6 +28,16 @@ class Secret:
     shown: str  # the same text with *** in place of the variable's value
 
 
+def sent(value: str | Secret) -> str:
+    """The text that is sent."""
+    return value.value if isinstance(value, Secret) else value
+
+
+def displayed(value: str | Secret) -> str:
+    """The text that may be shown."""
+    return value.shown if isinstance(value, Secret) else value
+
+
 @dataclass(frozen=True, slots=True)
 class Tls:
     ca: str | None = None  # file with the CA certificates to trust, PEM
