@@ -93,18 +93,14 @@ StatusAndSize = tuple[int | None, int | None]  # status, bytes of the body
 
 def of_result(result: object) -> StatusAndSize:
     """Of a return value. May raise what a broken response raises."""
-    kind: Any = type(result)
-    if kind in PLAIN:
-        return None, None
     if isinstance(result, bytes):
         return None, len(result)
     if isinstance(result, str):
         return None, len(result) if result.isascii() else len(result.encode("utf-8", "surrogatepass"))
     if isinstance(result, tuple):
         return _of_tuple(result)
-    if _comes_from_framework(kind):
-        return _of_response(result)
-    return None, None
+    kind: Any = type(result)
+    return _of_response(result) if _comes_from_framework(kind) else (None, None)
 
 
 def _of_tuple(result: tuple[Any, ...]) -> StatusAndSize:

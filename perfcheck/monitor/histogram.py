@@ -34,11 +34,8 @@ class Histogram:
     __slots__ = ("buckets", "count", "least_ns", "most_ns", "squares", "total_ns")
 
     def __init__(self) -> None:
-        self.count = 0
-        self.total_ns = 0
+        self.count = self.total_ns = self.least_ns = self.most_ns = 0
         self.squares = 0  # sum of squared nanoseconds: exact, however long it runs
-        self.least_ns = 0
-        self.most_ns = 0
         self.buckets = array("Q", bytes(8 * BUCKETS))
 
     def add(self, durations_ns: Iterable[int]) -> None:

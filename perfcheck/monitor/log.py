@@ -78,6 +78,3 @@ class SlowLog:
             return None
         allowance.lines += 1
         return 0
-
-    def forget(self) -> None:
-        self._allowances.clear()

@@ -21,7 +21,7 @@ from typing import Protocol, TypeVar
 
 from perfcheck.monitor.histogram import Histogram
 from perfcheck.monitor.log import SlowLog, log_safely
-from perfcheck.monitor.request_trace import Repetition, Trace, log_n_plus_one
+from perfcheck.monitor.request_trace import Trace, log_n_plus_one
 from perfcheck.monitor.settings import Settings, on_change, settings
 from perfcheck.monitor.statistics import (
     OVERFLOW,
@@ -45,7 +45,7 @@ class RequestOutcome(IntEnum):
 
 
 # (queries, their seconds, cache hits, cache misses, repeated statements) of one request
-Traced = tuple[int, float, int, int, tuple[Repetition, ...]]
+Traced = tuple[int, float, int, int, tuple[RepeatedStatement, ...]]
 # (endpoint, when it ended by perf_counter_ns, duration_ns, status, outcome, bytes of the body, figures of the trace)
 Record = tuple[str, int, int, int | None, RequestOutcome, int | None, Traced | None]
 # The same of a call that returned, of which nothing else is known: (endpoint, when it ended, duration_ns)
@@ -93,9 +93,7 @@ class Accumulator:
             self._queries += Queries(queries, queries, seconds, 1)
         self._cache = (self._cache[0] + hits, self._cache[1] + misses)
         if repetitions:
-            worst = repetitions[:REPETITIONS_KEPT]
-            seen = (RepeatedStatement(each.shape, each.count, each.caller, 1) for each in worst)
-            self._repeated = merge_repeated((*self._repeated, *seen))
+            self._repeated = merge_repeated((*self._repeated, *repetitions[:REPETITIONS_KEPT]))
 
     def frozen(self, in_flight: int) -> EndpointStatistics:
         return EndpointStatistics(
@@ -137,7 +135,6 @@ class Registry:
         self.pending: deque[Record] = deque()
         self.returns: deque[Return] = deque()
         self.on_settings: Callable[[Settings], None] | None = None  # called at the first record under new settings
-        self._slow_log = SlowLog()
         self.reset()
 
     def reset(self) -> None:
@@ -152,7 +149,7 @@ class Registry:
         self.running.clear()
         self.defects = 0
         self._failure_logged = False
-        self._slow_log.forget()
+        self._slow_log = SlowLog()
 
     def record(
         self,

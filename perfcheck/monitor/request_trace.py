@@ -11,7 +11,6 @@ import logging
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from perfcheck.monitor.call_site import call_site
 from perfcheck.monitor.log import log_safely
 from perfcheck.monitor.settings import settings
+from perfcheck.monitor.statistics import RepeatedStatement
 from perfcheck.words import plural
 
 if TYPE_CHECKING:  # it takes longer to import than all of the monitor
@@ -88,10 +88,11 @@ class Trace:
                 self.cache_misses += 1
 
     @property
-    def repetitions(self) -> tuple[Repetition, ...]:
+    def repetitions(self) -> tuple[RepeatedStatement, ...]:
         """Statement shapes sent at least ``n_plus_one`` times, the most frequent first."""
-        repeated = [Repetition(shape, self._counts[shape], caller) for shape, caller in list(self._callers.items())]
-        return tuple(sorted(repeated, key=lambda repetition: -repetition.count))
+        callers = list(self._callers.items())  # another thread may add one
+        repeated = [RepeatedStatement(shape, self._counts[shape], caller) for shape, caller in callers]
+        return tuple(sorted(repeated, key=lambda repetition: -repetition.most))
 
     def server_timing(self, total_s: float) -> str:
         """The value of a Server-Timing header (W3C Server Timing, section 3), in milliseconds.
@@ -102,7 +103,7 @@ class Trace:
         with self._lock:
             parts = [f"app;dur={1000 * total_s:.1f}"]
             if self.queries:
-                repeated = max((repetition.count for repetition in self.repetitions), default=0)
+                repeated = max((repetition.most for repetition in self.repetitions), default=0)
                 queries = plural(self.queries, "query") + (f", {repeated} identical" if repeated else "")
                 parts.append(f'db;dur={1000 * self.query_seconds:.1f};desc="{queries}"')
             if self.cache_hits or self.cache_misses:
@@ -121,19 +122,10 @@ def _token(name: str) -> str:
 # --- N+1 -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Repetition:
-    """One statement shape that came again and again in one request."""
-
-    shape: str
-    count: int
-    caller: str | None  # "shop/views.py:42"; None where no line of the application was found
-
-
 _reported: set[tuple[str, str]] = set()
 
 
-def log_n_plus_one(endpoint: str, repetitions: Iterable[Repetition]) -> None:
+def log_n_plus_one(endpoint: str, repetitions: Iterable[RepeatedStatement]) -> None:
     """Log each shape once for each endpoint, with the line it comes from. Remembers a bounded number of them."""
     for repetition in repetitions:
         key = (endpoint, repetition.shape)
@@ -144,7 +136,7 @@ def log_n_plus_one(endpoint: str, repetitions: Iterable[Repetition]) -> None:
             logging.WARNING,
             "N+1: %s sent the same statement %d times in one request, from %s: %s",
             endpoint,
-            repetition.count,
+            repetition.most,
             repetition.caller or "an unknown line",
             repetition.shape,
         )

@@ -21,8 +21,8 @@ class RepeatedStatement:
 
     shape: str
     most: int  # times in one request
-    caller: str | None  # "file.py:42"
-    requests: int  # how many requests had it
+    caller: str | None  # "shop/views.py:42"; None where no line of the application was found
+    requests: int = 1  # how many requests had it
 
 
 @dataclass(frozen=True, slots=True)

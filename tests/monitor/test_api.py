@@ -343,7 +343,20 @@ def test_others_may_not_and_are_told_how(peer: str | None) -> None:
     assert "PERFCHECK_MONITOR_TOKEN" in body(refused)["remedy"]
 
 
-@pytest.mark.parametrize("name", ["forwarded", "x-forwarded-for", "x-real-ip", "via", "x-forwarded-port", "cdn-loop"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "forwarded",
+        "x-forwarded",
+        "x-forwarded-for",
+        "x-real-ip",
+        "via",
+        "x-forwarded-port",
+        "cdn-loop",
+        "true-client-ip",
+        "fly-region",
+    ],
+)
 @pytest.mark.parametrize("value", ["127.0.0.1", "203.0.113.9", ""])
 def test_behind_a_proxy_nobody_is_this_machine(name: str, value: str) -> None:
     assert call("/stats", headers={**HOST, name: value}).status == 403

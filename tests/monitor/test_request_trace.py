@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcheck.monitor import configure, request_trace
-from perfcheck.monitor.request_trace import Repetition, Trace, log_n_plus_one, shape_of
+from perfcheck.monitor.request_trace import Trace, log_n_plus_one, shape_of
 from perfcheck.monitor.settings import restore_defaults
+from perfcheck.monitor.statistics import RepeatedStatement
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +99,7 @@ def test_neither_statements_nor_shapes_pile_up() -> None:
         )
     assert len(trace._counts) == 200
     for number in range(3000):
-        log_n_plus_one(f"endpoint {number}", [Repetition("SELECT ?", 10, None)])
+        log_n_plus_one(f"endpoint {number}", [RepeatedStatement("SELECT ?", 10, None)])
     assert len(request_trace._reported) == 1000
 
 
@@ -113,7 +114,7 @@ def test_the_caller_is_found_when_a_statement_comes_too_often() -> None:
         ask(trace, f"SELECT {number} FROM t")
         ask(trace, "SELECT name FROM once_or_twice") if number < 2 else None
     (found,) = trace.repetitions
-    assert (found.shape, found.count) == ("SELECT ? FROM t", 5)
+    assert (found.shape, found.most) == ("SELECT ? FROM t", 5)
     line = ask.__code__.co_firstlineno + 1
     assert found.caller is not None
     assert found.caller.endswith(f"tests/monitor/test_request_trace.py:{line}")
@@ -124,11 +125,11 @@ def test_the_most_frequent_comes_first() -> None:
     configure(n_plus_one=2)
     for statement in ["SELECT a FROM x"] * 2 + ["SELECT b FROM y"] * 4:
         trace.add_query(statement, 0.0)
-    assert [one.count for one in trace.repetitions] == [4, 2]
+    assert [one.most for one in trace.repetitions] == [4, 2]
 
 
 def test_a_shape_is_logged_once_for_an_endpoint(caplog: pytest.LogCaptureFixture) -> None:
-    found = [Repetition("SELECT ?", 12, "shop/views.py:42")]
+    found = [RepeatedStatement("SELECT ?", 12, "shop/views.py:42")]
     with caplog.at_level(logging.WARNING, "perfcheck.monitor"):
         for endpoint in ("GET /a", "GET /a", "GET /b"):
             log_n_plus_one(endpoint, found)

@@ -97,7 +97,7 @@ def test_lazy_loading_in_a_loop_is_found_with_its_line(engine: Engine) -> None:
     trace = traced(loop)
     assert trace.queries == 21
     (found,) = trace.repetitions
-    assert found.count == 20
+    assert found.most == 20
     assert "FROM artist WHERE artist.id = ?" in found.shape
     line = loop.__code__.co_firstlineno + 3
     assert found.caller is not None

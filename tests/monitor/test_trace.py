@@ -132,7 +132,7 @@ def test_no_count_is_lost_between_threads() -> None:
     for thread in threads:
         thread.join()
     assert (trace.queries, trace.query_seconds, trace.cache_hits) == (8000, 4000.0, 8000)
-    assert trace.repetitions[0].count == 8000
+    assert trace.repetitions[0].most == 8000
 
 
 @pytest.mark.parametrize("statement", [None, b"SELECT 1", 5, ["SELECT"]])
