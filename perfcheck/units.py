@@ -12,6 +12,9 @@ _BYTES = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**
 _NUMBER_AND_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([A-Za-zµ%]*)\s*", re.ASCII | re.IGNORECASE)
 
 
+_EXAMPLES = {"ms": "300ms or 1.5s", "s": "60s or 2m", "MB": "1MB or 500KiB", "%": "5%", "x": "1.5x"}
+
+
 class WrongValueError(ValueError):
     """A value whose error is known, with the remedy where there is one. As text: ``message: remedy``."""
 
@@ -47,7 +50,7 @@ def parse_multiple(text: str) -> float:
 def _parse(text: str, units: dict[str, float] | dict[str, int], what: str, usual: str) -> float:
     match = _NUMBER_AND_UNIT.fullmatch(text)
     if not match:
-        raise ValueError(f"expected {what} such as {_example(usual)}")
+        raise ValueError(f"expected {what} such as {_EXAMPLES[usual]}")
     number, unit = match.groups()
     if not unit:
         raise WrongValueError(f"{what} needs a unit", f"did you mean {number}{usual}?")
@@ -59,10 +62,6 @@ def _parse(text: str, units: dict[str, float] | dict[str, int], what: str, usual
     if not math.isfinite(value):
         raise WrongValueError(f"{what} this large is out of range")
     return value
-
-
-def _example(unit: str) -> str:
-    return {"ms": "300ms or 1.5s", "s": "60s or 2m", "MB": "1MB or 500KiB", "%": "5%", "x": "1.5x"}[unit]
 
 
 def format_ms(value: float | None, *, distinct_from: float | None = None, unit: bool = True) -> str:

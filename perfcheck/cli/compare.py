@@ -66,19 +66,15 @@ def command(session: Session, /, words: tuple[str, ...], **options: Any) -> int:
     if len(words) < count:
         missing = "--aa needs the address of the service" if options["aa"] else "BEFORE and AFTER are needed"
         raise UsageError(missing, "'perfcheck compare --help' has examples")
-    return compare(Options(sides=words[:count], names=words[count:], **options), session)
-
-
-def compare(options: Options, session: Session) -> int:
-    """The whole command; returns its exit code."""
-    check_demo_options(options, "compare")
-    _check_sides(options)
-    if options.aa or options.demo or any(map(_is_address, options.sides)):
-        return carry_out(options, session, _compare_live)
-    for flag, value in (("--budget", options.budget), ("--max-pairs", options.max_pairs)):
+    given = Options(sides=words[:count], names=words[count:], **options)
+    check_demo_options(given, "compare")
+    _check_sides(given)
+    if given.aa or given.demo or any(map(_is_address, given.sides)):
+        return carry_out(given, session, _compare_live)
+    for flag, value in (("--budget", given.budget), ("--max-pairs", given.max_pairs)):
         if value is not None:
             raise UsageError(f"{flag} is for running services; saved runs are compared as they are")
-    return carry_out(options, session, _compare_saved)
+    return carry_out(given, session, _compare_saved)
 
 
 def _compare_saved(frame: Frame) -> Outcome:

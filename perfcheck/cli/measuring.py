@@ -181,7 +181,7 @@ def carry_out(options: Options, session: Session, work: Callable[[Frame], Outcom
     """Do the ``work`` of a command, write its reports, and return its exit code."""
     from perfcheck.cli.reports import Reporting
 
-    reporting = Reporting.prepare(
+    reporting = Reporting(
         options.report,
         options.output,
         compare_to=options.compare_to,

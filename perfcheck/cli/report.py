@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import importlib
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +111,7 @@ def _saved_run(source: str, history: str | None, report: tuple[str, ...], option
     from perfcheck.engine.saved_runs import find_run
 
     run = find_run(source, history)
-    written = Reporting.prepare(report, None, history=history, **options).write(run)
+    written = Reporting(report, None, history=history, **options).write(run)
     return EXIT_OK if written else EXIT_USAGE
 
 
@@ -153,14 +154,10 @@ def _render(report: PeriodReport, target: ReportTarget, *, quiet: bool) -> bytes
         from perfcheck.periods.period_report import encode_period
 
         return encode_period(report)
-    if target.format == "markdown":
-        from perfcheck.periods.report import markdown
-
-        return markdown.render(report).encode()
-    if target.format == "html":
-        from perfcheck.periods.report import html
-
-        return html.render(report).encode()
+    if target.format in {"markdown", "html"}:
+        module = importlib.import_module(f"perfcheck.periods.report.{target.format}")
+        render: Callable[[PeriodReport], str] = module.render
+        return render(report).encode()
     from perfcheck.cli.ui.output import page
     from perfcheck.periods.report.console import render_console
 

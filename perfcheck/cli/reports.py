@@ -10,8 +10,8 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
-from typing import Self
 
 import click
 
@@ -183,19 +183,11 @@ def _rescue(path: Path, content: bytes) -> str:
 # --- All reports of a run -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class Reporting:
-    """The reports that a command line names."""
+    """The reports that a command line names: made before the run, so that a mistake costs no measurement."""
 
-    targets: tuple[ReportTarget, ...]
-    previous: Run | None  # an earlier run, to show the changes since
-    github: bool
-    quiet: bool
-    verbose: bool
-
-    @classmethod
-    def prepare(
-        cls,
+    def __init__(
+        self,
         reports: Sequence[str],
         output: str | None,
         *,
@@ -204,30 +196,29 @@ class Reporting:
         github: bool | None,
         quiet: bool,
         verbose: bool,
-    ) -> Self:
-        """Before the run, so that a mistake costs no measurement. Raises UsageError."""
-        targets = parse_targets(reports, output)
-        previous = None
+    ) -> None:
+        """Raises UsageError."""
+        self.targets = parse_targets(reports, output)
+        self.github = is_for_github(github)
+        self._render = partial(render_report, quiet=quiet, verbose=verbose)
+        self._quiet = quiet
+        self._previous: Run | None = None  # an earlier run, to show the changes since
         if compare_to:
             from perfcheck.engine.saved_runs import find_earlier_run
 
-            previous = find_earlier_run(compare_to, history)
-        return cls(targets, previous, is_for_github(github), quiet, verbose)
+            self._previous = find_earlier_run(compare_to, history)
 
     def write(self, run: Run, *, on_screen: bool = True) -> bool:
         """Write every report; an error in one is shown on stderr. Returns whether all were written.
 
         Without ``on_screen`` the console report on stdout is left out.
         """
-        earlier = changes_since(run, self.previous) if self.previous else None
+        earlier = changes_since(run, self._previous) if self._previous else None
         targets = [target for target in self.targets if on_screen or target != ReportTarget("console", None)]
         written: list[ReportTarget] = []
 
-        def render(target: ReportTarget) -> bytes:
-            return render_report(run, target, earlier, quiet=self.quiet, verbose=self.verbose)
-
         try:
-            for target, error in write_all(targets, render, quiet=self.quiet):
+            for target, error in write_all(targets, partial(self._render, run, earlier=earlier), quiet=self._quiet):
                 if error is None:
                     written.append(target)
                 else:

@@ -110,39 +110,35 @@ def command(session: Session, /, **options: Any) -> int:
     for name in ("base_url", "baseline") if options["demo"] else ("regress",):
         if context.get_parameter_source(name) is ParameterSource.ENVIRONMENT:
             options[name] = () if name == "regress" else None
-    return run(Options(**options), session)
-
-
-def run(options: Options, session: Session) -> int:
-    """The whole command; returns its exit code."""
-    check_demo_options(options, "run")
-    if options.demo and options.base_url:
+    given = Options(**options)
+    check_demo_options(given, "run")
+    if given.demo and given.base_url:
         raise UsageError("--demo and --base-url name two services", "leave one of them out")
-    if options.against and options.compare_to:
+    if given.against and given.compare_to:
         raise UsageError("--against and --compare-to both name an earlier run", "--against shows the changes as well")
     earlier = None
-    if options.against:  # before anything is measured, so that a mistake costs no measurement
+    if given.against:  # before anything is measured, so that a mistake costs no measurement
         from perfcheck.engine.saved_runs import find_earlier_run
 
-        earlier = find_earlier_run(options.against, options.history)
+        earlier = find_earlier_run(given.against, given.history)
 
     def check_service(frame: Frame) -> Outcome:
-        with sample_services(*[options.regress] * options.demo) as samples:
+        with sample_services(*[given.regress] * given.demo) as samples:
             from perfcheck.engine.check import check  # while the sample service starts
 
-            (baseline,) = frame.load(samples[0].base_url() if samples else options.base_url)
+            (baseline,) = frame.load(samples[0].base_url() if samples else given.base_url)
             with frame.callbacks() as callbacks:
                 return check(
                     baseline,
-                    names=options.names,
-                    groups=options.group,
+                    names=given.names,
+                    groups=given.group,
                     against=earlier,
-                    fail_on=options.lowest_failing,
-                    label=options.label,
-                    command=rerun_command("run", options),
-                    max_requests=options.max_requests,
-                    seed=options.seed,
+                    fail_on=given.lowest_failing,
+                    label=given.label,
+                    command=rerun_command("run", given),
+                    max_requests=given.max_requests,
+                    seed=given.seed,
                     callbacks=callbacks,
                 )
 
-    return carry_out(options, session, check_service)
+    return carry_out(given, session, check_service)

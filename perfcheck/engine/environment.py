@@ -100,14 +100,9 @@ def _parse_git_status(output: str) -> tuple[str | None, str | None, bool | None]
     """Commit, branch and whether tracked files were changed, from ``git status --porcelain=v2 --branch``."""
     if not output:
         return None, None, None
-    headers: dict[str, str] = {}
-    dirty = False
-    for line in output.splitlines():
-        if line.startswith("# "):
-            key, _, value = line[2:].partition(" ")
-            headers[key] = value
-        elif line:
-            dirty = True
+    lines = output.splitlines()
+    headers = dict(line[2:].partition(" ")[::2] for line in lines if line.startswith("# "))
+    dirty = any(line and not line.startswith("# ") for line in lines)
     commit, branch = headers.get("branch.oid"), headers.get("branch.head")
     return (
         commit if commit and commit != "(initial)" else None,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from perfcheck.errors import UsageError
 from perfcheck.model import Baseline, Endpoint, EndpointResult, Metric, Run
@@ -17,16 +17,7 @@ from perfcheck.words import and_more, short_run
 _MOST_NAMED = 10
 
 
-class Selectable(Protocol):
-    """An endpoint of a baseline, or its result in a run."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def group(self) -> str | None: ...
-
-
-T = TypeVar("T", bound=Selectable)
+T = TypeVar("T", Endpoint, EndpointResult)
 
 
 def select_endpoints(baseline: Baseline, names: Sequence[str], groups: Sequence[str]) -> tuple[Endpoint, ...]:

@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from perfcheck.model import (
     CompareLimits,
@@ -22,7 +23,7 @@ from perfcheck.model import (
     Sampling,
     Stop,
 )
-from perfcheck.sampling.scheduler import CappedTimeout, Scheduler
+from perfcheck.sampling.scheduler import CappedTimeout, measure_in_rounds
 from perfcheck.sampling.stage import WARM_UP, Stage
 from perfcheck.stats.error_rate import EXTENDED, RISE_ERROR, chance_of_as_many
 from perfcheck.stats.pairs import MOST_PAIRS, ChangeOutcome, PairTest
@@ -67,14 +68,14 @@ class PairSampler:
         self._now = now
         self._observe = observe
         self._cut_short = Stop.INTERRUPTED
-        self._scheduler = Scheduler(budget_s=sampling.budget_s, rng=rng, now=now, sleep=sleep)
+        self._measure_in_rounds = partial(measure_in_rounds, budget_s=sampling.budget_s, rng=rng, now=now, sleep=sleep)
         self._sessions = [
             PairSession(endpoint, limits, sampling.warmup, max_pairs or MOST_PAIRS) for endpoint in endpoints
         ]
 
     def run(self) -> None:
         """Measure until every endpoint is decided or the budget has ended. What is raised passes through."""
-        if not self._scheduler.run(self._sessions, self._measure):
+        if not self._measure_in_rounds(self._sessions, self._measure):
             self._cut_short = Stop.BUDGET
 
     def _measure(self, session: PairSession, left_s: float) -> bool:
@@ -114,7 +115,8 @@ class PairSession:
         self._warmup = warmup
         self._most = most
         self._test = PairTest(limits, most)
-        self._sides = _stage(endpoint), _stage(endpoint)
+        # Nothing is over the limits of a side, so only failures keep it open.
+        self._sides = Stage(without_limits(endpoint)), Stage(without_limits(endpoint))
 
     @property
     def is_warming_up(self) -> bool:
@@ -197,8 +199,3 @@ def without_limits(endpoint: Endpoint) -> Endpoint:
         ceiling_ms=None,
         slow_ms=math.inf,
     )
-
-
-def _stage(endpoint: Endpoint) -> Stage:
-    """Counts latencies and failures of one side. Nothing is over its limits, so only failures keep it open."""
-    return Stage(without_limits(endpoint))

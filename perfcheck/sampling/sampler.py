@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from perfcheck.model import (
     Decision,
@@ -22,7 +23,7 @@ from perfcheck.model import (
     Stop,
     Verdict,
 )
-from perfcheck.sampling.scheduler import CappedTimeout, Scheduler
+from perfcheck.sampling.scheduler import CappedTimeout, measure_in_rounds
 from perfcheck.sampling.stage import WARM_UP, Stage, has_answer, unconfirmed
 
 _PAUSE_S = 3.0  # before a stage that measures again
@@ -172,7 +173,7 @@ class Sampler:
         self._now = now
         self._observe = observe
         self._cut_short = Stop.INTERRUPTED
-        self._scheduler = Scheduler(budget_s=sampling.budget_s, rng=rng, now=now, sleep=sleep)
+        self._measure_in_rounds = partial(measure_in_rounds, budget_s=sampling.budget_s, rng=rng, now=now, sleep=sleep)
         self._sessions = [EndpointSession(endpoint, sampling, max_requests) for endpoint in endpoints]
 
     def run(self) -> None:
@@ -183,7 +184,7 @@ class Sampler:
         Whatever ``send``, ``sleep`` or ``observe`` raise passes through, KeyboardInterrupt included. What was measured
         is kept: see :meth:`measurements`.
         """
-        if not self._scheduler.run(self._sessions, self._measure):
+        if not self._measure_in_rounds(self._sessions, self._measure):
             self._cut_short = Stop.BUDGET
 
     def _measure(self, session: EndpointSession, left_s: float) -> bool:

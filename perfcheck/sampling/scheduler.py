@@ -30,60 +30,48 @@ class Schedulable(Protocol):
 S = TypeVar("S", bound=Schedulable)
 
 
-class Scheduler:
-    """``now`` and ``sleep`` are the clock, in seconds; ``rng`` shuffles."""
+def measure_in_rounds(
+    sessions: Sequence[S],
+    measure: Callable[[S, float], bool],
+    *,
+    budget_s: float,
+    rng: random.Random,
+    now: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> bool:
+    """Measure until every session is finished. False: the budget ended first.
 
-    def __init__(
-        self, *, budget_s: float, rng: random.Random, now: Callable[[], float], sleep: Callable[[float], None]
-    ) -> None:
-        self._budget_s = budget_s
-        self._rng = rng
-        self._now = now
-        self._sleep = sleep
+    ``measure`` gets a session and the seconds left, sends one request or pair, and returns whether there was time
+    enough. What it raises passes through. ``now`` and ``sleep`` are the clock, in seconds; ``rng`` shuffles.
 
-    def run(self, sessions: Sequence[S], measure: Callable[[S, float], bool]) -> bool:
-        """Measure until every session is finished. False: the budget ended first.
-
-        ``measure`` gets a session and the seconds left, sends one request or pair, and returns whether there was time
-        enough. What it raises passes through.
-        """
-        deadline = self._now() + self._budget_s
-        while active := [session for session in sessions if not session.is_finished]:
-            if not self._round(active, deadline, measure):
-                return False
-        return True
-
-    def _round(self, active: list[S], deadline: float, measure: Callable[[S, float], bool]) -> bool:
-        """One turn of each endpoint that is due, or a sleep until one is. False: the budget has ended.
-
-        No endpoint gets a second request before all have had one, so that a short budget gives each at least a little.
-        After that, endpoints whose last request timed out wait until the others are done: they would use up the budget
-        of all.
-        """
+    A round is one turn of each endpoint that is due, or a sleep until one is. No endpoint gets a second request before
+    all have had one, so that a short budget gives each at least a little. After that, endpoints whose last request
+    timed out wait until the others are done: they would use up the budget of all.
+    """
+    deadline = now() + budget_s
+    while active := [session for session in sessions if not session.is_finished]:
         warming = [session for session in active if session.is_warming_up]
         order = warming or [session for session in active if not session.timed_out] or active
-        self._rng.shuffle(order)
-        now = self._now()
+        rng.shuffle(order)
+        time_s = now()
         measured = False
         for session in order:
-            if session.not_before > now:
+            if session.not_before > time_s:
                 continue
-            if now >= deadline or not measure(session, deadline - now):
+            if time_s >= deadline or not measure(session, deadline - time_s):
                 return False
-            now = self._now()
+            time_s = now()
             measured = True
         if not measured:
             wake = min(session.not_before for session in order)
             if wake >= deadline:
                 return False
-            self._sleep(wake - now)
-        return True
+            sleep(wake - time_s)
+    return True
 
 
 class CappedTimeout:
     """Keeps the requests of an endpoint from outlasting the budget by much."""
-
-    __slots__ = ("_capped", "endpoint")
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint

@@ -29,8 +29,6 @@ class Stage:
     ``max_requests``. Where latency finds no answer within the looks of its test, the stage ends all the same.
     """
 
-    __slots__ = ("_errors", "_least", "_most", "_number", "latency", "stop")
-
     def __init__(
         self,
         endpoint: Endpoint,

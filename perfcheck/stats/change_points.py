@@ -238,8 +238,6 @@ class Window:
     across it.
     """
 
-    __slots__ = ("_after", "_before", "_most", "_sums", "points")
-
     def __init__(self, most: int = WINDOW, before: int = LEAST_BEFORE, after: int = LEAST_AFTER) -> None:
         """Parts have at least ``before`` and ``after`` points."""
         self._most, self._before, self._after = most, before, after

@@ -87,8 +87,6 @@ class ErrorTest:
     simply OK.
     """
 
-    __slots__ = ("_before", "_critical", "_limits", "_warning", "failures", "requests", "shown")
-
     def __init__(self, limits: ErrorLimits, before: Verdict = Verdict.OK) -> None:
         self._limits = limits
         self._before = before

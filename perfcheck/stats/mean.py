@@ -77,8 +77,6 @@ class Bets:
 class MeanTest:
     """The test of the mean, with the same methods as :class:`~perfcheck.stats.sequential.QuantileTest`."""
 
-    __slots__ = ("_critical", "_enough", "_latencies", "_shown", "_warning", "count", "decided", "limits", "looks")
-
     def __init__(self, limits: Limits, looks: int = LOOKS, levels: Levels = USUAL) -> None:
         self._warning = Bets(limits.warning_ms)
         self._critical = Bets(limits.critical_ms)

@@ -53,8 +53,6 @@ class ChangeOutcome:
 class LimitTest:
     """Bets on "over the limit" and on "not over it", pair by pair."""
 
-    __slots__ = ("_distances", "_down", "_enough", "_signed", "_up", "over", "pairs", "under")
-
     def __init__(self, enough: float = _OVER) -> None:
         """``enough`` are the winnings that show "over the limit"."""
         self._enough = enough
@@ -104,8 +102,6 @@ class LimitTest:
 
 class PairTest:
     """Fed pair by pair until ``is_settled``: when there is nothing more to learn."""
-
-    __slots__ = ("_critical", "_faster", "_limits", "_logs", "_longer", "_most", "_shorter", "_slower", "pairs")
 
     def __init__(self, limits: CompareLimits, most: int = MOST_PAIRS) -> None:
         self._limits = limits

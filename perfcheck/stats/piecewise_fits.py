@@ -30,8 +30,6 @@ class Fit:
 class Fits:
     """Over any stretch of ``values`` from ``start`` up to but without ``end``."""
 
-    __slots__ = ("_squares", "_sums", "_timed", "_times", "_times_squared")
-
     def __init__(self, values: Sequence[float]) -> None:
         clipped = winsorised(values)
         self._sums = _running(clipped)

@@ -156,8 +156,6 @@ def ratio_of(before: Sequence[float], after: Sequence[float], metric: Metric) ->
 
 
 class MedianRatio:
-    __slots__ = ("_after", "_before", "_differences", "estimate")
-
     def __init__(self, before: Sequence[float], after: Sequence[float]) -> None:
         self._before, self._after = len(before), len(after)
         self._differences = Differences([as_log(value) for value in before], [as_log(value) for value in after])
@@ -181,8 +179,6 @@ class QuantileRatio:
     requests on each side, which prove a healthy p95, could never show that it became eight times as slow.
     """
 
-    __slots__ = ("_after", "_before", "_top", "estimate")
-
     def __init__(self, before: Sequence[float], after: Sequence[float], p: float) -> None:
         self._before = sorted(as_log(value) for value in before)
         self._after = sorted(as_log(value) for value in after)
@@ -202,8 +198,6 @@ class QuantileRatio:
 
 
 class MeanRatio:
-    __slots__ = ("_degrees", "_error", "estimate")
-
     def __init__(self, estimate: float, error: float, degrees: float) -> None:
         self.estimate = estimate
         self._error = error

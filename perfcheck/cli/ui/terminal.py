@@ -62,14 +62,12 @@ def has_color() -> bool:
 
 def show_error(message: str, remedy: str | None = None) -> None:
     """On stderr, with the first word in red where there is colour."""
-    with contextlib.suppress(OSError):  # nobody reads it: the exit code has to do
-        _show(click.style("error: ", fg="red", bold=True) + message, remedy)
+    _show(click.style("error: ", fg="red", bold=True) + message, remedy)
 
 
 def show_warning(message: str, remedy: str | None = None) -> None:
     """The same for what does not end the command."""
-    with contextlib.suppress(OSError):
-        _show(click.style("warning: ", fg="yellow", bold=True) + message, remedy)
+    _show(click.style("warning: ", fg="yellow", bold=True) + message, remedy)
 
 
 def _show(message: str, remedy: str | None) -> None:
@@ -77,7 +75,8 @@ def _show(message: str, remedy: str | None) -> None:
     from perfcheck.report.workflow_commands import inert
 
     lines = [message, *([click.style("help: ", fg="cyan") + remedy] if remedy else [])]
-    click.echo(inert("\n".join(lines)), err=True, color=color_by_environment())
+    with contextlib.suppress(OSError):  # nobody reads it: the exit code has to do
+        click.echo(inert("\n".join(lines)), err=True, color=color_by_environment())
 
 
 def live_display(*, quiet: bool) -> contextlib.AbstractContextManager[Callable[[HasProgress], None]]:
