@@ -14,7 +14,7 @@ import click
 from perfcheck.cli.ui.commands import Command, LazyGroup
 from perfcheck.cli.ui.completers import complete_endpoints
 from perfcheck.cli.ui.options import PERCENTAGE, baseline_option, history_option, json_option, opened, option
-from perfcheck.cli.ui.output import as_json
+from perfcheck.cli.ui.output import as_json, print_diff, print_page
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.text import clean
 from perfcheck.words import plural
@@ -131,7 +131,6 @@ def update(
 
 
 def _print(update: Update, loosen: str | None, *, is_written: bool) -> None:
-    from perfcheck.cli.ui.output import print_diff, print_page
     from perfcheck.history.report.lists import render_proposals
 
     print_page(lambda glyphs, width: render_proposals(update.proposals, update.by_hand, glyphs, width))

@@ -14,7 +14,7 @@ from perfcheck.engine.session import Outcome
 from perfcheck.errors import EXIT_INTERRUPTED, EXIT_NOT_MEASURED, EXIT_OK, UsageError
 from perfcheck.judge.compare_runs import compare_runs, nothing_compared
 from perfcheck.judge.verdict import judge_run
-from perfcheck.model import CompareLimits, EndpointResult, Run, Verdict
+from perfcheck.model import CompareLimits, Run, Verdict
 from perfcheck.runfile import read_run
 
 
@@ -76,22 +76,8 @@ def compare_saved(
 ) -> Outcome:
     """Two saved runs compared by their samples. Parameters as of ``check``; raises UsageError for an unknown name."""
     after = replace(after, endpoints=select_results(after, names, groups))
-    if names or groups:
-        before = _only(before, after.endpoints)
-    results, against, findings = compare_runs(before, after, limits, with_targets=False)
-    verdict, counts, exit_code = judge_run(results, fail_on)
-    run = replace(
-        after,
-        id=str(uuid.uuid4()),
-        verdict=verdict,
-        counts=counts,
-        exit_code=_unless_nothing_compared(exit_code, results),
-        findings=findings,
-        endpoints=results,
-        command=command,
-        against=against,
-    )
-    return Outcome(run)
+    run = _compared(before, after, limits, fail_on, with_targets=False, selected=bool(names or groups))
+    return Outcome(replace(run, id=str(uuid.uuid4()), command=command))
 
 
 def compared_with(
@@ -103,27 +89,27 @@ def compared_with(
     not all endpoints were to be measured, so that others are not gone.
     """
     run = outcome.run
-    if selected:
-        before = _only(before, run.endpoints)
-    results, against, findings = compare_runs(before, run, limits, with_targets=True)
-    verdict, counts, exit_code = judge_run(results, fail_on)
-    cut_short = outcome.error is not None or run.exit_code == EXIT_INTERRUPTED
-    compared = replace(
-        run,
-        verdict=verdict,
-        counts=counts,
-        exit_code=run.exit_code if cut_short else _unless_nothing_compared(exit_code, results),
-        findings=(*run.findings, *findings),
-        endpoints=results,
-        against=against,
-    )
+    compared = _compared(before, run, limits, fail_on, with_targets=True, selected=selected)
+    if outcome.error is not None or run.exit_code == EXIT_INTERRUPTED:
+        compared = replace(compared, exit_code=run.exit_code)
     return Outcome(compared, outcome.error)
 
 
-def _only(run: Run, endpoints: Sequence[EndpointResult]) -> Run:
-    names = {result.name for result in endpoints}
-    return replace(run, endpoints=tuple(result for result in run.endpoints if result.name in names))
-
-
-def _unless_nothing_compared(exit_code: int, results: Sequence[EndpointResult]) -> int:
-    return EXIT_NOT_MEASURED if exit_code == EXIT_OK and nothing_compared(results) else exit_code
+def _compared(
+    before: Run, after: Run, limits: CompareLimits, fail_on: Verdict | None, *, with_targets: bool, selected: bool
+) -> Run:
+    """``after``, judged by its comparison with ``before``, and by its targets as well if ``with_targets``."""
+    if selected:
+        names = {result.name for result in after.endpoints}
+        before = replace(before, endpoints=tuple(result for result in before.endpoints if result.name in names))
+    results, against, findings = compare_runs(before, after, limits, with_targets=with_targets)
+    verdict, counts, exit_code = judge_run(results, fail_on)
+    return replace(
+        after,
+        verdict=verdict,
+        counts=counts,
+        exit_code=EXIT_NOT_MEASURED if exit_code == EXIT_OK and nothing_compared(results) else exit_code,
+        findings=(*after.findings, *findings) if with_targets else findings,
+        endpoints=results,
+        against=against,
+    )

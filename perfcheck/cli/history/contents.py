@@ -100,7 +100,7 @@ def export(runs: tuple[str, ...], history: str | None, since: str | None, until:
     RUN is an id or its first digits, or a label. A label given later is not in the file.
     """
     with opened(history) as store:
-        if len(runs) == 1 and not (output and _is_folder(output)):
+        if len(runs) == 1 and not (output and (output.endswith("/") or Path(output).is_dir())):
             content = store.document(store.past_run(runs[0]).id)
             _write(Path(output), content) if output else write_to_stdout(content)
             return EXIT_OK
@@ -109,10 +109,6 @@ def export(runs: tuple[str, ...], history: str | None, since: str | None, until:
         count = _write_all(store, runs, since, until, Path(output))
     click.echo(f"wrote {plural(count, 'run')} to {output}", err=True)
     return EXIT_OK
-
-
-def _is_folder(output: str) -> bool:
-    return output.endswith("/") or Path(output).is_dir()
 
 
 def _write_all(store: History, names: Sequence[str], since: str | None, until: str | None, folder: Path) -> int:

@@ -11,6 +11,7 @@ import click
 from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_labels
 from perfcheck.cli.ui.options import history_option, json_option, opened, option, since_option, until_option
+from perfcheck.cli.ui.output import as_json, print_page
 from perfcheck.errors import EXIT_OK
 from perfcheck.model import Counts, Source
 
@@ -48,7 +49,6 @@ def command(history: str | None, source: str | None, *, in_json: bool, **filters
             _print_json(runs)
             return EXIT_OK
         listed = list(runs)
-    from perfcheck.cli.ui.output import print_page
     from perfcheck.history.report.lists import render_runs
 
     print_page(lambda glyphs, width: render_runs(listed, glyphs, width))
@@ -57,7 +57,6 @@ def command(history: str | None, source: str | None, *, in_json: bool, **filters
 
 def _print_json(runs: Iterable[PastRun]) -> None:
     """``{"runs": [...]}``, each run as soon as it is known, so that memory does not grow with their number."""
-    from perfcheck.cli.ui.output import as_json
     from perfcheck.history.model import PastRun
 
     write = sys.stdout.write  # click.echo would send every line by itself
