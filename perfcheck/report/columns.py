@@ -31,7 +31,7 @@ class Report(Flag):
     HTML = auto()
 
 
-_ALL = Report.CONSOLE | Report.MARKDOWN | Report.HTML
+_ALL = ~Report(0)
 
 
 class JudgedBy(Flag):
@@ -41,9 +41,6 @@ class JudgedBy(Flag):
     COMPARISON = auto()
 
 
-_BOTH = JudgedBy.TARGETS | JudgedBy.COMPARISON
-
-
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of the tables that people read."""
@@ -51,7 +48,7 @@ class Column:
     key: str
     text: Callable[[EndpointResult, EndpointChange | None], str]
     reports: Report = _ALL
-    judged_by: JudgedBy = _BOTH
+    judged_by: JudgedBy = ~JudgedBy(0)
     heading: str | None = None  # the key, if not another
     short: str | None = None  # the heading on a terminal, if not the same
     right: bool = True
@@ -62,13 +59,19 @@ class Column:
         return self.short if report is Report.CONSOLE and self.short is not None else heading
 
 
-_TARGETS, _COMPARISON = JudgedBy.TARGETS, JudgedBy.COMPARISON
-_CONSOLE, _MARKDOWN, _HTML = Report.CONSOLE, Report.MARKDOWN, Report.HTML
+_TARGETS, _COMPARISON = JudgedBy
+_CONSOLE, _MARKDOWN, _HTML = Report
 
 COLUMNS = (
     Column("verdict", lambda result, _: result.verdict, short="", right=False),
     Column("endpoint", lambda result, _: clean(result.name), right=False),
-    Column("path", lambda result, _: _path(result), _CONSOLE | _MARKDOWN, _TARGETS, right=False),
+    Column(
+        "path",
+        lambda result, _: "critical" if result.critical_path else "",
+        _CONSOLE | _MARKDOWN,
+        _TARGETS,
+        right=False,
+    ),
     Column("measured", lambda result, _: measured(result), _ALL, _TARGETS, "measured ms", "ms"),
     Column("interval", lambda result, _: interval(result), _ALL, _TARGETS, dropped=3),
     Column("target", lambda result, _: _target(result), _ALL, _TARGETS),
@@ -98,10 +101,6 @@ def columns_of(run: Run, report: Report, earlier: EarlierRun | None) -> list[Col
         empty.add("interval")
     columns = (column for column in COLUMNS if report in column.reports and judged_by in column.judged_by)
     return [column for column in columns if column.key not in empty]
-
-
-def _path(result: EndpointResult) -> str:
-    return "critical" if result.critical_path else ""
 
 
 def _target(result: EndpointResult) -> str:
@@ -137,18 +136,10 @@ CSV_COLUMNS: dict[str, Callable[[EndpointResult], CsvValue]] = {
     "group": lambda result: clean(result.group or ""),
     "method": lambda result: clean(result.method),
     "url": lambda result: clean(result.url, LONGEST_TEXT),
-    "verdict": lambda result: result.verdict,
-    "decided": lambda result: result.decided,
-    "metric": lambda result: result.metric,
-    "value_ms": lambda result: result.value_ms,
-    "over_timeout": lambda result: result.over_timeout,
+    **{name: attrgetter(name) for name in ("verdict", "decided", "metric", "value_ms", "over_timeout")},
     "interval_low_ms": lambda result: result.interval_ms[0],
     "interval_high_ms": lambda result: result.interval_ms[1],
-    "target_ms": lambda result: result.target_ms,
-    "ideal_ms": lambda result: result.ideal_ms,
-    "warning_ms": lambda result: result.warning_ms,
-    "critical_ms": lambda result: result.critical_ms,
-    "ceiling_ms": lambda result: result.ceiling_ms,
+    **{f"{name}_ms": attrgetter(f"{name}_ms") for name in ("target", "ideal", "warning", "critical", "ceiling")},
     "ratio": lambda result: result.ratio,
     **{f"requests_{name}": attrgetter(f"requests.{name}") for name in _COUNTS},
     "error_rate": lambda result: result.error_rate,

@@ -47,12 +47,13 @@ def render_console(
     verbose: bool = False,
 ) -> RenderableType:
     """The report of a run, for a terminal of ``width`` cells; with the changes since ``earlier``."""
+    since = changes_to_show(run, earlier)
     results = in_order(run)
     parts: list[RenderableType] = []
     if not quiet:
         state = state_of_monitor(run)
         parts += [Text(clean(state.message, LONGEST_TEXT), style="bold")] if state else []
-        parts += [_title(run, glyphs), Text(), _table(run, results, earlier, glyphs, width, verbose=verbose), Text()]
+        parts += [_title(run, glyphs), Text(), _table(run, results, since, glyphs, width, verbose=verbose), Text()]
     if path := critical_path(run):
         parts += [Text(path, style="bold"), Text()]
     breaches = [result for result in results if result.needs_attention]
@@ -66,7 +67,6 @@ def render_console(
         notes = list(_notes(run, results, verbose=verbose))
         parts += [*notes, Text()] if notes else []
         parts += [_environment(run, glyphs), Text()] if verbose else []
-    since = changes_to_show(run, earlier)
     if since is not None and not run.is_comparison:
         parts.append(Text(compared_with(run, since), style="dim"))
     return Group(*parts, Text(certainty(run), style="dim"), _closing(run, glyphs))
@@ -87,14 +87,13 @@ def _title(run: Run, glyphs: Glyphs) -> Text:
 def _table(
     run: Run,
     results: Sequence[EndpointResult],
-    earlier: EarlierRun | None,
+    since: EarlierRun | None,
     glyphs: Glyphs,
     width: int,
     *,
     verbose: bool,
 ) -> RenderableType:
     """As many columns as there is room for; of many endpoints that are OK only the first ones, unless ``verbose``."""
-    since = changes_to_show(run, earlier)
     columns = columns_of(run, Report.CONSOLE, since)
     healthy = sum(result.verdict is Verdict.OK for result in results)
     hidden = 0 if verbose else max(0, healthy - _MOST_OK_ROWS)
@@ -117,10 +116,10 @@ def _table(
 
 def _fit(columns: Sequence[Column], rows: Sequence[Mapping[str, Text]], width: int) -> tuple[list[Column], int]:
     """Which columns there is room for, and how much of it is left for the name."""
-    widths = {
-        column.key: max([len(column.title(Report.CONSOLE)), *(_cell_width(row[column.key]) for row in rows)])
-        for column in columns
-    }
+    widths = {}
+    for column in columns:
+        lines = (line for row in rows for line in row[column.key].plain.splitlines())
+        widths[column.key] = max(map(cell_len, [column.title(Report.CONSOLE), *lines]))
     kept, room = list(columns), width
     for rank in range(max(column.dropped for column in columns) + 1):
         kept = [column for column in kept if not column.dropped or column.dropped > rank]
@@ -128,10 +127,6 @@ def _fit(columns: Sequence[Column], rows: Sequence[Mapping[str, Text]], width: i
         if room >= min(widths["endpoint"], _SHORTEST_NAME):
             break
     return kept, max(room, 1)
-
-
-def _cell_width(cell: Text) -> int:
-    return max((cell_len(line) for line in cell.plain.splitlines()), default=0)
 
 
 def _cell(key: str, text: str, result: EndpointResult, glyphs: Glyphs) -> Text:

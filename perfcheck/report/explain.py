@@ -22,7 +22,7 @@ from perfcheck.model import (
 )
 from perfcheck.report.figures import change_interval, change_text, compared_samples, interval
 from perfcheck.text import clean
-from perfcheck.units import format_ms, format_percentage, format_size, format_slower
+from perfcheck.units import format_from_to, format_ms, format_percentage, format_size, format_slower
 from perfcheck.words import plural
 
 LONGEST_TEXT = 2000
@@ -88,14 +88,7 @@ def explain(
 def _change(run: Run, result: EndpointResult, earlier: EarlierRun | None) -> str:
     """``640 -> 812 ms (+27%)``; empty in a comparison, whose reasons and evidence have it."""
     change = earlier.changes.get(result.name) if earlier and not run.is_comparison else None
-    return f"{before_to_now(change.before_ms, change.now_ms)} ({change_text(change)})" if change else ""
-
-
-def before_to_now(before_ms: float | None, now_ms: float) -> str:
-    """``640 -> 812 ms``, ``812 ms -> 1.2 s``."""
-    before, now = format_ms(before_ms), format_ms(now_ms)
-    unit = now.rpartition(" ")[2]
-    return f"{before.removesuffix(f' {unit}')} -> {now}"
+    return f"{format_from_to(change.before_ms, change.now_ms)} ({change_text(change)})" if change else ""
 
 
 # --- Why -----------------------------------------------------------------------------------------------------------
@@ -151,7 +144,7 @@ def where_the_time_went(result: EndpointResult) -> str:
     phases = result.phases_ms
     named = [(phases.wait, "waiting for the first byte"), (phases.download, "download")]
     taken = sorted(((ms, name) for ms, name in named if ms and ms > _MINOR * result.value_ms), reverse=True)
-    parts = [f"{name} {format_ms(ms)}" for ms, name in taken]
+    parts = (f"{name} {format_ms(ms)}" for ms, name in taken)
     return "; ".join(filter(None, [*parts, _server_timing(result)]))
 
 
@@ -198,7 +191,7 @@ def _increased_spans(result: EndpointResult) -> list[str]:
 def _increase(name: str, comparison: Comparison, result: EndpointResult) -> str:
     """``db 21.1 -> 69.8 ms (5 queries -> 152 queries)``."""
     before_ms, now_ms = comparison.before_server_timing.get(name), result.server_timing[name]
-    change = f"{format_ms(now_ms)}, new" if before_ms is None else before_to_now(before_ms, now_ms)
+    change = f"{format_ms(now_ms)}, new" if before_ms is None else format_from_to(before_ms, now_ms)
     before, now = (
         clean(details.get(name, ""), _LONGEST_DETAIL)
         for details in (comparison.before_server_timing_details, result.server_timing_details)
@@ -215,7 +208,9 @@ def evidence(result: EndpointResult) -> str:
     if result.is_monitored:
         return _monitor_figures(result)
     if result.promise is Reference.BEFORE:
-        return _compared(result)
+        interval_text = change_interval(result)
+        ends = f"; change interval {interval_text}" if interval_text != "-" else ""
+        return compared_samples(result) + ends if result.comparison else ""
     if result.value_ms is None or not any(result.timeline.stage):
         return ""
     stages = [result.timeline.stage.count(stage) for stage in range(1, max(result.timeline.stage) + 1)]
@@ -224,26 +219,12 @@ def evidence(result: EndpointResult) -> str:
     return "; ".join([text, *(finding.message for finding in result.findings if finding.rule is Rule.UNDECIDED)])
 
 
-def _compared(result: EndpointResult) -> str:
-    if result.comparison is None:
-        return ""
-    ends = change_interval(result)
-    return compared_samples(result) + (f"; change interval {ends}" if ends != "-" else "")
-
-
 def _monitor_figures(result: EndpointResult) -> str:
-    latency = result.latency_ms
-    named = [
-        ("mean", latency.mean),
-        ("median", latency.median),
-        ("p95", latency.p95),
-        ("p99", latency.p99),
-        ("max", latency.max),
-    ]
+    named = [(name, getattr(result.latency_ms, name)) for name in ("mean", "median", "p95", "p99", "max")]
     sent = result.requests.sent
-    parts = [f"{plural(sent, 'request')} counted by the monitor"] if sent else []
+    counted = f"{plural(sent, 'request')} counted by the monitor" if sent else ""
     figures = ", ".join(f"{name} {format_ms(ms)}" for name, ms in named if ms is not None)
-    return "; ".join(filter(None, [*parts, figures]))
+    return "; ".join(filter(None, [counted, figures]))
 
 
 def _remedies(result: EndpointResult, shown: set[str]) -> list[str]:

@@ -23,14 +23,11 @@ _LONGEST_LINE = 300
 _MOST_NAMED = 10
 _LEFT_OUT = {Label.REQUEST, Label.NOTE, Label.BASELINE}
 _LEVELS: tuple[Level, ...] = ("error", "warning", "notice")
-_OF_VERDICT: dict[Verdict, Level] = {
+# A severity equals the verdict of that name.
+_LEVEL_OF: dict[Verdict | Severity, Level] = {
     Verdict.CRITICAL: "error",
     Verdict.NOT_MEASURED: "error",  # it fails the run too
     Verdict.WARNING: "warning",
-}
-_OF_SEVERITY: dict[Severity, Level] = {
-    Severity.CRITICAL: "error",
-    Severity.WARNING: "warning",
     Severity.NOTE: "notice",
 }
 
@@ -73,13 +70,13 @@ def _annotations(run: Run, since: EarlierRun | None) -> Iterator[_Annotation]:
         yield _Annotation("error", "the run", "perfcheck", headline(run))
     for finding in run.findings:
         message = _joined([finding.message, finding.remedy or ""])
-        yield _Annotation(_OF_SEVERITY[finding.severity], "the run", f"perfcheck: {finding.severity}", message)
+        yield _Annotation(_LEVEL_OF[finding.severity], "the run", f"perfcheck: {finding.severity}", message)
     for result in in_order(run):
         if result.needs_attention:
             name = shorten(clean(result.name, len(result.name)), _LONGEST_TITLE, "...")
             message = _message(run, result, since)
             line = next(iter(baseline_lines(result)), None)
-            yield _Annotation(_OF_VERDICT[result.verdict], name, f"{result.verdict}: {name}", message, line)
+            yield _Annotation(_LEVEL_OF[result.verdict], name, f"{result.verdict}: {name}", message, line)
 
 
 def _message(run: Run, result: EndpointResult, since: EarlierRun | None) -> str:

@@ -26,10 +26,7 @@ from perfcheck.text import clean, distinct_names
 _NAME = "perfcheck"
 _RUN = "the run"
 _BRACKETS = re.compile(r"\[(?=\[)")
-_OTHER_TYPES = {
-    Rule.ERROR_RATE,
-    Rule.BODY_SIZE,
-}  # a closed list: GitLab interprets some words here
+_OTHER_TYPES = {Rule.ERROR_RATE, Rule.BODY_SIZE}  # a closed list: GitLab interprets some words here
 
 
 def render(run: Run, earlier: EarlierRun | None = None) -> str:
@@ -57,13 +54,9 @@ def render(run: Run, earlier: EarlierRun | None = None) -> str:
 
 
 def _count(root: ET.Element, suite: ET.Element, run: Run) -> None:
-    totals = {
-        "name": _NAME,
-        "tests": str(len(suite.findall("testcase"))),
-        "failures": str(len(suite.findall("testcase/failure"))),
-        "errors": str(len(suite.findall("testcase/error"))),
-        "time": _seconds(run.duration_ms),
-    }
+    counted = {"tests": "testcase", "failures": "testcase/failure", "errors": "testcase/error"}
+    totals = {"name": _NAME} | {name: str(len(suite.findall(path))) for name, path in counted.items()}
+    totals["time"] = _seconds(run.duration_ms)
     root.attrib.update(totals)
     # Without a zone, which some readers do not take; they assume UTC.
     started = clean(run.started_at).removesuffix("Z").partition(".")[0]
@@ -144,11 +137,11 @@ def _run_case(suite: ET.Element, name: str, run: Run) -> None:
 
 def _suite_texts(suite: ET.Element, run: Run, since: EarlierRun | None) -> None:
     parts = [critical_path(run), headline(run), certainty(run), exit_meaning(run), compared_with(run, since)]
-    warnings = [finding for finding in run.findings if finding.severity is not Severity.NOTE]
-    notes = [finding for finding in run.findings if finding.severity is Severity.NOTE]
-    _add(suite, "system-out", [*filter(None, parts), *map(_finding_text, notes)])
+    notes = [_finding_text(finding) for finding in run.findings if finding.severity is Severity.NOTE]
+    warnings = [_finding_text(finding) for finding in run.findings if finding.severity is not Severity.NOTE]
+    _add(suite, "system-out", [*filter(None, parts), *notes])
     if warnings:
-        _add(suite, "system-err", map(_finding_text, warnings))
+        _add(suite, "system-err", warnings)
 
 
 def _finding_text(finding: Finding) -> str:

@@ -43,9 +43,8 @@ def in_order(run: Run) -> list[EndpointResult]:
 def split_by_attention(run: Run) -> tuple[list[EndpointResult], list[EndpointResult]]:
     """Those that need attention, and those that are OK; each in order."""
     results = in_order(run)
-    return [result for result in results if result.needs_attention], [
-        result for result in results if not result.needs_attention
-    ]
+    attention = [result for result in results if result.needs_attention]
+    return attention, [result for result in results if not result.needs_attention]
 
 
 def counts_by_verdict(run: Run) -> list[tuple[int, str, Verdict]]:
@@ -107,16 +106,13 @@ def _none_slower(run: Run) -> str:
     changed = Counter(result.comparison.changed for result in run.endpoints if result.comparison)
     total, inconclusive, faster = len(run.endpoints), changed[Changed.CANNOT_TELL], changed[Changed.FASTER]
     if inconclusive == total:
-        return f"Inconclusive: too few requests to show whether {_any_of(total)} became slower."
+        which = f"any of the {total} endpoints" if total > 1 else "the endpoint"
+        return f"Inconclusive: too few requests to show whether {which} became slower."
     verb = "was found to be" if inconclusive else "became"
     if total == 1:
         return f"The endpoint did not become slower{'; it became faster' if faster else ''}."
     parts = [f"{faster} became faster"] * (faster > 0) + [f"{inconclusive} inconclusive"] * (inconclusive > 0)
     return f"None of {total} endpoints {verb} slower{'; ' if parts else ''}{', '.join(parts)}."
-
-
-def _any_of(total: int) -> str:
-    return f"any of the {total} endpoints" if total > 1 else "the endpoint"
 
 
 def inconclusive_comparisons(run: Run) -> int:
@@ -175,12 +171,8 @@ def before_and_now(run: Run) -> tuple[str, str]:
 
 def _named(label: str | None, started_at: str, commit: str | None) -> str:
     """``v1.4 (2026-11-25 20:59 UTC, commit 0943df9a1b)``."""
-    facts = _minute(started_at) + (f", commit {short_commit(commit)}" if commit else "")
+    facts = f"{clean(started_at)[:16].replace('T', ' ')} UTC" + (f", commit {short_commit(commit)}" if commit else "")
     return f"{clean(label)} ({facts})" if label else f"the run of {facts}"
-
-
-def _minute(started_at: str) -> str:
-    return f"{clean(started_at)[:16].replace('T', ' ')} UTC"
 
 
 # --- Effort, certainty, exit code ----------------------------------------------------------------------------------

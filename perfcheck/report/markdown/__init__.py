@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -135,7 +135,8 @@ def _sections(run: Run, since: EarlierRun | None) -> list[_Section]:
     """In the order in which they are shown, and in which they are kept where there is not room for all."""
     attention, healthy = split_by_attention(run)
     count = plural(len(healthy), "endpoint")
-    title = f"{count} not found to be slower" if run.is_comparison else f"{count} within {_their(healthy)} limits"
+    their = "its" if len(healthy) == 1 else "their"
+    title = f"{count} not found to be slower" if run.is_comparison else f"{count} within {their} limits"
     head, lines = _rows(run, attention, since, with_verdict=True)
     folded_head, folded_lines = _rows(run, healthy, since, with_verdict=False)
     unfolded = " open" if len(attention) <= _MOST_OPEN else ""
@@ -147,10 +148,6 @@ def _sections(run: Run, since: EarlierRun | None) -> list[_Section]:
         _Section(folded, folded_lines, len(healthy), "\n</details>", "the endpoints within their limits"),
     ]
     return [section for section in sections if section.count]
-
-
-def _their(results: Sized) -> str:
-    return "its" if len(results) == 1 else "their"
 
 
 # --- Endpoints -------------------------------------------------------------------------------------------------------
@@ -193,9 +190,9 @@ def _blocks(run: Run, results: Sequence[EndpointResult], since: EarlierRun | Non
 
 
 def _shown(label: Label, text: str) -> str:
-    if label is Label.REQUEST:
-        return code(text, _LONGEST_REQUEST)
-    return code(text, LONGEST_TEXT) if label.is_code else prose(text, LONGEST_TEXT)
+    if label.is_code:
+        return code(text, _LONGEST_REQUEST if label is Label.REQUEST else LONGEST_TEXT)
+    return prose(text, LONGEST_TEXT)
 
 
 # --- Around the endpoints ------------------------------------------------------------------------------------------
@@ -211,8 +208,8 @@ def _summary(run: Run) -> str:
 
 def _notes(run: Run) -> list[str]:
     notes = [_note(finding) for finding in run.findings[:_MOST_NOTES]]
-    if len(run.findings) > _MOST_NOTES:
-        notes.append(f"- and {len(run.findings) - _MOST_NOTES} more in the run file")
+    if (more := len(run.findings) - _MOST_NOTES) > 0:
+        notes.append(f"- and {more} more in the run file")
     return ["\n".join(notes)] if notes else []
 
 
