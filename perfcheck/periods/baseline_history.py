@@ -6,7 +6,8 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from perfcheck.baseline import find_baseline
@@ -104,8 +105,10 @@ def revisions(file: Path, since: str, until: str) -> Iterator[Revision]:
     log = _log(file)
     earlier = [revision for revision in log if revision.committed_at < since][-1:]
     for revision in earlier + [revision for revision in log if since <= revision.committed_at < until]:
-        content = _content(file, revision.commit)
-        yield Revision(revision.commit, revision.committed_at, revision.subject, content)
+        content: bytes | None = None
+        with suppress(NoRevisionsError):  # the commit removed the file
+            content = _git(file.absolute().parent, "cat-file", "blob", f"{revision.commit}:./{file.name}")
+        yield replace(revision, content=content if len(content or b"") <= _MAX_BYTES else None)
 
 
 def _log(file: Path) -> list[Revision]:
@@ -122,14 +125,6 @@ def _log(file: Path) -> list[Revision]:
         raise NoRevisionsError(f"git has no commit of {clean(file.name)}")
     log.reverse()  # git has the newest first; in the order of time, and of the log where times are equal
     return sorted(log, key=lambda revision: revision.committed_at)
-
-
-def _content(file: Path, commit: str) -> bytes | None:
-    try:
-        content = _git(file.absolute().parent, "cat-file", "blob", f"{commit}:./{file.name}")
-    except NoRevisionsError:
-        return None
-    return content if len(content) <= _MAX_BYTES else None
 
 
 def _git(folder: Path, *arguments: str) -> bytes:

@@ -52,25 +52,27 @@ def period_of(kind: PeriodKind, since: str | None, until: str | None, now: datet
     (UTC) so far or, with ``until``, the whole one that ends then, or that ``until`` is in. Raises UsageError.
     """
     try:
-        return _period_of(kind, since, until, now)
+        begin, end = _ends(kind, since, until, now)
     except OverflowError:
-        raise UsageError(
-            "the period is outside the calendar", "--since and --until take dates such as 2026-11-01"
-        ) from None
+        remedy = "--since and --until take dates such as 2026-11-01"
+        raise UsageError("the period is outside the calendar", remedy) from None
+    if begin >= end:
+        raise UsageError("the period ends before it begins", "--since comes before --until, which defaults to now")
+    return Period(kind, rfc3339(begin), rfc3339(end))
 
 
-def _period_of(kind: PeriodKind, since: str | None, until: str | None, now: datetime) -> Period:
+def _ends(kind: PeriodKind, since: str | None, until: str | None, now: datetime) -> tuple[datetime, datetime]:
     end = now if until is None else _time(until, now, "--until")
     if kind is PeriodKind.SPAN:
-        return _period(kind, _time(since or "", now, "--since"), end)
+        return _time(since or "", now, "--since"), end
     if since is not None:
         raise UsageError(f"--period {kind} takes no --since", "give --since without --period, or --until")
     if kind in _LENGTHS:
-        return _period(kind, end - _LENGTHS[kind], end)
+        return end - _LENGTHS[kind], end
     if until is None:
-        return _period(kind, _first_of_month(end), end)
+        return _first_of_month(end), end
     begin = _first_of_month(end - _RESOLUTION)
-    return _period(kind, begin, _first_of_month(begin + timedelta(days=32)))
+    return begin, _first_of_month(begin + timedelta(days=32))
 
 
 def release_period(history: History, since: str | None, until: str | None) -> Period:
@@ -109,12 +111,6 @@ def _time(text: str, now: datetime, option: str) -> datetime:
         return datetime.fromisoformat(typed_time(text, now))
     except ValueError as error:
         raise UsageError(f"{option}: {error}") from None
-
-
-def _period(kind: PeriodKind, since: datetime, until: datetime) -> Period:
-    if since >= until:
-        raise UsageError("the period ends before it begins", "--since comes before --until, which defaults to now")
-    return Period(kind, rfc3339(since), rfc3339(until))
 
 
 def _just_after(started_at: str) -> str:

@@ -57,7 +57,8 @@ def latency_changes(series: Series, changes: SeriesChanges, period: Period) -> I
             index = None if resolved is None else resolved.index
             yield builder.change(ChangeKind.REGRESSION, regression.step, regression.step.before, index)
     if changes.drift is not None and builder.is_within(len(changes.rows) - 1):
-        yield builder.drift(changes.drift)
+        kind = ChangeKind.GETTING_SLOWER if changes.drift.after > changes.drift.before else ChangeKind.GETTING_FASTER
+        yield builder.change(kind, changes.drift, changes.drift.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +71,12 @@ class _ChangeBuilder:
         return self.changes.rows[index].started_at >= self.period.since
 
     def change(
-        self, kind: ChangeKind, step: LocatedStep, before_ms: float, resolved: int | None = None
+        self, kind: ChangeKind, point: LocatedStep | Drift, before_ms: float, resolved: int | None = None
     ) -> WindowedChange:
-        change = self._change(kind, step.index, before_ms, step.after, resolved)
-        change = replace(change, score=step.score, error_probability=step.error_probability)
-        return self._windowed(change, step.index, resolved)
-
-    def drift(self, drift: Drift) -> WindowedChange:
-        kind = ChangeKind.GETTING_SLOWER if drift.after > drift.before else ChangeKind.GETTING_FASTER
-        return self._windowed(self._change(kind, drift.index, drift.before, drift.after), drift.index)
-
-    def _change(
-        self, kind: ChangeKind, index: int, before_ms: float, after_ms: float, resolved: int | None = None
-    ) -> LatencyChange:
+        step = point if isinstance(point, LocatedStep) else None
         rows = self.changes.rows
-        row, now_ms = rows[index], end_level(self.changes)
-        return LatencyChange(
+        row, now_ms = rows[point.index], end_level(self.changes)
+        change = LatencyChange(
             kind=kind,
             endpoint=row.endpoint,
             machine=row.machine,
@@ -93,21 +84,20 @@ class _ChangeBuilder:
             metric=row.metric,
             critical_path=rows[-1].critical_path,
             at=run_reference(row),
-            previous=run_reference(rows[index - 1]) if index else None,
+            previous=run_reference(rows[point.index - 1]) if point.index else None,
             before_ms=before_ms,
-            after_ms=after_ms,
-            ratio=after_ms / before_ms,
-            score=None,
-            error_probability=None,
+            after_ms=point.after,
+            ratio=point.after / before_ms,
+            score=step.score if step else None,
+            error_probability=step.error_probability if step else None,
             target_ms=row.target_ms,
             now_ms=now_ms,
             resolved=None if resolved is None else run_reference(rows[resolved]),
             stands=kind is ChangeKind.REGRESSION and resolved is None and now_ms > before_ms * SAME_LEVEL,
-            began_before=not self.is_within(index),
+            began_before=not self.is_within(point.index),
         )
-
-    def _windowed(self, change: LatencyChange, *indexes: int | None) -> WindowedChange:
-        return WindowedChange(change, tuple(self._window(index) for index in indexes if index is not None))
+        ends = (point.index,) if resolved is None else (point.index, resolved)
+        return WindowedChange(change, tuple(map(self._window, ends)))
 
     def _window(self, index: int) -> tuple[str, str]:
         """A step may be located a run off, and a note may be of the run in which the change was noticed."""

@@ -23,7 +23,7 @@ from perfcheck.periods.judge.changes import (
     with_notes,
 )
 from perfcheck.periods.judge.series_changes import Series, SeriesChanges, run_reference, series_of_endpoints
-from perfcheck.periods.judge.tally import PeriodTally
+from perfcheck.periods.judge.tally import PeriodTally, most_common
 from perfcheck.periods.model import (
     FORMAT,
     BaselineHistory,
@@ -44,7 +44,7 @@ _MAX_POINTS = 430  # points of one chart
 _MIN_FOR_TREND = 15  # values: with fewer no change can be found
 
 
-def summarise(series: Series, changes: SeriesChanges, spread: SeriesChanges, *, is_current: bool) -> EndpointSummary:
+def _summarise(series: Series, changes: SeriesChanges, spread: SeriesChanges, *, is_current: bool) -> EndpointSummary:
     """``changes`` are of the metric, ``spread`` of the spread. The judge sets later what depends on other series."""
     p95 = series.follow(changes, lambda row: row.p95_ms)
     rows, newest = series.in_period, series.newest
@@ -190,7 +190,7 @@ class _Gathered:
         spread = series.search(lambda row: row.spread)
         self.changes += latency_changes(series, changes, period)
         self.consistency += consistency_changes(spread)
-        self.endpoints.append(summarise(series, changes, spread, is_current=is_current))
+        self.endpoints.append(_summarise(series, changes, spread, is_current=is_current))
         if is_current and not is_gone:
             slow, recovered = standing.slow_endpoint(series), standing.recovery(series, period)
             self.slow += [slow] if slow else []
@@ -213,18 +213,12 @@ def judge_period(
     gathered = _Gathered(tally)
     for all_series in series_of_endpoints(measurements, tally.period, tally.block):
         gathered.add_endpoint(all_series)
-    return _report(gathered, baseline, tool_version, generated_at)
-
-
-def _report(gathered: _Gathered, baseline: BaselineHistory, tool_version: str, generated_at: str) -> PeriodReport:
-    tally = gathered.tally
     changes = sorted(with_notes(gathered.changes, tally), key=importance)
     summaries, traffic = _with_traffic(gathered.endpoints)
     focus, ranked_by = standing.rank_focus(summaries)
     notable = _mentioned(gathered, changes) | {item.endpoint for item in focus}
-    new = [
-        replace(item, is_monitored=standing.is_seen_by_monitor(traffic, tally, item.endpoint)) for item in gathered.new
-    ]
+    monitor_was_read = Source.MONITORED in tally.first_of
+    new = [replace(item, is_monitored=item.endpoint in traffic if monitor_was_read else None) for item in gathered.new]
     drifts = {ChangeKind.GETTING_SLOWER, ChangeKind.GETTING_FASTER}
     return PeriodReport(
         format=FORMAT,
@@ -232,13 +226,13 @@ def _report(gathered: _Gathered, baseline: BaselineHistory, tool_version: str, g
         generated_at=generated_at,
         period=tally.period,
         verdict=_verdict(tally, gathered.slow, changes),
-        services=tally.most_common_services,
+        services=most_common(tally.services),
         runs=tally.runs,
         monitor_runs=sum(count for (_, source), count in tally.machine_runs.items() if source is Source.MONITORED),
         incomplete_runs=tally.incomplete,
         verdicts={str(verdict): tally.verdicts[verdict] for verdict in _ORDER if tally.verdicts[verdict]},
         machines=tally.machines,
-        branches=tally.most_common_branches,
+        branches=most_common(tally.branches),
         commits=len(tally.commits),
         labels=tuple(tally.labels.values()),
         first=tally.first,

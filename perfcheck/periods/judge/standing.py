@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from perfcheck.history.model import PastMeasurement
@@ -23,7 +23,6 @@ from perfcheck.periods.model import (
 _GONE_AFTER = 3  # runs that do not measure it: one alone may have been limited to some endpoints
 _CLEARLY_FASTER = 1.1
 _MIN_SLOW_RUNS = 2  # in a row, for their end to be a recovery
-_NOTABLE_ERROR_RATE = 0.01
 _MAX_FOCUS = 10
 _SLOW = (Verdict.WARNING, Verdict.CRITICAL)
 
@@ -117,22 +116,10 @@ def new_endpoint(all_series: Sequence[Series], tally: PeriodTally, end_ms: float
 
 def is_current(series: Series, all_series: Sequence[Series]) -> bool:
     """False when another series on the same machine began after this one ended: another baseline or request."""
-    return not any(_replaces(other, series) for other in all_series)
-
-
-def _replaces(other: Series, series: Series) -> bool:
-    keys = {machine_key(newest.machine, newest.source) for newest in (other.newest, series.newest)}
-    return len(keys) == 1 and other.rows[0].started_at > series.newest.started_at
-
-
-def is_seen_by_monitor(monitored: Mapping[str, int | None], tally: PeriodTally, endpoint: str) -> bool | None:
-    """None where no monitor was read."""
-    return endpoint in monitored if Source.MONITORED in tally.first_of else None
-
-
-def fails_notably(summary: EndpointSummary) -> bool:
-    """Whether so many requests failed that a review has to mention it."""
-    return (summary.error_rate or 0.0) > _NOTABLE_ERROR_RATE
+    newest = series.newest
+    later = (other for other in all_series if other.rows[0].started_at > newest.started_at)
+    key = machine_key(newest.machine, newest.source)
+    return all(machine_key(other.newest.machine, other.newest.source) != key for other in later)
 
 
 # --- What to work on next ------------------------------------------------------------------------------------------

@@ -65,14 +65,6 @@ class PeriodTally:
             counts[self.machine_names[key]] += runs
         return tuple(MachineRuns(machine, runs) for machine, runs in counts.most_common(_MAX_SHOWN))
 
-    @property
-    def most_common_services(self) -> tuple[str, ...]:
-        return tuple(address for address, _ in self.services.most_common(_MAX_SHOWN))
-
-    @property
-    def most_common_branches(self) -> tuple[str, ...]:
-        return tuple(branch for branch, _ in self.branches.most_common(_MAX_SHOWN))
-
     def add(self, run: PastRun) -> None:
         """Runs of the period, in the order of time."""
         reference = RunReference(run.id, run.started_at, run.label, run.commit)
@@ -125,6 +117,10 @@ def tally_runs(period: Period, notes: Iterable[Note], runs: Iterable[PastRun]) -
     for run in runs:
         tally.add(run)
     return tally
+
+
+def most_common(names: Counter[str]) -> tuple[str, ...]:
+    return tuple(name for name, _ in names.most_common(_MAX_SHOWN))
 
 
 def context_runs(block: int) -> int:

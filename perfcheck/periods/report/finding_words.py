@@ -141,13 +141,10 @@ def compared_with_target(value_ms: float | None, target_ms: float | None) -> str
         return "no target"
     if value_ms is None:
         return f"target {format_ms(target_ms)}"
-    return f"{_two_digits(value_ms / target_ms)} its target of {format_ms(target_ms)}"
-
-
-def _two_digits(ratio: float) -> str:
-    """``0.62x``; never rounded to 1."""
-    shown = f"{ratio:.2f}x"
-    return format_multiple(ratio, distinct_from=1.0) if shown == "1.00x" else shown
+    shown = f"{value_ms / target_ms:.2f}x"
+    if shown == "1.00x":  # never rounded to 1
+        shown = format_multiple(value_ms / target_ms, distinct_from=1.0)
+    return f"{shown} its target of {format_ms(target_ms)}"
 
 
 def slow_text(slow: SlowEndpoint) -> str:

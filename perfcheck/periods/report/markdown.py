@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import replace
+from typing import Any
 
 from perfcheck.model import Verdict
 from perfcheck.periods.model import ChangeKind, EndpointSummary, LatencyChange, PeriodReport
@@ -27,8 +27,8 @@ _HOW = (
     "over their median. Headroom: how far the value is below its target."
 )
 _NO_ISSUES = "No regression, no drift and no loss of consistency."
-
-T = TypeVar("T")
+_CHANGES = ("regressions", "improvements", "drifts")
+_LISTS = (*_CHANGES, "endpoints", "consistency", "slow", "recoveries", "new", "gone", "other_notes", "focus")
 
 
 def render(report: PeriodReport, *, limit: int = LONGEST_COMMENT) -> str:
@@ -43,10 +43,9 @@ def render(report: PeriodReport, *, limit: int = LONGEST_COMMENT) -> str:
         "a change is a step or drift in the medians of comparable runs.</sub>"
     )
     for max_items in _MAX_ITEMS:
-        cut = _Cut(max_items)
-        short = cut.report(report)
+        short, left_out = _shortened(report, max_items)
         body = _review(short) if period_words.is_review(short) else _chapters(short)
-        text = "\n\n".join([*head, *body, *_left_out(cut.left_out), foot]) + "\n"
+        text = "\n\n".join([*head, *body, *_left_out(left_out), foot]) + "\n"
         if len(text.encode()) <= limit:
             return text
     return "\n\n".join([*head, "*Everything else does not fit here; see the HTML and JSON reports.*"]) + "\n"
@@ -56,36 +55,16 @@ def _left_out(count: int) -> list[str]:
     return [f"*{count} less important items do not fit here; see the HTML and JSON reports.*"] if count else []
 
 
-@dataclass(slots=True)
-class _Cut:
-    """Shortens the lists of a report, which have the most important first."""
-
-    max_items: int
-    left_out: int = 0
-
-    def report(self, report: PeriodReport) -> PeriodReport:
-        return replace(
-            report,
-            endpoints=self._first(report.endpoints),
-            regressions=self._changes(report.regressions),
-            improvements=self._changes(report.improvements),
-            drifts=self._changes(report.drifts),
-            consistency=self._first(report.consistency),
-            slow=self._first(report.slow),
-            recoveries=self._first(report.recoveries),
-            new=self._first(report.new),
-            gone=self._first(report.gone),
-            other_notes=self._first(report.other_notes),
-            baseline=replace(report.baseline, changes=self._first(report.baseline.changes)),
-            focus=self._first(report.focus),
-        )
-
-    def _first(self, items: tuple[T, ...]) -> tuple[T, ...]:
-        self.left_out += max(0, len(items) - self.max_items)
-        return items[: self.max_items]
-
-    def _changes(self, changes: tuple[LatencyChange, ...]) -> tuple[LatencyChange, ...]:
-        return tuple(replace(change, notes=self._first(change.notes)) for change in self._first(changes))
+def _shortened(report: PeriodReport, most: int) -> tuple[PeriodReport, int]:
+    """The report with the first items of its lists, and how many were left out."""
+    lists: dict[str, Any] = {name: getattr(report, name) for name in _LISTS}
+    first: dict[str, Any] = {name: items[:most] for name, items in lists.items()}
+    targets = report.baseline.changes
+    whole = [*lists.values(), targets, *(change.notes for name in _CHANGES for change in first[name])]
+    for name in _CHANGES:
+        first[name] = tuple(replace(change, notes=change.notes[:most]) for change in first[name])
+    baseline = replace(report.baseline, changes=targets[:most])
+    return replace(report, baseline=baseline, **first), sum(max(0, len(items) - most) for items in whole)
 
 
 # --- Chapters ------------------------------------------------------------------------------------------------------

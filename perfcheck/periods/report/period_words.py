@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from perfcheck.model import Changed, Source
-from perfcheck.periods.judge.standing import fails_notably
 from perfcheck.periods.model import BaselineHistory, ChangeKind, Period, PeriodKind, PeriodReport
 from perfcheck.text import clean
 from perfcheck.times import parse_time
@@ -16,6 +15,7 @@ LONGEST_NAME = 120
 LONGEST_TEXT = 2000
 _LONGEST_LABEL = 60
 _MAX_NAMES = 5
+_NOTABLE_ERROR_RATE = 0.01  # a review has to mention it
 NO_NAME = "(a blank name)"
 
 
@@ -181,30 +181,22 @@ def no_targets_changed(baseline: BaselineHistory) -> str:
 
 def checklist(report: PeriodReport) -> Iterator[tuple[str, str]]:
     """What a weekly review covers: label and answer."""
-    yield "Slow endpoints", _slow(report)
-    yield "Trends", _trends(report)
+    slow = list(dict.fromkeys(slow.endpoint for slow in report.slow))
+    over = f"{plural(len(slow), 'endpoint')} over the limits in the newest run: {names(slow)}"
+    yield "Slow endpoints", over if slow else "none over its limits in its newest run"
+    up, down, drifting = len(report.regressions), len(report.improvements), len(report.drifts)
+    yield "Trends", f"{len(report.endpoints)} series read: {up} up, {down} down, {drifting} drifting"
     yield "Degradation", _degradation(report)
     yield "New endpoints", _new(report)
     yield "Documentation", _documentation(report)
 
 
-def _slow(report: PeriodReport) -> str:
-    if not report.slow:
-        return "none over its limits in its newest run"
-    slow = list(dict.fromkeys(slow.endpoint for slow in report.slow))
-    return f"{plural(len(slow), 'endpoint')} over the limits in the newest run: {names(slow)}"
-
-
-def _trends(report: PeriodReport) -> str:
-    up, down, drifting = len(report.regressions), len(report.improvements), len(report.drifts)
-    return f"{len(report.endpoints)} series read: {up} up, {down} down, {drifting} drifting"
-
-
 def _degradation(report: PeriodReport) -> str:
+    failing = [summary.name for summary in report.endpoints if (summary.error_rate or 0.0) > _NOTABLE_ERROR_RATE]
     lists = {
         "slower": [summary.name for summary in report.endpoints if summary.changed is Changed.SLOWER],
         "less consistent": [change.endpoint for change in report.consistency if change.ratio > 1],
-        "errors over 1%": [summary.name for summary in report.endpoints if fails_notably(summary)],
+        "errors over 1%": failing,
     }
     return _listed(lists) or "none in latency, consistency or error rate"
 

@@ -150,14 +150,12 @@ def _title(summary: EndpointSummary) -> str:
     """The chart in words, for a screen reader and as a tooltip."""
     runs = plural(sum(point.runs for point in summary.points), "run")
     words = [f"{summary.metric} of {runs}, {day(summary.points[0].started_at)} to {day(summary.last.started_at)}"]
-    words += [f"level {format_ms(level.begin_ms)}{_to(level)} from {day(level.since)}" for level in summary.levels]
+    for level in summary.levels:
+        is_flat = math.isclose(level.begin_ms, level.end_ms)
+        end = "" if is_flat else f" moving to {format_ms(level.end_ms)}"
+        words.append(f"level {format_ms(level.begin_ms)}{end} from {day(level.since)}")
     words += [f"target {format_ms(summary.target_ms)}"] if summary.target_ms else []
     return "; ".join(words)
-
-
-def _to(level: LatencyLevel) -> str:
-    changed = not math.isclose(level.begin_ms, level.end_ms)
-    return f" moving to {format_ms(level.end_ms)}" if changed else ""
 
 
 def draw_spark(summary: EndpointSummary, period: Period) -> Svg | None:
