@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from perfcheck.baseline.file_errors import BaselineError
-from perfcheck.baseline.files import find_baseline
-from perfcheck.baseline.load import Summary, check_baseline, load_baseline, load_compare_limits
+from perfcheck.baseline.load import Summary, check_baseline, find_baseline, load_baseline, load_compare_limits
 
 __all__ = ["BaselineError", "Summary", "check_baseline", "find_baseline", "load_baseline", "load_compare_limits"]

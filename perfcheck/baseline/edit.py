@@ -7,11 +7,10 @@ its own. What is behind an alias or a merge key, or set by a variable, is refuse
 from __future__ import annotations
 
 import codecs
-import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import chain, groupby
 from math import isclose
 from pathlib import Path
 from typing import Any
@@ -19,17 +18,15 @@ from typing import Any
 from yaml import MappingNode, Node, ScalarNode
 
 from perfcheck.baseline.file_errors import BaselineError, ErrorCollector
-from perfcheck.baseline.files import decode
-from perfcheck.baseline.load import read_for_editing
+from perfcheck.baseline.load import decode, read_for_editing
 from perfcheck.baseline.splice import Splice, insertion, replacement, spliced
-from perfcheck.baseline.tree import compose, is_merge, line_of, merge_sources
+from perfcheck.baseline.tree import alias_of, compose, is_merge, line_of, merge_sources
 from perfcheck.model import Baseline, Endpoint
 from perfcheck.text import clean
 from perfcheck.units import format_duration
 
 EDITABLE = ("target", "ideal")
 _MERGED = "it comes from a merge key ('<<'); write it in the endpoint itself"
-_ANCHOR = re.compile(r"&([^\s,\[\]{}]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ def edit_baseline(content: bytes, edits: Sequence[Edit], path: Path, env: Mappin
         return unintended_change(before, edited.content, new_values, path, env)
 
     edited = draft.apply(edits)
-    return _Sieve(draft, error_in).sift(edits) if error_in(edited) else edited
+    return _without_wrong(edits, draft, error_in) if error_in(edited) else edited
 
 
 # --- Where a value is written ----------------------------------------------------------------------------------------
@@ -186,8 +183,7 @@ class _Draft:
             return RefusedEdit(edit, _MERGED, line_of(own.key))
         for node in (self._section, endpoint.value, own.value):
             if id(node) in self._shared:
-                anchor = _ANCHOR.match(self._text, node.start_mark.index)
-                alias = clean(f"*{anchor.group(1)}" if anchor else "*", 60)
+                alias = clean(alias_of(node, self._text), 60)
                 reason = f"the alias '{alias}' refers to it; write out the value in each place"
                 return RefusedEdit(edit, reason, line_of(node))
         return None
@@ -196,32 +192,28 @@ class _Draft:
 # --- Checks of the result --------------------------------------------------------------------------------------------
 
 
-class _Sieve:
+def _without_wrong(
+    edits: Sequence[Edit], draft: _Draft, error_in: Callable[[EditedBaseline], str | None]
+) -> EditedBaseline:
     """Leaves out the endpoints whose edits are wrong: by halves, since they are few."""
+    kept: list[Edit] = []
+    refused: list[RefusedEdit] = []
 
-    def __init__(self, draft: _Draft, error_in: Callable[[EditedBaseline], str | None]) -> None:
-        self._draft = draft
-        self._error_in = error_in
-        self._kept: list[Edit] = []
-        self._refused: list[RefusedEdit] = []
-        self._edited = draft.apply(())
-
-    def sift(self, edits: Sequence[Edit]) -> EditedBaseline:
-        self._add([list(group) for _, group in groupby(edits, key=lambda edit: edit.endpoint)])
-        return replace(self._edited, refused=(*self._edited.refused, *self._refused))
-
-    def _add(self, groups: Sequence[list[Edit]]) -> None:
-        tried = [*self._kept, *(edit for group in groups for edit in group)]
-        edited = self._draft.apply(tried)
-        error = self._error_in(edited)
+    def add(groups: Sequence[list[Edit]]) -> None:
+        new = list(chain.from_iterable(groups))
+        error = error_in(draft.apply([*kept, *new]))
         if error is None:
-            self._kept, self._edited = tried, edited
+            kept.extend(new)
         elif len(groups) == 1:
-            self._refused += [RefusedEdit(edit, error) for edit in groups[0]]
+            refused.extend(RefusedEdit(edit, error) for edit in new)
         else:
             middle = len(groups) // 2
-            self._add(groups[:middle])
-            self._add(groups[middle:])
+            add(groups[:middle])
+            add(groups[middle:])
+
+    add([list(group) for _, group in groupby(edits, key=lambda edit: edit.endpoint)])
+    edited = draft.apply(kept)
+    return replace(edited, refused=(*edited.refused, *refused))
 
 
 def unintended_change(
@@ -235,10 +227,8 @@ def unintended_change(
     old = {endpoint.name: endpoint for endpoint in before.endpoints}
     expected = dict(old)
     for (name, key), value_ms in new_values.items():
-        lines = {**expected[name].lines, key: 0}
-        target, ideal = expected[name].target_ms, expected[name].ideal_ms
-        target, ideal = (value_ms, ideal) if key == "target" else (target, value_ms)
-        expected[name] = replace(expected[name], target_ms=target, ideal_ms=ideal, lines=lines)
+        new: dict[str, Any] = {f"{key}_ms": value_ms, "lines": {**expected[name].lines, key: 0}}
+        expected[name] = replace(expected[name], **new)
     actual = tuple(_with_limits_of(old.get(endpoint.name), endpoint) for endpoint in after.endpoints)
     if _meaning(after, actual) == _meaning(before, tuple(expected.values())):
         return None

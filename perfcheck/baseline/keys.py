@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from perfcheck.baseline.addresses import BASE_URL, PATH, file_path
 from perfcheck.baseline.requests import BODY, EXPECT, FORM, HEADERS, JSON, QUERY
 from perfcheck.baseline.sections import Key, NamedSectionsType, SectionType
@@ -151,3 +153,16 @@ SECTIONS = {
     "title": "in a group",
     **dict.fromkeys(TOP.keys, "at the top level of the file"),
 }
+
+
+def json_schema() -> dict[str, Any]:
+    """The file as JSON Schema, draft 2020-12, for editors: published as ``docs/baselines.schema.json``.
+
+    It accepts more than the validator: it does not compare values with each other, or expand variables.
+    """
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "perfcheck baseline",
+        "description": "The latency targets of an HTTP service.",
+        **TOP.schema(),
+    }

@@ -41,6 +41,10 @@ class Key:
     description: str
     default: str | None = None
 
+    def schema(self) -> dict[str, Any]:
+        default = "" if self.default is None else f" Default: {self.default}."
+        return {"description": self.description + default, **self.type.schema()}
+
 
 @dataclass(frozen=True, slots=True)
 class SectionType:
@@ -77,17 +81,13 @@ class SectionType:
         return f"the keys are: {', '.join(self.keys)}"
 
     def schema(self) -> dict[str, Any]:
-        properties = {name: {"description": _description(key), **key.type.schema()} for name, key in self.keys.items()}
+        properties = {name: key.schema() for name, key in self.keys.items()}
         schema: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
         if self.required:
             schema["required"] = list(self.required)
         if self.extensible:
             schema["patternProperties"] = {"^x-": {}}
         return schema
-
-
-def _description(key: Key) -> str:
-    return key.description if key.default is None else f"{key.description} Default: {key.default}."
 
 
 @dataclass(slots=True)
@@ -127,7 +127,7 @@ class NamedSectionsType:
             context.error(key, f"the {self.noun} has no name", "name it, for example, videos.list")
         elif len(name) > _LONGEST_NAME:
             context.error(key, f"the name of the {self.noun} is longer than {_LONGEST_NAME} characters", "shorten it")
-        elif not name.isprintable() and any(_cannot_be_shown(char) for char in name):
+        elif any(not char.isprintable() and unicodedata.category(char) != "Zs" for char in name):
             message = f"the name of the {self.noun} contains characters that cannot be shown"
             context.error(key, message, "use visible characters only")
         else:
@@ -140,7 +140,3 @@ class NamedSectionsType:
             "propertyNames": {"minLength": 1, "maxLength": _LONGEST_NAME},
             "additionalProperties": self.section.schema(),
         }
-
-
-def _cannot_be_shown(char: str) -> bool:
-    return not char.isprintable() and unicodedata.category(char) != "Zs"

@@ -38,7 +38,9 @@ def replacement(text: str, scalar: ScalarNode, value: str) -> Splice:
     """Of the value alone: quotes, an anchor, the spaces around it and the header of a block stay."""
     start, end = scalar.start_mark.index, scalar.end_mark.index
     if text[start] in "&!":
-        start += _after_properties(text[start:end])
+        # Spaces, line breaks and comments may be between an anchor and its scalar.
+        tokens = yaml.scan(text[start:end])
+        start += next(token.start_mark.index for token in tokens if isinstance(token, yaml.ScalarToken))
     if scalar.style in _BLOCK:
         header = re.search(_BREAK, text[start:end])
         start += header.end() if header else 0
@@ -47,11 +49,6 @@ def replacement(text: str, scalar: ScalarNode, value: str) -> Splice:
     inner = text[start:end]
     start += len(inner) - len(inner.lstrip())
     return Splice(start, start + len(inner.strip()), value)
-
-
-def _after_properties(text: str) -> int:
-    """Where the scalar begins behind its anchor: spaces, line breaks and comments may be in between."""
-    return next(int(token.start_mark.index) for token in yaml.scan(text) if isinstance(token, yaml.ScalarToken))
 
 
 def insertion(text: str, mapping: MappingNode, additions: Mapping[str, str]) -> Splice | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -16,6 +17,8 @@ from yaml import MappingNode, Node, ScalarNode, SequenceNode
 from perfcheck.baseline.file_errors import ErrorCollector, Location, StopReading, did_you_mean
 from perfcheck.text import clean
 
+# The parser in C, where PyYAML was built with it, is seven times as fast.
+_PARSER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DEEPEST = 50
 MOST_NODES = 1_000_000  # with aliases expanded: about 40,000 endpoints
 _TOO_DEEP = (f"nested more than {DEEPEST} levels deep", "look for brackets that are never closed")
@@ -66,6 +69,12 @@ def merge_sources(value: Node) -> list[Node]:
     return value.value if isinstance(value, SequenceNode) else [value]
 
 
+def alias_of(node: Node, text: str) -> str:
+    """How an alias refers to ``node``, by the anchor in front of it."""
+    anchor = _ANCHOR.match(text, node.start_mark.index)
+    return f"*{anchor.group(1)}" if anchor else "*"
+
+
 def names_in_section(text: str, section: str) -> list[str]:
     """The keys of a section at the top of a baseline that may have errors. Raises StopReading for no YAML."""
     root = compose(text, ErrorCollector(text))
@@ -77,10 +86,9 @@ def names_in_section(text: str, section: str) -> list[str]:
 # --- PyYAML ----------------------------------------------------------------------------------------------------------
 
 
+@dataclass(eq=False)
 class _TooDeepError(Exception):
-    def __init__(self, node: Node) -> None:
-        super().__init__()
-        self.node = node
+    node: Node
 
 
 class _Hooks:
@@ -104,12 +112,6 @@ class _Hooks:
         """The tag of a node that has none in the file."""
 
 
-def _parser() -> type[Any]:
-    """The parser in C where PyYAML was built with it: seven times as fast."""
-    parser: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return parser
-
-
 def _refuse_forbidden_characters(text: str, errors: ErrorCollector) -> None:
     if bad := _FORBIDDEN.search(text):
         message = f"the character U+{ord(bad.group()):04X} is not allowed in YAML"
@@ -119,7 +121,7 @@ def _refuse_forbidden_characters(text: str, errors: ErrorCollector) -> None:
 
 def _composed(text: str, errors: ErrorCollector) -> Node | None:
     try:
-        root: Node | None = yaml.compose(text, Loader=type("_Loader", (_Hooks, _parser()), {}))
+        root: Node | None = yaml.compose(text, Loader=type("_Loader", (_Hooks, _PARSER), {}))
     except _TooDeepError as error:
         raise errors.fatal(location(error.node), *_TOO_DEEP) from None
     except yaml.composer.ComposerError as error:
@@ -248,8 +250,7 @@ class _Checker:
 
     def _cycle(self, node: Node) -> StopReading:
         """An alias inside of the collection that it repeats. Its location is not in the tree, but in the text."""
-        name = _ANCHOR.match(self._text, node.start_mark.index)
-        alias = f"*{name.group(1)}" if name else "*"
+        alias = alias_of(node, self._text)
         at = max(self._text.find(alias, node.start_mark.index), 0)
         where = self._errors.location_at(at, len(alias))
         remedy = "an alias can only repeat a value that is complete"

@@ -86,16 +86,16 @@ class Limit(NamedTuple):
         return round(target_ms * self.amount, 9) if self.of_target else self.amount
 
 
-def _number(text: str) -> float | None:
-    """A number without a unit."""
-    return float(text) if len(text) <= _MOST_DIGITS and _BARE_NUMBER.fullmatch(text) else None
+def _require_unit(text: str, noun: str, likely: str, from_there: str, threshold: int) -> None:
+    """Refuses a bare number: below ``threshold`` the ``likely`` unit is meant, from there on the other."""
+    if len(text) <= _MOST_DIGITS and _BARE_NUMBER.fullmatch(text):
+        unit = likely if float(text) < threshold else from_there
+        raise WrongValueError(f"{noun} needs a unit", f"did you mean {text}{unit}?")
 
 
 def _timeout(text: str) -> float:
     """In seconds."""
-    number = _number(text)
-    if number is not None:
-        raise WrongValueError("a duration needs a unit", f"did you mean {text}{'s' if number < _LIKELY_MS else 'ms'}?")
+    _require_unit(text, "a duration", "s", "ms", _LIKELY_MS)
     return _duration(text) / 1000
 
 
@@ -109,9 +109,7 @@ def _duration(text: str) -> float:
 
 
 def _size(text: str) -> int:
-    number = _number(text)
-    if number is not None:
-        raise WrongValueError("a size needs a unit", f"did you mean {text}{'MB' if number < _LIKELY_MS else 'B'}?")
+    _require_unit(text, "a size", "MB", "B", _LIKELY_MS)
     value = parse_size(text)
     if value <= 0:
         raise WrongValueError("a size must be more than 0", "write, for example, 1MB or 500KiB")
@@ -119,10 +117,7 @@ def _size(text: str) -> int:
 
 
 def _limit(text: str) -> Limit:
-    number = _number(text)
-    if number is not None:
-        unit = "x" if number < _LIKELY_MULTIPLE else "ms"
-        raise WrongValueError("a limit needs a unit", f"did you mean {text}{unit}?")
+    _require_unit(text, "a limit", "x", "ms", _LIKELY_MULTIPLE)
     if not text.strip().lower().endswith("x"):
         return Limit(_duration(text), of_target=False)
     factor = parse_multiple(text)

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perfcheck.baseline.edit import Edit, edit_baseline
-from perfcheck.baseline.files import decode, read_bytes
-from perfcheck.baseline.load import read_for_editing
+from perfcheck.baseline.load import decode, read_bytes, read_for_editing
 from perfcheck.engine.selection import select_endpoints
 from perfcheck.errors import UsageError
 from perfcheck.history.model import Proposal

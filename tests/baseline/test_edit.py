@@ -322,7 +322,7 @@ def test_what_is_refused_and_why(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(CASES) - ONLY_FOR_THE_PARSER_IN_C))
 def test_the_parser_without_c_gives_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = edited(name)
-    monkeypatch.setattr(tree_module, "_parser", lambda: yaml.SafeLoader)
+    monkeypatch.setattr(tree_module, "_PARSER", yaml.SafeLoader)
     assert edited(name) == expected
 
 

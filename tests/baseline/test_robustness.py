@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from perfcheck.baseline import BaselineError, load_baseline
 from perfcheck.baseline import tree as tree_module
 from perfcheck.baseline.file_errors import ErrorCollector, StopReading
-from perfcheck.baseline.files import MOST_BYTES
+from perfcheck.baseline.load import MOST_BYTES
 from perfcheck.baseline.tree import compose
 from perfcheck.model import Baseline
 
@@ -119,7 +119,7 @@ def test_a_good_baseline_with_a_piece_exchanged(tmp_path: Path, start: int, leng
     ids=["brackets", "braces", "mappings", "dashes", "indented"],
 )
 def test_deep_nesting_is_refused(parser: type[Any], text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tree_module, "_parser", lambda: parser)
+    monkeypatch.setattr(tree_module, "_PARSER", parser)
     errors = ErrorCollector(text)
     with pytest.raises(StopReading):
         compose(text, errors)
@@ -128,7 +128,7 @@ def test_deep_nesting_is_refused(parser: type[Any], text: str, monkeypatch: pyte
 
 @pytest.mark.parametrize("text", ['a: "\\U99999999"', 'a: "\\ud800"', "a: b: c", "a: 'b", "\ta: 1", "? [a]\n: b", "*a"])
 def test_the_parser_without_c_ends_in_an_error_as_well(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tree_module, "_parser", lambda: yaml.SafeLoader)
+    monkeypatch.setattr(tree_module, "_PARSER", yaml.SafeLoader)
     errors = ErrorCollector(text)
     try:
         tree = compose(text, errors)
@@ -140,7 +140,7 @@ def test_the_parser_without_c_ends_in_an_error_as_well(text: str, monkeypatch: p
 def test_both_parsers_find_the_same_tree(monkeypatch: pytest.MonkeyPatch) -> None:
     trees = []
     for parser in (yaml.SafeLoader, yaml.CSafeLoader):
-        monkeypatch.setattr(tree_module, "_parser", lambda parser=parser: parser)
+        monkeypatch.setattr(tree_module, "_PARSER", parser)
         trees.append(located(compose(GOOD, ErrorCollector(GOOD))))
     assert trees[0] == trees[1]
 

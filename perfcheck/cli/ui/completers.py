@@ -79,7 +79,7 @@ def matching(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
 
 def _keys(ctx: click.Context, section: str) -> list[str]:
     """The names in a section of the baseline, even an invalid one, as long as it is YAML."""
-    from perfcheck.baseline.files import decode, find_baseline, read_bytes
+    from perfcheck.baseline.load import decode, find_baseline, read_bytes
     from perfcheck.baseline.tree import names_in_section
     from perfcheck.demo import demo_baseline
 
