@@ -18,9 +18,8 @@ if TYPE_CHECKING:  # it takes longer to import than all of the monitor
 
 _DEEPEST = 500  # frames
 _INSTALLED = ("/site-packages/", "/dist-packages/")
-_PATHS = sysconfig.get_paths()
 _OWN = f"{Path(__file__).parent.as_posix()}/"
-_STANDARD = tuple(f"{Path(_PATHS[name]).as_posix()}/" for name in ("stdlib", "platstdlib"))
+_STANDARD = tuple(f"{Path(sysconfig.get_path(name)).as_posix()}/" for name in ("stdlib", "platstdlib"))
 # The layers between an application and its database. Any other installed package may be the application.
 _LAYERS = """
 aiomysql aiosqlite anyio asgiref asyncpg django fastapi flask flask_sqlalchemy greenlet gunicorn MySQLdb oracledb

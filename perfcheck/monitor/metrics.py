@@ -92,12 +92,13 @@ def exposition(snapshot: Snapshot) -> tuple[bytes, str]:
     """
     from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415
 
-    metrics = [*_of_endpoints(snapshot), *_of_the_process(snapshot)]
+    metrics = list(_families(snapshot))
     text: bytes = generate_latest(SimpleNamespace(collect=lambda: metrics))  # type: ignore[no-untyped-call]
     return text, CONTENT_TYPE_LATEST
 
 
-def _of_endpoints(snapshot: Snapshot) -> Iterator[Metric]:
+def _families(snapshot: Snapshot) -> Iterator[Metric]:
+    """``process_*`` is of the worker that answers."""
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily  # noqa: PLC0415
 
     duration = HistogramMetricFamily(
@@ -116,12 +117,6 @@ def _of_endpoints(snapshot: Snapshot) -> Iterator[Metric]:
         queries.add_metric([endpoint.name], endpoint.queries.total)
         active.add_metric([endpoint.name], endpoint.in_flight)
     yield from (duration, failed, left, queries, active)
-
-
-def _of_the_process(snapshot: Snapshot) -> Iterator[Metric]:
-    """``process_*`` is of the worker that answers."""
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415
-
     process = process_usage()
     yield GaugeMetricFamily("perfcheck_monitor_workers", "Processes that are counted", snapshot.workers)
     yield CounterMetricFamily("perfcheck_monitor_overflow", "Requests without a name of their own", snapshot.overflow)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from perfcheck.monitor.histogram import Histogram
+from perfcheck.monitor.settings import settings
 
 OVERFLOW = "(other endpoints)"  # where requests are counted once max_endpoints names are known
 REPETITIONS_KEPT = 10  # statement shapes of one endpoint
@@ -154,21 +155,22 @@ class Snapshot:
         return next((endpoint for endpoint in self.endpoints if endpoint.name == name), None)
 
 
-def merge_snapshots(snapshots: Iterable[Snapshot], *, window: int, max_endpoints: int) -> Snapshot:
+def merge_snapshots(snapshots: Iterable[Snapshot]) -> Snapshot:
     """Counts, sums and histograms add up exactly; the recent window is the latest of all. Names stay bounded.
 
     ``workers`` adds up: the snapshot of dead workers has 0.
     """
     known = [snapshot for snapshot in snapshots if snapshot.endpoints or snapshot.workers]
     merged: dict[str, EndpointStatistics] = {}
+    bounds = settings()
     overflow = sum(snapshot.overflow for snapshot in known)
     for endpoint in (endpoint for snapshot in known for endpoint in snapshot.endpoints):
         name = endpoint.name
-        if name not in merged and len(merged) >= max_endpoints and name != OVERFLOW:
+        if name not in merged and len(merged) >= bounds.max_endpoints and name != OVERFLOW:
             name = OVERFLOW
             overflow += endpoint.total
         merged[name] = (
-            merge_endpoints(merged[name], endpoint, window) if name in merged else replace(endpoint, name=name)
+            merge_endpoints(merged[name], endpoint, bounds.window) if name in merged else replace(endpoint, name=name)
         )
     return Snapshot(
         endpoints=tuple(merged[name] for name in sorted(merged)),

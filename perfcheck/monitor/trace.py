@@ -40,8 +40,6 @@ class span:  # noqa: N801 - used like a function
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._trace: Trace | None = None
-        self._started = 0.0
 
     def __enter__(self) -> None:
         self._trace = current()

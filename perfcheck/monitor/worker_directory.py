@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from perfcheck.monitor.histogram import Histogram
-from perfcheck.monitor.settings import settings
 from perfcheck.monitor.statistics import (
     EndpointStatistics,
     Queries,
@@ -29,7 +28,15 @@ from perfcheck.monitor.statistics import (
     merge_snapshots,
 )
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 FORMAT = "perfcheck.monitor/1"
+_GONE = "gone"
+_LOCK_TIMEOUT_S = 2.0  # while another process holds the lock
+_PAUSE_S = 0.01
 _Lines = dict[str, tuple[tuple[int, int], str]]  # endpoint -> (total, in flight), its line
 
 
@@ -104,22 +111,13 @@ def _decoded(line: dict[str, Any]) -> EndpointStatistics:
     )
 
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
-_GONE = "gone"
-_LOCK_TIMEOUT_S = 2.0  # while another process holds the lock
-_PAUSE_S = 0.01
-
-
 class Membership:
     """One worker's files in the directory. One thread at a time may call it. Raises OSError."""
 
     def __init__(self, path: str) -> None:
         if fcntl is None:
             raise OSError("this system has no POSIX locks")
+        self.path = path
         self._folder = Path(path)
         self.id = f"{os.getpid()}-{secrets.token_hex(6)}"
         self._lines: _Lines = {}
@@ -151,7 +149,7 @@ class Membership:
                     ended = tuple(replace(endpoint, in_flight=0) for endpoint in snapshot.endpoints)
                     dead[name] = replace(snapshot, endpoints=ended)
             if problems:  # leave everything as it is, for a person to look at
-                return [*alive, merged([gone, *dead.values()])], problems
+                return [*alive, merge_snapshots([gone, *dead.values()])], problems
             if dead or folded:
                 gone = self._fold(gone, folded, dead, problems)
         return [*alive, gone], problems
@@ -170,7 +168,7 @@ class Membership:
 
     def _fold(self, gone: Snapshot, folded: frozenset[str], dead: dict[str, Snapshot], problems: list[str]) -> Snapshot:
         """All that ended, as one; on disk too, if that can be written."""
-        ended = merged([gone, *dead.values()])
+        ended = merge_snapshots([gone, *dead.values()])
         left = [name for name in (*folded, *dead) if self._file(name).exists()]
         try:
             if dead:
@@ -254,12 +252,6 @@ class Membership:
 
     def _file(self, name: str, kind: str = "jsonl") -> Path:
         return self._folder / f"{name}.{kind}"
-
-
-def merged(snapshots: Iterable[Snapshot]) -> Snapshot:
-    """As ``merge_snapshots``, within the bounds that are set."""
-    now = settings()
-    return merge_snapshots(snapshots, window=now.window, max_endpoints=now.max_endpoints)
 
 
 def _try_lock(handle: int) -> bool:

@@ -17,8 +17,8 @@ from threading import Event, Lock, Thread
 from perfcheck.monitor import registry
 from perfcheck.monitor.log import log_safely
 from perfcheck.monitor.settings import Settings, settings
-from perfcheck.monitor.statistics import Snapshot
-from perfcheck.monitor.worker_directory import Membership, merged
+from perfcheck.monitor.statistics import Snapshot, merge_snapshots
+from perfcheck.monitor.worker_directory import Membership
 
 WRITE_EVERY_S = 1.0
 _MOST_OF_TIME = 0.02  # of the time may go into writing
@@ -37,7 +37,6 @@ class Worker:
         if self._membership is not None:
             self._membership.close()
             self._membership = None
-        self._path: str | None = None
         self._thread: Thread | None = None
         self._stop = Event()
         self._written: object = None
@@ -78,7 +77,7 @@ class Worker:
                 self._lock.release()
         if self._problem is not None:
             problems = [self._problem, *problems]
-        return replace(merged([own, *others]), problems=tuple(dict.fromkeys(problems)))
+        return replace(merge_snapshots([own, *others]), problems=tuple(dict.fromkeys(problems)))
 
     def write(self) -> None:
         """Leave the current counts in the directory, if there is one."""
@@ -106,11 +105,11 @@ class Worker:
             return
         state = [(endpoint.name, endpoint.total, endpoint.in_flight) for endpoint in own.endpoints]
         try:
-            if self._membership is not None and self._path != path:
+            if self._membership is not None and self._membership.path != path:
                 moving, self._membership = self._membership, None
                 moving.withdraw()
             if self._membership is None:
-                self._membership, self._path, self._written = Membership(path), path, None
+                self._membership, self._written = Membership(path), None
                 self._membership.others()  # merges the counts of dead workers, also where no other worker reads them
             if state != self._written or self._problem is not None:
                 self._membership.publish(own)
@@ -152,8 +151,6 @@ class Worker:
 
 this = Worker()
 registry.default.on_settings = this.follow
-
-
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=this.forget)
 

@@ -211,9 +211,5 @@ def _api_body(environ: Environ, start_response: StartResponse) -> Iterable[bytes
     )
     if answer is None:
         return None
-    try:
-        reason = HTTPStatus(answer.status).phrase
-    except ValueError:
-        reason = "Unknown"
-    start_response(f"{answer.status} {reason}", list(answer.headers))
+    start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", list(answer.headers))
     return [answer.body]

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcheck.monitor.histogram import Histogram
+from perfcheck.monitor.settings import configure, restore_defaults
 from perfcheck.monitor.statistics import (
     OVERFLOW,
     REPETITIONS_KEPT,
@@ -33,7 +34,11 @@ def endpoint(name: str, *durations_ns: int, at: int = 0, **figures: object) -> E
 
 
 def merged(*snapshots: Snapshot, window: int = 100, max_endpoints: int = 1000) -> Snapshot:
-    return merge_snapshots(snapshots, window=window, max_endpoints=max_endpoints)
+    configure(window=window, max_endpoints=max_endpoints)
+    try:
+        return merge_snapshots(snapshots)
+    finally:
+        restore_defaults()
 
 
 def test_everything_adds_up() -> None:
