@@ -64,15 +64,15 @@ def _latency_findings(
             reason = f"only {succeeded} of {plural(decision.requests, 'request')} gave a latency; 5 are needed"
             yield _not_measured(endpoint, reason)
         return
-    value, _ = shown_value(endpoint, decision)
-    over_timeout = decision.value_ms is not None and math.isinf(decision.value_ms)
+    value, over_timeout = shown_value(endpoint, decision)
     if decision.latency in {Verdict.WARNING, Verdict.CRITICAL}:
         severity = _severity(decision.latency, undecided, decided=decision.latency_decided)
         rule, limit, reason = _broken_limit(endpoint, decision.latency)
         message = f"{endpoint.metric} {format_ms(value, distinct_from=limit)}, {reason}"
-        remedy = _latency_remedy(judged)
+        remedy: str | None = "a Server-Timing response header would show here which part of the handler is slow"
         if over_timeout:
             message = f"{endpoint.metric} over the timeout of {format_ms(value)}; the limit is {format_ms(limit)}"
+        if over_timeout or any(sample.server_timing for sample in judged):
             remedy = None
         line = line_of(endpoint, rule)
         yield Finding(rule, severity, value=value, limit=limit, unit="ms", message=message, remedy=remedy, line=line)
@@ -89,13 +89,6 @@ def _severity(verdict: Verdict, undecided: UndecidedPolicy, *, decided: bool) ->
     if verdict is Verdict.CRITICAL and not decided and undecided is UndecidedPolicy.WARNING:
         return Severity.WARNING
     return Severity(verdict.value)
-
-
-def _latency_remedy(judged: Sequence[Sample]) -> str | None:
-    """None when the service already reports where its time went."""
-    if any(sample.server_timing for sample in judged):
-        return None
-    return "a Server-Timing response header would show here which part of the handler is slow"
 
 
 def _broken_limit(endpoint: Endpoint, verdict: Verdict) -> tuple[Rule, float, str]:
@@ -137,7 +130,9 @@ def _error_findings(
     endpoint: Endpoint, measurement: Measurement, decision: Decision, undecided: UndecidedPolicy
 ) -> Iterator[Finding]:
     """Of the stage that stands; where that has no failure, of the stage before, which it was to confirm."""
-    stages = [_of_stage(measurement, number) for number in range(decision.stage, 0, -1)]
+    stages = [
+        [sample for stage, sample in measurement.samples if stage == number] for number in range(decision.stage, 0, -1)
+    ]
     judged = next((samples for samples in stages if any(sample.failure for sample in samples)), [])
     failed = [sample for sample in judged if sample.failure]
     if not failed:
@@ -164,10 +159,6 @@ def _error_findings(
         yield Finding.note(
             Rule.ERRORS_SEEN, message, value=rate, limit=limits.warning, unit="ratio", remedy=remedy, line=line
         )
-
-
-def _of_stage(measurement: Measurement, number: int) -> list[Sample]:
-    return [sample for stage, sample in measurement.samples if stage == number]
 
 
 def _failure_kinds(failed: Sequence[Sample]) -> str:

@@ -48,12 +48,13 @@ def judge_endpoint(
     body_bytes = max(bodies, default=None)
     findings = find(endpoint, measurement, decision, judged, body_bytes, undecided)
     value, over_timeout = shown_value(endpoint, decision)
+    unmeasured = decision is None or decision.latency is Verdict.NOT_MEASURED
     return EndpointResult(
         name=endpoint.name,
         group=endpoint.group,
         method=endpoint.method,
         url=url,
-        verdict=_verdict(decision, findings),
+        verdict=worst([verdict_of(findings), Verdict.NOT_MEASURED if unmeasured else Verdict.OK]),
         decided=decision is not None and decision.is_decided,
         metric=endpoint.metric,
         value_ms=value,
@@ -98,20 +99,10 @@ def judge_run(
     """
     verdicts = [result.verdict for result in results]
     verdict = worst([*verdicts, verdict_of(findings)]) if verdicts else Verdict.NOT_MEASURED
-    counts = Counts(
-        ok=verdicts.count(Verdict.OK),
-        warning=verdicts.count(Verdict.WARNING),
-        critical=verdicts.count(Verdict.CRITICAL),
-        not_measured=verdicts.count(Verdict.NOT_MEASURED),
-    )
+    counts = Counts(*map(verdicts.count, Verdict))  # its fields are in the order of the verdicts
     if fail_on is not None and verdict in {Verdict.CRITICAL, fail_on}:
         return verdict, counts, EXIT_CRITICAL
     return verdict, counts, EXIT_NOT_MEASURED if counts.not_measured or not verdicts else EXIT_OK
-
-
-def _verdict(decision: Decision | None, findings: Iterable[Finding]) -> Verdict:
-    unmeasured = decision is None or decision.latency is Verdict.NOT_MEASURED
-    return worst([verdict_of(findings), Verdict.NOT_MEASURED if unmeasured else Verdict.OK])
 
 
 # --- Summaries -----------------------------------------------------------------------------------------------------

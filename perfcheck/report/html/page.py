@@ -39,7 +39,10 @@ _BAR = 12  # pixels
 _MOST_SPANS = 6
 _LONGEST_SPAN_NAME = 40
 _MINOR = 0.01  # of the longest: a phase below it explains nothing
-_CSS_OF_COLUMN = {"interval": "n wide dim", "target": "n wide", "before": "n wide", "requests": "n wide"}
+_CSS_OF_COLUMN = dict.fromkeys(("target", "before", "requests"), "n wide") | {
+    "interval": "n wide dim",
+    "spread": "spread",
+}
 
 
 class Fact(NamedTuple):
@@ -173,10 +176,9 @@ class Page:
         return column.title(Report.HTML).capitalize()
 
     def column_css(self, column: Column) -> str:
-        of_change = "n" if self.run.is_comparison else "n moves"
-        return {"change": of_change, "spread": "spread"}.get(
-            column.key, _CSS_OF_COLUMN.get(column.key, "n" if column.right else "")
-        )
+        if column.key == "change" and not self.run.is_comparison:
+            return "n moves"
+        return _CSS_OF_COLUMN.get(column.key, "n" if column.right else "")
 
     def cell(self, column: Column, result: EndpointResult) -> str:
         return column.text(result, self.change(result))

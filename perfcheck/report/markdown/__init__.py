@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from perfcheck.model import EarlierRun, EndpointResult, Finding, Run, Verdict
+from perfcheck.model import EarlierRun, EndpointResult, Run, Verdict
 from perfcheck.report.columns import Column, Report, columns_of
 from perfcheck.report.explain import LONGEST_TEXT, Label, explain
 from perfcheck.report.markdown.escape import cell, code, prose, prose_cell, shorten_name, table
@@ -207,15 +207,13 @@ def _summary(run: Run) -> str:
 
 
 def _notes(run: Run) -> list[str]:
-    notes = [_note(finding) for finding in run.findings[:_MOST_NOTES]]
+    notes = []
+    for finding in run.findings[:_MOST_NOTES]:
+        remedy = f"; {prose(finding.remedy, LONGEST_TEXT)}" if finding.remedy else ""
+        notes.append(f"- **{finding.severity}**: {prose(finding.message, LONGEST_TEXT)}{remedy}")
     if (more := len(run.findings) - _MOST_NOTES) > 0:
         notes.append(f"- and {more} more in the run file")
     return ["\n".join(notes)] if notes else []
-
-
-def _note(finding: Finding) -> str:
-    remedy = f"; {prose(finding.remedy, LONGEST_TEXT)}" if finding.remedy else ""
-    return f"- **{finding.severity}**: {prose(finding.message, LONGEST_TEXT)}{remedy}"
 
 
 def _compared_with(run: Run, since: EarlierRun | None) -> list[str]:
