@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -98,21 +98,16 @@ def command(
         message = "nothing to report on" if source is None else "--from reports one run, --period and --since many"
         raise UsageError(message, "give one of --from FILE, --period week, or --since 30d")
     if source is not None:
-        return _saved_run(source, history, report, options)
+        from perfcheck.cli.reports import Reporting
+        from perfcheck.engine.saved_runs import find_run
+
+        run = find_run(source, history)
+        return EXIT_OK if Reporting(report, None, history=history, **options).write(run) else EXIT_USAGE
     for name in ("compare_to", "github"):
         if options[name]:
             raise UsageError(f"--{name.replace('_', '-')} goes with --from, not with a period", "leave it out")
     kind = PeriodKind(period) if period else PeriodKind.SPAN
     return _period(kind, since, until, history=history, baseline=baseline, reports=report, quiet=options["quiet"])
-
-
-def _saved_run(source: str, history: str | None, report: tuple[str, ...], options: Mapping[str, Any]) -> int:
-    from perfcheck.cli.reports import Reporting
-    from perfcheck.engine.saved_runs import find_run
-
-    run = find_run(source, history)
-    written = Reporting(report, None, history=history, **options).write(run)
-    return EXIT_OK if written else EXIT_USAGE
 
 
 # --- A period of the history ---------------------------------------------------------------------------------------

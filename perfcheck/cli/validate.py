@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from perfcheck.baseline import BaselineError, Summary, check_baseline, find_baseline
+from perfcheck.baseline import BaselineError, check_baseline, find_baseline
 from perfcheck.cli.reports import annotate_baseline
 from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_files
@@ -59,12 +59,8 @@ def _validate(file: str | None, *, allow_unset: bool, annotate: bool) -> int:
         if annotate and isinstance(error, BaselineError):
             annotate_baseline(error)
         return error.exit_code
-    click.echo(_sentence(summary))
-    return EXIT_OK
-
-
-def _sentence(summary: Summary) -> str:
     groups = f" in {plural(summary.groups, 'group')}" if summary.groups else ""
     unset = and_more([clean(name, _LONGEST_NAME) for name in summary.unset], _MOST_NAMES)
     endpoints = plural(summary.endpoints, "endpoint")
-    return f"{summary.file}: {endpoints}{groups}, no errors" + (f"; not set: {unset}" if unset else "")
+    click.echo(f"{summary.file}: {endpoints}{groups}, no errors" + (f"; not set: {unset}" if unset else ""))
+    return EXIT_OK

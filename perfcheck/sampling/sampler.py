@@ -93,11 +93,7 @@ class EndpointSession:
             self.not_before = now + _PAUSE_S
 
     def _next_stage(self, decisions: Sequence[Decision]) -> Stage:
-        return Stage(
-            self.endpoint,
-            decisions[-1] if decisions else None,
-            max_requests=self._max_requests,
-        )
+        return Stage(self.endpoint, decisions[-1] if decisions else None, max_requests=self._max_requests)
 
     def _is_final(self, decisions: Sequence[Decision]) -> bool:
         """Nothing but OK is believed at once, decided or not."""

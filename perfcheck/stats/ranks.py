@@ -83,6 +83,7 @@ def _log_choices(values: int, chosen: int) -> float:
     return math.lgamma(values + 1) - math.lgamma(chosen + 1) - math.lgamma(values - chosen + 1)
 
 
+@lru_cache(maxsize=4096)
 def t_quantile(p: float, degrees: float) -> float:
     """Of Student's distribution: the expansion of Cornish and Fisher (Abramowitz and Stegun 26.7.5).
 

@@ -24,7 +24,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from statistics import variance
 from typing import TypeAlias
 
@@ -217,13 +216,8 @@ class MeanRatio:
         return cls(math.log(means[1]) - math.log(means[0]), math.sqrt(sum(parts)), degrees)
 
     def bounds(self, alpha: float) -> tuple[float, float]:
-        aside = _t(alpha, self._degrees) * self._error if self._error else 0.0
+        aside = t_quantile(1 - alpha, self._degrees) * self._error if self._error else 0.0
         return self.estimate - aside, self.estimate + aside
-
-
-@lru_cache(maxsize=4096)
-def _t(alpha: float, degrees: float) -> float:
-    return t_quantile(1 - alpha, degrees)
 
 
 def as_log(latency_ms: float) -> float:

@@ -18,7 +18,7 @@ from perfcheck.model import Source
 from perfcheck.text import clean
 
 if TYPE_CHECKING:
-    from perfcheck.history.model import Note, PastRun
+    from perfcheck.history.model import PastRun
     from perfcheck.history.series import SeriesHistory
     from perfcheck.history.store import History
 
@@ -92,11 +92,8 @@ def _show_run(store: History, past: PastRun, *, verbose: bool, in_json: bool) ->
     from perfcheck.cli.reports import ReportTarget, render_report
 
     write_to_stdout(render_report(store.run(past.id), ReportTarget("console", None), verbose=verbose))
-    if notes:
-        _print_notes(notes)
-
-
-def _print_notes(notes: tuple[Note, ...]) -> None:
+    if not notes:
+        return
     from rich.console import Group
     from rich.text import Text
 

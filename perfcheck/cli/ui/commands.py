@@ -50,19 +50,15 @@ class Command(_Base):
         try:
             return super().invoke(ctx)
         except UsageError as error:
-            if variables := _variables_in_force(ctx):
-                note = f"set by the environment: {', '.join(variables)}"
+            from_environment = [
+                variable_in_force(param)
+                for param in ctx.command.params
+                if ctx.get_parameter_source(param.name or "") is ParameterSource.ENVIRONMENT
+            ]
+            if from_environment:
+                note = f"set by the environment: {', '.join(from_environment)}"
                 error.remedy = f"{error.remedy} ({note})" if error.remedy else note
             raise
-
-
-def _variables_in_force(ctx: click.Context) -> list[str]:
-    """The environment variables that this command took values from."""
-    return [
-        variable_in_force(param)
-        for param in ctx.command.params
-        if ctx.get_parameter_source(param.name or "") is ParameterSource.ENVIRONMENT
-    ]
 
 
 def variables(param: click.Parameter) -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perfcheck.cli.ui.terminal import has_color, terminal_width
+from perfcheck.cli.ui.terminal import color_by_environment, terminal_width
 from perfcheck.report.workflow_commands import inert
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def print_page(render: Callable[[Glyphs, int], RenderableType]) -> None:
 
 def print_diff(lines: list[str]) -> None:
     """A unified diff on stdout, in colour on a terminal, and with every space as it is. Raises OSError."""
-    is_colored = has_color()
+    by_environment = color_by_environment()
+    is_colored = sys.stdout.isatty() if by_environment is None else by_environment
     text = "".join(f"{_colored(line) if is_colored else line}\n" for line in lines)
     write_to_stdout(_inert_on_github(text).encode(sys.stdout.encoding, errors="replace"))
 

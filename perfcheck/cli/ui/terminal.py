@@ -54,12 +54,6 @@ def color_by_environment() -> bool | None:
     return False if os.environ.get("TERM") == "dumb" else None
 
 
-def has_color() -> bool:
-    """Whether stdout takes colour."""
-    by_environment = color_by_environment()
-    return sys.stdout.isatty() if by_environment is None else by_environment
-
-
 def show_error(message: str, remedy: str | None = None) -> None:
     """On stderr, with the first word in red where there is colour."""
     _show(click.style("error: ", fg="red", bold=True) + message, remedy)

@@ -44,14 +44,12 @@ def _message(error: click.UsageError, ctx: click.Context) -> str:
     """Says where a wrong value comes from: an option, an argument or an environment variable."""
     if not isinstance(error, click.BadParameter) or isinstance(error, click.MissingParameter) or not error.param:
         return error.format_message()
-    name = _long_name(error.param) if isinstance(error.param, click.Option) else str(error.param.name).upper()
+    name = str(error.param.name).upper()
+    if isinstance(error.param, click.Option):
+        name = next((name for name in error.param.opts if name.startswith("--")), error.param.opts[0])
     if ctx.get_parameter_source(error.param.name or "") is ParameterSource.ENVIRONMENT:
         name += f" (from {variable_in_force(error.param)})"
     return f"Invalid value for {name}: {error.message}"
-
-
-def _long_name(option: click.Option) -> str:
-    return next((name for name in option.opts if name.startswith("--")), option.opts[0])
 
 
 def _purpose(error: click.UsageError, ctx: click.Context) -> str | None:
