@@ -50,7 +50,8 @@ class Parameters:
         self._values: dict[str, str] = {}
         for name, value in pairs:
             if name not in known:
-                raise _wrong(f"unknown parameter '{name}': {_known(known)}")
+                names = f"known parameters: {', '.join(sorted(known))}" if known else "this path takes none"
+                raise _wrong(f"unknown parameter '{name}': {names}")
             if name in self._values:
                 raise _wrong(f"parameter '{name}' is given more than once")
             self._values[name] = value
@@ -97,7 +98,3 @@ def like(text: str) -> str:
 
 def _wrong(message: str) -> RefusedError:
     return RefusedError(HTTPStatus.BAD_REQUEST, message)
-
-
-def _known(names: Collection[str]) -> str:
-    return f"known parameters: {', '.join(sorted(names))}" if names else "this path takes none"

@@ -79,6 +79,9 @@ def start_demo(regressions: Sequence[str] = (), *, options: Sequence[str] = ()) 
     """
     command = [sys.executable, "-m", "perfcheck", "demo", "--port", "0", "--stop-with-stdin", *options]
     command += [f"--regress={name}" for name in regressions]
+    environment = {
+        name: value for name, value in os.environ.items() if name == _PASSED_ON or not name.startswith(_OPTIONS)
+    }
     try:
         process = subprocess.Popen(  # noqa: S603 - ourselves
             command,
@@ -87,7 +90,7 @@ def start_demo(regressions: Sequence[str] = (), *, options: Sequence[str] = ()) 
             stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
-            env=_environment(),
+            env=environment,
             cwd=_PACKAGE_PARENT,  # the current folder comes first on the path of -m, and may hold a json.py
             start_new_session=os.name == "posix",
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
@@ -96,10 +99,6 @@ def start_demo(regressions: Sequence[str] = (), *, options: Sequence[str] = ()) 
         message = f"The sample service did not start: {error.strerror or error}"
         raise CouldNotMeasureError(message, "Try `perfcheck demo` alone.") from error
     return DemoProcess(process)
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name == _PASSED_ON or not name.startswith(_OPTIONS)}
 
 
 @contextmanager

@@ -32,9 +32,6 @@ _MOST_DIGITS = 12
 _PIECE = 65536
 
 
-def _log_nothing(_: str) -> None: ...
-
-
 class HttpHandler(BaseHTTPRequestHandler):
     """One connection. Requests are served one after another until either side closes it."""
 
@@ -178,7 +175,7 @@ class DemoServer(socketserver.ThreadingTCPServer):
     def __init__(self, host: str, port: int, service: SampleService, log: Callable[[str], None] | None = None) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.service = service
-        self._log = log or _log_nothing
+        self._log = log or (lambda _: None)
         self._connections: set[socket.socket] = set()
         self._changing = threading.Lock()
         super().__init__((host, port), partial(HttpHandler, service, self._log))

@@ -72,7 +72,10 @@ class SampleService:
     def get(self, path: str, query: str) -> Reply:
         """The reply to a GET request. Never raises because of what a client sent."""
         try:
-            handler, known = _route(path)
+            if path not in ROUTES:
+                message = f"nothing at {path[:_LONGEST_ECHO]}; known paths: {', '.join(ROUTES)}"
+                return refusal(HTTPStatus.NOT_FOUND, message)
+            handler, known = ROUTES[path]
             parameters = Parameters(query, known)
             self._inject_before(path)
             started_s = perf_counter()
@@ -97,13 +100,6 @@ class SampleService:
                 fails = self._searches % _FAILS_EVERY == 0
             if fails:
                 raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "the search index did not respond")
-
-
-def _route(path: str) -> tuple[_RouteHandler, tuple[str, ...]]:
-    if path not in ROUTES:
-        message = f"nothing at {path[:_LONGEST_ECHO]}; known paths: {', '.join(ROUTES)}"
-        raise RefusedError(HTTPStatus.NOT_FOUND, message)
-    return ROUTES[path]
 
 
 def refusal(status: HTTPStatus, message: str) -> Reply:

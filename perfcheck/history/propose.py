@@ -1,15 +1,4 @@
-"""Targets and ideals from past runs, by a stated rule. Pure.
-
-The rule, for the good runs of one series, the last twenty of them:
-
-- A run is good if it measured the endpoint with at least five requests of its own and found it OK or WARNING.
-- The bound is the slowest of them, one in ten set aside: of 5 to 9 runs the slowest, of 20 the third slowest. So that a
-  burst on the machine of one run decides no target.
-- The target is the bound and a margin of 20%, rounded up. If one of the runs, those set aside included, would be
-  WARNING by that target, it is the lowest by which none is.
-- The ideal is their median and a quarter of the margin, rounded up, and never over the target.
-- An existing value is only tightened, unless loosening is requested, and left alone within 10%.
-"""
+"""Targets and ideals from past runs, by the rule that docs/baseline-update.md states. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +14,7 @@ from perfcheck.words import plural
 
 MIN_RUNS = 5
 _MIN_REQUESTS = 5
-_SET_ASIDE = 10  # one run in so many
+_SET_ASIDE = 10  # one run in so many, so that a burst on the machine of one run decides no target
 _NEXT = 1 + 1e-6  # to the next preferred number
 # Of each power of ten. None is more than a quarter above the one before, so that rounding up adds at most that.
 PREFERRED_NUMBERS = (1.0, 1.2, 1.5, 1.8, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0)
@@ -40,10 +29,6 @@ class ProposalRule:
     margin: float = 0.20
     min_change: float = 0.10  # a smaller one is not worth a diff
     loosen: bool = False
-
-    @property
-    def ideal_margin(self) -> float:
-        return self.margin / 4
 
 
 def propose(
@@ -162,10 +147,10 @@ def _ideal(
     before = endpoint.ideal_ms
     if before is None or target_ms is None:
         return None
-    middle = median(values)
-    with_margin = round(middle * (1 + rule.ideal_margin), 9)
+    middle, margin = median(values), rule.margin / 4
+    with_margin = round(middle * (1 + margin), 9)
     after = min(round_up(with_margin), target_ms)
-    why = f"the median is {format_ms(middle)}, plus {format_percentage(rule.ideal_margin)}"
+    why = f"the median is {format_ms(middle)}, plus {format_percentage(margin)}"
     change = _change(before, after, rule, f"{why} is {format_ms(with_margin)}")
     if change is None and before > target_ms:
         return ProposedValue(before, target_ms, f"the ideal may not exceed the target of {format_ms(target_ms)}")

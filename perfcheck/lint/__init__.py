@@ -84,10 +84,10 @@ def _in_order(modules: list[Module], resolver: Resolver) -> list[Registration]:
 
 
 def _comments(registration: Registration, ignores: dict[tuple[str, int], Ignore]) -> Iterator[Ignore]:
-    places = [(registration.route.location.file, registration.lines)]
+    ranges = [(registration.route.location.file, registration.lines)]
     if definition := registration.target.definition:
-        places.append((definition.location.file, definition.header))
-    return (ignores[file, line] for file, lines in places for line in lines if (file, line) in ignores)
+        ranges.append((definition.location.file, definition.header))
+    return (ignores[file, line] for file, lines in ranges for line in lines if (file, line) in ignores)
 
 
 def _finding(registrations: list[Registration]) -> UnmonitoredHandler:

@@ -16,12 +16,14 @@ from perfcheck.words import plural
 
 FORMAT = "perfcheck.lint/1"
 _LONGEST = 400  # characters of a message or a path
-_INIT = {
-    Framework.FLASK: "from perfcheck.monitor.flask import init_app",
-    Framework.FASTAPI: "from perfcheck.monitor.fastapi import init_app",
-    Framework.STARLETTE: "from perfcheck.monitor.fastapi import init_app",
-}
+_INIT = "help: `from perfcheck.monitor.{} import init_app` and `init_app(app)` monitor every route of an app;"
 _DJANGO = 'MIDDLEWARE = ["perfcheck.monitor.django.middleware.MonitorMiddleware", ...]'
+_HELP = {
+    Framework.FLASK: _INIT.format("flask"),
+    Framework.FASTAPI: _INIT.format("fastapi"),
+    Framework.STARLETTE: _INIT.format("fastapi"),
+    Framework.DJANGO: f"help: in settings.py, {_DJANGO} monitors every view;",
+}
 
 
 def text(result: LintResult) -> str:
@@ -102,11 +104,7 @@ def _remedy(result: LintResult) -> Iterator[str]:
     if not result.findings:
         return
     counted = Counter(finding.framework for finding in result.findings)
-    framework = min(counted, key=lambda framework: (-counted[framework], framework))
-    if framework is Framework.DJANGO:
-        yield f"help: in settings.py, {_DJANGO} monitors every view;"
-    else:
-        yield f"help: `{_INIT[framework]}` and `init_app(app)` monitor every route of an app;"
+    yield _HELP[min(counted, key=lambda framework: (-counted[framework], framework))]
     yield "      for a single handler: @monitor_performance below its route, or # perfcheck: ignore[reason]"
 
 

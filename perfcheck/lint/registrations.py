@@ -16,6 +16,8 @@ _EXPOSE = "expose"
 _CLIENTS = {"client", "mock", "responses", "requests", "session", "http", "respx", "httpx_mock", "bot", "cli", "page"}
 _ABOVE = "monitor_performance is above the route, which registers the function without it: move it below the route"
 
+VerbAndOwner = tuple[str, Meaning | None, Framework]  # the owner is an app or router
+
 
 @dataclass(frozen=True, slots=True)
 class Registration:
@@ -70,10 +72,8 @@ class RegistrationFinder:
                     reason=_ABOVE if any(monitors[:index]) and not below else None,
                 )
 
-    def _verb_and_owner(
-        self, call: ast.Call, scope: Scope, definition: Definition
-    ) -> tuple[str, Meaning | None, Framework] | None:
-        """The verb, the app or router, and the framework of a decorator or call that registers; None if it does not."""
+    def _verb_and_owner(self, call: ast.Call, scope: Scope, definition: Definition) -> VerbAndOwner | None:
+        """Of a decorator or call that registers; None if it does not."""
         parts = parts_of(call.func)
         if parts is None or parts[-1] not in DECORATORS:
             return None
@@ -93,7 +93,7 @@ class RegistrationFinder:
     @staticmethod
     def _by_shape(
         receiver: str, verb: str, call: ast.Call, scope: Scope, definition: Definition
-    ) -> tuple[str, Meaning | None, Framework] | None:
+    ) -> VerbAndOwner | None:
         """An unknown receiver counts when the decorator could hardly be anything else."""
         path = literal_path(call)
         if path is None or receiver.lower().strip("_") in _CLIENTS:

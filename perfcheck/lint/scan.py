@@ -43,7 +43,9 @@ class _Scanner:
         self._monitor_lines = _lines_of(rf"\b{MONITOR}\b", text) if MONITOR in text else []
 
     def scan(self, tree: ast.Module) -> None:
-        self._names = CALLS | set(_aliases(tree))
+        imports = (node for node in tree.body if isinstance(node, ast.ImportFrom))
+        aliases = (alias for node in imports for alias in node.names if alias.name in CALLS)
+        self._names = CALLS | {alias.asname for alias in aliases if alias.asname}  # import path as p
         present = "|".join(sorted(name for name in self._names if name in self._text))
         self._lines = _lines_of(rf"\b(?:{present or MONITOR})\s*\(|\)\(|perfcheck\.monitor", self._text)
         blocks: list[tuple[Iterator[ast.AST], Scope]] = [(iter(tree.body), self._module.scope)]
@@ -175,13 +177,6 @@ def _bind(target: ast.expr, value: ast.expr | None, scope: Scope, annotation: as
 
 def _last(called: ast.expr) -> str:
     return called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
-
-
-def _aliases(tree: ast.Module) -> Iterator[str]:
-    """``p`` of ``from django.urls import path as p``."""
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom):
-            yield from (alias.asname for alias in node.names if alias.asname and alias.name in CALLS)
 
 
 def _bind_imports(node: ast.Import | ast.ImportFrom, scope: Scope) -> None:

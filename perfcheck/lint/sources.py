@@ -33,17 +33,12 @@ def python_files(paths: Sequence[str], exclude: Sequence[str] = (), *, include_t
             raise UsageError(f"no such file or folder: {path}", "name the folder of your source, such as `src`")
         files = list(_in_folder(path, tuple(exclude), include_tests)) if os.path.isdir(path) else [path]  # noqa: PTH112
         if not files:
-            raise UsageError(f"no Python file to read in {path}", _remedy(exclude, include_tests=include_tests))
+            folder = "name the folder that holds your source" + ("" if include_tests else ", or give --include-tests")
+            raise UsageError(f"no Python file to read in {path}", "look at --exclude" if exclude else folder)
         for file in files:
             shown = os.path.normpath(file)
             by_path.setdefault(os.path.abspath(shown), shown)  # noqa: PTH100 - links stay as they are
     return sorted(by_path.values())
-
-
-def _remedy(exclude: Sequence[str], *, include_tests: bool) -> str:
-    if exclude:
-        return "look at --exclude"
-    return "name the folder that holds your source" + ("" if include_tests else ", or give --include-tests")
 
 
 def _in_folder(root: str, exclude: tuple[str, ...], include_tests: bool) -> Iterator[str]:  # noqa: FBT001

@@ -76,12 +76,16 @@ class LatencyChange:
 
 
 @dataclass(frozen=True, slots=True)
-class ConsistencyChange:
-    """The spread of one endpoint changed: interquartile range of a run's requests, over their median."""
-
+class _OfEndpoint:
     endpoint: str
     machine: str
     source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class ConsistencyChange(_OfEndpoint):
+    """The spread of one endpoint changed: interquartile range of a run's requests, over their median."""
+
     at: RunReference
     previous: RunReference | None
     before_spread: float
@@ -160,12 +164,9 @@ class EndpointSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class SlowEndpoint:
+class SlowEndpoint(_OfEndpoint):
     """WARNING or CRITICAL in its newest run."""
 
-    endpoint: str
-    machine: str
-    source: Source
     verdict: Verdict
     metric: Metric
     value_ms: float | None
@@ -179,12 +180,9 @@ class SlowEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Recovery:
+class Recovery(_OfEndpoint):
     """Not OK in several runs in a row, and OK in the newest."""
 
-    endpoint: str
-    machine: str
-    source: Source
     worst: Verdict
     began: RunReference
     ended: RunReference  # the first run that was OK again
@@ -243,12 +241,9 @@ class RankedBy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Focus:
+class Focus(_OfEndpoint):
     """One endpoint to work on next, and the reason."""
 
-    endpoint: str
-    machine: str
-    source: Source
     end_ms: float
     target_ms: float | None
     end_headroom: float | None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import sqlite3
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -86,11 +86,9 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-@contextlib.contextmanager
-def write_transaction(engine: Engine) -> Iterator[Connection]:
+def write_transaction(engine: Engine) -> AbstractContextManager[Connection]:
     """Committed at the end, rolled back by an exception."""
-    with engine.execution_options(**{_WRITES: True}).begin() as connection:
-        yield connection
+    return engine.execution_options(**{_WRITES: True}).begin()
 
 
 def lock_schema(connection: Connection) -> None:
@@ -120,7 +118,7 @@ class HistoryLocation:
     is_file: bool
     redact: Redactor = field(default_factory=Redactor)
 
-    @contextlib.contextmanager
+    @contextmanager
     def translate_errors(self) -> Iterator[None]:
         """Raise errors of the database and the system as UsageError."""
         try:
@@ -132,7 +130,7 @@ class HistoryLocation:
         except OSError as error:
             raise UsageError(f"cannot use the history {self.shown}: {error.strerror}", _ELSEWHERE) from error
 
-    @contextlib.contextmanager
+    @contextmanager
     def translate_damage(self) -> Iterator[None]:
         """Raise UsageError for a row that cannot be decoded: another program wrote it."""
         try:

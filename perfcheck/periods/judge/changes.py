@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from perfcheck.history.model import Note
@@ -126,22 +126,19 @@ def consistency_changes(spread: SeriesChanges) -> Iterator[ConsistencyChange]:
 
 def begin_level(changes: SeriesChanges) -> float | None:
     """The median of the last runs before the period, since the last change; else of its first, up to the first."""
-    start = changes.begin
-    if start:
+    if start := changes.begin:
         last = max((step.index for step in changes.steps if step.index < start), default=0)
-        return _median(changes.values[max(last, start - EDGE_RUNS) : start])
-    end = min((step.index for step in changes.steps if step.index), default=len(changes.rows))
-    return _median(changes.values[: min(end, EDGE_RUNS)])
+        values = changes.values[max(last, start - EDGE_RUNS) : start]
+    else:
+        end = min((step.index for step in changes.steps if step.index), default=len(changes.rows))
+        values = changes.values[: min(end, EDGE_RUNS)]
+    return statistics.median(values) if values else None
 
 
 def end_level(changes: SeriesChanges) -> float:
     """The median of the last runs, since the last change."""
     last = max((step.index for step in changes.steps), default=0)
     return statistics.median(changes.values[max(last, len(changes.values) - EDGE_RUNS) :])
-
-
-def _median(values: Sequence[float]) -> float | None:
-    return statistics.median(values) if values else None
 
 
 def importance(change: LatencyChange) -> tuple[bool, bool, float, str]:

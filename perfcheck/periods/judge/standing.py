@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise, takewhile
 
 from perfcheck.history.model import PastMeasurement
 from perfcheck.model import Changed, Source, Verdict, worst
@@ -31,11 +31,7 @@ def slow_endpoint(series: Series) -> SlowEndpoint | None:
     newest = series.newest
     if newest.verdict not in _SLOW:
         return None
-    streak: list[PastMeasurement] = []
-    for row in reversed(series.rows):
-        if row.verdict not in _SLOW:
-            break
-        streak.append(row)
+    streak = list(takewhile(lambda row: row.verdict in _SLOW, reversed(series.rows)))
     return SlowEndpoint(
         endpoint=newest.endpoint,
         machine=newest.machine,
@@ -58,9 +54,8 @@ def recovery(series: Series, period: Period) -> Recovery | None:
     if series.newest.verdict is not Verdict.OK:
         return None
     streaks = [(slow, list(rows)) for slow, rows in groupby(series.rows, key=lambda row: row.verdict in _SLOW)]
-    for i in range(len(streaks) - 2, -1, -1):
-        slow, rows = streaks[i]
-        ended = streaks[i + 1][1][0]
+    for (slow, rows), (_, after) in reversed(list(pairwise(streaks))):
+        ended = after[0]
         if ended.started_at < period.since:
             return None
         if slow and _target_was_raised(rows[-1], ended):

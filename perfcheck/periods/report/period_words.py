@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from perfcheck.model import Changed, Source
 from perfcheck.periods.model import BaselineHistory, ChangeKind, Period, PeriodKind, PeriodReport
 from perfcheck.text import clean
-from perfcheck.times import parse_time
 from perfcheck.words import and_more, minute, plural
 
 LONGEST_NAME = 120
@@ -34,11 +33,9 @@ def names(endpoints: Sequence[str]) -> str:
 
 def title(period: Period) -> str:
     """``November 2026``, ``Week to 25 November 2026``, ``Release v2.6``."""
-    begin, end = parse_time(period.since), parse_time(period.until)
+    begin, end = map(datetime.fromisoformat, (period.since, period.until))
     if period.kind is PeriodKind.RELEASE:
         return f"Release {clean(period.until_label or '', _LONGEST_LABEL)}"
-    if begin is None or end is None:
-        return f"{clean(period.since, 40)} to {clean(period.until, 40)}"
     last = end - timedelta(milliseconds=1)
     if period.kind is PeriodKind.MONTH:
         return f"{begin:%B %Y}"
@@ -49,9 +46,7 @@ def title(period: Period) -> str:
 
 def span(period: Period) -> str:
     """The exact times, for the head of a report."""
-    begin, end = parse_time(period.since), parse_time(period.until)
-    if begin is None or end is None:
-        return f"{clean(period.since, 40)} to {clean(period.until, 40)}"
+    begin, end = map(datetime.fromisoformat, (period.since, period.until))
     if period.kind is PeriodKind.RELEASE:
         before, after = (clean(label or "", _LONGEST_LABEL) for label in (period.since_label, period.until_label))
         return f"after {before} ({minute(period.since)}), up to and including {after} ({minute(period.until)})"
