@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from typing import Any
+from typing import Any, TypeVar
 
 from yaml import Node, ScalarNode
 
@@ -12,7 +12,7 @@ from perfcheck.baseline.file_errors import did_you_mean
 from perfcheck.baseline.keys import CHANGING
 from perfcheck.baseline.sections import NamedSection
 from perfcheck.baseline.value_types import Limit
-from perfcheck.model import Endpoint, ErrorLimits, Sampling, Secret
+from perfcheck.model import CompareLimits, Endpoint, ErrorLimits, Sampling, Secret
 from perfcheck.text import clean
 from perfcheck.units import format_ms, format_percentage
 
@@ -34,6 +34,9 @@ _FIELDS = {
 _RESOLVED = {"headers", "warning", "critical", "error_rate", "repeatable", *_BODIES}  # by what follows
 
 
+_Shares = TypeVar("_Shares", ErrorLimits, CompareLimits)
+
+
 def value_of(entries: Entries, key: str, default: Any = None) -> Any:
     entry = entries.get(key)
     return default if entry is None or entry.value is None else entry.value
@@ -51,6 +54,19 @@ def fields_of(entries: Entries, *, without: Container[str] = ()) -> dict[str, An
         for key, entry in entries.items()
         if entry.value is not None and key not in without
     }
+
+
+def limits_of(context: Context, entry: Entry | None, kind: type[_Shares], message: str, example: str) -> _Shares:
+    """``message``: of the error that the critical limit, {low}, is below that of the warning, {high}."""
+    if entry is None or entry.value is None or is_wrong(entry.value, *entry.value):
+        return kind()
+    entries: Entries = entry.value
+    limits = kind(**fields_of(entries))
+    if limits.critical < limits.warning:
+        node = entries["critical"].node if "critical" in entries else entry.node
+        low, high = format_percentage(limits.critical), format_percentage(limits.warning)
+        context.error(node, message.format(low=low, high=high), f"set both, for example {example}")
+    return limits
 
 
 def headers_of(entries: Entries) -> tuple[tuple[str, str | Secret], ...]:
@@ -172,7 +188,10 @@ class _LimitResolver:
             self._check_limits(target, warning_ms, critical_ms)
         elif not is_wrong(self._merged, "target"):
             self._check_without_target()
-        return {"warning_ms": warning_ms, "critical_ms": critical_ms, "error_limits": self._error_limits()}
+        message = "the critical error rate of {low} is below the warning error rate of {high}"
+        example = "{warning: 1%, critical: 5%}"
+        rates = limits_of(self._context, self._merged.get("error_rate"), ErrorLimits, message, example)
+        return {"warning_ms": warning_ms, "critical_ms": critical_ms, "error_limits": rates}
 
     def _error(self, keys: tuple[str, ...], message: str, remedy: str) -> None:
         """At the first of the keys that the endpoint has itself, else the first that it inherits."""
@@ -208,17 +227,3 @@ class _LimitResolver:
         for key in ("ideal", "warning", "critical"):
             if key in self._own and not is_wrong(self._merged, key):
                 self._error((key,), f"'{key}' has no effect without a target", "add one, for example 'target: 300ms'")
-
-    def _error_limits(self) -> ErrorLimits:
-        entry, built_in = self._merged.get("error_rate"), ErrorLimits()
-        if entry is None or entry.value is None or is_wrong(entry.value, *entry.value):
-            return built_in
-        rates: Entries = entry.value
-        limits = ErrorLimits(**fields_of(rates))
-        if limits.critical < limits.warning:
-            low, high = format_percentage(limits.critical), format_percentage(limits.warning)
-            node = rates["critical"].node if "critical" in rates else entry.node
-            remedy = "set both, for example {warning: 1%, critical: 5%}"
-            message = f"the critical error rate of {low} is below the warning error rate of {high}"
-            self._context.error(node, message, remedy)
-        return limits

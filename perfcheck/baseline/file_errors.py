@@ -40,14 +40,6 @@ class FileError:
     remedy: str
     source: str = ""  # the line as written in the file
 
-    @property
-    def line(self) -> int | None:
-        return self.location.line if self.location else None
-
-    @property
-    def column(self) -> int | None:
-        return self.location.column if self.location else None
-
 
 class BaselineError(UsageError):
     """A baseline that cannot be used, with all its errors."""

@@ -14,15 +14,14 @@ from pathlib import Path
 from yaml import MappingNode
 
 from perfcheck.baseline.addresses import base_url_option, passwords_of
-from perfcheck.baseline.context import Context, Entries, Entry
-from perfcheck.baseline.endpoints import EndpointBuilder, fields_of, headers_of, is_wrong, value_of
+from perfcheck.baseline.context import Context, Entries
+from perfcheck.baseline.endpoints import EndpointBuilder, fields_of, headers_of, is_wrong, limits_of, value_of
 from perfcheck.baseline.file_errors import BaselineError, ErrorCollector, FileError, Location, StopReading
 from perfcheck.baseline.keys import SECTIONS, TOP
 from perfcheck.baseline.sections import NamedSection
 from perfcheck.baseline.tree import compose, is_null
 from perfcheck.errors import UsageError
 from perfcheck.model import Baseline, CompareLimits, Endpoint, Group, Service, Tls
-from perfcheck.units import format_percentage
 
 NAME = "baselines.yaml"
 VARIABLE = "PERFCHECK_BASELINE"
@@ -210,7 +209,7 @@ def _read(context: Context, text: str, file: str, sha256: str) -> tuple[Baseline
     builder = EndpointBuilder(context, top)
     endpoints = [builder.build(section) for section in value_of(top, "endpoints", {}).values()]
     service = _service(context, value_of(top, "service", {}))
-    compare = _compare_limits(context, top.get("compare"))
+    compare = _compare_limits(context, top)
     baseline = Baseline(
         file,
         sha256,
@@ -256,18 +255,12 @@ def _tls(context: Context, entries: Entries) -> Tls:
     return Tls(**fields_of(entries))
 
 
-def _compare_limits(context: Context, entry: Entry | None) -> CompareLimits:
+def _compare_limits(context: Context, top: Entries) -> CompareLimits:
     """The limits of a comparison; contradictions are errors."""
-    if entry is None or entry.value is None or is_wrong(entry.value, *entry.value):
-        return CompareLimits()
-    entries: Entries = entry.value
-    limits = CompareLimits(**fields_of(entries))
-    if limits.critical < limits.warning:
-        low, high = format_percentage(limits.critical), format_percentage(limits.warning)
-        node = entries["critical"].node if "critical" in entries else entry.node
-        remedy = "set both, for example {warning: 10%, critical: 25%}"
-        context.error(node, f"the critical limit of {low} slower is below the warning limit of {high} slower", remedy)
-    elif not limits.warning:
+    message = "the critical limit of {low} slower is below the warning limit of {high} slower"
+    example = "{warning: 10%, critical: 25%}"
+    limits = limits_of(context, top.get("compare"), CompareLimits, message, example)
+    if not limits.warning:
         remedy = "no two measurements are identical: allow a difference, for example 'warning: 10%'"
-        context.error(entries["warning"].node, "compare.warning must be more than 0%", remedy)
+        context.error(top["compare"].value["warning"].node, "compare.warning must be more than 0%", remedy)
     return limits

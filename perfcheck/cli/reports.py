@@ -269,7 +269,7 @@ def annotate_baseline(error: BaselineError) -> None:
     file = file_in(github_workspace(), error.file) or error.file
     for file_error in error.errors[:_MOST_ERRORS]:
         message = f"{file_error.message}\nhelp: {file_error.remedy}"
-        title = "Wrong baseline"
-        line = workflow_command("error", message, title=title, file=file, line=file_error.line, col=file_error.column)
+        where = {"line": file_error.location.line, "col": file_error.location.column} if file_error.location else {}
+        line = workflow_command("error", message, title="Wrong baseline", file=file, **where)
         with contextlib.suppress(OSError):
             click.echo(line, err=True)

@@ -22,7 +22,7 @@ from perfcheck.client.prepared_request import (
     url_shown,
     wire_request,
 )
-from perfcheck.client.response import ReceivedResponse, content_length, decoded, decoded_size, read_raw
+from perfcheck.client.response import ReceivedResponse, content_length, decoded, read_raw
 from perfcheck.client.wire import StampedBackend
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Endpoint, Failure, Fetched, Sample, Service
@@ -47,7 +47,7 @@ class Client:
         self._backend = StampedBackend()
         self._pool = open_pool(service, self._backend, self._proxy)
         self._redirects = RedirectRules()
-        self._prepared: dict[str, tuple[Endpoint, PreparedRequest]] = {}
+        self._prepared: dict[str, PreparedRequest] = {}
         self._run_queue: RunQueue | None = None
         self._http_version: bytes | None = None
 
@@ -123,7 +123,7 @@ class Client:
         prepared = self._prepare(endpoint)
         if self._run_queue is None:
             self._run_queue = RunQueue()
-        exchange = self._backend.exchange = Exchange(prepared.timeout_s)
+        exchange = self._backend.exchange = Exchange(endpoint.timeout_s)
         received = ReceivedResponse()
         tried_at_s, tried_ns = self._now(), time.perf_counter_ns()
         collecting = gc.isenabled()
@@ -136,14 +136,14 @@ class Client:
         finally:
             if collecting:
                 gc.enable()
-        failed = received.problem(prepared.expect, failed)
+        failed = received.problem(endpoint.expect, failed)
         size = None
         if failed is None:
             try:
-                size = decoded_size(received.pieces, received.header(b"content-encoding"))
+                size = sum(map(len, decoded(received.pieces, received.header(b"content-encoding"))))
             except RequestFailedError as error:
                 failed = error
-        if prepared.follow_redirects:
+        if endpoint.follow_redirects:
             self._redirects.forget()
         if collecting and gc.get_count()[0] > _GARBAGE:
             gc.collect(0)
@@ -164,9 +164,9 @@ class Client:
     def fetch(self, endpoint: Endpoint) -> Fetched:
         """One request for its body, not its latency. Failures are in what is returned; raises as ``send`` does."""
         prepared = prepare(self._service, endpoint)
-        exchange = self._backend.exchange = Exchange(prepared.timeout_s)
+        exchange = self._backend.exchange = Exchange(endpoint.timeout_s)
         received = ReceivedResponse()
-        failed = received.problem(prepared.expect, self._request(prepared, exchange, received))
+        failed = received.problem(endpoint.expect, self._request(prepared, exchange, received))
         body = b""
         try:
             body = b"".join(decoded(received.pieces, received.header(b"content-encoding")))
@@ -181,11 +181,9 @@ class Client:
         )
 
     def _prepare(self, endpoint: Endpoint) -> PreparedRequest:
-        known = self._prepared.get(endpoint.name)
-        if known is not None and known[0] is endpoint:
-            return known[1]
-        prepared = prepare(self._service, endpoint)
-        self._prepared[endpoint.name] = endpoint, prepared
+        prepared = self._prepared.get(endpoint.name)
+        if prepared is None or prepared.endpoint is not endpoint:
+            prepared = self._prepared[endpoint.name] = prepare(self._service, endpoint)
         return prepared
 
     def _request(
@@ -207,7 +205,7 @@ class Client:
             response = self._send_once(on_wire, exchange)
             try:
                 following = None
-                if prepared.follow_redirects:
+                if prepared.endpoint.follow_redirects:
                     following = self._redirects.following(
                         request, response.status, response.headers, prepared.secret_headers
                     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import ssl
 import time
+from dataclasses import dataclass
 
 import httpcore
 import httpx
@@ -20,17 +21,16 @@ from perfcheck.units import format_ms, format_size
 _NS_PER_MS = 1e6
 
 
+@dataclass(eq=False)
 class RequestFailedError(Exception):
     """A request that failed: its kind, one line, and perhaps a remedy. It leaves the client as a sample, as data.
 
     It passes through httpcore as it is; httpcore closes the connection on any exception.
     """
 
-    def __init__(self, failure: Failure, detail: str, remedy: str | None = None) -> None:
-        super().__init__(detail)
-        self.failure = failure
-        self.detail = detail
-        self.remedy = remedy
+    failure: Failure
+    detail: str
+    remedy: str | None = None
 
     def __str__(self) -> str:
         return f"{self.detail}; {self.remedy}" if self.remedy else self.detail

@@ -18,12 +18,10 @@ from perfcheck.text import MASK
 
 @dataclass(frozen=True, slots=True)
 class PreparedRequest:
+    endpoint: Endpoint
     request: httpx.Request
     wire_request: httpcore.Request
     secret_headers: frozenset[str]  # lower case; not sent cross-origin
-    expect: tuple[tuple[int, int], ...]
-    timeout_s: float
-    follow_redirects: bool
 
 
 def prepare(service: Service, endpoint: Endpoint) -> PreparedRequest:
@@ -45,12 +43,10 @@ def prepare(service: Service, endpoint: Endpoint) -> PreparedRequest:
         shown = url_shown(service.base_url, endpoint)
         raise UsageError(f"not a URL: {shown}", "check service.base_url and the path of the endpoint") from None
     return PreparedRequest(
+        endpoint=endpoint,
         request=request,
         wire_request=wire_request(request),
         secret_headers=frozenset(name.lower() for name, value in endpoint.headers if isinstance(value, Secret)),
-        expect=endpoint.expect,
-        timeout_s=endpoint.timeout_s,
-        follow_redirects=endpoint.follow_redirects,
     )
 
 

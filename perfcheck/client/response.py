@@ -93,11 +93,6 @@ def read_raw(stream: Iterable[bytes], *, announced: int) -> list[bytes]:
     return pieces
 
 
-def decoded_size(pieces: list[bytes], content_encoding: str) -> int:
-    """The size of the body once its codings are undone. Raises RequestFailedError as ``decoded`` does."""
-    return sum(map(len, decoded(pieces, content_encoding)))
-
-
 def decoded(pieces: list[bytes], content_encoding: str) -> Iterable[bytes]:
     """The body once its codings are undone, piece by piece. An unknown coding is left as it is.
 

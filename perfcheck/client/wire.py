@@ -238,10 +238,7 @@ class StampedStream(httpcore.NetworkStream):
         self._ahead.append(data)
 
     def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ARG002
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, *_args: object, **_kwargs: object
     ) -> StampedStream:
         exchange = self._backend.exchange
         started_ns = time.perf_counter_ns()
@@ -263,8 +260,6 @@ class StampedStream(httpcore.NetworkStream):
             return self._layer.tls if isinstance(self._layer, TlsLayer) else None
         if info == "is_readable":
             return self._spent or bool(self._ahead) or self._layer.readable(self._backend.exchange)
-        if info == "socket":
-            return self._layer.sock
         return None
 
     def close(self) -> None:

@@ -183,7 +183,7 @@ def test_an_endless_file_is_read_only_so_far() -> None:
 def test_paths_that_are_not_files(tmp_path: Path, name: str, expected: str) -> None:
     with pytest.raises(BaselineError, match=expected) as caught:
         load_baseline(tmp_path / name, {}, shown_as=name)
-    assert caught.value.errors[0].line is None
+    assert caught.value.errors[0].location is None
 
 
 def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ endpoints:
 def test_all_else_is_still_checked(tmp_path: Path) -> None:
     with pytest.raises(BaselineError) as caught:
         check(tmp_path, BAD)
-    messages = [(error.line, error.message) for error in caught.value.errors]
+    messages = [(error.location and error.location.line, error.message) for error in caught.value.errors]
     assert messages == [
         (2, "the value of the header 'X' contains line breaks, control or non-ASCII characters"),
         (4, "unknown key 'traget' in endpoint 'a'"),
