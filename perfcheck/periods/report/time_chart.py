@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, datetime, timedelta
 from itertools import count, groupby, pairwise, takewhile
+from operator import itemgetter
 
 from perfcheck.model import Verdict
 from perfcheck.periods.model import ChartPoint, EndpointSummary, LatencyLevel, Period, RunReference
-from perfcheck.report.html.axes import Linear, round_ticks
+from perfcheck.report.html.axes import Linear, far_apart, round_ticks
 from perfcheck.report.html.svg import (
     CSS,
     Point,
@@ -138,12 +139,8 @@ def _releases(labels: Sequence[RunReference], x: TimeAxis) -> Iterator[str]:
 
 
 def _names(y: Linear) -> list[tuple[float, str]]:
-    placed = [(_BOTTOM, "0")]
-    for value in round_ticks(y, 0.17):
-        at = _BOTTOM - y(value) * _PLOT
-        if all(abs(at - other) >= _LABEL for other, _ in placed):
-            placed.append((at, format_ms(value)))
-    return placed
+    lines = ((_BOTTOM - y(value) * _PLOT, format_ms(value)) for value in round_ticks(y, 0.17))
+    return far_apart([(_BOTTOM, "0"), *lines], itemgetter(0), _LABEL)
 
 
 def _title(summary: EndpointSummary) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from perfcheck.model import EndpointResult, Reference, Rule
 
+Item = TypeVar("Item")
 _WIDE = 12.0  # a greater quotient of the highest to the lowest value calls for a logarithmic axis
 _SMALLEST = 1e-6
 _LINEAR_SHARE = 0.62  # of a `Knee` axis, at least
@@ -83,15 +85,16 @@ def ratio_ticks(scale: Knee, apart: float = 0.1) -> list[float]:
     """Round multiples, none so near to the one before that their labels touch."""
     multiples = [multiple for multiple in _one_two_five(scale.high, 3.0) if multiple > 3.0]  # noqa: PLR2004
     ticks = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, *multiples)
-    return _far_apart((tick for tick in ticks if tick <= scale.high), scale, apart)
+    return far_apart((tick for tick in ticks if tick <= scale.high), scale, apart)
 
 
-def _far_apart(candidates: Iterable[float], scale: Scale, apart: float) -> list[float]:
-    ticks: list[float] = []
-    for tick in candidates:
-        if not ticks or scale(tick) - scale(ticks[-1]) >= apart:
-            ticks.append(tick)
-    return ticks
+def far_apart(items: Iterable[Item], position: Callable[[Item], float], apart: float) -> list[Item]:
+    """From the first on, those that have room: none is nearer than ``apart`` to one before it."""
+    kept: list[Item] = []
+    for item in items:
+        if all(abs(position(item) - position(other)) >= apart for other in kept):
+            kept.append(item)
+    return kept
 
 
 def round_ticks(scale: Linear | Log, apart: float = 0.14) -> list[float]:
@@ -100,7 +103,7 @@ def round_ticks(scale: Linear | Log, apart: float = 0.14) -> list[float]:
         step = next(step for step in _one_two_five(scale.high) if scale(step) >= apart)
         return [i * step for i in range(math.floor(scale.high / step) + 1)]
     ticks = (tick for tick in _one_two_five(scale.high, scale.low) if scale.low <= tick <= scale.high)
-    return _far_apart(ticks, scale, apart)
+    return far_apart(ticks, scale, apart)
 
 
 def _one_two_five(high: float, low: float | None = None) -> list[float]:

@@ -6,9 +6,10 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import itemgetter
 
 from perfcheck.model import EndpointResult, Metric, Timeline
-from perfcheck.report.html.axes import AxisLimits, Linear, Log, fitting, histogram, limits_of, round_ticks, shape, zones
+from perfcheck.report.html.axes import Linear, Log, far_apart, fitting, histogram, limits_of, round_ticks, shape, zones
 from perfcheck.report.html.svg import (
     CSS,
     Point,
@@ -62,7 +63,7 @@ def distribution(result: EndpointResult) -> Svg | None:
     parts += [_stack(earlier, scale, plot, "before"), _stack(values, scale, plot, "now")]
     parts += _value(result, scale, css)
     parts.append(horizontal(0, 1, _FOOT, "base"))
-    parts += _axis_labels(limits, scale)
+    parts += _axis_labels(limits.named, scale)
     if timeouts := len(result.samples_ms) - len(values):
         edge = scale(result.value_ms) if result.over_timeout and result.value_ms else 1.0
         parts.append(text_at(edge - 0.02, _TOP + 18, f"{timeouts} over the timeout", "remark", "end"))
@@ -96,17 +97,14 @@ def _value(result: EndpointResult, scale: Linear | Log, css: str) -> list[str]:
     return [*bar, vertical(at, _TOP - 4, _FOOT, f"value {css}"), label(at, 13, words, f"big {css}", edge=0.16)]
 
 
-def _axis_labels(limits: AxisLimits, scale: Linear | Log) -> list[str]:
+def _axis_labels(limits: Sequence[tuple[float, str]], scale: Linear | Log) -> list[str]:
     """The limits by name; then round values, where there is room."""
-    named = [(scale(ms), format_ms(ms), word) for ms, word in limits.named]
+    named = [(scale(ms), format_ms(ms), word) for ms, word in limits]
     named += [(scale(tick), format_ms(tick) if tick else "0", "") for tick in round_ticks(scale)]
-    placed: list[float] = []
     parts: list[str] = []
-    for at, figure, word in named:
-        if all(abs(at - other) >= _APART for other in placed):
-            placed.append(at)
-            parts += [label(at, _FOOT + 15, figure, "tick", edge=0.06)]
-            parts += [label(at, _FOOT + 28, word, "tick", edge=0.06)] if word else []
+    for at, figure, word in far_apart(named, itemgetter(0), _APART):
+        parts += [label(at, _FOOT + 15, figure, "tick", edge=0.06)]
+        parts += [label(at, _FOOT + 28, word, "tick", edge=0.06)] if word else []
     return parts
 
 
@@ -178,7 +176,8 @@ def over_time(result: EndpointResult) -> Svg | None:
     failures = sorted({round(request.at * _SLOTS) / _SLOTS for request in requests if request.ms is None})
     parts += [mark("m-failed", at, _TOP + 8, "failed") for at in failures]
     parts += [horizontal(0, 1, _BOTTOM - y(ms) * plot, "limit") for ms in limits_ms]
-    names = _names((_BOTTOM - y(ms) * plot, format_ms(ms)) for ms in (*limits_ms, *round_ticks(y)))
+    labelled = [0.0, *limits_ms, *round_ticks(y)]  # from the most telling on, none over another
+    names = far_apart(((_BOTTOM - y(ms) * plot, format_ms(ms)) for ms in labelled), itemgetter(0), _LABEL)[1:]
     parts += [horizontal(0, 1, _BOTTOM, "base"), *_ends(times[0], times[-1])]
     return with_labels(names, chart(_HEIGHT, parts, title=_timeline_in_words(line)), _HEIGHT)
 
@@ -237,15 +236,6 @@ def _binned(points: Iterable[Point], css: str) -> str:
     middle = [((i + 0.5) / _SLOTS, statistics.median_high(heights)) for i, heights in slots.items()]
     strokes = [((i + 0.5) / _SLOTS, min(heights), max(heights)) for i, heights in slots.items()]
     return spans(strokes, f"range {css}") + dots(middle, css)
-
-
-def _names(lines: Iterable[tuple[float, str]]) -> list[tuple[float, str]]:
-    """From the most telling one on, without those that have no room for their label."""
-    placed = [(_BOTTOM, "0")]
-    for y, text in lines:
-        if all(abs(y - other) >= _LABEL for other, _ in placed):
-            placed.append((y, text))
-    return placed[1:]
 
 
 def _timeline_in_words(line: Timeline) -> str:
