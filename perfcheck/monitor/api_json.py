@@ -1,7 +1,6 @@
 """The statistics as the JSON objects of the API, with recommendations. Pure, from one snapshot.
 
-An endpoint is slow when the mean of its recent requests is over the threshold. Times are in seconds unless the name has
-ms.
+An endpoint is slow when its recent mean is over the threshold. Times are in seconds unless the name has ms.
 """
 
 from __future__ import annotations

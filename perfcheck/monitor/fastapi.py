@@ -1,6 +1,4 @@
-"""FastAPI and Starlette in one line: ``init_app(app)`` monitors every request and serves the API under
-``/api/performance``.
-"""
+"""FastAPI and Starlette in one line: ``init_app(app)`` monitors every request and serves the API."""
 
 from __future__ import annotations
 

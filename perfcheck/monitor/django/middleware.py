@@ -69,10 +69,7 @@ class MonitorMiddleware:
 
 
 class _Passage:
-    """One request through the middleware: from its beginning to ``failed``, or until its response is closed or deleted.
-
-    Raises nothing.
-    """
+    """One request: to ``failed``, or until its response is closed or deleted. Raises nothing."""
 
     def __init__(self, request: Any, task: asyncio.Task[Any] | None = None) -> None:
         self._request = request
