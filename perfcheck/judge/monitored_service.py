@@ -129,9 +129,8 @@ def alongside_a_run(
 def without_a_monitor() -> Finding:
     """For a release whose service has no monitor."""
     remedy = "set service.monitor to the statistics API of perfcheck.monitor, which lists them"
-    return Finding.note(
-        Rule.COVERAGE, "endpoints without a baseline are unknown: service.monitor is not set", remedy=remedy
-    )
+    message = "endpoints without a baseline are unknown: service.monitor is not set"
+    return Finding.note(Rule.COVERAGE, message, remedy=remedy)
 
 
 def _without_a_baseline(reading: MonitorReading, service: Service, matched: frozenset[str]) -> Iterator[Finding]:

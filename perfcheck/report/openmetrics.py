@@ -80,15 +80,12 @@ def _counts(run: Run) -> list[str]:
 
 
 def _of_the_run(run: Run) -> Iterator[str]:
-    started = parse_time(run.started_at)
+    time = parse_time(run.started_at)
+    started = None if time is None else time.timestamp()
     figures: list[tuple[str, str, float | None]] = [
         ("perfcheck_run_exit_code", "The exit code of the check.", run.exit_code),
         ("perfcheck_run_duration_seconds", "How long the check took.", run.duration_ms / 1000),
-        (
-            "perfcheck_run_started_timestamp_seconds",
-            "When the check began, Unix time.",
-            started.timestamp() if started else None,
-        ),
+        ("perfcheck_run_started_timestamp_seconds", "When the check began, Unix time.", started),
     ]
     for name, text, value in figures:
         if value is not None:
