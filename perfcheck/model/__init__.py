@@ -20,30 +20,12 @@ from perfcheck.model.baseline import (
     displayed,
     sent,
 )
+from perfcheck.model.comparison import Against, Changed, ComparedHow, Comparison, EarlierRun, EndpointChange
 from perfcheck.model.findings import Finding, Rule, Severity, Verdict, heaviest_first, verdict_of, worst
-from perfcheck.model.observations import (
-    Decision,
-    EndpointProgress,
-    Failure,
-    Fetched,
-    Measurement,
-    MonitoredEndpoint,
-    MonitorReading,
-    MonitorStatus,
-    Phases,
-    Repeated,
-    Sample,
-    Stop,
-)
+from perfcheck.model.monitor import Fetched, MonitoredEndpoint, MonitorReading, MonitorStatus, Repeated
 from perfcheck.model.run import (
-    Against,
     BaselineInfo,
-    Changed,
-    ComparedHow,
-    Comparison,
     Counts,
-    EarlierRun,
-    EndpointChange,
     EndpointResult,
     Environment,
     LatencySummary,
@@ -57,6 +39,7 @@ from perfcheck.model.run import (
     Timeline,
     Tool,
 )
+from perfcheck.model.sample import Decision, EndpointProgress, Failure, Measurement, Phases, Sample, Stop
 
 __all__ = [
     "Against",

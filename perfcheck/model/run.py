@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from perfcheck.model.baseline import CompareLimits, Metric
+from perfcheck.model.baseline import Metric
+from perfcheck.model.comparison import Against, Comparison
 from perfcheck.model.findings import Finding, Verdict
 
 
@@ -52,92 +53,6 @@ class Timeline:
     latency_ms: tuple[float | None, ...] = ()  # None for a failure
     stage: tuple[int, ...] = ()  # 0 warm-up, 1 first, 2 confirmation
     outcome: tuple[str, ...] = ()  # "ok", or the kind of failure
-
-
-# --- Compared with an earlier release --------------------------------------------------------------------------------
-
-
-class Changed(StrEnum):
-    """The outcome of a comparison with an earlier release, for one endpoint."""
-
-    FASTER = "faster"
-    SLOWER = "slower"
-    NO_CHANGE = "no change"
-    CANNOT_TELL = "cannot tell"  # too few samples, or too much noise: a state of its own
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """One endpoint compared with an earlier release. ``ratio`` is after / before: 1.1 is 10% slower."""
-
-    changed: Changed
-    metric: Metric  # of the two figures, and of the ratio
-    before_ms: float | None
-    after_ms: float | None
-    ratio: float | None
-    ratio_interval: tuple[float | None, float | None]
-    before_samples: int
-    after_samples: int
-    pairs: int | None = None  # of a live comparison; None for stored samples
-    before_error_rate: float | None = None
-    before_samples_ms: tuple[float | None, ...] = ()  # as samples_ms of the result, which are those after
-    before_server_timing: dict[str, float] = field(default_factory=dict)  # likewise
-    before_server_timing_details: dict[str, str] = field(default_factory=dict)
-    more_samples: int | None = None  # about how many more samples or pairs would settle it
-
-
-class ComparedHow(StrEnum):
-    """What the two sides of a comparison are."""
-
-    STORED = "stored"  # two runs, each measured in its own time
-    LIVE = "live"  # two services, measured side by side
-    SAME = "same"  # one service compared with itself: any difference is noise
-
-
-@dataclass(frozen=True, slots=True)
-class Against:
-    """What a run was compared with."""
-
-    how: ComparedHow
-    label: str | None
-    run_id: str | None  # of a stored run
-    started_at: str | None
-    commit: str | None
-    base_url: str
-    limits: CompareLimits
-    with_targets: bool  # whether it was also judged by the targets of the baseline
-    differences: tuple[str, ...] = ()  # of the two environments, in sentences: why the comparison may be worth little
-    added: tuple[str, ...] = ()  # endpoints that only this run has
-    removed: tuple[str, ...] = ()  # endpoints that only the other had
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointChange:
-    """The metric of one endpoint in an earlier run and in this one."""
-
-    before_ms: float
-    now_ms: float
-    clear: bool  # beyond what two runs of an unchanged service usually differ by
-    comparison: Comparison | None = None  # what shows it; None where only the intervals of the two runs were compared
-
-    @property
-    def ratio(self) -> float:
-        """1.1 is 10% slower than before."""
-        return self.now_ms / self.before_ms
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierRun:
-    """An earlier run, as far as a report shows the changes since."""
-
-    label: str | None
-    started_at: str
-    changes: dict[str, EndpointChange]  # by name, for the endpoints that both runs measured by the same metric
-    added: tuple[str, ...]  # endpoints that only this run has
-    removed: tuple[str, ...]
-
-
-# --- The endpoints of a run, and the run -----------------------------------------------------------------------------
 
 
 class Source(StrEnum):

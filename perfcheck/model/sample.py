@@ -1,4 +1,4 @@
-"""What was observed: the samples and what the sampler decided from them, and the figures of the monitor."""
+"""Samples, and what the sampler decided from them."""
 
 from __future__ import annotations
 
@@ -100,17 +100,6 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """A response that was requested for its body, not for its latency."""
-
-    status: int | None = None
-    content_type: str = ""
-    body: bytes = b""  # decoded, as far as it came; also with an unexpected status
-    failure: Failure | None = None
-    detail: str | None = None  # one clean line about a failure
-
-
-@dataclass(frozen=True, slots=True)
 class EndpointProgress:
     """The progress of one endpoint, for a live display."""
 
@@ -122,65 +111,3 @@ class EndpointProgress:
     verdict: Verdict | None  # once it is final
     wait_s: float = 0.0  # until its next request is due; 0 when it is due now, or all are done
     gap_s: float = 0.0  # between its next requests
-
-
-# --- The monitor inside the service, as its statistics API reports it ------------------------------------------------
-
-
-class MonitorStatus(StrEnum):
-    """The state of the service as the monitor reports it. UNKNOWN: no state, or an unknown one."""
-
-    HEALTHY = "healthy"
-    DEGRADED = "degraded"
-    NO_DATA = "no data"
-    ERROR = "error"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Repeated:
-    """A database statement that is repeated within one request: N+1."""
-
-    shape: str  # of the statement, without its values
-    most: int  # times in one request
-    caller: str | None  # "file.py:42"
-    requests: int | None  # how many requests had it
-
-
-@dataclass(frozen=True, slots=True)
-class MonitoredEndpoint:
-    """One endpoint by the monitor's figures; None is what it does not report. Latencies in milliseconds."""
-
-    name: str
-    requests: int | None = None
-    errors: int | None = None
-    mean_ms: float | None = None  # of the recent requests, where it reports these separately
-    min_ms: float | None = None
-    max_ms: float | None = None
-    stdev_ms: float | None = None
-    latest_ms: float | None = None
-    median_ms: float | None = None
-    p75_ms: float | None = None
-    p90_ms: float | None = None
-    p95_ms: float | None = None
-    p99_ms: float | None = None
-    largest_body: int | None = None  # bytes
-    most_queries: int | None = None  # in one request
-    n_plus_one: tuple[Repeated, ...] = ()
-    listed_as_slow: bool = False  # by the monitor, for the threshold in force
-
-
-@dataclass(frozen=True, slots=True)
-class MonitorReading:
-    """Everything that was read. Not ``alive``: no monitor, or it cannot be read, and ``message`` is why."""
-
-    alive: bool
-    status: MonitorStatus = MonitorStatus.UNKNOWN
-    message: str = ""
-    remedy: str | None = None
-    issues: tuple[str, ...] = ()
-    endpoints: tuple[MonitoredEndpoint, ...] = ()
-    since: str | None = None  # when it started counting, as the monitor writes it
-    generated_at: str | None = None
-    workers: int | None = None
-    problems: tuple[str, ...] = ()  # why the figures may be incomplete
