@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -21,7 +22,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Where no bytecode may be written next to the sources, as in many containers, keep it in pytest's cache.
 
     Otherwise every process that a test starts compiles the package again.
+
+    A shell ignores Ctrl-C in what it runs in the background; the tests of interruptions need it.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     cache = getattr(config, "cache", None)
     if sys.dont_write_bytecode and cache:
         sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(cache.mkdir("bytecode"))
