@@ -104,6 +104,8 @@ class EndpointResult:
     critical_path: bool = False
     comparison: Comparison | None = None
     promise: Reference = Reference.TARGET  # so named in the run file
+    concurrency: int = 1  # connections over which the service was sent requests meanwhile
+    unconfirmed: Verdict | None = None  # a breach seen once, which could not be measured again
 
     @property
     def needs_attention(self) -> bool:
@@ -118,6 +120,11 @@ class EndpointResult:
     def is_undecided(self) -> bool:
         """Judged, but by the estimate: the budget or the requests ran out first."""
         return not self.decided and self.verdict is not Verdict.NOT_MEASURED and not self.is_monitored
+
+    @property
+    def is_screened(self) -> bool:
+        """Measured while the service had other requests to serve: latencies are upper bounds, compared with nothing."""
+        return self.concurrency > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +198,8 @@ class Run:
     command: tuple[str, ...] = ("perfcheck", "run")  # words that, with a name behind them, check that endpoint again
     groups: dict[str, str] = field(default_factory=dict)  # name -> title, of those that have one
     against: Against | None = None  # an earlier release, or another service
+    excluded_failure_rate: float | None = None  # with 95% confidence no endpoint that is OK fails more often
+    excluded_failure_rate_of_service: float | None = None  # nor do all of them together
 
     @property
     def is_comparison(self) -> bool:

@@ -80,6 +80,9 @@ def _implausible(run: Run) -> str | None:
         return f"duration_ms is {run.duration_ms}"
     if not 0 < run.alpha < 1:
         return f"alpha is {run.alpha}"
+    for name in ("excluded_failure_rate", "excluded_failure_rate_of_service"):
+        if not 0 <= (getattr(run, name) or 0.0) <= 1:
+            return f"{name} is {getattr(run, name)}"
     for number, result in enumerate(run.endpoints):
         for error in _errors_in_endpoint(result):
             return f"endpoints[{number}].{error}"
@@ -91,6 +94,8 @@ def _errors_in_endpoint(result: EndpointResult) -> Iterator[str]:
         limit = getattr(result, name)
         if limit is not None and not _LEAST_MS <= limit <= _MOST_MS:
             yield f"{name} is {limit}"
+    if result.concurrency < 1:
+        yield f"concurrency is {result.concurrency}"
     values_by_name = {
         "value_ms": [result.value_ms],
         "interval_ms": result.interval_ms,

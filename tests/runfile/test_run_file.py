@@ -46,6 +46,8 @@ def test_fields_are_those_of_the_format() -> None:
         "command",
         "groups",
         "against",
+        "excluded_failure_rate",
+        "excluded_failure_rate_of_service",
     ]
     assert set(data["endpoints"][0]) >= {
         "name",
@@ -72,6 +74,8 @@ def test_fields_are_those_of_the_format() -> None:
         "server_timing",
         "samples_ms",
         "findings",
+        "concurrency",
+        "unconfirmed",
     }
     assert set(data["endpoints"][0]["findings"][0]) == {
         "rule",
@@ -122,6 +126,12 @@ def test_a_rule_is_text() -> None:
 def test_every_old_version_is_read() -> None:
     assert OLD_VERSIONS
     assert {read_run(file).format for file in OLD_VERSIONS} == {FORMAT}
+
+
+def test_a_run_of_a_version_without_these_fields_was_measured_alone_and_excluded_nothing() -> None:
+    old = read_run(OLD_VERSIONS[0])
+    assert not any(result.is_screened or result.unconfirmed for result in old.endpoints)
+    assert (old.excluded_failure_rate, old.excluded_failure_rate_of_service) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -204,6 +214,8 @@ def _umask() -> int:
         (("endpoints", 1, "timeline", "at_ms"), [], "endpoints[1].timeline has arrays of unequal length"),
         (("duration_ms",), -5, "duration_ms is -5"),
         (("alpha",), 0, "alpha is 0"),
+        (("endpoints", 0, "concurrency"), 0, "endpoints[0].concurrency is 0"),
+        (("excluded_failure_rate",), 1.5, "excluded_failure_rate is 1.5"),
     ],
 )
 def test_what_cannot_have_been_measured_is_refused(
