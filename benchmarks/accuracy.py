@@ -21,10 +21,8 @@ import json
 import multiprocessing
 import os
 import re
-import shutil
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -35,6 +33,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import httpx
+from processes import find, keep_apart, run
 
 from perfcheck.client.client import Client
 from perfcheck.model import Endpoint, Service
@@ -52,19 +51,6 @@ Tool = Callable[[str, int], float]  # URL, number of requests -> median latency 
 
 
 # --- The service ---------------------------------------------------------------------------------------------------
-
-
-def keep_apart() -> set[int]:
-    """Keep this process and the programs it starts off one CPU, and return it, for the service alone.
-
-    Waking a process on the same CPU takes a third of the time it takes on another, and the scheduler's choice differs
-    from block to block: a tool would look quicker for sharing a CPU with the service. Empty where this is not
-    possible.
-    """
-    if sys.platform != "linux" or len(cpus := sorted(os.sched_getaffinity(0))) < 2:
-        return set()
-    os.sched_setaffinity(0, cpus[:-1])
-    return set(cpus[-1:])
 
 
 class Delays:
@@ -229,18 +215,6 @@ def hey(url: str, requests: int) -> float:
     """Reports in steps of 100 us."""
     rows = csv.DictReader(io.StringIO(run("hey", "-n", str(requests), "-c", "1", "-o", "csv", f"{url}/")))
     return statistics.median(float(row["response-time"]) for row in rows) * 1e6
-
-
-def find(program: str) -> str | None:
-    """On the path, or next to this interpreter."""
-    return shutil.which(program) or shutil.which(program, path=str(Path(sys.executable).parent))
-
-
-def run(program: str, *arguments: str) -> str:
-    path = find(program)
-    if path is None:
-        raise SystemExit(f"{program} is not installed")
-    return subprocess.run([path, *arguments], check=True, capture_output=True, text=True, timeout=120).stdout
 
 
 # --- The measurement -----------------------------------------------------------------------------------------------

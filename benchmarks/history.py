@@ -11,7 +11,6 @@ run of 20 endpoints is two to five times that. Only what reads documents (``show
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import sqlite3
 import subprocess
@@ -23,10 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from processes import PERFCHECK, Cost, cost
+
 if TYPE_CHECKING:
     from perfcheck.model import EndpointResult, Run
 
-PERFCHECK = str(Path(sys.executable).with_name("perfcheck"))
 MOST_S, MOST_MB = 5.0, 300.0
 ENDPOINTS = 20
 LABEL = "v250"
@@ -139,27 +139,6 @@ def runs(count: int) -> Iterator[Run]:
 # --- Timing ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    seconds: float
-    cpu_s: float  # of it, in which the process had a CPU: what an idle machine would take, about
-    megabytes: float  # resident, at most
-
-
-def cost(command: list[str], folder: Path) -> Cost:
-    """Of a process, from its start to its end."""
-    with (folder / "output").open("wb") as output:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{command} failed: {(folder / 'output').read_text(encoding='utf-8')}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6)
-
-
 def shown(cost: Cost | None) -> str:
     return f"{cost.seconds:.2f} s | {cost.cpu_s:.2f} s | {cost.megabytes:.0f} MB" if cost else "- | - | -"
 
@@ -186,12 +165,12 @@ def main() -> int:
         fill(options.store, options.runs)
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        return measure(options.store or Path(folder) / "history.sqlite", options.runs, Path(folder))
+        return measure(options.store or Path(folder) / "history.sqlite", options.runs)
 
 
-def measure(file: Path, count: int, folder: Path) -> int:
+def measure(file: Path, count: int) -> int:
     if not file.exists():
-        filled = cost([sys.executable, __file__, "--fill", "--store", str(file), "--runs", str(count)], folder)
+        filled = cost([sys.executable, __file__, "--fill", "--store", str(file), "--runs", str(count)])
         print(
             f"Filled with {count:,} runs of {ENDPOINTS} endpoints in {filled.seconds:.0f} s, {filled.megabytes:.0f} MB."
         )
@@ -204,10 +183,10 @@ def measure(file: Path, count: int, folder: Path) -> int:
         if not is_there(timed.arguments):
             print(f"| `perfcheck {' '.join(timed.arguments)}` | {timed.most_s:g} s | not in this version |||||||")
             continue
-        took = cost([PERFCHECK, *timed.arguments, "--history", str(file)], folder)
+        took = cost([PERFCHECK, *timed.arguments, "--history", str(file)])
         passed = took.seconds <= timed.most_s and took.megabytes <= MOST_MB
         missed |= not passed
-        in_sql = cost(plain(timed.sql, file), folder) if timed.sql else None
+        in_sql = cost(plain(timed.sql, file)) if timed.sql else None
         words, result = " ".join(timed.arguments), "pass" if passed else "FAIL"
         print(f"| `perfcheck {words}` | {timed.most_s:g} s | {shown(took)} | {shown(in_sql)} | {result} |")
     return int(missed)

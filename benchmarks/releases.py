@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-import random
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+
+from processes import neighbour
 
 from perfcheck.demo.demo_process import running_demo
 from perfcheck.model import Changed, Run
@@ -75,7 +75,7 @@ def main() -> int:
     print("|---|---|---|---:|---:|")
     tallies = []
     for noisy, slower in ((False, set[str]()), (True, set[str]()), (True, SLOWER)):
-        with noise() if noisy else nullcontext():
+        with neighbour(_BURST_S, _BURST_S) if noisy else nullcontext():
             found = compare_often(options.times, slower, "a noisy neighbour" if noisy else "quiet", live=options.live)
         for tally in found:
             print(tally.row(expects=bool(slower)), flush=True)
@@ -153,27 +153,6 @@ def perfcheck(*words: str) -> float:
     if done.returncode not in {0, 3}:
         raise SystemExit(f"{' '.join(words)} failed: {done.stderr}")
     return time.perf_counter() - started
-
-
-@contextmanager
-def noise() -> Iterator[None]:
-    """A process that spins in bursts, for as long as the block runs."""
-    neighbour = multiprocessing.Process(target=spin_in_bursts, daemon=True)
-    neighbour.start()
-    try:
-        yield
-    finally:
-        neighbour.terminate()
-        neighbour.join()
-
-
-def spin_in_bursts() -> None:
-    rng = random.Random(1)
-    while True:
-        end = time.perf_counter() + rng.uniform(*_BURST_S)
-        while time.perf_counter() < end:
-            pass
-        time.sleep(rng.uniform(*_BURST_S))
 
 
 if __name__ == "__main__":
