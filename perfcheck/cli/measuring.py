@@ -66,6 +66,7 @@ class Options:
     threshold: float = 0.5  # in seconds
     against: str | None = None
     fail_on: str = "critical"
+    allow_partial: bool = False
     report: tuple[str, ...] = ()
     output: str | None = None
     save: bool = False

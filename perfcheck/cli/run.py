@@ -97,6 +97,12 @@ Examples:
     default=True,
     help="If the service does not respond: fail, or skip the check with a warning. Default: fail.",
 )
+@option(
+    "--allow-partial",
+    is_flag=True,
+    help="Let endpoints pass for which there was no time, with a warning, as long as one was measured. Without it such "
+    "a run has exit code 3.",
+)
 @option("--demo", is_flag=True, help="Check the sample service, started on a free port.")
 @regress_option
 @click.pass_obj
@@ -134,6 +140,7 @@ def command(session: Session, /, **options: Any) -> int:
                     groups=given.group,
                     against=earlier,
                     fail_on=given.lowest_failing,
+                    allow_partial=given.allow_partial,
                     label=given.label,
                     command=rerun_command("run", given),
                     max_requests=given.max_requests,

@@ -13,7 +13,7 @@ from perfcheck.engine.environment import EnvironmentProbe
 from perfcheck.engine.selection import select_endpoints
 from perfcheck.engine.session import Callbacks, Outcome, assemble_run, measure, wait_for
 from perfcheck.judge.monitored_service import alongside_a_run, without_a_monitor
-from perfcheck.judge.verdict import judge_endpoint, judge_run
+from perfcheck.judge.verdict import judge_endpoint, judge_run, partial_findings
 from perfcheck.model import Baseline, EndpointResult, Finding, Run, Sample, Stop, Verdict
 from perfcheck.sampling.sampler import Sampler
 from perfcheck.text import Redactor
@@ -29,6 +29,7 @@ def check(
     groups: Sequence[str] = (),
     against: Run | None = None,
     fail_on: Verdict | None = Verdict.CRITICAL,
+    allow_partial: bool = False,
     label: str | None = None,
     command: tuple[str, ...] = ("perfcheck", "run"),
     max_requests: int | None = None,
@@ -39,7 +40,9 @@ def check(
 
     ``against`` is an earlier run: what became slower since then is one more reason for a verdict, and every endpoint
     is sent at least 30 requests. ``fail_on`` is the lowest verdict that gives the run exit code 1 (None: no verdict
-    does). ``command`` are the words that, followed by a name, check that endpoint again, for the reports.
+    does). With ``allow_partial`` endpoints for which there was no time do not keep the run from passing, as long as one
+    was measured; the run has a warning about them. ``command`` are the words that, followed by a name, check that
+    endpoint again, for the reports.
 
     Raises UsageError for an unknown name. When the service does not answer, the outcome's error is a
     CouldNotMeasureError, and every endpoint not measured. KeyboardInterrupt ends the measuring, not the check: the run
@@ -81,7 +84,7 @@ def check(
                 baseline, results, client, redact, with_coverage=against is not None
             )
     results = execution.unless_unreached(results)
-    _, counts, _ = judged = judge_run(results, fail_on)
+    _, counts, _ = judged = judge_run(results, fail_on, allow_partial=allow_partial)
     outcome = assemble_run(
         client,
         environment,
@@ -89,7 +92,11 @@ def check(
         execution,
         results,
         judged,
-        findings=(*execution.findings(client.notices), *from_monitor),
+        findings=(
+            *(partial_findings(results) if allow_partial and execution.is_whole else ()),
+            *execution.findings(client.notices),
+            *from_monitor,
+        ),
         complete=not counts.not_measured and not _ran_out_of_time(sampler),
         redact=redact,
         command=command,
@@ -100,7 +107,9 @@ def check(
         return outcome
     from perfcheck.engine.saved_runs import compared_with
 
-    return compared_with(against, outcome, baseline.compare, fail_on, selected=bool(names or groups))
+    return compared_with(
+        against, outcome, baseline.compare, fail_on, selected=bool(names or groups), allow_partial=allow_partial
+    )
 
 
 def _samples(sampler: Sampler) -> list[Sample]:

@@ -81,29 +81,44 @@ def compare_saved(
 
 
 def compared_with(
-    before: Run, outcome: Outcome, limits: CompareLimits, fail_on: Verdict | None, *, selected: bool
+    before: Run,
+    outcome: Outcome,
+    limits: CompareLimits,
+    fail_on: Verdict | None,
+    *,
+    selected: bool,
+    allow_partial: bool = False,
 ) -> Outcome:
     """The outcome of a check with its comparison to an earlier run, which counts into the verdicts.
 
     A run that was cut short keeps its exit code; one of which nothing could be compared does not pass. ``selected``:
-    not all endpoints were to be measured, so that others are not gone.
+    not all endpoints were to be measured, so that others are not gone. ``allow_partial`` as of ``check``.
     """
     run = outcome.run
-    compared = _compared(before, run, limits, fail_on, with_targets=True, selected=selected)
+    compared = _compared(
+        before, run, limits, fail_on, with_targets=True, selected=selected, allow_partial=allow_partial
+    )
     if outcome.error is not None or run.exit_code == EXIT_INTERRUPTED:
         compared = replace(compared, exit_code=run.exit_code)
     return Outcome(compared, outcome.error)
 
 
 def _compared(
-    before: Run, after: Run, limits: CompareLimits, fail_on: Verdict | None, *, with_targets: bool, selected: bool
+    before: Run,
+    after: Run,
+    limits: CompareLimits,
+    fail_on: Verdict | None,
+    *,
+    with_targets: bool,
+    selected: bool,
+    allow_partial: bool = False,
 ) -> Run:
     """``after``, judged by its comparison with ``before``, and by its targets as well if ``with_targets``."""
     if selected:
         names = {result.name for result in after.endpoints}
         before = replace(before, endpoints=tuple(result for result in before.endpoints if result.name in names))
     results, against, findings = compare_runs(before, after, limits, with_targets=with_targets)
-    verdict, counts, exit_code = judge_run(results, fail_on)
+    verdict, counts, exit_code = judge_run(results, fail_on, allow_partial=allow_partial)
     return replace(
         after,
         verdict=verdict,

@@ -19,6 +19,7 @@ from perfcheck.model import (
     Phases,
     PhaseSummary,
     Requests,
+    Rule,
     Sample,
     Timeline,
     UndecidedPolicy,
@@ -28,6 +29,7 @@ from perfcheck.model import (
 )
 from perfcheck.stats.quantiles import summary
 from perfcheck.stats.sequential import ALPHA
+from perfcheck.words import plural
 
 
 def judge_endpoint(
@@ -90,19 +92,48 @@ def judge_endpoint(
 
 
 def judge_run(
-    results: Sequence[EndpointResult], fail_on: Verdict | None, findings: Iterable[Finding] = ()
+    results: Sequence[EndpointResult],
+    fail_on: Verdict | None,
+    findings: Iterable[Finding] = (),
+    *,
+    allow_partial: bool = False,
 ) -> tuple[Verdict, Counts, int]:
     """The verdict of a run, its counts and its exit code.
 
     ``fail_on`` is the lowest verdict that fails the run (None: no verdict does), ``findings`` are those of the run that
-    its verdict depends on. A run that left an endpoint not measured does not pass, since nothing is known about it.
+    its verdict depends on. A run that left an endpoint not measured does not pass, since nothing is known about it;
+    with ``allow_partial`` it does when only time was lacking and some endpoint was measured. A breach that could not be
+    confirmed neither fails the run nor lets it pass.
     """
     verdicts = [result.verdict for result in results]
-    verdict = worst([*verdicts, verdict_of(findings)]) if verdicts else Verdict.NOT_MEASURED
+    of_run = verdict_of(findings)
+    verdict = worst([*verdicts, of_run]) if verdicts else Verdict.NOT_MEASURED
     counts = Counts(*map(verdicts.count, Verdict))  # its fields are in the order of the verdicts
-    if fail_on is not None and verdict in {Verdict.CRITICAL, fail_on}:
+    confirmed = worst([of_run, *(result.verdict for result in results if result.unconfirmed is None)])
+    if fail_on is not None and confirmed in {Verdict.CRITICAL, fail_on}:
         return verdict, counts, EXIT_CRITICAL
-    return verdict, counts, EXIT_NOT_MEASURED if counts.not_measured or not verdicts else EXIT_OK
+    unmeasured = counts.not_measured - (partial(results) if allow_partial else 0)
+    unproven = fail_on is not None and any(result.unconfirmed in {Verdict.CRITICAL, fail_on} for result in results)
+    return verdict, counts, EXIT_NOT_MEASURED if unmeasured or unproven or not verdicts else EXIT_OK
+
+
+def partial(results: Sequence[EndpointResult]) -> int:
+    """How many endpoints may pass although there was no time for them; 0 where none was measured at all."""
+    measured = any(result.verdict is not Verdict.NOT_MEASURED and not result.is_monitored for result in results)
+    return sum(result.lacked_time for result in results) if measured else 0
+
+
+def partial_findings(results: Sequence[EndpointResult]) -> tuple[Finding, ...]:
+    """The warning of a run that passes in part, for ``allow_partial``."""
+    count = partial(results)
+    if not count:
+        return ()
+    they = "they pass" if count > 1 else "it passes"
+    message = (
+        f"{count} of {plural(len(results), 'endpoint')} {'were' if count > 1 else 'was'} not measured: there was no "
+        f"time; {they} because of --allow-partial"
+    )
+    return (Finding.warning(Rule.PARTIAL, message, remedy="raise --budget to measure all of them"),)
 
 
 # --- Summaries -----------------------------------------------------------------------------------------------------

@@ -74,6 +74,7 @@ class Rule(StrEnum):
     COVERAGE = "coverage"
     # The run itself
     INTERRUPTED = "interrupted"
+    PARTIAL = "partial"
     SERVICE = "service"
     BUG = "defect"  # in perfcheck
     CONNECTION = "connection"

@@ -126,6 +126,12 @@ class EndpointResult:
         """Measured while the service had other requests to serve: latencies are upper bounds, compared with nothing."""
         return self.concurrency > 1
 
+    @property
+    def lacked_time(self) -> bool:
+        """Not measured although nothing failed: the time ended before there were enough requests."""
+        healthy = all(outcome == "ok" for outcome in self.timeline.outcome)
+        return self.verdict is Verdict.NOT_MEASURED and healthy and not self.is_monitored
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:

@@ -25,7 +25,8 @@ from perfcheck.errors import (
     CouldNotMeasureError,
     UsageError,
 )
-from perfcheck.model import Baseline, Failure, Metric, Run, Verdict
+from perfcheck.model import Baseline, Failure, Measurement, Metric, Rule, Run, Verdict
+from perfcheck.sampling.sampler import Sampler
 
 ENDPOINTS = "  a: {path: /a, target: 2s}\n  b: {path: /b, target: 2s}\n"
 
@@ -151,6 +152,21 @@ def test_a_budget_that_is_too_short(tmp_path: Path) -> None:
     with served(tmp_path, {"/a": slow(0.05), "/b": slow(0.05)}) as baseline:
         run = check(override(baseline, budget_s=0.15)).run
     assert (run.exit_code, run.complete) == (EXIT_NOT_MEASURED, False)
+
+
+@pytest.mark.parametrize(("allow_partial", "exit_code"), [(False, EXIT_NOT_MEASURED), (True, EXIT_OK)])
+def test_an_endpoint_for_which_there_was_no_time(
+    healthy: Baseline,
+    monkeypatch: pytest.MonkeyPatch,
+    allow_partial: bool,  # noqa: FBT001 - a table
+    exit_code: int,
+) -> None:
+    measurements = Sampler.measurements
+    monkeypatch.setattr(Sampler, "measurements", lambda self: (measurements(self)[0], Measurement("b", (), ())))
+    run = check(healthy, allow_partial=allow_partial).run
+    assert verdicts(run) == {"a": Verdict.OK, "b": Verdict.NOT_MEASURED}
+    assert (run.exit_code, run.complete) == (exit_code, False)
+    assert any(finding.rule is Rule.PARTIAL for finding in run.findings) == allow_partial
 
 
 # --- Options of one run --------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from simulation.runs import decision, endpoint, failed, result, samples, spread
 
-from perfcheck.judge.verdict import judge_endpoint, judge_run
+from perfcheck.judge.verdict import judge_endpoint, judge_run, partial_findings
 from perfcheck.model import (
     Endpoint,
     EndpointResult,
@@ -176,6 +176,60 @@ def test_judge_run(results: list[EndpointResult], fail_on: Verdict | None, verdi
     judged, counts, code = judge_run(results, fail_on)
     assert (judged, code) == (verdict, exit_code)
     assert counts.ok + counts.warning + counts.critical + counts.not_measured == len(results)
+
+
+FAILING = result(LIST, failed(0, 1))
+BREACH = replace(WARN, unconfirmed=Verdict.CRITICAL)
+SLIGHT_BREACH = replace(WARN, unconfirmed=Verdict.WARNING)
+
+
+@pytest.mark.parametrize(
+    ("results", "fail_on", "exit_code"),
+    [
+        ([OK, NONE], Verdict.CRITICAL, 0),
+        ([OK, NONE, NONE], None, 0),
+        ([WARN, NONE], Verdict.CRITICAL, 0),
+        ([WARN, NONE], Verdict.WARNING, 1),
+        ([CRIT, NONE], Verdict.CRITICAL, 1),
+        ([NONE, NONE], Verdict.CRITICAL, 3),  # nothing at all is known
+        ([OK, FAILING], Verdict.CRITICAL, 3),  # not for want of time
+        ([BREACH, NONE], Verdict.CRITICAL, 3),
+        ([], Verdict.CRITICAL, 3),
+    ],
+)
+def test_endpoints_for_which_there_was_no_time_may_pass(
+    results: list[EndpointResult], fail_on: Verdict | None, exit_code: int
+) -> None:
+    assert judge_run(results, fail_on, allow_partial=True)[2] == exit_code
+
+
+def test_a_run_that_passes_in_part_has_a_warning() -> None:
+    (finding,) = partial_findings([OK, NONE, NONE, FAILING])
+    assert finding.message == (
+        "2 of 4 endpoints were not measured: there was no time; they pass because of --allow-partial"
+    )
+    (finding,) = partial_findings([OK, NONE])
+    assert finding.message.startswith("1 of 2 endpoints was not measured: there was no time; it passes")
+    assert partial_findings([OK, FAILING]) == partial_findings([NONE]) == ()
+
+
+@pytest.mark.parametrize(
+    ("results", "fail_on", "exit_code"),
+    [
+        ([OK, BREACH], Verdict.CRITICAL, 3),
+        ([OK, SLIGHT_BREACH], Verdict.CRITICAL, 0),
+        ([OK, SLIGHT_BREACH], Verdict.WARNING, 3),
+        ([CRIT, BREACH], Verdict.CRITICAL, 1),
+        ([WARN, BREACH], Verdict.WARNING, 1),
+        ([OK, BREACH], None, 0),
+    ],
+)
+def test_an_unconfirmed_breach_neither_fails_the_run_nor_passes(
+    results: list[EndpointResult], fail_on: Verdict | None, exit_code: int
+) -> None:
+    verdict, counts, code = judge_run(results, fail_on)
+    assert code == exit_code
+    assert (verdict is Verdict.CRITICAL) == bool(counts.critical)
 
 
 def test_server_timing_is_the_median_of_each_span_of_the_slow_requests() -> None:

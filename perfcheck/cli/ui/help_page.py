@@ -18,7 +18,7 @@ _SECTIONS = {
     "What is reported on": ("source", "period", "since", "until"),
     "What is checked": ("baseline", "base_url", "monitor", "group", "aa", "demo", "regress"),
     "How it is measured": ("budget", "min_requests", "max_requests", "max_pairs", "confirm", "seed", "insecure"),
-    "How it is judged": ("metric", "threshold", "against", "fail_on", "require_service"),
+    "How it is judged": ("metric", "threshold", "against", "fail_on", "allow_partial", "require_service"),
     "What is reported": ("report", "output", "save", "history", "compare_to", "github", "label", "quiet", "verbose"),
 }
 _FEW = 9  # options that are read at a glance, without sections
