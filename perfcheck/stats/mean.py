@@ -81,9 +81,9 @@ class MeanTest:
         self._warning = Bets(limits.warning_ms)
         self._critical = Bets(limits.critical_ms)
         self._enough = {
-            UNDER_WARNING: 1 / ALPHA,
+            UNDER_WARNING: 1 / levels.under.alpha,
             OVER_WARNING: 1 / levels.warning,
-            UNDER_CRITICAL: 1 / ALPHA,
+            UNDER_CRITICAL: 1 / levels.under.alpha,
             OVER_CRITICAL: 1 / levels.critical,
         }
         self._latencies: list[float] = []

@@ -26,7 +26,7 @@ from perfcheck.stats.quantiles import QUANTILE, quantile
 ALPHA = 0.05
 ALPHA_ALONE = 0.001  # for what a stage shows that the stage before it did not: see sampling/stage.py
 LEAST_SAMPLES = 5  # fewer are never judged, however clear they look
-_AT_FIRST_LOOK = 0.65  # share of alpha spent there; the rest grows with the logarithm of n
+AT_FIRST_LOOK = 0.65  # share of alpha spent there; the rest grows with the logarithm of n
 _NEGLIGIBLE = 1e-30  # probability of a state that leaves the walk: all of them together stay far below rounding
 
 
@@ -49,30 +49,33 @@ class Boundaries:
 
 
 @lru_cache(maxsize=64)
-def boundaries(p: float, looks: int, alpha: float = ALPHA) -> Boundaries:
-    """Boundaries for quantile ``p`` (0 < p < 1) looked at after each of ``looks`` requests."""
+def boundaries(p: float, looks: int, alpha: float = ALPHA, at_first: float = AT_FIRST_LOOK) -> Boundaries:
+    """Boundaries for quantile ``p`` (0 < p < 1) looked at after each of ``looks`` requests.
+
+    ``at_first`` is the share of ``alpha`` that is spent at the first look.
+    """
     share = round(1 - p, 12)
-    upper = _upper(share, looks, alpha)
-    under = _upper(p, looks, alpha)  # of the requests that are *not* over the limit
+    upper = _upper(share, looks, alpha, at_first)
+    under = _upper(p, looks, alpha, at_first)  # of the requests that are *not* over the limit
     return Boundaries(share, upper, tuple(n - count for n, count in enumerate(under)))
 
 
-def _upper(share: float, looks: int, alpha: float) -> tuple[int, ...]:
+def _upper(share: float, looks: int, alpha: float, at_first: float) -> tuple[int, ...]:
     """Smallest counts at which a share of at most ``share`` is rejected.
 
     Walks the distribution of the count over the paths that have not stopped yet. At each n the boundary is the
     smallest count whose upper tail still fits into what may be spent up to n; the tail then leaves the walk.
     """
-    first = max(LEAST_SAMPLES, math.ceil(math.log(_AT_FIRST_LOOK * alpha) / math.log(share)))
+    first = max(LEAST_SAMPLES, math.ceil(math.log(at_first * alpha) / math.log(share)))
     bounds = [1]
     walking, lowest = [1.0], 0  # walking[i] is the probability of the count lowest + i
     spent = 0.0
     for n in range(1, looks + 1):
-        walking = _one_more(walking, share)
+        walking = one_more(walking, share)
         if n < first:
             bounds.append(n + 1)
             continue
-        tail, allowed = 0.0, alpha * _spent(n, first, looks)
+        tail, allowed = 0.0, alpha * _spent(n, first, looks, at_first)
         while walking and spent + tail + walking[-1] <= allowed:
             tail += walking.pop()
         spent += tail
@@ -83,7 +86,7 @@ def _upper(share: float, looks: int, alpha: float) -> tuple[int, ...]:
     return tuple(bounds)
 
 
-def _one_more(walking: list[float], share: float) -> list[float]:
+def one_more(walking: list[float], share: float) -> list[float]:
     """The distribution of a count after one more trial."""
     rest = 1 - share
     return [
@@ -93,12 +96,12 @@ def _one_more(walking: list[float], share: float) -> list[float]:
     ]
 
 
-def _spent(n: int, first: int, looks: int) -> float:
+def _spent(n: int, first: int, looks: int, at_first: float) -> float:
     """The share of alpha that may be spent up to look ``n``."""
     if looks <= first:
-        return _AT_FIRST_LOOK
+        return at_first
     grown = math.log((1 + n) / (1 + first)) / math.log((1 + looks) / (1 + first))
-    return _AT_FIRST_LOOK + (1 - _AT_FIRST_LOOK) * grown
+    return at_first + (1 - at_first) * grown
 
 
 LOOKS = 200
@@ -115,11 +118,32 @@ CLAIMS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Spend:
+    """An error that may be spent over all looks together, and the share of it that goes at the first look."""
+
+    alpha: float = ALPHA
+    at_first: float = AT_FIRST_LOOK
+
+
+# The error of calling a metric under a limit, split over all stages in which an endpoint can come out OK: an endpoint
+# just over its limit gets that many chances, and 5% in each would add up to 7%. Where there are two stages, and three
+# where endpoints are screened first, they add up to ALPHA. The first stage gets most, since nearly all healthy
+# endpoints end there: half a power of five, 3.125%, has to fit into what it may spend at its first look, or the
+# median could not be OK in five requests.
+FIRST_STAGE = Spend(0.04, 0.8125)
+CONFIRMATION = Spend(0.01)
+SCREENING = Spend(0.032, 1.0)
+ALONE_AFTER_SCREENING = Spend(0.01)
+CONFIRMATION_AFTER_SCREENING = Spend(0.008)
+
+
+@dataclass(frozen=True, slots=True)
 class Levels:
-    """The error that may be spent on calling the metric over a limit. Calling it under a limit takes ALPHA."""
+    """The error that may be spent on calling the metric over the warning or critical limit, and under either."""
 
     warning: float = ALPHA
     critical: float = ALPHA
+    under: Spend = Spend()
 
 
 USUAL = Levels()
@@ -134,9 +158,9 @@ class QuantileTest:
 
     def __init__(self, metric: Metric, limits: Limits, looks: int | None = None, levels: Levels = USUAL) -> None:
         self._p = QUANTILE[metric]
-        self._table = boundaries(self._p, looks or looks_of(metric))
+        self._table = boundaries(self._p, looks or looks_of(metric))  # of the interval: 5% a side, whatever the levels
         self.looks = self._table.looks
-        self._lower = self._table.lower
+        self._lower = boundaries(self._p, self.looks, levels.under.alpha, levels.under.at_first).lower
         self._upper_warning = boundaries(self._p, self.looks, levels.warning).upper
         self._upper_critical = boundaries(self._p, self.looks, levels.critical).upper
         self._sorted: list[float] = []
@@ -190,7 +214,7 @@ class QuantileTest:
         n = self.count
         if not 0 < n <= self.looks:
             return None, None
-        low, high = n - self._table.upper[n], n - self._lower[n] - 1  # ranks counted from 0
+        low, high = n - self._table.upper[n], n - self._table.lower[n] - 1  # ranks counted from 0
         return self._sorted[low] if low >= 0 else None, self._sorted[high] if high < n else None
 
     def more_requests(self) -> int | None:

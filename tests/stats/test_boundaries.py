@@ -10,7 +10,18 @@ import pytest
 
 from perfcheck.model import Metric
 from perfcheck.stats.quantiles import QUANTILE
-from perfcheck.stats.sequential import ALPHA, ALPHA_ALONE, boundaries, looks_of
+from perfcheck.stats.sequential import (
+    ALONE_AFTER_SCREENING,
+    ALPHA,
+    ALPHA_ALONE,
+    CONFIRMATION,
+    CONFIRMATION_AFTER_SCREENING,
+    FIRST_STAGE,
+    SCREENING,
+    Spend,
+    boundaries,
+    looks_of,
+)
 
 SIZES = [(p, looks_of(metric)) for metric, p in QUANTILE.items()]
 
@@ -64,6 +75,41 @@ def test_errors_stay_within_alpha_and_nearly_use_it(p: float, looks: int, alpha:
     under = crossing_probability([n - count for n, count in enumerate(found.lower)], p)
     assert 0.5 * alpha < over <= alpha * (1 + 1e-9)
     assert 0.5 * alpha < under <= alpha * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    "stages", [(FIRST_STAGE, CONFIRMATION), (SCREENING, ALONE_AFTER_SCREENING, CONFIRMATION_AFTER_SCREENING)]
+)
+@pytest.mark.parametrize(("p", "looks"), SIZES)
+def test_all_stages_together_stay_within_alpha(stages: tuple[Spend, ...], p: float, looks: int) -> None:
+    """The chance that any of them finds a metric under a limit that it is at."""
+    none = 1.0
+    for spend in stages:
+        lower = boundaries(p, looks, spend.alpha, spend.at_first).lower
+        none *= 1 - crossing_probability([n - count for n, count in enumerate(lower)], p)
+    assert sum(spend.alpha for spend in stages) <= ALPHA + 1e-12
+    assert 0.5 * ALPHA < 1 - none <= ALPHA
+
+
+@pytest.mark.parametrize(
+    ("spend", "first"),
+    [
+        (FIRST_STAGE, 5),
+        (SCREENING, 5),
+        (CONFIRMATION, 8),
+        (ALONE_AFTER_SCREENING, 8),
+        (CONFIRMATION_AFTER_SCREENING, 8),
+    ],
+)
+def test_first_possible_ok_of_each_stage(spend: Spend, first: int) -> None:
+    assert boundaries(0.5, 200, spend.alpha, spend.at_first).lower.index(0) == first
+
+
+@pytest.mark.parametrize("spend", [FIRST_STAGE, SCREENING])
+def test_ok_never_takes_less_than_at_five_percent(spend: Spend) -> None:
+    """So the interval of an endpoint that is decided OK lies under its limit."""
+    usual, strict = boundaries(0.5, 200), boundaries(0.5, 200, spend.alpha, spend.at_first)
+    assert all(few <= many for few, many in zip(strict.lower, usual.lower, strict=True))
 
 
 @pytest.mark.parametrize("p", [Fraction(1, 2), Fraction(3, 4)])

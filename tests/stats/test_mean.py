@@ -10,7 +10,7 @@ import pytest
 
 from perfcheck.model import Limits, Verdict
 from perfcheck.stats.mean import Bets, MeanTest
-from perfcheck.stats.sequential import Levels
+from perfcheck.stats.sequential import CONFIRMATION, FIRST_STAGE, Levels
 
 LIMITS = Limits(150.0, 200.0)
 
@@ -88,6 +88,16 @@ def test_stricter_levels_ask_for_more() -> None:
             test.add(400.0)
         needed.append(test.count)
     assert needed[0] < needed[1]
+
+
+def test_less_error_for_ok_takes_more_requests() -> None:
+    needed = []
+    for levels in (Levels(), Levels(under=FIRST_STAGE), Levels(under=CONFIRMATION)):
+        test = MeanTest(LIMITS, levels=levels)
+        while test.decided is None:
+            test.add(100.0)
+        needed.append(test.count)
+    assert needed == sorted(set(needed))
 
 
 def test_interval_narrows_around_the_estimate() -> None:

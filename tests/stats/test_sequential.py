@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from perfcheck.model import Endpoint, Limits, Metric, Verdict
 from perfcheck.stats.quantiles import metric_value
-from perfcheck.stats.sequential import Levels, QuantileTest, divergence
+from perfcheck.stats.sequential import CONFIRMATION, FIRST_STAGE, Levels, QuantileTest, Spend, divergence
 
 LIMITS = Limits(150.0, 200.0)
 LATENCIES = st.lists(st.one_of(st.floats(1, 1000), st.just(math.inf)), min_size=1, max_size=250)
@@ -144,6 +144,25 @@ def test_stricter_levels_ask_for_more() -> None:
     assert test.decided is None
     test.add(250.0)
     assert test.decided is Verdict.CRITICAL
+
+
+@pytest.mark.parametrize(("under", "first"), [(FIRST_STAGE, 5), (CONFIRMATION, 8)])
+def test_less_error_for_ok_takes_more_requests(under: Spend, first: int) -> None:
+    test = QuantileTest(Metric.MEDIAN, LIMITS, levels=Levels(under=under))
+    assert test.least == first
+    for _ in range(first - 1):
+        test.add(100.0)
+    assert test.decided is None
+    assert test.more_requests() == 1
+    test.add(100.0)
+    assert test.decided is Verdict.OK
+
+
+def test_the_interval_does_not_depend_on_the_levels() -> None:
+    test = QuantileTest(Metric.MEDIAN, LIMITS, levels=Levels(under=CONFIRMATION))
+    for latency in range(1, 101):
+        test.add(latency)
+    assert test.interval() == (36, 65)
 
 
 def test_divergence() -> None:
