@@ -9,6 +9,7 @@ from perfcheck.baseline.requests import BODY, EXPECT, FORM, HEADERS, JSON, QUERY
 from perfcheck.baseline.sections import Key, NamedSectionsType, SectionType
 from perfcheck.baseline.value_types import (
     BOOLEAN,
+    CONNECTIONS,
     DURATION,
     LIMIT,
     PERCENTAGE,
@@ -20,7 +21,7 @@ from perfcheck.baseline.value_types import (
     choice,
     integer,
 )
-from perfcheck.model import Metric, UndecidedPolicy
+from perfcheck.model import ErrorProof, Metric, UndecidedPolicy
 
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")  # methods that are refused unless the endpoint is repeatable
 _METHODS = ("GET", "HEAD", "OPTIONS", *CHANGING)
@@ -59,10 +60,18 @@ SERVICE = SectionType(
 
 SAMPLING = SectionType(
     {
-        "budget": Key(TIMEOUT, "The measurement ends after this time, even if verdicts are undecided.", "120s"),
+        "budget": Key(
+            TIMEOUT, "The measurement ends after this time, even if verdicts are undecided.", "follows the need"
+        ),
         "confirm": Key(integer(0, 2), "How often a WARNING or CRITICAL is measured again, on fresh data.", "1"),
         "warmup": Key(integer(0, 100), "Requests to each endpoint that are sent first and not judged.", "1"),
         "min_requests": Key(integer(FEWEST_REQUESTS, 10_000), "At least this many requests per endpoint.", "5"),
+        "connections": Key(
+            CONNECTIONS, "The most requests that are sent at once, each to another endpoint; 1 to 64.", "auto"
+        ),
+        "errors": Key(
+            choice(list(ErrorProof)), "How much evidence an endpoint needs before its failure rate is OK.", "proven"
+        ),
         "undecided": Key(
             choice(list(UndecidedPolicy)),
             "Whether an undecided CRITICAL counts as estimated, or as a WARNING.",

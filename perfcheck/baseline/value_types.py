@@ -11,6 +11,7 @@ from yaml import Node
 
 from perfcheck.baseline.context import Context, shown
 from perfcheck.baseline.file_errors import did_you_mean
+from perfcheck.model import MOST_CONNECTIONS
 from perfcheck.text import clean
 from perfcheck.units import WrongValueError, parse_duration_ms, parse_multiple, parse_percentage, parse_size
 
@@ -163,6 +164,19 @@ def integer(low: int, high: int) -> ScalarType:
         raise ValueError(text)
 
     return ScalarType(expected, str(low), parse, {"type": "integer", "minimum": low, "maximum": high})
+
+
+def _connections(text: str) -> int | None:
+    return None if text == "auto" else _WHOLE_CONNECTIONS.parse(text)
+
+
+_WHOLE_CONNECTIONS = integer(1, MOST_CONNECTIONS)
+CONNECTIONS = ScalarType(
+    f"auto or {_WHOLE_CONNECTIONS.expected}",
+    "auto",
+    _connections,
+    {"anyOf": [{"const": "auto"}, _WHOLE_CONNECTIONS.json]},
+)
 
 
 def choice(words: Sequence[str], synonyms: Mapping[str, str] | None = None) -> ScalarType:

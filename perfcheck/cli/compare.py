@@ -19,7 +19,14 @@ from perfcheck.cli.measuring import (
 )
 from perfcheck.cli.ui.commands import Command, exit_codes
 from perfcheck.cli.ui.completers import complete_runs
-from perfcheck.cli.ui.options import budget_option, group_option, history_option, option, seed_option
+from perfcheck.cli.ui.options import (
+    budget_option,
+    connections_option,
+    group_option,
+    history_option,
+    option,
+    seed_option,
+)
 from perfcheck.errors import UsageError
 from perfcheck.model import ComparedHow
 
@@ -47,6 +54,7 @@ Examples:
 @regress_option
 @history_option
 @budget_option
+@connections_option
 @option(
     "--max-pairs",
     type=click.IntRange(min=5, max=10_000),
@@ -71,7 +79,8 @@ def command(session: Session, /, words: tuple[str, ...], **options: Any) -> int:
     _check_sides(given)
     if given.aa or given.demo or any(map(_is_address, given.sides)):
         return carry_out(given, session, _compare_live)
-    for flag, value in (("--budget", given.budget), ("--max-pairs", given.max_pairs)):
+    only_live = {"--budget": given.budget, "--connections": given.connections, "--max-pairs": given.max_pairs}
+    for flag, value in only_live.items():
         if value is not None:
             raise UsageError(f"{flag} is for running services; saved runs are compared as they are")
     return carry_out(given, session, _compare_saved)

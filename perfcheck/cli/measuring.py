@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -27,7 +27,7 @@ from perfcheck.cli.ui.options import (
 from perfcheck.cli.ui.terminal import Interrupts, live_display, show_error, show_warning, waiting_line
 from perfcheck.demo import Regression
 from perfcheck.errors import EXIT_OK, CouldNotMeasureError, UsageError
-from perfcheck.model import Baseline, Metric, Run, Verdict
+from perfcheck.model import Baseline, ErrorProof, Metric, Run, Verdict
 from perfcheck.words import short_run
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class Options:
     demo: bool = False
     regress: tuple[str, ...] = ()
     budget: float | None = None  # in seconds
+    connections: int | Literal["auto"] | None = None
+    errors: str | None = None
     min_requests: int | None = None
     max_requests: int | None = None
     max_pairs: int | None = None
@@ -160,6 +162,8 @@ class Frame:
                 metric=Metric(options.metric) if options.metric else None,
                 min_requests=options.min_requests,
                 budget_s=options.budget,
+                connections=options.connections,
+                errors=ErrorProof(options.errors) if options.errors else None,
                 confirm=options.confirm,
                 monitor=options.monitor,
                 insecure=options.insecure,

@@ -24,6 +24,7 @@ from perfcheck.cli.ui.completers import complete_endpoints, complete_runs
 from perfcheck.cli.ui.options import (
     budget_option,
     compare_to_option,
+    connections_option,
     group_option,
     history_option,
     option,
@@ -31,7 +32,7 @@ from perfcheck.cli.ui.options import (
     seed_option,
 )
 from perfcheck.errors import UsageError
-from perfcheck.model import Metric
+from perfcheck.model import ErrorProof, Metric
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
@@ -62,6 +63,13 @@ Examples:
 )
 @label_option
 @budget_option
+@connections_option
+@option(
+    "--errors",
+    type=click.Choice([str(proof) for proof in ErrorProof]),
+    metavar="quick|proven|strict",
+    help="How much evidence an endpoint needs before its failure rate is OK. Default: as in the baseline, else proven.",
+)
 @option(
     "--min-requests",
     type=click.IntRange(5, 10_000),

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from perfcheck.errors import UsageError
-from perfcheck.model import Baseline, Endpoint, EndpointResult, Metric, Run
+from perfcheck.model import Baseline, Endpoint, EndpointResult, ErrorProof, Metric, Run
 from perfcheck.text import clean
 from perfcheck.words import and_more, short_run
 
@@ -98,6 +98,8 @@ def override(
     metric: Metric | None = None,
     min_requests: int | None = None,
     budget_s: float | None = None,
+    connections: int | Literal["auto"] | None = None,
+    errors: ErrorProof | None = None,
     confirm: int | None = None,
     monitor: str | None = None,
     insecure: bool = False,
@@ -125,6 +127,8 @@ def override(
             sampling,
             budget_s=sampling.budget_s if budget_s is None else budget_s,
             confirm=sampling.confirm if confirm is None else confirm,
+            connections=None if connections == "auto" else connections or sampling.connections,
+            errors=errors or sampling.errors,
         ),
         service=replace(
             service,

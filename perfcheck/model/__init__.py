@@ -5,10 +5,12 @@ fractions between 0 and 1.
 """
 
 from perfcheck.model.baseline import (
+    MOST_CONNECTIONS,
     Baseline,
     CompareLimits,
     Endpoint,
     ErrorLimits,
+    ErrorProof,
     Group,
     Limits,
     Metric,
@@ -42,6 +44,7 @@ from perfcheck.model.run import (
 from perfcheck.model.sample import Decision, EndpointProgress, Failure, Measurement, Phases, Sample, Stop
 
 __all__ = [
+    "MOST_CONNECTIONS",
     "Against",
     "Baseline",
     "BaselineInfo",
@@ -58,6 +61,7 @@ __all__ = [
     "EndpointResult",
     "Environment",
     "ErrorLimits",
+    "ErrorProof",
     "Failure",
     "Fetched",
     "Finding",

@@ -141,12 +141,25 @@ class UndecidedPolicy(StrEnum):
     WARNING = "warning"
 
 
+MOST_CONNECTIONS = 64
+
+
+class ErrorProof(StrEnum):
+    """How much evidence an endpoint needs before its failure rate is OK."""
+
+    QUICK = "quick"  # as many requests as its latency takes, more once one failed
+    PROVEN = "proven"  # until twice the critical limit is excluded, as far as that takes little time
+    STRICT = "strict"  # until about the critical limit itself is excluded
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    budget_s: float = 120.0
+    budget_s: float | None = None  # None: as much as the endpoints need
     confirm: int = 1
     warmup: int = 1
     min_requests: int = 5
+    connections: int | None = None  # at most so many requests at once; None: as many as the service can take
+    errors: ErrorProof = ErrorProof.PROVEN
     undecided: UndecidedPolicy = UndecidedPolicy.ESTIMATE
 
 

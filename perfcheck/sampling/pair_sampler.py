@@ -68,7 +68,8 @@ class PairSampler:
         self._now = now
         self._observe = observe
         self._cut_short = Stop.INTERRUPTED
-        self._measure_in_rounds = partial(measure_in_rounds, budget_s=sampling.budget_s, rng=rng, now=now, sleep=sleep)
+        budget_s = 120.0 if sampling.budget_s is None else sampling.budget_s
+        self._measure_in_rounds = partial(measure_in_rounds, budget_s=budget_s, rng=rng, now=now, sleep=sleep)
         self._sessions = [
             PairSession(endpoint, limits, sampling.warmup, max_pairs or MOST_PAIRS) for endpoint in endpoints
         ]

@@ -169,7 +169,8 @@ class Sampler:
         self._now = now
         self._observe = observe
         self._cut_short = Stop.INTERRUPTED
-        self._measure_in_rounds = partial(measure_in_rounds, budget_s=sampling.budget_s, rng=rng, now=now, sleep=sleep)
+        budget_s = 120.0 if sampling.budget_s is None else sampling.budget_s
+        self._measure_in_rounds = partial(measure_in_rounds, budget_s=budget_s, rng=rng, now=now, sleep=sleep)
         self._sessions = [EndpointSession(endpoint, sampling, max_requests) for endpoint in endpoints]
 
     def run(self) -> None:

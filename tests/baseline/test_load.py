@@ -13,7 +13,7 @@ from support.baselines import load, load_endpoint
 from perfcheck.baseline import load_baseline
 from perfcheck.baseline.value_types import Limit
 from perfcheck.errors import UsageError
-from perfcheck.model import ErrorLimits, Metric, Sampling, Service, Tls, UndecidedPolicy
+from perfcheck.model import ErrorLimits, ErrorProof, Metric, Sampling, Service, Tls, UndecidedPolicy
 
 ROOT = Path(__file__).parents[2]
 SMALLEST = "version: 1\nservice: {base_url: http://localhost}\nendpoints:\n  health: {path: /api/health}\n"
@@ -173,6 +173,23 @@ def test_bodies(tmp_path: Path, body: str, content: str | None, content_type: st
     assert headers.get("content-type") == content_type
 
 
+@pytest.mark.parametrize(
+    ("keys", "sampling"),
+    [
+        ("{connections: 8, errors: strict}", Sampling(connections=8, errors=ErrorProof.STRICT)),
+        ("{connections: auto, errors: quick}", Sampling(errors=ErrorProof.QUICK)),
+        ('{connections: "${AUTO:-auto}", errors: proven}', Sampling()),
+    ],
+)
+def test_connections_and_errors(tmp_path: Path, keys: str, sampling: Sampling) -> None:
+    text = f"""version: 1
+service: {{base_url: http://localhost:5001}}
+sampling: {keys}
+endpoints: {{a: {{path: /a}}}}
+"""
+    assert load(tmp_path, text).sampling == sampling
+
+
 def test_service_and_sampling(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").touch()
     text = """version: 1
@@ -199,7 +216,7 @@ endpoints: {a: {path: /a}, b: {path: /b, min_requests: 50}}
         unix_socket=str(tmp_path / "run/http.sock"),
         http2=True,
     )
-    assert baseline.sampling == Sampling(60, 2, 0, 20, UndecidedPolicy.WARNING)
+    assert baseline.sampling == Sampling(60, 2, 0, 20, undecided=UndecidedPolicy.WARNING)
     assert [endpoint.min_requests for endpoint in baseline.endpoints] == [20, 50]
 
 

@@ -305,6 +305,7 @@ def test_secrets_in_addresses_are_shown_nowhere(tmp_path: Path) -> None:
         (("nothing.json", "nothing.json"), "file not found: nothing.json"),
         (("--regress", "errors", "a.json", "b.json"), "--regress needs --demo"),
         (("--budget", "3s", "a.json", "b.json"), "--budget is for running services"),
+        (("--connections", "2", "a.json", "b.json"), "--connections is for running services"),
         (("--max-pairs", "2", "http://localhost:1", "http://localhost:2"), "--max-pairs"),
         (("ftp://a", "ftp://b"), "ftp://a"),
         (("http://localhost:1", "localhost:2"), "did you mean http://localhost:2?"),

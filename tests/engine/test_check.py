@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from perfcheck.errors import (
     CouldNotMeasureError,
     UsageError,
 )
-from perfcheck.model import Baseline, Failure, Measurement, Metric, Rule, Run, Verdict
+from perfcheck.model import Baseline, ErrorProof, Failure, Measurement, Metric, Rule, Run, Verdict
 from perfcheck.sampling.sampler import Sampler
 
 ENDPOINTS = "  a: {path: /a, target: 2s}\n  b: {path: /b, target: 2s}\n"
@@ -179,6 +180,10 @@ def test_values_in_place_of_those_of_the_baseline(healthy: Baseline) -> None:
     assert (changed.sampling.budget_s, changed.sampling.confirm) == (9.0, 2)
     assert not changed.service.tls.verify
     assert changed.service.ready_timeout_s == healthy.service.ready_timeout_s
+    several = override(healthy, connections=8, errors=ErrorProof.STRICT).sampling
+    assert (several.connections, several.errors) == (8, ErrorProof.STRICT)
+    assert override(replace(healthy, sampling=several)).sampling == several
+    assert override(replace(healthy, sampling=several), connections="auto").sampling.connections is None
     assert override(changed, min_requests=5, ready_timeout_s=2.0).service.ready_timeout_s == 2.0
     assert override(changed, min_requests=5).endpoints == changed.endpoints
     assert override(healthy) == healthy

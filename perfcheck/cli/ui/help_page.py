@@ -17,7 +17,10 @@ from perfcheck.cli.ui.terminal import terminal_width
 _SECTIONS = {
     "What is reported on": ("source", "period", "since", "until"),
     "What is checked": ("baseline", "base_url", "monitor", "group", "aa", "demo", "regress"),
-    "How it is measured": ("budget", "min_requests", "max_requests", "max_pairs", "confirm", "seed", "insecure"),
+    "How it is measured": (
+        *("budget", "connections", "errors", "min_requests", "max_requests", "max_pairs", "confirm", "seed"),
+        "insecure",
+    ),
     "How it is judged": ("metric", "threshold", "against", "fail_on", "allow_partial", "require_service"),
     "What is reported": ("report", "output", "save", "history", "compare_to", "github", "label", "quiet", "verbose"),
 }

@@ -12,6 +12,7 @@ import click
 
 from perfcheck.cli.ui.commands import variable_of
 from perfcheck.cli.ui.completers import complete_files, complete_groups, complete_report
+from perfcheck.model import MOST_CONNECTIONS
 from perfcheck.times import typed_time
 from perfcheck.units import parse_duration_ms, parse_percentage
 
@@ -48,6 +49,14 @@ def duration(probable_unit: str = "s") -> Parsed:
     return Parsed("duration", lambda text: parse_duration_ms(text, probable_unit) / 1000)
 
 
+def _connections(text: str) -> int | str:
+    if text == "auto":
+        return text
+    if text.isdecimal() and 1 <= int(text) <= MOST_CONNECTIONS:
+        return int(text)
+    raise ValueError(f"{text!r} is neither auto nor a whole number from 1 to {MOST_CONNECTIONS}")
+
+
 PERCENTAGE = Parsed("percentage", parse_percentage)  # 20%: given to the command as 0.2
 DATE_OR_AGE = Parsed("date", lambda text: typed_time(text, datetime.now(UTC)))  # 2026-11-01 or 7d, as RFC 3339 in UTC
 
@@ -70,7 +79,14 @@ budget_option = option(
     "--budget",
     "--max-time",
     type=duration(),
-    help="Stop measuring after this time. Default: as in the baseline, else 120s.",
+    help="Stop measuring after this time. Default: as in the baseline, else what the endpoints need, from 120s to 15m.",
+)
+connections_option = option(
+    "--connections",
+    type=Parsed("connections", _connections),
+    metavar="N|auto",
+    help="At most this many requests at once, each to another endpoint; auto finds out how many the service can take. "
+    "Default: as in the baseline, else auto.",
 )
 seed_option = option(
     "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Repeat the request order of an earlier run."
