@@ -25,7 +25,8 @@ from perfcheck.model import (
 )
 from perfcheck.sampling.scheduler import CappedTimeout, measure_in_rounds
 from perfcheck.sampling.stage import WARM_UP, Stage
-from perfcheck.stats.error_rate import EXTENDED, RISE_ERROR, chance_of_as_many
+from perfcheck.stats.acceptance import EXTENDED
+from perfcheck.stats.error_rate import RISE_ERROR, chance_of_as_many
 from perfcheck.stats.pairs import MOST_PAIRS, ChangeOutcome, PairTest
 from perfcheck.stats.sequential import LEAST_SAMPLES
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from perfcheck.model import Decision, Endpoint, Metric, Stop, Verdict
-from perfcheck.stats.error_rate import ErrorTest
+from perfcheck.stats.error_rate import StageErrorTest as ErrorTest
 from perfcheck.stats.mean import MeanTest
 from perfcheck.stats.sequential import (
     ALPHA,
