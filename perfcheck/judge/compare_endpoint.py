@@ -213,6 +213,9 @@ def _why_not_compared(before: EndpointResult, after: EndpointResult) -> str:
         return f"the request changed ({changed})"
     if Source.MONITORED in {before.source, after.source}:
         return "the monitor inside the service keeps no samples"
+    for screened, when in ((after, "now"), (before, "before")):
+        if screened.is_screened:
+            return f"screened over {screened.concurrency} connections {when}; --connections 1 measures it alone"
     reasons = [finding.message for finding in before.findings if finding.rule is Rule.NOT_MEASURED]
     if reasons:
         return f"not measured before ({reasons[0]})"

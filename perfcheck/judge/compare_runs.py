@@ -59,6 +59,8 @@ def changes_since(run: Run, previous: Run) -> EarlierRun:
 
 def _change(now: EndpointResult, before: EndpointResult) -> EndpointChange | None:
     """None where the two have no figure of one kind."""
+    if now.is_screened or before.is_screened:
+        return None
     if now.value_ms is None or not before.value_ms or now.metric is not before.metric:
         return None
     if now.over_timeout or before.over_timeout:
@@ -122,7 +124,9 @@ def _pair(
 
 
 def _compare(before: EndpointResult, after: EndpointResult, limits: CompareLimits) -> tuple[Comparison | None, Verdict]:
-    """None where one side has no samples, or the two requests are not the same."""
+    """None where one side has no samples or was screened, or the two requests are not the same."""
+    if before.is_screened or after.is_screened:
+        return None, Verdict.OK
     if Source.MONITORED in {before.source, after.source} or request_change(before, after):
         return None, Verdict.OK
     old, new = ([math.inf if ms is None else ms for ms in result.samples_ms] for result in (before, after))

@@ -132,6 +132,17 @@ def test_an_endpoint_that_was_not_measured_before_is_not_ok() -> None:
     assert one.verdict is Verdict.NOT_MEASURED
 
 
+@pytest.mark.parametrize("with_targets", [False, True])
+def test_a_screened_endpoint_is_compared_with_nothing(*, with_targets: bool) -> None:
+    alone = measured("a", 50)
+    screened = replace(measured("a", 500), concurrency=8)
+    for before, after, when in ((alone, screened, "now"), (screened, alone, "before")):
+        one = compared([before], [after], with_targets=with_targets)["a"]
+        assert one.comparison is None
+        (note,) = (finding for finding in one.findings if finding.rule == "not-compared")
+        assert note.message == (f"not compared: screened over 8 connections {when}; --connections 1 measures it alone")
+
+
 def test_another_request_under_the_same_name_is_not_compared() -> None:
     moved = replace(measured("a", 50), url="http://localhost:9/api/elsewhere?page=2")
     one = compared([measured("a", 50)], [moved])["a"]

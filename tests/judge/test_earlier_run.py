@@ -41,6 +41,7 @@ def test_there_is_none_without_two_figures_of_one_kind() -> None:
         replace(now, metric=Metric.P95),
         replace(now, value_ms=None),
         replace(now, over_timeout=True),
+        replace(now, concurrency=8),
     ]
     for other in others:
         assert changes_since(run([now]), run([other])).changes == {}

@@ -66,6 +66,8 @@ def delete_runs(connection: Connection, numbers: Sequence[int]) -> None:
 
 # --- Rows ----------------------------------------------------------------------------------------------------------
 
+# An upper bound is neither trended nor compared, nor does a target come from it: the document alone has it.
+_NO_LATENCY = dict.fromkeys(("value_ms", "low_ms", "high_ms", "median_ms", "p95_ms", "spread"))
 _SAME_NAMES = (  # columns that have the name of the field
     *("group", "source", "verdict", "decided", "metric", "value_ms", "target_ms", "ideal_ms", "error_rate"),
     "critical_path",
@@ -109,6 +111,7 @@ def _endpoint_rows(run: Run, number: int) -> list[dict[str, Any]]:
                 "spread": _spread(result),
                 "requests": result.requests.sent,
             }
+            | (_NO_LATENCY if result.is_screened else {})
         )
         for position, result in enumerate(run.endpoints)
     ]

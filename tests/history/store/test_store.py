@@ -326,3 +326,14 @@ def test_what_was_saved_is_there_when_the_store_is_opened_again(url: str, tmp_pa
         store.save(run())
     with open_history(url, tmp_path, create=False) as store:
         assert store.run(run().id) == run()
+
+
+def test_a_screened_endpoint_has_no_latency_in_the_history(store: History) -> None:
+    measured = result(endpoint("videos.list"), samples(1, spread(40)), decision(Verdict.OK, 40.0))
+    store.save(run([replace(measured, concurrency=8)]))
+    past = only(store)
+    assert (past.verdict, past.requests) == (Verdict.OK, 5)
+    assert (past.value_ms, past.interval_ms, past.median_ms, past.p95_ms, past.spread) == (None, (None, None)) + (
+        None,
+    ) * 3
+    assert list(store.latest("videos.list", most=10)) == []
