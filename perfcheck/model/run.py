@@ -119,7 +119,8 @@ class EndpointResult:
     @property
     def is_undecided(self) -> bool:
         """Judged, but by the estimate: the budget or the requests ran out first."""
-        return not self.decided and self.verdict is not Verdict.NOT_MEASURED and not self.is_monitored
+        judged = self.verdict is not Verdict.NOT_MEASURED and not self.is_monitored
+        return judged and not self.decided and self.unconfirmed is None
 
     @property
     def is_screened(self) -> bool:

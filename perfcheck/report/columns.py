@@ -150,6 +150,8 @@ CSV_COLUMNS: dict[str, Callable[[EndpointResult], CsvValue]] = {
     "body_bytes": lambda result: result.body_bytes,
     "reason": reason,
     "baseline_line": lambda result: next(iter(baseline_lines(result)), None),
+    "concurrency": lambda result: result.concurrency,
+    "unconfirmed": lambda result: result.unconfirmed,
 }
 CSV_CHANGE_COLUMNS: dict[str, Callable[[EndpointChange], CsvValue]] = {
     "change_from_ms": lambda change: change.before_ms,

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from perfcheck.model import EarlierRun, EndpointResult, Finding, Reference, Rule, Run, Severity, Verdict
 from perfcheck.report.columns import Column, Report, columns_of
-from perfcheck.report.explain import LONGEST_TEXT, Label, explain
-from perfcheck.report.figures import EN_DASH, is_within_ideal
+from perfcheck.report.explain import LONGEST_TEXT, Label, doubt, explain
+from perfcheck.report.figures import is_within_ideal
 from perfcheck.report.glyphs import STYLES, Glyphs, shorten, sparkline
 from perfcheck.report.run_summary import (
     before_and_now,
@@ -26,6 +26,7 @@ from perfcheck.report.run_summary import (
     exit_meaning,
     in_order,
     inconclusive_comparisons,
+    partial,
     state_of_monitor,
 )
 from perfcheck.text import clean
@@ -69,6 +70,8 @@ def render_console(
         parts += [_environment(run, glyphs), Text()] if verbose else []
     if since is not None and not run.is_comparison:
         parts.append(Text(compared_with(run, since), style="dim"))
+    if in_part := partial(run):
+        parts.append(_note("run", in_part, None))
     return Group(*parts, Text(certainty(run), style="dim"), _closing(run, glyphs))
 
 
@@ -100,7 +103,7 @@ def _table(
     rows = []
     for result in results[: len(results) - hidden]:
         change = since.changes.get(result.name) if since else None
-        texts = {column.key: column.text(result, change).replace(EN_DASH, glyphs.dash) for column in columns}
+        texts = {column.key: glyphs.shown(column.text(result, change)) for column in columns}
         rows.append({key: _cell(key, text, result, glyphs) for key, text in texts.items()})
     kept, name_width = _fit(columns, rows, width)
     grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
@@ -133,7 +136,7 @@ def _cell(key: str, text: str, result: EndpointResult, glyphs: Glyphs) -> Text:
     of_verdict = STYLES[result.verdict]
     if key == "verdict":
         verdict = Text(text.replace(" ", "\n"), style=of_verdict)
-        return verdict.append("\nundecided", style="dim") if result.is_undecided else verdict
+        return verdict.append(f"\n{doubt(result)}", style="dim") if doubt(result) else verdict
     if key == "spread":
         return _spread(result, glyphs)
     if key == "measured" or (key == "change" and result.promise is Reference.BEFORE):
@@ -158,19 +161,19 @@ def _spread(result: EndpointResult, glyphs: Glyphs) -> Text:
 
 def _explanation(run: Run, result: EndpointResult, glyphs: Glyphs, shown: set[str]) -> RenderableType:
     head = Text.assemble((str(result.verdict), STYLES[result.verdict]), " ", (clean(result.name), "bold"))
-    head.append(" undecided" if result.is_undecided and result.value_ms is not None else "", style="dim")
+    head.append(f" {doubt(result)}" if doubt(result) and result.value_ms is not None else "", style="dim")
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for label, text in explain(run, result, shown=shown):
-        plain = clean(text.replace(EN_DASH, glyphs.dash), LONGEST_TEXT)
+        plain = clean(glyphs.shown(text), LONGEST_TEXT)
         grid.add_row(label, Text(plain, style="cyan" if label is Label.RERUN else ""))
     return Group(head, Padding(grid, (0, 0, 0, 2)))
 
 
 def _notes(run: Run, results: Sequence[EndpointResult], *, verbose: bool) -> Iterator[Text]:
     for finding in run.findings:
-        if finding.rule is not Rule.MONITOR_STATE:  # the report begins with it
+        if finding.rule not in {Rule.MONITOR_STATE, Rule.PARTIAL}:  # with which the report begins, and ends
             yield _note("service" if run.is_of_monitor else "run", finding, None)
     for result in results:
         if not result.needs_attention:

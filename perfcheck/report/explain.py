@@ -111,7 +111,21 @@ def in_short(result: EndpointResult) -> str:
     """The reasons, or what else was found, as short as a cell of a table."""
     findings: Iterable[Finding] = reasons(result) if result.needs_attention else result.findings
     phrases = dict.fromkeys(_phrase(finding) for finding in findings)
-    return "; ".join([*phrases, *(["undecided"] if result.is_undecided else [])])
+    return "; ".join(filter(None, [*phrases, doubt(result), _screened(result)]))
+
+
+def doubt(result: EndpointResult) -> str:
+    """What is shown with the verdict: ``unconfirmed``, ``undecided``; empty for one that stands."""
+    return "unconfirmed" if result.unconfirmed else "undecided" * result.is_undecided
+
+
+def qualified_verdict(result: EndpointResult) -> str:
+    """``WARNING, unconfirmed``."""
+    return ", ".join(filter(None, [result.verdict, doubt(result)]))
+
+
+def _screened(result: EndpointResult) -> str:
+    return f"screened over {result.concurrency} connections" if result.is_screened else ""
 
 
 def _phrase(finding: Finding) -> str:

@@ -7,27 +7,33 @@ from perfcheck.units import format_change, format_ms, format_multiple
 from perfcheck.words import plural
 
 EN_DASH = "\N{EN DASH}"
+AT_MOST = "\N{LESS-THAN OR EQUAL TO}"  # before the figures of a screened endpoint
 _STATES = {Changed.NO_CHANGE: "no change", Changed.CANNOT_TELL: "inconclusive"}
 
 
 def measured(result: EndpointResult) -> str:
-    """``812``, ``p95 172``, ``>10000``: in milliseconds, without the unit."""
+    """``812``, ``p95 172``, ``>10000``, ``≤210`` of a screened endpoint: in milliseconds, without the unit."""
     if result.value_ms is None:
         return "-"
     metric = "" if result.metric is Metric.MEDIAN else f"{result.metric} "
     value = format_ms(result.value_ms, distinct_from=_nearest_limit(result), unit=False)
-    return f"{metric}{'>' if result.over_timeout else ''}{value}"
+    return f"{metric}{_bound(result)}{value}"
 
 
 def ratio_to_target(result: EndpointResult) -> str:
-    """``1.72x``; never rounded into a limit it is not at."""
+    """``1.72x``, ``≤0.7x`` of a screened endpoint; never rounded into a limit it is not at."""
     limit = _nearest_limit(result)
     if result.ratio is None or limit is None or result.target_ms is None:
         return "-"
     shown, at_limit = f"{result.ratio:.2f}x", limit / result.target_ms
     if shown == f"{at_limit:.2f}x":
         shown = format_multiple(result.ratio, distinct_from=at_limit)
-    return f">{shown}" if result.over_timeout else shown
+    return f"{_bound(result)}{shown}"
+
+
+def _bound(result: EndpointResult) -> str:
+    """What is before a figure that is a lower or an upper bound."""
+    return ">" if result.over_timeout else AT_MOST * result.is_screened
 
 
 def _nearest_limit(result: EndpointResult) -> float | None:
@@ -39,7 +45,7 @@ def _nearest_limit(result: EndpointResult) -> float | None:
 
 def interval(result: EndpointResult) -> str:
     """``730-893`` in milliseconds, ``>730`` where it is open above, ``-`` without one."""
-    low, high = result.interval_ms
+    low, high = interval_ends(result)
     if low is None and high is None:
         return "-"
     if low is None:
@@ -48,6 +54,12 @@ def interval(result: EndpointResult) -> str:
         return f">{format_ms(low, unit=False)}"
     ends = dict.fromkeys(format_ms(end, unit=False) for end in (low, high))  # once, where they look the same
     return EN_DASH.join(ends)
+
+
+def interval_ends(result: EndpointResult) -> tuple[float | None, float | None]:
+    """In milliseconds. That of a screened endpoint is open below: alone it may be faster."""
+    low, high = result.interval_ms
+    return None if result.is_screened else low, high
 
 
 def is_within_ideal(result: EndpointResult) -> bool:

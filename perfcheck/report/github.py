@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from perfcheck.errors import EXIT_NOT_MEASURED
 from perfcheck.model import EarlierRun, EndpointResult, Run, Severity, Verdict
 from perfcheck.report import markdown
-from perfcheck.report.explain import Label, baseline_lines, explain
+from perfcheck.report.explain import Label, baseline_lines, explain, qualified_verdict
 from perfcheck.report.glyphs import shorten
-from perfcheck.report.run_summary import changes_to_show, headline, in_order, requests_sent
+from perfcheck.report.run_summary import changes_to_show, headline, in_order, may_pass, requests_sent
 from perfcheck.report.workflow_commands import Level, file_in, workflow_command
 from perfcheck.text import clean
 from perfcheck.words import and_more
@@ -76,7 +77,13 @@ def _annotations(run: Run, since: EarlierRun | None) -> Iterator[_Annotation]:
             name = shorten(clean(result.name, len(result.name)), _LONGEST_TITLE, "...")
             message = _message(run, result, since)
             line = next(iter(baseline_lines(result)), None)
-            yield _Annotation(_LEVEL_OF[result.verdict], name, f"{result.verdict}: {name}", message, line)
+            yield _Annotation(_level(run, result), name, f"{qualified_verdict(result)}: {name}", message, line)
+
+
+def _level(run: Run, result: EndpointResult) -> Level:
+    if may_pass(run, result):
+        return "warning"
+    return "error" if result.unconfirmed and run.exit_code == EXIT_NOT_MEASURED else _LEVEL_OF[result.verdict]
 
 
 def _message(run: Run, result: EndpointResult, since: EarlierRun | None) -> str:

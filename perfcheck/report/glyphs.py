@@ -18,6 +18,7 @@ STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.CRITICAL: "bol
 class Glyphs:
     bars: str  # from lowest to highest
     dash: str
+    at_most: str
     dot: str
     ellipsis: str
     full: str
@@ -27,10 +28,15 @@ class Glyphs:
     rule: str  # upright
     arrow: str
 
+    def shown(self, text: str) -> str:
+        """The text of a report with these characters in place of Unicode's."""
+        return text.replace(UNICODE.dash, self.dash).replace(UNICODE.at_most, self.at_most)
+
 
 UNICODE = Glyphs(
     bars="▁▂▃▄▅▆▇",
     dash="\N{EN DASH}",
+    at_most="\N{LESS-THAN OR EQUAL TO}",
     dot="·",
     ellipsis="…",
     full="━",
@@ -41,7 +47,17 @@ UNICODE = Glyphs(
     arrow="→",
 )
 ASCII = Glyphs(
-    bars="_.:-=+*#", dash="-", dot="|", ellipsis="...", full="#", empty="-", point="*", above="^", rule="|", arrow="->"
+    bars="_.:-=+*#",
+    dash="-",
+    at_most="<=",
+    dot="|",
+    ellipsis="...",
+    full="#",
+    empty="-",
+    point="*",
+    above="^",
+    rule="|",
+    arrow="->",
 )
 
 

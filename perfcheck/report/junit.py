@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from xml.etree import ElementTree as ET
 
 from perfcheck.model import EarlierRun, EndpointResult, Finding, Rule, Run, Severity, Verdict
-from perfcheck.report.explain import LONGEST_TEXT, Label, explain, reason, reasons
+from perfcheck.report.explain import LONGEST_TEXT, Label, explain, qualified_verdict, reason, reasons
 from perfcheck.report.run_summary import (
     certainty,
     changes_to_show,
@@ -20,6 +20,7 @@ from perfcheck.report.run_summary import (
     critical_path,
     exit_meaning,
     headline,
+    may_pass,
 )
 from perfcheck.text import clean, distinct_names
 
@@ -32,11 +33,11 @@ _OTHER_TYPES = {Rule.ERROR_RATE, Rule.BODY_SIZE}  # a closed list: GitLab interp
 def render(run: Run, earlier: EarlierRun | None = None) -> str:
     """The run as JUnit XML; with an earlier run, the texts include the changes since.
 
-    CRITICAL is a failure and not measured an error; WARNING and OK pass. ``time`` of a test case is the metric that was
-    measured, in seconds, since test tabs sort and chart by it: the timeout, where the metric lies over it, and absent
-    where nothing was measured. ``time`` of the suite is the duration of the run, in seconds. A run that did not pass
-    although all its endpoints do, or that measured nothing, has one more test case for that: a test tab must not be
-    green when the job is red.
+    CRITICAL is a failure and not measured an error, or skipped where the run passes without it; WARNING and OK pass.
+    ``time`` of a test case is the metric that was measured, in seconds, since test tabs sort and chart by it: the
+    timeout, where the metric lies over it, and absent where nothing was measured. ``time`` of the suite is the duration
+    of the run, in seconds. A run that did not pass although all its endpoints do, or that measured nothing, has one
+    more test case for that: a test tab must not be green when the job is red.
     """
     *names, run_name = distinct_names([*(result.name for result in run.endpoints), _RUN])
     since = changes_to_show(run, earlier)
@@ -55,12 +56,13 @@ def render(run: Run, earlier: EarlierRun | None = None) -> str:
 
 def _count(root: ET.Element, suite: ET.Element, run: Run) -> None:
     counted = {"tests": "testcase", "failures": "testcase/failure", "errors": "testcase/error"}
+    skipped = str(len(suite.findall("testcase/skipped")))
     totals = {"name": _NAME} | {name: str(len(suite.findall(path))) for name, path in counted.items()}
     totals["time"] = _seconds(run.duration_ms)
     root.attrib.update(totals)
     # Without a zone, which some readers do not take; they assume UTC.
     started = clean(run.started_at).removesuffix("Z").partition(".")[0]
-    suite.attrib.update({**totals, "skipped": "0", "timestamp": started})
+    suite.attrib.update({**totals, "skipped": skipped, "timestamp": started})
 
 
 def _properties(suite: ET.Element, run: Run) -> None:
@@ -93,6 +95,8 @@ def _case(suite: ET.Element, name: str, run: Run, result: EndpointResult, since:
     message = reason(result) or str(result.verdict)
     if result.verdict is Verdict.CRITICAL:
         _add(case, "failure", lines, type=_type(result), message=message)
+    elif may_pass(run, result):
+        _add(case, "skipped", message=message)
     elif result.verdict is Verdict.NOT_MEASURED:
         _add(case, "error", lines, type="not-measured", message=message)
     elif lines:
@@ -115,7 +119,7 @@ def _lines(run: Run, result: EndpointResult, since: EarlierRun | None) -> Iterat
         yield from (f"{label}: {text}" for label, text in lines if label in shown)
         return
     why = [text for label, text in lines if label is Label.WHY]
-    yield ": ".join([result.verdict, *why[:1]])
+    yield ": ".join([qualified_verdict(result), *why[:1]])
     yield from (f"{Label.WHY}: {text}" for text in why[1:])
     yield from (f"{label}: {text}" for label, text in lines if label is not Label.WHY)
 
@@ -125,7 +129,8 @@ def _lines(run: Run, result: EndpointResult, since: EarlierRun | None) -> Iterat
 
 def _needs_a_case_of_its_own(run: Run) -> bool:
     red = {Verdict.CRITICAL, Verdict.NOT_MEASURED}
-    return not run.endpoints or (run.exit_code != 0 and not any(result.verdict in red for result in run.endpoints))
+    is_red = any(result.verdict in red and not may_pass(run, result) for result in run.endpoints)
+    return not run.endpoints or (run.exit_code != 0 and not is_red)
 
 
 def _run_case(suite: ET.Element, name: str, run: Run) -> None:

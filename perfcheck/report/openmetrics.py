@@ -24,6 +24,7 @@ from perfcheck.times import parse_time
 
 _UNITS = {"seconds", "bytes", "ratio"}
 _COMMENT = "#"
+_OF_LATENCY = ("perfcheck_latency", "perfcheck_ratio", "perfcheck_phase")
 
 
 def render(run: Run, earlier: EarlierRun | None = None) -> str:
@@ -52,12 +53,17 @@ def _labels(run: Run) -> Iterator[str]:
 def _lines(family: _Family, run: Run, labels: list[str]) -> list[str]:
     divisor = 1000 if family.name.endswith("_seconds") else 1
     samples = [
-        f"{family.name}{{{own}{further}}} {_number(value / divisor)}"
+        f"{family.name}{{{own}{_screened(family, result)}{further}}} {_number(value / divisor)}"
         for own, result in zip(labels, run.endpoints, strict=True)
         for further, value in family.values(result)
         if value is not None and math.isfinite(value)
     ]
     return [*_metadata(family.name, family.type, family.help), *samples] if samples else []
+
+
+def _screened(family: _Family, result: EndpointResult) -> str:
+    """A label that makes another series of an upper bound, so that it is compared with none measured alone."""
+    return ',screened="true"' if result.is_screened and family.name.startswith(_OF_LATENCY) else ""
 
 
 def _metadata(name: str, kind: str, text: str) -> list[str]:
@@ -84,6 +90,16 @@ def _of_the_run(run: Run) -> Iterator[str]:
     started = None if time is None else time.timestamp()
     figures: list[tuple[str, str, float | None]] = [
         ("perfcheck_run_exit_code", "The exit code of the check.", run.exit_code),
+        (
+            "perfcheck_run_excluded_error_ratio",
+            "No endpoint that is OK fails more often, with 95% confidence.",
+            run.excluded_failure_rate,
+        ),
+        (
+            "perfcheck_run_excluded_error_of_service_ratio",
+            "Nor do all endpoints together.",
+            run.excluded_failure_rate_of_service,
+        ),
         ("perfcheck_run_duration_seconds", "How long the check took.", run.duration_ms / 1000),
         ("perfcheck_run_started_timestamp_seconds", "When the check began, Unix time.", started),
     ]
@@ -147,6 +163,10 @@ def _decided(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
     yield "", None if result.verdict is Verdict.NOT_MEASURED else result.decided
 
 
+def _unconfirmed(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
+    yield "", 1 if result.unconfirmed else None
+
+
 def _over_timeout(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
     yield "", None if result.value_ms is None else result.over_timeout
 
@@ -179,6 +199,7 @@ _FAMILIES = (
     ),
     _Family("perfcheck_over_timeout", "1: the metric is over the timeout.", _over_timeout),
     _Family("perfcheck_decided", "1: the verdict has its error probability; 0: it is an estimate.", _decided),
+    _Family("perfcheck_unconfirmed", "1: a breach was seen once, and not measured again in time.", _unconfirmed),
     _Family("perfcheck_error_ratio", "Failed requests by requests sent.", _plain("error_rate")),
     _Family(
         "perfcheck_error_bound_ratio",

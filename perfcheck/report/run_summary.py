@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from perfcheck.model import (
     Changed,
@@ -207,11 +208,57 @@ def certainty(run: Run) -> str:
         stored = run.against is not None and run.against.how is ComparedHow.STORED
         bound = "0.5%, provided the machine was equally fast in both runs" if stored else "1.6%, whenever it stops"
         return f"The probability that an unchanged endpoint is reported as slower is at most {bound}."
-    undecided = sum(result.is_undecided for result in run.endpoints)
-    monitored = sum(result.is_monitored for result in run.endpoints)
-    rest = f"; {undecided} undecided, judged by estimate" if undecided else ""
-    rest += f"; {monitored} judged by the figures of the monitor inside the service" if monitored else ""
-    return f"Each decided verdict is wrong with a probability of at most {run.alpha:.0%}{rest}."
+    claims = [
+        f"Latency verdicts are {1 - run.alpha:.0%} confident",
+        *_excluded_failures(run),
+        *_without_confidence(run),
+    ]
+    return f"{'; '.join(claims)}."
+
+
+def _excluded_failures(run: Run) -> Iterator[str]:
+    """``failure rates over 9% are excluded endpoint by endpoint, over 0.6% for the service as a whole``."""
+    named = [
+        (run.excluded_failure_rate, "endpoint by endpoint"),
+        (run.excluded_failure_rate_of_service, "for the service as a whole"),
+    ]
+    known = [(f"over {_rounded_up(rate)}", of) for rate, of in named if rate is not None]
+    if known:
+        (rate, of), *more = known
+        yield ", ".join([f"failure rates {rate} are excluded {of}", *map(" ".join, more)])
+
+
+def _rounded_up(rate: float) -> str:
+    """``9%`` of 8.94%, ``0.6%`` of 0.58%: a rate that is excluded must not be stated too low."""
+    digits = 0 if rate >= 0.01 else 1  # noqa: PLR2004 - a percent
+    return f"{math.ceil(round(rate * 100 * 10**digits, 6)) / 10**digits:g}%"
+
+
+def _without_confidence(run: Run) -> Iterator[str]:
+    """The endpoints whose verdicts do not have it, or whose figures are not their own."""
+    results = run.endpoints
+    unconfirmed = sum(result.unconfirmed is not None for result in results)
+    undecided = sum(result.is_undecided for result in results)
+    monitored = sum(result.is_monitored for result in results)
+    screened = [result.concurrency for result in results if result.is_screened]
+    if unconfirmed:
+        yield f"{unconfirmed} unconfirmed, seen once and not measured again in time"
+    if undecided:
+        yield f"{undecided} undecided, judged by estimate"
+    if screened:
+        yield f"{len(screened)} screened over up to {max(screened)} connections, their latencies upper bounds"
+    if monitored:
+        yield f"{monitored} judged by the figures of the monitor inside the service"
+
+
+def partial(run: Run) -> Finding | None:
+    """The warning of a run that passes although there was no time for some endpoints."""
+    return next((finding for finding in run.findings if finding.rule is Rule.PARTIAL), None)
+
+
+def may_pass(run: Run, result: EndpointResult) -> bool:
+    """Whether an endpoint that was not measured does not keep the run from passing."""
+    return result.lacked_time and partial(run) is not None
 
 
 def state_of_monitor(run: Run) -> Finding | None:
@@ -222,10 +269,22 @@ def state_of_monitor(run: Run) -> Finding | None:
 def exit_meaning(run: Run) -> str:
     """``exit 1: CRITICAL fails the check``."""
     meaning = {
-        0: "passed" if run.verdict is Verdict.OK else f"{run.verdict} does not fail the check",
+        0: _why_passed(run),
         1: f"{run.verdict} fails the check",
-        3: "not everything could be measured",
+        3: _why_not_passed(run),
         4: "a bug in perfcheck ended the run",
         130: "interrupted",
     }
     return f"exit {run.exit_code}: {meaning.get(run.exit_code, 'failed')}"
+
+
+def _why_passed(run: Run) -> str:
+    named = {Verdict.OK: "passed", Verdict.NOT_MEASURED: "what was measured passed"}
+    return named.get(run.verdict, f"{run.verdict} does not fail the check")
+
+
+def _why_not_passed(run: Run) -> str:
+    if any(result.verdict is Verdict.NOT_MEASURED and not may_pass(run, result) for result in run.endpoints):
+        return "not everything could be measured"
+    unconfirmed = any(result.unconfirmed for result in run.endpoints)
+    return "a breach could not be confirmed in time" if unconfirmed else "not everything could be measured"

@@ -64,6 +64,7 @@ def check_values(one: Run) -> None:
         figures = {name: figure(told) for name, figure in FIGURES.items()}
         for limit in ("target_ms", "ideal_ms", "warning_ms", "critical_ms", "ceiling_ms"):
             figures[limit] = getattr(told, limit)
+        figures["concurrency"] = told.concurrency
         for count in ("sent", "succeeded", "failed", "warmup", "judged"):
             figures[f"requests_{count}"] = getattr(told.requests, count)
         for statistic in ("min", "mean", "stdev", "median", "p75", "p90", "p95", "p99", "max"):
@@ -72,7 +73,19 @@ def check_values(one: Run) -> None:
             figures[f"phase_{phase}_ms"] = getattr(told.phases_ms, phase)
         for name, expected in figures.items():
             assert (float(row[name]) if row[name] else None) == expected, name
-        texts = {"name", "group", "method", "url", "verdict", "decided", "metric", "over_timeout", "errors", "reason"}
+        texts = {
+            "name",
+            "group",
+            "method",
+            "url",
+            "verdict",
+            "decided",
+            "metric",
+            "over_timeout",
+            "errors",
+            "reason",
+            "unconfirmed",
+        }
         later = {name for name in row if name.startswith(("baseline_", "change_", "run_"))}
         assert row.keys() == texts | figures.keys() | later
 

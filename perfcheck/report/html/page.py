@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from perfcheck.model import EarlierRun, EndpointChange, EndpointResult, Reference, Run
 from perfcheck.report.columns import Column, Report, columns_of
-from perfcheck.report.explain import ExplanationLine, Label, explain
+from perfcheck.report.explain import ExplanationLine, Label, doubt, explain
 from perfcheck.report.figures import change_text, compared_text, is_within_ideal, measured, ratio_to_target
 from perfcheck.report.html import run_charts
 from perfcheck.report.html.axes import Knee, Linear, Log
@@ -183,6 +183,7 @@ class Page:
     def cell(self, column: Column, result: EndpointResult) -> str:
         return column.text(result, self.change(result))
 
+    doubt = staticmethod(doubt)
     is_within_ideal = staticmethod(is_within_ideal)
     without_value = staticmethod(run_charts.without_value)
     relation = staticmethod(run_charts.relation_to_reference)

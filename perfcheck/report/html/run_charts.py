@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from statistics import median_high
 
 from perfcheck.model import EndpointChange, EndpointResult, Reference, Rule, Run, Verdict
-from perfcheck.report.figures import change_text, compared_text, interval, measured, ratio_to_target
+from perfcheck.report.explain import qualified_verdict
+from perfcheck.report.figures import (
+    change_text,
+    compared_text,
+    interval,
+    interval_ends,
+    measured,
+    ratio_to_target,
+)
 from perfcheck.report.html.axes import (
     Knee,
     Linear,
@@ -113,7 +121,7 @@ def row(result: EndpointResult, scale: Scale, change: EndpointChange | None) -> 
 
 
 def _interval_bar(result: EndpointResult, factor: float, scale: Scale, y: float, css: str) -> list[str]:
-    low, high = result.interval_ms
+    low, high = interval_ends(result)
     if low is None and high is None:
         return []
     left = 0.0 if low is None else scale(low * factor)
@@ -134,7 +142,7 @@ def without_value(result: EndpointResult) -> str:
 
 def _row_in_words(result: EndpointResult, change: EndpointChange | None) -> str:
     """The figures of a row, for a screen reader and as a tooltip."""
-    words = [f"{result.verdict}{', undecided' if result.is_undecided else ''}"]
+    words = [qualified_verdict(result)]
     if result.value_ms is None:
         words.append(without_value(result))
     else:

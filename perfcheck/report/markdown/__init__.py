@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from perfcheck.model import EarlierRun, EndpointResult, Run, Verdict
 from perfcheck.report.columns import Column, Report, columns_of
-from perfcheck.report.explain import LONGEST_TEXT, Label, explain
+from perfcheck.report.explain import LONGEST_TEXT, Label, explain, qualified_verdict
 from perfcheck.report.markdown.escape import cell, code, prose, prose_cell, shorten_name, table
 from perfcheck.report.run_summary import (
     before_and_now,
@@ -183,7 +183,7 @@ def _blocks(run: Run, results: Sequence[EndpointResult], since: EarlierRun | Non
     """What explains each verdict, with a blank line before it; a remedy for latency comes once."""
     shown: set[str] = set()
     for result in results:
-        verdict = f"{_SIGNS[result.verdict]} {result.verdict}{', undecided' if result.is_undecided else ''}"
+        verdict = f"{_SIGNS[result.verdict]} {qualified_verdict(result)}"
         heading = f"\n#### {verdict}: {code(shorten_name(result.name, _NAME_IN_HEADING))}\n\n"
         lines = [f"- **{label}**: {_shown(label, text)}\n" for label, text in explain(run, result, since, shown=shown)]
         yield heading + "".join(lines)
