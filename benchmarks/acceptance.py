@@ -36,7 +36,7 @@ def show(title: str, lines: Iterable[str | Criterion]) -> list[Criterion]:
         if isinstance(line, Criterion):
             criteria.append(line)
         else:
-            print(line)
+            print(line, flush=True)  # the next may take minutes
     rows = []
     for criterion in criteria:
         sign = "at least" if criterion.at_least else "at most"
@@ -47,8 +47,9 @@ def show(title: str, lines: Iterable[str | Criterion]) -> list[Criterion]:
     return criteria
 
 
-def conclude(criteria: Iterable[Criterion]) -> int:
+def conclude(criteria: Sequence[Criterion]) -> int:
     """Print which criteria are missed; returns the exit code."""
     missed = [criterion.what for criterion in criteria if not criterion.is_met]
-    print("All criteria are met." if not missed else f"Missed: {'; '.join(missed)}")
+    met = "All criteria are met." if criteria else "No criterion concerns what was measured."
+    print(met if not missed else f"Missed: {'; '.join(missed)}")
     return 1 if missed else 0

@@ -34,17 +34,18 @@ def run(program: str, *arguments: str, timeout_s: float = 120.0) -> str:
     return subprocess.run([path, *arguments], check=True, capture_output=True, text=True, timeout=timeout_s).stdout
 
 
-def keep_apart(service_cpus: int = 1) -> set[int]:
-    """Keep this process and the programs it starts off so many CPUs, and return them, for the service alone.
+def keep_apart(own: int = 0) -> set[int]:
+    """Keep this process and the programs it starts on so many CPUs, and return the others, for the service alone.
 
-    Waking a process on the same CPU takes a third of the time it takes on another, and the scheduler's choice differs
-    from block to block: a tool would look quicker for sharing a CPU with the service. Empty where this is not
-    possible.
+    With 0, all but one. Waking a process on the same CPU takes a third of the time it takes on another, and the
+    scheduler's choice differs from block to block: a tool would look quicker for sharing a CPU with the service. Empty
+    where this is not possible.
     """
-    if sys.platform != "linux" or len(cpus := sorted(os.sched_getaffinity(0))) <= service_cpus:
+    if sys.platform != "linux" or len(cpus := sorted(os.sched_getaffinity(0))) < 2:
         return set()
-    os.sched_setaffinity(0, cpus[:-service_cpus])
-    return set(cpus[-service_cpus:])
+    own = own or len(cpus) - 1
+    os.sched_setaffinity(0, cpus[:own])
+    return set(cpus[own:])
 
 
 # --- What a process costs --------------------------------------------------------------------------------------------
