@@ -64,6 +64,9 @@ def _parse(text: str, units: dict[str, float] | dict[str, int], what: str, usual
     return value
 
 
+_LEAST_MINUTES = 2
+
+
 def format_ms(value: float | None, *, distinct_from: float | None = None, unit: bool = True) -> str:
     """``0.234 ms``, ``12.3 ms``, ``412 ms``, ``1.23 s``: three digits, or more.
 
@@ -92,6 +95,11 @@ def format_duration(value_ms: float, like: str | None = None) -> str:
         amount = value_ms / _MS[match[2]]
         unit = match[2] if _LEAST_IN_UNIT <= amount < _MOST_IN_UNIT else unit
     return f"{round(value_ms / _MS[unit], 9):.9f}".rstrip("0").rstrip(".") + space + unit
+
+
+def format_about(seconds: float) -> str:
+    """``35 s``, ``6 min``: for a forecast, which is no more exact than that."""
+    return f"{seconds:.0f} s" if round(seconds) < _LEAST_MINUTES * 60 else f"{seconds / 60:.0f} min"
 
 
 def format_multiple(value: float, *, distinct_from: float | None = None) -> str:

@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 
-from simulation.noise import TARGET_MS, Clock, Service, endpoint
+from simulation.noise import TARGET_MS, Clock, Scripted, Service, endpoint
 
 from perfcheck.model import Metric, Sampling, Verdict
 from perfcheck.sampling.sampler import Sampler
@@ -67,7 +67,7 @@ def simulate(cell: Cell, runs: int) -> Tally:
     for _ in range(runs):
         clock = Clock()
         service = cell.service(clock, rng)
-        sampler = Sampler([measured], service.send, sampling=sampling, rng=rng, now=clock.now, sleep=clock.sleep)
+        sampler = Sampler([measured], Scripted(clock, service.answer), sampling=sampling, rng=rng, now=clock.now)
         sampler.run()
         (measurement,) = sampler.measurements()
         tally.requests += len(measurement.samples)
@@ -88,6 +88,6 @@ def fixed_rule(cell: Cell, requests: int, runs: int) -> float:
     over = 0
     for _ in range(runs):
         service = cell.service(Clock(), rng)
-        latencies = [service.send(measured).latency_ms or 0.0 for _ in range(requests)]
+        latencies = [service.answer(measured)[0].latency_ms or 0.0 for _ in range(requests)]
         over += metric_value(latencies, cell.metric) > 2 * TARGET_MS
     return over / runs

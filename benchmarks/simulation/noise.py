@@ -5,6 +5,7 @@ Shared by the tests of the sampler and by benchmarks/decisions.py. All of it is 
 
 from __future__ import annotations
 
+import heapq
 import math
 import random
 from collections.abc import Callable
@@ -104,6 +105,44 @@ class Clock:
         self.seconds += seconds
 
 
+class Scripted:
+    """A transport in scripted time: ``answer`` returns the sample of a request that is sent now, and its seconds.
+
+    Requests in flight do not slow each other, unless ``answer`` makes them. A timeout is for ``answer`` to decide.
+    """
+
+    def __init__(self, clock: Clock, answer: Callable[[Endpoint], tuple[Sample, float]]) -> None:
+        self._clock = clock
+        self._answer = answer
+        self._flying: list[tuple[float, int, object, Sample]] = []
+        self._sent = 0
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._flying)
+
+    def start(self, endpoint: Endpoint, tag: object) -> None:
+        sample, seconds = self._answer(endpoint)
+        self._sent += 1
+        heapq.heappush(self._flying, (self._clock.seconds + seconds, self._sent, tag, sample))
+
+    def cancel(self, tag: object) -> None:
+        self._flying = [flight for flight in self._flying if flight[2] is not tag]
+        heapq.heapify(self._flying)
+
+    def close_idle(self) -> None:
+        pass
+
+    def wait(self, until_s: float | None = None) -> list[tuple[object, Sample]]:
+        end_s = self._flying[0][0] if self._flying else math.inf
+        if until_s is not None and end_s > until_s:
+            self._clock.sleep(until_s - self._clock.seconds)
+            return []
+        self._clock.seconds = end_s
+        _, _, tag, sample = heapq.heappop(self._flying)
+        return [(tag, sample)]
+
+
 class Bursts:
     """A machine that stalls now and then: for 0.1 to 3 s everything takes 2 to 6 times as long.
 
@@ -155,16 +194,13 @@ class Service:
         self._bursts = Bursts(burst_share, rng) if burst_share else None
         self._failure_rate = failure_rate
 
-    def send(self, _: Endpoint) -> Sample:
-        clock = self._clock
-        at_s = clock.seconds
+    def answer(self, _: Endpoint) -> tuple[Sample, float]:
+        at_s = self._clock.seconds
         latency_ms = self._draw(self._rng) * self._scale
         if self._bursts:
             latency_ms *= self._bursts.factor(at_s)
-        clock.seconds = at_s + latency_ms / 1000
-        if self._failure_rate and self._rng.random() < self._failure_rate:
-            return Sample(at_s, None, Failure.STATUS)
-        return Sample(at_s, latency_ms)
+        failed = self._failure_rate and self._rng.random() < self._failure_rate
+        return Sample(at_s, None, Failure.STATUS) if failed else Sample(at_s, latency_ms), latency_ms / 1000
 
 
 def endpoint(name: str = "a", metric: Metric = Metric.MEDIAN) -> Endpoint:

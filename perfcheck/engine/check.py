@@ -11,9 +11,9 @@ from perfcheck.client.client import Client
 from perfcheck.client.monitor_api import read_monitor, stats_of
 from perfcheck.engine.environment import EnvironmentProbe
 from perfcheck.engine.selection import select_endpoints
-from perfcheck.engine.session import Callbacks, Outcome, assemble_run, measure, wait_for
+from perfcheck.engine.session import Callbacks, Outcome, assemble_run, measure, sampling_of, wait_for
 from perfcheck.judge.monitored_service import alongside_a_run, without_a_monitor
-from perfcheck.judge.verdict import judge_endpoint, judge_run, partial_findings
+from perfcheck.judge.verdict import judge_endpoint, judge_run, partial_findings, service_findings
 from perfcheck.model import Baseline, EndpointResult, Finding, Run, Sample, Stop, Verdict
 from perfcheck.sampling.sampler import Sampler
 from perfcheck.text import Redactor
@@ -58,11 +58,10 @@ def check(
         environment = probe.finish()
         sampler = Sampler(
             endpoints,
-            client.send,
-            sampling=baseline.sampling,
+            client,
+            sampling=sampling_of(baseline),
             rng=random.Random(seed),  # noqa: S311 - the order of requests, not a secret
             now=time.perf_counter,
-            sleep=time.sleep,
             max_requests=max_requests,
             observe=lambda *_: progress(sampler),
         )
@@ -84,7 +83,8 @@ def check(
                 baseline, results, client, redact, with_coverage=against is not None
             )
     results = execution.unless_unreached(results)
-    _, counts, _ = judged = judge_run(results, fail_on, allow_partial=allow_partial)
+    of_service = service_findings(results)
+    _, counts, _ = judged = judge_run(results, fail_on, of_service, allow_partial=allow_partial)
     outcome = assemble_run(
         client,
         environment,
@@ -94,6 +94,7 @@ def check(
         judged,
         findings=(
             *(partial_findings(results) if allow_partial and execution.is_whole else ()),
+            *of_service,
             *execution.findings(client.notices),
             *from_monitor,
         ),

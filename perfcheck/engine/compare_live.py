@@ -16,6 +16,7 @@ from perfcheck.engine.session import (
     Outcome,
     assemble_run,
     measure,
+    sampling_of,
     wait_for,
 )
 from perfcheck.judge.compare_endpoint import EndpointPair, cannot_tell, compared_alone, noise_findings
@@ -70,7 +71,7 @@ def compare_live(
     with (
         EnvironmentProbe() as probe,
         Client(before.service, redact=redact) as before_client,
-        Client(after.service, redact=redact) as after_client,
+        Client(after.service, redact=redact, loop=before_client.loop) as after_client,
     ):
         clients = before_client, after_client
         timeout_s = after.service.ready_timeout_s
@@ -80,12 +81,11 @@ def compare_live(
         environment = replace(probe.finish(), commit=None, branch=None, dirty=None)
         sampler = PairSampler(
             endpoints,
-            (before_client.send, after_client.send),
+            (before_client, after_client),
             limits=after.compare,
-            sampling=after.sampling,
+            sampling=sampling_of(after),
             rng=random.Random(seed),  # noqa: S311 - the order of requests, not a secret
             now=time.perf_counter,
-            sleep=time.sleep,
             max_pairs=max_pairs,
             observe=lambda: progress(sampler),
         )

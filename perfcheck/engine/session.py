@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from perfcheck import __version__
 from perfcheck.client.client import Client
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, CouldNotMeasureError, PerfcheckError
+from perfcheck.judge.verdict import excluded_failure_rates
 from perfcheck.model import (
     Against,
     Baseline,
@@ -26,6 +27,7 @@ from perfcheck.model import (
     Run,
     RunnerHealth,
     Sample,
+    Sampling,
     ServiceInfo,
     Tool,
     Verdict,
@@ -146,13 +148,18 @@ def measure(
     except Exception as failure:  # noqa: BLE001 - raised again once the reports are written
         error = failure
     duration_ms = (time.perf_counter() - started_s) * 1000
-    return Execution(started_at, started_s, duration_ms, runner.finish(len(samples())), interrupted, error)
+    return Execution(started_at, started_s, duration_ms, runner.finish(samples()), interrupted, error)
 
 
 def unreached(result: EndpointResult, reason: CouldNotMeasureError) -> EndpointResult:
     """Not measured, for this reason."""
     finding = Finding.note(Rule.NOT_MEASURED, reason.message, remedy=reason.remedy, line=result.line)
     return replace(result, findings=(finding,))
+
+
+def sampling_of(baseline: Baseline) -> Sampling:
+    """How it is measured. Over HTTP/2 all requests would share one connection, and wait for each other there."""
+    return replace(baseline.sampling, connections=1) if baseline.service.http2 else baseline.sampling
 
 
 # --- The run -------------------------------------------------------------------------------------------------------
@@ -176,6 +183,7 @@ def assemble_run(
 ) -> Outcome:
     """The run, with an id of its own; it ends now. ``judged`` is the verdict, the counts and the exit code by them."""
     verdict, counts, exit_code = judged
+    of_endpoints, of_service = excluded_failure_rates(results)
     run = Run(
         format=FORMAT,
         id=str(uuid.uuid4()),
@@ -199,5 +207,7 @@ def assemble_run(
         command=tuple(map(redact, command)),
         groups={group.name: group.title for group in baseline.groups if group.title != group.name},
         against=against,
+        excluded_failure_rate=of_endpoints,
+        excluded_failure_rate_of_service=of_service,
     )
     return Outcome(run, execution.error)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import median_high
 
 from perfcheck.model import (
+    WARM_UP,
     Decision,
     Endpoint,
     Failure,
@@ -60,13 +61,13 @@ def _latency_findings(
             reason = f"interrupted after {plural(decision.requests, 'request')}; 5 are needed"
             yield Finding.note(Rule.NOT_MEASURED, reason, line=endpoint.line)
         elif decision.errors is not Verdict.CRITICAL:
-            succeeded = decision.requests - decision.failures
+            succeeded = sum(sample.failure is None for sample in judged)
             reason = f"only {succeeded} of {plural(decision.requests, 'request')} gave a latency; 5 are needed"
             yield _not_measured(endpoint, reason)
         return
     value, over_timeout = shown_value(endpoint, decision)
     if decision.latency in {Verdict.WARNING, Verdict.CRITICAL}:
-        severity = _severity(decision.latency, undecided, decided=decision.latency_decided)
+        severity = _severity(decision, decision.latency, undecided, decided=decision.latency_decided)
         rule, limit, reason = _broken_limit(endpoint, decision.latency)
         message = f"{endpoint.metric} {format_ms(value, distinct_from=limit)}, {reason}"
         remedy: str | None = "a Server-Timing response header would show here which part of the handler is slow"
@@ -85,10 +86,10 @@ def _latency_findings(
         yield Finding.note(Rule.OVER_TARGET, message, value=value, limit=endpoint.target_ms, unit="ms", line=line)
 
 
-def _severity(verdict: Verdict, undecided: UndecidedPolicy, *, decided: bool) -> Severity:
-    if verdict is Verdict.CRITICAL and not decided and undecided is UndecidedPolicy.WARNING:
-        return Severity.WARNING
-    return Severity(verdict.value)
+def _severity(decision: Decision, verdict: Verdict, undecided: UndecidedPolicy, *, decided: bool) -> Severity:
+    """A breach that was seen once and not confirmed is never CRITICAL."""
+    is_doubtful = decision.is_unconfirmed or (not decided and undecided is UndecidedPolicy.WARNING)
+    return Severity.WARNING if verdict is Verdict.CRITICAL and is_doubtful else Severity(verdict.value)
 
 
 def _broken_limit(endpoint: Endpoint, verdict: Verdict) -> tuple[Rule, float, str]:
@@ -116,6 +117,8 @@ def _undecided(endpoint: Endpoint, decision: Decision) -> Finding:
     }
     value, _ = shown_value(endpoint, decision)
     message = f"undecided after {plural(decision.requests, 'request')}: {reasons[decision.stop]}"
+    if decision.is_unconfirmed:
+        message = f"unconfirmed: measured once, and {reasons[decision.stop]} before it was measured again"
     more = decision.more_requests
     how = {
         Stop.MAX_REQUESTS: f"set 'min_requests: {decision.requests + (more or 100)}' on this endpoint, "
@@ -129,11 +132,10 @@ def _undecided(endpoint: Endpoint, decision: Decision) -> Finding:
 def _error_findings(
     endpoint: Endpoint, measurement: Measurement, decision: Decision, undecided: UndecidedPolicy
 ) -> Iterator[Finding]:
-    """Of the stage that stands; where that has no failure, of the stage before, which it was to confirm."""
-    stages = [
-        [sample for stage, sample in measurement.samples if stage == number] for number in range(decision.stage, 0, -1)
-    ]
-    judged = next((samples for samples in stages if any(sample.failure for sample in samples)), [])
+    """Of all requests that count; where failures were to be confirmed, of those since, or else of those before."""
+    earlier, since_then = _around_the_confirmation(measurement)
+    is_gone = bool(earlier) and not any(sample.failure for sample in since_then)
+    judged = earlier if is_gone else since_then
     failed = [sample for sample in judged if sample.failure]
     if not failed:
         return
@@ -142,11 +144,11 @@ def _error_findings(
     what = f"{len(failed)} of {plural(len(judged), 'request')} failed ({format_percentage(rate)})"
     kinds = _failure_kinds(failed)
     line = line_of(endpoint, Rule.ERROR_RATE)
-    since = "" if judged is stages[0] else f" at first, none of {len(stages[0])} since"
+    since = f" at first, none of {len(since_then)} since" if is_gone else ""
     if decision.errors in {Verdict.WARNING, Verdict.CRITICAL}:
         limit = limits.critical if decision.errors is Verdict.CRITICAL else limits.warning
         message = f"{what}{since or ', over ' + format_percentage(limit)}: {kinds}"
-        severity = _severity(decision.errors, undecided, decided=decision.errors_decided)
+        severity = _severity(decision, decision.errors, undecided, decided=decision.errors_decided)
         remedy = _failure_remedy(failed)
         yield Finding(
             Rule.ERROR_RATE, severity, value=rate, limit=limit, unit="ratio", message=message, remedy=remedy, line=line
@@ -159,6 +161,17 @@ def _error_findings(
         yield Finding.note(
             Rule.ERRORS_SEEN, message, value=rate, limit=limits.warning, unit="ratio", remedy=remedy, line=line
         )
+
+
+def _around_the_confirmation(measurement: Measurement) -> tuple[list[Sample], list[Sample]]:
+    """Requests that count, before and since failures had to be confirmed: all in the second list if they had not."""
+    stages = [decision.stage + 1 for decision in measurement.decisions[:-1] if decision.errors is Verdict.CRITICAL]
+    numbers = [stage for stage, _ in measurement.samples]
+    start = numbers.index(stages[-1]) if stages and stages[-1] in numbers else 0
+    counted = [(at < start, sample) for at, (stage, sample) in enumerate(measurement.samples) if stage != WARM_UP]
+    return [sample for is_earlier, sample in counted if is_earlier], [
+        sample for earlier, sample in counted if not earlier
+    ]
 
 
 def _failure_kinds(failed: Sequence[Sample]) -> str:

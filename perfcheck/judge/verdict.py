@@ -10,6 +10,7 @@ from statistics import median
 from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
 from perfcheck.judge.rules import find, finite, finite_interval, shown_value
 from perfcheck.model import (
+    WARM_UP,
     Counts,
     Decision,
     Endpoint,
@@ -27,8 +28,10 @@ from perfcheck.model import (
     verdict_of,
     worst,
 )
+from perfcheck.stats.acceptance import binomial_bound
+from perfcheck.stats.error_rate import SERVICE_LIMIT, service_fails
 from perfcheck.stats.quantiles import summary
-from perfcheck.stats.sequential import ALPHA
+from perfcheck.units import format_percentage
 from perfcheck.words import plural
 
 
@@ -41,7 +44,7 @@ def judge_endpoint(
     """
     decision = measurement.decisions[-1] if measurement.decisions else None
     judged = [sample for stage, sample in measurement.samples if decision and stage == decision.stage]
-    sent = [sample for stage, sample in measurement.samples if stage > 0]
+    sent = [sample for stage, sample in measurement.samples if stage != WARM_UP]
     latencies = [sample.latency_ms for sample in judged if sample.latency_ms is not None]
     bodies = [sample.body_bytes for sample in sent if sample.body_bytes is not None and sample.failure is None]
     failed = [sample for sample in sent if sample.failure]
@@ -76,7 +79,7 @@ def judge_endpoint(
             judged=decision.requests if decision else 0,
         ),
         error_rate=len(failed) / len(sent) if sent else None,
-        error_rate_bound=1 - ALPHA ** (1 / len(sent)) if sent and not failed else None,
+        error_rate_bound=decision.excluded if decision else None,
         errors=dict(Counter(str(sample.failure) for sample in failed).most_common()),
         latency_ms=summary(latencies),
         phases_ms=_phases(slow, [sample for _, sample in measurement.samples]),
@@ -88,6 +91,8 @@ def judge_endpoint(
         findings=findings,
         server_timing_details=_server_timing_details(slow),
         critical_path=endpoint.critical_path,
+        concurrency=decision.concurrency if decision else 1,
+        unconfirmed=decision.verdict if decision and decision.is_unconfirmed else None,
     )
 
 
@@ -134,6 +139,38 @@ def partial_findings(results: Sequence[EndpointResult]) -> tuple[Finding, ...]:
         f"time; {they} because of --allow-partial"
     )
     return (Finding.warning(Rule.PARTIAL, message, remedy="raise --budget to measure all of them"),)
+
+
+def excluded_failure_rates(results: Sequence[EndpointResult]) -> tuple[float | None, float | None]:
+    """The failure rates that are excluded with 95% confidence: of each endpoint that passes, and of all of them."""
+    passed = [result for result in _without_error_findings(results) if result.error_rate_bound is not None]
+    bounds = [result.error_rate_bound for result in passed if result.error_rate_bound is not None]
+    if not bounds:
+        return None, None
+    failed, sent = (sum(getattr(result.requests, name) for result in passed) for name in ("failed", "sent"))
+    return max(bounds), binomial_bound(failed, sent)
+
+
+def service_findings(results: Sequence[EndpointResult]) -> tuple[Finding, ...]:
+    """A warning where too many requests fail, all endpoints together, and no endpoint alone shows it."""
+    passed = _without_error_findings(results)
+    failed, sent = (sum(getattr(result.requests, name) for result in passed) for name in ("failed", "sent"))
+    if not service_fails(failed, sent):
+        return ()
+    message = (
+        f"{failed} of {plural(sent, 'request')} failed ({format_percentage(failed / sent)}), over "
+        f"{format_percentage(SERVICE_LIMIT)}, spread over endpoints that pass by themselves"
+    )
+    remedy = "see the service's log: something that they share fails now and then"
+    return (Finding.warning(Rule.ERROR_RATE, message, remedy=remedy),)
+
+
+def _without_error_findings(results: Sequence[EndpointResult]) -> list[EndpointResult]:
+    return [
+        result
+        for result in results
+        if not result.is_monitored and not any(finding.rule is Rule.ERROR_RATE for finding in result.findings)
+    ]
 
 
 # --- Summaries -----------------------------------------------------------------------------------------------------

@@ -41,10 +41,23 @@ from perfcheck.model.run import (
     Timeline,
     Tool,
 )
-from perfcheck.model.sample import Decision, EndpointProgress, Failure, Measurement, Phases, Sample, Stop
+from perfcheck.model.sample import (
+    PROOF,
+    WARM_UP,
+    Decision,
+    EndpointProgress,
+    Failure,
+    Forecast,
+    Measurement,
+    Phases,
+    Sample,
+    Stop,
+)
 
 __all__ = [
     "MOST_CONNECTIONS",
+    "PROOF",
+    "WARM_UP",
     "Against",
     "Baseline",
     "BaselineInfo",
@@ -65,6 +78,7 @@ __all__ = [
     "Failure",
     "Fetched",
     "Finding",
+    "Forecast",
     "Group",
     "LatencySummary",
     "Limits",

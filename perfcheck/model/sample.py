@@ -32,7 +32,7 @@ class Phases:
     dns_ms: float | None = None
     connect_ms: float | None = None
     tls_ms: float | None = None
-    wait_ms: float | None = None  # first byte of the request written, to first byte of the response arrived
+    wait_ms: float | None = None  # first byte of the request written, to first byte of the response read
     download_ms: float | None = None  # first to last byte of the response
 
 
@@ -48,6 +48,12 @@ class Sample:
     phases: Phases = Phases()
     body_bytes: int | None = None  # decoded
     server_timing: str | None = None  # the response header, raw
+    cpu_ms: float | None = None  # of this process, during the request
+    run_queue_ms: float | None = None  # this thread was ready to run and had no CPU, during the request
+
+
+WARM_UP = 0  # the stage of samples that do not count: warm-up, and what was measured under load and came out slow
+PROOF = -1  # the stage of samples that count for the failure rate alone
 
 
 class Stop(StrEnum):
@@ -66,7 +72,7 @@ class Decision:
     stage: int  # 1 for the first, 2 for its confirmation, ...
     stop: Stop
     requests: int  # judged requests of this stage, failures included
-    failures: int
+    failures: int  # of these, and of those for the failure rate alone
     latency: Verdict  # NOT_MEASURED with fewer than five latencies
     latency_decided: bool
     value_ms: float | None  # the metric over this stage; infinity when it lies over the timeout
@@ -74,6 +80,9 @@ class Decision:
     errors: Verdict
     errors_decided: bool
     more_requests: int | None = None  # about how many more would settle it, when undecided
+    concurrency: int = 1  # requests in flight while it was measured, this one included; at most
+    is_unconfirmed: bool = False  # it was to be measured again, and time or requests ran out first
+    excluded: float | None = None  # a failure rate over this is excluded with 95% confidence
 
     @property
     def verdict(self) -> Verdict:
@@ -93,7 +102,7 @@ class Measurement:
     """All samples of one endpoint in one run, and what the sampler decided from them, stage by stage."""
 
     endpoint: str
-    samples: tuple[tuple[int, Sample], ...]  # (stage, sample) in order of time; stage 0 is warm-up
+    samples: tuple[tuple[int, Sample], ...]  # (stage, sample) in order of time; 0 is not judged, -1 for failures alone
     decisions: tuple[Decision, ...]  # one per stage; the last stands. Empty: no request was sent
 
 
@@ -108,4 +117,14 @@ class EndpointProgress:
     value_ms: float | None  # the metric over this stage so far; of pairs, both typical latencies together
     verdict: Verdict | None  # once it is final
     wait_s: float = 0.0  # until its next request is due; 0 when it is due now, or all are done
-    gap_s: float = 0.0  # between its next requests
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What the rest of a run will take, for a live display. In seconds."""
+
+    left_s: float
+    budget_left_s: float
+    budget_s: float
+    connections: int
+    is_known: bool  # by measurements; until then by the targets

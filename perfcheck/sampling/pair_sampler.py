@@ -1,7 +1,8 @@
 """Two services side by side: a request to each, one right after the other, until it is known what changed.
 
 What briefly slows the machine down affects both equally, and the order within a pair is drawn anew each time, so that
-neither side has the advantage of being second.
+neither side has the advantage of being second. Pairs of different endpoints may overlap: both requests of a pair bear
+the same load. What comes out slower is measured afresh alone.
 """
 
 from __future__ import annotations
@@ -10,29 +11,32 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from perfcheck.model import (
+    WARM_UP,
     CompareLimits,
     Endpoint,
     EndpointProgress,
+    ErrorProof,
     Failure,
+    Forecast,
     Measurement,
     Metric,
     Sample,
     Sampling,
     Stop,
+    Verdict,
 )
-from perfcheck.sampling.scheduler import CappedTimeout, measure_in_rounds
-from perfcheck.sampling.stage import WARM_UP, Stage
+from perfcheck.sampling.endpoint_session import expected_s
+from perfcheck.sampling.scheduler import Scheduler, Transport
+from perfcheck.sampling.stage import Stage
 from perfcheck.stats.acceptance import EXTENDED
-from perfcheck.stats.error_rate import RISE_ERROR, chance_of_as_many
+from perfcheck.stats.error_rate import RISE_ERROR, ErrorTest, chance_of_as_many
 from perfcheck.stats.pairs import MOST_PAIRS, ChangeOutcome, PairTest
 from perfcheck.stats.sequential import LEAST_SAMPLES
 
 _JUDGED = 1
-_USUAL_PAIRS = 12
-Send = Callable[[Endpoint], Sample]
+_USUAL_PAIRS = 40  # that settle an endpoint whose latency varies by some 10%
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,61 +50,49 @@ class PairMeasurement:
 
 
 class PairSampler:
-    """``send`` makes one request, to the service before and to the one after. ``now`` and ``sleep`` are the clock.
+    """``transports`` send requests to the service before and to the one after. ``now`` is their clock, in seconds.
 
-    ``max_pairs`` bounds the judged pairs of an endpoint. ``observe`` is called after each pair.
+    ``max_pairs`` bounds the judged pairs of an endpoint. ``observe`` is called after each request.
     """
 
     def __init__(
         self,
         endpoints: Sequence[Endpoint],
-        send: tuple[Send, Send],
+        transports: tuple[Transport, Transport],
         *,
         limits: CompareLimits,
         sampling: Sampling,
         rng: random.Random,
         now: Callable[[], float],
-        sleep: Callable[[float], None],
         max_pairs: int | None = None,
-        observe: Callable[[], None] | None = None,
+        observe: Callable[[], None] = lambda: None,
     ) -> None:
-        self._send = send
-        self._rng = rng
-        self._now = now
-        self._observe = observe
         self._cut_short = Stop.INTERRUPTED
-        budget_s = 120.0 if sampling.budget_s is None else sampling.budget_s
-        self._measure_in_rounds = partial(measure_in_rounds, budget_s=budget_s, rng=rng, now=now, sleep=sleep)
-        self._sessions = [
-            PairSession(endpoint, limits, sampling.warmup, max_pairs or MOST_PAIRS) for endpoint in endpoints
-        ]
+        most = max_pairs or MOST_PAIRS
+        self._sessions = [PairSession(endpoint, limits, sampling.warmup, most, rng) for endpoint in endpoints]
+        self._schedule = Scheduler(
+            self._sessions,
+            transports,
+            connections=sampling.connections,
+            budget_s=sampling.budget_s,
+            rng=rng,
+            now=now,
+            observe=lambda *_: observe(),
+            alone_first=True,
+        )
 
     def run(self) -> None:
         """Measure until every endpoint is decided or the budget has ended. What is raised passes through."""
-        if not self._measure_in_rounds(self._sessions, self._measure):
+        if not self._schedule.run():
             self._cut_short = Stop.BUDGET
-
-    def _measure(self, session: PairSession, left_s: float) -> bool:
-        """One pair. False: the budget ended before both responses came, and the pair does not count."""
-        first = self._rng.randrange(2)
-        samples: list[Sample | None] = [None, None]
-        for side in (first, 1 - first):
-            endpoint = session.timeout.within(left_s)
-            sent_s = self._now()
-            sample = samples[side] = self._send[side](endpoint)
-            if sample.failure is Failure.TIMEOUT and endpoint.timeout_s < session.timeout.endpoint.timeout_s:
-                return False
-            left_s = max(left_s - (self._now() - sent_s), 0.001)
-        before, after = samples
-        if before is not None and after is not None:
-            session.take(before, after)
-        if self._observe:
-            self._observe()
-        return True
 
     def measurements(self) -> tuple[PairMeasurement, ...]:
         """What was measured so far, in the order of the endpoints. May be called at any time."""
         return tuple(session.measurement(self._cut_short) for session in self._sessions)
+
+    def forecast(self) -> Forecast:
+        """What the rest will take."""
+        return self._schedule.forecast()
 
     def progress(self) -> tuple[EndpointProgress, ...]:
         """The progress of each endpoint, in their order."""
@@ -108,17 +100,38 @@ class PairSampler:
 
 
 class PairSession:
-    """Takes the pairs of one endpoint until there are enough."""
+    """Takes the pairs of one endpoint until there are enough: see the protocol of the scheduler.
 
-    def __init__(self, endpoint: Endpoint, limits: CompareLimits, warmup: int, most: int) -> None:
-        self.timeout = CappedTimeout(endpoint)
-        self.not_before = -math.inf
-        self._pairs: list[tuple[Sample, Sample]] = []
+    Only whole pairs are recorded.
+    """
+
+    is_confirming = False
+    is_proving = False
+    not_before = -math.inf
+
+    def __init__(self, endpoint: Endpoint, limits: CompareLimits, warmup: int, most: int, rng: random.Random) -> None:
+        self.endpoint = endpoint
+        self.used_s = 0.0
+        self.needs_alone = False
+        self.last_turn_ms: float | None = None
+        self._limits = limits
         self._warmup = warmup
         self._most = most
-        self._test = PairTest(limits, most)
+        self._rng = rng
+        self._half: tuple[int, Sample] | None = None  # of a pair that is under way
+        self._side = rng.randrange(2)
+        self._pairs: list[tuple[int, Sample, Sample]] = []  # (stage, before, after)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._concurrency = 1
+        self._test = PairTest(self._limits, self._most)
+        bare = without_limits(self.endpoint)
         # Nothing is over the limits of a side, so only failures keep it open.
-        self._sides = Stage(without_limits(endpoint)), Stage(without_limits(endpoint))
+        self._errors = tuple(ErrorTest(self.endpoint.error_limits, ErrorProof.QUICK) for _ in range(2))
+        self._sides = tuple(Stage(bare, errors) for errors in self._errors)
+
+    # --- What the scheduler wants to know ----------------------------------------------------------------------------
 
     @property
     def is_warming_up(self) -> bool:
@@ -126,62 +139,124 @@ class PairSession:
 
     @property
     def timed_out(self) -> bool:
-        return bool(self._pairs) and any(sample.failure is Failure.TIMEOUT for sample in self._pairs[-1])
+        return bool(self._pairs) and any(sample.failure is Failure.TIMEOUT for sample in self._pairs[-1][1:])
+
+    @property
+    def _judged(self) -> int:
+        return self._sides[0].requests
 
     @property
     def is_finished(self) -> bool:
         """The pairs are settled; or one side fails beyond doubt, so that there is nothing to compare."""
         if self._judged >= self._most:
             return True
-        if any(side.fails for side in self._sides):
+        if self._fails:
             return self._failures_are_settled()
-        return self._test.is_settled and all(side.stop is not None for side in self._sides)
+        return self._test.is_settled and all(errors.is_settled(None) for errors in self._errors)
+
+    @property
+    def _fails(self) -> bool:
+        return any(errors.shown is Verdict.CRITICAL for errors in self._errors)
 
     def _failures_are_settled(self) -> bool:
         """Whether it is known, too, that only one side fails; or that more requests would not help."""
         if self._judged < LEAST_SAMPLES:
             return False
-        failed = [sum(pair[side].failure is not None for pair in self._pairs[self._warmup :]) for side in (0, 1)]
-        fewer, more = sorted(failed)
-        chance = chance_of_as_many(fewer, self._judged, more, self._judged)
-        return chance < RISE_ERROR or self._judged >= EXTENDED
+        fewer, more = sorted(errors.failures for errors in self._errors)
+        return chance_of_as_many(fewer, self._judged, more, self._judged) < RISE_ERROR or self._judged >= EXTENDED
 
     @property
-    def _judged(self) -> int:
-        return max(len(self._pairs) - self._warmup, 0)
+    def suspicion(self) -> float:
+        return self._test.suspicion
 
-    def take(self, before: Sample, after: Sample) -> None:
-        """A pair in which one request failed has no latency to compare; a timeout is a latency over every other."""
-        warming = self.is_warming_up
-        self._pairs.append((before, after))
-        if warming:
+    @property
+    def typical_s(self) -> float | None:
+        typical_ms = [side.latency.estimate() for side in self._sides if side.latency.count]
+        most_s = len(self._sides) * self.endpoint.timeout_s
+        return min(sum(typical_ms) / 1000, most_s) if len(typical_ms) == len(self._sides) else None
+
+    @property
+    def expected_s(self) -> float:
+        return len(self._sides) * expected_s(self.endpoint)
+
+    @property
+    def need_s(self) -> float:
+        typical_s = self.expected_s if self.typical_s is None else self.typical_s
+        needed = min(self._test.pairs_needed(_USUAL_PAIRS), self._most)
+        return 0.0 if self.is_finished else typical_s * max(needed - self._judged + self.is_warming_up, 1)
+
+    def next_request(self) -> tuple[int, Endpoint]:
+        return self._side, self.endpoint
+
+    # --- What happens ------------------------------------------------------------------------------------------------
+
+    def take(self, sample: Sample, width: int, now: float) -> bool:  # noqa: ARG002
+        """Take one sample; a pair in which one request failed has no latency to compare."""
+        if self._half is None:
+            self._half = self._side, sample
+            self._side = 1 - self._side
+            return False
+        first, other = self._half
+        self._half = None
+        self._side = self._rng.randrange(2)
+        self._take(*((other, sample) if first == 0 else (sample, other)), width)
+        return True
+
+    def _take(self, before: Sample, after: Sample, width: int) -> None:
+        latencies = before.latency_ms, after.latency_ms
+        self.last_turn_ms = None if None in latencies else sum(filter(None, latencies))
+        if self.is_warming_up or self.is_finished or (width > 1 and self.needs_alone):
+            self._pairs.append((WARM_UP, before, after))
             return
+        self._pairs.append((_JUDGED, before, after))
+        self._concurrency = max(self._concurrency, width)
         for side, sample in zip(self._sides, (before, after), strict=True):
             side.add(sample.latency_ms, failed=sample.failure is not None)
         if before.latency_ms is not None and after.latency_ms is not None:
             self._test.add(before.latency_ms, after.latency_ms)
+        if self._concurrency > 1 and (self._fails or self._test.is_slower):
+            self.measure_alone()
+
+    def measure_alone(self) -> None:
+        """What was measured under load is void."""
+        self._half = None
+        if not self.needs_alone:
+            self.needs_alone = True
+            self._pairs = [(WARM_UP, before, after) for _, before, after in self._pairs]
+            self._begin()
+
+    def end_proof(self) -> None:
+        """There are no requests for the failure rate alone."""
+
+    # --- What came out -----------------------------------------------------------------------------------------------
 
     def measurement(self, cut_short: Stop) -> PairMeasurement:
+        """``cut_short`` is why an unfinished endpoint goes no further."""
         stop = (Stop.MAX_REQUESTS if self._judged >= self._most else Stop.DECIDED) if self.is_finished else cut_short
-        before, after = (self._side(side, stop) for side in (0, 1))
+        before, after = (self._measurement_of(side, stop) for side in (0, 1))
         return PairMeasurement(before, after, self._test.outcome(), self._test.pairs)
 
-    def _side(self, side: int, stop: Stop) -> Measurement:
-        samples = tuple(
-            (WARM_UP if number < self._warmup else _JUDGED, pair[side]) for number, pair in enumerate(self._pairs)
-        )
+    def _measurement_of(self, side: int, stop: Stop) -> Measurement:
+        samples = tuple((stage, sides[side]) for stage, *sides in self._pairs)
+        errors = self._errors[side]
         # A stage may have enough for its own side while the pairs do not.
-        decisions = (replace(self._sides[side].decision(), stop=stop),) if self._judged else ()
-        return Measurement(self.timeout.endpoint.name, samples, decisions)
+        decision = replace(
+            self._sides[side].decision(),
+            stop=stop,
+            errors=errors.verdict(None),
+            errors_decided=errors.is_settled(None),
+            concurrency=self._concurrency,
+        )
+        return Measurement(self.endpoint.name, samples, (decision,) if self._judged else ())
 
     def progress(self) -> EndpointProgress:
-        typical = [side.latency.estimate() for side in self._sides if side.latency.count]
+        typical_s = self.typical_s
         return EndpointProgress(
-            endpoint=self.timeout.endpoint.name,
+            endpoint=self.endpoint.name,
             stage=WARM_UP if self.is_warming_up else _JUDGED,
             requests=self._judged,
             least=_USUAL_PAIRS,
-            value_ms=sum(typical) if typical else None,
+            value_ms=None if typical_s is None else 1000 * typical_s,
             verdict=self._test.outcome().severity if self.is_finished else None,
         )
 

@@ -1,90 +1,443 @@
-"""Which request is sent next: in rounds that are shuffled, until all endpoints are finished or the time is up."""
+"""Which request is sent next, over how many connections, and until when. One state machine for checks and comparisons.
+
+An endpoint is measured in turns: one request, or a pair of them. Where the need is long and the service bears it,
+turns of different endpoints overlap (screening). Load can only slow a request, so what comes out OK under load is OK.
+Anything else is measured afresh alone, one turn at a time: see the drawing in docs/how-it-decides.md.
+"""
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Protocol, TypeVar
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Generic, Protocol, TypeVar
 
-from perfcheck.model import Endpoint
+from perfcheck.model import Endpoint, Failure, Forecast, Sample
+from perfcheck.sampling.ramp import MEMBERS, Ramp
+
+MOST_PROOF_S = 20.0  # for the failure rate alone, of all endpoints together
+_MOST_CONNECTIONS = 32  # that are tried
+_SERIAL_S = 60.0  # a need up to this is not worth more than one connection
+_WINDOW = 8  # endpoints that take turns, at least
+_MOST_ALONE = 64  # of those that are measured alone
+_LEAST_BUDGET_S, _MOST_BUDGET_S = 120.0, 900.0
+_BUDGET_OF_NEED = 2.0
+_IN_REACH = 2.0  # a forecast may be so many times too long
+_CHEAPEST = 4  # one in so many of them
+_FORECAST_S, _FORECAST_S_EACH = 0.5, 0.0005  # between forecasts, and for each endpoint
+_NO_RAMP_S = 2.0  # requests for the failure rate that take less are sent one after another
+_UNANSWERED_S, _UNANSWERED_TIMES = 1.0, 8.0  # later than this, and so many times the slowest typical latency
+_OVERLOADED = frozenset({Failure.REFUSED, Failure.RESET})
+_OVERLOADED_STATUS = frozenset({429, 503})
 
 
-class Schedulable(Protocol):
+class Transport(Protocol):
+    """Sends requests, any number at a time: :class:`~perfcheck.client.client.Client`, or a script."""
+
+    def start(self, endpoint: Endpoint, tag: object) -> None:
+        """Send a request; ``wait`` returns its sample with ``tag``."""
+
+    def wait(self, until_s: float | None = None) -> Sequence[tuple[Any, Sample]]:
+        """The samples of requests that have ended; waits for one until ``until_s`` on the scheduler's clock."""
+
+    def cancel(self, tag: object) -> None:
+        """Abandon a request."""
+
+    def close_idle(self) -> None:
+        """Close the connections that are not in use, but one."""
+
+
+class Session(Protocol):
     """One endpoint while it is measured, as the scheduler sees it."""
+
+    endpoint: Endpoint
+    used_s: float  # by its turns so far; kept by the scheduler
 
     @property
     def is_finished(self) -> bool: ...
     @property
     def is_warming_up(self) -> bool: ...
     @property
+    def needs_alone(self) -> bool:
+        """Whether its next turn counts only if nothing else is in flight."""
+
+    @property
+    def is_confirming(self) -> bool: ...
+    @property
+    def is_proving(self) -> bool:
+        """Whether only its failure rate needs more requests."""
+
+    @property
+    def suspicion(self) -> float:
+        """How many times the critical limit its fastest request took; 0 when that is not over it."""
+
+    @property
     def timed_out(self) -> bool:
         """Whether its last request got no response in time."""
 
     @property
     def not_before(self) -> float:
-        """When its next request may be sent, on the clock of the scheduler."""
+        """When its next turn may begin, on the clock of the scheduler."""
+
+    @property
+    def typical_s(self) -> float | None:
+        """The time that a turn usually takes, as measured; None before the first latency."""
+
+    @property
+    def last_turn_ms(self) -> float | None:
+        """The latency of its last turn; None when it failed."""
+
+    @property
+    def expected_s(self) -> float:
+        """The time that a turn takes by its target: a guess for as long as nothing is measured."""
+
+    @property
+    def need_s(self) -> float:
+        """A forecast of the time until it is finished, with nothing else to do."""
+
+    def next_request(self) -> tuple[int, Endpoint]:
+        """What to send next, and the number of the transport."""
+
+    def take(self, sample: Sample, width: int, now: float) -> bool:
+        """Take a sample that was sent while up to ``width`` turns were in flight. True: its turn is over."""
+
+    def measure_alone(self) -> None:
+        """What was measured under load is void."""
+
+    def end_proof(self) -> None:
+        """No more requests for its failure rate."""
 
 
-S = TypeVar("S", bound=Schedulable)
+S = TypeVar("S", bound=Session)
 
 
-def measure_in_rounds(
-    sessions: Sequence[S],
-    measure: Callable[[S, float], bool],
-    *,
-    budget_s: float,
-    rng: random.Random,
-    now: Callable[[], float],
-    sleep: Callable[[float], None],
-) -> bool:
-    """Measure until every session is finished. False: the budget ended first.
+@dataclass(eq=False, slots=True)
+class _Turn(Generic[S]):
+    session: S
+    width: int
+    started_s: float
+    transport: Transport
+    is_warm_up: bool
 
-    ``measure`` gets a session and the seconds left, sends one request or pair, and returns whether there was time
-    enough. What it raises passes through. ``now`` and ``sleep`` are the clock, in seconds; ``rng`` shuffles.
 
-    A round is one turn of each endpoint that is due, or a sleep until one is. No endpoint gets a second request before
-    all have had one, so that a short budget gives each at least a little. After that, endpoints whose last request
-    timed out wait until the others are done: they would use up the budget of all.
+class Scheduler(Generic[S]):
+    """Measures ``sessions`` through ``transports`` until all are finished or the time is up.
+
+    ``connections`` bounds the turns in flight (None: as many as the service bears). ``budget_s`` None follows the need.
+    ``alone_first``: what has to be measured alone does not wait until all others are screened. ``observe`` is called
+    with a session and its sample after each that was taken. ``rng`` breaks ties.
     """
-    deadline = now() + budget_s
-    while active := [session for session in sessions if not session.is_finished]:
-        warming = [session for session in active if session.is_warming_up]
-        order = warming or [session for session in active if not session.timed_out] or active
-        rng.shuffle(order)
-        time_s = now()
-        measured = False
-        for session in order:
-            if session.not_before > time_s:
-                continue
-            if time_s >= deadline or not measure(session, deadline - time_s):
-                return False
-            time_s = now()
-            measured = True
-        if not measured:
-            wake = min(session.not_before for session in order)
-            if wake >= deadline:
-                return False
-            sleep(wake - time_s)
-    return True
 
+    def __init__(
+        self,
+        sessions: Iterable[S],
+        transports: Sequence[Transport],
+        *,
+        connections: int | None,
+        budget_s: float | None,
+        rng: random.Random,
+        now: Callable[[], float],
+        observe: Callable[[S, Sample], None],
+        alone_first: bool = False,
+        proof_s: float = MOST_PROOF_S,
+    ) -> None:
+        self._transports = transports
+        self._rng = rng
+        self._now = now
+        self._observe = observe
+        self._alone_first = alone_first
+        self._proof_left_s = proof_s
+        self._most = _MOST_CONNECTIONS if connections is None else connections
+        self._sessions = tuple(sessions)
+        self._queue: deque[S] = deque(sorted(self._sessions, key=lambda s: (not s.endpoint.critical_path, s.need_s)))
+        # Ordered sets, since there may be thousands.
+        self._open: dict[S, None] = {}  # in their first stage
+        self._alone: dict[S, None] = {}  # to be measured alone
+        self._proving: dict[S, None] = {}
+        self._turns: dict[S, _Turn[S]] = {}
+        self._ramp: Ramp | None = None
+        self._watched: Collection[S] = ()  # by the ramp, whatever else becomes of them
+        self._failed_alone: set[object] = set()
+        self._unanswered: set[S] = set()
+        self._slowest_s = 0.0
+        self._began_s = 0.0
+        self._looked_s = -math.inf  # when the next two were forecast:
+        self._share_s = 0.0  # the time that all that may overlap takes
+        self._slack_s = 0.0  # the time that will be left over
+        self._need_s = sum(session.need_s for session in self._queue)
+        self._budget_s = budget_s
+        self.width = 1  # turns that may be in flight
 
-class CappedTimeout:
-    """Keeps the requests of an endpoint from outlasting the budget by much."""
+    # --- What it will take -----------------------------------------------------------------------------------------
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
-        self._capped = endpoint
+    @property
+    def screens(self) -> bool:
+        """Whether the need is worth more than one connection."""
+        return self._most > 1 and self._need_s > _SERIAL_S and len(self._queue) >= MEMBERS
 
-    def within(self, left_s: float) -> Endpoint:
-        """The endpoint with a timeout of no more than about ``left_s``: rounded up to whole seconds.
+    @property
+    def budget_s(self) -> float:
+        """As set, or by the need."""
+        if self._budget_s is not None:
+            return self._budget_s
+        return min(max(_BUDGET_OF_NEED * self._need_s / self.width, _LEAST_BUDGET_S), _MOST_BUDGET_S)
 
-        So it changes once a second, and not for every request, which would have to be prepared anew.
+    def forecast(self) -> Forecast:
+        """What the rest will take, by what is known now."""
+        self._look_ahead(self._now())
+        is_known = all(s.typical_s is not None for s in self._open) if self._ramp is None else self._ramp.is_over
+        budget_left_s = self._deadline_s() - self._now()
+        return Forecast(max(budget_left_s - self._slack_s, 0.0), budget_left_s, self.budget_s, self.width, is_known)
+
+    def _deadline_s(self) -> float:
+        """A budget that follows the need does not cut a confirmation short."""
+        is_pending = self._budget_s is None and any(not session.is_proving for session in self._alone)
+        return self._began_s + (_MOST_BUDGET_S if is_pending else self.budget_s)
+
+    def _need_alone_s(self, sessions: Iterable[S]) -> float:
+        """Their requests one after another; or the longest wait among them, since the others fill the pauses."""
+        now, busy_s, longest_s = self._now(), 0.0, 0.0
+        for session in sessions:
+            busy_s += session.need_s
+            longest_s = max(longest_s, session.not_before - now + session.need_s)
+        return max(busy_s, longest_s)
+
+    # --- The loop --------------------------------------------------------------------------------------------------
+
+    def run(self) -> bool:
+        """False: the time ended first. What the transports and ``observe`` raise passes through."""
+        self._began_s = self._now()
+        if self.screens:
+            self._begin_ramp()
+        is_in_time = True
+        while is_in_time and (self._queue or self._open or self._alone or self._proving):
+            now, deadline = self._now(), self._deadline_s()
+            self._look_ahead(now)
+            candidates, width = self._candidates(now, deadline)
+            if now < deadline:
+                self._start(candidates, width, now)
+            wake = self._wake(candidates, width, now, deadline)
+            is_in_time = now < deadline and (bool(self._turns) or wake < deadline)
+            if is_in_time:
+                self._collect(wake)
+        self._cancel(list(self._turns))
+        return is_in_time
+
+    def _candidates(self, now: float, deadline: float) -> tuple[Sequence[S], int]:
+        """Whoever may have the next turn, also those that rest, and how many turns may be in flight."""
+        pending = [session for session in self._alone if not session.is_proving]
+        in_reach = [session for session in pending if session.need_s < _IN_REACH * (deadline - now)]
+        if in_reach and now + self._need_alone_s(in_reach) >= deadline:
+            return in_reach[:_MOST_ALONE], 1  # the rest of the time is theirs
+        if self.width > 1 and (self._open or self._queue) and not (self._alone_first and pending):
+            return [*self._in_window(), *self._watched], self.width
+        if self._alone or self._open or self._queue:
+            in_first_stage = self._in_window() if self.width == 1 else ()
+            return [*_first(self._alone, _MOST_ALONE), *in_first_stage, *_first(self._proving, _WINDOW)], 1
+        self._widen_for_proof()
+        return _first(self._proving, max(_WINDOW, 2 * self.width)), self.width
+
+    def _in_window(self) -> Collection[S]:
+        """Those that take turns in their first stage: the critical paths first, then the cheapest.
+
+        Where turns overlap, one that will take as long as all the rest must not wait for its turn.
         """
-        if left_s >= self.endpoint.timeout_s:
-            return self.endpoint
-        timeout_s = min(float(math.ceil(left_s)), self.endpoint.timeout_s)
-        if self._capped.timeout_s != timeout_s:
-            self._capped = replace(self.endpoint, timeout_s=timeout_s)
-        return self._capped
+        taking_turns = sum(not session.timed_out for session in self._open)
+        while self._queue and taking_turns < max(_WINDOW, 2 * self.width):
+            session = self._queue.pop() if self._is_long(self._queue[-1]) else self._queue.popleft()
+            self._open[session] = None
+            taking_turns += 1
+        return self._open
+
+    def _is_long(self, session: S) -> bool:
+        return self.width > 1 and self._slack_s > 0 and session.need_s >= self._share_s
+
+    def _look_ahead(self, now: float) -> None:
+        """Forecast, now and then: it takes a look at every session.
+
+        Where nothing is measured yet, latencies are taken to be in the same proportion to the targets as elsewhere.
+        """
+        if now < self._looked_s + _FORECAST_S + _FORECAST_S_EACH * len(self._sessions):
+            return
+        self._looked_s = now
+        known = [(session.typical_s, session.expected_s) for session in self._sessions if session.typical_s is not None]
+        correction = sum(typical for typical, _ in known) / sum(expected for _, expected in known) if known else 1.0
+        waiting_s = correction * sum(session.need_s for session in self._queue)
+        overlapping_s = waiting_s + sum(session.need_s for session in (*self._open, *self._proving))
+        self._share_s = overlapping_s / self.width
+        self._slack_s = self._deadline_s() - now - self._share_s - self._need_alone_s(self._alone)
+
+    def _start(self, candidates: Sequence[S], width: int, now: float) -> None:
+        """Begin as many turns as may be in flight."""
+        while len(self._turns) < width:
+            due = [session for session in candidates if self._may_begin(session, width, now)]
+            if not due:
+                return
+            session = min(due, key=self._precedence)
+            turn = _Turn(session, width, now, self._transports[0], session.is_warming_up)
+            self._turns[session] = turn
+            self._send(turn)
+
+    def _may_begin(self, session: S, width: int, now: float) -> bool:
+        if session.not_before > now or session in self._turns:
+            return False
+        return width == 1 or self._is_wanted(session) or not (session.needs_alone or session.is_finished)
+
+    def _is_wanted(self, session: S) -> bool:
+        return self._ramp is not None and self._ramp.wants(session.endpoint.name)
+
+    def _precedence(self, session: S) -> tuple[bool, int, float, float]:
+        """Confirmations that are due, whoever has no latency yet, suspects; then the one that used the least time."""
+        share = session.used_s
+        if self._is_wanted(session):
+            kind = 0
+        elif session.is_confirming:
+            kind = 1
+        elif session.is_proving:
+            kind = 5
+        elif session.typical_s is None:
+            kind = 2
+        elif session.suspicion and self._slack_s > 0:
+            kind, share = 3, -session.suspicion
+        else:
+            kind, share = 4, -session.need_s if self._is_long(session) else share
+        return session.timed_out, kind, share, self._rng.random()
+
+    def _send(self, turn: _Turn[S]) -> None:
+        number, endpoint = turn.session.next_request()
+        turn.transport = self._transports[number]
+        turn.transport.start(endpoint, turn)
+
+    def _wake(self, candidates: Sequence[S], width: int, now: float, deadline: float) -> float:
+        """When there is something to do even if no response comes."""
+        wake = [deadline]
+        if len(self._turns) < width:
+            wake += [session.not_before for session in candidates if session.not_before > now]
+        if self.width > 1:
+            wake += [turn.started_s + self._longest_wait_s() for turn in self._turns.values()]
+        return min(wake)
+
+    def _collect(self, wake: float) -> None:
+        for turn, sample in self._transports[0].wait(wake):
+            self._take(turn, sample)
+        if self.width > 1:
+            self._look_for_unanswered()
+
+    def _take(self, turn: _Turn[S], sample: Sample) -> None:
+        session, now = turn.session, self._now()
+        was_proving = session.is_proving
+        is_over = session.take(sample, turn.width, now)
+        self._observe(session, sample)
+        if not is_over:
+            self._send(turn)
+            return
+        del self._turns[session]
+        took_s = now - turn.started_s
+        session.used_s += took_s
+        if was_proving:
+            self._proof_left_s -= took_s / turn.width
+        if session.typical_s is not None:
+            self._slowest_s = max(self._slowest_s, session.typical_s)
+        self._place(session)
+        self._watch(turn, sample)
+        if self._proof_left_s <= 0:
+            self._end_proofs()
+
+    def _place(self, session: S) -> None:
+        """Put a session where it belongs now."""
+        for sessions in (self._open, self._alone, self._proving):
+            sessions.pop(session, None)
+        if session.is_finished:
+            return
+        if session.needs_alone:
+            self._alone[session] = None
+        elif session.is_proving:
+            self._proving[session] = None
+        else:
+            self._open[session] = None
+
+    def _cancel(self, sessions: Iterable[S]) -> None:
+        for session in sessions:
+            turn = self._turns.pop(session)
+            turn.transport.cancel(turn)
+
+    # --- How many connections --------------------------------------------------------------------------------------
+
+    def _begin_ramp(self) -> None:
+        """Endpoints spread over the targets begin, and are watched until it is known what the service bears."""
+        by_need = sorted(self._queue, key=lambda session: session.need_s)
+        if self._need_s > self.budget_s:  # there is no time for the dear ones
+            by_need = by_need[: max(MEMBERS, len(by_need) // _CHEAPEST)]
+        members = {by_need[int((i + 0.5) * len(by_need) / MEMBERS)]: None for i in range(MEMBERS)}
+        self._queue = deque(session for session in self._queue if session not in members)
+        self._open = dict(members)
+        self._watched = members
+        self._ramp = Ramp({session.endpoint.name for session in members}, self._most)
+
+    def _widen_for_proof(self) -> None:
+        """Requests for the failure rate may overlap, and the latency of each endpoint alone is known by now."""
+        if self._ramp is not None or self._most < 2 or sum(s.need_s for s in self._proving) <= _NO_RAMP_S:  # noqa: PLR2004
+            return
+        usual_ms = {s.endpoint.name: 1000 * s.typical_s for s in _first(self._proving, MEMBERS) if s.typical_s}
+        self._ramp = Ramp(set(usual_ms), min(self._most, len(self._proving)), usual_ms)
+        self.width = self._ramp.width
+
+    def _watch(self, turn: _Turn[S], sample: Sample) -> None:
+        """Follow the ramp, and fall back to one connection where the service does not bear more."""
+        reason = sample.status if sample.failure is Failure.STATUS else sample.failure
+        if reason in _OVERLOADED or reason in _OVERLOADED_STATUS:
+            if turn.width == 1:
+                self._failed_alone.add(reason)
+            elif reason not in self._failed_alone:
+                self._fall_back()
+        if self._ramp is None or turn.is_warm_up:
+            return
+        name = turn.session.endpoint.name
+        self._ramp.add(name, turn.session.last_turn_ms, turn.width)
+        if turn.session.is_finished and not self._watched:
+            self._ramp.leave(name)
+        self.width = self._ramp.width
+        if self._ramp.is_over:
+            self._watched = ()
+
+    def _fall_back(self) -> None:
+        if self._ramp is not None:
+            self._ramp.stop()
+        self.width, self._watched = 1, ()
+        for transport in self._transports:
+            transport.close_idle()
+
+    def _longest_wait_s(self) -> float:
+        return _UNANSWERED_S + _UNANSWERED_TIMES * self._slowest_s
+
+    def _look_for_unanswered(self) -> None:
+        """A service with one thread answers no second connection while the first one is open."""
+        limit_s = self._now() - self._longest_wait_s()
+        late = [session for session, turn in self._turns.items() if turn.width > 1 and turn.started_s <= limit_s]
+        if not late:
+            return
+        self._unanswered.update(late)
+        is_known = len(self._unanswered) > 1 or (self._ramp is not None and not self._ramp.is_over)
+        overdue = list(self._turns) if is_known else late
+        self._cancel(overdue)
+        for session in overdue:
+            session.measure_alone()
+            self._place(session)
+        if is_known:
+            self._fall_back()
+
+    # --- The failure rate ------------------------------------------------------------------------------------------
+
+    def _end_proofs(self) -> None:
+        """The time for requests for the failure rate alone is up."""
+        for session in [s for s in (*self._proving, *self._alone) if s.is_proving]:
+            self._cancel([session] if session in self._turns else [])
+            session.end_proof()
+            self._place(session)
+
+
+def _first(sessions: Iterable[S], count: int) -> list[S]:
+    return list(islice(sessions, count))

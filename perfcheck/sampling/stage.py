@@ -1,97 +1,93 @@
-"""One stage of one endpoint: latency and errors together, and whether there are enough requests."""
+"""One stage of one endpoint: latencies until their class is decided, with an eye on failures."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from perfcheck.model import Decision, Endpoint, Metric, Stop, Verdict
-from perfcheck.stats.error_rate import StageErrorTest as ErrorTest
+from perfcheck.stats.error_rate import ErrorTest
 from perfcheck.stats.mean import MeanTest
 from perfcheck.stats.sequential import (
     ALPHA,
     ALPHA_ALONE,
+    FIRST_STAGE,
     LEAST_SAMPLES,
     MOST_LOOKS,
-    USUAL,
     Levels,
     QuantileTest,
+    Spend,
     looks_of,
 )
-
-WARM_UP = 0  # the stage of samples that are not judged
 
 
 class Stage:
     """Fed with the outcome of each request in turn; ``stop`` is why the stage is over, None until then.
 
-    It is over when latency and errors both have their answer, or when one of them is CRITICAL beyond doubt, since
-    then nothing could change the verdict any more. Never before five requests, nor before ``min_requests``, except by
-    ``max_requests``. Where latency finds no answer within the looks of its test, the stage ends all the same.
+    It is over when the latency is decided, or when the requests fail beyond doubt. Never before five requests, nor
+    before ``min_requests``, except by ``max_requests``. Where latency finds no answer within the looks of its test, the
+    stage ends all the same. A stage that confirms failures goes on until they are settled.
     """
 
     def __init__(
         self,
         endpoint: Endpoint,
+        errors: ErrorTest,
         before: Decision | None = None,
         *,
+        under: Spend = FIRST_STAGE,
         max_requests: int | None = None,
     ) -> None:
-        """``before`` is the decision of the stage before."""
+        """``before`` is the decision of the stage before, ``under`` the error that may be spent on calling it OK."""
         self._number = before.stage + 1 if before else 1
         self._least = max(LEAST_SAMPLES, endpoint.min_requests)
-        self.latency = latency_test(endpoint, self._least, levels_after(before))
-        self._errors = ErrorTest(endpoint.error_limits, before.errors if before else Verdict.OK)
+        self._errors = errors
+        self._confirms_errors = before is not None and before.errors is Verdict.CRITICAL
+        self.latency = latency_test(endpoint, self._least, levels_after(before, under))
         self._most = max(self.latency.looks, self._least)
         if max_requests is not None:
             self._most = min(self._most, max_requests)
+        self.requests = 0
         self.stop: Stop | None = None
-
-    @property
-    def requests(self) -> int:
-        return self._errors.requests
 
     @property
     def least(self) -> int:
         """Requests before which the stage cannot find its endpoint OK."""
         return max(self._least, self.latency.least)
 
-    @property
-    def fails(self) -> bool:
-        """Whether requests fail more often than the critical limit allows, beyond doubt."""
-        return self._errors.shown is Verdict.CRITICAL
-
     def add(self, latency_ms: float | None, *, failed: bool) -> None:
         """Take one more request: its latency if it has one (infinity for a timeout), and whether it failed."""
         if latency_ms is not None:
             self.latency.add(latency_ms)
         self._errors.add(failed=failed)
-        requests = self._errors.requests
-        if requests >= self._least and self._is_answered():
+        self.requests += 1
+        if self.requests >= self._least and self._is_answered():
             self.stop = Stop.DECIDED
-        elif requests >= self._most:
+        elif self.requests >= self._most:
             self.stop = Stop.MAX_REQUESTS
 
     def _is_answered(self) -> bool:
-        if self.fails or self.latency.decided is Verdict.CRITICAL:
+        if self._errors.shown is Verdict.CRITICAL or self.latency.decided is Verdict.CRITICAL:
             return True
-        return self.latency.decided is not None and self._errors.settled
+        return self.latency.decided is not None and (not self._confirms_errors or self._errors.is_settled(None))
 
     def decision(self, otherwise: Stop = Stop.INTERRUPTED) -> Decision:
-        """The decision by now; ``otherwise`` is why the stage ended if it was not over by itself."""
+        """The decision by now; ``otherwise`` is why the stage ended if it was not over by itself.
+
+        Its errors are those that are beyond doubt; what the requests for the failure rate alone bring is added later.
+        """
         latency, errors = self.latency, self._errors
-        value = latency.estimate() if latency.count else None
         return Decision(
             stage=self._number,
             stop=self.stop or otherwise,
-            requests=errors.requests,
+            requests=self.requests,
             failures=errors.failures,
             latency=self._latency_verdict(),
             latency_decided=latency.decided is not None,
-            value_ms=value,
+            value_ms=latency.estimate() if latency.count else None,
             interval_ms=latency.interval(),
-            errors=errors.verdict,
-            errors_decided=errors.settled,
-            more_requests=self._more_requests(),
+            errors=errors.shown,
+            errors_decided=errors.shown is Verdict.CRITICAL,
+            more_requests=latency.more_requests(),
         )
 
     def _latency_verdict(self) -> Verdict:
@@ -99,13 +95,6 @@ class Stage:
         if self.latency.count < LEAST_SAMPLES:
             return Verdict.NOT_MEASURED
         return self.latency.limits.classify(self.latency.estimate())
-
-    def _more_requests(self) -> int | None:
-        for_errors = max(self._errors.needed - self._errors.requests, 0)
-        if self.latency.decided:
-            return for_errors or None
-        for_latency = self.latency.more_requests()
-        return None if for_latency is None else max(for_latency, for_errors)
 
 
 def has_answer(decision: Decision) -> bool:
@@ -116,7 +105,7 @@ def has_answer(decision: Decision) -> bool:
 
 
 def unconfirmed(decision: Decision, stop: Stop) -> Decision:
-    """A decision that stands although it was to be confirmed: its findings are no longer beyond doubt.
+    """A decision that was to be confirmed, and was not: its findings are no longer beyond doubt.
 
     To confirm it would take about as many requests again.
     """
@@ -126,10 +115,11 @@ def unconfirmed(decision: Decision, stop: Stop) -> Decision:
         latency_decided=decision.latency_decided and decision.latency is Verdict.OK,
         errors_decided=decision.errors_decided and decision.errors is Verdict.OK,
         more_requests=decision.requests,
+        is_unconfirmed=True,
     )
 
 
-def levels_after(before: Decision | None) -> Levels:
+def levels_after(before: Decision | None, under: Spend) -> Levels:
     """The error that a stage may spend on calling the metric over a limit.
 
     An endpoint that sits at a limit is often measured again, and each time one of twenty is called wrongly. So only
@@ -137,11 +127,12 @@ def levels_after(before: Decision | None) -> Levels:
     shown takes evidence that would do alone.
     """
     if before is None:
-        return USUAL
+        return Levels(under=under)
     seen = before.latency if before.latency_decided else Verdict.OK
     return Levels(
         warning=ALPHA if seen in {Verdict.WARNING, Verdict.CRITICAL} else ALPHA_ALONE,
         critical=ALPHA if seen is Verdict.CRITICAL else ALPHA_ALONE,
+        under=under,
     )
 
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
 
-from perfcheck.model import ErrorLimits, ErrorProof, Verdict, worst
+from perfcheck.model import ErrorLimits, ErrorProof, Verdict
 from perfcheck.stats.acceptance import (
-    EXTENDED,
     Schedule,
     binomial_bound,
     confirming,
@@ -200,63 +199,3 @@ def chance_of_as_many(failed_before: int, before: int, failed_after: int, after:
         comb(after, count) * comb(before, failed - count) for count in range(failed_after, min(failed, after) + 1)
     )
     return ways / comb(before + after, failed)
-
-
-# --- Until the scheduler uses ErrorTest ------------------------------------------------------------------------------
-
-WHEN_MEASURED_AGAIN = 30  # requests of a stage that follows one with too many failures
-_AGAIN = Proof(failures=2, evidence=10.0)
-
-
-class StageErrorTest:
-    """The failures of one stage of one endpoint.
-
-    ``before`` is the verdict of the previous stage. It has to be confirmed, with less evidence needed since there is
-    some already. If it is not, the verdict falls by one step: a service that has just failed beyond doubt is not
-    simply OK.
-    """
-
-    def __init__(self, limits: ErrorLimits, before: Verdict = Verdict.OK) -> None:
-        self._limits = limits
-        self._before = before
-        self._critical = _AGAIN if before is Verdict.CRITICAL else CRITICAL_PROOF
-        self._warning = WARNING_PROOF if before is Verdict.OK else _AGAIN
-        self.requests = 0
-        self.failures = 0
-        self.shown = Verdict.OK  # by this stage alone
-
-    def add(self, *, failed: bool) -> None:
-        self.requests += 1
-        if failed:
-            self.failures += 1
-            self._look()
-
-    def _look(self) -> None:
-        """Evidence shrinks with every request that succeeds, so it is only after a failure that it may suffice."""
-        if self._holds(self._critical, self._limits.critical):
-            self.shown = Verdict.CRITICAL
-        elif self.shown is Verdict.OK and self._holds(self._warning, self._limits.warning):
-            self.shown = Verdict.WARNING
-
-    def _holds(self, proof: Proof, limit: float) -> bool:
-        return self.failures >= proof.failures and evidence(self.failures, self.requests, limit) >= proof.evidence
-
-    @property
-    def needed(self) -> int:
-        """Requests after which the question is settled. Without a failure there is no question."""
-        if self.shown is Verdict.CRITICAL:
-            return self.requests
-        if self._before is not Verdict.OK:
-            return WHEN_MEASURED_AGAIN
-        return EXTENDED if self.failures else 0
-
-    @property
-    def settled(self) -> bool:
-        return self.requests >= self.needed
-
-    @property
-    def verdict(self) -> Verdict:
-        if self._before is Verdict.OK:
-            return self.shown
-        milder = Verdict.WARNING if self._before is Verdict.CRITICAL else Verdict.OK
-        return worst((self.shown, milder if self.settled else self._before))

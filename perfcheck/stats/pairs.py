@@ -19,6 +19,7 @@ from perfcheck.model import Changed, CompareLimits, Verdict
 from perfcheck.stats.ranks import signed_rank_bound
 
 MOST_PAIRS = 200  # after which an open question stays open
+_EXTRAPOLATED = 8  # pairs that a forecast takes
 HOPELESS = 2000  # more pairs than this are not worth suggesting
 INTERVAL_ALPHA = 1 / 64  # each side, for a fixed number of pairs: about 5% where one stops when it looks clear
 _FAR = 10_000.0  # logarithm of a ratio to a timeout: its average with any other is no ratio either
@@ -109,13 +110,16 @@ class PairTest:
         self._slower, self._critical, self._faster = LimitTest(), LimitTest(), LimitTest()
         self._longer, self._shorter = LimitTest(_AT_ALL), LimitTest(_AT_ALL)  # by however little
         self._logs: list[float] = []
+        self._least_log = math.inf
         self.pairs = 0
 
     def add(self, before_ms: float, after_ms: float) -> None:
         """Take one more pair of latencies, 0 or more; infinity for a timeout, on either side or both."""
         limits = self._limits
         self.pairs += 1
-        self._logs.append(log_ratio(after_ms, before_ms))
+        log = log_ratio(after_ms, before_ms)
+        self._logs.append(log)
+        self._least_log = min(self._least_log, log)
         self._slower.add(after_ms, limit_over(before_ms, limits.warning, limits))
         self._critical.add(after_ms, limit_over(before_ms, limits.critical, limits))
         self._faster.add(before_ms, limit_over(after_ms, limits.warning, limits))
@@ -171,11 +175,25 @@ class PairTest:
             return Changed.SLOWER
         return Changed.FASTER if self._shorter.over and self._faster.leans_over else None
 
+    @property
+    def suspicion(self) -> float:
+        """The least ratio where every pair so far is over the warning limit, 0 otherwise."""
+        over = self.pairs and self._least_log > math.log1p(self._limits.warning)
+        return math.exp(min(self._least_log, _MOST_LOG)) if over else 0.0
+
+    def pairs_needed(self, usual: int) -> float:
+        """A forecast of how many in all will settle it; ``usual`` while there are too few to extrapolate."""
+        if self.pairs < _EXTRAPOLATED:
+            return usual
+        return self.pairs if self.is_settled else self._open_test(self._changed()).pairs_needed()
+
+    def _open_test(self, changed: Changed) -> LimitTest:
+        return {Changed.SLOWER: self._critical, Changed.NO_CHANGE: self._faster}.get(changed, self._slower)
+
     def _more_pairs(self, changed: Changed) -> int | None:
         if not self.pairs:
             return None
-        test = {Changed.SLOWER: self._critical, Changed.NO_CHANGE: self._faster}.get(changed, self._slower)
-        needed = test.pairs_needed()
+        needed = self._open_test(changed).pairs_needed()
         return max(1, math.ceil(needed) - self.pairs) if needed <= HOPELESS else None
 
 

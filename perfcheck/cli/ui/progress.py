@@ -8,26 +8,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Thread
-from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from perfcheck.model import EndpointProgress, Verdict
+from perfcheck.cli.ui.announcement import HasProgress
+from perfcheck.model import EndpointProgress, Forecast, Verdict
 from perfcheck.report.glyphs import STYLES, Glyphs, choose_glyphs, shorten
 from perfcheck.text import clean
-from perfcheck.units import format_ms
+from perfcheck.units import format_about, format_ms
 
 _REDRAW_S = 0.1
 _TICK_S = 1.0
 _MOST_LINES = 6
 _BAR = 24
 _REST_OF_LINE = 52  # its label, the endpoints decided, the time left
-
-
-class HasProgress(Protocol):
-    def progress(self) -> Sequence[EndpointProgress]: ...
 
 
 @contextmanager
@@ -37,17 +33,18 @@ def live_progress() -> Iterator[Callable[[HasProgress], None]]:
     console = Console(stderr=True, color_system=None if plain else "auto", highlight=False, markup=False, emoji=False)
     glyphs = choose_glyphs(console.encoding)
     states: Sequence[EndpointProgress] = ()
+    forecast = Forecast(0.0, 0.0, 0.0, 1, is_known=False)
     started, last = time.monotonic(), float("-inf")
 
     def draw(now: float, waiting_s: float) -> None:
-        page = render_progress(states, glyphs, console.width, elapsed_s=now - started, waiting_s=waiting_s)
+        page = render_progress(states, forecast, glyphs, console.width, elapsed_s=now - started, waiting_s=waiting_s)
         live.update(page, refresh=True)
 
     def watch(source: HasProgress) -> None:
-        nonlocal last, states
+        nonlocal forecast, last, states
         now = time.monotonic()
         if now - last >= _REDRAW_S:
-            states = source.progress()
+            states, forecast = source.progress(), source.forecast()
             draw(now, 0.0)
             last = time.monotonic()
 
@@ -83,13 +80,19 @@ def _every_second(tick: Callable[[], None]) -> Iterator[None]:
 
 
 def render_progress(
-    states: Sequence[EndpointProgress], glyphs: Glyphs, width: int, *, elapsed_s: float, waiting_s: float = 0.0
+    states: Sequence[EndpointProgress],
+    forecast: Forecast,
+    glyphs: Glyphs,
+    width: int,
+    *,
+    elapsed_s: float,
+    waiting_s: float = 0.0,
 ) -> RenderableType:
     """How far the check has come, and a line for each endpoint that is watched closely.
 
     ``states`` are ``waiting_s`` old, since nothing has happened in between.
     """
-    left_s = seconds_left(states)
+    left_s = min(forecast.left_s, forecast.budget_left_s)
     length = min(_BAR, max(0, width - _REST_OF_LINE))
     filled = round(length * elapsed_s / (elapsed_s + left_s)) if left_s else length
     # A line that wraps would make the display jump; what a narrow terminal has no room for is left out.
@@ -97,10 +100,12 @@ def render_progress(
     bar.append(glyphs.full * filled, style="green").append(glyphs.empty * (length - filled), "dim")
     finished = sum(state.verdict is not None for state in states)
     bar.append(f" {finished} of {len(states)} decided")
+    if forecast.connections > 1:
+        bar.append(f", {forecast.connections} connections", style="dim")
     if waiting_s >= _TICK_S:
         bar.append(f", waiting {waiting_s:.0f} s", style="dim")
-    elif left_s >= 1:
-        bar.append(f", about {left_s:.0f} s left", style="dim")
+    elif forecast.is_known and left_s >= 1:
+        bar.append(f", about {format_about(left_s)} left", style="dim")
     open_ones = [state for state in states if state.verdict is None]
     closely = [state for state in states if _is_watched(state)] + [
         state for state in open_ones if len(open_ones) <= _MOST_LINES and not _is_watched(state)
@@ -125,18 +130,3 @@ def _line(state: EndpointProgress, glyphs: Glyphs, width: int) -> Text:
         value = f"{state.requests}{least} requests"
     name = shorten(clean(state.endpoint), max(12, width - 60), glyphs.ellipsis)
     return Text(f"  {name}", no_wrap=True, overflow="crop").append_text(text).append(f" {value}")
-
-
-def seconds_left(states: Sequence[EndpointProgress]) -> float:
-    """A guess: the requests that unfinished endpoints will likely need, one after another; or the longest pause."""
-    known = [state.value_ms for state in states if state.value_ms is not None and state.value_ms < float("inf")]
-    usual_ms = sum(known) / len(known) if known else 50.0
-    busy_s, longest_wait_s = 0.0, 0.0
-    for state in states:
-        if state.verdict is None:
-            each_s = (state.value_ms if state.value_ms in known and state.value_ms else usual_ms) / 1000
-            # Past the least, it is close to a limit: it will likely take half as many again.
-            count = max(state.least - state.requests, state.requests / 2, 2)
-            busy_s += count * each_s
-            longest_wait_s = max(longest_wait_s, state.wait_s + count * state.gap_s)
-    return max(busy_s, longest_wait_s)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 if TYPE_CHECKING:
-    from perfcheck.cli.ui.progress import HasProgress
+    from perfcheck.cli.ui.announcement import HasProgress
 
 _WAITING_AFTER_S = 1.0
 _NARROWEST = 20  # below it a width is a mistake: some systems set COLUMNS=0
@@ -73,13 +73,27 @@ def _show(message: str, remedy: str | None) -> None:
         click.echo(inert("\n".join(lines)), err=True, color=color_by_environment())
 
 
-def live_display(*, quiet: bool) -> contextlib.AbstractContextManager[Callable[[HasProgress], None]]:
-    """How the measuring goes, where stderr is a terminal: a log would keep every redraw."""
-    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        return contextlib.nullcontext(lambda _: None)
+@contextlib.contextmanager
+def live_display(*, quiet: bool) -> Iterator[Callable[[HasProgress], None]]:
+    """How the measuring goes: what it will take, and more where stderr is a terminal. A log would keep every redraw."""
+    if quiet:
+        yield lambda _: None
+        return
+    from perfcheck.cli.ui.announcement import Announcement
+
+    announce = Announcement()
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield announce
+        return
     from perfcheck.cli.ui.progress import live_progress
 
-    return live_progress()
+    with live_progress() as show:
+
+        def watch(source: HasProgress) -> None:
+            announce(source)
+            show(source)
+
+        yield watch
 
 
 @contextlib.contextmanager

@@ -1,0 +1,103 @@
+"""Whole checks of many endpoints in scripted time, against services that wait, compute, or hold a lock."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from simulation.noise import Bursts, Clock
+
+from perfcheck.model import Endpoint, Measurement, Metric, Sample, Sampling
+from perfcheck.sampling.sampler import Sampler
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How long a service takes for an endpoint, alone."""
+
+    median_ms: float
+    sigma: float = 0.3
+    failure_rate: float = 0.0
+
+
+@dataclass
+class Workers:
+    """A transport in scripted time: so many workers (None: any number) that work on one request after another.
+
+    ``locked`` is the share of each request that only one of them can work on at a time.
+    """
+
+    clock: Clock
+    rng: random.Random
+    behaviours: dict[str, Behaviour]
+    workers: int | None = None
+    locked: float = 0.0
+    bursts: Bursts | None = None
+    log: list[tuple[float, str, int]] = field(default_factory=list)  # when, which, how many were in flight before
+    _flying: list[tuple[float, int, object, Sample]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._free_s = [0.0] * (self.workers or 0)
+        self._unlocked_s = 0.0
+
+    def start(self, endpoint: Endpoint, tag: object) -> None:
+        now, behaviour = self.clock.seconds, self.behaviours[endpoint.name]
+        self.log.append((now, endpoint.name, len(self._flying)))
+        work_s = behaviour.median_ms / 1000 * self.rng.lognormvariate(0, behaviour.sigma)
+        if self.bursts:
+            work_s *= self.bursts.factor(now)
+        end_s = self._end(now, work_s)
+        failed = self.rng.random() < behaviour.failure_rate
+        sample = Sample(now, None if failed else 1000 * (end_s - now))
+        heapq.heappush(self._flying, (end_s, len(self.log), tag, sample))
+
+    def _end(self, now: float, work_s: float) -> float:
+        if self.workers is not None:
+            free_s = heapq.heappop(self._free_s)
+            end_s = max(now, free_s) + work_s
+            heapq.heappush(self._free_s, end_s)
+            return end_s
+        end_s = max(now + work_s * (1 - self.locked), self._unlocked_s if self.locked else 0.0) + work_s * self.locked
+        self._unlocked_s = end_s
+        return end_s
+
+    def wait(self, until_s: float | None = None) -> list[tuple[object, Sample]]:
+        end_s = self._flying[0][0] if self._flying else math.inf
+        if until_s is not None and end_s > until_s:
+            self.clock.sleep(until_s - self.clock.seconds)
+            return []
+        end_s, _, tag, sample = heapq.heappop(self._flying)
+        self.clock.seconds = max(self.clock.seconds, end_s)
+        return [(tag, sample)]
+
+    def cancel(self, tag: object) -> None:
+        self._flying = [flight for flight in self._flying if flight[2] is not tag]
+        heapq.heapify(self._flying)
+
+    def close_idle(self) -> None:
+        """Connections are not modelled."""
+
+
+def check(
+    endpoints: Sequence[Endpoint],
+    transport: Workers,
+    sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+) -> tuple[Sampler, tuple[Measurement, ...]]:
+    sampler = Sampler(endpoints, transport, sampling=sampling, rng=transport.rng, now=transport.clock.now)
+    sampler.run()
+    return sampler, sampler.measurements()
+
+
+def with_target(name: str, target_ms: float, metric: Metric = Metric.MEDIAN) -> Endpoint:
+    return Endpoint(
+        name,
+        f"/{name}",
+        line=1,
+        metric=metric,
+        target_ms=target_ms,
+        warning_ms=1.5 * target_ms,
+        critical_ms=2 * target_ms,
+    )

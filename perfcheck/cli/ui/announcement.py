@@ -1,0 +1,50 @@
+"""What the measuring will take, in a line on stderr."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import click
+
+from perfcheck.model import EndpointProgress, Forecast
+from perfcheck.units import format_about
+from perfcheck.words import plural
+
+_LEAST_ANNOUNCED_S = 10.0
+_AMPLE = 1.2  # of the forecast, for the budget that is suggested
+
+
+class HasProgress(Protocol):
+    def progress(self) -> Sequence[EndpointProgress]: ...
+    def forecast(self) -> Forecast: ...
+
+
+class Announcement:
+    """A line on stderr, once it is known what the measuring will take: a log has no live display."""
+
+    def __init__(self) -> None:
+        self._is_made = False
+
+    def __call__(self, source: HasProgress) -> None:
+        if self._is_made:
+            return
+        forecast = source.forecast()
+        if forecast.is_known:
+            self._is_made = True
+            if forecast.left_s >= _LEAST_ANNOUNCED_S:
+                click.echo(announcement(len(source.progress()), forecast), err=True)
+
+
+def announcement(endpoints: int, forecast: Forecast) -> str:
+    """``300 endpoints, about 35 s over 8 connections``, and what to do where the time does not suffice."""
+    over = f" over {forecast.connections} connections" if forecast.connections > 1 else ", one request at a time"
+    line = f"{plural(endpoints, 'endpoint')}, about {format_about(forecast.left_s)}{over}"
+    if forecast.left_s <= forecast.budget_left_s:
+        return line
+    needed_s = forecast.budget_s + _AMPLE * (forecast.left_s - forecast.budget_left_s)
+    return (
+        f"{line}; the budget of {format_about(forecast.budget_s)} ends before all are decided, "
+        f"--budget {math.ceil(needed_s / 60)}m would do"
+    )

@@ -1,0 +1,380 @@
+"""One endpoint while it is measured: from its warm-up to its verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from perfcheck.model import (
+    PROOF,
+    WARM_UP,
+    Decision,
+    Endpoint,
+    EndpointProgress,
+    ErrorProof,
+    Failure,
+    Measurement,
+    Metric,
+    Sample,
+    Sampling,
+    Stop,
+    Verdict,
+)
+from perfcheck.sampling.stage import Stage, has_answer, unconfirmed
+from perfcheck.stats.error_rate import ErrorTest
+from perfcheck.stats.sequential import (
+    ALONE_AFTER_SCREENING,
+    CONFIRMATION,
+    CONFIRMATION_AFTER_SCREENING,
+    FIRST_STAGE,
+    SCREENING,
+)
+
+_SHORT_PAUSE_S = 1.0  # before a stage that measures again
+_PAUSE_S = 3.0  # where a burst is part of what is judged: tails, means, failures
+_GAP_S = 0.1  # in the first stage, after
+_WITHOUT_GAP = 10  # samples
+_FIRST_GAP_S = 0.75  # when measured again, between the
+_SPREAD = 16  # first samples, and then
+_LATER_GAP_S = 0.15
+_TAILS = frozenset({Metric.P90, Metric.P95, Metric.P99})
+_MIDDLE = frozenset({Metric.MEDIAN, Metric.P75})
+_MOST_SCREENING = 3  # times the least requests for OK: what is still open under load is measured alone
+_USUAL_SHARE = 0.6  # of its target, that an endpoint usually takes
+_BREACHES = {Verdict.WARNING, Verdict.CRITICAL}
+
+
+def gap_s(metric: Metric, stage: int, requests: int) -> float:
+    """Seconds to pause after ``requests`` judged requests of ``stage`` (1 is the first)."""
+    if metric in _TAILS:
+        return 0.0
+    if stage == 1:
+        return 0.0 if requests < _WITHOUT_GAP else _GAP_S
+    return _FIRST_GAP_S if requests < _SPREAD else _LATER_GAP_S
+
+
+def expected_s(endpoint: Endpoint) -> float:
+    """How long a request to an endpoint takes, by its target."""
+    target_ms = min(endpoint.slow_ms, endpoint.limits.critical_ms, 1000 * endpoint.timeout_s)
+    return _USUAL_SHARE * (target_ms if endpoint.target_ms is None else endpoint.target_ms) / 1000
+
+
+class EndpointSession:
+    """Takes the samples of one endpoint, decides, and says what is needed next: see the protocol of the scheduler.
+
+    What happened is recorded before it is judged, so that an interruption between any two lines leaves nothing half
+    done: :meth:`measurement` then judges the record from its beginning.
+    """
+
+    def __init__(self, endpoint: Endpoint, sampling: Sampling, max_requests: int | None = None) -> None:
+        self.endpoint = endpoint
+        self.used_s = 0.0
+        self._sampling = sampling
+        self._max_requests = max_requests
+        self._is_torn = False  # something happened that was not judged to the end
+        self._record: list[Callable[[], None]] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing has happened yet."""
+        self.needs_alone = self.is_proving = self.is_finished = False
+        self.not_before = -math.inf
+        self._samples: list[tuple[int, Sample]] = []
+        self._widths: list[int] = []  # of the samples: turns that may have been in flight
+        self._decisions: list[Decision] = []
+        self._is_screened = False
+        self._is_failing = False  # beyond doubt, and so to be confirmed
+        self._left = self._left_of_errors = self._sampling.confirm  # confirmations
+        self._proof = self._sampling.errors
+        self._errors = ErrorTest(self.endpoint.error_limits, self._proof)
+        self._fastest_ms = math.inf  # of the first stage
+        self._stage = self._first_stage()
+
+    # --- What the scheduler wants to know ----------------------------------------------------------------------------
+
+    @property
+    def stage(self) -> int:
+        """The number of the stage that is being measured, 0 while it warms up."""
+        return WARM_UP if self.is_warming_up else len(self._decisions) + (not self._has_decided)
+
+    @property
+    def _has_decided(self) -> bool:
+        return self.is_proving or self.is_finished
+
+    @property
+    def is_warming_up(self) -> bool:
+        return len(self._samples) < self._sampling.warmup
+
+    @property
+    def is_confirming(self) -> bool:
+        return bool(self._decisions) and not self._has_decided
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether its last request got no response in time."""
+        return bool(self._samples) and self._samples[-1][1].failure is Failure.TIMEOUT
+
+    @property
+    def last_turn_ms(self) -> float | None:
+        return self._samples[-1][1].latency_ms if self._samples else None
+
+    @property
+    def suspicion(self) -> float:
+        if self._decisions:
+            return 0.0
+        ratio = self._fastest_ms / self._stage.latency.limits.critical_ms
+        return ratio if ratio > 1 else 0.0
+
+    @property
+    def typical_s(self) -> float | None:
+        value_ms = self._value_ms()
+        return None if value_ms is None else min(value_ms / 1000, self.endpoint.timeout_s)
+
+    def _value_ms(self) -> float | None:
+        """The metric, as far as it is known."""
+        if self._stage.latency.count:
+            return self._stage.latency.estimate()
+        return self._decisions[-1].value_ms if self._decisions else None
+
+    @property
+    def need_s(self) -> float:
+        if self.is_finished:
+            return 0.0
+        typical_s = self.expected_s if self.typical_s is None else self.typical_s
+        proof = max(0, self._needed_for_errors(1000 * typical_s) - self._errors.requests)
+        if self.is_proving:
+            return typical_s * proof
+        done = self._stage.requests
+        requests = max(self._stage.least - done, done // 2, 1)
+        if not self.is_confirming:
+            proof = max(0, proof - requests)
+            requests += self._sampling.warmup + proof if self.is_warming_up else proof
+        rests_s = gap_s(self.endpoint.metric, self.stage, 1) * requests if self.is_confirming else 0.0
+        return requests * typical_s + rests_s
+
+    @property
+    def expected_s(self) -> float:
+        return expected_s(self.endpoint)
+
+    def next_request(self) -> tuple[int, Endpoint]:
+        return 0, self.endpoint
+
+    # --- What happens ------------------------------------------------------------------------------------------------
+
+    def take(self, sample: Sample, width: int, now: float) -> bool:
+        """Take a sample that was sent while up to ``width`` turns were in flight; ``now`` is the clock after it."""
+        self._happens(partial(self._take, sample, width, now))
+        return True
+
+    def expect_screening(self) -> None:
+        """Turns of other endpoints may overlap with those of its first stage."""
+        self._happens(self._begin_screening)
+
+    def measure_alone(self) -> None:
+        """What was measured under load is void."""
+        self._happens(self._void)
+
+    def end_proof(self) -> None:
+        """No more requests for its failure rate."""
+        self._happens(self._finish)
+
+    def _happens(self, event: Callable[[], None]) -> None:
+        self._is_torn = True
+        self._record.append(event)
+        event()
+        self._is_torn = False
+
+    def _begin_screening(self) -> None:
+        self._is_screened = True
+        self._stage = self._first_stage()
+
+    def _take(self, sample: Sample, width: int, now: float) -> None:
+        if self.is_warming_up or self.is_finished or (width > 1 and self.needs_alone):
+            self._keep(WARM_UP, sample, width)
+        elif self.is_proving:
+            self._keep(PROOF, sample, width)
+            self._prove(now, failed=sample.failure is not None, width=width)
+        else:
+            self._keep(self.stage, sample, width)
+            self._judge(sample, now)
+
+    def _keep(self, stage: int, sample: Sample, width: int) -> None:
+        self._samples.append((stage, sample))
+        self._widths.append(width)
+
+    @property
+    def _concurrency(self) -> int:
+        """The most turns in flight while it was judged by latency."""
+        return max((w for w, (stage, _) in zip(self._widths, self._samples, strict=True) if stage > 0), default=1)
+
+    def _judge(self, sample: Sample, now: float) -> None:
+        stage = self._stage
+        stage.add(sample.latency_ms, failed=sample.failure is not None)
+        self._fastest_ms = min(self._fastest_ms, math.inf if sample.latency_ms is None else sample.latency_ms)
+        if self._concurrency > 1 and self._has_failed_the_screening():
+            self._void()
+        elif stage.stop is not None:
+            self._conclude(now)
+        else:
+            self.not_before = now + gap_s(self.endpoint.metric, self.stage, stage.requests)
+
+    def _has_failed_the_screening(self) -> bool:
+        """Load can only slow a request: OK under load is OK, and nothing else is believed."""
+        stage = self._stage
+        if self._errors.shown is Verdict.CRITICAL or stage.latency.decided in _BREACHES:
+            return True
+        is_ok = stage.stop is Stop.DECIDED and stage.latency.decided is Verdict.OK
+        return not is_ok and (stage.stop is not None or stage.requests >= _MOST_SCREENING * stage.least)
+
+    def _conclude(self, now: float) -> None:
+        """The latency is decided, or the requests fail beyond doubt."""
+        decision = replace(self._stage.decision(), concurrency=self._concurrency)
+        self._decisions.append(decision)
+        fails = decision.errors is Verdict.CRITICAL and not self._is_failing
+        if fails and self._left_of_errors:
+            self._confirm_errors(now)
+        elif decision.latency in _BREACHES and self._left and not self._is_failing:
+            self._left -= 1
+            self._begin_again(now)
+        elif decision.verdict in {Verdict.CRITICAL, Verdict.NOT_MEASURED} or self._is_proven():
+            self._finish()
+        else:
+            self.is_proving = True
+            self.not_before = now
+
+    def _prove(self, now: float, *, failed: bool, width: int) -> None:
+        self._errors.add(failed=failed)
+        if failed and width > 1:
+            self._void()
+        elif self._errors.shown is Verdict.CRITICAL and self._left_of_errors and not self._is_failing:
+            self._decisions[-1] = replace(self._decisions[-1], errors=Verdict.CRITICAL, errors_decided=True)
+            self._confirm_errors(now)
+        elif self._is_proven():
+            self._finish()
+        elif failed:
+            self.needs_alone = True
+
+    def _confirm_errors(self, now: float) -> None:
+        self._left_of_errors -= 1
+        errors = self._errors
+        self._decisions[-1] = replace(self._decisions[-1], requests=errors.requests, failures=errors.failures)
+        self._is_failing = True
+        self._errors = ErrorTest(self.endpoint.error_limits, self._proof, confirms=True)
+        self._begin_again(now)
+
+    def _begin_again(self, now: float) -> None:
+        """Nothing but OK is believed at once."""
+        short = self.endpoint.metric in _MIDDLE and not self._is_failing
+        self.not_before = now + (_SHORT_PAUSE_S if short else _PAUSE_S)
+        self.is_proving = False
+        self.needs_alone = True
+        under = CONFIRMATION_AFTER_SCREENING if self._is_screened else CONFIRMATION
+        self._stage = Stage(
+            self.endpoint, self._errors, self._decisions[-1], under=under, max_requests=self._max_requests
+        )
+
+    def _first_stage(self) -> Stage:
+        under = FIRST_STAGE
+        if self._is_screened:
+            under = ALONE_AFTER_SCREENING if self.needs_alone else SCREENING
+        return Stage(self.endpoint, self._errors, under=under, max_requests=self._max_requests)
+
+    def _void(self) -> None:
+        """Measure afresh alone. A second chance of being found without failures takes more proof than the first."""
+        if self.is_finished or self.needs_alone:
+            return
+        failed = self._errors.failures > 0
+        first_is_void = not self._decisions or self._concurrency > 1
+        for number, (_, sample) in enumerate(self._samples):
+            if first_is_void or self._widths[number] > 1:
+                self._samples[number] = WARM_UP, sample
+        if failed and self._proof is ErrorProof.PROVEN:
+            self._proof = ErrorProof.STRICT
+        self._errors = ErrorTest(self.endpoint.error_limits, self._proof)
+        self.needs_alone = True
+        if first_is_void:
+            self._decisions.clear()
+            self.is_proving = False
+            self._stage = self._first_stage()
+            return
+        for stage, sample in self._samples:
+            if stage != WARM_UP:
+                self._errors.add(failed=sample.failure is not None)
+
+    def _is_proven(self) -> bool:
+        return self._errors.requests >= self._needed_for_errors(self._value_ms())
+
+    def _needed_for_errors(self, latency_ms: float | None) -> int:
+        needed = self._errors.needed(latency_ms)
+        return needed if self._max_requests is None else min(needed, self._max_requests)
+
+    def _finish(self) -> None:
+        self.is_finished, self.is_proving = True, False
+
+    # --- What came out -----------------------------------------------------------------------------------------------
+
+    def measurement(self, cut_short: Stop) -> Measurement:
+        """Everything so far; ``cut_short`` is why an unfinished endpoint goes no further."""
+        if self._is_torn:
+            self._begin()
+            for event in tuple(self._record):
+                event()
+        return Measurement(self.endpoint.name, tuple(self._samples), tuple(self._decided_so_far(cut_short)))
+
+    def _decided_so_far(self, cut_short: Stop) -> list[Decision]:
+        """The finished stages, and the unfinished one where it has an answer.
+
+        A breach that was to be confirmed and was not, or not to the end, is unconfirmed; what was measured under load
+        alone is no breach at all.
+        """
+        decisions = self._decisions[:]
+        if not self._has_decided and self._stage.requests:
+            unfinished = replace(self._stage.decision(cut_short), concurrency=self._concurrency)
+            if not (unfinished.concurrency > 1 and unfinished.verdict in _BREACHES):
+                decisions.append(unfinished)
+        stop: Stop | None = None
+        while len(decisions) > 1 and not has_answer(decisions[-1]):
+            stop = decisions.pop().stop
+        if not decisions:
+            return []
+        last = decisions[-1] = self._with_errors(decisions[-1])
+        is_cut = not self._has_decided or stop is not None
+        if is_cut and last.verdict in _BREACHES and self._sampling.confirm:
+            decisions[-1] = unconfirmed(last, stop or cut_short)
+        return decisions
+
+    def _with_errors(self, last: Decision) -> Decision:
+        """The decision that stands, with what is known of failures by now."""
+        errors, value_ms = self._errors, last.value_ms
+        if self._is_failing and errors.shown is not Verdict.CRITICAL:
+            if last.stage == 1:  # no confirmation yet
+                return last
+            settled = errors.is_settled(value_ms)
+            unsettled = Verdict.WARNING if self.is_finished else Verdict.CRITICAL
+            verdict = errors.verdict(value_ms) if settled else unsettled
+        else:
+            settled = errors.is_settled(value_ms) or not errors.failures
+            verdict = errors.verdict(value_ms)
+        missing = 0 if settled else self._needed_for_errors(value_ms) - errors.requests
+        return replace(
+            last,
+            failures=errors.failures,
+            errors=verdict,
+            errors_decided=settled,
+            more_requests=max(missing, last.more_requests or 0) or None,
+            excluded=errors.excluded(value_ms),
+        )
+
+    def progress(self, now: float) -> EndpointProgress:
+        stage = self._stage
+        return EndpointProgress(
+            endpoint=self.endpoint.name,
+            stage=self.stage,
+            requests=stage.requests if self.stage else len(self._samples),
+            least=stage.least,
+            value_ms=self._value_ms(),
+            verdict=self._decisions[-1].verdict if self.is_finished else None,
+            wait_s=0.0 if self.is_finished else max(self.not_before - now, 0.0),
+        )
