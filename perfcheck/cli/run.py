@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,16 +30,20 @@ from perfcheck.cli.ui.options import (
     connections_option,
     group_option,
     history_option,
+    opened,
     option,
     save_option,
     seed_option,
 )
 from perfcheck.errors import UsageError
 from perfcheck.model import ErrorProof, Metric
+from perfcheck.times import typed_time
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
     from perfcheck.engine.session import Outcome
+
+_RECENT = "60d"  # an endpoint that was not measured alone for longer comes first in any case
 
 _EXAMPLES = """\b
 Examples:
@@ -153,7 +160,17 @@ def command(session: Session, /, **options: Any) -> int:
                     command=rerun_command("run", given),
                     max_requests=given.max_requests,
                     seed=given.seed,
+                    measured_alone=partial(_measured_alone, given.history) if given.save else None,
                     callbacks=callbacks,
                 )
 
     return carry_out(given, session, check_service)
+
+
+def _measured_alone(history: str | None) -> Mapping[str, str]:
+    """When each endpoint was last measured alone, as far as a history has it: what is wrong with it, saving reports."""
+    try:
+        with opened(history) as store:
+            return store.last_times(typed_time(_RECENT, datetime.now(UTC)))
+    except UsageError:
+        return {}

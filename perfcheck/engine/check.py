@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from perfcheck.client.client import Client
@@ -34,6 +34,7 @@ def check(
     command: tuple[str, ...] = ("perfcheck", "run"),
     max_requests: int | None = None,
     seed: int | None = None,
+    measured_alone: Callable[[], Mapping[str, str]] | None = None,
     callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
 ) -> Outcome:
     """Measure the endpoints of ``baseline`` that have these names and groups (all without any), and judge them.
@@ -42,7 +43,7 @@ def check(
     is sent at least 30 requests. ``fail_on`` is the lowest verdict that gives the run exit code 1 (None: no verdict
     does). With ``allow_partial`` endpoints for which there was no time do not keep the run from passing, as long as one
     was measured; the run has a warning about them. ``command`` are the words that, followed by a name, check that
-    endpoint again, for the reports.
+    endpoint again, for the reports. ``measured_alone`` as of :class:`~perfcheck.sampling.sampler.Sampler`.
 
     Raises UsageError for an unknown name. When the service does not answer, the outcome's error is a
     CouldNotMeasureError, and every endpoint not measured. KeyboardInterrupt ends the measuring, not the check: the run
@@ -64,6 +65,7 @@ def check(
             now=time.perf_counter,
             max_requests=max_requests,
             observe=lambda *_: progress(sampler),
+            measured_alone=dict if against is not None and measured_alone is None else measured_alone,
         )
         progress(sampler)
         execution = measure(sampler.run, lambda: _samples(sampler), error=error, measured=callbacks.measured)

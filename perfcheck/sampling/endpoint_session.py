@@ -84,7 +84,8 @@ class EndpointSession:
         self._samples: list[tuple[int, Sample]] = []
         self._widths: list[int] = []  # of the samples: turns that may have been in flight
         self._decisions: list[Decision] = []
-        self._is_screened = False
+        self._expects_screening = False
+        self._screened: tuple[list[tuple[int, Sample]], list[Decision]] | None = None  # while it is measured again
         self._is_failing = False  # beyond doubt, and so to be confirmed
         self._left = self._left_of_errors = self._sampling.confirm  # confirmations
         self._proof = self._sampling.errors
@@ -158,6 +159,16 @@ class EndpointSession:
     def expected_s(self) -> float:
         return expected_s(self.endpoint)
 
+    @property
+    def is_screened(self) -> bool:
+        """Whether it was found OK under load alone."""
+        return bool(self._decisions) and self._decisions[-1].concurrency > 1
+
+    @property
+    def need_alone_s(self) -> float:
+        """A forecast of the time that it takes to measure it again, alone."""
+        return self._stage.least * (self.typical_s or self.expected_s)
+
     def next_request(self) -> tuple[int, Endpoint]:
         return 0, self.endpoint
 
@@ -176,6 +187,10 @@ class EndpointSession:
         """What was measured under load is void."""
         self._happens(self._void)
 
+    def measure_again(self) -> None:
+        """It is OK under load, and a figure of its own is wanted too."""
+        self._happens(self._begin_alone)
+
     def end_proof(self) -> None:
         """No more requests for its failure rate."""
         self._happens(self._finish)
@@ -187,7 +202,7 @@ class EndpointSession:
         self._is_torn = False
 
     def _begin_screening(self) -> None:
-        self._is_screened = True
+        self._expects_screening = True
         self._stage = self._first_stage()
 
     def _take(self, sample: Sample, width: int, now: float) -> None:
@@ -270,14 +285,14 @@ class EndpointSession:
         self.not_before = now + (_SHORT_PAUSE_S if short else _PAUSE_S)
         self.is_proving = False
         self.needs_alone = True
-        under = CONFIRMATION_AFTER_SCREENING if self._is_screened else CONFIRMATION
+        under = CONFIRMATION_AFTER_SCREENING if self._expects_screening else CONFIRMATION
         self._stage = Stage(
             self.endpoint, self._errors, self._decisions[-1], under=under, max_requests=self._max_requests
         )
 
     def _first_stage(self) -> Stage:
         under = FIRST_STAGE
-        if self._is_screened:
+        if self._expects_screening:
             under = ALONE_AFTER_SCREENING if self.needs_alone else SCREENING
         return Stage(self.endpoint, self._errors, under=under, max_requests=self._max_requests)
 
@@ -303,6 +318,15 @@ class EndpointSession:
             if stage != WARM_UP:
                 self._errors.add(failed=sample.failure is not None)
 
+    def _begin_alone(self) -> None:
+        """What was sent under load counts for the failure rate."""
+        self._screened = list(self._samples), list(self._decisions)
+        self._samples = [(PROOF if stage else WARM_UP, sample) for stage, sample in self._samples]
+        self._decisions.clear()
+        self.needs_alone = True
+        self.is_proving = self.is_finished = False
+        self._stage = self._first_stage()
+
     def _is_proven(self) -> bool:
         return self._errors.requests >= self._needed_for_errors(self._value_ms())
 
@@ -321,7 +345,12 @@ class EndpointSession:
             self._begin()
             for event in tuple(self._record):
                 event()
-        return Measurement(self.endpoint.name, tuple(self._samples), tuple(self._decided_so_far(cut_short)))
+        samples, decisions = self._samples, self._decided_so_far(cut_short)
+        if self._screened is not None and not self._decisions:  # no figure of its own, then
+            samples, decisions = self._screened
+            samples = [*samples, *((WARM_UP, sample) for _, sample in self._samples[len(samples) :])]
+            decisions = [*decisions[:-1], self._with_errors(decisions[-1])]
+        return Measurement(self.endpoint.name, tuple(samples), tuple(decisions))
 
     def _decided_so_far(self, cut_short: Stop) -> list[Decision]:
         """The finished stages, and the unfinished one where it has an answer.

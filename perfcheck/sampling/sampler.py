@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from perfcheck.model import Endpoint, EndpointProgress, ErrorProof, Forecast, Measurement, Sample, Sampling, Stop
 from perfcheck.sampling.endpoint_session import EndpointSession
 from perfcheck.sampling.scheduler import MOST_PROOF_S, Scheduler, Transport
+
+_ROTATION_S = 60.0
 
 
 class Sampler:
@@ -20,7 +22,8 @@ class Sampler:
 
     ``transport`` sends the requests. ``now`` is its clock, in seconds. ``max_requests`` bounds the judged requests of
     an endpoint in each stage. ``observe`` is called with the name of an endpoint and its sample after each that was
-    taken into account.
+    taken into account. ``measured_alone`` returns when endpoints were last measured alone, by name, and is given where
+    figures are kept or compared: after a screening those for which that is longest ago are measured alone as well.
     """
 
     def __init__(
@@ -33,8 +36,10 @@ class Sampler:
         now: Callable[[], float],
         max_requests: int | None = None,
         observe: Callable[[str, Sample], None] = lambda *_: None,
+        measured_alone: Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
         self._now = now
+        self._measured_alone = measured_alone
         self._cut_short = Stop.INTERRUPTED
         self._sessions = [EndpointSession(endpoint, sampling, max_requests) for endpoint in endpoints]
         self._schedule = Scheduler(
@@ -46,6 +51,7 @@ class Sampler:
             now=now,
             observe=lambda session, sample: observe(session.endpoint.name, sample),
             proof_s=math.inf if sampling.errors is ErrorProof.STRICT else MOST_PROOF_S,
+            again=self._again,
         )
         if self._schedule.screens:
             for session in self._sessions:
@@ -61,6 +67,19 @@ class Sampler:
         """
         if not self._schedule.run():
             self._cut_short = Stop.BUDGET
+
+    def _again(self) -> list[EndpointSession]:
+        """As many of those that were only screened as a minute allows: the critical paths first, then in rotation."""
+        if self._measured_alone is None:
+            return []
+        times, left_s, chosen = self._measured_alone(), _ROTATION_S, []
+        screened = [session for session in self._sessions if session.is_screened]
+        for session in sorted(screened, key=lambda s: (not s.endpoint.critical_path, times.get(s.endpoint.name, ""))):
+            left_s -= session.need_alone_s
+            if left_s >= 0:
+                session.measure_again()
+                chosen.append(session)
+        return chosen
 
     def measurements(self) -> tuple[Measurement, ...]:
         """What was measured and decided so far, in the order of the endpoints. May be called at any time."""

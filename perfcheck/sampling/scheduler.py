@@ -128,7 +128,8 @@ class Scheduler(Generic[S]):
 
     ``connections`` bounds the turns in flight (None: as many as the service bears). ``budget_s`` None follows the need.
     ``alone_first``: what has to be measured alone does not wait until all others are screened. ``observe`` is called
-    with a session and its sample after each that was taken. ``rng`` breaks ties.
+    with a session and its sample after each that was taken. ``rng`` breaks ties. ``proof_s`` bounds the requests for
+    the failure rate alone. ``again`` is called after the screening, for sessions that are to be placed once more.
     """
 
     def __init__(
@@ -143,6 +144,7 @@ class Scheduler(Generic[S]):
         observe: Callable[[S, Sample], None],
         alone_first: bool = False,
         proof_s: float = MOST_PROOF_S,
+        again: Callable[[], Sequence[S]] = tuple,
     ) -> None:
         self._transports = transports
         self._rng = rng
@@ -150,6 +152,7 @@ class Scheduler(Generic[S]):
         self._observe = observe
         self._alone_first = alone_first
         self._proof_left_s = proof_s
+        self._again = again
         self._most = _MOST_CONNECTIONS if connections is None else connections
         self._sessions = tuple(sessions)
         self._queue: deque[S] = deque(sorted(self._sessions, key=lambda s: (not s.endpoint.critical_path, s.need_s)))
@@ -160,6 +163,7 @@ class Scheduler(Generic[S]):
         self._turns: dict[S, _Turn[S]] = {}
         self._ramp: Ramp | None = None
         self._watched: Collection[S] = ()  # by the ramp, whatever else becomes of them
+        self._is_screening = False
         self._failed_alone: set[object] = set()
         self._unanswered: set[S] = set()
         self._slowest_s = 0.0
@@ -234,6 +238,10 @@ class Scheduler(Generic[S]):
             return in_reach[:_MOST_ALONE], 1  # the rest of the time is theirs
         if self.width > 1 and (self._open or self._queue) and not (self._alone_first and pending):
             return [*self._in_window(), *self._watched], self.width
+        if self._is_screening and not (self._open or self._queue):
+            self._is_screening = False
+            for session in self._again():
+                self._place(session)
         if self._alone or self._open or self._queue:
             in_first_stage = self._in_window() if self.width == 1 else ()
             return [*_first(self._alone, _MOST_ALONE), *in_first_stage, *_first(self._proving, _WINDOW)], 1
@@ -374,7 +382,7 @@ class Scheduler(Generic[S]):
         members = {by_need[int((i + 0.5) * len(by_need) / MEMBERS)]: None for i in range(MEMBERS)}
         self._queue = deque(session for session in self._queue if session not in members)
         self._open = dict(members)
-        self._watched = members
+        self._watched, self._is_screening = members, True
         self._ramp = Ramp({session.endpoint.name for session in members}, self._most)
 
     def _widen_for_proof(self) -> None:

@@ -86,6 +86,13 @@ def select_latest(most: int, **filters: Unpack[MeasurementFilter]) -> Select[Any
     return query.order_by(None).order_by(*newest_first).limit(most)
 
 
+def select_last_times(since: str) -> Select[Any]:
+    """Each endpoint, and when it last had a value."""
+    table = measurements.c
+    wanted = (table.value_ms > 0, table.started_at >= since)
+    return select(table.endpoint, func.max(table.started_at).label("time")).where(*wanted).group_by(table.endpoint)
+
+
 def select_count(**filters: Unpack[MeasurementFilter]) -> Select[Any]:
     return _filtered(select(func.count()).select_from(measurements), measurements, filters)
 

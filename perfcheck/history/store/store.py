@@ -170,6 +170,11 @@ class History:
                 if newest_first:
                     yield newest_first[::-1], earlier
 
+    def last_times(self, since: str) -> dict[str, str]:
+        """When each endpoint was last measured with a latency that can be compared: those since a time, RFC 3339."""
+        with self._location.translate_errors(), self._engine.connect() as connection:
+            return {row.endpoint: row.time for row in connection.execute(reading.select_last_times(since))}
+
     def endpoints(self) -> Iterator[str]:
         """Every name that was ever measured, in order."""
         with self._location.translate_errors(), self._engine.connect() as connection:
