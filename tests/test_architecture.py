@@ -30,7 +30,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "baseline": (HELPERS | {"model"}, {"yaml"}),
     "runfile": (HELPERS | {"model"}, {"msgspec"}),
     "report": (HELPERS | {"model"}, {"rich", "jinja2"}),
-    "client": (HELPERS | {"model"}, {"httpx", "httpcore", "h11", "h2"}),
+    "client": (HELPERS | {"model"}, {"httpx", "h11", "h2"}),
     "judge": (CORE, set()),
     "sampling": (CORE | {"judge"}, set()),
     "history": (CORE | {"report", "runfile"}, {"sqlalchemy", "rich"}),

@@ -175,7 +175,7 @@ def run(results: Sequence[EndpointResult] | None = None, *findings: Finding) -> 
         started_at="2026-11-23T12:00:00.000Z",
         finished_at="2026-11-23T12:00:12.345Z",
         duration_ms=12345.6,
-        tool=Tool("0.1.0", "httpx 0.28.1, HTTP/1.1", "3.11.7"),
+        tool=Tool("0.1.0", "perfcheck 0.1.0, HTTP/1.1, kernel timestamps", "3.11.7"),
         environment=Environment("Linux 6.1 x86_64", 2, "GitHub Actions", "0123abc", "main", dirty=False),
         service=ServiceInfo("http://localhost:5001"),
         baseline=BaselineInfo("baselines.yaml", "0" * 64),

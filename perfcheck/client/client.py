@@ -1,56 +1,44 @@
-"""The HTTP client: one request at a time over one kept-alive connection; failures are data."""
+"""The HTTP client: timed requests over kept-alive connections, from one thread; failures are data."""
 
 from __future__ import annotations
 
-import gc
 import math
 import time
 from collections.abc import Callable
 from typing import Self
 
-import httpcore
 import httpx
 
-from perfcheck.client.connecting import wait_until_ready
-from perfcheck.client.exchange import Exchange, RequestFailedError, RunQueue, from_library
-from perfcheck.client.pool import open_pool, proxy_for
+from perfcheck import __version__
+from perfcheck.client.connecting import Connector
+from perfcheck.client.exchange import Exchange, RequestFailedError
+from perfcheck.client.http1 import Connection
+from perfcheck.client.loop import Loop, Steps
 from perfcheck.client.prepared_request import (
+    Origin,
     PreparedRequest,
-    RedirectRules,
+    Redirects,
+    WireRequest,
     base_url_shown,
     prepare,
     url_shown,
     wire_request,
 )
-from perfcheck.client.response import ReceivedResponse, content_length, decoded, read_raw
-from perfcheck.client.wire import StampedBackend
+from perfcheck.client.proxies import proxy_for
+from perfcheck.client.readiness import wait_until_ready
+from perfcheck.client.response import RawBody, ReceivedResponse, ResponseHead
+from perfcheck.client.transport import HAS_KERNEL_STAMPS
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Endpoint, Failure, Fetched, Sample, Service
 from perfcheck.text import Redactor
 
 _MOST_REDIRECTS = 10
-_GARBAGE = 2000  # leftover objects of several requests: collecting them takes well under a millisecond
-_LIBRARY_ERRORS = (httpcore.ProtocolError, httpcore.UnsupportedProtocol, httpcore.ProxyError, httpx.HTTPError)
 _LONGEST_SERVER_TIMING = 1000
-
-
-class Loop:
-    """Requests that were started, by clients that share it. For now one after another."""
-
-    def __init__(self) -> None:
-        self.pending: list[tuple[Client, Endpoint, object]] = []
-
-    def wait(self, until_s: float | None = None) -> list[tuple[object, Sample]]:
-        if self.pending:
-            client, endpoint, tag = self.pending.pop(0)
-            return [(tag, client.send(endpoint))]
-        if until_s is not None:
-            time.sleep(max(until_s - time.perf_counter(), 0))
-        return []
+_OF_A_STALE_CONNECTION = {Failure.RESET, Failure.PROTOCOL}
 
 
 class Client:
-    """Sends the requests of one service, from one thread. A context manager."""
+    """Sends the requests of one service, from one thread, several at once if need be. A context manager."""
 
     def __init__(
         self,
@@ -60,19 +48,19 @@ class Client:
         now: Callable[[], float] = time.perf_counter,
         loop: Loop | None = None,
     ) -> None:
-        """``now`` is the clock of the samples, in seconds. Raises UsageError."""
-        self.loop = loop or Loop()
+        """``now`` is the clock of the samples, in seconds; ``loop`` may serve several clients. Raises UsageError."""
         self._service = service
         self._redact = redact
         self._now = now
         self._base = _base_url(service, redact)
         self._proxy = None if service.unix_socket else proxy_for(self._base)
-        self._backend = StampedBackend()
-        self._pool = open_pool(service, self._backend, self._proxy)
-        self._redirects = RedirectRules()
+        self._connector = Connector(service, self._proxy)
         self._prepared: dict[str, PreparedRequest] = {}
-        self._run_queue: RunQueue | None = None
-        self._http_version: bytes | None = None
+        self._http_version: str | None = None
+        self._by_kernel = HAS_KERNEL_STAMPS and not service.unix_socket
+        self._in_flight: set[object] = set()
+        self._owns_loop = loop is None
+        self.loop = loop or Loop()
 
     def __enter__(self) -> Self:
         return self
@@ -81,22 +69,30 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        self._pool.close()
-        self._redirects.close()
-        if self._run_queue is not None:
-            self._run_queue.close()
-            self._run_queue = None
+        for tag in list(self._in_flight):
+            self.cancel(tag)
+        self._connector.close()
+        if self._owns_loop:
+            self.loop.close()
+
+    def close_idle(self) -> None:
+        """Close the kept-alive connections that are not in use, but one."""
+        self._connector.close_idle(but=1)
 
     # --- Its description ------------------------------------------------------------------------------------------
 
     @property
     def description(self) -> str:
-        """The client and the protocol that it uses with the service: ``httpx 0.28.1, HTTP/1.1``."""
-        return f"httpx {httpx.__version__}, {self._protocol}"
+        """The client, the protocol it uses with the service, and its clock.
+
+        ``perfcheck 0.1.0, HTTP/1.1, kernel timestamps``: latencies of different clocks differ by some 50 us.
+        """
+        clock = "kernel timestamps" if self._by_kernel else "process clock"
+        return f"perfcheck {__version__}, {self._protocol}, {clock}"
 
     @property
     def _protocol(self) -> str:
-        return (self._http_version or (b"HTTP/2" if self._service.http2 else b"HTTP/1.1")).decode("ascii", "replace")
+        return self._http_version or ("HTTP/2" if self._service.http2 else "HTTP/1.1")
 
     @property
     def base_url_shown(self) -> str:
@@ -130,9 +126,15 @@ class Client:
         Raises CouldNotMeasureError when it does not within ``service.ready_timeout_s``, with ``unreachable`` as the
         remedy where nothing answers.
         """
-        target = self._proxy.url if self._proxy is not None else self._base
+        origin = Origin.of(self._base)
         try:
-            return wait_until_ready(self._service, self.send, target, shown=self.url_shown, unreachable=unreachable)
+            return wait_until_ready(
+                self._service,
+                self.send,
+                lambda timeout_s: self.loop.run(self._connector.try_to_connect(origin, timeout_s)),
+                shown=self.url_shown,
+                unreachable=unreachable,
+            )
         except CouldNotMeasureError as error:
             if self._proxy is None:
                 raise
@@ -142,49 +144,54 @@ class Client:
             raise CouldNotMeasureError(error.message, remedy, is_down=error.is_down) from error
 
     def start(self, endpoint: Endpoint, tag: object) -> None:
-        self.loop.pending.append((self, endpoint, tag))
+        """Begin one timed request; ``wait`` returns its sample with ``tag``, which is hashable and not in flight.
 
-    def wait(self, until_s: float | None = None) -> list[tuple[object, Sample]]:
-        return self.loop.wait(until_s)
+        Failures of the service are in the sample. Raises UsageError for what makes no request.
+        """
+        steps = self._sample(self._prepare(endpoint), tag)
+        self._in_flight.add(tag)
+        self.loop.start(steps, tag)
 
     def cancel(self, tag: object) -> None:
-        self.loop.pending = [entry for entry in self.loop.pending if entry[2] is not tag]
+        """Abandon a request in flight: its connection is closed, and no sample comes."""
+        self.loop.cancel(tag)
+        self._in_flight.discard(tag)
 
-    def close_idle(self) -> None:
-        pass
+    def wait(self, until_s: float | None = None) -> list[tuple[object, Sample]]:
+        """As ``loop.wait``: the requests that have ended, of every client of the loop, as (tag, sample)."""
+        return self.loop.wait(until_s)
 
     def send(self, endpoint: Endpoint) -> Sample:
         """One timed request. Failures are in the sample; only UsageError and KeyboardInterrupt are raised."""
-        prepared = self._prepare(endpoint)
-        if self._run_queue is None:
-            self._run_queue = RunQueue()
-        exchange = self._backend.exchange = Exchange(endpoint.timeout_s)
-        received = ReceivedResponse()
+        return self.loop.run(self._sample(self._prepare(endpoint)))
+
+    def fetch(self, endpoint: Endpoint) -> Fetched:
+        """One request for its body, not its latency. Failures are in what is returned; raises as ``send`` does."""
+        return self.loop.run(self._fetched(prepare(self._service, endpoint, self._proxy)))
+
+    def _prepare(self, endpoint: Endpoint) -> PreparedRequest:
+        prepared = self._prepared.get(endpoint.name)
+        if prepared is None or prepared.endpoint is not endpoint:
+            prepared = self._prepared[endpoint.name] = prepare(self._service, endpoint, self._proxy)
+        return prepared
+
+    def _sample(self, prepared: PreparedRequest, tag: object = None) -> Steps[Sample]:
         tried_at_s, tried_ns = self._now(), time.perf_counter_ns()
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
-            waited_ns, cpu_s = self._run_queue.waited_ns(), time.thread_time()
-            failed = self._request(prepared, exchange, received)
-            cpu_s = time.thread_time() - cpu_s
-            waited_after_ns = self._run_queue.waited_ns()
-        finally:
-            if collecting:
-                gc.enable()
-        failed = received.problem(endpoint.expect, failed)
+        exchange, received = Exchange(prepared.endpoint.timeout_s), ReceivedResponse()
+        failed = yield from self._request(prepared, exchange, received)
         size = None
         if failed is None:
             try:
-                size = sum(map(len, decoded(received.pieces, received.header(b"content-encoding"))))
+                size = sum(map(len, received.decoded()))
             except RequestFailedError as error:
                 failed = error
-        if endpoint.follow_redirects:
-            self._redirects.forget()
-        if collecting and gc.get_count()[0] > _GARBAGE:
-            gc.collect(0)
+        if failed is None:
+            self._by_kernel = exchange.by_kernel
+        self._in_flight.discard(tag)
         phases, server_timing = exchange.phases(), received.header(b"server-timing")
+        sent_ns = exchange.first_sent_ns or tried_ns
         return Sample(
-            at_s=tried_at_s + (exchange.sent_ns - tried_ns) / 1e9 if exchange.sent_ns else tried_at_s,
+            at_s=tried_at_s + (sent_ns - tried_ns) / 1e9,
             latency_ms=_latency_ms(failed, (phases.wait_ms or 0.0) + (phases.download_ms or 0.0)),
             failure=failed.failure if failed else None,
             status=received.status,
@@ -192,19 +199,14 @@ class Client:
             phases=phases,
             body_bytes=size,
             server_timing=self._redact.clean(server_timing, limit=_LONGEST_SERVER_TIMING) if server_timing else None,
-            cpu_ms=cpu_s * 1000,
-            run_queue_ms=None if waited_ns is None or waited_after_ns is None else (waited_after_ns - waited_ns) / 1e6,
         )
 
-    def fetch(self, endpoint: Endpoint) -> Fetched:
-        """One request for its body, not its latency. Failures are in what is returned; raises as ``send`` does."""
-        prepared = prepare(self._service, endpoint)
-        exchange = self._backend.exchange = Exchange(endpoint.timeout_s)
+    def _fetched(self, prepared: PreparedRequest) -> Steps[Fetched]:
         received = ReceivedResponse()
-        failed = received.problem(endpoint.expect, self._request(prepared, exchange, received))
+        failed = yield from self._request(prepared, Exchange(prepared.endpoint.timeout_s), received)
         body = b""
         try:
-            body = b"".join(decoded(received.pieces, received.header(b"content-encoding")))
+            body = b"".join(received.decoded())
         except RequestFailedError as error:
             failed = failed or error
         return Fetched(
@@ -215,78 +217,62 @@ class Client:
             detail=self._redact.clean(failed.detail) if failed else None,
         )
 
-    def _prepare(self, endpoint: Endpoint) -> PreparedRequest:
-        prepared = self._prepared.get(endpoint.name)
-        if prepared is None or prepared.endpoint is not endpoint:
-            prepared = self._prepared[endpoint.name] = prepare(self._service, endpoint)
-        return prepared
-
     def _request(
         self, prepared: PreparedRequest, exchange: Exchange, received: ReceivedResponse
-    ) -> RequestFailedError | None:
+    ) -> Steps[RequestFailedError | None]:
         """Send the request and follow its redirects; returns what went wrong."""
         try:
-            self._follow(prepared, exchange, received)
+            yield from self._follow(prepared, exchange, received)
         except RequestFailedError as error:
-            return error
-        except _LIBRARY_ERRORS as error:
-            return from_library(error, exchange)
-        return None
+            return received.problem(prepared.endpoint.expect, error)
+        return received.problem(prepared.endpoint.expect, None)
 
-    def _follow(self, prepared: PreparedRequest, exchange: Exchange, received: ReceivedResponse) -> None:
-        """Send the request and follow its redirects. Raises RequestFailedError, and the errors of the libraries."""
+    def _follow(self, prepared: PreparedRequest, exchange: Exchange, received: ReceivedResponse) -> Steps[None]:
+        """Send the request and follow its redirects. Raises RequestFailedError."""
         request, on_wire = prepared.request, prepared.wire_request
+        redirects = Redirects(prepared.secret_headers) if prepared.endpoint.follow_redirects else None
         for _ in range(_MOST_REDIRECTS + 1):
-            response = self._send_once(on_wire, exchange)
+            connection, head = yield from self._send(on_wire, exchange)
             try:
-                following = None
-                if prepared.endpoint.follow_redirects:
-                    following = self._redirects.following(
-                        request, response.status, response.headers, prepared.secret_headers
-                    )
+                self._http_version = head.version
+                following = redirects.following(request, head) if redirects else None
                 if following is None:
-                    received.response = response
-                received.pieces = read_raw(response.iter_stream(), announced=content_length(on_wire, response))
+                    received.head = head
+                body = RawBody(head, on_wire.head.method)
+                yield from connection.body(exchange, body)
             finally:
-                response.close()
-            if exchange.overlong:
-                raise RequestFailedError(Failure.PROTOCOL, "the response was longer than announced")
+                self._connector.keep(connection)
             if following is None:
+                received.pieces = body.pieces
                 return
-            request, on_wire = following, wire_request(following)
-            exchange.begin_hop()
+            request, on_wire = following, wire_request(following, self._proxy)
+            exchange.begin_next()
         raise RequestFailedError(Failure.REDIRECTS, f"over {_MOST_REDIRECTS} redirects, the last to {request.url}")
 
-    def _send_once(self, request: httpcore.Request, exchange: Exchange) -> httpcore.Response:
-        """Send ``request`` up to the headers of its response.
+    def _send(self, request: WireRequest, exchange: Exchange) -> Steps[tuple[Connection, ResponseHead]]:
+        """Send ``request``; its connection, and the head of the response.
 
         The service may close a kept-alive connection just when it is used again. Every client then repeats the request
         on a new one (RFC 9110, section 9.2.2), so this is no failure of the service.
         """
-        started_ns = time.perf_counter_ns()
-        try:
-            response = self._pool.handle_request(request)
-        except (RequestFailedError, httpcore.RemoteProtocolError) as error:
-            if exchange.fresh or not _unanswered(error, exchange, http2=self._service.http2):
-                raise
-            exchange.begin_again(started_ns)
-            response = self._pool.handle_request(request)
-        self._http_version = response.extensions["http_version"]
-        if self._http_version == b"HTTP/2":
-            exchange.first_ns = exchange.last_ns  # the bytes before were frames about the connection
-        elif not exchange.received:
-            response.close()
-            self._pool.close()  # of its connections; the next request opens another
-            raise RequestFailedError(
-                Failure.PROTOCOL, "a response came before its request: the one before was longer than announced"
-            )
-        return response
+        connection = self._connector.idle(request.origin)
+        if connection is not None:
+            try:
+                return connection, (yield from _head(connection, request, exchange))
+            except RequestFailedError as error:
+                if exchange.received or error.failure not in _OF_A_STALE_CONNECTION:
+                    raise
+            exchange.begin()
+        connection = yield from self._connector.connect(request.origin, exchange)
+        return connection, (yield from _head(connection, request, exchange))
 
 
-def _unanswered(error: Exception, exchange: Exchange, *, http2: bool) -> bool:
-    if http2 and isinstance(error, httpcore.RemoteProtocolError):
-        return True
-    return isinstance(error, RequestFailedError) and error.failure is Failure.RESET and not exchange.received
+def _head(connection: Connection, request: WireRequest, exchange: Exchange) -> Steps[ResponseHead]:
+    try:
+        return (yield from connection.head(request, exchange))
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _latency_ms(failed: RequestFailedError | None, latency_ms: float) -> float | None:

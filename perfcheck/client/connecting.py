@@ -1,82 +1,185 @@
-"""A connected socket, by host name or path: each phase timed by itself, none longer than the exchange allows.
-
-And waiting until the service is ready, before anything is timed.
-"""
+"""Connections to a service: by host name or path, through TLS and proxies, each phase timed by itself."""
 
 from __future__ import annotations
 
 import errno
+import functools
+import importlib.util
 import ipaddress
-import queue
+import os
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import h11
 import httpx
 
-from perfcheck.client.exchange import Exchange, RequestFailedError, timed_out
-from perfcheck.errors import CouldNotMeasureError
-from perfcheck.model import Endpoint, Failure, Sample, Service
-from perfcheck.units import format_ms
+from perfcheck.client.exchange import Exchange, RequestFailedError, timed_out, tls_failed
+from perfcheck.client.http1 import Connection, Http1Connection
+from perfcheck.client.loop import READ, WRITE, Steps, Wait
+from perfcheck.client.prepared_request import Origin, proxy_headers
+from perfcheck.client.tls import tls_context
+from perfcheck.client.transport import Layer, Socket, TlsLayer, stamp_arrivals
+from perfcheck.errors import UsageError
+from perfcheck.model import Failure, Service
 
 _Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]  # as getaddrinfo returns it
+_MOST_IDLE = 20  # connections; redirects may lead to any number of services
+_NOT_CONNECTED = 300  # from here on, the status of a CONNECT request
 
 
-def connect_tcp(host: str, port: int, exchange: Exchange) -> socket.socket:
-    """Resolve ``host`` and connect to the first of its addresses that accepts. Raises RequestFailedError."""
+class Connector:
+    """Opens the connections of one service, and keeps those that can be used again."""
+
+    def __init__(self, service: Service, proxy: httpx.Proxy | None) -> None:
+        """Raises UsageError when the baseline requires what is not available."""
+        if service.http2 and importlib.util.find_spec("h2") is None:
+            raise UsageError("service.http2 needs the package h2", "pip install 'perfcheck[http2]'")
+        self._service = service
+        self._proxy = proxy
+        self._idle: list[Connection] = []
+        if service.base_url.lower().startswith("https:") or service.tls.ca or service.tls.cert:
+            _ = self._context  # a file that cannot be read is an error of the baseline
+        # The kernel stamps nothing until a while after the first socket wants it.
+        self._stamped = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        stamp_arrivals(self._stamped)
+
+    def close(self) -> None:
+        self.close_idle()
+        self._stamped.close()
+
+    def close_idle(self, *, but: int = 0) -> None:
+        """Close the connections that are not in use, but for the last so many that were."""
+        while len(self._idle) > but:
+            self._idle.pop(0).close()
+
+    def keep(self, connection: Connection) -> None:
+        """Take back a connection after its use, to be used again or closed."""
+        if connection.reusable:
+            self._idle.append(connection)
+            self.close_idle(but=_MOST_IDLE)
+        else:
+            connection.close()
+
+    def idle(self, origin: Origin) -> Connection | None:
+        """The connection to ``origin`` that was used last, if it is still there."""
+        for connection in reversed(self._idle[:]):
+            if connection.origin == origin:
+                self._idle.remove(connection)
+                if connection.is_idle():
+                    return connection
+                connection.close()
+        return None
+
+    def connect(self, origin: Origin, exchange: Exchange) -> Steps[Connection]:
+        """A new connection. Raises RequestFailedError."""
+        peer = origin if self._proxy is None else Origin.of(self._proxy.url)
+        if self._service.unix_socket:
+            sock = yield from _connect_unix(self._service.unix_socket, exchange)
+        else:
+            sock = yield from _connect_tcp(peer, exchange)
+        layer: Layer = Socket(sock)
+        try:
+            if self._proxy is not None and peer.scheme == "https":
+                layer = yield from _start_tls(layer, self._proxy_context, peer.host, exchange)
+            if self._proxy is not None and origin.scheme == "https":
+                yield from _open_tunnel(layer, origin, self._proxy, exchange)
+            if origin.scheme == "https":
+                layer = yield from _start_tls(layer, self._context, origin.host, exchange)
+        except BaseException:
+            sock.close()
+            raise
+        # Without TLS there is no negotiation, so HTTP/2 is used at once (RFC 9113, section 3.3).
+        at_once = self._service.http2 and self._proxy is None
+        if layer.protocol == "h2" if isinstance(layer, TlsLayer) and origin.scheme == "https" else at_once:
+            from perfcheck.client.http2 import Http2Connection  # noqa: PLC0415 - an extra
+
+            return Http2Connection(layer, origin)
+        return Http1Connection(layer, origin)
+
+    def try_to_connect(self, origin: Origin, timeout_s: float) -> Steps[RequestFailedError | None]:
+        """Whether the service, or its proxy, accepts a connection; without TLS."""
+        peer = origin if self._proxy is None else Origin.of(self._proxy.url)
+        exchange, path = Exchange(timeout_s), self._service.unix_socket
+        try:
+            sock = yield from (_connect_unix(path, exchange) if path else _connect_tcp(peer, exchange))
+        except RequestFailedError as error:
+            return error
+        sock.close()
+        return None
+
+    @functools.cached_property
+    def _context(self) -> ssl.SSLContext:
+        context = tls_context(self._service.tls)
+        context.set_alpn_protocols(["h2", "http/1.1"] if self._service.http2 else ["http/1.1"])
+        return context
+
+    @functools.cached_property
+    def _proxy_context(self) -> ssl.SSLContext:
+        return tls_context(self._service.tls)
+
+
+# --- TCP and Unix sockets --------------------------------------------------------------------------------------------
+
+
+def _connect_tcp(peer: Origin, exchange: Exchange) -> Steps[socket.socket]:
+    """Resolve the host and connect to the first of its addresses that accepts. Raises RequestFailedError."""
     started_ns = time.perf_counter_ns()
-    addresses = _resolve(host, port, exchange)
+    addresses = yield from _resolve(peer.host, peer.port, exchange)
     resolved_ns = time.perf_counter_ns()
-    sock = _connect_to_any(addresses, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", exchange)
-    connected_ns = time.perf_counter_ns()
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock = yield from _connect_to_any(addresses, peer.authority, exchange)
     exchange.dns_ns = (exchange.dns_ns or 0) + resolved_ns - started_ns
-    exchange.connect_ns = (exchange.connect_ns or 0) + connected_ns - resolved_ns
-    exchange.exclude(connected_ns - started_ns)
+    exchange.connect_ns = (exchange.connect_ns or 0) + time.perf_counter_ns() - resolved_ns
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    stamp_arrivals(sock)
     return sock
 
 
-def connect_unix(path: str, exchange: Exchange) -> socket.socket:
+def _connect_unix(path: str, exchange: Exchange) -> Steps[socket.socket]:
     """Connect to the socket at ``path``. Raises RequestFailedError."""
-    if not hasattr(socket, "AF_UNIX"):
-        raise RequestFailedError(Failure.CONNECT, "this system has no Unix sockets")
     started_ns = time.perf_counter_ns()
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _connect(sock, path, exchange.remaining_ns() / 1e9)
+        sock = yield from _connect(socket.AF_UNIX, path, exchange.deadline_ns)
     except OSError as error:
         raise _not_connected(error, path, exchange) from error
     exchange.connect_ns = time.perf_counter_ns() - started_ns
-    exchange.exclude(exchange.connect_ns)
     return sock
 
 
-def _resolve(host: str, port: int, exchange: Exchange) -> Sequence[_Address]:
+def _resolve(host: str, port: int, exchange: Exchange) -> Steps[Sequence[_Address]]:
     look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     if _is_literal(host):
         return look_up()
     # The resolver has no timeout, so it is abandoned in its thread when it takes too long.
-    result: queue.SimpleQueue[Sequence[_Address] | OSError | UnicodeError] = queue.SimpleQueue()
+    resolved: list[Sequence[_Address] | OSError | UnicodeError] = []
+    here, there = socket.socketpair()
+    with here:
+        threading.Thread(
+            target=_report, args=(look_up, resolved, there), daemon=True, name="perfcheck-resolver"
+        ).start()
+        if not (yield Wait(here, READ, exchange.deadline_ns)):
+            raise timed_out(exchange)
+    (result,) = resolved
+    if isinstance(result, Sequence):
+        return result
+    reason = result.strerror if isinstance(result, OSError) else "not a valid name"
+    raise RequestFailedError(Failure.NAME, f"cannot resolve {host}: {reason}") from result
 
-    def report() -> None:
+
+def _report(
+    look_up: Callable[[], Sequence[_Address]],
+    resolved: list[Sequence[_Address] | OSError | UnicodeError],
+    done: socket.socket,
+) -> None:
+    with done:  # its end is what the other side waits for
         try:
-            result.put(look_up())
+            resolved.append(look_up())
         except (OSError, UnicodeError) as error:
-            result.put(error)
-
-    threading.Thread(target=report, daemon=True, name="perfcheck-resolver").start()
-    try:
-        resolved = result.get(timeout=exchange.remaining_ns() / 1e9)
-    except queue.Empty:
-        raise timed_out(exchange) from None
-    if isinstance(resolved, Sequence):
-        return resolved
-    reason = resolved.strerror if isinstance(resolved, OSError) else "not a valid name"
-    raise RequestFailedError(Failure.NAME, f"cannot resolve {host}: {reason}") from resolved
+            resolved.append(error)
 
 
 def _is_literal(host: str) -> bool:
@@ -87,28 +190,32 @@ def _is_literal(host: str) -> bool:
     return True
 
 
-def _connect_to_any(addresses: Sequence[_Address], where: str, exchange: Exchange) -> socket.socket:
+def _connect_to_any(addresses: Sequence[_Address], where: str, exchange: Exchange) -> Steps[socket.socket]:
     last: OSError | None = None
-    for tried, (family, kind, protocol, _, address) in enumerate(addresses):
-        share_ns = exchange.remaining_ns() / (len(addresses) - tried)  # a dead address leaves time for the others
+    for tried, (family, _, _, _, address) in enumerate(addresses):
+        share_ns = exchange.remaining_ns() // (len(addresses) - tried)  # a dead address leaves time for the others
         try:
-            sock = socket.socket(family, kind, protocol)
-            _connect(sock, address, share_ns / 1e9)
+            return (yield from _connect(family, address, time.perf_counter_ns() + share_ns))
         except OSError as error:
             last = error
-        else:
-            return sock
     raise _not_connected(last or OSError(errno.EADDRNOTAVAIL, "no address"), where, exchange) from last
 
 
-def _connect(sock: socket.socket, address: Any, timeout_s: float) -> None:
+def _connect(family: int, address: Any, deadline_ns: int) -> Steps[socket.socket]:
+    sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        sock.settimeout(timeout_s)
-        sock.connect(address)
-        sock.settimeout(None)
+        sock.setblocking(False)  # noqa: FBT003
+        code = sock.connect_ex(address)
+        if code == errno.EINPROGRESS:
+            ready = yield Wait(sock, WRITE, deadline_ns)
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if ready else errno.ETIMEDOUT
     except BaseException:
         sock.close()
         raise
+    if code:
+        sock.close()
+        raise OSError(code, os.strerror(code))
+    return sock
 
 
 def _not_connected(error: OSError, where: str, exchange: Exchange) -> RequestFailedError:
@@ -119,67 +226,34 @@ def _not_connected(error: OSError, where: str, exchange: Exchange) -> RequestFai
     return RequestFailedError(Failure.CONNECT, f"cannot connect to {where}: {error.strerror or error}")
 
 
-# --- Waiting until the service is ready ------------------------------------------------------------------------------
-
-_LONGEST_TRY_S = 10.0
-_FIRST_PAUSE_S = 0.05
-_LONGEST_PAUSE_S = 1.0
-_FINAL = {Failure.TLS}  # waiting would not change it
-_SERVER_ERROR = 500  # from here on: a proxy before a service that is down, or one that is still starting
-_REMEDIES = {  # where something answers
-    Failure.STATUS: "service.ready must be a path that returns 2xx; raise service.ready_timeout to wait longer",
-    Failure.TLS: "correct service.base_url or service.tls",
-}
-_UNKNOWN_NAME = "correct service.base_url, or give its address with --base-url"
-_UNREACHABLE = "start it, or give its address with --base-url"
+# --- TLS and tunnels -------------------------------------------------------------------------------------------------
 
 
-def wait_until_ready(
-    service: Service,
-    send: Callable[[Endpoint], Sample],
-    target: httpx.URL,
-    *,
-    shown: Callable[[Endpoint], str],
-    unreachable: str | None = None,
-) -> float:
-    """Request ``service.ready``, or connect to ``target`` without one, until it works; returns the seconds it took.
-
-    Raises CouldNotMeasureError with the last failure. ``unreachable`` is the remedy where nothing answers.
-    """
-    endpoint = Endpoint(name="service.ready", path=service.ready or "", line=0, headers=service.headers)
-    started_s = time.monotonic()
-    pause_s = _FIRST_PAUSE_S
-    while True:
-        left_s = service.ready_timeout_s - (time.monotonic() - started_s)
-        try_s = min(max(left_s, 0.001), _LONGEST_TRY_S)
-        status: int | None = None
-        if service.ready is None:
-            failure, detail = _try_to_connect(service, target, Exchange(try_s))
-        else:
-            sample = send(replace(endpoint, timeout_s=try_s))
-            failure, detail, status = sample.failure, sample.detail, sample.status
-        waited_s = time.monotonic() - started_s
-        if failure is None:
-            return waited_s
-        if failure in _FINAL or waited_s + pause_s > service.ready_timeout_s:
-            after = "" if failure in _FINAL else f" after {format_ms(waited_s * 1000)}"
-            raise CouldNotMeasureError(
-                f"{shown(endpoint)} is not ready{after}: {detail}",
-                _REMEDIES.get(failure) or unreachable or (_UNKNOWN_NAME if failure is Failure.NAME else _UNREACHABLE),
-                is_down=failure not in _FINAL and (status is None or status >= _SERVER_ERROR),
-            )
-        time.sleep(pause_s)
-        pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
-
-
-def _try_to_connect(service: Service, target: httpx.URL, exchange: Exchange) -> tuple[Failure | None, str | None]:
+def _start_tls(layer: Layer, context: ssl.SSLContext, host: str, exchange: Exchange) -> Steps[Layer]:
+    started_ns = time.perf_counter_ns()
     try:
-        if service.unix_socket:
-            sock = connect_unix(service.unix_socket, exchange)
-        else:
-            port = target.port or (443 if target.scheme == "https" else 80)
-            sock = connect_tcp(target.raw_host.decode("ascii"), port, exchange)
-    except RequestFailedError as error:
-        return error.failure, error.detail
-    sock.close()
-    return None, None
+        secure = TlsLayer(layer, context, host)
+        yield from secure.shake_hands(exchange)
+    except OSError as error:  # ssl.SSLError is one
+        raise tls_failed(error, host) from error
+    exchange.tls_ns = (exchange.tls_ns or 0) + time.perf_counter_ns() - started_ns
+    return secure
+
+
+def _open_tunnel(layer: Layer, origin: Origin, proxy: httpx.Proxy, exchange: Exchange) -> Steps[None]:
+    started_ns = time.perf_counter_ns()
+    target = origin.authority.encode("ascii")
+    parser = h11.Connection(h11.CLIENT)
+    headers = [(b"Host", target), (b"Accept", b"*/*"), *proxy_headers(proxy)]
+    try:
+        request = parser.send(h11.Request(method=b"CONNECT", target=target, headers=headers)) or b""
+        yield from layer.send(request + (parser.send(h11.EndOfMessage()) or b""), exchange)
+        while not isinstance(event := parser.next_event(), h11.Response):
+            if event is h11.NEED_DATA:
+                parser.receive_data((yield from layer.receive(exchange)))
+    except (OSError, h11.ProtocolError) as error:
+        raise RequestFailedError(Failure.CONNECT, f"the proxy refused the connection: {error}") from error
+    if event.status_code >= _NOT_CONNECTED:
+        refusal = f"{event.status_code} {event.reason.decode('utf-8', 'replace')}"
+        raise RequestFailedError(Failure.CONNECT, f"the proxy refused the connection: {refusal}")
+    exchange.connect_ns = (exchange.connect_ns or 0) + time.perf_counter_ns() - started_ns

@@ -1,19 +1,15 @@
-"""What the socket and the kernel saw of one sample: stamps, deadline, what went wrong, and the wait for a CPU.
+"""One sample: its stamps and its deadline, and how it failed.
 
-Stamps are nanoseconds of ``time.perf_counter_ns``. What went wrong is a kind and one line, from the socket's errors,
-TLS's, and the HTTP library's. The lines are raw here, and may hold what the service sent; they are cleaned when they
-become part of a sample.
+Stamps are nanoseconds of ``time.perf_counter_ns``. How it failed is a kind and one line, from the errors of the socket
+and of TLS. The lines are raw here, and may hold what the service sent; they are cleaned when they become part of a
+sample.
 """
 
 from __future__ import annotations
 
-import os
 import ssl
 import time
 from dataclasses import dataclass
-
-import httpcore
-import httpx
 
 from perfcheck.model import Failure, Phases
 from perfcheck.units import format_ms, format_size
@@ -23,10 +19,7 @@ _NS_PER_MS = 1e6
 
 @dataclass(eq=False)
 class RequestFailedError(Exception):
-    """A request that failed: its kind, one line, and perhaps a remedy. It leaves the client as a sample, as data.
-
-    It passes through httpcore as it is; httpcore closes the connection on any exception.
-    """
+    """A request that failed: its kind, one line, and perhaps a remedy. It leaves the client as a sample, as data."""
 
     failure: Failure
     detail: str
@@ -39,8 +32,9 @@ class RequestFailedError(Exception):
 class Exchange:
     """One sample: a request and its response, or a chain of them where redirects are followed.
 
-    The latency runs from ``sent_ns``, just before the first byte of the first request was written, to ``last_ns``,
-    just after the last byte of the last response was read, less ``excluded_ns``: connections that a redirect opened.
+    The latency is that of each request of the chain, from just before its first byte was written to when the last byte
+    of its response arrived. What lies between two of them is not the service's: connections that a redirect opened,
+    and the time until this process went on.
     """
 
     def __init__(self, timeout_s: float) -> None:
@@ -48,34 +42,42 @@ class Exchange:
         self.dns_ns: int | None = None
         self.connect_ns: int | None = None
         self.tls_ns: int | None = None
-        self.excluded_ns = 0
+        self._spent_ns = 0  # by the requests before, of a chain
+        self.begin()
+
+    def begin(self) -> None:
+        """A request follows: the first, or the same once more on another connection."""
+        if not self._spent_ns:
+            self.first_sent_ns = 0
         self.sent_ns = 0
-        self.last_ns = 0
-        self.begin_hop()
-        # Setting up a connection may take the full timeout; the first byte of the request starts it anew.
-        self.deadline_ns = time.perf_counter_ns() + self.timeout_ns
-
-    def begin_hop(self) -> None:
-        """Another request of the same sample follows."""
+        self.wall_ns = 0  # time.time_ns() at sent_ns
         self.first_ns = 0
+        self.last_ns = 0
         self.received = 0  # bytes of this response, as they came from the socket
-        self.fresh = False  # this request opened its connection
-        self.ended = False  # the service closed the connection
-        self.overlong = False  # it sent more bytes than announced
+        self.by_kernel = False  # last_ns is the kernel's stamp
+        self.stamps_next = False  # what is written next is the request
+        # Setting up a connection may take as long; the first byte of the request starts it anew.
+        self.deadline_ns = time.perf_counter_ns() + self.timeout_ns - self._spent_ns
 
-    def begin_again(self, since_ns: int) -> None:
-        """The same request is sent again on another connection: the time since ``since_ns`` does not count."""
-        if self.sent_ns >= since_ns:
-            self.sent_ns = 0
-        else:
-            self.exclude(time.perf_counter_ns() - since_ns)
-        self.begin_hop()
+    def begin_next(self) -> None:
+        """The next request of the chain follows."""
+        self._spent_ns += self.last_ns - self.sent_ns
+        self.begin()
 
-    def exclude(self, duration_ns: int) -> None:
-        """Time that is not the service's: it counts neither as latency nor towards the timeout."""
-        if self.sent_ns:
-            self.excluded_ns += duration_ns
-            self.deadline_ns += duration_ns
+    def wrote(self, at_ns: int, wall_ns: int) -> None:
+        """A first byte was written just after ``at_ns``."""
+        if self.stamps_next:
+            self.stamps_next = False
+            self.sent_ns, self.wall_ns = at_ns, wall_ns
+            self.first_sent_ns = self.first_sent_ns or at_ns
+            self.deadline_ns = at_ns + self.timeout_ns - self._spent_ns
+
+    def arrived(self, size: int, at_ns: int, *, by_kernel: bool) -> None:
+        """So many bytes of the response."""
+        self.first_ns = self.first_ns or at_ns
+        self.last_ns = max(at_ns, self.first_ns)
+        self.by_kernel = by_kernel
+        self.received += size
 
     def remaining_ns(self) -> int:
         """The time until the deadline. Raises RequestFailedError at the deadline."""
@@ -91,7 +93,7 @@ class Exchange:
             dns_ms=_ms(self.dns_ns),
             connect_ms=_ms(self.connect_ns),
             tls_ms=_ms(self.tls_ns),
-            wait_ms=_ms(self.first_ns - self.sent_ns - self.excluded_ns) if answered else None,
+            wait_ms=_ms(self._spent_ns + self.first_ns - self.sent_ns) if answered else None,
             download_ms=_ms(self.last_ns - self.first_ns) if answered else None,
         )
 
@@ -100,7 +102,7 @@ def _ms(duration_ns: int | None) -> float | None:
     return None if duration_ns is None else duration_ns / _NS_PER_MS
 
 
-# --- What went wrong -------------------------------------------------------------------------------------------------
+# --- How it failed ---------------------------------------------------------------------------------------------------
 
 # Codes of OpenSSL's X509_verify_cert_error_string(3).
 _UNTRUSTED = "set service.tls.ca to its CA, or use --insecure for a test system"
@@ -132,8 +134,20 @@ def connection_lost(error: OSError | None, exchange: Exchange) -> RequestFailedE
     return RequestFailedError(Failure.RESET, f"the connection was {how} {when}")
 
 
+def truncated(exchange: Exchange) -> RequestFailedError:
+    """The service closed the connection before the response was complete."""
+    if not exchange.received:
+        return connection_lost(None, exchange)
+    return RequestFailedError(Failure.TRUNCATED, f"the connection was closed {_in_the_middle(exchange)}")
+
+
 def _in_the_middle(exchange: Exchange) -> str:
     return f"in the middle of the response, after {format_size(exchange.received)}"
+
+
+def not_http(error: Exception) -> RequestFailedError:
+    """What a parser raises, whatever it is, is about what the service sent."""
+    return RequestFailedError(Failure.PROTOCOL, str(error) or type(error).__name__)
 
 
 def tls_failed(error: OSError, host: str | None) -> RequestFailedError:
@@ -155,50 +169,9 @@ def _certificate_problem(error: ssl.SSLCertVerificationError, host: str) -> str:
     return f"the certificate of {host} {problem}; {remedy}"
 
 
-def from_library(error: Exception, exchange: Exchange) -> RequestFailedError:
-    """An error of httpcore or httpx as a kind and one line."""
-    text = str(error) or type(error).__name__
-    if isinstance(error, (httpcore.UnsupportedProtocol, httpx.UnsupportedProtocol)):
-        return RequestFailedError(Failure.REDIRECTS, text)
-    if isinstance(error, httpcore.ProxyError):
-        return RequestFailedError(Failure.CONNECT, f"the proxy refused the connection: {text}")
-    if isinstance(error, httpcore.RemoteProtocolError) and exchange.ended:
-        return RequestFailedError(Failure.TRUNCATED, f"the connection was closed {_in_the_middle(exchange)}")
-    return RequestFailedError(Failure.PROTOCOL, text)
-
-
 def timed_out(exchange: Exchange) -> RequestFailedError:
     within = "within " + format_ms(exchange.timeout_ns / _NS_PER_MS)
-    if not exchange.sent_ns:
+    if not exchange.first_sent_ns:
         return RequestFailedError(Failure.TIMEOUT, f"no connection {within}")
     problem = "the response was not complete" if exchange.received else "no response"
     return RequestFailedError(Failure.TIMEOUT, f"{problem} {within}")
-
-
-# --- The wait for a CPU ----------------------------------------------------------------------------------------------
-
-
-class RunQueue:
-    """The scheduler's account of the thread that opens it (Linux, Documentation/scheduler/sched-stats)."""
-
-    def __init__(self, path: str = "/proc/thread-self/schedstat") -> None:
-        try:
-            self._file: int | None = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except (OSError, AttributeError):
-            self._file = None
-        if self.waited_ns() is None:
-            self.close()
-
-    def waited_ns(self) -> int | None:
-        """Total so far, in nanoseconds; None where the system does not report it."""
-        if self._file is None:
-            return None
-        try:
-            return int(os.pread(self._file, 100, 0).split()[1])
-        except (OSError, ValueError, IndexError):
-            return None
-
-    def close(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None

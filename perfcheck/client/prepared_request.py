@@ -4,28 +4,53 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
-import httpcore
+import h11
 import httpx
 
 from perfcheck import __version__
-from perfcheck.client.response import accepted_codings
+from perfcheck.client.exchange import RequestFailedError, not_http
+from perfcheck.client.response import ResponseHead, accepted_codings
 from perfcheck.errors import UsageError
-from perfcheck.model import Endpoint, Secret, Service, displayed, sent
+from perfcheck.model import Endpoint, Failure, Secret, Service, displayed, sent
 from perfcheck.text import MASK
+
+
+class Origin(NamedTuple):
+    scheme: str  # http or https
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: httpx.URL) -> Origin:
+        return cls(url.scheme, url.raw_host.decode("ascii"), url.port or (443 if url.scheme == "https" else 80))
+
+    @property
+    def authority(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """A request as the protocols take it."""
+
+    origin: Origin
+    head: h11.Request
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedRequest:
     endpoint: Endpoint
     request: httpx.Request
-    wire_request: httpcore.Request
+    wire_request: WireRequest
     secret_headers: frozenset[str]  # lower case; not sent cross-origin
 
 
-def prepare(service: Service, endpoint: Endpoint) -> PreparedRequest:
-    """Raises UsageError when the parts do not make a URL."""
+def prepare(service: Service, endpoint: Endpoint, proxy: httpx.Proxy | None) -> PreparedRequest:
+    """Raises UsageError when the parts do not make a URL, or a request."""
     headers = httpx.Headers(
         {"User-Agent": f"perfcheck/{__version__}", "Accept": "*/*", "Accept-Encoding": accepted_codings()}
     )
@@ -42,23 +67,36 @@ def prepare(service: Service, endpoint: Endpoint) -> PreparedRequest:
     except (httpx.InvalidURL, UnicodeError, ValueError):
         shown = url_shown(service.base_url, endpoint)
         raise UsageError(f"not a URL: {shown}", "check service.base_url and the path of the endpoint") from None
+    try:
+        on_wire = wire_request(request, proxy)
+    except RequestFailedError:
+        remedy = "check its method and its headers: what is not visible, such as a line break, cannot be sent"
+        raise UsageError(f"not an HTTP request: {endpoint.name}", remedy) from None
     return PreparedRequest(
         endpoint=endpoint,
         request=request,
-        wire_request=wire_request(request),
+        wire_request=on_wire,
         secret_headers=frozenset(name.lower() for name, value in endpoint.headers if isinstance(value, Secret)),
     )
 
 
-def wire_request(request: httpx.Request) -> httpcore.Request:
-    """``request`` as the pool of connections takes it."""
-    return httpcore.Request(
-        method=request.method, url=wire_url(request.url), headers=request.headers.raw, content=request.read()
-    )
+def wire_request(request: httpx.Request, proxy: httpx.Proxy | None) -> WireRequest:
+    """``request`` as it is sent. Raises RequestFailedError for what HTTP does not allow."""
+    url, target, headers = request.url, request.url.raw_path, request.headers.raw
+    if proxy is not None and url.scheme == "http":
+        target = b"http://" + url.netloc + target
+        headers = [*proxy_headers(proxy), *headers]
+    try:
+        head = h11.Request(method=request.method, target=target, headers=headers)
+    except h11.LocalProtocolError as error:
+        raise not_http(error) from error
+    return WireRequest(Origin.of(url), head, request.read())
 
 
-def wire_url(url: httpx.URL) -> httpcore.URL:
-    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+def proxy_headers(proxy: httpx.Proxy) -> list[tuple[bytes, bytes]]:
+    if proxy.raw_auth is None:
+        return []
+    return [(b"Proxy-Authorization", b"Basic " + base64.b64encode(b":".join(proxy.raw_auth)))]
 
 
 def url_shown(base_url: str, endpoint: Endpoint) -> str:
@@ -88,40 +126,34 @@ def _address(base_url: str, path: str, query: str) -> str:
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
-class RedirectRules:
-    """httpx knows the rules: methods that change, headers that are dropped, cookies.
+class Redirects:
+    """Where the responses of one sample lead.
 
-    It replays responses that have been received already, and returns the request that it would send next.
+    httpx knows the rules: methods that change, headers that are dropped, cookies. It replays responses that have been
+    received already, and returns the request that it would send next.
     """
 
-    _received: httpx.Response
-
-    def __init__(self) -> None:
+    def __init__(self, secret_headers: frozenset[str]) -> None:
+        self._secret_headers = secret_headers
         self._http = httpx.Client(transport=httpx.MockTransport(lambda _: self._received), trust_env=False)
 
-    def following(
-        self, request: httpx.Request, status: int, headers: list[tuple[bytes, bytes]], secret_headers: frozenset[str]
-    ) -> httpx.Request | None:
+    def following(self, request: httpx.Request, head: ResponseHead) -> httpx.Request | None:
         """The request that the response to ``request`` redirects to, if any; secrets are not sent cross-origin.
 
-        Raises httpx.RemoteProtocolError for a location that is not a URL.
+        Raises RequestFailedError for a location that cannot be followed.
         """
-        if status not in _REDIRECTS:
+        if head.status not in _REDIRECTS:
             return None
-        self._received = httpx.Response(status, headers=headers)
-        following = self._http.send(request, follow_redirects=False).next_request
-        if following is not None and not _same_origin(request.url, following.url):
-            for name in secret_headers:
+        self._received = httpx.Response(head.status, headers=head.headers)
+        try:
+            following = self._http.send(request, follow_redirects=False).next_request
+        except Exception as error:
+            raise not_http(error) from error
+        if following is None:
+            return None
+        if following.url.scheme not in {"http", "https"}:
+            raise RequestFailedError(Failure.REDIRECTS, f"a redirect to {following.url}")
+        if Origin.of(request.url) != Origin.of(following.url):
+            for name in self._secret_headers:
                 following.headers.pop(name, None)
         return following
-
-    def forget(self) -> None:
-        """Drop the cookies: those set for one endpoint are not sent for the next."""
-        self._http.cookies.clear()
-
-    def close(self) -> None:
-        self._http.close()
-
-
-def _same_origin(one: httpx.URL, other: httpx.URL) -> bool:
-    return (one.scheme, one.host, one.port) == (other.scheme, other.host, other.port)

@@ -7,9 +7,8 @@ import importlib
 import importlib.util
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
-
-import httpcore
 
 from perfcheck.client.exchange import RequestFailedError
 from perfcheck.model import Failure
@@ -18,31 +17,43 @@ from perfcheck.units import format_size
 _MOST_DIGITS = 20
 
 
+@dataclass(frozen=True, slots=True)
+class ResponseHead:
+    status: int
+    reason: bytes
+    headers: list[tuple[bytes, bytes]]  # names in lower case
+    version: str  # HTTP/1.1
+
+    def header(self, name: bytes) -> str:
+        """The value of a header by its lower-case name; of repeated ones, all. Empty when there is none."""
+        return b", ".join(value for key, value in self.headers if key == name).decode("utf-8", "replace")
+
+
 class ReceivedResponse:
     """The last response of a sample, as far as it came."""
 
     def __init__(self) -> None:
-        self.response: httpcore.Response | None = None
-        self.pieces: list[bytes] = []
+        self.head: ResponseHead | None = None
+        self.pieces: list[bytes] = []  # of its body, once that is complete
 
     @property
     def status(self) -> int | None:
-        return None if self.response is None else self.response.status
+        return None if self.head is None else self.head.status
 
     def header(self, name: bytes) -> str:
-        """The value of a header by its lower-case name; of repeated ones, all. Empty when there is none."""
-        return "" if self.response is None else _header(self.response, name)
+        return "" if self.head is None else self.head.header(name)
 
     def problem(
         self, expect: tuple[tuple[int, int], ...], failed: RequestFailedError | None
     ) -> RequestFailedError | None:
         """An unexpected status is a better reason than what happened to its body, unless that timed out."""
-        status = self.status
-        if status is None or (failed is not None and failed.failure is Failure.TIMEOUT):
+        if self.head is None or (failed is not None and failed.failure is Failure.TIMEOUT):
             return failed
+        status = self.head.status
         if any(low <= status <= high for low, high in expect):
             return failed
-        line = f"{status} {self._reason(status)}".strip()
+        reason = self.head.reason.decode("utf-8", "replace") or http.client.responses.get(status, "")
+        line = f"{status} {reason}".strip()
         if status in {429, 503} and (retry := self.header(b"retry-after")):
             line = f"{line}, Retry-After: {retry}"
         if 300 <= status <= 399 and (location := self.header(b"location")):  # noqa: PLR2004
@@ -50,22 +61,9 @@ class ReceivedResponse:
             return RequestFailedError(Failure.STATUS, f"{line}, to {location}", remedy)
         return RequestFailedError(Failure.STATUS, line)
 
-    def _reason(self, status: int) -> str:
-        reason: bytes = b"" if self.response is None else self.response.extensions.get("reason_phrase", b"")
-        if reason:
-            return reason.decode("utf-8", "replace")
-        return http.client.responses.get(status, "")
-
-
-def content_length(request: httpcore.Request, response: httpcore.Response) -> int:
-    """The announced length of the body; 0 when it is not announced, or when no body follows."""
-    value = _header(response, b"content-length")
-    return int(value[:_MOST_DIGITS]) if request.method != b"HEAD" and value.isascii() and value.isdigit() else 0
-
-
-def _header(response: httpcore.Response, name: bytes) -> str:
-    values = [value for key, value in response.headers if key.lower() == name]
-    return b", ".join(values).decode("utf-8", "replace")
+    def decoded(self) -> Iterable[bytes]:
+        """The body once its codings are undone, piece by piece. Raises RequestFailedError: DECODING, BODY_TOO_LARGE."""
+        return decoded(self.pieces, self.header(b"content-encoding"))
 
 
 # --- Bodies ----------------------------------------------------------------------------------------------------------
@@ -80,17 +78,23 @@ def accepted_codings() -> str:
     return "gzip, deflate, br" if importlib.util.find_spec("brotli") else "gzip, deflate"
 
 
-def read_raw(stream: Iterable[bytes], *, announced: int) -> list[bytes]:
-    """A body as it comes. Raises RequestFailedError when it is over the cap, as announced or as received."""
-    if announced > BODY_CAP:
-        raise _too_large(announced, "announced:")
-    pieces, size = [], 0
-    for piece in stream:
-        pieces.append(piece)
-        size += len(piece)
-        if size > BODY_CAP:
-            raise _too_large(size, "received so far:")
-    return pieces
+class RawBody:
+    """A body as it comes, within the cap."""
+
+    def __init__(self, head: ResponseHead, method: bytes) -> None:
+        """Raises RequestFailedError when the body that ``head`` announces is over the cap."""
+        self.pieces: list[bytes] = []
+        self._size = 0
+        announced = head.header(b"content-length")[:_MOST_DIGITS]
+        if method != b"HEAD" and announced.isascii() and announced.isdigit() and int(announced) > BODY_CAP:
+            raise _too_large(int(announced), "announced:")
+
+    def add(self, piece: bytes) -> None:
+        """Raises RequestFailedError when the body is over the cap by now."""
+        self.pieces.append(piece)
+        self._size += len(piece)
+        if self._size > BODY_CAP:
+            raise _too_large(self._size, "received so far:")
 
 
 def decoded(pieces: list[bytes], content_encoding: str) -> Iterable[bytes]:

@@ -148,7 +148,7 @@ def measure(
     except Exception as failure:  # noqa: BLE001 - raised again once the reports are written
         error = failure
     duration_ms = (time.perf_counter() - started_s) * 1000
-    return Execution(started_at, started_s, duration_ms, runner.finish(samples()), interrupted, error)
+    return Execution(started_at, started_s, duration_ms, runner.finish(len(samples())), interrupted, error)
 
 
 def unreached(result: EndpointResult, reason: CouldNotMeasureError) -> EndpointResult:

@@ -156,7 +156,7 @@ class RunnerHealth:
     """How well the machine that ran the check could measure. None: this system does not report it."""
 
     cpu_ms_per_request: float | None = None
-    run_queue_share: float | None = None  # of the time in requests, spent ready to run without a CPU
+    run_queue_share: float | None = None  # of the run's time, spent ready to run without a CPU
     steal_share: float | None = None  # of all CPU time during the run, taken by the hypervisor
     load_average: float | None = None  # over one minute, at the end
     message: str | None = None  # a sentence when the runner, not the service, may have been the bottleneck

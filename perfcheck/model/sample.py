@@ -32,7 +32,7 @@ class Phases:
     dns_ms: float | None = None
     connect_ms: float | None = None
     tls_ms: float | None = None
-    wait_ms: float | None = None  # first byte of the request written, to first byte of the response read
+    wait_ms: float | None = None  # first byte of the request written, to first byte of the response arrived
     download_ms: float | None = None  # first to last byte of the response
 
 
@@ -48,8 +48,6 @@ class Sample:
     phases: Phases = Phases()
     body_bytes: int | None = None  # decoded
     server_timing: str | None = None  # the response header, raw
-    cpu_ms: float | None = None  # of this process, during the request
-    run_queue_ms: float | None = None  # this thread was ready to run and had no CPU, during the request
 
 
 WARM_UP = 0  # the stage of samples that do not count: warm-up, and what was measured under load and came out slow

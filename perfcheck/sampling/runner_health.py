@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import time
 from pathlib import Path
-from statistics import fmean
 from typing import NamedTuple
 
-from perfcheck.model import RunnerHealth, Sample
+from perfcheck.model import RunnerHealth
 from perfcheck.units import format_percentage
 
-# A tenth of the time in requests without a CPU makes latencies about a tenth too long: a fifth of the way from a target
-# to its warning limit of 1.5 times. Below 0.1 ms a request it is the ordinary time of a wake-up.
+# perfcheck mostly sleeps. When it has to wait for a CPU in a tenth of the time, a service on the same machine does too.
+# Below 0.1 ms a request it is the ordinary time of a wake-up.
 _MOST_RUN_QUEUE_SHARE = 0.10
-_LEAST_RUN_QUEUE_MS = 0.1
+_LEAST_RUN_QUEUE_S = 0.0001
 # Stolen time comes in slices of milliseconds, so a twentieth of it is many requests hit, and hit hard.
 _MOST_STEAL_SHARE = 0.05
 
@@ -27,54 +26,57 @@ class _CpuTime(NamedTuple):
 
 
 class RunnerMonitor:
-    """Watches from its making to ``finish()``; what the system does not report stays None."""
+    """Watches the thread that makes it, and its machine, until ``finish()``; what is not reported stays None.
 
-    def __init__(self, stat: Path = Path("/proc/stat")) -> None:
-        self._stat = stat
-        self._before = _cpu_time(stat)
+    The wait for a CPU is the scheduler's account of the thread (Linux, Documentation/scheduler/sched-stats).
+    """
 
-    def finish(self, samples: Sequence[Sample]) -> RunnerHealth:
-        """The figures since then, and of ``samples``."""
-        cpu_ms = [sample.cpu_ms for sample in samples if sample.cpu_ms is not None]
-        queue_share, queue_ms = _run_queue(samples)
-        steal_share = _steal_share(self._before, _cpu_time(self._stat))
+    def __init__(
+        self,
+        stat: Path = Path("/proc/stat"),
+        schedstat: Path = Path("/proc/thread-self/schedstat"),
+    ) -> None:
+        self._stat, self._schedstat = stat, schedstat
+        self._cpu_time = _cpu_time(stat)
+        self._queued_s = _queued_s(schedstat)
+        self._started_s, self._used_s = time.perf_counter(), time.thread_time()
+
+    def finish(self, requests: int) -> RunnerHealth:
+        """The figures since then, in which so many requests were sent."""
+        wall_s, used_s = time.perf_counter() - self._started_s, time.thread_time() - self._used_s
+        queued_s = _queued_s(self._schedstat)
+        waited_s = None if queued_s is None or self._queued_s is None else queued_s - self._queued_s
+        queue_share = None if waited_s is None or not requests else min(waited_s / wall_s, 1.0)
+        steal_share = _steal_share(self._cpu_time, _cpu_time(self._stat))
         return RunnerHealth(
-            cpu_ms_per_request=fmean(cpu_ms) if cpu_ms else None,
+            cpu_ms_per_request=used_s * 1000 / requests if requests else None,
             run_queue_share=queue_share,
             steal_share=steal_share,
             load_average=_load_average(),
-            message=_message(queue_share, queue_ms, steal_share),
+            message=_message(queue_share, (waited_s or 0.0) / max(requests, 1), steal_share),
         )
 
 
-def _run_queue(samples: Sequence[Sample]) -> tuple[float | None, float]:
-    """The share of the time in requests without a CPU, and how much that was for one request on average."""
-    waited_ms, request_ms, requests = 0.0, 0.0, 0
-    for sample in samples:
-        wait_ms, download_ms = sample.phases.wait_ms, sample.phases.download_ms
-        if sample.failure or sample.run_queue_ms is None:
-            continue
-        if wait_ms is not None and download_ms is not None:
-            waited_ms += sample.run_queue_ms
-            request_ms += wait_ms + download_ms
-            requests += 1
-    if not request_ms:
-        return None, 0.0
-    return min(waited_ms / request_ms, 1.0), waited_ms / requests
-
-
-def _message(queue_share: float | None, queue_ms: float, steal_share: float | None) -> str | None:
+def _message(queue_share: float | None, queue_s: float, steal_share: float | None) -> str | None:
     if steal_share is not None and steal_share > _MOST_STEAL_SHARE:
         return (
             f"the host took {format_percentage(steal_share)} of this machine's CPU time (steal), so latencies may be "
             "too long: use a less crowded runner, or --confirm 2"
         )
-    if queue_share is not None and queue_share > _MOST_RUN_QUEUE_SHARE and queue_ms > _LEAST_RUN_QUEUE_MS:
+    if queue_share is not None and queue_share > _MOST_RUN_QUEUE_SHARE and queue_s > _LEAST_RUN_QUEUE_S:
         return (
-            f"perfcheck waited for a free CPU during {format_percentage(queue_share)} of the time in requests, so "
-            "latencies may be too long: run less alongside it, or give the machine more CPUs"
+            f"perfcheck waited for a free CPU during {format_percentage(queue_share)} of the run, and a service on the "
+            "same machine will have waited too: run less alongside it, or give the machine more CPUs"
         )
     return None
+
+
+def _queued_s(schedstat: Path) -> float | None:
+    """How long the thread was ready to run without a CPU, in total so far."""
+    try:
+        return int(schedstat.read_bytes().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _cpu_time(stat: Path) -> _CpuTime | None:

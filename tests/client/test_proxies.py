@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import select
 import socket
 import ssl
@@ -137,10 +136,9 @@ def test_a_proxy_that_cannot_be_used(no_proxies: pytest.MonkeyPatch, address: st
     assert "NO_PROXY" in (caught.value.remedy or "")
 
 
-def test_a_socks_proxy_without_its_package(no_proxies: pytest.MonkeyPatch) -> None:
+def test_a_socks_proxy_is_refused(no_proxies: pytest.MonkeyPatch) -> None:
     no_proxies.setenv("all_proxy", "socks5://proxy.invalid:1080")
-    no_proxies.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(UsageError) as caught:
         Client(Service(base_url="http://service.invalid"), redact=Redactor())
-    assert caught.value.message == "a SOCKS proxy needs the package socksio"
-    assert caught.value.remedy == "pip install 'httpx[socks]', or unset ALL_PROXY"
+    assert caught.value.message == "the environment sets a SOCKS proxy, which is not supported: socks5://proxy.invalid"
+    assert caught.value.remedy == "unset ALL_PROXY, or set NO_PROXY=service.invalid to bypass it"

@@ -1,0 +1,132 @@
+"""HTTP/2 on a connection, one request at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.events import ConnectionTerminated, DataReceived, Event, ResponseReceived, StreamEnded, StreamReset
+from h2.settings import SettingCodes, Settings
+
+from perfcheck.client.exchange import Exchange, RequestFailedError, connection_lost, not_http, truncated
+from perfcheck.client.http1 import Connection
+from perfcheck.client.loop import Steps
+from perfcheck.client.prepared_request import Origin, WireRequest
+from perfcheck.client.response import RawBody, ResponseHead
+from perfcheck.client.transport import Layer
+from perfcheck.model import Failure
+
+_WINDOW_BYTES = 2**24
+_LONGEST_HEAD = 64 * 1024
+_OF_HTTP1 = {b"host", b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
+
+
+class Http2Connection(Connection):
+    def __init__(self, layer: Layer, origin: Origin) -> None:
+        super().__init__(layer, origin)
+        self._h2 = H2Connection(H2Configuration(header_encoding=None, validate_inbound_headers=False))
+        initial = {
+            SettingCodes.ENABLE_PUSH: 0,
+            SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW_BYTES,  # a service waits for us as little as possible
+            SettingCodes.MAX_HEADER_LIST_SIZE: _LONGEST_HEAD,
+        }
+        self._h2.local_settings = Settings(client=True, initial_values=initial)
+        self._h2.initiate_connection()
+        self._h2.increment_flow_control_window(_WINDOW_BYTES)
+        self._stream = 0
+        self._events: deque[Event] = deque()  # of the current stream, not looked at yet
+        self._terminated = False
+
+    def is_idle(self) -> bool:
+        try:
+            while data := self._layer.poll():  # frames about the connection
+                self._take(data)
+        except (OSError, RequestFailedError):
+            return False
+        return data is None and not self._terminated
+
+    def head(self, request: WireRequest, exchange: Exchange) -> Steps[ResponseHead]:
+        self.reusable = False
+        headers = [
+            (b":method", request.head.method),
+            (b":authority", next(value for name, value in request.head.headers if name == b"host")),
+            (b":scheme", request.origin.scheme.encode("ascii")),
+            (b":path", request.head.target),
+            *((name, value) for name, value in request.head.headers if name not in _OF_HTTP1),
+        ]
+        self._events.clear()
+        try:
+            self._stream = self._h2.get_next_available_stream_id()
+            self._h2.send_headers(self._stream, headers, end_stream=not request.content)
+        except Exception as error:
+            raise not_http(error) from error
+        exchange.stamps_next = True
+        yield from self._flush(exchange)
+        yield from self._send_body(memoryview(request.content), exchange)
+        while not isinstance(event := (yield from self._next(exchange)), ResponseReceived):
+            pass
+        fields = list(event.headers or [])
+        status = next((value for name, value in fields if name == b":status"), b"")
+        if not status.isdigit():
+            raise RequestFailedError(Failure.PROTOCOL, "a response without a status")
+        return ResponseHead(int(status), b"", [field for field in fields if field[0][:1] != b":"], "HTTP/2")
+
+    def body(self, exchange: Exchange, body: RawBody) -> Steps[None]:
+        while not isinstance(event := (yield from self._next(exchange)), StreamEnded):
+            if isinstance(event, DataReceived):
+                body.add(event.data or b"")
+        stream = self._h2.streams.get(self._stream)
+        self.reusable = not self._terminated and self._unsendable is None and (stream is None or stream.closed)
+
+    def _send_body(self, unsent: memoryview, exchange: Exchange) -> Steps[None]:
+        """As the service takes it, or until it has responded."""
+        while unsent and not self._events:
+            room = min(self._h2.local_flow_control_window(self._stream), self._h2.max_outbound_frame_size)
+            if room > 0:
+                self._h2.send_data(self._stream, unsent[:room].tobytes(), end_stream=len(unsent) <= room)
+                unsent = unsent[room:]
+                yield from self._flush(exchange)
+            else:
+                yield from self._fetch(exchange)
+
+    def _flush(self, exchange: Exchange) -> Steps[None]:
+        if data := self._h2.data_to_send():
+            yield from self._write(data, exchange)
+
+    def _next(self, exchange: Exchange) -> Steps[Event]:
+        while not self._events:
+            yield from self._fetch(exchange)
+        event = self._events.popleft()
+        if isinstance(event, StreamReset):
+            raise RequestFailedError(Failure.PROTOCOL, f"the service reset the stream: {_reason(event.error_code)}")
+        return event
+
+    def _fetch(self, exchange: Exchange) -> Steps[None]:
+        data = yield from self._read(exchange)
+        if not data:
+            raise truncated(exchange)
+        self._take(data)
+        if self._events:  # else these were frames about the connection
+            exchange.arrived(len(data), self._layer.received_ns, by_kernel=self._layer.by_kernel)
+        elif self._terminated:
+            raise connection_lost(None, exchange)
+        yield from self._flush(exchange)  # acknowledgements
+
+    def _take(self, data: bytes) -> None:
+        try:
+            for event in self._h2.receive_data(data):
+                self._terminated = self._terminated or isinstance(event, ConnectionTerminated)
+                if isinstance(event, DataReceived) and event.flow_controlled_length and event.stream_id:
+                    self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                if getattr(event, "stream_id", None) == self._stream and isinstance(
+                    event, (ResponseReceived, DataReceived, StreamEnded, StreamReset)
+                ):
+                    self._events.append(event)
+        except Exception as error:
+            raise not_http(error) from error
+
+
+def _reason(code: ErrorCodes | int | None) -> str:
+    return code.name if isinstance(code, ErrorCodes) else str(code)
