@@ -143,7 +143,7 @@ def partial_findings(results: Sequence[EndpointResult]) -> tuple[Finding, ...]:
 
 def excluded_failure_rates(results: Sequence[EndpointResult]) -> tuple[float | None, float | None]:
     """The failure rates that are excluded with 95% confidence: of each endpoint that passes, and of all of them."""
-    passed = [result for result in _without_error_findings(results) if result.error_rate_bound is not None]
+    passed = [r for r in _without_error_findings(results) if r.verdict in {Verdict.OK, Verdict.WARNING}]
     bounds = [result.error_rate_bound for result in passed if result.error_rate_bound is not None]
     if not bounds:
         return None, None

@@ -167,8 +167,9 @@ class Scheduler(Generic[S]):
         self._failed_alone: set[object] = set()
         self._unanswered: set[S] = set()
         self._slowest_s = 0.0
-        self._began_s = 0.0
-        self._looked_s = -math.inf  # when the next two were forecast:
+        self._began_s: float | None = None
+        self._looked_s = -math.inf  # when the next three were found out:
+        self._measured = 0  # sessions with a latency
         self._share_s = 0.0  # the time that all that may overlap takes
         self._slack_s = 0.0  # the time that will be left over
         self._need_s = sum(session.need_s for session in self._queue)
@@ -191,15 +192,18 @@ class Scheduler(Generic[S]):
 
     def forecast(self) -> Forecast:
         """What the rest will take, by what is known now."""
+        if self._began_s is None:
+            return Forecast(self._need_s, self.budget_s, self.budget_s, self.width, is_known=False)
         self._look_ahead(self._now())
-        is_known = all(s.typical_s is not None for s in self._open) if self._ramp is None else self._ramp.is_over
         budget_left_s = self._deadline_s() - self._now()
-        return Forecast(max(budget_left_s - self._slack_s, 0.0), budget_left_s, self.budget_s, self.width, is_known)
+        left_s = max(budget_left_s - self._slack_s, 0.0)
+        is_known = self._measured >= min(_WINDOW, len(self._sessions)) and (self._ramp is None or self._ramp.is_over)
+        return Forecast(left_s, budget_left_s, self.budget_s, self.width, is_known)
 
     def _deadline_s(self) -> float:
         """A budget that follows the need does not cut a confirmation short."""
         is_pending = self._budget_s is None and any(not session.is_proving for session in self._alone)
-        return self._began_s + (_MOST_BUDGET_S if is_pending else self.budget_s)
+        return (self._began_s or 0.0) + (_MOST_BUDGET_S if is_pending else self.budget_s)
 
     def _need_alone_s(self, sessions: Iterable[S]) -> float:
         """Their requests one after another; or the longest wait among them, since the others fill the pauses."""
@@ -275,6 +279,7 @@ class Scheduler(Generic[S]):
         correction = sum(typical for typical, _ in known) / sum(expected for _, expected in known) if known else 1.0
         waiting_s = correction * sum(session.need_s for session in self._queue)
         overlapping_s = waiting_s + sum(session.need_s for session in (*self._open, *self._proving))
+        self._measured = len(known)
         self._share_s = overlapping_s / self.width
         self._slack_s = self._deadline_s() - now - self._share_s - self._need_alone_s(self._alone)
 
