@@ -36,6 +36,7 @@ from perfcheck.stats.pairs import MOST_PAIRS, ChangeOutcome, PairTest
 from perfcheck.stats.sequential import LEAST_SAMPLES
 
 _JUDGED = 1
+_MUCH_SLOWER, _MUCH_SLOWER_ALONE = 5, 2  # pairs, all of which are over the critical limit
 _USUAL_PAIRS = 40  # that settle an endpoint whose latency varies by some 10%
 
 
@@ -105,7 +106,6 @@ class PairSession:
     Only whole pairs are recorded.
     """
 
-    is_confirming = False
     is_proving = False
     not_before = -math.inf
 
@@ -121,6 +121,7 @@ class PairSession:
         self._half: tuple[int, Sample] | None = None  # of a pair that is under way
         self._side = rng.randrange(2)
         self._pairs: list[tuple[int, Sample, Sample]] = []  # (stage, before, after)
+        self._widths: list[int] = []  # of the pairs: turns that may have been in flight
         self._begin()
 
     def _begin(self) -> None:
@@ -136,6 +137,10 @@ class PairSession:
     @property
     def is_warming_up(self) -> bool:
         return len(self._pairs) < self._warmup
+
+    @property
+    def is_confirming(self) -> bool:
+        return self.needs_alone
 
     @property
     def timed_out(self) -> bool:
@@ -205,25 +210,41 @@ class PairSession:
     def _take(self, before: Sample, after: Sample, width: int) -> None:
         latencies = before.latency_ms, after.latency_ms
         self.last_turn_ms = None if None in latencies else sum(filter(None, latencies))
-        if self.is_warming_up or self.is_finished or (width > 1 and self.needs_alone):
-            self._pairs.append((WARM_UP, before, after))
-            return
-        self._pairs.append((_JUDGED, before, after))
+        counts = not (self.is_warming_up or self.is_finished or (width > 1 and self.needs_alone))
+        self._pairs.append((_JUDGED if counts else WARM_UP, before, after))
+        self._widths.append(width)
+        if counts:
+            self._judge(before, after, width)
+            if not self.needs_alone and self._is_likely_slower():
+                self.measure_alone()
+
+    def _judge(self, before: Sample, after: Sample, width: int) -> None:
         self._concurrency = max(self._concurrency, width)
         for side, sample in zip(self._sides, (before, after), strict=True):
             side.add(sample.latency_ms, failed=sample.failure is not None)
         if before.latency_ms is not None and after.latency_ms is not None:
             self._test.add(before.latency_ms, after.latency_ms)
+
+    def _is_likely_slower(self) -> bool:
+        """Nothing but alone is it believed; and what is much slower need not be shown twice."""
         if self._concurrency > 1 and (self._fails or self._test.is_slower):
-            self.measure_alone()
+            return True
+        enough = _MUCH_SLOWER if self._concurrency > 1 else _MUCH_SLOWER_ALONE
+        return self._test.pairs >= enough and self._test.suspicion > 1 + self._limits.critical
 
     def measure_alone(self) -> None:
         """What was measured under load is void."""
         self._half = None
-        if not self.needs_alone:
-            self.needs_alone = True
-            self._pairs = [(WARM_UP, before, after) for _, before, after in self._pairs]
-            self._begin()
+        if self.needs_alone:
+            return
+        self.needs_alone = True
+        counted = [w == 1 and stage == _JUDGED for w, (stage, _, _) in zip(self._widths, self._pairs, strict=True)]
+        pairs = [pair[1:] for pair in self._pairs]
+        self._pairs = [(_JUDGED if counts else WARM_UP, *pair) for counts, pair in zip(counted, pairs, strict=True)]
+        self._begin()
+        for counts, (before, after) in zip(counted, pairs, strict=True):
+            if counts:
+                self._judge(before, after, 1)
 
     def end_proof(self) -> None:
         """There are no requests for the failure rate alone."""

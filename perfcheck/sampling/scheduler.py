@@ -305,9 +305,9 @@ class Scheduler(Generic[S]):
     def _precedence(self, session: S) -> tuple[bool, int, float, float]:
         """Confirmations that are due, whoever has no latency yet, suspects; then the one that used the least time."""
         share = session.used_s
-        if self._is_wanted(session):
-            kind = 0
-        elif session.is_confirming:
+        if session.is_confirming:
+            kind, share = 0, session.need_s
+        elif self._is_wanted(session):
             kind = 1
         elif session.is_proving:
             kind = 5
@@ -410,7 +410,7 @@ class Scheduler(Generic[S]):
             return
         name = turn.session.endpoint.name
         self._ramp.add(name, turn.session.last_turn_ms, turn.width)
-        if turn.session.is_finished and not self._watched:
+        if (turn.session.is_finished and not self._watched) or turn.session.is_confirming:
             self._ramp.leave(name)
         self.width = self._ramp.width
         if self._ramp.is_over:

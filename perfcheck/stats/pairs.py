@@ -20,6 +20,7 @@ from perfcheck.stats.ranks import signed_rank_bound
 
 MOST_PAIRS = 200  # after which an open question stays open
 _EXTRAPOLATED = 8  # pairs that a forecast takes
+_CLEAR = 10  # pairs that show a service to be much slower
 HOPELESS = 2000  # more pairs than this are not worth suggesting
 INTERVAL_ALPHA = 1 / 64  # each side, for a fixed number of pairs: about 5% where one stops when it looks clear
 _FAR = 10_000.0  # logarithm of a ratio to a timeout: its average with any other is no ratio either
@@ -184,7 +185,7 @@ class PairTest:
     def pairs_needed(self, usual: int) -> float:
         """A forecast of how many in all will settle it; ``usual`` while there are too few to extrapolate."""
         if self.pairs < _EXTRAPOLATED:
-            return usual
+            return _CLEAR if self.suspicion > 1 + self._limits.critical else usual
         return self.pairs if self.is_settled else self._open_test(self._changed()).pairs_needed()
 
     def _open_test(self, changed: Changed) -> LimitTest:
