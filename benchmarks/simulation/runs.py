@@ -30,6 +30,7 @@ from perfcheck.model import (
     Verdict,
 )
 from perfcheck.runfile import FORMAT
+from perfcheck.stats.acceptance import binomial_bound
 from perfcheck.stats.sequential import ALPHA
 
 HOSTILE_NAME = "<script>alert(1)</script> ]]> ::error:: \x1b[31mred\x1b[0m [bold]markup[/bold] 🎬"
@@ -99,6 +100,7 @@ def decision(
         errors=errors,
         errors_decided=True,
         more_requests=None if decided else 120,
+        excluded=binomial_bound(failures, requests),
     )
 
 

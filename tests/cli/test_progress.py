@@ -7,8 +7,8 @@ from contextlib import redirect_stderr
 import pytest
 from rich.console import Console
 
-from perfcheck.cli.ui.progress import live_progress, render_progress, seconds_left
-from perfcheck.model import EndpointProgress, Verdict
+from perfcheck.cli.ui.progress import live_progress, render_progress
+from perfcheck.model import EndpointProgress, Forecast, Verdict
 from perfcheck.report.glyphs import ASCII, UNICODE, Glyphs
 
 
@@ -21,17 +21,27 @@ def state(
     value_ms: float | None = None,
     verdict: Verdict | None = None,
     wait_s: float = 0.0,
-    gap_s: float = 0.0,
 ) -> EndpointProgress:
-    return EndpointProgress(name, stage, requests, least, value_ms, verdict, wait_s, gap_s)
+    return EndpointProgress(name, stage, requests, least, value_ms, verdict, wait_s)
+
+
+def forecast(
+    left_s: float = 1.0, *, budget_left_s: float = 60.0, connections: int = 1, is_known: bool = True
+) -> Forecast:
+    return Forecast(left_s, budget_left_s, 120.0, connections, is_known)
 
 
 def shown(
-    *states: EndpointProgress, width: int = 80, glyphs: Glyphs = UNICODE, elapsed_s: float = 1.0, waiting_s: float = 0.0
+    *states: EndpointProgress,
+    ahead: Forecast = forecast(),  # noqa: B008
+    width: int = 80,
+    glyphs: Glyphs = UNICODE,
+    elapsed_s: float = 1.0,
+    waiting_s: float = 0.0,
 ) -> list[str]:
     console = Console(file=io.StringIO(), width=width)
     with console.capture() as captured:
-        console.print(render_progress(states, glyphs, width, elapsed_s=elapsed_s, waiting_s=waiting_s))
+        console.print(render_progress(states, ahead, glyphs, width, elapsed_s=elapsed_s, waiting_s=waiting_s))
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
@@ -42,8 +52,23 @@ def test_a_bar_of_the_time_gone_and_left() -> None:
 
 
 def test_a_full_bar_when_all_are_decided() -> None:
-    (line,) = shown(state(verdict=Verdict.OK, value_ms=40.0, requests=5), glyphs=ASCII)
+    (line,) = shown(state(verdict=Verdict.OK, value_ms=40.0, requests=5), ahead=forecast(0.0), glyphs=ASCII)
     assert line == "measuring ######################## 1 of 1 decided"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "line"),
+    [
+        (forecast(35.4), "#----------------------- 0 of 1 decided, about 35 s left"),
+        (forecast(400.0, budget_left_s=1000.0), "------------------------ 0 of 1 decided, about 7 min left"),
+        (forecast(400.0, budget_left_s=20.0), "#----------------------- 0 of 1 decided, about 20 s left"),
+        (forecast(35.0, connections=8), "------------- 0 of 1 decided, 8 connections, about 35 s left"),
+        (forecast(35.0, is_known=False), "#----------------------- 0 of 1 decided"),
+        (forecast(0.4), "#################------- 0 of 1 decided"),
+    ],
+)
+def test_the_time_left_is_the_forecast_and_no_more_than_the_budget(ahead: Forecast, line: str) -> None:
+    assert shown(state(), ahead=ahead, glyphs=ASCII)[0] == f"measuring {line}"
 
 
 def test_a_long_wait_is_counted() -> None:
@@ -56,6 +81,7 @@ def test_no_line_wraps_in_a_narrow_terminal(width: int) -> None:
     lines = shown(
         state("videos.by_date.and_title", stage=2, value_ms=640.0, wait_s=2.4),
         state("a", requests=2, value_ms=9999.0),
+        ahead=forecast(500.0, budget_left_s=900.0, connections=32),
         glyphs=ASCII,
         width=width,
     )
@@ -82,6 +108,9 @@ class Terminal(io.StringIO):
 class Hanging:
     def progress(self) -> list[EndpointProgress]:
         return [state("hanging")]
+
+    def forecast(self) -> Forecast:
+        return forecast(is_known=False)
 
 
 def test_the_display_moves_while_a_request_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,6 +140,12 @@ def test_endpoints_that_are_looked_at_closely_have_a_line() -> None:
     ]
 
 
+def test_the_time_left_has_room_next_to_the_largest_figures() -> None:
+    states = [state(verdict=Verdict.OK)] * 9_999 + [state()]
+    line, _ = shown(*states, ahead=forecast(900.0, budget_left_s=900.0, connections=32), glyphs=ASCII)
+    assert line.endswith(" 9999 of 10000 decided, 32 connections, about 15 min left")
+
+
 def test_many_slow_endpoints_do_not_fill_the_screen() -> None:
     assert len(shown(*[state(f"e{i}", verdict=Verdict.CRITICAL) for i in range(50)])) == 7
 
@@ -118,17 +153,3 @@ def test_many_slow_endpoints_do_not_fill_the_screen() -> None:
 def test_hostile_names_stay_text() -> None:
     lines = shown(state("\x1b[31m[bold]x[/bold]", verdict=Verdict.CRITICAL), glyphs=ASCII)
     assert lines[1] == "  [31m[bold]x[/bold]  CRITICAL"
-
-
-@pytest.mark.parametrize(
-    ("states", "seconds"),
-    [
-        ([], 0.0),
-        ([state(verdict=Verdict.OK, value_ms=100.0)], 0.0),
-        ([state(requests=2, value_ms=100.0)], 1.0),
-        ([state(requests=2, value_ms=100.0), state(requests=2)], 2.0),
-        ([state(stage=2, requests=0, value_ms=10.0, wait_s=3.0, gap_s=0.75)], 12.0),
-    ],
-)
-def test_seconds_left(states: list[EndpointProgress], seconds: float) -> None:
-    assert seconds_left(states) == pytest.approx(seconds)

@@ -8,8 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from perfcheck.model import Decision, Endpoint, ErrorLimits, Metric, Stop, Verdict
+from perfcheck.model import Decision, Endpoint, ErrorLimits, ErrorProof, Metric, Stop, Verdict
 from perfcheck.sampling.stage import Stage, has_answer, levels_after, unconfirmed
+from perfcheck.stats.error_rate import ErrorTest
+from perfcheck.stats.sequential import CONFIRMATION, FIRST_STAGE
 
 OK, WARNING, CRITICAL, NOT_MEASURED = Verdict.OK, Verdict.WARNING, Verdict.CRITICAL, Verdict.NOT_MEASURED
 ENDPOINT = Endpoint("a", "/", 1, target_ms=100.0, warning_ms=150.0, critical_ms=200.0)
@@ -23,21 +25,32 @@ def stage(
     max_requests: int | None = None,
 ) -> Stage:
     """Fed until it is over, or ``outcomes`` are: latencies in milliseconds, infinity a timeout, None a failure."""
-    one = Stage(endpoint, before, max_requests=max_requests)
+    fed = new_stage(endpoint, before, max_requests)
     for latency in outcomes:
-        assert one.stop is None, "fed beyond its end"
-        one.add(latency, failed=latency is None or math.isinf(latency))
-    return one
+        assert fed.stop is None, "fed beyond its end"
+        fed.add(latency, failed=latency is None or math.isinf(latency))
+    return fed
 
 
-def over_after(outcomes: Iterable[float | None], **options: object) -> Stage:
+def over_after(
+    outcomes: Iterable[float | None],
+    endpoint: Endpoint = ENDPOINT,
+    before: Decision | None = None,
+    max_requests: int | None = None,
+) -> Stage:
     """Fed until it is over."""
-    one = Stage(**{"endpoint": ENDPOINT, **options})  # type: ignore[arg-type]
+    fed = new_stage(endpoint, before, max_requests)
     for latency in outcomes:
-        one.add(latency, failed=latency is None or math.isinf(latency))
-        if one.stop:
+        fed.add(latency, failed=latency is None or math.isinf(latency))
+        if fed.stop:
             break
-    return one
+    return fed
+
+
+def new_stage(endpoint: Endpoint, before: Decision | None = None, max_requests: int | None = None) -> Stage:
+    confirms = before is not None and before.errors is CRITICAL
+    errors = ErrorTest(endpoint.error_limits, ErrorProof.PROVEN, confirms=confirms)
+    return Stage(endpoint, errors, before, under=CONFIRMATION if before else FIRST_STAGE, max_requests=max_requests)
 
 
 def test_healthy() -> None:
@@ -52,7 +65,7 @@ def test_healthy() -> None:
         value_ms=100.0,
         interval_ms=(90.0, 110.0),
         errors=OK,
-        errors_decided=True,
+        errors_decided=False,  # that is for the requests for the failure rate alone
         more_requests=None,
     )
 
@@ -78,10 +91,10 @@ def test_errors_end_it_early_but_not_before_five() -> None:
     assert over_after([100.0, FAILED, FAILED, 160.0, 100.0, FAILED, 100.0]).requests == 6
 
 
-def test_one_failure_asks_for_forty() -> None:
-    one = over_after([FAILED, *[100.0] * 100])
-    assert one.requests == 40
-    assert one.decision().verdict is OK
+def test_a_failure_does_not_keep_the_stage_open() -> None:
+    fed = over_after([FAILED, *[100.0] * 100])
+    assert fed.requests == 6
+    assert (fed.decision().verdict, fed.decision().failures) == (OK, 1)
 
 
 def test_a_slow_endpoint_needs_no_answer_about_errors() -> None:
@@ -123,11 +136,9 @@ def test_min_requests_beyond_the_usual_looks_keep_the_question_open_until_then()
 )
 def test_an_open_question_is_left_open_after_the_looks(metric: Metric, slow_of_100: int, looks: int) -> None:
     near = [150.0 + 1e-9 if i * slow_of_100 % 100 < slow_of_100 else 150.0 - 1e-9 for i in range(1000)]
-    one = Stage(replace(ENDPOINT, metric=metric))
-    while one.stop is None:
-        one.add(near[one.requests], failed=False)
-    assert (one.stop, one.requests) == (Stop.MAX_REQUESTS, looks)
-    assert one.decision().latency_decided is False
+    fed = over_after(near, replace(ENDPOINT, metric=metric))
+    assert (fed.stop, fed.requests) == (Stop.MAX_REQUESTS, looks)
+    assert fed.decision().latency_decided is False
 
 
 def test_max_requests() -> None:
@@ -146,11 +157,6 @@ def test_cut_short_it_has_the_class_of_its_estimate() -> None:
     assert stage([160.0] * 4).decision(Stop.BUDGET).latency is NOT_MEASURED
 
 
-def test_what_errors_still_need_is_reported() -> None:
-    decision = stage([FAILED, *[100.0] * 9]).decision(Stop.BUDGET)
-    assert (decision.latency_decided, decision.errors_decided, decision.more_requests) == (True, False, 30)
-
-
 def decided(latency: Verdict, *, errors: Verdict = OK, yes: bool = True) -> Decision:
     return Decision(1, Stop.DECIDED, 5, 0, latency, yes, 100.0, (None, None), errors, errors_decided=True)
 
@@ -159,26 +165,28 @@ def decided(latency: Verdict, *, errors: Verdict = OK, yes: bool = True) -> Deci
     ("before", "latency_ms", "needed"),
     [
         (decided(CRITICAL), 300.0, 5),  # seen before
-        (decided(CRITICAL), 160.0, 5),  # over the critical limit was over the warning limit as well
-        (decided(WARNING), 160.0, 5),
+        (decided(CRITICAL), 160.0, 8),  # over the critical limit was over the warning limit as well
+        (decided(WARNING), 160.0, 8),  # that it is not critical is shown with the error of a confirmation
         (decided(WARNING), 300.0, 11),  # worse than what was seen: a proof that does alone
         (decided(CRITICAL, yes=False), 300.0, 11),
-        (decided(OK, errors=CRITICAL), 160.0, 30),  # errors: until they are found, or not found in 30
+        (decided(OK, errors=CRITICAL), 160.0, 59),  # errors: until they are found, or not found in 59
     ],
 )
 def test_only_what_was_seen_before_is_believed_easily(before: Decision, latency_ms: float, needed: int) -> None:
-    one = over_after([latency_ms] * 100, before=before)
-    assert one.requests == needed
-    assert one.decision().stage == 2
-    assert one.decision().latency_decided
+    fed = over_after([latency_ms] * 100, before=before)
+    assert fed.requests == needed
+    assert fed.decision().stage == 2
+    assert fed.decision().latency_decided
 
 
-def test_ok_is_believed_at_once() -> None:
-    assert over_after([100.0] * 9, before=decided(CRITICAL)).requests == 5
+def test_ok_takes_more_when_measured_again() -> None:
+    """Both stages together call an endpoint over its limit OK in 5%."""
+    assert over_after([100.0] * 9).requests == 5
+    assert over_after([100.0] * 9, before=decided(CRITICAL)).requests == 8
 
 
-def test_first_stage_spends_the_usual_error() -> None:
-    assert levels_after(None) == levels_after(decided(CRITICAL))
+def test_the_first_stage_takes_the_usual_error_for_a_breach() -> None:
+    assert levels_after(None, CONFIRMATION) == levels_after(decided(CRITICAL), CONFIRMATION)
 
 
 def test_confirmed_failing_needs_no_latency() -> None:
@@ -186,14 +194,14 @@ def test_confirmed_failing_needs_no_latency() -> None:
     assert (decision.requests, decision.verdict, decision.latency) == (5, CRITICAL, NOT_MEASURED)
 
 
-def test_failing_no_more_falls_by_one_step() -> None:
-    decision = over_after([100.0] * 50, before=decided(OK, errors=CRITICAL)).decision()
-    assert (decision.requests, decision.errors, decision.latency) == (30, WARNING, OK)
+def test_failing_no_more_is_ok_after_59_requests() -> None:
+    fed = over_after([100.0] * 60, before=decided(OK, errors=CRITICAL))
+    assert (fed.requests, fed.decision().errors, fed.decision().latency) == (59, OK, OK)
 
 
 def test_unconfirmed_takes_back_what_was_to_be_confirmed() -> None:
     taken = unconfirmed(decided(CRITICAL), Stop.BUDGET)
     assert (taken.verdict, taken.latency_decided, taken.errors_decided) == (CRITICAL, False, True)
-    assert (taken.stop, taken.more_requests) == (Stop.BUDGET, 5)
+    assert (taken.stop, taken.more_requests, taken.is_unconfirmed) == (Stop.BUDGET, 5, True)
     taken = unconfirmed(decided(OK, errors=WARNING), Stop.INTERRUPTED)
     assert (taken.verdict, taken.latency_decided, taken.errors_decided) == (WARNING, True, False)

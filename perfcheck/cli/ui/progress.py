@@ -18,6 +18,7 @@ from perfcheck.model import EndpointProgress, Forecast, Verdict
 from perfcheck.report.glyphs import STYLES, Glyphs, choose_glyphs, shorten
 from perfcheck.text import clean
 from perfcheck.units import format_about, format_ms
+from perfcheck.words import plural
 
 _REDRAW_S = 0.1
 _TICK_S = 1.0
@@ -93,15 +94,14 @@ def render_progress(
     ``states`` are ``waiting_s`` old, since nothing has happened in between.
     """
     left_s = min(forecast.left_s, forecast.budget_left_s)
-    length = min(_BAR, max(0, width - _REST_OF_LINE))
+    connections = f", {plural(forecast.connections, 'connection')}" if forecast.connections > 1 else ""
+    length = min(_BAR, max(0, width - _REST_OF_LINE - len(connections)))
     filled = round(length * elapsed_s / (elapsed_s + left_s)) if left_s else length
     # A line that wraps would make the display jump; what a narrow terminal has no room for is left out.
     bar = Text("measuring ", no_wrap=True, overflow="crop")
     bar.append(glyphs.full * filled, style="green").append(glyphs.empty * (length - filled), "dim")
     finished = sum(state.verdict is not None for state in states)
-    bar.append(f" {finished} of {len(states)} decided")
-    if forecast.connections > 1:
-        bar.append(f", {forecast.connections} connections", style="dim")
+    bar.append(f" {finished} of {len(states)} decided").append(connections, style="dim")
     if waiting_s >= _TICK_S:
         bar.append(f", waiting {waiting_s:.0f} s", style="dim")
     elif forecast.is_known and left_s >= 1:
