@@ -103,10 +103,10 @@ def test_error_limits_of_the_endpoint_are_those_in_the_message() -> None:
     assert "over 50%" in one.findings[0].message
 
 
-def test_no_failure_bounds_the_error_rate() -> None:
-    one = result(LIST, samples(1, spread(40)), decision(Verdict.OK, 40.0))
-    assert one.error_rate == 0.0
-    assert one.error_rate_bound == pytest.approx(1 - 0.05 ** (1 / 5))
+def test_the_failure_rate_that_is_excluded_is_that_of_the_decision() -> None:
+    one = result(LIST, samples(1, spread(40)), replace(decision(Verdict.OK, 40.0), excluded=0.45))
+    assert (one.error_rate, one.error_rate_bound) == (0.0, 0.45)
+    assert result(LIST, []).error_rate_bound is None
 
 
 @pytest.mark.parametrize(("size", "verdict"), [(1_000_000, Verdict.OK), (1_000_001, Verdict.WARNING)])

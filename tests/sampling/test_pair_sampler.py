@@ -1,4 +1,4 @@
-"""Two services asked in pairs: with scripted services and a scripted clock."""
+"""Requests to two services in pairs, with scripted services and a scripted clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulation.noise import Clock
+from simulation.noise import Clock, Scripted
 from simulation.noise import endpoint as usual_endpoint
 
 from perfcheck.model import Changed, CompareLimits, Endpoint, Failure, Sample, Sampling, Stop, Verdict
@@ -24,46 +24,76 @@ LIMITS = CompareLimits(min_difference_ms=0.1)
 
 
 class Services:
-    """Two services, ``before`` and ``after``; ``log`` is who was asked when, and for what."""
+    """Two services, ``before`` and ``after``; ``log`` has each request: when, to which of them, and for what."""
 
     def __init__(self, before: dict[str, Behaviour], after: dict[str, Behaviour]) -> None:
         self.clock = Clock()
         self.log: list[tuple[float, int, str]] = []
         self._behaviour = (before, after)
+        self.side = BEFORE  # of the request that is sent now
+        self.loop = Scripted(self.clock, self.answer)
 
-    def send(self, side: int, endpoint: Endpoint) -> Sample:
+    def answer(self, endpoint: Endpoint) -> tuple[Sample, float]:
         at_s = self.clock.seconds
-        self.log.append((at_s, side, endpoint.name))
-        outcome = self._behaviour[side][endpoint.name]()
+        self.log.append((at_s, self.side, endpoint.name))
+        outcome = self._behaviour[self.side][endpoint.name]()
         if isinstance(outcome, Failure):
-            self.clock.seconds += 0.001
-            return Sample(at_s, None, outcome)
+            return Sample(at_s, None, outcome), 0.001
         if outcome > 1000 * endpoint.timeout_s:
-            self.clock.seconds += endpoint.timeout_s
-            return Sample(at_s, math.inf, Failure.TIMEOUT)
-        self.clock.seconds += outcome / 1000
-        return Sample(at_s, outcome)
+            return Sample(at_s, math.inf, Failure.TIMEOUT), endpoint.timeout_s
+        return Sample(at_s, outcome), outcome / 1000
 
-    def compare(
+    def sampler(
         self,
         *names: str,
         sampling: Sampling = Sampling(),  # noqa: B008
         limits: CompareLimits = LIMITS,
         max_pairs: int | None = None,
         seed: int = 1,
-    ) -> tuple[PairMeasurement, ...]:
-        sampler = PairSampler(
+        observe: Callable[[], None] = lambda: None,
+    ) -> PairSampler:
+        return PairSampler(
             [replace(usual_endpoint(), name=name, path=f"/{name}") for name in names],
-            (lambda endpoint: self.send(BEFORE, endpoint), lambda endpoint: self.send(AFTER, endpoint)),
+            (Side(self, BEFORE), Side(self, AFTER)),
             limits=limits,
             sampling=sampling,
             rng=random.Random(seed),
             now=self.clock.now,
-            sleep=self.clock.sleep,
             max_pairs=max_pairs,
+            observe=observe,
         )
+
+    def compare(
+        self,
+        *names: str,
+        sampling: Sampling = Sampling(),  # noqa: B008
+        max_pairs: int | None = None,
+        seed: int = 1,
+    ) -> tuple[PairMeasurement, ...]:
+        sampler = self.sampler(*names, sampling=sampling, max_pairs=max_pairs, seed=seed)
         sampler.run()
         return sampler.measurements()
+
+
+class Side:
+    """A transport to one of the services. They share a loop, as the clients do: either waits for both."""
+
+    def __init__(self, services: Services, number: int) -> None:
+        self._services = services
+        self._number = number
+
+    def start(self, endpoint: Endpoint, tag: object) -> None:
+        self._services.side = self._number
+        self._services.loop.start(endpoint, tag)
+
+    def wait(self, until_s: float | None = None) -> list[tuple[object, Sample]]:
+        return self._services.loop.wait(until_s)
+
+    def cancel(self, tag: object) -> None:
+        self._services.loop.cancel(tag)
+
+    def close_idle(self) -> None:
+        pass
 
 
 def always(outcome: Outcome) -> Behaviour:
@@ -77,8 +107,8 @@ def noisy(around: float, sigma: float = 0.1, seed: int = 7) -> Behaviour:
 
 def at_the_limit(before: float) -> Behaviour:
     """A little over it and a little under it, in turn: no number of pairs settles that."""
-    asked = iter(range(10**9))
-    return lambda: before * (1.101 if next(asked) % 2 else 1.099)
+    sent = iter(range(10**9))
+    return lambda: before * (1.101 if next(sent) % 2 else 1.099)
 
 
 def compare(before: Behaviour, after: Behaviour) -> PairMeasurement:
@@ -210,54 +240,31 @@ def test_the_budget_is_a_limit_and_what_was_measured_stands() -> None:
 
 
 def test_an_interruption_keeps_whole_pairs_only() -> None:
-    answers = iter([50.0] * 9)
+    latencies = iter([50.0] * 5)
 
     def interrupted() -> Outcome:
         try:
-            return next(answers)
+            return next(latencies)
         except StopIteration:
             raise KeyboardInterrupt from None
 
-    services = Services({"a": always(50.0)}, {"a": interrupted})
-    sampler = PairSampler(
-        [usual_endpoint()],
-        (lambda _: Sample(0.0, 50.0), lambda _: Sample(0.0, float(str(interrupted())))),
-        limits=LIMITS,
-        sampling=Sampling(),
-        rng=random.Random(1),
-        now=services.clock.now,
-        sleep=services.clock.sleep,
-        max_pairs=200,
-    )
-    try:
+    sampler = Services({"a": always(50.0)}, {"a": interrupted}).sampler("a")
+    with pytest.raises(KeyboardInterrupt):
         sampler.run()
-    except KeyboardInterrupt:
-        (found,) = sampler.measurements()
-        assert len(found.before.samples) == len(found.after.samples) == 9
-        assert [decision.stop for decision in found.after.decisions] == [Stop.INTERRUPTED]
-    else:
-        (found,) = sampler.measurements()
-        assert found.pairs <= 8  # it was settled before
+    (found,) = sampler.measurements()
+    assert len(found.before.samples) == len(found.after.samples) == 5
+    assert [decision.stop for decision in found.after.decisions] == [Stop.INTERRUPTED]
 
 
 def test_progress() -> None:
-    services = Services({"a": noisy(50)}, {"a": noisy(100, seed=8)})
     seen: list[tuple[int, int, Verdict | None]] = []
-    sampler = PairSampler(
-        [replace(usual_endpoint(), name="a")],
-        (lambda endpoint: services.send(BEFORE, endpoint), lambda endpoint: services.send(AFTER, endpoint)),
-        limits=LIMITS,
-        sampling=Sampling(),
-        rng=random.Random(1),
-        now=services.clock.now,
-        sleep=services.clock.sleep,
-        observe=lambda: seen.append(
-            [(state.stage, state.requests, state.verdict) for state in sampler.progress()].pop()
-        ),
+    services = Services({"a": noisy(50)}, {"a": noisy(100, seed=8)})
+    sampler = services.sampler(
+        "a", observe=lambda: seen.extend((now.stage, now.requests, now.verdict) for now in sampler.progress())
     )
     sampler.run()
-    assert seen[0] == (1, 0, None)
-    assert seen[-1] == (1, len(seen) - 1, Verdict.CRITICAL)
+    assert seen[:3] == [(0, 0, None), (1, 0, None), (1, 0, None)]  # a warm-up, and half of a pair
+    assert seen[-1] == (1, len(seen) // 2 - 1, Verdict.CRITICAL)
 
 
 OUTCOMES = st.sampled_from([50.0, 50.0, 51.0, 80.0, 0.0, math.inf, Failure.STATUS, Failure.REFUSED])
@@ -274,12 +281,12 @@ def test_whatever_the_services_do(
     before: list[Outcome], after: list[Outcome], budget_s: float, warmup: int, most: int | None
 ) -> None:
     def in_turn(outcomes: list[Outcome]) -> Behaviour:
-        asked = iter(range(10**9))
-        return lambda: outcomes[next(asked) % len(outcomes)]
+        sent = iter(range(10**9))
+        return lambda: outcomes[next(sent) % len(outcomes)]
 
     services = Services({"a": in_turn(before)}, {"a": in_turn(after)})
     (found,) = services.compare("a", sampling=Sampling(budget_s=budget_s, warmup=warmup), max_pairs=most)
-    assert services.clock.seconds <= budget_s + 2
+    assert services.clock.seconds <= budget_s + 1e-9
     assert len(found.before.samples) == len(found.after.samples)
     judged = sum(stage > 0 for stage, _ in found.after.samples)
     assert found.pairs <= judged <= (most or 200)

@@ -1,4 +1,4 @@
-"""From the first request to the last verdict, with a scripted service and clock: nothing takes time unless it says so."""
+"""From the first request to the last verdict, with a scripted service and clock: only what it says takes time."""
 
 from __future__ import annotations
 
