@@ -1,13 +1,16 @@
 """How far above the true delay of a service each tool reports: perfcheck, other clients, and a plain socket.
 
-    python benchmarks/accuracy.py [--requests 400] [--delays 0,1,5,25] [--json PATH]
+    python benchmarks/accuracy.py [--requests 400] [--delays 0,1,5,25] [--connections 1,2,4,8,16] [--json PATH]
 
-The service runs in a process of its own and knows its true delay: it reads the clock after it has read a request and
-again just before it writes the response, and spins up to the time in between, since a sleep is never exact. All tools
-are measured in one run, in interleaved blocks, each over one kept-alive connection, on other CPUs than the service.
-Printed is the median over the blocks of (median reported - median of the true delays in that block).
+The service runs in a process of its own and knows its true delay: from the arrival of a request, which the kernel
+stamps, to just before it writes the response, for which it spins, since a sleep is never exact. All tools are measured
+in one run, in interleaved blocks, on other CPUs than the service: first over one kept-alive connection at each delay,
+then over several at a delay of 1 ms, where the plain socket stays at one. Printed is the median over the blocks of
+(median reported - median of the true delays in that block), and the CPU time that perfcheck's client takes for a
+request, in the best block: what else runs on the machine can only add to it.
 
-Exits with 1 when, at a delay of 1 ms, perfcheck is over 1.3 times the plain socket, or above k6.
+Exits with 1 when, at a delay of 1 ms, perfcheck is over 1.1 times the plain socket with one connection or over 1.5
+times with 8, or above k6 with as many, or takes over 150 us of CPU time a request.
 """
 
 from __future__ import annotations
@@ -21,14 +24,17 @@ import json
 import multiprocessing
 import os
 import re
+import selectors
 import socket
 import statistics
+import struct
 import sys
 import tempfile
-import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -36,32 +42,76 @@ import httpx
 from processes import find, keep_apart, run
 
 from perfcheck.client.client import Client
-from perfcheck.model import Endpoint, Service
+from perfcheck.model import Endpoint, Sample, Service
 from perfcheck.text import Redactor
+from perfcheck.words import plural
 
-MOST_TIMES_THE_SOCKET = 1.3
+MOST_TIMES_THE_SOCKET = {1: 1.1, 8: 1.5}  # by the number of connections
+MOST_CPU_US = 150.0
 DELAY_JUDGED_MS = 1.0
 BLOCKS = 20
-PROGRAM_BLOCKS = 4
+PROGRAM_BLOCKS = 10
+SO_TIMESTAMPNS = 35  # Linux
 SPIN_S = 0.0005  # a sleep is this exact, mostly
 BODY = b'{"hello":"world"}'
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY)
 
-Tool = Callable[[str, int], float]  # URL, number of requests -> median latency in microseconds
+Tool = Callable[[str, int, int], float]  # URL, requests, connections -> median latency in microseconds
 
 
 # --- The service ---------------------------------------------------------------------------------------------------
 
 
-class Delays:
-    """The true delays since they were last read, in nanoseconds."""
+class DelayedService:
+    """Answers each request after the same delay, all connections in one thread."""
 
-    def __init__(self) -> None:
-        self.found: list[int] = []
+    def __init__(self, listener: socket.socket, delay_ms: float) -> None:
+        self._listener = listener
+        self._delay_ns = int(delay_ms * 1e6)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(listener, selectors.EVENT_READ)
+        self._due: deque[tuple[int, int, socket.socket]] = deque()  # answer at, arrived at, in which connection
+        self._true_ns: list[int] = []  # the true delays since they were last read
 
-    def take(self) -> bytes:
-        found, self.found = self.found, []
-        return b"%d" % statistics.median(found) if found else b"0"
+    def run(self) -> None:
+        while True:
+            left_s = (self._due[0][0] - time.perf_counter_ns()) / 1e9 - SPIN_S if self._due else None
+            for key, _ in self._selector.select(left_s if left_s is None else max(left_s, 0)):
+                if key.fileobj is self._listener:
+                    self._accept()
+                else:
+                    self._read(key.fileobj)  # type: ignore[arg-type]
+            while self._due and self._due[0][0] <= time.perf_counter_ns():
+                _, arrived_ns, connection = self._due.popleft()
+                self._true_ns.append(time.perf_counter_ns() - arrived_ns)
+                with contextlib.suppress(OSError):  # a tool that has left
+                    connection.send(HEAD + BODY)
+
+    def _accept(self) -> None:
+        connection, _ = self._listener.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sys.platform == "linux":
+            connection.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self._selector.register(connection, selectors.EVENT_READ)
+
+    def _read(self, connection: socket.socket) -> None:
+        try:
+            request, ancillary, _, _ = connection.recvmsg(65536, 64)
+        except ConnectionError:
+            request, ancillary = b"", []
+        arrived_ns = time.perf_counter_ns()
+        for _, _, stamp in ancillary:
+            seconds, rest_ns = struct.unpack("@ll", stamp)
+            arrived_ns -= time.time_ns() - seconds * 1_000_000_000 - rest_ns
+        if not request:
+            self._selector.unregister(connection)
+            connection.close()
+        elif request.startswith(b"GET /true-delay"):
+            median = b"%d" % (statistics.median(self._true_ns) if self._true_ns else 0)
+            self._true_ns.clear()
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(median), median))
+        else:
+            self._due.append((arrived_ns + self._delay_ns, arrived_ns, connection))
 
 
 def serve(ready: Connection, delay_ms: float, cpus: set[int]) -> None:
@@ -70,31 +120,7 @@ def serve(ready: Connection, delay_ms: float, cpus: set[int]) -> None:
         os.sched_setaffinity(0, cpus)
     listener = socket.create_server(("127.0.0.1", 0))
     ready.send(listener.getsockname()[1])
-    delays = Delays()
-    while True:
-        connection, _ = listener.accept()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=answer, args=(connection, int(delay_ms * 1e6), delays), daemon=True).start()
-
-
-def answer(connection: socket.socket, delay_ns: int, delays: Delays) -> None:
-    response = HEAD + BODY
-    with connection, contextlib.suppress(ConnectionError):
-        while request := connection.recv(65536):
-            started_ns = time.perf_counter_ns()
-            if request.startswith(b"GET /true-delay"):
-                median = delays.take()
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(median), median))
-                continue
-            due_ns = started_ns + delay_ns
-            spare_s = delay_ns / 1e9 - SPIN_S
-            if spare_s > 0:
-                time.sleep(spare_s)
-            while time.perf_counter_ns() < due_ns:
-                pass
-            ended_ns = time.perf_counter_ns()
-            connection.sendall(response)
-            delays.found.append(ended_ns - started_ns)
+    DelayedService(listener, delay_ms).run()
 
 
 @contextlib.contextmanager
@@ -130,7 +156,7 @@ class PlainSocket:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._request = f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: */*\r\n\r\n".encode()
 
-    def __call__(self, _url: str, requests: int) -> float:
+    def __call__(self, _url: str, requests: int, _connections: int) -> float:
         latencies = []
         for _ in range(requests):
             started_ns = time.perf_counter_ns()
@@ -147,10 +173,22 @@ class Perfcheck:
     def __init__(self, url: str) -> None:
         self._client = Client(Service(base_url=url), redact=Redactor())
         self._endpoint = Endpoint(name="accuracy", path="/", line=1)
+        self.cpu_us: list[float] = []  # per request, in each block
 
-    def __call__(self, _url: str, requests: int) -> float:
-        samples = [self._client.send(self._endpoint) for _ in range(requests)]
+    def __call__(self, _url: str, requests: int, connections: int) -> float:
+        samples: list[Sample] = []
+        started_s = time.thread_time()
+        for tag in range(requests):
+            if tag >= connections:
+                self._take(samples)
+            self._client.start(self._endpoint, tag)
+        while len(samples) < requests:
+            self._take(samples)
+        self.cpu_us.append((time.thread_time() - started_s) / requests * 1e6)
         return statistics.median(sample.latency_ms or 0.0 for sample in samples) * 1000
+
+    def _take(self, samples: list[Sample]) -> None:
+        samples += (sample for _, sample in self._client.wait())
 
     def close(self) -> None:
         self._client.close()
@@ -162,7 +200,7 @@ class HttpxFromOutside:
     def __init__(self, _url: str) -> None:
         self._client = httpx.Client(trust_env=False)
 
-    def __call__(self, url: str, requests: int) -> float:
+    def __call__(self, url: str, requests: int, _connections: int) -> float:
         latencies = []
         for _ in range(requests):
             started = time.perf_counter()
@@ -174,7 +212,7 @@ class HttpxFromOutside:
         self._client.close()
 
 
-def httpx_async(url: str, requests: int) -> float:
+def httpx_async(url: str, requests: int, _connections: int) -> float:
     """The same on an event loop."""
 
     async def measure() -> float:
@@ -193,27 +231,29 @@ def httpx_async(url: str, requests: int) -> float:
 # --- The tools that are programs -----------------------------------------------------------------------------------
 
 
-def k6(url: str, requests: int) -> float:
+def k6(url: str, requests: int, connections: int) -> float:
     script = f'import http from "k6/http"; export default function () {{ http.get("{url}/"); }}'
     with tempfile.TemporaryDirectory() as folder:
         source, summary = Path(folder, "script.js"), Path(folder, "summary.json")
         source.write_text(script, encoding="utf-8")
-        run("k6", "run", "--quiet", "--no-usage-report", "--vus=1", f"--iterations={requests}",
+        run("k6", "run", "--quiet", "--no-usage-report", f"--vus={connections}", f"--iterations={requests}",
             "--summary-trend-stats=med", f"--summary-export={summary}", str(source))  # fmt: skip
         return float(json.loads(summary.read_text(encoding="utf-8"))["metrics"]["http_req_duration"]["med"]) * 1000
 
 
-def wrk(url: str, _requests: int) -> float:
+def wrk(url: str, _requests: int, connections: int) -> float:
     """Runs for a time, not a number of requests."""
-    found = re.search(r"50%\s+([\d.]+)(us|ms|s)", run("wrk", "-t1", "-c1", "-d1s", "--latency", f"{url}/"))
+    printed = run("wrk", "-t1", f"-c{connections}", "-d1s", "--latency", f"{url}/")
+    found = re.search(r"50%\s+([\d.]+)(us|ms|s)", printed)
     if found is None:
         raise SystemExit("wrk did not report a median")
     return float(found[1]) * {"us": 1, "ms": 1e3, "s": 1e6}[found[2]]
 
 
-def hey(url: str, requests: int) -> float:
+def hey(url: str, requests: int, connections: int) -> float:
     """Reports in steps of 100 us."""
-    rows = csv.DictReader(io.StringIO(run("hey", "-n", str(requests), "-c", "1", "-o", "csv", f"{url}/")))
+    arguments = ("-n", str(requests), "-c", str(connections), "-o", "csv", f"{url}/")
+    rows = csv.DictReader(io.StringIO(run("hey", *arguments)))
     return statistics.median(float(row["response-time"]) for row in rows) * 1e6
 
 
@@ -223,80 +263,115 @@ def hey(url: str, requests: int) -> float:
 @dataclass(frozen=True)
 class Result:
     delay_ms: float
+    connections: int
     tool: str
     above_us: float  # median reported above the median true delay
     blocks_us: tuple[float, ...]
+    cpu_us: float | None = None  # of perfcheck's client, for a request
 
 
-def measure(delay_ms: float, requests: int, cpus: set[int], *, programs: bool) -> list[Result]:
-    """Every tool at one delay, in interleaved blocks."""
+def measure(
+    delay_ms: float, connections: int, requests: int, cpus: set[int], *, programs: bool, clients: bool
+) -> list[Result]:
+    """Every tool at one delay, in interleaved blocks; ``clients``: other Python clients too."""
     above: dict[str, list[float]] = {}
     with service(delay_ms, cpus) as url, contextlib.ExitStack() as stack:
+        perfcheck = stack.enter_context(contextlib.closing(Perfcheck(url)))
         inside: dict[str, Tool] = {
             "plain socket": stack.enter_context(contextlib.closing(PlainSocket(url))),
-            "perfcheck": stack.enter_context(contextlib.closing(Perfcheck(url))),
-            "httpx": stack.enter_context(contextlib.closing(HttpxFromOutside(url))),
-            "httpx, async": httpx_async,
+            "perfcheck": perfcheck,
         }
+        if clients:
+            inside |= {
+                "httpx": stack.enter_context(contextlib.closing(HttpxFromOutside(url))),
+                "httpx, async": httpx_async,
+            }
         outside: dict[str, Tool] = {t.__name__: t for t in (k6, wrk, hey) if programs and find(t.__name__)}
         for block in range(BLOCKS):
             tools = dict(sorted(inside.items(), reverse=bool(block % 2)))
             if block % (BLOCKS // PROGRAM_BLOCKS) == 0:
                 tools |= outside
             for name, tool in tools.items():
+                least = 10 * connections
                 if name in inside:
-                    tool(url, 3)  # warm
+                    tool(url, 3 * connections, connections)  # warm
                 true_delay_us(url)
-                reported_us = tool(url, max(requests // (PROGRAM_BLOCKS if name in outside else BLOCKS), 10))
+                sent = max(requests // (PROGRAM_BLOCKS if name in outside else BLOCKS), least)
+                reported_us = tool(url, sent, connections)
                 above.setdefault(name, []).append(reported_us - true_delay_us(url))
-    return [Result(delay_ms, name, statistics.median(blocks), tuple(blocks)) for name, blocks in above.items()]
+    return [
+        Result(
+            delay_ms,
+            connections,
+            name,
+            statistics.median(blocks),
+            tuple(blocks),
+            min(perfcheck.cpu_us) if name == "perfcheck" else None,
+        )
+        for name, blocks in above.items()
+    ]
 
 
-def table(results: list[Result]) -> str:
-    delays = sorted({result.delay_ms for result in results})
-    by_tool: dict[str, dict[float, float]] = {}
-    for result in results:
-        by_tool.setdefault(result.tool, {})[result.delay_ms] = result.above_us
+def table(results: dict[str, list[Result]]) -> str:
+    """One column for each key of ``results``, one row for each tool."""
+    above = {column: {result.tool: result.above_us for result in found} for column, found in results.items()}
+    first = next(iter(above.values()))
     lines = [
         "Median above the true delay, in us (times the plain socket):",
         "",
-        "| tool | " + " | ".join(f"{delay:g} ms" for delay in delays) + " |",
-        "|---|" + "---:|" * len(delays),
+        "| tool | " + " | ".join(above) + " |",
+        "|---|" + "---:|" * len(above),
     ]
-    for name, found in sorted(by_tool.items(), key=lambda item: item[1][delays[0]]):
-        cells = (f"{found[delay]:.0f} ({found[delay] / by_tool['plain socket'][delay]:.2f}x)" for delay in delays)
+    for name in sorted(first, key=first.__getitem__):
+        cells = (f"{found[name]:.0f} ({found[name] / found['plain socket']:.2f}x)" for found in above.values())
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    cpu = (f"{result.cpu_us:.0f}" for found in results.values() for result in found if result.cpu_us is not None)
+    return "\n".join([*lines, "", f"CPU time of perfcheck's client for a request, in us: {', '.join(cpu)}"])
 
 
 def complaints(results: list[Result]) -> list[str]:
     """What does not hold that should."""
-    above = {result.tool: result.above_us for result in results if result.delay_ms == DELAY_JUDGED_MS}
     found = []
-    if above and above["perfcheck"] > MOST_TIMES_THE_SOCKET * above["plain socket"]:
-        found.append(f"perfcheck is over {MOST_TIMES_THE_SOCKET} times the plain socket")
-    if "k6" in above and above["perfcheck"] > above["k6"]:
-        found.append("perfcheck is above k6")
-    return found
+    for connections in sorted({result.connections for result in results if result.delay_ms == DELAY_JUDGED_MS}):
+        judged = [r for r in results if (r.delay_ms, r.connections) == (DELAY_JUDGED_MS, connections)]
+        above = {result.tool: result.above_us for result in judged}
+        over = f"at {DELAY_JUDGED_MS:g} ms with {plural(connections, 'connection')}, perfcheck"
+        most = MOST_TIMES_THE_SOCKET.get(connections)
+        if most is not None and above["perfcheck"] > most * above["plain socket"]:
+            found.append(f"{over} is over {most} times the plain socket")
+        if "k6" in above and above["perfcheck"] > above["k6"]:
+            found.append(f"{over} is above k6")
+        found += [
+            f"{over} takes {r.cpu_us:.0f} us of CPU time a request" for r in judged if (r.cpu_us or 0) > MOST_CPU_US
+        ]
+    return list(dict.fromkeys(found))
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in text.split(",") if number]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--requests", type=int, default=400, help="per tool and delay")
-    parser.add_argument("--delays", default="0,1,5,25", help="milliseconds, comma-separated")
+    parser.add_argument("--requests", type=int, default=400, help="per tool, delay and number of connections")
+    parser.add_argument("--delays", type=numbers, default="0,1,5,25", help="milliseconds, comma-separated")
+    parser.add_argument("--connections", type=numbers, default="1,2,4,8,16", help="at 1 ms, comma-separated")
     parser.add_argument("--no-programs", action="store_true", help="leave out k6, wrk and hey")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     options = parser.parse_args()
     cpus = keep_apart()
-    results = []
-    for delay_ms in map(float, options.delays.split(",")):
-        results += measure(delay_ms, options.requests, cpus, programs=not options.no_programs)
-    print(table(results))
+    measured = partial(measure, requests=options.requests, cpus=cpus, programs=not options.no_programs)
+    by_delay = {f"{delay:g} ms": measured(delay, 1, clients=True) for delay in options.delays}
+    by_connections = {
+        plural(int(number), "connection"): measured(DELAY_JUDGED_MS, int(number), clients=False)
+        for number in options.connections
+    }
+    for columns in (by_delay, by_connections):
+        if columns:
+            print(table(columns), end="\n\n")
+    results = [result for columns in (by_delay, by_connections) for found in columns.values() for result in found]
     if options.json:
-        rows = [
-            {"delay_ms": r.delay_ms, "tool": r.tool, "above_us": r.above_us, "blocks_us": r.blocks_us} for r in results
-        ]
-        options.json.write_text(json.dumps(rows, indent=2), encoding="utf-8")
+        options.json.write_text(json.dumps([asdict(result) for result in results], indent=2), encoding="utf-8")
     wrong = complaints(results)
     for complaint in wrong:
         print(f"FAILED: {complaint}")
