@@ -286,6 +286,7 @@ class EndpointSession:
         self.is_proving = False
         self.needs_alone = True
         under = CONFIRMATION_AFTER_SCREENING if self._expects_screening else CONFIRMATION
+        under = replace(under, alpha=under.alpha / self._sampling.confirm)
         self._stage = Stage(
             self.endpoint, self._errors, self._decisions[-1], under=under, max_requests=self._max_requests
         )

@@ -126,10 +126,10 @@ class Spend:
 
 
 # The error of calling a metric under a limit, split over all stages in which an endpoint can come out OK: an endpoint
-# just over its limit gets that many chances, and 5% in each would add up to 7%. Where there are two stages, and three
-# where endpoints are screened first, they add up to ALPHA. The first stage gets most, since nearly all healthy
-# endpoints end there: half a power of five, 3.125%, has to fit into what it may spend at its first look, or the
-# median could not be OK in five requests.
+# just over its limit gets that many chances, and 5% in each would add up to 7%. The two stages, and the three where
+# endpoints are screened first, add up to ALPHA; several confirmations share that of one. The first stage gets most,
+# since nearly all healthy endpoints end there: for a median to be OK in five requests, 0.5^5 = 3.125% has to fit into
+# what it may spend at its first look.
 FIRST_STAGE = Spend(0.04, 0.8125)
 CONFIRMATION = Spend(0.01)
 SCREENING = Spend(0.032, 1.0)
