@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from dataclasses import dataclass, field
 
 from simulation.noise import TARGET_MS, Clock, Scripted, Service, endpoint
+from simulation.scheduling import Behaviour, Workers, check, with_target
 
-from perfcheck.model import Metric, Sampling, Verdict
+from perfcheck.model import ErrorProof, Metric, Sampling, Verdict
+from perfcheck.sampling.ramp import MEMBERS
 from perfcheck.sampling.sampler import Sampler
 from perfcheck.stats.quantiles import metric_value
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One situation. ``ratio`` is the true metric (before bursts) in multiples of the target."""
+    """One situation. ``ratio`` is the true metric (before bursts) in multiples of the target.
+
+    ``errors`` is quick where latency is the question: no requests for the failure rate alone.
+    """
 
     shape: str = "lognormal .3"
     metric: Metric = Metric.MEDIAN
@@ -23,6 +29,12 @@ class Cell:
     burst_share: float = 0.0
     failure_rate: float = 0.0
     confirm: int = 1
+    errors: ErrorProof = ErrorProof.QUICK
+    target_ms: float = TARGET_MS
+
+    @property
+    def true_ms(self) -> float:
+        return self.ratio * self.target_ms
 
     def service(self, clock: Clock, rng: random.Random) -> Service:
         return Service(
@@ -33,6 +45,7 @@ class Cell:
             ratio=self.ratio,
             burst_share=self.burst_share,
             failure_rate=self.failure_rate,
+            target_ms=self.target_ms,
         )
 
 
@@ -43,6 +56,7 @@ class Tally:
     runs: int = 0
     requests: int = 0  # warm-up included
     first_stage: int = 0  # requests of the first stage alone
+    screened: int = 0  # endpoints whose verdict comes from a time when others were measured as well
     seconds: float = 0.0
     verdicts: Counter[tuple[Verdict, bool]] = field(default_factory=Counter)  # with: is it decided
     intervals_above: int = 0  # first-stage intervals that lie entirely above the truth
@@ -61,8 +75,8 @@ class Tally:
 def simulate(cell: Cell, runs: int) -> Tally:
     """Check the service of ``cell`` so many times through the public sampler. The cell itself is the seed."""
     rng = random.Random(repr(cell))
-    measured = endpoint(metric=cell.metric)
-    sampling = Sampling(confirm=cell.confirm)
+    measured = endpoint(metric=cell.metric, target_ms=cell.target_ms)
+    sampling = Sampling(confirm=cell.confirm, errors=cell.errors)
     tally = Tally(runs=runs)
     for _ in range(runs):
         clock = Clock()
@@ -76,18 +90,40 @@ def simulate(cell: Cell, runs: int) -> Tally:
         last = measurement.decisions[-1]
         tally.verdicts[last.verdict, last.is_decided] += 1
         low, high = measurement.decisions[0].interval_ms
-        tally.intervals_above += low is not None and low > cell.ratio * TARGET_MS
-        tally.intervals_below += high is not None and high < cell.ratio * TARGET_MS
+        tally.intervals_above += low is not None and low > cell.true_ms
+        tally.intervals_below += high is not None and high < cell.true_ms
+    return tally
+
+
+def simulate_screening(cell: Cell, runs: int) -> Tally:
+    """Check services of several such endpoints, screened over as many connections as the service takes.
+
+    The tally counts endpoints, at least so many.
+    """
+    rng = random.Random(f"screened {cell!r}")
+    names = [f"e{number}" for number in range(MEMBERS)]
+    behaviour = Behaviour(cell.true_ms, sigma=float(cell.shape.split()[1]))
+    sampling = Sampling(confirm=cell.confirm, errors=cell.errors, budget_s=math.inf)
+    tally = Tally()
+    while tally.runs < runs:
+        transport = Workers(Clock(), rng, dict.fromkeys(names, behaviour))
+        _, measurements = check([with_target(name, cell.target_ms) for name in names], transport, sampling)
+        for measurement in measurements:
+            last = measurement.decisions[-1]
+            tally.runs += 1
+            tally.requests += len(measurement.samples)
+            tally.screened += last.concurrency > 1
+            tally.verdicts[last.verdict, last.is_decided] += 1
     return tally
 
 
 def fixed_rule(cell: Cell, requests: int, runs: int) -> float:
     """How often a point estimate is over the critical limit: so many requests in a row, as many CI scripts have it."""
     rng = random.Random(f"{requests} {cell!r}")
-    measured = endpoint(metric=cell.metric)
+    measured = endpoint(metric=cell.metric, target_ms=cell.target_ms)
     over = 0
     for _ in range(runs):
         service = cell.service(Clock(), rng)
         latencies = [service.answer(measured)[0].latency_ms or 0.0 for _ in range(requests)]
-        over += metric_value(latencies, cell.metric) > 2 * TARGET_MS
+        over += metric_value(latencies, cell.metric) > 2 * cell.target_ms
     return over / runs

@@ -186,11 +186,12 @@ class Service:
         ratio: float = 0.5,
         burst_share: float = 0.0,
         failure_rate: float = 0.0,
+        target_ms: float = TARGET_MS,
     ) -> None:
         self._clock = clock
         self._rng = rng
         self._draw = SHAPES[shape].draw
-        self._scale = ratio * TARGET_MS * unit(shape, metric)
+        self._scale = ratio * target_ms * unit(shape, metric)
         self._bursts = Bursts(burst_share, rng) if burst_share else None
         self._failure_rate = failure_rate
 
@@ -203,14 +204,14 @@ class Service:
         return Sample(at_s, None, Failure.STATUS) if failed else Sample(at_s, latency_ms), latency_ms / 1000
 
 
-def endpoint(name: str = "a", metric: Metric = Metric.MEDIAN) -> Endpoint:
+def endpoint(name: str = "a", metric: Metric = Metric.MEDIAN, target_ms: float = TARGET_MS) -> Endpoint:
     """With the usual limits, of 1.5 and 2 times the target."""
     return Endpoint(
         name,
         f"/{name}",
         line=1,
         metric=metric,
-        target_ms=TARGET_MS,
-        warning_ms=1.5 * TARGET_MS,
-        critical_ms=2 * TARGET_MS,
+        target_ms=target_ms,
+        warning_ms=1.5 * target_ms,
+        critical_ms=2 * target_ms,
     )
