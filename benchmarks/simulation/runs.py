@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import cycle, islice
 
 from perfcheck.judge.verdict import judge_endpoint, judge_run
 from perfcheck.model import (
@@ -242,7 +243,7 @@ def hostile_run() -> Run:
 
 
 def big_run(endpoints: int = 1000, count: int = 500) -> Run:
-    """As large as a run gets: half a million samples."""
+    """As large as a run gets: half a million samples, and a cause of its own for each endpoint."""
     rng = random.Random(1)
     few = [
         result(
@@ -255,7 +256,15 @@ def big_run(endpoints: int = 1000, count: int = 500) -> Run:
         )
     ]
     return run(
-        [replace(few[i % len(few)], name=f"module{i % 40}.endpoint_{i}", line=10 + 5 * i) for i in range(endpoints)]
+        [
+            replace(
+                one,
+                name=f"module{i % 40}.endpoint_{i}",
+                line=10 + 5 * i,
+                server_timing={f"shard{i}": one.value_ms or 0.0},
+            )
+            for i, one in enumerate(islice(cycle(few), endpoints))
+        ]
     )
 
 

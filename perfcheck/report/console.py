@@ -12,8 +12,9 @@ from rich.text import Text
 
 from perfcheck.model import EarlierRun, EndpointResult, Finding, Reference, Rule, Run, Severity, Verdict
 from perfcheck.report.columns import Column, Report, columns_of
-from perfcheck.report.explain import LONGEST_TEXT, Label, doubt, explain
+from perfcheck.report.explain import LONGEST_TEXT, Label, doubt
 from perfcheck.report.figures import is_within_ideal
+from perfcheck.report.fold import Block, explain_block, fold, title
 from perfcheck.report.glyphs import STYLES, Glyphs, shorten, sparkline
 from perfcheck.report.run_summary import (
     before_and_now,
@@ -57,12 +58,12 @@ def render_console(
         parts += [_title(run, glyphs), Text(), _table(run, results, since, glyphs, width, verbose=verbose), Text()]
     if path := critical_path(run):
         parts += [Text(path, style="bold"), Text()]
-    breaches = [result for result in results if result.needs_attention]
+    breaches = fold([result for result in results if result.needs_attention])
     explained = breaches if verbose else breaches[:_MOST_BLOCKS]
     shown: set[str] = set()
-    for result in explained:
-        parts += [_explanation(run, result, glyphs, shown), Text()]
-    if more := len(breaches) - len(explained):
+    for block in explained:
+        parts += [_explanation(run, block, glyphs, shown), Text()]
+    if more := sum(map(len, breaches[len(explained) :])):
         parts += [Text(f"{glyphs.ellipsis} and {more} more that need attention (-v shows them)", style="dim"), Text()]
     if not quiet:
         notes = list(_notes(run, results, verbose=verbose))
@@ -159,13 +160,14 @@ def _spread(result: EndpointResult, glyphs: Glyphs) -> Text:
 # --- Explanations, notes, environment, closing line ----------------------------------------------------------------
 
 
-def _explanation(run: Run, result: EndpointResult, glyphs: Glyphs, shown: set[str]) -> RenderableType:
-    head = Text.assemble((str(result.verdict), STYLES[result.verdict]), " ", (clean(result.name), "bold"))
+def _explanation(run: Run, block: Block, glyphs: Glyphs, shown: set[str]) -> RenderableType:
+    result = block[0]
+    head = Text.assemble((str(result.verdict), STYLES[result.verdict]), " ", (clean(title(block)), "bold"))
     head.append(f" {doubt(result)}" if doubt(result) and result.value_ms is not None else "", style="dim")
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    for label, text in explain(run, result, shown=shown):
+    for label, text in explain_block(run, block, shown=shown):
         plain = clean(glyphs.shown(text), LONGEST_TEXT)
         grid.add_row(label, Text(plain, style="cyan" if label is Label.RERUN else ""))
     return Group(head, Padding(grid, (0, 0, 0, 2)))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
 from perfcheck.model import (
-    Changed,
-    Comparison,
     EarlierRun,
     EndpointResult,
     Finding,
@@ -20,23 +17,19 @@ from perfcheck.model import (
     Severity,
     Verdict,
 )
+from perfcheck.report.causes import likely_cause, where_the_time_went
 from perfcheck.report.figures import change_interval, change_text, compared_samples, interval
 from perfcheck.text import clean
 from perfcheck.units import format_from_to, format_ms, format_percentage, format_size, format_slower
 from perfcheck.words import plural
 
 LONGEST_TEXT = 2000
-_MINOR = 0.01  # of the latency: a phase below it explains nothing
-_NOTABLE_SHARE = 0.1  # of the latency, or of its increase: a span below it is not where to look
-_IDENTICAL = re.compile(r"\b(\d{1,9}) (?:identical|alike)\b", re.ASCII)  # as the monitor reports it; alike: up to 0.1.0
-_MOST_SPANS = 5
-_MOST_INCREASES = 3
-_LONGEST_DETAIL = 80
 
 
 class Label(StrEnum):
     """In the order in which the lines come."""
 
+    ENDPOINTS = "endpoints"  # of several that share a cause, in place of the request
     REQUEST = "request"
     WHY = "why"
     NOTE = "note"
@@ -145,73 +138,6 @@ def _phrase(finding: Finding) -> str:
     if rule is Rule.BODY_SIZE and value is not None:
         return f"body over {format_size(int(limit))}"
     return finding.message
-
-
-# --- Where the time went, and the likely cause ---------------------------------------------------------------------
-
-
-def where_the_time_went(result: EndpointResult) -> str:
-    """The slow phase first, and the service's own account of it; empty where latency is not the matter."""
-    slow = any(finding.rule.is_about_latency for finding in result.findings)
-    if not slow or result.over_timeout or result.value_ms is None:
-        return ""
-    phases = result.phases_ms
-    named = [(phases.wait, "waiting for the first byte"), (phases.download, "download")]
-    taken = sorted(((ms, name) for ms, name in named if ms and ms > _MINOR * result.value_ms), reverse=True)
-    parts = (f"{name} {format_ms(ms)}" for ms, name in taken)
-    return "; ".join(filter(None, [*parts, _server_timing(result)]))
-
-
-def _server_timing(result: EndpointResult) -> str:
-    """``Server-Timing: db 812 ms of 930 ms (101 queries), app 925 ms``."""
-    described = result.server_timing_details.items()  # a label ("Database") adds nothing to the name; a count does
-    details = {name: clean(text, _LONGEST_DETAIL) for name, text in described if any(map(str.isdecimal, text))}
-    spans = sorted(result.server_timing.items(), key=lambda span: (span[0] not in details, -span[1]))[:_MOST_SPANS]
-    # Of the same slow requests as the spans, and up to the first byte: the header can cover only what came before it.
-    total = format_ms(result.phases_ms.wait or result.value_ms)
-    parts = [
-        f"{name} {format_ms(ms)}" + (f" of {total} ({details[name]})" if name in details else "") for name, ms in spans
-    ]
-    parts += [f"{name} ({text})" for name, text in details.items() if name not in result.server_timing][:_MOST_SPANS]
-    return f"Server-Timing: {', '.join(parts)}" if parts else ""
-
-
-def likely_cause(result: EndpointResult) -> str:
-    """Which of the service's own spans increased since before, or statements that one request repeated (N+1)."""
-    return "; ".join(filter(None, [*_increased_spans(result), _repeated_statements(result)]))
-
-
-def _repeated_statements(result: EndpointResult) -> str:
-    """Where the service counts them in its header, and its database takes part of the time."""
-    count = _IDENTICAL.search(result.server_timing_details.get("db", ""))
-    if not count or not where_the_time_went(result) or not result.value_ms:
-        return ""
-    share = result.server_timing.get("db", 0.0) / result.value_ms
-    return f"likely N+1: {count[1]} identical statements in one request" if share >= _NOTABLE_SHARE else ""
-
-
-def _increased_spans(result: EndpointResult) -> list[str]:
-    """Of an endpoint that became slower, by its Server-Timing."""
-    comparison = result.comparison
-    if comparison is None or comparison.changed is not Changed.SLOWER:
-        return []
-    before, now = comparison.before_server_timing, result.server_timing
-    increases = {name: now[name] - before.get(name, 0.0) for name in now}
-    least = _NOTABLE_SHARE * max((comparison.after_ms or 0.0) - (comparison.before_ms or 0.0), 0.0)
-    notable = sorted((name for name, ms in increases.items() if ms > least), key=lambda name: -increases[name])
-    return [_increase(name, comparison, result) for name in notable[:_MOST_INCREASES]]
-
-
-def _increase(name: str, comparison: Comparison, result: EndpointResult) -> str:
-    """``db 21.1 -> 69.8 ms (5 queries -> 152 queries)``."""
-    before_ms, now_ms = comparison.before_server_timing.get(name), result.server_timing[name]
-    change = f"{format_ms(now_ms)}, new" if before_ms is None else format_from_to(before_ms, now_ms)
-    before, now = (
-        clean(details.get(name, ""), _LONGEST_DETAIL)
-        for details in (comparison.before_server_timing_details, result.server_timing_details)
-    )
-    counts = any(map(str.isdecimal, before + now)) and before and now and before != now
-    return f"{clean(name)} {change}" + (f" ({before} -> {now})" if counts else "")
 
 
 # --- Evidence, help, location, rerun -------------------------------------------------------------------------------

@@ -17,8 +17,9 @@ from support.comparisons import comparison_run
 from perfcheck.judge.compare_runs import changes_since
 from perfcheck.model import EndpointResult, Run, Verdict
 from perfcheck.report import github, html, junit, markdown
+from perfcheck.report.causes import likely_cause, where_the_time_went
 from perfcheck.report.console import render_console
-from perfcheck.report.explain import Label, explain, likely_cause, where_the_time_went
+from perfcheck.report.explain import Label, explain
 from perfcheck.report.glyphs import UNICODE
 from perfcheck.runfile import encode_run
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from perfcheck.model import EarlierRun, EndpointChange, EndpointResult, Reference, Run
 from perfcheck.report.columns import Column, Report, columns_of
-from perfcheck.report.explain import ExplanationLine, Label, doubt, explain
+from perfcheck.report.explain import ExplanationLine, Label, doubt
 from perfcheck.report.figures import change_text, compared_text, is_within_ideal, measured, ratio_to_target
+from perfcheck.report.fold import Block, explain_block, fold, title
 from perfcheck.report.html import run_charts
 from perfcheck.report.html.axes import Knee, Linear, Log
 from perfcheck.report.html.endpoint_charts import distribution, over_time, sparkline
@@ -32,6 +33,7 @@ from perfcheck.words import minute, short_commit
 
 _MOST_ROWS = 80  # of the overview
 _MOST_CARDS = 30
+_MOST_CHARTS = 10  # endpoints of one card whose requests are drawn
 _MOST_TABLE_ROWS = 25  # that are open from the start
 _LONGEST_NAME = 120
 _LONGEST_NAME_OF_A_ROW = 60
@@ -78,7 +80,9 @@ class Page:
         self.about = [fact for fact in _about(run) if clean(fact.text)]
         self.timeline = run_charts.run_timeline(run)
         attention, fine = split_by_attention(run)
-        self.cards, self.more_attention = attention[:_MOST_CARDS], attention[_MOST_CARDS:]
+        blocks = fold(attention)
+        self.cards = blocks[:_MOST_CARDS]
+        self.more_attention = [result for block in blocks[_MOST_CARDS:] for result in block]
         self.fine, self.more_fine = fine[:_MOST_TABLE_ROWS], fine[_MOST_TABLE_ROWS:]
         self._anchors = {id(result): f"e{number}" for number, result in enumerate(in_order(run), 1)}
         self._remedies: set[str] = set()  # for latency, that a card has shown
@@ -163,10 +167,10 @@ class Page:
         change = self.change(result)
         return change_text(change) if change else ""
 
-    def explanation(self, result: EndpointResult) -> dict[Label, list[ExplanationLine]]:
+    def explanation(self, block: Block) -> dict[Label, list[ExplanationLine]]:
         """By label, in order."""
         lines: dict[Label, list[ExplanationLine]] = {label: [] for label in Label}
-        for line in explain(self.run, result, self.since, shown=self._remedies):
+        for line in explain_block(self.run, block, self.since, shown=self._remedies):
             lines[line.label].append(line)
         return lines
 
@@ -184,6 +188,9 @@ class Page:
         return column.text(result, self.change(result))
 
     doubt = staticmethod(doubt)
+    title_of = staticmethod(title)
+    first_rows = _MOST_TABLE_ROWS
+    first_charts = _MOST_CHARTS
     is_within_ideal = staticmethod(is_within_ideal)
     without_value = staticmethod(run_charts.without_value)
     relation = staticmethod(run_charts.relation_to_reference)

@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 from perfcheck.model import EarlierRun, EndpointResult, Run, Verdict
 from perfcheck.report.columns import Column, Report, columns_of
-from perfcheck.report.explain import LONGEST_TEXT, Label, explain, qualified_verdict
+from perfcheck.report.explain import LONGEST_TEXT, Label, qualified_verdict
+from perfcheck.report.fold import Block, explain_block, fold, title
 from perfcheck.report.markdown.escape import cell, code, prose, prose_cell, shorten_name, table
 from perfcheck.report.run_summary import (
     before_and_now,
@@ -34,7 +35,7 @@ _LONGEST_REASON = 72
 _LONGEST_REQUEST = 400
 _LONGEST_MARKER = 200
 _LONGEST_HEADLINE = 600
-_MOST_OPEN = 3  # endpoints whose explanations are unfolded
+_MOST_OPEN = 3  # explanations that are unfolded
 _NAME_IN_LIST = 60
 _MOST_NAMED = 5  # endpoints that are new, or gone
 _MOST_NOTES = 10  # on the run itself
@@ -139,12 +140,13 @@ def _sections(run: Run, since: EarlierRun | None) -> list[_Section]:
     title = f"{count} not found to be slower" if run.is_comparison else f"{count} within {their} limits"
     head, lines = _rows(run, attention, since, with_verdict=True)
     folded_head, folded_lines = _rows(run, healthy, since, with_verdict=False)
-    unfolded = " open" if len(attention) <= _MOST_OPEN else ""
+    blocks = fold(attention)
+    unfolded = " open" if len(blocks) <= _MOST_OPEN else ""
     why = f"<details{unfolded}>\n<summary>Why, and how to check again</summary>\n"
     folded = f"<details>\n<summary>{title}</summary>\n\n{folded_head}"
     sections = [
         _Section(head, lines, len(lines), "", "the endpoints that need attention"),
-        _Section(why, _blocks(run, attention, since), len(attention), "\n</details>", "the explanations"),
+        _Section(why, _explanations(run, blocks, since), len(blocks), "\n</details>", "the explanations"),
         _Section(folded, folded_lines, len(healthy), "\n</details>", "the endpoints within their limits"),
     ]
     return [section for section in sections if section.count]
@@ -179,14 +181,16 @@ def _cell(column: Column, result: EndpointResult, since: EarlierRun | None) -> s
     return text
 
 
-def _blocks(run: Run, results: Sequence[EndpointResult], since: EarlierRun | None) -> Iterator[str]:
+def _explanations(run: Run, blocks: Iterable[Block], since: EarlierRun | None) -> Iterator[str]:
     """What explains each verdict, with a blank line before it; a remedy for latency comes once."""
     shown: set[str] = set()
-    for result in results:
-        verdict = f"{_SIGNS[result.verdict]} {qualified_verdict(result)}"
-        heading = f"\n#### {verdict}: {code(shorten_name(result.name, _NAME_IN_HEADING))}\n\n"
-        lines = [f"- **{label}**: {_shown(label, text)}\n" for label, text in explain(run, result, since, shown=shown)]
-        yield heading + "".join(lines)
+    for block in blocks:
+        verdict = f"{_SIGNS[block[0].verdict]} {qualified_verdict(block[0])}"
+        name = title(block) if len(block) > 1 else code(shorten_name(title(block), _NAME_IN_HEADING))
+        lines = explain_block(run, block, since, shown=shown)
+        yield f"\n#### {verdict}: {name}\n\n" + "".join(
+            f"- **{label}**: {_shown(label, text)}\n" for label, text in lines
+        )
 
 
 def _shown(label: Label, text: str) -> str:

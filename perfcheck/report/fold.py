@@ -1,0 +1,216 @@
+"""Endpoints that share a cause, explained once: which they are, and their lines in one block. Pure."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
+
+from perfcheck.model import EarlierRun, EndpointResult, Run
+from perfcheck.report.causes import account, in_one_line, likely_cause, notable_names
+from perfcheck.report.explain import (
+    LONGEST_TEXT,
+    ExplanationLine,
+    Label,
+    baseline_lines,
+    doubt,
+    explain,
+    reasons,
+    rerun,
+)
+from perfcheck.text import clean
+from perfcheck.words import and_more, plural
+
+_FEWEST = 3  # two endpoints are read faster in full
+_MOST_NAMED = 5
+_LONGEST_NAME = 60
+_MOST_NOTES = 5
+_MOST_LINES = 10  # of the baseline
+_WILDCARD = re.compile(r"[*?\[]")
+
+Block = tuple[EndpointResult, ...]
+
+
+def fold(results: Sequence[EndpointResult]) -> list[Block]:
+    """In the order of the results: those that share verdict, reasons and cause in one block from three on, else alone.
+
+    A block is in the place of its first endpoint.
+    """
+    by_cause: dict[Hashable, list[EndpointResult]] = {}
+    for result in results:
+        by_cause.setdefault(_cause(result), []).append(result)
+    blocks = [
+        block
+        for alike in by_cause.values()
+        for block in ([tuple(alike)] if len(alike) >= _FEWEST else [(result,) for result in alike])
+    ]
+    position = {id(result): number for number, result in enumerate(results)}
+    return sorted(blocks, key=lambda block: position[id(block[0])])
+
+
+def _cause(result: EndpointResult) -> Hashable:
+    """Equal for endpoints that can be explained together: the same in words, whatever the figures."""
+    why = tuple((finding.rule, finding.severity, _pattern(finding.message)) for finding in reasons(result))
+    kind = (result.verdict, doubt(result), result.source, result.critical_path)
+    return kind, why, notable_names(result), _pattern(likely_cause(result))
+
+
+def title(block: Block) -> str:
+    """The name of an endpoint alone; ``12 endpoints``."""
+    return block[0].name if len(block) == 1 else plural(len(block), "endpoint")
+
+
+# --- The lines of a block ------------------------------------------------------------------------------------------
+
+
+def explain_block(
+    run: Run, block: Block, earlier: EarlierRun | None = None, *, shown: set[str] | None = None
+) -> list[ExplanationLine]:
+    """The lines of one endpoint, as of ``explain``; of several one set for all, with the range of each figure."""
+    if len(block) == 1:
+        return explain(run, block[0], earlier, shown=shown)
+    before = set(shown or ())
+    texts: dict[Label, list[list[str]]] = {label: [] for label in Label}
+    for result in block:
+        own = set(before)
+        lines = explain(run, result, earlier, shown=own)
+        for label in Label:
+            texts[label].append([text for line, text in lines if line is label])
+        if shown is not None:
+            shown |= own
+    time, spans = (_common(parts) for parts in zip(*map(account, block), strict=True))
+    merged = [
+        (Label.ENDPOINTS, _names(block, _MOST_NAMED)),
+        *((Label.WHY, _merged(messages)) for messages in zip(*texts[Label.WHY], strict=True)),
+        *((Label.NOTE, note) for note in _notes(block, texts[Label.NOTE])),
+        (Label.CHANGE, "; ".join(_common(texts[Label.CHANGE]))),
+        (Label.WHERE, in_one_line(time, spans)),
+        (Label.CAUSE, "; ".join(_common(texts[Label.CAUSE]))),
+        (Label.EVIDENCE, "; ".join(_common([_parts(lines) for lines in texts[Label.EVIDENCE]]))),
+        *((Label.HELP, _merged(remedies)) for _, remedies in _alike(block, texts[Label.HELP])),
+        (Label.BASELINE, _in_baseline(run, block)),
+        (Label.RERUN, _rerun(run, block)),
+    ]
+    return [ExplanationLine(label, text) for label, text in merged if text]
+
+
+def _names(results: Sequence[EndpointResult], most: int) -> str:
+    return and_more([clean(result.name, _LONGEST_NAME) for result in results], most)
+
+
+def _notes(block: Block, texts: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Those that not all have begin with the names of the endpoints."""
+    notes = [
+        (f"{_names(own, _FEWEST)}: " if len(own) < len(block) else "") + _merged(messages)
+        for own, messages in _alike(block, texts)
+    ]
+    yield from notes[:_MOST_NOTES]
+    if (more := len(notes) - _MOST_NOTES) > 0:
+        yield f"and {plural(more, 'more note')}"
+
+
+def _alike(block: Block, texts: Sequence[Sequence[str]]) -> Iterator[tuple[list[EndpointResult], list[str]]]:
+    """The texts of one pattern, and the endpoints that have one."""
+    by_pattern: dict[tuple[str, ...], list[tuple[EndpointResult, str]]] = {}
+    for result, own in zip(block, texts, strict=True):
+        for text in own:
+            by_pattern.setdefault(_pattern(text), []).append((result, text))
+    for pairs in by_pattern.values():
+        results = {id(result): result for result, _ in pairs}
+        yield list(results.values()), [text for _, text in pairs]
+
+
+def _parts(lines: Sequence[str]) -> list[str]:
+    return [part for line in lines for part in line.split("; ")]
+
+
+def _common(texts: Sequence[Sequence[str]]) -> list[str]:
+    """The texts whose pattern every endpoint has, merged."""
+    by_pattern = [{_pattern(text): text for text in own} for own in texts]
+    return [
+        _merged([own[pattern] for own in by_pattern])
+        for pattern in by_pattern[0]
+        if all(pattern in own for own in by_pattern)
+    ]
+
+
+def _in_baseline(run: Run, block: Block) -> str:
+    """``baselines.yaml:20, 30, 40 and 37 more``."""
+    lines = sorted({line for result in block for line in baseline_lines(result)})
+    return f"{run.baseline.file}:{and_more(list(map(str, lines)), _MOST_LINES)}" if lines else ""
+
+
+def _rerun(run: Run, block: Block) -> str:
+    """One command for all of them; the whole run again where that would be too long."""
+    if run.command[1:2] == ("run",) and block[0].is_monitored:
+        return rerun(run, block[0])
+    words = _patterns([result.name for result in block], [result.name for result in run.endpoints])
+    options = ["--"] if any(word.startswith("-") for word in words) else []
+    command = shlex.join([*run.command, *options, *words])
+    return command if len(command) <= LONGEST_TEXT else shlex.join(run.command)
+
+
+def _patterns(names: Sequence[str], of_run: Sequence[str]) -> list[str]:
+    """The names; ``videos.*`` for several that begin so, where no other endpoint of the run does."""
+    wanted, known = Counter(map(_beginning, names)), Counter(map(_beginning, of_run))
+    whole = {word for word, count in wanted.items() if word and 1 < count == known[word] and not _WILDCARD.search(word)}
+    return list(dict.fromkeys(f"{_beginning(name)}.*" if _beginning(name) in whole else name for name in names))
+
+
+def _beginning(name: str) -> str:
+    """Up to the first dot; empty without one."""
+    return name.partition(".")[0] if "." in name else ""
+
+
+# --- Figures in a text ---------------------------------------------------------------------------------------------
+
+_DIMENSIONS = {"ms": ("time", 1.0), "s": ("time", 1000.0), "kB": ("B", 1e3), "MB": ("B", 1e6), "GB": ("B", 1e9)}
+# A number by itself, with its unit: not a part of a name, an address or an interval, nor a status ("503 Service ...").
+# The first of two that share a unit ("411 -> 407 ms") has that of the second.
+_FIGURE = re.compile(
+    r"(?<![\w.:/\N{EN DASH}-])([+-]?\d+(?:,\d{3})*(?:\.\d+)?)( ?(?:ms|s|%|x|kB|MB|GB|B)(?!\w))?"
+    r"(?![\w.:/\N{EN DASH}]*\w)(?! [A-Z])(?:(?= -> [\d.,]+ ?(ms|s)\b))?"
+)
+_INTERVAL = re.compile(r" \([+-][^()]*\)")  # " (+18% to +34%)", of one endpoint
+_PLURAL = re.compile(r"^( \w+?)s\b")  # after a figure
+
+
+def _unit(figure: re.Match[str]) -> str:
+    return (figure[2] or figure[3] or "").strip()
+
+
+def _amount(figure: re.Match[str]) -> float:
+    return float(figure[1].replace(",", "")) * _DIMENSIONS.get(_unit(figure), ("", 1.0))[1]
+
+
+def _pattern(text: str) -> tuple[str, ...]:
+    """The text between its figures, and what they measure: equal for texts that differ in the figures alone."""
+    plain, pieces, end = _without(text), [], 0
+    for figure in _FIGURE.finditer(plain):
+        pieces += [plain[end : figure.start()], _DIMENSIONS.get(_unit(figure), (_unit(figure),))[0]]
+        end = figure.end()
+    return tuple(_PLURAL.sub(r"\1", piece) for piece in [*pieces, plain[end:]])
+
+
+def _without(text: str) -> str:
+    return _INTERVAL.sub("", text)
+
+
+def _merged(texts: Sequence[str]) -> str:
+    """One text for several of one pattern: a figure in which they differ becomes a range."""
+    if len(set(texts)) == 1:
+        return texts[0]
+    plain = [_without(text) for text in texts]
+    ranges = map(_range, zip(*(_FIGURE.finditer(text) for text in plain), strict=True))
+    return _FIGURE.sub(lambda _: next(ranges), max(plain, key=len))  # the longest has the plurals
+
+
+def _range(figures: Sequence[re.Match[str]]) -> str:
+    """``640-812 ms``, ``850 ms-1.2 s``, ``+5% to +9%``; with an en dash."""
+    low, high = min(figures, key=_amount), max(figures, key=_amount)
+    if low[0] == high[0]:
+        return low[0]
+    if _unit(low) == _unit(high):
+        return f"{low[0]} to {high[0]}" if high[0].startswith(("+", "-")) else f"{low[1]}\N{EN DASH}{high[0]}"
+    return f"{low[1]} {_unit(low)}\N{EN DASH}{high[1]} {_unit(high)}"
