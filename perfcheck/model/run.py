@@ -51,7 +51,7 @@ class Timeline:
 
     at_ms: tuple[float, ...] = ()  # since the start of the run
     latency_ms: tuple[float | None, ...] = ()  # None for a failure
-    stage: tuple[int, ...] = ()  # 0 warm-up, 1 first, 2 confirmation
+    stage: tuple[int, ...] = ()  # 0 warm-up, 1 first, 2 confirmation; -1 for the failure rate alone
     outcome: tuple[str, ...] = ()  # "ok", or the kind of failure
 
 

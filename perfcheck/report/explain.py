@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from perfcheck.model import (
+    PROOF,
     EarlierRun,
     EndpointResult,
     Finding,
@@ -151,10 +152,13 @@ def evidence(result: EndpointResult) -> str:
         interval_text = change_interval(result)
         ends = f"; change interval {interval_text}" if interval_text != "-" else ""
         return compared_samples(result) + ends if result.comparison else ""
-    if result.value_ms is None or not any(result.timeline.stage):
+    stage = result.timeline.stage
+    if result.value_ms is None or max(stage, default=0) < 1:
         return ""
-    stages = [result.timeline.stage.count(stage) for stage in range(1, max(result.timeline.stage) + 1)]
-    text = ", then ".join([plural(stages[0], "request"), *(f"{count} to confirm" for count in stages[1:])])
+    counts = [stage.count(number) for number in range(1, max(stage) + 1)]
+    text = ", then ".join([plural(counts[0], "request"), *(f"{count} to confirm" for count in counts[1:])])
+    if more := stage.count(PROOF):
+        text += f", {more} more for the failure rate alone"
     text += f"; {result.metric} interval {interval(result)} ms" if interval(result) != "-" else ""
     return "; ".join([text, *(finding.message for finding in result.findings if finding.rule is Rule.UNDECIDED)])
 

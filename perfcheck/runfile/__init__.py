@@ -17,7 +17,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from perfcheck.errors import UsageError
-from perfcheck.model import EndpointResult, Run, Timeline
+from perfcheck.model import PROOF, EndpointResult, Run, Timeline
 from perfcheck.text import clean
 
 FORMAT = "perfcheck.run/1"
@@ -113,7 +113,7 @@ def _errors_in_timeline(timeline: Timeline) -> Iterator[str]:
     lengths = {len(timeline.at_ms), len(timeline.latency_ms), len(timeline.stage), len(timeline.outcome)}
     if len(lengths) > 1:
         yield "timeline has arrays of unequal length"
-    if not all(0 <= stage <= _MOST_STAGES for stage in timeline.stage):
+    if not all(PROOF <= stage <= _MOST_STAGES for stage in timeline.stage):
         yield "timeline.stage is out of range"
     if timeline.at_ms and not (min(timeline.at_ms) >= -_MOST_MS and max(timeline.at_ms) <= _MOST_MS):
         yield "timeline.at_ms is out of range"

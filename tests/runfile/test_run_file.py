@@ -8,7 +8,7 @@ import pytest
 from simulation.runs import HOSTILE_NAME, decision, endpoint, result, run, samples, spread
 
 from perfcheck.errors import UsageError
-from perfcheck.model import Rule, Verdict
+from perfcheck.model import PROOF, Rule, Verdict
 from perfcheck.runfile import FORMAT, decode_run, encode_run, read_run, write_atomically
 
 # One file of each version that was ever released, written by that version. Never edit or delete one.
@@ -96,6 +96,14 @@ def test_absent_is_null_never_zero() -> None:
     for key in ("value_ms", "ratio", "error_rate", "body_bytes", "ceiling_ms"):
         assert never[key] is None
     assert set(never["latency_ms"].values()) == {None}
+
+
+def test_requests_for_the_failure_rate_alone_are_read_back(tmp_path: Path) -> None:
+    before = run(
+        [result(endpoint("a"), samples(1, spread(40)) + samples(PROOF, spread(40)), decision(Verdict.OK, 40.0))]
+    )
+    (tmp_path / "run.json").write_bytes(encode_run(before))
+    assert read_run(tmp_path / "run.json").endpoints[0].timeline.stage == (1,) * 5 + (PROOF,) * 5
 
 
 def test_hostile_names_survive_the_round_trip(tmp_path: Path) -> None:
@@ -209,7 +217,7 @@ def _umask() -> int:
         (("endpoints", 1, "samples_ms", 0), 1e300, "endpoints[1].samples_ms is out of range"),
         (("endpoints", 1, "server_timing", "db"), 1e308, "endpoints[1].server_timing is out of range"),
         (("endpoints", 1, "timeline", "stage", 0), 10**15, "endpoints[1].timeline.stage is out of range"),
-        (("endpoints", 1, "timeline", "stage", 0), -1, "endpoints[1].timeline.stage is out of range"),
+        (("endpoints", 1, "timeline", "stage", 0), -2, "endpoints[1].timeline.stage is out of range"),
         (("endpoints", 1, "timeline", "at_ms", 0), 1.7e308, "endpoints[1].timeline.at_ms is out of range"),
         (("endpoints", 1, "timeline", "at_ms"), [], "endpoints[1].timeline has arrays of unequal length"),
         (("duration_ms",), -5, "duration_ms is -5"),

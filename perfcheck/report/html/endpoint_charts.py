@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from operator import itemgetter
 
-from perfcheck.model import EndpointResult, Metric, Timeline
+from perfcheck.model import PROOF, WARM_UP, EndpointResult, Metric, Timeline
 from perfcheck.report.html.axes import Linear, Log, far_apart, fitting, histogram, limits_of, round_ticks, shape, zones
 from perfcheck.report.html.svg import (
     CSS,
@@ -143,7 +143,7 @@ def sparkline(result: EndpointResult) -> Svg | None:
 _BOTTOM = 108.0  # of the plot
 _MOST_DOTS_OF_A_STAGE = 150  # over time they lie side by side, not on one another
 _SLOTS = 60
-_STAGES = ("warm-up", "first", "confirmation", "second confirmation")
+_STAGES = {WARM_UP: "warm-up", 1: "first", 2: "confirmation", 3: "second confirmation", PROOF: "failures alone"}
 _INSET = 0.02  # so that the first and last dots are not on the frame
 _LABEL = 14.0  # pixels between two labels
 _LETTER = 0.02  # of the width, that a letter takes on a phone
@@ -204,13 +204,14 @@ def _clock(ms: float) -> str:
 
 def _stage_names(requests: Sequence[_Request]) -> list[str]:
     """A line half way between the stages, and above each its name."""
-    changes = [(a, b) for a, b in pairwise(requests) if a.stage != b.stage and a.stage]
+    counted = [request for request in requests if request.stage != WARM_UP]
+    changes = [(a, b) for a, b in pairwise(counted) if a.stage != b.stage]
     middles = [(before.at + after.at) / 2 for before, after in changes]
     parts = [vertical(at, _TOP - 12, _BOTTOM, "stage") for at in middles]
     if not middles:
         return parts
-    names = [_STAGES[min(after.stage, 3)] for _, after in changes]
-    starts = zip([0.0, *middles], [*middles, 1.0], ["first", *names], strict=True)
+    names = [_STAGES[min(request.stage, 3)] for request in (counted[0], *(after for _, after in changes))]
+    starts = zip([0.0, *middles], [*middles, 1.0], names, strict=True)
     fitting_names = ((left, name) for left, right, name in starts if right - left > _LETTER * len(name))
     return parts + [text_at(left + 0.01, 14, name, "tick") for left, name in fitting_names]
 
@@ -218,7 +219,8 @@ def _stage_names(requests: Sequence[_Request]) -> list[str]:
 def _points(requests: Sequence[_Request], y: Linear | Log, plot: float) -> str:
     judged = max(request.stage for request in requests)
     parts = []
-    for stages, css in ((range(1), "warm"), (range(1, judged), "before"), (range(max(judged, 1), judged + 1), "now")):
+    apart = (((WARM_UP,), "warm"), ((PROOF, *range(1, judged)), "before"), (range(max(judged, 1), judged + 1), "now"))
+    for stages, css in apart:
         points = [
             (request.at, 1 - y(request.ms))
             for request in requests
@@ -239,7 +241,7 @@ def _binned(points: Iterable[Point], css: str) -> str:
 
 
 def _timeline_in_words(line: Timeline) -> str:
-    stages = [(name, line.stage.count(i)) for i, name in enumerate(_STAGES)]
+    stages = [(name, line.stage.count(number)) for number, name in _STAGES.items()]
     counted = ", ".join(f"{count} {name}" for name, count in stages if count)
     failed = sum(outcome != "ok" for outcome in line.outcome)
     failures = f"; {failed} failed" if failed else ""
