@@ -44,6 +44,7 @@ BURSTS = [
     for shape in (*NARROW, WIDE)
     for ratio in (0.8, 1.0, 1.2, 3.0)
 ]
+AT_LIMIT_TWICE = [Cell(shape=shape, ratio=JUST_OVER, confirm=2) for shape in (*NARROW, WIDE)]
 SCREENED = [  # so dear that their need is worth more than one connection
     Cell(shape=shape, ratio=ratio, target_ms=3000.0)
     for shape, ratio in (
@@ -138,6 +139,9 @@ def verdict_section(tallies: Tallies) -> Iterator[str | Criterion]:
     yield ""
     for metric in METRICS:
         yield from verdict_checks(metric, tallies)
+    passed = [tallies[cell].rate(Verdict.OK, decided=True) for cell in AT_LIMIT_TWICE]
+    what = f"median: decided OK at {JUST_OVER} T with --confirm 2, on average"
+    yield Criterion(what, 100 * sum(passed) / len(passed), 5.0)
 
 
 def outcome(tally: Tally, ratio: float) -> str:
@@ -380,7 +384,13 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the criteria and all counts there as well")
     options = parser.parse_args()
     runs = 200 if options.quick else options.runs
-    cells = [*(cell for metric in METRICS for cell in independent(metric)), *BURSTS, *TAIL_BURSTS, *ERRORS]
+    cells = [
+        *(cell for metric in METRICS for cell in independent(metric)),
+        *AT_LIMIT_TWICE,
+        *BURSTS,
+        *TAIL_BURSTS,
+        *ERRORS,
+    ]
     cells += [cell for cell in FIXED_CELLS if cell not in cells]
     with multiprocessing.Pool(2) as pool:
         tallies = dict(zip(cells, pool.map(partial(simulate, runs=runs), cells, chunksize=1), strict=True))
