@@ -155,6 +155,12 @@ def test_validate_needs_neither_http_nor_a_terminal_library() -> None:
     assert not found & {"httpx", "httpcore", "rich", "msgspec", "perfcheck.client"}
 
 
+def test_a_run_imports_neither_the_transport_nor_the_command_line_of_httpx() -> None:
+    found = imported_by("run", "--demo", "settings.get", "--quiet")
+    assert "httpx" in found
+    assert not found & {"httpcore", "anyio", "certifi", "h2", "pygments"}
+
+
 def test_only_what_needs_the_history_imports_a_database_library() -> None:
     heavy = {"sqlalchemy", "psycopg", "perfcheck.history"}
     assert not imported_by("history", "--help") & heavy

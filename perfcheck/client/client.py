@@ -26,7 +26,7 @@ from perfcheck.client.prepared_request import (
 )
 from perfcheck.client.proxies import proxy_for
 from perfcheck.client.readiness import wait_until_ready
-from perfcheck.client.response import RawBody, ReceivedResponse, ResponseHead
+from perfcheck.client.response import Response
 from perfcheck.client.transport import HAS_KERNEL_STAMPS
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Endpoint, Failure, Fetched, Sample, Service
@@ -177,24 +177,23 @@ class Client:
 
     def _sample(self, prepared: PreparedRequest, tag: object = None) -> Steps[Sample]:
         tried_at_s, tried_ns = self._now(), time.perf_counter_ns()
-        exchange, received = Exchange(prepared.endpoint.timeout_s), ReceivedResponse()
-        failed = yield from self._request(prepared, exchange, received)
+        exchange = Exchange(prepared.endpoint.timeout_s)
+        response, failed = yield from self._request(prepared, exchange)
         size = None
-        if failed is None:
+        if response is not None and failed is None:
+            self._by_kernel = exchange.by_kernel
             try:
-                size = sum(map(len, received.decoded()))
+                size = sum(map(len, response.decoded()))
             except RequestFailedError as error:
                 failed = error
-        if failed is None:
-            self._by_kernel = exchange.by_kernel
         self._in_flight.discard(tag)
-        phases, server_timing = exchange.phases(), received.header(b"server-timing")
-        sent_ns = exchange.first_sent_ns or tried_ns
+        phases = exchange.phases()
+        server_timing = response.header(b"server-timing") if response else ""
         return Sample(
-            at_s=tried_at_s + (sent_ns - tried_ns) / 1e9,
+            at_s=tried_at_s + ((exchange.first_sent_ns or tried_ns) - tried_ns) / 1e9,
             latency_ms=_latency_ms(failed, (phases.wait_ms or 0.0) + (phases.download_ms or 0.0)),
             failure=failed.failure if failed else None,
-            status=received.status,
+            status=response.status if response else None,
             detail=self._redact.clean(str(failed)) if failed else None,
             phases=phases,
             body_bytes=size,
@@ -202,54 +201,50 @@ class Client:
         )
 
     def _fetched(self, prepared: PreparedRequest) -> Steps[Fetched]:
-        received = ReceivedResponse()
-        failed = yield from self._request(prepared, Exchange(prepared.endpoint.timeout_s), received)
+        response, failed = yield from self._request(prepared, Exchange(prepared.endpoint.timeout_s))
         body = b""
         try:
-            body = b"".join(received.decoded())
+            body = b"".join(response.decoded()) if response else b""
         except RequestFailedError as error:
             failed = failed or error
         return Fetched(
-            status=received.status,
-            content_type=self._redact.clean(received.header(b"content-type")),
+            status=response.status if response else None,
+            content_type=self._redact.clean(response.header(b"content-type") if response else ""),
             body=body,
             failure=failed.failure if failed else None,
             detail=self._redact.clean(failed.detail) if failed else None,
         )
 
     def _request(
-        self, prepared: PreparedRequest, exchange: Exchange, received: ReceivedResponse
-    ) -> Steps[RequestFailedError | None]:
-        """Send the request and follow its redirects; returns what went wrong."""
-        try:
-            yield from self._follow(prepared, exchange, received)
-        except RequestFailedError as error:
-            return received.problem(prepared.endpoint.expect, error)
-        return received.problem(prepared.endpoint.expect, None)
-
-    def _follow(self, prepared: PreparedRequest, exchange: Exchange, received: ReceivedResponse) -> Steps[None]:
-        """Send the request and follow its redirects. Raises RequestFailedError."""
+        self, prepared: PreparedRequest, exchange: Exchange
+    ) -> Steps[tuple[Response | None, RequestFailedError | None]]:
+        """Send the request and follow its redirects; the last response as far as it came, and what went wrong."""
         request, on_wire = prepared.request, prepared.wire_request
         redirects = Redirects(prepared.secret_headers) if prepared.endpoint.follow_redirects else None
-        for _ in range(_MOST_REDIRECTS + 1):
-            connection, head = yield from self._send(on_wire, exchange)
-            try:
-                self._http_version = head.version
-                following = redirects.following(request, head) if redirects else None
+        response: Response | None = None
+        try:
+            for _ in range(_MOST_REDIRECTS + 1):
+                connection, hop = yield from self._send(on_wire, exchange)
+                try:
+                    self._http_version = hop.version
+                    following = redirects.following(request, hop) if redirects else None
+                    if following is None:
+                        response = hop
+                    if on_wire.head.method != b"HEAD":
+                        hop.check_length()
+                    yield from connection.body(exchange, hop)
+                finally:
+                    self._connector.keep(connection)
                 if following is None:
-                    received.head = head
-                body = RawBody(head, on_wire.head.method)
-                yield from connection.body(exchange, body)
-            finally:
-                self._connector.keep(connection)
-            if following is None:
-                received.pieces = body.pieces
-                return
-            request, on_wire = following, wire_request(following, self._proxy)
-            exchange.begin_next()
-        raise RequestFailedError(Failure.REDIRECTS, f"over {_MOST_REDIRECTS} redirects, the last to {request.url}")
+                    return hop, hop.problem(prepared.endpoint.expect, None)
+                request, on_wire = following, wire_request(following, self._proxy)
+                exchange.begin_next()
+        except RequestFailedError as error:
+            return response, response.problem(prepared.endpoint.expect, error) if response else error
+        last = f"over {_MOST_REDIRECTS} redirects, the last to {request.url}"
+        return None, RequestFailedError(Failure.REDIRECTS, last)
 
-    def _send(self, request: WireRequest, exchange: Exchange) -> Steps[tuple[Connection, ResponseHead]]:
+    def _send(self, request: WireRequest, exchange: Exchange) -> Steps[tuple[Connection, Response]]:
         """Send ``request``; its connection, and the head of the response.
 
         The service may close a kept-alive connection just when it is used again. Every client then repeats the request
@@ -267,7 +262,7 @@ class Client:
         return connection, (yield from _head(connection, request, exchange))
 
 
-def _head(connection: Connection, request: WireRequest, exchange: Exchange) -> Steps[ResponseHead]:
+def _head(connection: Connection, request: WireRequest, exchange: Exchange) -> Steps[Response]:
     try:
         return (yield from connection.head(request, exchange))
     except BaseException:

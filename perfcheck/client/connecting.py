@@ -41,6 +41,7 @@ class Connector:
             raise UsageError("service.http2 needs the package h2", "pip install 'perfcheck[http2]'")
         self._service = service
         self._proxy = proxy
+        self._peer = Origin.of(proxy.url) if proxy else None  # of every socket, where there is a proxy
         self._idle: list[Connection] = []
         if service.base_url.lower().startswith("https:") or service.tls.ca or service.tls.cert:
             _ = self._context  # a file that cannot be read is an error of the baseline
@@ -77,17 +78,14 @@ class Connector:
 
     def connect(self, origin: Origin, exchange: Exchange) -> Steps[Connection]:
         """A new connection. Raises RequestFailedError."""
-        peer = origin if self._proxy is None else Origin.of(self._proxy.url)
-        if self._service.unix_socket:
-            sock = yield from _connect_unix(self._service.unix_socket, exchange)
-        else:
-            sock = yield from _connect_tcp(peer, exchange)
+        sock = yield from self._connect(origin, exchange)
         layer: Layer = Socket(sock)
         try:
-            if self._proxy is not None and peer.scheme == "https":
-                layer = yield from _start_tls(layer, self._proxy_context, peer.host, exchange)
-            if self._proxy is not None and origin.scheme == "https":
-                yield from _open_tunnel(layer, origin, self._proxy, exchange)
+            if self._proxy is not None and self._peer is not None:
+                if self._peer.scheme == "https":
+                    layer = yield from _start_tls(layer, self._proxy_context, self._peer.host, exchange)
+                if origin.scheme == "https":
+                    yield from _open_tunnel(layer, origin, self._proxy, exchange)
             if origin.scheme == "https":
                 layer = yield from _start_tls(layer, self._context, origin.host, exchange)
         except BaseException:
@@ -103,14 +101,17 @@ class Connector:
 
     def try_to_connect(self, origin: Origin, timeout_s: float) -> Steps[RequestFailedError | None]:
         """Whether the service, or its proxy, accepts a connection; without TLS."""
-        peer = origin if self._proxy is None else Origin.of(self._proxy.url)
-        exchange, path = Exchange(timeout_s), self._service.unix_socket
         try:
-            sock = yield from (_connect_unix(path, exchange) if path else _connect_tcp(peer, exchange))
+            sock = yield from self._connect(origin, Exchange(timeout_s))
         except RequestFailedError as error:
             return error
         sock.close()
         return None
+
+    def _connect(self, origin: Origin, exchange: Exchange) -> Steps[socket.socket]:
+        if self._service.unix_socket:
+            return (yield from _connect_unix(self._service.unix_socket, exchange))
+        return (yield from _connect_tcp(self._peer or origin, exchange))
 
     @functools.cached_property
     def _context(self) -> ssl.SSLContext:

@@ -147,7 +147,8 @@ def _in_the_middle(exchange: Exchange) -> str:
 
 def not_http(error: Exception) -> RequestFailedError:
     """What a parser raises, whatever it is, is about what the service sent."""
-    return RequestFailedError(Failure.PROTOCOL, str(error) or type(error).__name__)
+    text = str(error)
+    return RequestFailedError(Failure.PROTOCOL, text if " " in text else f"{type(error).__name__} {text}".strip())
 
 
 def tls_failed(error: OSError, host: str | None) -> RequestFailedError:

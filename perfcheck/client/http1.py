@@ -10,7 +10,7 @@ import h11
 from perfcheck.client.exchange import Exchange, RequestFailedError, connection_lost, not_http, truncated
 from perfcheck.client.loop import Steps
 from perfcheck.client.prepared_request import Origin, WireRequest
-from perfcheck.client.response import RawBody, ResponseHead
+from perfcheck.client.response import Response
 from perfcheck.client.transport import Layer
 from perfcheck.model import Failure
 
@@ -33,12 +33,12 @@ class Connection(ABC):
         """Whether another request may be sent: the service has neither closed the connection nor sent anything."""
 
     @abstractmethod
-    def head(self, request: WireRequest, exchange: Exchange) -> Steps[ResponseHead]:
+    def head(self, request: WireRequest, exchange: Exchange) -> Steps[Response]:
         """Send the request; returns the head of its response."""
 
     @abstractmethod
-    def body(self, exchange: Exchange, body: RawBody) -> Steps[None]:
-        """Read the rest of the response into ``body``."""
+    def body(self, exchange: Exchange, response: Response) -> Steps[None]:
+        """Read the rest of the response into ``response``."""
 
     def close(self) -> None:
         self.reusable = False
@@ -74,7 +74,7 @@ class Http1Connection(Connection):
         except OSError:
             return False
 
-    def head(self, request: WireRequest, exchange: Exchange) -> Steps[ResponseHead]:
+    def head(self, request: WireRequest, exchange: Exchange) -> Steps[Response]:
         self.reusable = False
         try:
             data = self._parser.send(request.head) or b""
@@ -89,13 +89,13 @@ class Http1Connection(Connection):
             if not isinstance(event, h11.InformationalResponse) or event.status_code == _SWITCHING_PROTOCOLS:
                 raise _unexpected(event)
         version = "HTTP/" + event.http_version.decode("ascii")
-        return ResponseHead(event.status_code, event.reason, list(event.headers), version)
+        return Response(event.status_code, event.reason, list(event.headers), version)
 
-    def body(self, exchange: Exchange, body: RawBody) -> Steps[None]:
+    def body(self, exchange: Exchange, response: Response) -> Steps[None]:
         while not isinstance(event := (yield from self._next(exchange)), h11.EndOfMessage):
             if not isinstance(event, h11.Data):
                 raise _unexpected(event)
-            body.add(bytes(event.data))
+            response.add(bytes(event.data))
         if self._parser.trailing_data[0]:
             raise RequestFailedError(Failure.PROTOCOL, "the response was longer than announced")
         if self._parser.our_state is self._parser.their_state is h11.DONE and self._unsendable is None:

@@ -14,7 +14,7 @@ from perfcheck.client.exchange import Exchange, RequestFailedError, connection_l
 from perfcheck.client.http1 import Connection
 from perfcheck.client.loop import Steps
 from perfcheck.client.prepared_request import Origin, WireRequest
-from perfcheck.client.response import RawBody, ResponseHead
+from perfcheck.client.response import Response
 from perfcheck.client.transport import Layer
 from perfcheck.model import Failure
 
@@ -47,7 +47,7 @@ class Http2Connection(Connection):
             return False
         return data is None and not self._terminated
 
-    def head(self, request: WireRequest, exchange: Exchange) -> Steps[ResponseHead]:
+    def head(self, request: WireRequest, exchange: Exchange) -> Steps[Response]:
         self.reusable = False
         headers = [
             (b":method", request.head.method),
@@ -71,12 +71,12 @@ class Http2Connection(Connection):
         status = next((value for name, value in fields if name == b":status"), b"")
         if not status.isdigit():
             raise RequestFailedError(Failure.PROTOCOL, "a response without a status")
-        return ResponseHead(int(status), b"", [field for field in fields if field[0][:1] != b":"], "HTTP/2")
+        return Response(int(status), b"", [field for field in fields if field[0][:1] != b":"], "HTTP/2")
 
-    def body(self, exchange: Exchange, body: RawBody) -> Steps[None]:
+    def body(self, exchange: Exchange, response: Response) -> Steps[None]:
         while not isinstance(event := (yield from self._next(exchange)), StreamEnded):
             if isinstance(event, DataReceived):
-                body.add(event.data or b"")
+                response.add(event.data or b"")
         stream = self._h2.streams.get(self._stream)
         self.reusable = not self._terminated and self._unsendable is None and (stream is None or stream.closed)
 

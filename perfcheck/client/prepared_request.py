@@ -12,7 +12,7 @@ import httpx
 
 from perfcheck import __version__
 from perfcheck.client.exchange import RequestFailedError, not_http
-from perfcheck.client.response import ResponseHead, accepted_codings
+from perfcheck.client.response import Response, accepted_codings
 from perfcheck.errors import UsageError
 from perfcheck.model import Endpoint, Failure, Secret, Service, displayed, sent
 from perfcheck.text import MASK
@@ -137,14 +137,14 @@ class Redirects:
         self._secret_headers = secret_headers
         self._http = httpx.Client(transport=httpx.MockTransport(lambda _: self._received), trust_env=False)
 
-    def following(self, request: httpx.Request, head: ResponseHead) -> httpx.Request | None:
+    def following(self, request: httpx.Request, response: Response) -> httpx.Request | None:
         """The request that the response to ``request`` redirects to, if any; secrets are not sent cross-origin.
 
         Raises RequestFailedError for a location that cannot be followed.
         """
-        if head.status not in _REDIRECTS:
+        if response.status not in _REDIRECTS:
             return None
-        self._received = httpx.Response(head.status, headers=head.headers)
+        self._received = httpx.Response(response.status, headers=response.headers)
         try:
             following = self._http.send(request, follow_redirects=False).next_request
         except Exception as error:

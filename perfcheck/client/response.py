@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from perfcheck.client.exchange import RequestFailedError
@@ -17,43 +16,45 @@ from perfcheck.units import format_size
 _MOST_DIGITS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseHead:
-    status: int
-    reason: bytes
-    headers: list[tuple[bytes, bytes]]  # names in lower case
-    version: str  # HTTP/1.1
+class Response:
+    """A response as far as it came: ``pieces`` are its body, raw, within the cap."""
+
+    def __init__(self, status: int, reason: bytes, headers: list[tuple[bytes, bytes]], version: str) -> None:
+        """Names of ``headers`` are in lower case; ``version`` is such as HTTP/1.1."""
+        self.status = status
+        self.headers = headers
+        self.version = version
+        self.pieces: list[bytes] = []
+        self._reason = reason
+        self._size = 0
 
     def header(self, name: bytes) -> str:
         """The value of a header by its lower-case name; of repeated ones, all. Empty when there is none."""
-        return b", ".join(value for key, value in self.headers if key == name).decode("utf-8", "replace")
+        return b", ".join([value for key, value in self.headers if key == name]).decode("utf-8", "replace")
 
+    def check_length(self) -> None:
+        """Raises RequestFailedError when the body that is announced is over the cap."""
+        announced = self.header(b"content-length")[:_MOST_DIGITS]
+        if announced.isascii() and announced.isdigit() and int(announced) > BODY_CAP:
+            raise _too_large(int(announced), "announced:")
 
-class ReceivedResponse:
-    """The last response of a sample, as far as it came."""
-
-    def __init__(self) -> None:
-        self.head: ResponseHead | None = None
-        self.pieces: list[bytes] = []  # of its body, once that is complete
-
-    @property
-    def status(self) -> int | None:
-        return None if self.head is None else self.head.status
-
-    def header(self, name: bytes) -> str:
-        return "" if self.head is None else self.head.header(name)
+    def add(self, piece: bytes) -> None:
+        """Raises RequestFailedError when the body is over the cap by now."""
+        self.pieces.append(piece)
+        self._size += len(piece)
+        if self._size > BODY_CAP:
+            raise _too_large(self._size, "received so far:")
 
     def problem(
         self, expect: tuple[tuple[int, int], ...], failed: RequestFailedError | None
     ) -> RequestFailedError | None:
         """An unexpected status is a better reason than what happened to its body, unless that timed out."""
-        if self.head is None or (failed is not None and failed.failure is Failure.TIMEOUT):
+        status = self.status
+        if failed is not None and failed.failure is Failure.TIMEOUT:
             return failed
-        status = self.head.status
         if any(low <= status <= high for low, high in expect):
             return failed
-        reason = self.head.reason.decode("utf-8", "replace") or http.client.responses.get(status, "")
-        line = f"{status} {reason}".strip()
+        line = f"{status} {self._reason.decode('utf-8', 'replace') or http.client.responses.get(status, '')}".strip()
         if status in {429, 503} and (retry := self.header(b"retry-after")):
             line = f"{line}, Retry-After: {retry}"
         if 300 <= status <= 399 and (location := self.header(b"location")):  # noqa: PLR2004
@@ -62,8 +63,22 @@ class ReceivedResponse:
         return RequestFailedError(Failure.STATUS, line)
 
     def decoded(self) -> Iterable[bytes]:
-        """The body once its codings are undone, piece by piece. Raises RequestFailedError: DECODING, BODY_TOO_LARGE."""
-        return decoded(self.pieces, self.header(b"content-encoding"))
+        """The body once its codings are undone, piece by piece. An unknown coding is left as it is.
+
+        Raises RequestFailedError: DECODING, or BODY_TOO_LARGE.
+        """
+        codings = [name.strip().lower() for name in self.header(b"content-encoding").split(",") if name.strip()]
+        if len(codings) > _MOST_CODINGS:
+            raise RequestFailedError(Failure.DECODING, f"{len(codings)} content codings on one body")
+        if not any(self.pieces):
+            return ()  # the response to HEAD, or a 304
+        stream: Iterable[bytes] = self.pieces
+        for name in reversed(codings):
+            decode = _DECODERS.get(name)
+            if decode is None:
+                break
+            stream = _capped(decode(stream))
+        return stream
 
 
 # --- Bodies ----------------------------------------------------------------------------------------------------------
@@ -76,44 +91,6 @@ _MOST_CODINGS = 4
 def accepted_codings() -> str:
     """The value of Accept-Encoding: what can be decoded here."""
     return "gzip, deflate, br" if importlib.util.find_spec("brotli") else "gzip, deflate"
-
-
-class RawBody:
-    """A body as it comes, within the cap."""
-
-    def __init__(self, head: ResponseHead, method: bytes) -> None:
-        """Raises RequestFailedError when the body that ``head`` announces is over the cap."""
-        self.pieces: list[bytes] = []
-        self._size = 0
-        announced = head.header(b"content-length")[:_MOST_DIGITS]
-        if method != b"HEAD" and announced.isascii() and announced.isdigit() and int(announced) > BODY_CAP:
-            raise _too_large(int(announced), "announced:")
-
-    def add(self, piece: bytes) -> None:
-        """Raises RequestFailedError when the body is over the cap by now."""
-        self.pieces.append(piece)
-        self._size += len(piece)
-        if self._size > BODY_CAP:
-            raise _too_large(self._size, "received so far:")
-
-
-def decoded(pieces: list[bytes], content_encoding: str) -> Iterable[bytes]:
-    """The body once its codings are undone, piece by piece. An unknown coding is left as it is.
-
-    Raises RequestFailedError: DECODING, or BODY_TOO_LARGE.
-    """
-    codings = [name.strip().lower() for name in content_encoding.split(",") if name.strip()]
-    if len(codings) > _MOST_CODINGS:
-        raise RequestFailedError(Failure.DECODING, f"{len(codings)} content codings on one body")
-    if not any(pieces):
-        return ()  # the response to HEAD, or a 304
-    stream: Iterable[bytes] = pieces
-    for name in reversed(codings):
-        decode = _DECODERS.get(name)
-        if decode is None:
-            break
-        stream = _capped(decode(stream))
-    return stream
 
 
 def _too_large(size: int, how: str) -> RequestFailedError:

@@ -347,6 +347,16 @@ def test_a_request_is_sent_as_the_endpoint_defines_it() -> None:
     assert body.decode() == '{"password": "ä"}'
 
 
+@pytest.mark.parametrize(
+    "wrong", [replace(IT, method="GE T"), replace(IT, headers=(("X-Token", Secret("s3cret\n", "***")),))]
+)
+def test_a_request_that_http_does_not_allow(wrong: Endpoint) -> None:
+    with client_of("http://127.0.0.1:9") as client, pytest.raises(UsageError) as caught:
+        client.start(wrong, "it")
+    assert caught.value.message == "not an HTTP request: it"
+    assert "line break" in (caught.value.remedy or "")
+
+
 def test_a_password_in_the_address_is_used_and_not_shown() -> None:
     recorder = Recorder()
     with server(recorder) as running:

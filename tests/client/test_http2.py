@@ -5,14 +5,16 @@ from __future__ import annotations
 import importlib.util
 import socket
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import h2.config
 import h2.connection
+import h2.errors
 import h2.events
 import pytest
 import trustme
-from apps.faulty_server import every_request, response, server
+from apps.faulty_server import every_request, once, response, server
 
 from perfcheck.client.client import Client
 from perfcheck.errors import UsageError
@@ -20,6 +22,35 @@ from perfcheck.model import Endpoint, Failure, Service, Tls
 from perfcheck.text import Redactor
 
 IT = Endpoint(name="it", path="/it", line=1, headers=(("X-Name", "value"),))
+
+
+def upload(connection: socket.socket) -> None:
+    """Answers with the size of what was sent, read in small windows."""
+    state = h2.connection.H2Connection(config=h2.config.H2Configuration(client_side=False, header_encoding=None))
+    state.initiate_connection()
+    connection.sendall(state.data_to_send())
+    size = 0
+    while data := connection.recv(65536):
+        for event in state.receive_data(data):
+            if isinstance(event, h2.events.DataReceived) and event.stream_id:
+                size += len(event.data or b"")
+                state.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
+            if isinstance(event, h2.events.StreamEnded) and event.stream_id:
+                state.send_headers(event.stream_id, [(":status", "200")])
+                state.send_data(event.stream_id, b"x" * (size // 1000), end_stream=True)
+                size = 0
+        connection.sendall(state.data_to_send())
+
+
+def resetting(connection: socket.socket) -> None:
+    """Resets each stream instead of answering."""
+    state = h2.connection.H2Connection(config=h2.config.H2Configuration(client_side=False, header_encoding=None))
+    state.initiate_connection()
+    while data := connection.recv(65536):
+        for event in state.receive_data(data):
+            if isinstance(event, h2.events.RequestReceived) and event.stream_id:
+                state.reset_stream(event.stream_id, h2.errors.ErrorCodes.INTERNAL_ERROR)
+        connection.sendall(state.data_to_send())
 
 
 def http2_once(connection: socket.socket) -> None:
@@ -96,6 +127,43 @@ def test_a_connection_closed_just_when_it_is_used_again_is_no_failure() -> None:
         with Client(Service(base_url=running.url(), http2=True), redact=Redactor()) as client:
             assert [client.send(IT).failure for _ in range(3)] == [None] * 3
         assert running.connections == 3
+
+
+def test_a_large_body_is_sent_as_the_service_takes_it() -> None:
+    endpoint = replace(IT, method="POST", content="x" * 1_000_000)
+    with server(upload) as running, Client(Service(base_url=running.url(), http2=True), redact=Redactor()) as client:
+        assert [client.send(endpoint).body_bytes for _ in range(3)] == [1000] * 3
+        assert running.connections == 1
+
+
+def test_a_stream_that_is_reset() -> None:
+    with server(resetting) as running, Client(Service(base_url=running.url(), http2=True), redact=Redactor()) as client:
+        sample = client.send(IT)
+    assert (sample.failure, sample.detail) == (Failure.PROTOCOL, "the service reset the stream: INTERNAL_ERROR")
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"\0" * 100, b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", b"\xff" * 20_000]
+)
+def test_garbage_instead_of_http2(garbage: bytes) -> None:
+    with (
+        server(once(garbage)) as running,
+        Client(Service(base_url=running.url(), http2=True), redact=Redactor()) as client,
+    ):
+        sample = client.send(IT)
+    assert sample.failure in {Failure.PROTOCOL, Failure.RESET, Failure.TRUNCATED}
+    assert sample.detail
+
+
+def test_several_at_once() -> None:
+    with server(http2) as running, Client(Service(base_url=running.url(), http2=True), redact=Redactor()) as client:
+        for tag in range(4):
+            client.start(IT, tag)
+        ended: list[object] = []
+        while len(ended) < 4:
+            ended += (sample.body_bytes for _, sample in client.wait())
+        assert ended == [5000] * 4
+        assert running.connections == 4
 
 
 def test_a_service_that_speaks_http_1_only_is_measured_and_that_is_reported(

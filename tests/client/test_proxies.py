@@ -5,11 +5,12 @@ from __future__ import annotations
 import select
 import socket
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trustme
-from apps.faulty_server import Conversation, every_request, read_request, response, server
+from apps.faulty_server import Conversation, every_request, once, read_request, response, server
 
 from perfcheck.client.client import Client
 from perfcheck.errors import UsageError
@@ -80,6 +81,32 @@ def test_a_proxy_for_http(no_proxies: pytest.MonkeyPatch) -> None:
     assert notice.startswith("requests go through the proxy http://127.0.0.1:")
     assert "pa55word" not in notice
     assert notice.endswith("set NO_PROXY=service.invalid to bypass it")
+
+
+def test_a_redirect_goes_through_the_proxy_too(no_proxies: pytest.MonkeyPatch) -> None:
+    def converse(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            moved = response(b"", "Location: http://[2001:db8::1]:8080/there", status="302 Found")
+            connection.sendall(moved if b"/it " in request else response(b"arrived"))
+
+    with server(converse) as running:
+        proxy = Proxy(running.port)
+        with server(proxy) as proxying:
+            no_proxies.setenv("all_proxy", proxying.url().removeprefix("http://"))
+            with Client(Service(base_url="http://service.invalid:81"), redact=Redactor()) as client:
+                sample = client.send(replace(IT, follow_redirects=True))
+    assert (sample.failure, sample.body_bytes) == (None, len(b"arrived"))
+    assert proxy.asked == ["GET http://service.invalid:81/it HTTP/1.1", "GET http://[2001:db8::1]:8080/there HTTP/1.1"]
+
+
+@pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH\r\n\r\n"], ids=["closed", "garbage"])
+def test_a_proxy_that_opens_no_tunnel(no_proxies: pytest.MonkeyPatch, answer: bytes) -> None:
+    with server(once(answer)) as proxying:
+        no_proxies.setenv("all_proxy", proxying.url())
+        with Client(Service(base_url="https://service.invalid"), redact=Redactor()) as client:
+            sample = client.send(IT)
+    assert sample.failure is Failure.CONNECT
+    assert (sample.detail or "").startswith("the proxy refused the connection: ")
 
 
 @pytest.mark.parametrize("secure_proxy", [False, True])

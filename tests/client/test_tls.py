@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,22 @@ def test_a_large_body_over_tls(authority: trustme.CA, ca: str) -> None:
     with secure(context_for(authority, "localhost"), every_request(response(bytes(3_000_000)))) as running:
         samples = ask(running.url("https", "localhost"), Tls(ca=ca), times=2)
     assert [(sample.failure, sample.body_bytes) for sample in samples] == [(None, 3_000_000)] * 2
+
+
+def test_a_large_request_over_tls(authority: trustme.CA, ca: str) -> None:
+    sizes: list[int] = []
+
+    def converse(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            sizes.append(len(request.partition(b"\r\n\r\n")[2]))
+            connection.sendall(response())
+
+    endpoint = replace(IT, method="POST", content="x" * 3_000_000)
+    with secure(context_for(authority, "localhost"), converse) as running:
+        service = Service(base_url=running.url("https", "localhost"), tls=Tls(ca=ca))
+        with Client(service, redact=Redactor()) as client:
+            assert [client.send(endpoint).failure for _ in range(2)] == [None, None]
+    assert sizes == [3_000_000] * 2
 
 
 def test_a_ca_that_is_not_trusted(authority: trustme.CA) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import socket
+import struct
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,6 +15,8 @@ import pytest
 from apps.faulty_server import every_request, read_request, reset, response, server, wait_for_the_client_to_leave
 
 from perfcheck.client.client import Client
+from perfcheck.client.exchange import Exchange
+from perfcheck.client.transport import Socket
 from perfcheck.model import Endpoint, Failure, Sample, Service
 from perfcheck.text import Redactor
 
@@ -143,3 +147,27 @@ def test_a_redirect_to_another_service_counts_without_its_connection(close: Call
         assert (sample.failure, sample.body_bytes) == (None, 7)
         assert sample.latency_ms == (sample.phases.wait_ms or 0) + (sample.phases.download_ms or 0)
         assert sample.phases.dns_ms is not None
+
+
+S = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("stamped_after_ns", "clock_set_by_ns", "is_used"),
+    [(1000, 0, True), (-1000, 0, False), (60 * S, 0, False), (1000, S, False), (1000, -S, False)],
+    ids=["in order", "before the request", "in the future", "clock set forward", "clock set back"],
+)
+def test_a_stamp_of_the_kernel_that_cannot_be_right_is_not_used(
+    stamped_after_ns: int,
+    clock_set_by_ns: int,
+    is_used: bool,  # noqa: FBT001
+) -> None:
+    exchange = Exchange(timeout_s=10)
+    exchange.sent_ns, exchange.wall_ns = time.perf_counter_ns(), time.time_ns() - clock_set_by_ns
+    stamp = struct.pack("@ll", *divmod(exchange.wall_ns + stamped_after_ns, S))
+    here, there = socket.socketpair()
+    with here, there:
+        layer = Socket(here)
+        layer._stamp([(socket.SOL_SOCKET, 35, stamp)], exchange)
+    assert layer.by_kernel is is_used
+    assert (layer.received_ns == exchange.sent_ns + stamped_after_ns) is is_used
