@@ -11,14 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from perfcheck.model import EarlierRun, EndpointResult, Finding, Reference, Rule, Run, Severity, Verdict
+from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
 from perfcheck.report.explain import LONGEST_TEXT, Label, doubt
 from perfcheck.report.figures import is_within_ideal
-from perfcheck.report.fold import Block, explain_block, fold, title
+from perfcheck.report.fold import Block, explain_block, fold, fold_notes, title
 from perfcheck.report.glyphs import STYLES, Glyphs, shorten, sparkline
 from perfcheck.report.run_summary import (
     before_and_now,
-    certainty,
     changes_to_show,
     compared_with,
     counts_by_verdict,
@@ -66,13 +66,13 @@ def render_console(
     if more := sum(map(len, breaches[len(explained) :])):
         parts += [Text(f"{glyphs.ellipsis} and {more} more that need attention (-v shows them)", style="dim"), Text()]
     if not quiet:
-        notes = list(_notes(run, results, verbose=verbose))
+        notes = list(_notes(run, results, glyphs, verbose=verbose))
         parts += [*notes, Text()] if notes else []
         parts += [_environment(run, glyphs), Text()] if verbose else []
     if since is not None and not run.is_comparison:
         parts.append(Text(compared_with(run, since), style="dim"))
     if in_part := partial(run):
-        parts.append(_note("run", in_part, None))
+        parts.append(_note("run", in_part, None, glyphs))
     return Group(*parts, Text(certainty(run), style="dim"), _closing(run, glyphs))
 
 
@@ -173,24 +173,24 @@ def _explanation(run: Run, block: Block, glyphs: Glyphs, shown: set[str]) -> Ren
     return Group(head, Padding(grid, (0, 0, 0, 2)))
 
 
-def _notes(run: Run, results: Sequence[EndpointResult], *, verbose: bool) -> Iterator[Text]:
+def _notes(run: Run, results: Sequence[EndpointResult], glyphs: Glyphs, *, verbose: bool) -> Iterator[Text]:
     for finding in run.findings:
         if finding.rule not in {Rule.MONITOR_STATE, Rule.PARTIAL}:  # with which the report begins, and ends
-            yield _note("service" if run.is_of_monitor else "run", finding, None)
-    for result in results:
-        if not result.needs_attention:
-            for finding in result.findings:
-                if finding.rule is not Rule.ADDED:  # the run names all of them
-                    yield _note(result.name, finding, run.baseline.file if verbose else None)
+            yield _note("service" if run.is_of_monitor else "run", finding, None, glyphs)
+    fine = [result for result in results if not result.needs_attention]
+    every = ((result.name, finding) for result in fine for finding in result.findings)
+    for name, finding in every if verbose else fold_notes(fine):
+        if finding.rule is not Rule.ADDED:  # the run names all of them
+            yield _note(name, finding, run.baseline.file if verbose else None, glyphs)
 
 
-def _note(subject: str, finding: Finding, file: str | None) -> Text:
+def _note(subject: str, finding: Finding, file: str | None, glyphs: Glyphs) -> Text:
     text = Text.assemble((f"{finding.severity} ", "dim" if finding.severity is Severity.NOTE else "yellow"))
-    text.append(f"{clean(subject)}: {clean(finding.message, LONGEST_TEXT)}")
+    text.append(f"{clean(subject, LONGEST_TEXT)}: {clean(glyphs.shown(finding.message), LONGEST_TEXT)}")
     if file and finding.line:
         text.append(f" ({clean(file)}:{finding.line})", style="dim")
     if finding.remedy:
-        text.append(f"; {clean(finding.remedy, LONGEST_TEXT)}", style="dim")
+        text.append(f"; {clean(glyphs.shown(finding.remedy), LONGEST_TEXT)}", style="dim")
     return text
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from perfcheck.model import EarlierRun, EndpointResult, Run
+from perfcheck.model import EarlierRun, EndpointResult, Finding, Run
 from perfcheck.report.causes import account, in_one_line, likely_cause, notable_names
 from perfcheck.report.explain import (
     LONGEST_TEXT,
@@ -161,6 +162,26 @@ def _patterns(names: Sequence[str], of_run: Sequence[str]) -> list[str]:
 def _beginning(name: str) -> str:
     """Up to the first dot; empty without one."""
     return name.partition(".")[0] if "." in name else ""
+
+
+# --- Notes -----------------------------------------------------------------------------------------------------------
+
+
+def fold_notes(results: Iterable[EndpointResult]) -> Iterator[tuple[str, Finding]]:
+    """Every finding with the name of its endpoint; from three on, those of one rule and pattern as one."""
+    alike: dict[Hashable, list[tuple[EndpointResult, Finding]]] = {}
+    for result in results:
+        for finding in result.findings:
+            key = (finding.rule, finding.severity, _pattern(finding.message), _pattern(finding.remedy or ""))
+            alike.setdefault(key, []).append((result, finding))
+    for pairs in alike.values():
+        if len(pairs) < _FEWEST:
+            yield from ((result.name, finding) for result, finding in pairs)
+            continue
+        subject = f"{len(pairs)} endpoints ({_names([result for result, _ in pairs], _MOST_NAMED)})"
+        message = _merged([finding.message for _, finding in pairs])
+        remedy = _merged([finding.remedy or "" for _, finding in pairs])
+        yield subject, replace(pairs[0][1], message=message, remedy=remedy or None)
 
 
 # --- Figures in a text ---------------------------------------------------------------------------------------------

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from xml.etree import ElementTree as ET
 
 from perfcheck.model import EarlierRun, EndpointResult, Finding, Rule, Run, Severity, Verdict
+from perfcheck.report.claims import certainty
 from perfcheck.report.explain import LONGEST_TEXT, Label, explain, qualified_verdict, reason, reasons
 from perfcheck.report.run_summary import (
-    certainty,
     changes_to_show,
     compared_with,
     critical_path,

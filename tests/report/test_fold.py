@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from rich.console import Console
-from simulation.runs import decision, endpoint, example_results, failed, result, run, samples
+from simulation.runs import decision, endpoint, example_results, failed, result, run, samples, spread
 from support.comparisons import comparison_run
 
 from perfcheck.engine.selection import select_results
@@ -17,9 +17,11 @@ from perfcheck.report import github, html, junit, markdown
 from perfcheck.report.console import render_console
 from perfcheck.report.explain import Label, explain
 from perfcheck.report.figures import EN_DASH
-from perfcheck.report.fold import explain_block, fold, title
+from perfcheck.report.fold import explain_block, fold, fold_notes, title
 from perfcheck.report.glyphs import ASCII, UNICODE
 from perfcheck.report.run_summary import in_order
+
+OVER = {"a": 310.0, "b": 420.0, "c": 350.0}  # within the limits, over the target
 
 
 def slow(
@@ -188,6 +190,17 @@ def test_the_command_covers_these_and_no_others(members: list[str], others: list
 def test_a_command_is_never_cut() -> None:
     failing = [refused(f"{number}" + "x" * 50) for number in range(100)]
     assert lines(failing)[Label.RERUN] == ["perfcheck run"]
+
+
+def test_notes_on_endpoints_that_are_fine_are_folded_as_well() -> None:
+    over = [result(endpoint(name), samples(1, spread(ms)), decision(Verdict.OK, ms)) for name, ms in OVER.items()]
+    ((subject, note),) = fold_notes(over)
+    assert subject == "3 endpoints (a, b, c)"
+    assert note.message.replace(EN_DASH, "-") == (
+        "median 310-420 ms is over its target of 300 ms, within the warning limit of 450 ms"
+    )
+    assert [name for name, _ in fold_notes(over[:2])] == ["a", "b"]
+    assert "note 3 endpoints (b, c, a): median 310-420 ms is over" in on_terminal(run(over), ascii_only=True)
 
 
 # --- In the reports --------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from simulation.runs import HOSTILE_NAME, decision, endpoint, example_results, result, run, samples, spread
 
 from perfcheck.model import EndpointResult, Verdict
-from perfcheck.report import explain, figures, run_summary
+from perfcheck.report import claims, explain, figures, run_summary
 
 
 def healthy(name: str) -> EndpointResult:
@@ -47,8 +47,8 @@ def test_worst_first_and_the_farthest_over_its_target_first_among_equals() -> No
 
 
 def test_certainty_tells_how_many_are_undecided() -> None:
-    assert "; 1 undecided, judged by estimate" in run_summary.certainty(run())
-    assert "undecided" not in run_summary.certainty(run([healthy("a")]))
+    assert "; 1 undecided, judged by estimate" in claims.certainty(run())
+    assert "undecided" not in claims.certainty(run([healthy("a")]))
 
 
 @pytest.mark.parametrize("name", ["videos.list", "-q", "a b; rm -rf ~", HOSTILE_NAME])

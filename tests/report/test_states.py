@@ -17,9 +17,9 @@ from perfcheck.judge.verdict import judge_run, partial_findings
 from perfcheck.model import EndpointResult, Run, Verdict
 from perfcheck.report import csv as csv_report
 from perfcheck.report import github, html, junit, markdown, openmetrics
+from perfcheck.report.claims import certainty
 from perfcheck.report.console import render_console
 from perfcheck.report.glyphs import ASCII, UNICODE, Glyphs
-from perfcheck.report.run_summary import certainty
 
 SCHEMA = xmlschema.XMLSchema(Path(__file__).parent.parent / "support" / "junit.xsd")
 ALONE = result(endpoint("alone"), samples(1, spread(40)), decision(Verdict.OK, 40.0))

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from perfcheck.errors import UsageError
 
 
-def exit_codes(passed: str = "OK or WARNING", not_measured: str = "could not measure") -> str:
+def exit_codes(passed: str = "OK or WARNING", not_measured: str = "could not measure or confirm") -> str:
     """The last part of the help of a command that judges something."""
     return f"""
 \b

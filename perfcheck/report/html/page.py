@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from perfcheck.model import EarlierRun, EndpointChange, EndpointResult, Reference, Run
+from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
 from perfcheck.report.explain import ExplanationLine, Label, doubt
 from perfcheck.report.figures import change_text, compared_text, is_within_ideal, measured, ratio_to_target
@@ -16,7 +17,6 @@ from perfcheck.report.html.axes import Knee, Linear, Log
 from perfcheck.report.html.endpoint_charts import distribution, over_time, sparkline
 from perfcheck.report.html.svg import CSS, Svg, decoration, rect
 from perfcheck.report.run_summary import (
-    certainty,
     changes_to_show,
     compared_with,
     counts_by_verdict,

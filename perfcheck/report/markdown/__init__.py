@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from perfcheck.model import EarlierRun, EndpointResult, Run, Verdict
+from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
 from perfcheck.report.explain import LONGEST_TEXT, Label, qualified_verdict
 from perfcheck.report.fold import Block, explain_block, fold, title
 from perfcheck.report.markdown.escape import cell, code, prose, prose_cell, shorten_name, table
 from perfcheck.report.run_summary import (
     before_and_now,
-    certainty,
     changes_to_show,
     effort,
     exit_meaning,

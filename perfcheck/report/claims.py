@@ -1,0 +1,62 @@
+"""What the verdicts of a run are worth: what it may claim, and how many endpoints are excepted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from perfcheck.model import ComparedHow, Run
+
+
+def certainty(run: Run) -> str:
+    """What the verdicts are worth: their error probability, and how many do not have it."""
+    if run.is_of_monitor:
+        return (
+            "Judged by the figures of the monitor inside the service, which cover all of its requests, not a sample: "
+            "no error probability applies."
+        )
+    if run.is_comparison:
+        stored = run.against is not None and run.against.how is ComparedHow.STORED
+        bound = "0.5%, provided the machine was equally fast in both runs" if stored else "1.6%, whenever it stops"
+        return f"The probability that an unchanged endpoint is reported as slower is at most {bound}."
+    claims = [
+        f"Latency verdicts are {1 - run.alpha:.0%} confident",
+        *_excluded_failures(run),
+        *_without_confidence(run),
+    ]
+    return f"{'; '.join(claims)}."
+
+
+def _excluded_failures(run: Run) -> Iterator[str]:
+    """``failure rates over 9% are excluded endpoint by endpoint, over 0.6% for the service as a whole``."""
+    named = [
+        (run.excluded_failure_rate, "endpoint by endpoint"),
+        (run.excluded_failure_rate_of_service, "for the service as a whole"),
+    ]
+    known = [(f"over {_rounded_up(rate)}", of) for rate, of in named if rate is not None]
+    if known:
+        (rate, of), *more = known
+        yield ", ".join([f"failure rates {rate} are excluded {of}", *map(" ".join, more)])
+
+
+def _rounded_up(rate: float) -> str:
+    """``9%`` of 8.94%, ``0.6%`` of 0.58%: a rate that is excluded must not be stated too low."""
+    digits = 0 if rate >= 0.01 else 1  # noqa: PLR2004 - a percent
+    return f"{math.ceil(round(rate * 100 * 10**digits, 6)) / 10**digits:g}%"
+
+
+def _without_confidence(run: Run) -> Iterator[str]:
+    """The endpoints whose verdicts do not have it, or whose figures are not their own."""
+    results = run.endpoints
+    unconfirmed = sum(result.unconfirmed is not None for result in results)
+    undecided = sum(result.is_undecided for result in results)
+    monitored = sum(result.is_monitored for result in results)
+    screened = [result.concurrency for result in results if result.is_screened]
+    if unconfirmed:
+        yield f"{unconfirmed} unconfirmed, seen once and not measured again in time"
+    if undecided:
+        yield f"{undecided} undecided, judged by estimate"
+    if screened:
+        yield f"{len(screened)} screened over up to {max(screened)} connections, their latencies upper bounds"
+    if monitored:
+        yield f"{monitored} judged by the figures of the monitor inside the service"
