@@ -75,6 +75,8 @@ class EndpointSession:
         self._max_requests = max_requests
         self._is_torn = False  # something happened that was not judged to the end
         self._record: list[Callable[[], None]] = []
+        self.typical_s: float | None = None
+        self.need_s = 0.0
         self._begin()
 
     def _begin(self) -> None:
@@ -92,6 +94,7 @@ class EndpointSession:
         self._errors = ErrorTest(self.endpoint.error_limits, self._proof)
         self._fastest_ms = math.inf  # of the first stage
         self._stage = self._first_stage()
+        self._forecast()
 
     # --- What the scheduler wants to know ----------------------------------------------------------------------------
 
@@ -128,10 +131,11 @@ class EndpointSession:
         ratio = self._fastest_ms / self._stage.latency.limits.critical_ms
         return ratio if ratio > 1 else 0.0
 
-    @property
-    def typical_s(self) -> float | None:
+    def _forecast(self) -> None:
+        """Once for each event: the scheduler reads it for each candidate."""
         value_ms = self._value_ms()
-        return None if value_ms is None else min(value_ms / 1000, self.endpoint.timeout_s)
+        self.typical_s = None if value_ms is None else min(value_ms / 1000, self.endpoint.timeout_s)
+        self.need_s = self._need_s()
 
     def _value_ms(self) -> float | None:
         """The metric, as far as it is known."""
@@ -139,8 +143,7 @@ class EndpointSession:
             return self._stage.latency.estimate()
         return self._decisions[-1].value_ms if self._decisions else None
 
-    @property
-    def need_s(self) -> float:
+    def _need_s(self) -> float:
         if self.is_finished:
             return 0.0
         typical_s = self.expected_s if self.typical_s is None else self.typical_s
@@ -199,6 +202,7 @@ class EndpointSession:
         self._is_torn = True
         self._record.append(event)
         event()
+        self._forecast()
         self._is_torn = False
 
     def _begin_screening(self) -> None:

@@ -107,11 +107,11 @@ class PairSession:
     """
 
     is_proving = False
-    not_before = -math.inf
 
     def __init__(self, endpoint: Endpoint, limits: CompareLimits, warmup: int, most: int, rng: random.Random) -> None:
         self.endpoint = endpoint
         self.used_s = 0.0
+        self.not_before = -math.inf
         self.needs_alone = False
         self.last_turn_ms: float | None = None
         self._limits = limits
@@ -122,7 +122,10 @@ class PairSession:
         self._side = rng.randrange(2)
         self._pairs: list[tuple[int, Sample, Sample]] = []  # (stage, before, after)
         self._widths: list[int] = []  # of the pairs: turns that may have been in flight
+        self.typical_s: float | None = None
+        self.need_s = 0.0
         self._begin()
+        self._forecast()
 
     def _begin(self) -> None:
         self._concurrency = 1
@@ -174,21 +177,18 @@ class PairSession:
     def suspicion(self) -> float:
         return self._test.suspicion
 
-    @property
-    def typical_s(self) -> float | None:
+    def _forecast(self) -> None:
+        """Once for each pair: the scheduler reads it for each candidate."""
         typical_ms = [side.latency.estimate() for side in self._sides if side.latency.count]
         most_s = len(self._sides) * self.endpoint.timeout_s
-        return min(sum(typical_ms) / 1000, most_s) if len(typical_ms) == len(self._sides) else None
+        self.typical_s = min(sum(typical_ms) / 1000, most_s) if len(typical_ms) == len(self._sides) else None
+        each_s = self.expected_s if self.typical_s is None else self.typical_s
+        needed = min(self._test.pairs_needed(_USUAL_PAIRS), self._most) - self._judged + self.is_warming_up
+        self.need_s = 0.0 if self.is_finished else each_s * max(needed, 1)
 
     @property
     def expected_s(self) -> float:
         return len(self._sides) * expected_s(self.endpoint)
-
-    @property
-    def need_s(self) -> float:
-        typical_s = self.expected_s if self.typical_s is None else self.typical_s
-        needed = min(self._test.pairs_needed(_USUAL_PAIRS), self._most)
-        return 0.0 if self.is_finished else typical_s * max(needed - self._judged + self.is_warming_up, 1)
 
     def next_request(self) -> tuple[int, Endpoint]:
         return self._side, self.endpoint
@@ -217,6 +217,7 @@ class PairSession:
             self._judge(before, after, width)
             if not self.needs_alone and self._is_likely_slower():
                 self.measure_alone()
+        self._forecast()
 
     def _judge(self, before: Sample, after: Sample, width: int) -> None:
         self._concurrency = max(self._concurrency, width)
@@ -245,6 +246,7 @@ class PairSession:
         for counts, (before, after) in zip(counted, pairs, strict=True):
             if counts:
                 self._judge(before, after, 1)
+        self._forecast()
 
     def end_proof(self) -> None:
         """There are no requests for the failure rate alone."""

@@ -55,6 +55,9 @@ class Session(Protocol):
 
     endpoint: Endpoint
     used_s: float  # by its turns so far; kept by the scheduler
+    not_before: float  # when its next turn may begin, on the clock of the scheduler
+    typical_s: float | None  # the time that a turn usually takes, as measured; None before the first latency
+    need_s: float  # a forecast of the time until it is finished, with nothing else to do
 
     @property
     def is_finished(self) -> bool: ...
@@ -79,24 +82,12 @@ class Session(Protocol):
         """Whether its last request got no response in time."""
 
     @property
-    def not_before(self) -> float:
-        """When its next turn may begin, on the clock of the scheduler."""
-
-    @property
-    def typical_s(self) -> float | None:
-        """The time that a turn usually takes, as measured; None before the first latency."""
-
-    @property
     def last_turn_ms(self) -> float | None:
         """The latency of its last turn; None when it failed."""
 
     @property
     def expected_s(self) -> float:
         """The time that a turn takes by its target: a guess for as long as nothing is measured."""
-
-    @property
-    def need_s(self) -> float:
-        """A forecast of the time until it is finished, with nothing else to do."""
 
     def next_request(self) -> tuple[int, Endpoint]:
         """What to send next, and the number of the transport."""
@@ -250,7 +241,7 @@ class Scheduler(Generic[S]):
             in_first_stage = self._in_window() if self.width == 1 else ()
             return [*_first(self._alone, _MOST_ALONE), *in_first_stage, *_first(self._proving, _WINDOW)], 1
         self._widen_for_proof()
-        return _first(self._proving, max(_WINDOW, 2 * self.width)), self.width
+        return _first(self._proving, self.width + _WINDOW), self.width
 
     def _in_window(self) -> Collection[S]:
         """Those that take turns in their first stage: the critical paths first, then the cheapest.
@@ -258,7 +249,7 @@ class Scheduler(Generic[S]):
         Where turns overlap, one that will take as long as all the rest must not wait for its turn.
         """
         taking_turns = sum(not session.timed_out for session in self._open)
-        while self._queue and taking_turns < max(_WINDOW, 2 * self.width):
+        while self._queue and taking_turns < self.width + _WINDOW:
             session = self._queue.pop() if self._is_long(self._queue[-1]) else self._queue.popleft()
             self._open[session] = None
             taking_turns += 1
@@ -300,7 +291,7 @@ class Scheduler(Generic[S]):
         return width == 1 or self._is_wanted(session) or not (session.needs_alone or session.is_finished)
 
     def _is_wanted(self, session: S) -> bool:
-        return self._ramp is not None and self._ramp.wants(session.endpoint.name)
+        return self._ramp is not None and not self._ramp.is_over and self._ramp.wants(session.endpoint.name)
 
     def _precedence(self, session: S) -> tuple[bool, int, float, float]:
         """Confirmations that are due, whoever has no latency yet, suspects; then the one that used the least time."""
