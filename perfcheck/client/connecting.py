@@ -21,7 +21,7 @@ import httpx
 from perfcheck.client.exchange import Exchange, RequestFailedError, timed_out, tls_failed
 from perfcheck.client.http1 import Connection, Http1Connection
 from perfcheck.client.loop import READ, WRITE, Steps, Wait
-from perfcheck.client.prepared_request import Origin, proxy_headers
+from perfcheck.client.prepared_request import Origin, WireRequest, proxy_headers
 from perfcheck.client.tls import tls_context
 from perfcheck.client.transport import Layer, Socket, TlsLayer, stamp_arrivals
 from perfcheck.errors import UsageError
@@ -244,17 +244,17 @@ def _start_tls(layer: Layer, context: ssl.SSLContext, host: str, exchange: Excha
 def _open_tunnel(layer: Layer, origin: Origin, proxy: httpx.Proxy, exchange: Exchange) -> Steps[None]:
     started_ns = time.perf_counter_ns()
     target = origin.authority.encode("ascii")
-    parser = h11.Connection(h11.CLIENT)
     headers = [(b"Host", target), (b"Accept", b"*/*"), *proxy_headers(proxy)]
+    request = WireRequest(origin, h11.Request(method=b"CONNECT", target=target, headers=headers), b"")
+    refusal: str | None = None
     try:
-        request = parser.send(h11.Request(method=b"CONNECT", target=target, headers=headers)) or b""
-        yield from layer.send(request + (parser.send(h11.EndOfMessage()) or b""), exchange)
-        while not isinstance(event := parser.next_event(), h11.Response):
-            if event is h11.NEED_DATA:
-                parser.receive_data((yield from layer.receive(exchange)))
-    except (OSError, h11.ProtocolError) as error:
-        raise RequestFailedError(Failure.CONNECT, f"the proxy refused the connection: {error}") from error
-    if event.status_code >= _NOT_CONNECTED:
-        refusal = f"{event.status_code} {event.reason.decode('utf-8', 'replace')}"
+        response = yield from Http1Connection(layer, origin).head(request, Exchange(exchange.remaining_ns() / 1e9))
+        if response.status >= _NOT_CONNECTED:
+            refusal = f"{response.status} {response.reason}"
+    except RequestFailedError as error:
+        if error.failure is Failure.TIMEOUT:
+            raise timed_out(exchange) from error
+        refusal = error.detail
+    if refusal is not None:
         raise RequestFailedError(Failure.CONNECT, f"the proxy refused the connection: {refusal}")
     exchange.connect_ns = (exchange.connect_ns or 0) + time.perf_counter_ns() - started_ns

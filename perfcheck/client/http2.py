@@ -8,6 +8,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, DataReceived, Event, ResponseReceived, StreamEnded, StreamReset
+from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
 from perfcheck.client.exchange import Exchange, RequestFailedError, connection_lost, not_http, truncated
@@ -20,6 +21,7 @@ from perfcheck.model import Failure
 
 _WINDOW_BYTES = 2**24
 _LONGEST_HEAD = 64 * 1024
+_STATUS_DIGITS = 3
 _OF_HTTP1 = {b"host", b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
 
 
@@ -69,7 +71,7 @@ class Http2Connection(Connection):
             pass
         fields = list(event.headers or [])
         status = next((value for name, value in fields if name == b":status"), b"")
-        if not status.isdigit():
+        if not status.isdigit() or len(status) != _STATUS_DIGITS:
             raise RequestFailedError(Failure.PROTOCOL, "a response without a status")
         return Response(int(status), b"", [field for field in fields if field[0][:1] != b":"], "HTTP/2")
 
@@ -85,7 +87,10 @@ class Http2Connection(Connection):
         while unsent and not self._events:
             room = min(self._h2.local_flow_control_window(self._stream), self._h2.max_outbound_frame_size)
             if room > 0:
-                self._h2.send_data(self._stream, unsent[:room].tobytes(), end_stream=len(unsent) <= room)
+                try:
+                    self._h2.send_data(self._stream, unsent[:room].tobytes(), end_stream=len(unsent) <= room)
+                except ProtocolError as error:
+                    raise not_http(error) from error
                 unsent = unsent[room:]
                 yield from self._flush(exchange)
             else:

@@ -22,10 +22,10 @@ class Response:
     def __init__(self, status: int, reason: bytes, headers: list[tuple[bytes, bytes]], version: str) -> None:
         """Names of ``headers`` are in lower case; ``version`` is such as HTTP/1.1."""
         self.status = status
+        self.reason = reason.decode("utf-8", "replace") or http.client.responses.get(status, "")
         self.headers = headers
         self.version = version
         self.pieces: list[bytes] = []
-        self._reason = reason
         self._size = 0
 
     def header(self, name: bytes) -> str:
@@ -54,7 +54,7 @@ class Response:
             return failed
         if any(low <= status <= high for low, high in expect):
             return failed
-        line = f"{status} {self._reason.decode('utf-8', 'replace') or http.client.responses.get(status, '')}".strip()
+        line = f"{status} {self.reason}".strip()
         if status in {429, 503} and (retry := self.header(b"retry-after")):
             line = f"{line}, Retry-After: {retry}"
         if 300 <= status <= 399 and (location := self.header(b"location")):  # noqa: PLR2004
