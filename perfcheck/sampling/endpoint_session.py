@@ -409,6 +409,6 @@ class EndpointSession:
             requests=stage.requests if self.stage else len(self._samples),
             least=stage.least,
             value_ms=self._value_ms(),
-            verdict=self._decisions[-1].verdict if self.is_finished else None,
+            verdict=self._decisions[-1].verdict if self._has_decided and self._decisions else None,
             wait_s=0.0 if self.is_finished else max(self.not_before - now, 0.0),
         )

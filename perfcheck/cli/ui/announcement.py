@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Protocol
-
-import click
 
 from perfcheck.model import EndpointProgress, Forecast
 from perfcheck.units import format_about
@@ -34,7 +33,8 @@ class Announcement:
         if forecast.is_known:
             self._is_made = True
             if forecast.left_s >= _LEAST_ANNOUNCED_S:
-                click.echo(announcement(len(source.progress()), forecast), err=True)
+                # Not through click, which would write past a live display.
+                sys.stderr.write(announcement(len(source.progress()), forecast) + "\n")
 
 
 def announcement(endpoints: int, forecast: Forecast) -> str:
