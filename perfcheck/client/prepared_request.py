@@ -39,6 +39,7 @@ class WireRequest:
     origin: Origin
     head: h11.Request
     content: bytes
+    data: bytes  # both, as HTTP/1.1 sends them
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +69,14 @@ def prepare(service: Service, endpoint: Endpoint, proxy: httpx.Proxy | None) -> 
         shown = url_shown(service.base_url, endpoint)
         raise UsageError(f"not a URL: {shown}", "check service.base_url and the path of the endpoint") from None
     try:
-        on_wire = wire_request(request, proxy)
+        serialisable = wire_request(request, proxy)
     except RequestFailedError:
         remedy = "check its method and its headers: what is not visible, such as a line break, cannot be sent"
         raise UsageError(f"not an HTTP request: {endpoint.name}", remedy) from None
     return PreparedRequest(
         endpoint=endpoint,
         request=request,
-        wire_request=on_wire,
+        wire_request=serialisable,
         secret_headers=frozenset(name.lower() for name, value in endpoint.headers if isinstance(value, Secret)),
     )
 
@@ -86,11 +87,24 @@ def wire_request(request: httpx.Request, proxy: httpx.Proxy | None) -> WireReque
     if proxy is not None and url.scheme == "http":
         target = b"http://" + url.netloc + target
         headers = [*proxy_headers(proxy), *headers]
+    return on_wire(Origin.of(url), request.method.encode(), target, headers, request.read())
+
+
+def on_wire(
+    origin: Origin, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], content: bytes = b""
+) -> WireRequest:
+    """Raises RequestFailedError for what HTTP does not allow."""
     try:
-        head = h11.Request(method=request.method, target=target, headers=headers)
+        head = h11.Request(method=method, target=target, headers=headers)
+        return WireRequest(origin, head, content, serialised(h11.Connection(h11.CLIENT), head, content))
     except h11.LocalProtocolError as error:
         raise not_http(error) from error
-    return WireRequest(Origin.of(url), head, request.read())
+
+
+def serialised(parser: h11.Connection, head: h11.Request, content: bytes) -> bytes:
+    """Let ``parser`` send the request; returns what it sends. Raises h11.LocalProtocolError."""
+    events = (head, h11.Data(content), h11.EndOfMessage()) if content else (head, h11.EndOfMessage())
+    return b"".join([parser.send(event) or b"" for event in events])
 
 
 def proxy_headers(proxy: httpx.Proxy) -> list[tuple[bytes, bytes]]:
