@@ -93,6 +93,7 @@ class EndpointSession:
         self._proof = self._sampling.errors
         self._errors = ErrorTest(self.endpoint.error_limits, self._proof)
         self._fastest_ms = math.inf  # of the first stage
+        self._under_load_ms: float | None = None  # the metric, of samples that are void
         self._stage = self._first_stage()
         self._forecast()
 
@@ -141,7 +142,7 @@ class EndpointSession:
         """The metric, as far as it is known."""
         if self._stage.latency.count:
             return self._stage.latency.estimate()
-        return self._decisions[-1].value_ms if self._decisions else None
+        return self._decisions[-1].value_ms if self._decisions else self._under_load_ms
 
     def _need_s(self) -> float:
         if self.is_finished:
@@ -156,7 +157,14 @@ class EndpointSession:
             proof = max(0, proof - requests)
             requests += self._sampling.warmup + proof if self.is_warming_up else proof
         rests_s = gap_s(self.endpoint.metric, self.stage, 1) * requests if self.is_confirming else 0.0
-        return requests * typical_s + rests_s
+        return requests * typical_s + rests_s + self._expected_confirmation_s(typical_s)
+
+    def _expected_confirmation_s(self, typical_s: float) -> float:
+        """What is over a limit by now will have to be confirmed."""
+        is_over = self._stage.latency.limits.classify(1000 * typical_s) in _BREACHES
+        if self.is_confirming or not (is_over and self._left):
+            return 0.0
+        return self._pause_s + self._stage.least * (typical_s + gap_s(self.endpoint.metric, 2, 1))
 
     @property
     def expected_s(self) -> float:
@@ -240,9 +248,9 @@ class EndpointSession:
             self.not_before = now + gap_s(self.endpoint.metric, self.stage, stage.requests)
 
     def _has_failed_the_screening(self) -> bool:
-        """Load can only slow a request: OK under load is OK, and nothing else is believed."""
+        """Load can only slow a request or make it fail: OK under load is OK, and nothing else is believed."""
         stage = self._stage
-        if self._errors.shown is Verdict.CRITICAL or stage.latency.decided in _BREACHES:
+        if self._errors.failures or stage.latency.decided in _BREACHES:
             return True
         is_ok = stage.stop is Stop.DECIDED and stage.latency.decided is Verdict.OK
         return not is_ok and (stage.stop is not None or stage.requests >= _MOST_SCREENING * stage.least)
@@ -265,7 +273,7 @@ class EndpointSession:
 
     def _prove(self, now: float, *, failed: bool, width: int) -> None:
         self._errors.add(failed=failed)
-        if failed and width > 1:
+        if failed and max(width, self._concurrency) > 1:
             self._void()
         elif self._errors.shown is Verdict.CRITICAL and self._left_of_errors and not self._is_failing:
             self._decisions[-1] = replace(self._decisions[-1], errors=Verdict.CRITICAL, errors_decided=True)
@@ -285,8 +293,7 @@ class EndpointSession:
 
     def _begin_again(self, now: float) -> None:
         """Nothing but OK is believed at once."""
-        short = self.endpoint.metric in _MIDDLE and not self._is_failing
-        self.not_before = now + (_SHORT_PAUSE_S if short else _PAUSE_S)
+        self.not_before = now + self._pause_s
         self.is_proving = False
         self.needs_alone = True
         under = CONFIRMATION_AFTER_SCREENING if self._expects_screening else CONFIRMATION
@@ -294,6 +301,10 @@ class EndpointSession:
         self._stage = Stage(
             self.endpoint, self._errors, self._decisions[-1], under=under, max_requests=self._max_requests
         )
+
+    @property
+    def _pause_s(self) -> float:
+        return _SHORT_PAUSE_S if self.endpoint.metric in _MIDDLE and not self._is_failing else _PAUSE_S
 
     def _first_stage(self) -> Stage:
         under = FIRST_STAGE
@@ -306,6 +317,7 @@ class EndpointSession:
         if self.is_finished or self.needs_alone:
             return
         failed = self._errors.failures > 0
+        self._under_load_ms = self._value_ms()
         first_is_void = not self._decisions or self._concurrency > 1
         for number, (_, sample) in enumerate(self._samples):
             if first_is_void or self._widths[number] > 1:
@@ -351,9 +363,10 @@ class EndpointSession:
             for event in tuple(self._record):
                 event()
         samples, decisions = self._samples, self._decided_so_far(cut_short)
-        if self._screened is not None and not self._decisions:  # no figure of its own, then
+        fails = any(decision.errors in _BREACHES for decision in decisions)
+        if self._screened is not None and not self._decisions and not fails:  # no figure of its own, then
             samples, decisions = self._screened
-            samples = [*samples, *((WARM_UP, sample) for _, sample in self._samples[len(samples) :])]
+            samples = [*samples, *((PROOF, sample) for _, sample in self._samples[len(samples) :])]
             decisions = [*decisions[:-1], self._with_errors(decisions[-1])]
         return Measurement(self.endpoint.name, tuple(samples), tuple(decisions))
 

@@ -222,6 +222,7 @@ class Scheduler(Generic[S]):
             is_in_time = now < deadline and (bool(self._turns) or wake < deadline)
             if is_in_time:
                 self._collect(wake)
+                self._end_screening()
         self._cancel(list(self._turns))
         return is_in_time
 
@@ -233,15 +234,17 @@ class Scheduler(Generic[S]):
             return in_reach[:_MOST_ALONE], 1  # the rest of the time is theirs
         if self.width > 1 and (self._open or self._queue) and not (self._alone_first and pending):
             return [*self._in_window(), *self._watched], self.width
-        if self._is_screening and not (self._open or self._queue):
-            self._is_screening = False
-            for session in self._again():
-                self._place(session)
         if self._alone or self._open or self._queue:
             in_first_stage = self._in_window() if self.width == 1 else ()
             return [*_first(self._alone, _MOST_ALONE), *in_first_stage, *_first(self._proving, _WINDOW)], 1
         self._widen_for_proof()
         return _first(self._proving, self.width + _WINDOW), self.width
+
+    def _end_screening(self) -> None:
+        if self._is_screening and not (self._open or self._queue):
+            self._is_screening = False
+            for session in self._again():
+                self._place(session)
 
     def _in_window(self) -> Collection[S]:
         """Those that take turns in their first stage: the critical paths first, then the cheapest.
@@ -320,15 +323,14 @@ class Scheduler(Generic[S]):
         wake = [deadline]
         if len(self._turns) < width:
             wake += [session.not_before for session in candidates if session.not_before > now]
-        if self.width > 1:
-            wake += [turn.started_s + self._longest_wait_s() for turn in self._turns.values()]
+        wake += [turn.started_s + self._longest_wait_s() for turn in self._turns.values() if turn.width > 1]
         return min(wake)
 
     def _collect(self, wake: float) -> None:
         for turn, sample in self._transports[0].wait(wake):
-            self._take(turn, sample)
-        if self.width > 1:
-            self._look_for_unanswered()
+            if turn.session in self._turns:  # and not abandoned because of one that has ended with it
+                self._take(turn, sample)
+        self._look_for_unanswered()
 
     def _take(self, turn: _Turn[S], sample: Sample) -> None:
         session, now = turn.session, self._now()
@@ -419,8 +421,10 @@ class Scheduler(Generic[S]):
 
     def _look_for_unanswered(self) -> None:
         """A service with one thread answers no second connection while the first one is open."""
-        limit_s = self._now() - self._longest_wait_s()
-        late = [session for session, turn in self._turns.items() if turn.width > 1 and turn.started_s <= limit_s]
+        now, longest_s = self._now(), self._longest_wait_s()
+        late = [
+            session for session, turn in self._turns.items() if turn.width > 1 and turn.started_s + longest_s <= now
+        ]
         if not late:
             return
         self._unanswered.update(late)
