@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from simulation.noise import Bursts, Clock
 
-from perfcheck.model import Endpoint, Measurement, Metric, Sample, Sampling
+from perfcheck.model import Endpoint, Failure, Measurement, Metric, Sample, Sampling
 from perfcheck.sampling.sampler import Sampler
 
 
@@ -50,8 +50,11 @@ class Workers:
         if self.bursts:
             work_s *= self.bursts.factor(now)
         end_s = self._end(now, work_s)
-        failed = self.rng.random() < behaviour.failure_rate
-        sample = Sample(now, None if failed else 1000 * (end_s - now))
+        sample = Sample(now, 1000 * (end_s - now), status=200)
+        if self.rng.random() < behaviour.failure_rate:
+            sample = Sample(now, None, Failure.STATUS, status=500)
+        if end_s - now > endpoint.timeout_s:
+            end_s, sample = now + endpoint.timeout_s, Sample(now, math.inf, Failure.TIMEOUT)
         heapq.heappush(self._flying, (end_s, len(self.log), tag, sample))
 
     def _end(self, now: float, work_s: float) -> float:
