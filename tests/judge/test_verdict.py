@@ -6,8 +6,16 @@ from dataclasses import replace
 import pytest
 from simulation.runs import decision, endpoint, failed, result, samples, spread
 
-from perfcheck.judge.verdict import judge_endpoint, judge_run, partial_findings
+from perfcheck.judge.verdict import (
+    excluded_failure_rates,
+    judge_endpoint,
+    judge_run,
+    partial_findings,
+    service_findings,
+)
 from perfcheck.model import (
+    PROOF,
+    Counts,
     Endpoint,
     EndpointResult,
     ErrorLimits,
@@ -15,6 +23,7 @@ from perfcheck.model import (
     Measurement,
     Metric,
     Phases,
+    Requests,
     Sample,
     Severity,
     Stop,
@@ -279,3 +288,103 @@ def test_a_status_has_its_own_remedy(code: int, remedy: str) -> None:
     answers = [(1, Sample(100.0, None, failure=Failure.STATUS, status=code, detail=str(code)))] * 5
     one = result(LIST, answers, decision(Verdict.NOT_MEASURED, None, failures=5, errors=Verdict.CRITICAL))
     assert remedy in (one.findings[0].remedy or "")
+
+
+# --- Failures around a confirmation, and of the service as a whole -------------------------------------------------
+
+
+def test_failures_count_with_the_requests_for_the_failure_rate() -> None:
+    measured = samples(0, [40.0]) + samples(1, spread(40)) + samples(PROOF, spread(40, 58)) + failed(PROOF, 1)
+    one = result(LIST, measured, decision(Verdict.OK, 40.0, failures=1))
+    assert one.requests == Requests(sent=64, succeeded=63, failed=1, warmup=1, judged=5)
+    assert rules(one) == [("errors-seen", Severity.NOTE)]
+    assert one.findings[0].message.startswith("1 of 64 requests failed (1.56%)")
+    assert len(one.samples_ms) == 5  # the latency is that of the stage alone
+
+
+def test_the_requests_since_failures_had_to_be_confirmed_are_those_that_count() -> None:
+    first = decision(Verdict.OK, 40.0, requests=8, failures=3, errors=Verdict.CRITICAL)
+    again = decision(Verdict.OK, 40.0, stage=2, requests=10, failures=6, errors=Verdict.CRITICAL)
+    measured = samples(1, spread(40)) + failed(PROOF, 3) + samples(2, spread(40, 4)) + failed(2, 6)
+    one = result(LIST, measured, first, again)
+    assert one.findings[0].message.startswith("6 of 10 requests failed (60%), over 5%")
+
+
+def test_requests_for_the_failure_rate_after_a_confirmation_count_with_it() -> None:
+    first = decision(Verdict.OK, 40.0, requests=5, failures=3, errors=Verdict.CRITICAL)
+    again = decision(Verdict.OK, 40.0, stage=2, requests=20, failures=1, errors=Verdict.WARNING)
+    measured = samples(1, spread(40, 2)) + failed(1, 3) + samples(2, spread(40, 20)) + samples(PROOF, spread(40, 38))
+    one = result(LIST, [*measured, *failed(PROOF, 1)], first, again)
+    assert one.findings[0].message.startswith("1 of 59 requests failed")
+
+
+def test_a_confirmation_of_latency_does_not_divide_the_failures() -> None:
+    measured = samples(1, spread(800, 4)) + failed(1, 1) + samples(2, spread(800))
+    one = result(LIST, measured, decision(Verdict.CRITICAL, 800.0), decision(Verdict.CRITICAL, 800.0, stage=2))
+    assert "1 of 10 requests failed" in one.findings[-1].message
+
+
+@pytest.mark.parametrize("seen", [Verdict.WARNING, Verdict.CRITICAL])
+def test_an_unconfirmed_breach_is_a_warning_that_names_what_would_settle_it(seen: Verdict) -> None:
+    value = 812.0 if seen is Verdict.CRITICAL else 500.0
+    cut = replace(decision(seen, value, decided=False, stop=Stop.BUDGET), is_unconfirmed=True, more_requests=5)
+    one = result(LIST, SLOW, cut)
+    assert (one.verdict, one.unconfirmed, one.decided) == (Verdict.WARNING, seen, False)
+    assert rules(one) == [("latency", Severity.WARNING), ("undecided", Severity.NOTE)]
+    assert one.findings[1].message == (
+        "unconfirmed: measured once, and the time budget ran out before it was measured again"
+    )
+    assert one.findings[1].remedy == "about 5 more requests would settle it: raise --budget"
+    assert judge_run([OK, one], Verdict.WARNING)[2] == 3
+    assert judge_run([OK, one], Verdict.CRITICAL)[2] == (3 if seen is Verdict.CRITICAL else 0)
+
+
+def test_unconfirmed_failures_are_a_warning() -> None:
+    cut = decision(Verdict.NOT_MEASURED, None, failures=5, errors=Verdict.CRITICAL, decided=False, stop=Stop.BUDGET)
+    one = result(LIST, failed(1, 5), replace(cut, errors_decided=False, is_unconfirmed=True))
+    assert (one.verdict, one.unconfirmed) == (Verdict.WARNING, Verdict.CRITICAL)
+    assert rules(one) == [("error-rate", Severity.WARNING)]
+    assert judge_run([OK, one], Verdict.CRITICAL) == (Verdict.WARNING, Counts(1, 1, 0, 0), 3)
+
+
+def with_failures(count: int, requests: int = 100, *, verdict: Verdict = Verdict.OK) -> EndpointResult:
+    measured = samples(1, spread(40, requests - count)) + failed(1, count)
+    return result(LIST, measured, decision(Verdict.OK, 40.0, requests=requests, failures=count, errors=verdict))
+
+
+@pytest.mark.parametrize(
+    ("results", "is_found"),
+    [
+        ([with_failures(0)] * 10, False),
+        ([with_failures(1)] * 2, False),  # too few failures, whatever their share
+        ([with_failures(1)] * 10, False),  # just at the limit
+        ([with_failures(3)] * 10, True),
+        ([with_failures(1, 32)] * 30, True),
+        ([with_failures(30, verdict=Verdict.CRITICAL), *[with_failures(0)] * 9], False),  # it has a finding of its own
+        ([], False),
+    ],
+)
+def test_failures_spread_over_the_service(results: list[EndpointResult], is_found: bool) -> None:  # noqa: FBT001
+    findings = service_findings(results)
+    assert bool(findings) is is_found
+    if is_found:
+        (finding,) = findings
+        failures, sent = (sum(getattr(one.requests, name) for one in results) for name in ("failed", "sent"))
+        assert (finding.rule, finding.severity) == ("error-rate", Severity.WARNING)
+        assert finding.message.startswith(f"{failures} of {sent:,} requests failed")
+        assert judge_run(results, Verdict.CRITICAL, findings)[::2] == (Verdict.WARNING, 0)
+        assert judge_run(results, Verdict.WARNING, findings)[2] == 1
+
+
+def test_what_a_run_excludes() -> None:
+    """Of each endpoint, the weakest bound; of the service, all requests together."""
+    each, overall = excluded_failure_rates([with_failures(0, 32), with_failures(0, 10)])
+    assert each == pytest.approx(1 - 0.05 ** (1 / 10), abs=1e-5)
+    assert overall == pytest.approx(1 - 0.05 ** (1 / 42), abs=1e-5)
+
+
+@pytest.mark.parametrize("other", [NONE, with_failures(80, verdict=Verdict.CRITICAL), FAILING])
+def test_what_failed_or_was_not_measured_has_no_part_in_what_a_run_excludes(other: EndpointResult) -> None:
+    healthy = with_failures(0, 32)
+    assert excluded_failure_rates([healthy, other]) == excluded_failure_rates([healthy])
+    assert excluded_failure_rates([other]) == (None, None)

@@ -1,0 +1,140 @@
+"""An endpoint between its requests: what it remembers when it is interrupted between any two lines."""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from simulation.noise import endpoint
+
+from perfcheck.model import Failure, Sample, Sampling, Stop
+from perfcheck.sampling import endpoint_session, stage
+from perfcheck.sampling.endpoint_session import EndpointSession
+from perfcheck.stats import error_rate
+
+Event = Callable[[EndpointSession], None]
+FAST, SLOW, VERY_SLOW, FAILED = 4.0, 8.0, 20.0, None  # for limits of 7.5 and 10 ms
+INTERRUPTED_IN = {module.__file__ for module in (endpoint_session, stage, error_rate)}
+
+
+class Interruption(BaseException):
+    """Stands for a KeyboardInterrupt."""
+
+
+class InterruptAt:
+    """Raises in line ``number`` of those that are executed in the modules of a session, counted from 0."""
+
+    def __init__(self, number: int) -> None:
+        self._left = number
+        self._before = sys.gettrace()
+
+    def __enter__(self) -> None:
+        sys.settrace(self._trace)
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self._before)
+
+    def _trace(self, frame: FrameType, event: str, _: Any) -> Any:
+        if frame.f_code.co_filename not in INTERRUPTED_IN:
+            return None
+        if event == "line":
+            self._left -= 1
+            if self._left < 0:
+                raise Interruption
+        return self._trace
+
+
+def taken(latency_ms: float | None, width: int, now: float) -> Event:
+    failure = Failure.STATUS if latency_ms is None else Failure.TIMEOUT if math.isinf(latency_ms) else None
+    return lambda session: void(session.take(Sample(now, latency_ms, failure), width, now))
+
+
+def void(_: object) -> None:
+    """What the scheduler would use."""
+
+
+def fed(events: Sequence[Event]) -> EndpointSession:
+    session = EndpointSession(endpoint(), Sampling())
+    for event in events:
+        event(session)
+    return session
+
+
+def assert_an_interruption_changes_nothing(events: Sequence[Event], line: int) -> bool:
+    """Interrupt the last of the events in a line of it; False: it has fewer lines."""
+    session = fed(events[:-1])
+    try:
+        with InterruptAt(line):
+            events[-1](session)
+    except Interruption:
+        measurement = session.measurement(Stop.INTERRUPTED)
+        assert measurement in [fed(kept).measurement(Stop.INTERRUPTED) for kept in (events[:-1], events)]
+        assert session.measurement(Stop.INTERRUPTED) == measurement
+        return True
+    return False
+
+
+SCREENED_AND_FAILING = [
+    EndpointSession.expect_screening,
+    *(taken(FAST, 1, number) for number in range(3)),
+    *(taken(SLOW, 8, number) for number in range(3, 8)),
+    *(taken(FAST, 1, number) for number in range(8, 17)),
+    taken(FAILED, 1, 17),
+    EndpointSession.end_proof,
+]
+SLOW_AND_CONFIRMED = [taken(VERY_SLOW, 1, number) for number in range(11)]
+FAILING_LATE = [
+    *(taken(FAST, 1, number) for number in range(9)),
+    *(taken(FAILED, 4 if number == 9 else 1, number) for number in range(9, 18)),
+]
+MEASURED_AGAIN = [
+    EndpointSession.expect_screening,
+    *(taken(FAST, 8, number) for number in range(8)),
+    EndpointSession.measure_again,
+    *(taken(FAST, 1, number) for number in range(8, 18)),
+]
+
+
+@pytest.mark.parametrize("events", [SCREENED_AND_FAILING, SLOW_AND_CONFIRMED, FAILING_LATE, MEASURED_AGAIN])
+def test_interrupted_in_any_line_of_any_event(events: Sequence[Event]) -> None:
+    for end in range(1, len(events) + 1):
+        line = 0
+        while assert_an_interruption_changes_nothing(events[:end], line):
+            line += 1
+        assert line > 3
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([FAST, FAST, FAST, SLOW, VERY_SLOW, math.inf, FAILED]), st.sampled_from([1, 1, 8])),
+        min_size=1,
+        max_size=60,
+    ),
+    st.sampled_from([EndpointSession.expect_screening, EndpointSession.measure_alone, None]),
+    st.integers(0, 60),
+)
+def test_interrupted_in_any_line_whatever_happened_before(
+    samples: list[tuple[float | None, int]], first: Event | None, line: int
+) -> None:
+    events = [taken(latency_ms, width, float(number)) for number, (latency_ms, width) in enumerate(samples)]
+    assert_an_interruption_changes_nothing([first, *events] if first else events, line)
+
+
+def test_an_interrupted_session_can_go_on() -> None:
+    """Nothing does today; yet what is taken after a measurement that was read must not be lost."""
+    rng = random.Random(1)
+    events = [taken(rng.choice([FAST, SLOW, VERY_SLOW]), 1, float(number)) for number in range(40)]
+    session = fed(events[:20])
+    with pytest.raises(Interruption), InterruptAt(12):
+        events[20](session)
+    session.measurement(Stop.INTERRUPTED)
+    for event in events[21:]:
+        event(session)
+    assert session.measurement(Stop.INTERRUPTED) == fed(events).measurement(Stop.INTERRUPTED)
