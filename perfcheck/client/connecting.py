@@ -20,7 +20,7 @@ import httpx
 from perfcheck.client.exchange import Exchange, RequestFailedError, timed_out, tls_failed
 from perfcheck.client.http1 import Connection, Http1Connection
 from perfcheck.client.loop import READ, WRITE, Steps, Wait
-from perfcheck.client.prepared_request import Origin, on_wire, proxy_headers
+from perfcheck.client.prepared_request import Origin, proxy_headers, serialise
 from perfcheck.client.tls import tls_context
 from perfcheck.client.transport import Layer, Socket, TlsLayer, stamp_arrivals
 from perfcheck.errors import UsageError
@@ -246,7 +246,7 @@ def _open_tunnel(layer: Layer, origin: Origin, proxy: httpx.Proxy, exchange: Exc
     headers = [(b"Host", target), (b"Accept", b"*/*"), *proxy_headers(proxy)]
     refusal: str | None = None
     try:
-        request = on_wire(origin, b"CONNECT", target, headers)
+        request = serialise(origin, b"CONNECT", target, headers)
         response = yield from Http1Connection(layer, origin).head(request, Exchange(exchange.remaining_ns() / 1e9))
         if response.status >= _NOT_CONNECTED:
             refusal = f"{response.status} {response.reason}"

@@ -10,7 +10,7 @@ import h11
 
 from perfcheck.client.exchange import Exchange, RequestFailedError, connection_lost, not_http, truncated
 from perfcheck.client.loop import Steps
-from perfcheck.client.prepared_request import Origin, WireRequest, serialised
+from perfcheck.client.prepared_request import Origin, WireRequest, send_with
 from perfcheck.client.response import Response
 from perfcheck.client.transport import Layer
 from perfcheck.model import Failure
@@ -96,9 +96,9 @@ class Http1Connection(Connection):
 
     def __init__(self, layer: Layer, origin: Origin) -> None:
         super().__init__(layer, origin)
-        self._parser: h11.Connection | None = None  # None: the response is plain, and of its body there is
-        self._missing = 0
-        self._begun = b""
+        self._parser: h11.Connection | None = None  # of the current response; None when that is plain
+        self._missing = 0  # bytes of a plain body
+        self._begun = b""  # what came of it together with the head
 
     def is_idle(self) -> bool:
         try:
@@ -118,7 +118,7 @@ class Http1Connection(Connection):
             self._missing = length - len(self._begun)
             return response
         self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
-        serialised(self._parser, request.head, request.content)
+        send_with(self._parser, request.head, request.content)
         self._parser.receive_data(data)
         while not isinstance(event := (yield from self._next(self._parser, exchange)), h11.Response):
             if not isinstance(event, h11.InformationalResponse) or event.status_code == _SWITCHING_PROTOCOLS:

@@ -69,14 +69,14 @@ def prepare(service: Service, endpoint: Endpoint, proxy: httpx.Proxy | None) -> 
         shown = url_shown(service.base_url, endpoint)
         raise UsageError(f"not a URL: {shown}", "check service.base_url and the path of the endpoint") from None
     try:
-        serialisable = wire_request(request, proxy)
+        on_wire = wire_request(request, proxy)
     except RequestFailedError:
         remedy = "check its method and its headers: what is not visible, such as a line break, cannot be sent"
         raise UsageError(f"not an HTTP request: {endpoint.name}", remedy) from None
     return PreparedRequest(
         endpoint=endpoint,
         request=request,
-        wire_request=serialisable,
+        wire_request=on_wire,
         secret_headers=frozenset(name.lower() for name, value in endpoint.headers if isinstance(value, Secret)),
     )
 
@@ -87,22 +87,22 @@ def wire_request(request: httpx.Request, proxy: httpx.Proxy | None) -> WireReque
     if proxy is not None and url.scheme == "http":
         target = b"http://" + url.netloc + target
         headers = [*proxy_headers(proxy), *headers]
-    return on_wire(Origin.of(url), request.method.encode(), target, headers, request.read())
+    return serialise(Origin.of(url), request.method.encode(), target, headers, request.read())
 
 
-def on_wire(
+def serialise(
     origin: Origin, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], content: bytes = b""
 ) -> WireRequest:
     """Raises RequestFailedError for what HTTP does not allow."""
     try:
         head = h11.Request(method=method, target=target, headers=headers)
-        return WireRequest(origin, head, content, serialised(h11.Connection(h11.CLIENT), head, content))
+        return WireRequest(origin, head, content, send_with(h11.Connection(h11.CLIENT), head, content))
     except h11.LocalProtocolError as error:
         raise not_http(error) from error
 
 
-def serialised(parser: h11.Connection, head: h11.Request, content: bytes) -> bytes:
-    """Let ``parser`` send the request; returns what it sends. Raises h11.LocalProtocolError."""
+def send_with(parser: h11.Connection, head: h11.Request, content: bytes) -> bytes:
+    """What ``parser`` sends, which then expects the response. Raises h11.LocalProtocolError."""
     events = (head, h11.Data(content), h11.EndOfMessage()) if content else (head, h11.EndOfMessage())
     return b"".join([parser.send(event) or b"" for event in events])
 
