@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from perfcheck.model import (
     WARM_UP,
+    Changed,
     CompareLimits,
     Endpoint,
     EndpointProgress,
@@ -228,10 +229,14 @@ class PairSession:
 
     def _is_likely_slower(self) -> bool:
         """Nothing but alone is it believed; and what is much slower need not be shown twice."""
-        if self._concurrency > 1 and (self._fails or self._test.is_slower):
+        if self._concurrency > 1 and (self._fails or self._test.is_slower or (self.is_finished and self._leans_slower)):
             return True
         enough = _MUCH_SLOWER if self._concurrency > 1 else _MUCH_SLOWER_ALONE
         return self._test.pairs >= enough and self._test.suspicion > 1 + self._limits.critical
+
+    @property
+    def _leans_slower(self) -> bool:
+        return self._test.outcome().severity is not Verdict.OK
 
     def measure_alone(self) -> None:
         """What was measured under load is void."""
@@ -257,7 +262,12 @@ class PairSession:
         """``cut_short`` is why an unfinished endpoint goes no further."""
         stop = (Stop.MAX_REQUESTS if self._judged >= self._most else Stop.DECIDED) if self.is_finished else cut_short
         before, after = (self._measurement_of(side, stop) for side in (0, 1))
-        return PairMeasurement(before, after, self._test.outcome(), self._test.pairs)
+        outcome = self._test.outcome()
+        if self._concurrency > 1 and self._leans_slower:  # there was no time to measure it alone
+            outcome = replace(
+                outcome, changed=Changed.CANNOT_TELL, severity=Verdict.OK, decided=False, more=_USUAL_PAIRS
+            )
+        return PairMeasurement(before, after, outcome, self._test.pairs)
 
     def _measurement_of(self, side: int, stop: Stop) -> Measurement:
         samples = tuple((stage, sides[side]) for stage, *sides in self._pairs)
