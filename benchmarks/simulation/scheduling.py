@@ -12,6 +12,7 @@ from simulation.noise import Bursts, Clock
 
 from perfcheck.model import Endpoint, Failure, Measurement, Metric, Sample, Sampling
 from perfcheck.sampling.sampler import Sampler
+from perfcheck.sampling.scheduler import Transport
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,37 @@ class Workers:
 
     def close_idle(self) -> None:
         """Connections are not modelled."""
+
+
+class Observed:
+    """A transport that notes which samples shared their time with others."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._in_flight: dict[object, bool] = {}  # with: is it shared
+        self._shared: dict[int, Sample] = {}
+
+    def start(self, endpoint: Endpoint, tag: object) -> None:
+        self._in_flight = dict.fromkeys(self._in_flight, True)
+        self._in_flight[tag] = bool(self._in_flight)
+        self._transport.start(endpoint, tag)
+
+    def wait(self, until_s: float | None = None) -> Sequence[tuple[object, Sample]]:
+        ended = self._transport.wait(until_s)
+        for tag, sample in ended:
+            if self._in_flight.pop(tag):
+                self._shared[id(sample)] = sample
+        return ended
+
+    def cancel(self, tag: object) -> None:
+        del self._in_flight[tag]
+        self._transport.cancel(tag)
+
+    def close_idle(self) -> None:
+        self._transport.close_idle()
+
+    def is_shared(self, sample: Sample) -> bool:
+        return id(sample) in self._shared
 
 
 def check(

@@ -19,8 +19,10 @@ AHEAD = Forecast(left_s=35.4, budget_left_s=110.0, budget_s=120.0, connections=8
         (
             300,
             replace(AHEAD, left_s=360.0),
-            "300 endpoints, about 6 min over 8 connections; "
-            + "the budget of 2 min ends before all are decided, --budget 7m would do",
+            (
+                "300 endpoints, about 6 min over 8 connections; "
+                "the budget of 2 min ends before all are decided, --budget 7m would do"
+            ),
         ),
     ],
 )

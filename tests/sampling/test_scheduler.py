@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulation.noise import Bursts, Clock, Scripted
-from simulation.scheduling import Behaviour, Workers, check, with_target
+from simulation.scheduling import Behaviour, Observed, Workers, check, with_target
 
 from perfcheck.model import (
     PROOF,
@@ -443,37 +443,6 @@ def test_proof_goes_over_several_connections() -> None:
 # --- Only what was measured alone is slow --------------------------------------------------------------------------
 
 
-class Observed:
-    """A transport that notes which samples shared their time with others."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-        self._in_flight: dict[object, bool] = {}  # with: is it shared
-        self._shared: dict[int, Sample] = {}
-
-    def start(self, endpoint: Endpoint, tag: object) -> None:
-        self._in_flight = dict.fromkeys(self._in_flight, True)
-        self._in_flight[tag] = bool(self._in_flight)
-        self._transport.start(endpoint, tag)
-
-    def wait(self, until_s: float | None = None) -> Sequence[tuple[object, Sample]]:
-        ended = self._transport.wait(until_s)
-        for tag, sample in ended:
-            if self._in_flight.pop(tag):
-                self._shared[id(sample)] = sample
-        return ended
-
-    def cancel(self, tag: object) -> None:
-        del self._in_flight[tag]
-        self._transport.cancel(tag)
-
-    def close_idle(self) -> None:
-        self._transport.close_idle()
-
-    def shared(self, sample: Sample) -> bool:
-        return id(sample) in self._shared
-
-
 @dataclass
 class InBatches(Workers):
     """What ends at about the same time is returned together, as by a loop that was busy elsewhere."""
@@ -535,8 +504,8 @@ def assert_only_what_was_alone_is_slow_or_failing(sampler: Sampler, observed: Ob
             if decision.verdict not in {WARNING, CRITICAL}:
                 continue
             assert decision.concurrency == 1
-            assert not any(observed.shared(s) for stage, s in measurement.samples if stage == decision.stage)
-            assert not any(observed.shared(s) and s.failure for stage, s in measurement.samples if stage == PROOF)
+            assert not any(observed.is_shared(s) for stage, s in measurement.samples if stage == decision.stage)
+            assert not any(observed.is_shared(s) and s.failure for stage, s in measurement.samples if stage == PROOF)
 
 
 @settings(max_examples=20)
