@@ -240,7 +240,8 @@ class EndpointSession:
         stage = self._stage
         stage.add(sample.latency_ms, failed=sample.failure is not None)
         self._fastest_ms = min(self._fastest_ms, math.inf if sample.latency_ms is None else sample.latency_ms)
-        if self._concurrency > 1 and self._has_failed_the_screening():
+        may_be_loaded = self._expects_screening and not self.needs_alone
+        if may_be_loaded and self._concurrency > 1 and self._has_failed_the_screening():
             self._void()
         elif stage.stop is not None:
             self._conclude(now)

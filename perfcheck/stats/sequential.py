@@ -14,7 +14,7 @@ Where estimate and evidence disagree, more samples are needed.
 from __future__ import annotations
 
 import math
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -152,8 +152,9 @@ USUAL = Levels()
 class QuantileTest:
     """The test of the median or a percentile. ``looks`` None takes the metric's usual number.
 
-    ``count`` are the latencies so far, ``looks`` those after which an open question stays open, and ``decided`` is the
-    class as decided by now, None while it is open.
+    ``count`` are the latencies so far, ``least`` those before which OK cannot be decided, however low they are,
+    ``looks`` those after which an open question stays open, and ``decided`` is the class as decided by now, None while
+    it is open.
     """
 
     def __init__(self, metric: Metric, limits: Limits, looks: int | None = None, levels: Levels = USUAL) -> None:
@@ -161,6 +162,7 @@ class QuantileTest:
         self._table = boundaries(self._p, looks or looks_of(metric))  # of the interval: 5% a side, whatever the levels
         self.looks = self._table.looks
         self._lower = boundaries(self._p, self.looks, levels.under.alpha, levels.under.at_first).lower
+        self.least = min(bisect_left(self._lower, 0), self.looks)
         self._upper_warning = boundaries(self._p, self.looks, levels.warning).upper
         self._upper_critical = boundaries(self._p, self.looks, levels.critical).upper
         self._sorted: list[float] = []
@@ -170,11 +172,6 @@ class QuantileTest:
         self.limits = limits
         self.count = 0
         self.decided: Verdict | None = None
-
-    @property
-    def least(self) -> int:
-        """Latencies before which OK cannot be decided, however low they are."""
-        return next((n for n, count in enumerate(self._lower) if count >= 0), self.looks)
 
     def add(self, latency_ms: float) -> None:
         """Take one more latency; infinity for a request that timed out."""
