@@ -28,15 +28,11 @@ def certainty(run: Run) -> str:
 
 
 def _excluded_failures(run: Run) -> Iterator[str]:
-    """``failure rates over 9% are excluded endpoint by endpoint, over 0.6% for the service as a whole``."""
-    named = [
-        (run.excluded_failure_rate, "endpoint by endpoint"),
-        (run.excluded_failure_rate_of_service, "for the service as a whole"),
-    ]
-    known = [(f"over {_rounded_up(rate)}", of) for rate, of in named if rate is not None]
-    if known:
-        (rate, of), *more = known
-        yield ", ".join([f"failure rates {rate} are excluded {of}", *map(" ".join, more)])
+    """``failure rates over 9% are excluded, over 0.6% for the service``: of each endpoint, and of all together."""
+    if run.excluded_failure_rate is not None:
+        claim = f"failure rates over {_rounded_up(run.excluded_failure_rate)} are excluded"
+        of_service = run.excluded_failure_rate_of_service
+        yield claim if of_service is None else f"{claim}, over {_rounded_up(of_service)} for the service"
 
 
 def _rounded_up(rate: float) -> str:
