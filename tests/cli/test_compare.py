@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from threading import Event
 
@@ -222,9 +223,15 @@ def test_a_service_that_fails_is_critical_without_a_latency(tmp_path: Path) -> N
     assert mended.returncode == 3
 
 
+def uneven(*seconds: float) -> Handler:
+    """Takes these times in turn."""
+    handlers = cycle(map(slow, seconds))
+    return lambda: next(handlers)()
+
+
 def test_a_budget_ends_it_and_says_so(tmp_path: Path) -> None:
-    slower = {"/a": slow(0.0551), "/b": slow(0.0551)}  # just over the limit of 10%: no number of pairs settles that soon
-    with two_services(tmp_path, {"/a": slow(0.05), "/b": slow(0.05)}, slower) as (one, other):
+    before, after = uneven(0.03, 0.08), uneven(0.08, 0.03, 0.03, 0.08, 0.08)  # over a hundred pairs would settle it
+    with two_services(tmp_path, {"/a": before, "/b": before}, {"/a": after, "/b": after}) as (one, other):
         done = perfcheck("compare", one, other, "--budget", "3s", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "inconclusive" in done.stdout
