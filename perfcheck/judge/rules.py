@@ -265,6 +265,8 @@ def _not_measured(endpoint: Endpoint, reason: str) -> Finding:
 def _why_not_judged(measurement: Measurement) -> str:
     if not measurement.samples:
         return "no request was sent: the run ended before its turn"
+    if measurement.is_void:
+        return "slow or failing while other endpoints were measured too, and no time to measure it alone"
     _, warmup = measurement.samples[-1]
     reason = clean(warmup.detail or str(warmup.failure), 100) if warmup.failure else ""
     return "the run ended after its warm-up" + (f", which failed: {reason}" if reason else "")

@@ -69,7 +69,7 @@ class Decision:
 
     stage: int  # 1 for the first, 2 for its confirmation, ...
     stop: Stop
-    requests: int  # judged requests of this stage, failures included
+    requests: int  # judged requests of this stage, failures included; with those that showed it to fail
     failures: int  # of these, and of those for the failure rate alone
     latency: Verdict  # NOT_MEASURED with fewer than five latencies
     latency_decided: bool
@@ -101,7 +101,8 @@ class Measurement:
 
     endpoint: str
     samples: tuple[tuple[int, Sample], ...]  # (stage, sample) in order of time; 0 is not judged, -1 for failures alone
-    decisions: tuple[Decision, ...]  # one per stage; the last stands. Empty: no request was sent
+    decisions: tuple[Decision, ...]  # one per stage; the last stands. Empty: too few requests were sent
+    is_void: bool = False  # slow or failing under load, and not measured alone by the end
 
 
 @dataclass(frozen=True, slots=True)

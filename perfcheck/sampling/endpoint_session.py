@@ -31,6 +31,7 @@ from perfcheck.stats.sequential import (
     FIRST_STAGE,
     SCREENING,
 )
+from perfcheck.units import format_ms
 
 _SHORT_PAUSE_S = 1.0  # before a stage that measures again
 _PAUSE_S = 3.0  # where a burst is part of what is judged: tails, means, failures
@@ -171,6 +172,10 @@ class EndpointSession:
         return expected_s(self.endpoint)
 
     @property
+    def cost_s(self) -> float:
+        return self.expected_s * (self._sampling.warmup + self._stage.least)
+
+    @property
     def is_screened(self) -> bool:
         """Whether it was found OK under load alone."""
         return bool(self._decisions) and self._decisions[-1].concurrency > 1
@@ -197,6 +202,11 @@ class EndpointSession:
     def measure_alone(self) -> None:
         """What was measured under load is void."""
         self._happens(self._void)
+
+    def abandon(self, waited_s: float, since_s: float) -> None:
+        """The time of the run ended while it waited for a response for unusually long."""
+        detail = f"no response within {format_ms(1000 * waited_s)}, when the time of the run ended"
+        self._happens(partial(self._keep, WARM_UP, Sample(since_s, None, Failure.TIMEOUT, detail=detail), 1))
 
     def measure_again(self) -> None:
         """It is OK under load, and a figure of its own is wanted too."""
@@ -369,7 +379,8 @@ class EndpointSession:
             samples, decisions = self._screened
             samples = [*samples, *((PROOF, sample) for _, sample in self._samples[len(samples) :])]
             decisions = [*decisions[:-1], self._with_errors(decisions[-1])]
-        return Measurement(self.endpoint.name, tuple(samples), tuple(decisions))
+        is_void = self.needs_alone and not decisions
+        return Measurement(self.endpoint.name, tuple(samples), tuple(decisions), is_void)
 
     def _decided_so_far(self, cut_short: Stop) -> list[Decision]:
         """The finished stages, and the unfinished one where it has an answer.

@@ -191,6 +191,10 @@ class PairSession:
     def expected_s(self) -> float:
         return len(self._sides) * expected_s(self.endpoint)
 
+    @property
+    def cost_s(self) -> float:
+        return self.expected_s * (self._warmup + _USUAL_PAIRS)
+
     def next_request(self) -> tuple[int, Endpoint]:
         return self._side, self.endpoint
 
@@ -252,6 +256,9 @@ class PairSession:
             if counts:
                 self._judge(before, after, 1)
         self._forecast()
+
+    def abandon(self, waited_s: float, since_s: float) -> None:
+        """Half a pair is none."""
 
     def end_proof(self) -> None:
         """There are no requests for the failure rate alone."""

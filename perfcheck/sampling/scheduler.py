@@ -89,6 +89,10 @@ class Session(Protocol):
     def expected_s(self) -> float:
         """The time that a turn takes by its target: a guess for as long as nothing is measured."""
 
+    @property
+    def cost_s(self) -> float:
+        """The time that its latency takes at least, by its target."""
+
     def next_request(self) -> tuple[int, Endpoint]:
         """What to send next, and the number of the transport."""
 
@@ -97,6 +101,9 @@ class Session(Protocol):
 
     def measure_alone(self) -> None:
         """What was measured under load is void."""
+
+    def abandon(self, waited_s: float, since_s: float) -> None:
+        """The time of the run ended while it waited for a response for unusually long."""
 
     def end_proof(self) -> None:
         """No more requests for its failure rate."""
@@ -146,7 +153,7 @@ class Scheduler(Generic[S]):
         self._again = again
         self._most = _MOST_CONNECTIONS if connections is None else connections
         self._sessions = tuple(sessions)
-        self._queue: deque[S] = deque(sorted(self._sessions, key=lambda s: (not s.endpoint.critical_path, s.need_s)))
+        self._queue: deque[S] = deque(sorted(self._sessions, key=lambda s: (not s.endpoint.critical_path, s.cost_s)))
         # Ordered sets, since there may be thousands.
         self._open: dict[S, None] = {}  # in their first stage
         self._alone: dict[S, None] = {}  # to be measured alone
@@ -223,8 +230,16 @@ class Scheduler(Generic[S]):
             if is_in_time:
                 self._collect(wake)
                 self._end_screening()
-        self._cancel(list(self._turns))
+        self._abandon()
         return is_in_time
+
+    def _abandon(self) -> None:
+        """Requests in flight at the end are not judged; one that hangs is recorded, and is no lack of time."""
+        for session, turn in list(self._turns.items()):
+            waited_s = self._now() - turn.started_s
+            self._cancel([session])
+            if waited_s >= self._longest_wait_s():
+                session.abandon(waited_s, turn.started_s)
 
     def _candidates(self, now: float, deadline: float) -> tuple[Sequence[S], int]:
         """Whoever may have the next turn, also those that rest, and how many turns may be in flight."""
@@ -374,10 +389,10 @@ class Scheduler(Generic[S]):
 
     def _begin_ramp(self) -> None:
         """Endpoints spread over the targets begin, and are watched until it is known what the service bears."""
-        by_need = sorted(self._queue, key=lambda session: session.need_s)
+        by_cost = sorted(self._queue, key=lambda session: session.cost_s)
         if self._need_s > self.budget_s:  # there is no time for the dear ones
-            by_need = by_need[: max(MEMBERS, len(by_need) // _CHEAPEST)]
-        members = {by_need[int((i + 0.5) * len(by_need) / MEMBERS)]: None for i in range(MEMBERS)}
+            by_cost = by_cost[: max(MEMBERS, len(by_cost) // _CHEAPEST)]
+        members = {by_cost[int((i + 0.5) * len(by_cost) / MEMBERS)]: None for i in range(MEMBERS)}
         self._queue = deque(session for session in self._queue if session not in members)
         self._open = dict(members)
         self._watched, self._is_screening = members, True

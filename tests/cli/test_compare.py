@@ -225,8 +225,12 @@ def test_a_service_that_fails_is_critical_without_a_latency(tmp_path: Path) -> N
 
 def uneven(*seconds: float) -> Handler:
     """Takes these times in turn."""
-    handlers = cycle(map(slow, seconds))
-    return lambda: next(handlers)()
+    in_turn = cycle(seconds)
+
+    def answer() -> Answer:
+        return slow(next(in_turn))()
+
+    return answer
 
 
 def test_a_budget_ends_it_and_says_so(tmp_path: Path) -> None:

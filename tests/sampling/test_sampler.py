@@ -380,24 +380,32 @@ def test_without_a_request_there_is_no_decision() -> None:
     assert [len(m.samples) for m in sampler.measurements()] == [1, 1, 0]
 
 
-def test_a_request_in_flight_when_the_budget_ends_leaves_no_sample() -> None:
+def test_a_request_that_hangs_when_the_budget_ends_is_kept_and_not_judged() -> None:
     script = Script({"a": in_turn(FAST, FAST, FAST, FAST, math.inf), "b": always(FAST)})
     sampler = script.sampler(named("a", "b"), Sampling(budget_s=2.5))
     sampler.run()
     assert script.clock.seconds == 2.5
     assert script.transport.in_flight == 0
     hung, healthy = sampler.measurements()
-    assert [sample.failure for _, sample in hung.samples] == [None] * 4
+    assert [(stage, sample.failure) for stage, sample in hung.samples[-2:]] == [(1, None), (0, Failure.TIMEOUT)]
     assert hung.decisions[-1].stop is Stop.BUDGET
     assert {sample.failure for _, sample in healthy.samples} == {None}
 
 
-def test_a_warm_up_that_outlasts_the_budget_leaves_nothing() -> None:
+def test_a_request_in_flight_when_the_budget_ends_leaves_no_sample() -> None:
+    script = Script({"a": always(900.0)})
+    sampler = script.sampler(named("a"), Sampling(budget_s=0.5))
+    sampler.run()
+    assert sampler.measurements() == (Measurement("a", (), ()),)
+    assert script.clock.seconds == 0.5
+
+
+def test_a_warm_up_that_hangs_is_no_lack_of_time() -> None:
     script = Script({"a": always(math.inf)})
     sampler = script.sampler(named("a"), Sampling(budget_s=2.0))
     sampler.run()
-    assert sampler.measurements() == (Measurement("a", (), ()),)
-    assert script.clock.seconds == 2.0
+    ((_, hung),) = sampler.measurements()[0].samples
+    assert (hung.failure, hung.detail) == (Failure.TIMEOUT, "no response within 2 s, when the time of the run ended")
 
 
 def test_no_budget_no_request() -> None:
