@@ -11,8 +11,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -26,7 +25,7 @@ from perfcheck.client.transport import Layer, Socket, TlsLayer, stamp_arrivals
 from perfcheck.errors import UsageError
 from perfcheck.model import Failure, Service
 
-_Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]  # as getaddrinfo returns it
+_Address = tuple[socket.AddressFamily, Any]  # and what connect() takes
 _MOST_IDLE = 20  # connections; redirects may lead to any number of services
 _NOT_CONNECTED = 300  # from here on, the status of a CONNECT request
 
@@ -108,9 +107,17 @@ class Connector:
         return None
 
     def _connect(self, origin: Origin, exchange: Exchange) -> Steps[socket.socket]:
-        if self._service.unix_socket:
-            return (yield from _connect_unix(self._service.unix_socket, exchange))
-        return (yield from _connect_tcp(self._peer or origin, exchange))
+        if path := self._service.unix_socket:
+            with exchange.setting_up("connect"):
+                return (yield from _connect_to_any([(socket.AF_UNIX, path)], path, exchange))
+        peer = self._peer or origin
+        with exchange.setting_up("dns"):
+            addresses = yield from _resolve(peer.host, peer.port, exchange)
+        with exchange.setting_up("connect"):
+            sock = yield from _connect_to_any(addresses, peer.authority, exchange)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        stamp_arrivals(sock)
+        return sock
 
     @functools.cached_property
     def _context(self) -> ssl.SSLContext:
@@ -126,41 +133,25 @@ class Connector:
 # --- TCP and Unix sockets --------------------------------------------------------------------------------------------
 
 
-def _connect_tcp(peer: Origin, exchange: Exchange) -> Steps[socket.socket]:
-    """Resolve the host and connect to the first of its addresses that accepts. Raises RequestFailedError."""
-    started_ns = time.perf_counter_ns()
-    addresses = yield from _resolve(peer.host, peer.port, exchange)
-    resolved_ns = time.perf_counter_ns()
-    sock = yield from _connect_to_any(addresses, peer.authority, exchange)
-    exchange.dns_ns = (exchange.dns_ns or 0) + resolved_ns - started_ns
-    exchange.connect_ns = (exchange.connect_ns or 0) + time.perf_counter_ns() - resolved_ns
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    stamp_arrivals(sock)
-    return sock
-
-
-def _connect_unix(path: str, exchange: Exchange) -> Steps[socket.socket]:
-    """Connect to the socket at ``path``. Raises RequestFailedError."""
-    started_ns = time.perf_counter_ns()
-    try:
-        sock = yield from _connect(socket.AF_UNIX, path, exchange.deadline_ns)
-    except OSError as error:
-        raise _not_connected(error, path, exchange) from error
-    exchange.connect_ns = time.perf_counter_ns() - started_ns
-    return sock
-
-
 def _resolve(host: str, port: int, exchange: Exchange) -> Steps[Sequence[_Address]]:
-    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    def look_up() -> list[_Address]:
+        return [(family, address) for family, *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
     if _is_literal(host):
         return look_up()
     # The resolver has no timeout, so it is abandoned in its thread when it takes too long.
     resolved: list[Sequence[_Address] | OSError | UnicodeError] = []
     here, there = socket.socketpair()
+
+    def resolve() -> None:
+        with there:  # its end is what the other side waits for
+            try:
+                resolved.append(look_up())
+            except (OSError, UnicodeError) as error:
+                resolved.append(error)
+
     with here:
-        threading.Thread(
-            target=_report, args=(look_up, resolved, there), daemon=True, name="perfcheck-resolver"
-        ).start()
+        threading.Thread(target=resolve, daemon=True, name="perfcheck-resolver").start()
         if not (yield Wait(here, READ, exchange.deadline_ns)):
             raise timed_out(exchange)
     (result,) = resolved
@@ -168,18 +159,6 @@ def _resolve(host: str, port: int, exchange: Exchange) -> Steps[Sequence[_Addres
         return result
     reason = result.strerror if isinstance(result, OSError) else "not a valid name"
     raise RequestFailedError(Failure.NAME, f"cannot resolve {host}: {reason}") from result
-
-
-def _report(
-    look_up: Callable[[], Sequence[_Address]],
-    resolved: list[Sequence[_Address] | OSError | UnicodeError],
-    done: socket.socket,
-) -> None:
-    with done:  # its end is what the other side waits for
-        try:
-            resolved.append(look_up())
-        except (OSError, UnicodeError) as error:
-            resolved.append(error)
 
 
 def _is_literal(host: str) -> bool:
@@ -192,7 +171,7 @@ def _is_literal(host: str) -> bool:
 
 def _connect_to_any(addresses: Sequence[_Address], where: str, exchange: Exchange) -> Steps[socket.socket]:
     last: OSError | None = None
-    for tried, (family, _, _, _, address) in enumerate(addresses):
+    for tried, (family, address) in enumerate(addresses):
         share_ns = exchange.remaining_ns() // (len(addresses) - tried)  # a dead address leaves time for the others
         try:
             return (yield from _connect(family, address, time.perf_counter_ns() + share_ns))
@@ -230,24 +209,23 @@ def _not_connected(error: OSError, where: str, exchange: Exchange) -> RequestFai
 
 
 def _start_tls(layer: Layer, context: ssl.SSLContext, host: str, exchange: Exchange) -> Steps[Layer]:
-    started_ns = time.perf_counter_ns()
     try:
-        secure = TlsLayer(layer, context, host)
-        yield from secure.shake_hands(exchange)
+        with exchange.setting_up("tls"):
+            secure = TlsLayer(layer, context, host)
+            yield from secure.shake_hands(exchange)
     except OSError as error:  # ssl.SSLError is one
         raise tls_failed(error, host) from error
-    exchange.tls_ns = (exchange.tls_ns or 0) + time.perf_counter_ns() - started_ns
     return secure
 
 
 def _open_tunnel(layer: Layer, origin: Origin, proxy: httpx.Proxy, exchange: Exchange) -> Steps[None]:
-    started_ns = time.perf_counter_ns()
     target = origin.authority.encode("ascii")
     headers = [(b"Host", target), (b"Accept", b"*/*"), *proxy_headers(proxy)]
     refusal: str | None = None
     try:
         request = serialise(origin, b"CONNECT", target, headers)
-        response = yield from Http1Connection(layer, origin).head(request, Exchange(exchange.remaining_ns() / 1e9))
+        with exchange.setting_up("connect"):
+            response = yield from Http1Connection(layer, origin).head(request, Exchange(exchange.remaining_ns() / 1e9))
         if response.status >= _NOT_CONNECTED:
             refusal = f"{response.status} {response.reason}"
     except RequestFailedError as error:
@@ -256,4 +234,3 @@ def _open_tunnel(layer: Layer, origin: Origin, proxy: httpx.Proxy, exchange: Exc
         refusal = error.detail
     if refusal is not None:
         raise RequestFailedError(Failure.CONNECT, f"the proxy refused the connection: {refusal}")
-    exchange.connect_ns = (exchange.connect_ns or 0) + time.perf_counter_ns() - started_ns

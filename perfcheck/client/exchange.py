@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ssl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from perfcheck.model import Failure, Phases
@@ -39,9 +41,7 @@ class Exchange:
 
     def __init__(self, timeout_s: float) -> None:
         self.timeout_ns = int(timeout_s * 1e9)
-        self.dns_ns: int | None = None
-        self.connect_ns: int | None = None
-        self.tls_ns: int | None = None
+        self._setup_ns: dict[str, int] = {}  # by phase
         self._spent_ns = 0  # by the requests before, of a chain
         self.begin()
 
@@ -63,6 +63,13 @@ class Exchange:
         """The next request of the chain follows."""
         self._spent_ns += self.last_ns - self.sent_ns
         self.begin()
+
+    @contextmanager
+    def setting_up(self, phase: str) -> Iterator[None]:
+        """Count what takes place meanwhile as time of ``phase``, unless it fails."""
+        started_ns = time.perf_counter_ns()
+        yield
+        self._setup_ns[phase] = self._setup_ns.get(phase, 0) + time.perf_counter_ns() - started_ns
 
     def wrote(self, at_ns: int, wall_ns: int) -> None:
         """A first byte was written just after ``at_ns``."""
@@ -90,16 +97,10 @@ class Exchange:
         """The phases that took place; those of the request itself add up to its latency."""
         answered = bool(self.first_ns and self.sent_ns)
         return Phases(
-            dns_ms=_ms(self.dns_ns),
-            connect_ms=_ms(self.connect_ns),
-            tls_ms=_ms(self.tls_ns),
-            wait_ms=_ms(self._spent_ns + self.first_ns - self.sent_ns) if answered else None,
-            download_ms=_ms(self.last_ns - self.first_ns) if answered else None,
+            wait_ms=(self._spent_ns + self.first_ns - self.sent_ns) / _NS_PER_MS if answered else None,
+            download_ms=(self.last_ns - self.first_ns) / _NS_PER_MS if answered else None,
+            **{f"{phase}_ms": spent_ns / _NS_PER_MS for phase, spent_ns in self._setup_ns.items()},
         )
-
-
-def _ms(duration_ns: int | None) -> float | None:
-    return None if duration_ns is None else duration_ns / _NS_PER_MS
 
 
 # --- How it failed ---------------------------------------------------------------------------------------------------

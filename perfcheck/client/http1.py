@@ -73,8 +73,8 @@ _WITHOUT_BODY = {204, 304}
 _MOST_DIGITS = 15
 
 
-def plain_head(data: bytes) -> tuple[Response, int, bytes] | None:
-    """The response that begins with ``data``, its length and what came of its body; None when it is not plain."""
+def plain_response(data: bytes) -> tuple[Response, int] | None:
+    """The response that begins with ``data``, and the bytes that it lacks; None when it is not plain."""
     head = _PLAIN_HEAD.match(data)
     if head is None:
         return None
@@ -88,7 +88,9 @@ def plain_head(data: bytes) -> tuple[Response, int, bytes] | None:
     length = framing[0][1]
     if not length.isdigit() or len(length) > _MOST_DIGITS or len(rest) > int(length):
         return None
-    return Response(status, head[2], headers, "HTTP/1.1"), int(length), rest
+    response = Response(status, head[2], headers, "HTTP/1.1")
+    response.add(rest)
+    return response, int(length) - len(rest)
 
 
 class Http1Connection(Connection):
@@ -98,7 +100,6 @@ class Http1Connection(Connection):
         super().__init__(layer, origin)
         self._parser: h11.Connection | None = None  # of the current response; None when that is plain
         self._missing = 0  # bytes of a plain body
-        self._begun = b""  # what came of it together with the head
 
     def is_idle(self) -> bool:
         try:
@@ -111,11 +112,9 @@ class Http1Connection(Connection):
         exchange.stamps_next = True
         yield from self._write(request.data, exchange)
         data = yield from self._take(exchange)
-        plain = plain_head(data) if request.head.method not in {b"HEAD", b"CONNECT"} else None
-        if plain is not None:
+        if request.head.method not in {b"HEAD", b"CONNECT"} and (plain := plain_response(data)):
             self._parser = None
-            response, length, self._begun = plain
-            self._missing = length - len(self._begun)
+            response, self._missing = plain
             return response
         self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
         send_with(self._parser, request.head, request.content)
@@ -141,7 +140,6 @@ class Http1Connection(Connection):
         self.reusable = is_done and self._unsendable is None
 
     def _plain_body(self, exchange: Exchange, response: Response) -> Steps[None]:
-        response.add(self._begun)
         while self._missing:
             data = yield from self._take(exchange)
             if not data:

@@ -7,6 +7,7 @@ import selectors
 import socket
 import time
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -22,13 +23,11 @@ class Wait(NamedTuple):
 Steps = Generator[Wait, bool | None, T]  # receives whether the socket is ready: False at the deadline
 
 
+@dataclass(eq=False, slots=True)
 class _Task:
-    __slots__ = ("steps", "tag", "wait")
-
-    def __init__(self, steps: Steps[Any], tag: object) -> None:
-        self.steps = steps
-        self.tag = tag
-        self.wait: Wait | None = None
+    steps: Steps[Any]
+    tag: object
+    wait: Wait | None = None
 
 
 class Loop:
@@ -37,11 +36,11 @@ class Loop:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._tasks: dict[object, _Task] = {}
-        self._ended: list[tuple[object, Any]] = []
+        self._ended: dict[object, Any] = {}  # what was returned, by tag
 
     def start(self, steps: Steps[Any], tag: object) -> None:
         """Run ``steps`` up to their first wait. ``tag`` is hashable, and differs from all that are in flight."""
-        if tag in self._tasks:
+        if tag in self._tasks or tag in self._ended:
             raise ValueError(f"{tag!r} is in flight")
         task = self._tasks[tag] = _Task(steps, tag)
         self._resume(task, ready=None)
@@ -53,7 +52,7 @@ class Loop:
                 task.steps.close()
             finally:
                 self._forget(task)
-        self._ended = [ended for ended in self._ended if ended[0] != tag]
+        self._ended.pop(tag, None)
 
     def wait(self, until_s: float | None = None) -> list[tuple[object, Any]]:
         """Run until at least one has ended, or until ``until_s`` of ``time.perf_counter``; returns (tag, result) pairs.
@@ -65,21 +64,20 @@ class Loop:
             self._advance(until_ns)
             if time.perf_counter_ns() >= until_ns:
                 break
-        ended, self._ended = self._ended, []
-        return ended
+        ended, self._ended = self._ended, {}
+        return list(ended.items())
 
     def run(self, steps: Steps[T]) -> T:
         """Run ``steps`` to their end, and whatever else is in flight meanwhile."""
         tag = object()
         try:
             self.start(steps, tag)
-            while tag in self._tasks:
+            while tag not in self._ended:
                 self._advance(math.inf)
         except BaseException:
             self.cancel(tag)
             raise
-        at = next(at for at, (ended, _) in enumerate(self._ended) if ended is tag)
-        result: T = self._ended.pop(at)[1]
+        result: T = self._ended.pop(tag)
         return result
 
     def close(self) -> None:
@@ -102,7 +100,7 @@ class Loop:
             wait = task.steps.send(ready)
         except StopIteration as end:
             self._forget(task)
-            self._ended.append((task.tag, end.value))
+            self._ended[task.tag] = end.value
         except BaseException:
             self._forget(task)
             raise
