@@ -28,7 +28,7 @@ from perfcheck.client.proxies import proxy_for
 from perfcheck.client.readiness import wait_until_ready
 from perfcheck.client.response import Response
 from perfcheck.client.transport import HAS_KERNEL_STAMPS
-from perfcheck.errors import CouldNotMeasureError, UsageError
+from perfcheck.errors import UsageError
 from perfcheck.model import Endpoint, Failure, Fetched, Sample, Service
 from perfcheck.text import Redactor
 
@@ -54,6 +54,7 @@ class Client:
         self._now = now
         self._base = _base_url(service, redact)
         self._proxy = None if service.unix_socket else proxy_for(self._base)
+        self._bypass = f"set NO_PROXY={self._base.host} to bypass it"
         self._connector = Connector(service, self._proxy)
         self._prepared: dict[str, PreparedRequest] = {}
         self._http_version: str | None = None
@@ -109,8 +110,7 @@ class Client:
         if self._proxy is not None:
             proxy = self._redact.clean(base_url_shown(str(self._proxy.url)))
             notices.append(
-                f"requests go through the proxy {proxy}, so its time is part of every latency; "
-                f"set NO_PROXY={self._base.host} to bypass it"
+                f"requests go through the proxy {proxy}, so its time is part of every latency; {self._bypass}"
             )
         if not self._service.tls.verify:
             notices.append("TLS certificates are not verified")
@@ -120,28 +120,21 @@ class Client:
 
     # --- Requests --------------------------------------------------------------------------------------------------
 
-    def wait_until_ready(self, *, unreachable: str | None = None) -> float:
-        """Wait until the service answers; returns the seconds it took.
+    def wait_until_ready(self, *, unreachable: str | None = None) -> None:
+        """Wait until the service answers.
 
         Raises CouldNotMeasureError when it does not within ``service.ready_timeout_s``, with ``unreachable`` as the
         remedy where nothing answers.
         """
         origin = Origin.of(self._base)
-        try:
-            return wait_until_ready(
-                self._service,
-                self.send,
-                lambda timeout_s: self.loop.run(self._connector.try_to_connect(origin, timeout_s)),
-                shown=self.url_shown,
-                unreachable=unreachable,
-            )
-        except CouldNotMeasureError as error:
-            if self._proxy is None:
-                raise
-            remedy = (
-                f"the request went through the proxy of the environment; set NO_PROXY={self._base.host} to bypass it"
-            )
-            raise CouldNotMeasureError(error.message, remedy, is_down=error.is_down) from error
+        wait_until_ready(
+            self._service,
+            self.send,
+            lambda timeout_s: self.loop.run(self._connector.try_to_connect(origin, timeout_s)),
+            shown=self.url_shown,
+            remedy=f"the request went through the proxy of the environment; {self._bypass}" if self._proxy else None,
+            unreachable=unreachable,
+        )
 
     def start(self, endpoint: Endpoint, tag: object) -> None:
         """Begin one timed request; ``wait`` returns its sample with ``tag``, which is hashable and not in flight.
@@ -220,7 +213,7 @@ class Client:
     ) -> Steps[tuple[Response | None, RequestFailedError | None]]:
         """Send the request and follow its redirects; the last response as far as it came, and what went wrong."""
         request, on_wire = prepared.request, prepared.wire_request
-        redirects = Redirects(prepared.secret_headers) if prepared.endpoint.follow_redirects else None
+        redirects = Redirects(prepared.endpoint) if prepared.endpoint.follow_redirects else None
         response: Response | None = None
         try:
             for _ in range(_MOST_REDIRECTS + 1):

@@ -6,7 +6,6 @@ from collections import deque
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, DataReceived, Event, ResponseReceived, StreamEnded, StreamReset
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
@@ -105,7 +104,8 @@ class Http2Connection(Connection):
             yield from self._fetch(exchange)
         event = self._events.popleft()
         if isinstance(event, StreamReset):
-            raise RequestFailedError(Failure.PROTOCOL, f"the service reset the stream: {_reason(event.error_code)}")
+            reason = getattr(event.error_code, "name", event.error_code)
+            raise RequestFailedError(Failure.PROTOCOL, f"the service reset the stream: {reason}")
         return event
 
     def _fetch(self, exchange: Exchange) -> Steps[None]:
@@ -131,7 +131,3 @@ class Http2Connection(Connection):
                     self._events.append(event)
         except Exception as error:
             raise not_http(error) from error
-
-
-def _reason(code: ErrorCodes | int | None) -> str:
-    return code.name if isinstance(code, ErrorCodes) else str(code)

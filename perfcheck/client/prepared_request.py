@@ -12,7 +12,7 @@ import httpx
 
 from perfcheck import __version__
 from perfcheck.client.exchange import RequestFailedError, not_http
-from perfcheck.client.response import Response, accepted_codings
+from perfcheck.client.response import ACCEPTED_CODINGS, Response
 from perfcheck.errors import UsageError
 from perfcheck.model import Endpoint, Failure, Secret, Service, displayed, sent
 from perfcheck.text import MASK
@@ -47,13 +47,12 @@ class PreparedRequest:
     endpoint: Endpoint
     request: httpx.Request
     wire_request: WireRequest
-    secret_headers: frozenset[str]  # lower case; not sent cross-origin
 
 
 def prepare(service: Service, endpoint: Endpoint, proxy: httpx.Proxy | None) -> PreparedRequest:
     """Raises UsageError when the parts do not make a URL, or a request."""
     headers = httpx.Headers(
-        {"User-Agent": f"perfcheck/{__version__}", "Accept": "*/*", "Accept-Encoding": accepted_codings()}
+        {"User-Agent": f"perfcheck/{__version__}", "Accept": "*/*", "Accept-Encoding": ACCEPTED_CODINGS}
     )
     own = httpx.Headers([(name.encode(), sent(value).encode()) for name, value in endpoint.headers])
     headers = httpx.Headers([*((k, v) for k, v in headers.raw if k.decode() not in own), *own.raw])
@@ -73,12 +72,7 @@ def prepare(service: Service, endpoint: Endpoint, proxy: httpx.Proxy | None) -> 
     except RequestFailedError:
         remedy = "check its method and its headers: what is not visible, such as a line break, cannot be sent"
         raise UsageError(f"not an HTTP request: {endpoint.name}", remedy) from None
-    return PreparedRequest(
-        endpoint=endpoint,
-        request=request,
-        wire_request=on_wire,
-        secret_headers=frozenset(name.lower() for name, value in endpoint.headers if isinstance(value, Secret)),
-    )
+    return PreparedRequest(endpoint, request, on_wire)
 
 
 def wire_request(request: httpx.Request, proxy: httpx.Proxy | None) -> WireRequest:
@@ -147,8 +141,8 @@ class Redirects:
     received already, and returns the request that it would send next.
     """
 
-    def __init__(self, secret_headers: frozenset[str]) -> None:
-        self._secret_headers = secret_headers
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._secret_headers = [name for name, value in endpoint.headers if isinstance(value, Secret)]
         self._http = httpx.Client(transport=httpx.MockTransport(lambda _: self._received), trust_env=False)
 
     def following(self, request: httpx.Request, response: Response) -> httpx.Request | None:

@@ -20,8 +20,8 @@ _REMEDIES = {  # where something answers
     Failure.STATUS: "service.ready must be a path that returns 2xx; raise service.ready_timeout to wait longer",
     Failure.TLS: "correct service.base_url or service.tls",
 }
-_UNKNOWN_NAME = "correct service.base_url, or give its address with --base-url"
-_UNREACHABLE = "start it, or give its address with --base-url"
+_UNREACHABLE = {Failure.NAME: "correct service.base_url, or give its address with --base-url"}
+_START_IT = "start it, or give its address with --base-url"
 
 
 def wait_until_ready(
@@ -30,11 +30,13 @@ def wait_until_ready(
     try_to_connect: Callable[[float], RequestFailedError | None],
     *,
     shown: Callable[[Endpoint], str],
-    unreachable: str | None = None,
-) -> float:
-    """Request ``service.ready``, or connect without one, until it works; returns the seconds it took.
+    remedy: str | None,
+    unreachable: str | None,
+) -> None:
+    """Request ``service.ready``, or connect without one, until it works.
 
-    Raises CouldNotMeasureError with the last failure. ``unreachable`` is the remedy where nothing answers.
+    Raises CouldNotMeasureError with the last failure. Its remedy is ``remedy`` if that is given, else follows from the
+    failure, and is ``unreachable`` where nothing answers.
     """
     endpoint = Endpoint(name="service.ready", path=service.ready or "", line=0, headers=service.headers)
     started_s = time.monotonic()
@@ -51,12 +53,12 @@ def wait_until_ready(
             failure, detail, status = sample.failure, sample.detail, sample.status
         waited_s = time.monotonic() - started_s
         if failure is None:
-            return waited_s
+            return
         if failure in _FINAL or waited_s + pause_s > service.ready_timeout_s:
             after = "" if failure in _FINAL else f" after {format_ms(waited_s * 1000)}"
             raise CouldNotMeasureError(
                 f"{shown(endpoint)} is not ready{after}: {detail}",
-                _REMEDIES.get(failure) or unreachable or (_UNKNOWN_NAME if failure is Failure.NAME else _UNREACHABLE),
+                remedy or _REMEDIES.get(failure) or unreachable or _UNREACHABLE.get(failure, _START_IT),
                 is_down=failure not in _FINAL and (status is None or status >= _SERVER_ERROR),
             )
         time.sleep(pause_s)

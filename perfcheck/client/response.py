@@ -88,11 +88,6 @@ _PIECE = 64 * 1024
 _MOST_CODINGS = 4
 
 
-def accepted_codings() -> str:
-    """The value of Accept-Encoding: what can be decoded here."""
-    return "gzip, deflate, br" if importlib.util.find_spec("brotli") else "gzip, deflate"
-
-
 def _too_large(size: int, how: str) -> RequestFailedError:
     return RequestFailedError(
         Failure.BODY_TOO_LARGE, f"the body is over {format_size(BODY_CAP)} ({how} {format_size(size)})"
@@ -113,24 +108,20 @@ def _garbage(coding: str, reason: object) -> RequestFailedError:
 
 
 def _gunzip(stream: Iterable[bytes]) -> Iterator[bytes]:
-    return _inflate(stream, "gzip", lambda _: zlib.decompressobj(zlib.MAX_WBITS | 16))
+    return _inflate(stream, "gzip", lambda _: zlib.MAX_WBITS | 16)
 
 
 def _deflate(stream: Iterable[bytes]) -> Iterator[bytes]:
     # RFC 9110 means zlib's format; some servers send the bare one, which starts differently (RFC 1950, section 2.2).
-    return _inflate(
-        stream,
-        "deflate",
-        lambda data: zlib.decompressobj(zlib.MAX_WBITS if data[0] & 15 == 8 else -zlib.MAX_WBITS),  # noqa: PLR2004
-    )
+    return _inflate(stream, "deflate", lambda first: zlib.MAX_WBITS if first & 15 == 8 else -zlib.MAX_WBITS)  # noqa: PLR2004
 
 
-def _inflate(stream: Iterable[bytes], coding: str, start: Callable[[bytes], Any]) -> Iterator[bytes]:
+def _inflate(stream: Iterable[bytes], coding: str, window_bits: Callable[[int], int]) -> Iterator[bytes]:
     decoder: Any = None
     for piece in stream:
         data = piece
         if decoder is None and data:
-            decoder = start(data)
+            decoder = zlib.decompressobj(window_bits(data[0]))
         while data and not decoder.eof:  # what follows the end is padding
             try:
                 yield decoder.decompress(data, _PIECE)
@@ -164,3 +155,4 @@ _DECODERS: dict[str, Callable[[Iterable[bytes]], Iterator[bytes]]] = {
     "deflate": _deflate,
     **({"br": _unbrotli} if importlib.util.find_spec("brotli") else {}),
 }
+ACCEPTED_CODINGS = ", ".join(name for name in _DECODERS if name != "x-gzip")

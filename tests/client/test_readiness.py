@@ -30,7 +30,7 @@ def test_a_service_that_answers_is_ready() -> None:
     with server(every_request(response())) as running:
         for ready in ("/health", None):
             with Client(Service(base_url=running.url(), ready=ready), redact=Redactor()) as client:
-                assert client.wait_until_ready() < 30
+                client.wait_until_ready()
 
 
 def test_a_service_that_needs_a_while() -> None:
