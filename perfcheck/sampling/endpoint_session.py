@@ -319,7 +319,7 @@ class EndpointSession:
 
     def _first_stage(self) -> Stage:
         under = FIRST_STAGE
-        if self._expects_screening:
+        if self._expects_screening and self._screened is None:  # an OK of the screening is not found a second time
             under = ALONE_AFTER_SCREENING if self.needs_alone else SCREENING
         return Stage(self.endpoint, self._errors, under=under, max_requests=self._max_requests)
 

@@ -171,6 +171,7 @@ class Scheduler(Generic[S]):
         self._share_s = 0.0  # the time that all that may overlap takes
         self._slack_s = 0.0  # the time that will be left over
         self._need_s = sum(session.need_s for session in self._queue)
+        self._again_s = 0.0  # of sessions that were placed once more
         self._budget_s = budget_s
         self.width = 1  # turns that may be in flight
 
@@ -186,7 +187,8 @@ class Scheduler(Generic[S]):
         """As set, or by the need."""
         if self._budget_s is not None:
             return self._budget_s
-        return min(max(_BUDGET_OF_NEED * self._need_s / self.width, _LEAST_BUDGET_S), _MOST_BUDGET_S)
+        follows_need_s = max(_BUDGET_OF_NEED * self._need_s / self.width, _LEAST_BUDGET_S)
+        return min(follows_need_s + _BUDGET_OF_NEED * self._again_s, _MOST_BUDGET_S)
 
     def forecast(self) -> Forecast:
         """What the rest will take, by what is known now."""
@@ -260,6 +262,7 @@ class Scheduler(Generic[S]):
             self._is_screening = False
             for session in self._again():
                 self._place(session)
+                self._again_s += session.need_s
 
     def _in_window(self) -> Collection[S]:
         """Those that take turns in their first stage: the critical paths first, then the cheapest.
