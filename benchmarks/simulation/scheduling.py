@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from simulation.noise import Bursts, Clock
 
 from perfcheck.model import Endpoint, Failure, Measurement, Metric, Sample, Sampling
+from perfcheck.sampling.protocols import Transport
 from perfcheck.sampling.sampler import Sampler
-from perfcheck.sampling.scheduler import Transport
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from perfcheck.model import (
     Stop,
     Verdict,
 )
+from perfcheck.sampling.protocols import Phase
 from perfcheck.sampling.stage import Stage, has_answer, unconfirmed
 from perfcheck.stats.error_rate import ErrorTest
 from perfcheck.stats.sequential import (
@@ -74,6 +75,7 @@ class EndpointSession:
         self.used_s = 0.0
         self._sampling = sampling
         self._max_requests = max_requests
+        self._expects_screening = False
         self._is_torn = False  # something happened that was not judged to the end
         self._record: list[Callable[[], None]] = []
         self.typical_s: float | None = None
@@ -82,15 +84,16 @@ class EndpointSession:
 
     def _begin(self) -> None:
         """Nothing has happened yet."""
-        self.needs_alone = self.is_proving = self.is_finished = False
+        self.phase = Phase.WARM_UP if self._sampling.warmup else Phase.FIRST
+        self.needs_alone = False
         self.not_before = -math.inf
         self._samples: list[tuple[int, Sample]] = []
         self._widths: list[int] = []  # of the samples: turns that may have been in flight
         self._decisions: list[Decision] = []
-        self._expects_screening = False
+        self._concurrency = 1  # the most turns in flight while it was judged by latency
         self._screened: tuple[list[tuple[int, Sample]], list[Decision]] | None = None  # while it is measured again
-        self._is_failing = False  # beyond doubt, and so to be confirmed
-        self._left = self._left_of_errors = self._sampling.confirm  # confirmations
+        self._is_failing = False  # beyond doubt, which takes one confirmation
+        self._left = self._sampling.confirm  # confirmations of its latency
         self._proof = self._sampling.errors
         self._errors = ErrorTest(self.endpoint.error_limits, self._proof)
         self._fastest_ms = math.inf  # of the first stage
@@ -103,19 +106,11 @@ class EndpointSession:
     @property
     def stage(self) -> int:
         """The number of the stage that is being measured, 0 while it warms up."""
-        return WARM_UP if self.is_warming_up else len(self._decisions) + (not self._has_decided)
+        return WARM_UP if self.phase is Phase.WARM_UP else len(self._decisions) + (not self._has_decided)
 
     @property
     def _has_decided(self) -> bool:
-        return self.is_proving or self.is_finished
-
-    @property
-    def is_warming_up(self) -> bool:
-        return len(self._samples) < self._sampling.warmup
-
-    @property
-    def is_confirming(self) -> bool:
-        return bool(self._decisions) and not self._has_decided
+        return self.phase in {Phase.PROOF, Phase.FINISHED}
 
     @property
     def timed_out(self) -> bool:
@@ -128,7 +123,7 @@ class EndpointSession:
 
     @property
     def suspicion(self) -> float:
-        if self._decisions:
+        if self.phase is not Phase.FIRST:
             return 0.0
         ratio = self._fastest_ms / self._stage.latency.limits.critical_ms
         return ratio if ratio > 1 else 0.0
@@ -146,24 +141,25 @@ class EndpointSession:
         return self._decisions[-1].value_ms if self._decisions else self._under_load_ms
 
     def _need_s(self) -> float:
-        if self.is_finished:
+        if self.phase is Phase.FINISHED:
             return 0.0
         typical_s = self.expected_s if self.typical_s is None else self.typical_s
         proof = max(0, self._needed_for_errors(1000 * typical_s) - self._errors.requests)
-        if self.is_proving:
+        if self.phase is Phase.PROOF:
             return typical_s * proof
         done = self._stage.requests
         requests = max(self._stage.least - done, done // 2, 1)
-        if not self.is_confirming:
-            proof = max(0, proof - requests)
-            requests += self._sampling.warmup + proof if self.is_warming_up else proof
-        rests_s = gap_s(self.endpoint.metric, self.stage, 1) * requests if self.is_confirming else 0.0
-        return requests * typical_s + rests_s + self._expected_confirmation_s(typical_s)
+        if self.phase is Phase.CONFIRMATION:
+            return requests * (typical_s + gap_s(self.endpoint.metric, self.stage, 1))
+        requests += max(0, proof - requests)
+        if self.phase is Phase.WARM_UP:
+            requests += self._sampling.warmup
+        return requests * typical_s + self._expected_confirmation_s(typical_s)
 
     def _expected_confirmation_s(self, typical_s: float) -> float:
         """What is over a limit by now will have to be confirmed."""
         is_over = self._stage.latency.limits.classify(1000 * typical_s) in _BREACHES
-        if self.is_confirming or not (is_over and self._left):
+        if not (is_over and self._left):
             return 0.0
         return self._pause_s + self._stage.least * (typical_s + gap_s(self.endpoint.metric, 2, 1))
 
@@ -196,8 +192,9 @@ class EndpointSession:
         return True
 
     def expect_screening(self) -> None:
-        """Turns of other endpoints may overlap with those of its first stage."""
-        self._happens(self._begin_screening)
+        """Turns of other endpoints may overlap with those of its first stage, which has not begun."""
+        self._expects_screening = True
+        self._begin()
 
     def measure_alone(self) -> None:
         """What was measured under load is void."""
@@ -210,7 +207,7 @@ class EndpointSession:
 
     def measure_again(self) -> None:
         """It is OK under load, and a figure of its own is wanted too."""
-        self._happens(self._begin_alone)
+        self._happens(self._begin_again_alone)
 
     def end_proof(self) -> None:
         """No more requests for its failure rate."""
@@ -223,35 +220,28 @@ class EndpointSession:
         self._forecast()
         self._is_torn = False
 
-    def _begin_screening(self) -> None:
-        self._expects_screening = True
-        self._stage = self._first_stage()
-
     def _take(self, sample: Sample, width: int, now: float) -> None:
-        if self.is_warming_up or self.is_finished or (width > 1 and self.needs_alone):
+        if self.phase in {Phase.WARM_UP, Phase.FINISHED} or (width > 1 and self.needs_alone):
             self._keep(WARM_UP, sample, width)
-        elif self.is_proving:
+        elif self.phase is Phase.PROOF:
             self._keep(PROOF, sample, width)
             self._prove(now, failed=sample.failure is not None, width=width)
         else:
             self._keep(self.stage, sample, width)
+            self._concurrency = max(self._concurrency, width)
             self._judge(sample, now)
 
     def _keep(self, stage: int, sample: Sample, width: int) -> None:
         self._samples.append((stage, sample))
         self._widths.append(width)
-
-    @property
-    def _concurrency(self) -> int:
-        """The most turns in flight while it was judged by latency."""
-        return max((w for w, (stage, _) in zip(self._widths, self._samples, strict=True) if stage > 0), default=1)
+        if self.phase is Phase.WARM_UP and len(self._samples) >= self._sampling.warmup:
+            self.phase = Phase.FIRST
 
     def _judge(self, sample: Sample, now: float) -> None:
         stage = self._stage
         stage.add(sample.latency_ms, failed=sample.failure is not None)
         self._fastest_ms = min(self._fastest_ms, math.inf if sample.latency_ms is None else sample.latency_ms)
-        may_be_loaded = self._expects_screening and not self.needs_alone
-        if may_be_loaded and self._concurrency > 1 and self._has_failed_the_screening():
+        if self._concurrency > 1 and self._has_failed_the_screening():
             self._void()
         elif stage.stop is not None:
             self._conclude(now)
@@ -271,7 +261,7 @@ class EndpointSession:
         decision = replace(self._stage.decision(), concurrency=self._concurrency)
         self._decisions.append(decision)
         fails = decision.errors is Verdict.CRITICAL and not self._is_failing
-        if fails and self._left_of_errors:
+        if fails and self._sampling.confirm:
             self._confirm_errors(now)
         elif decision.latency in _BREACHES and self._left and not self._is_failing:
             self._left -= 1
@@ -279,14 +269,14 @@ class EndpointSession:
         elif decision.verdict in {Verdict.CRITICAL, Verdict.NOT_MEASURED} or self._is_proven():
             self._finish()
         else:
-            self.is_proving = True
+            self.phase = Phase.PROOF
             self.not_before = now
 
     def _prove(self, now: float, *, failed: bool, width: int) -> None:
         self._errors.add(failed=failed)
         if failed and max(width, self._concurrency) > 1:
             self._void()
-        elif self._errors.shown is Verdict.CRITICAL and self._left_of_errors and not self._is_failing:
+        elif self._errors.shown is Verdict.CRITICAL and self._sampling.confirm and not self._is_failing:
             self._decisions[-1] = replace(self._decisions[-1], errors=Verdict.CRITICAL, errors_decided=True)
             self._confirm_errors(now)
         elif self._is_proven():
@@ -295,7 +285,6 @@ class EndpointSession:
             self.needs_alone = True
 
     def _confirm_errors(self, now: float) -> None:
-        self._left_of_errors -= 1
         errors = self._errors
         self._decisions[-1] = replace(self._decisions[-1], requests=errors.requests, failures=errors.failures)
         self._is_failing = True
@@ -305,7 +294,7 @@ class EndpointSession:
     def _begin_again(self, now: float) -> None:
         """Nothing but OK is believed at once."""
         self.not_before = now + self._pause_s
-        self.is_proving = False
+        self.phase = Phase.CONFIRMATION
         self.needs_alone = True
         under = CONFIRMATION_AFTER_SCREENING if self._expects_screening else CONFIRMATION
         under = replace(under, alpha=under.alpha / self._sampling.confirm)
@@ -325,7 +314,7 @@ class EndpointSession:
 
     def _void(self) -> None:
         """Measure afresh alone. A second chance of being found without failures takes more proof than the first."""
-        if self.is_finished or self.needs_alone:
+        if self.phase is Phase.FINISHED or self.needs_alone:
             return
         failed = self._errors.failures > 0
         self._under_load_ms = self._value_ms()
@@ -338,21 +327,23 @@ class EndpointSession:
         self._errors = ErrorTest(self.endpoint.error_limits, self._proof)
         self.needs_alone = True
         if first_is_void:
-            self._decisions.clear()
-            self.is_proving = False
-            self._stage = self._first_stage()
+            self._begin_alone()
             return
         for stage, sample in self._samples:
             if stage != WARM_UP:
                 self._errors.add(failed=sample.failure is not None)
 
-    def _begin_alone(self) -> None:
+    def _begin_again_alone(self) -> None:
         """What was sent under load counts for the failure rate."""
         self._screened = list(self._samples), list(self._decisions)
         self._samples = [(PROOF if stage else WARM_UP, sample) for stage, sample in self._samples]
+        self._begin_alone()
+
+    def _begin_alone(self) -> None:
         self._decisions.clear()
+        self._concurrency = 1
         self.needs_alone = True
-        self.is_proving = self.is_finished = False
+        self.phase = min(self.phase, Phase.FIRST)
         self._stage = self._first_stage()
 
     def _is_proven(self) -> bool:
@@ -363,7 +354,7 @@ class EndpointSession:
         return needed if self._max_requests is None else min(needed, self._max_requests)
 
     def _finish(self) -> None:
-        self.is_finished, self.is_proving = True, False
+        self.phase = Phase.FINISHED
 
     # --- What came out -----------------------------------------------------------------------------------------------
 
@@ -411,7 +402,7 @@ class EndpointSession:
             if last.stage == 1:  # no confirmation yet
                 return last
             settled = errors.is_settled(value_ms)
-            unsettled = Verdict.WARNING if self.is_finished else Verdict.CRITICAL
+            unsettled = Verdict.WARNING if self.phase is Phase.FINISHED else Verdict.CRITICAL
             verdict = errors.verdict(value_ms) if settled else unsettled
         else:
             settled = errors.is_settled(value_ms) or not errors.failures
@@ -435,5 +426,5 @@ class EndpointSession:
             least=stage.least,
             value_ms=self._value_ms(),
             verdict=self._decisions[-1].verdict if self._has_decided and self._decisions else None,
-            wait_s=0.0 if self.is_finished else max(self.not_before - now, 0.0),
+            wait_s=0.0 if self.phase is Phase.FINISHED else max(self.not_before - now, 0.0),
         )

@@ -29,7 +29,8 @@ from perfcheck.model import (
     Verdict,
 )
 from perfcheck.sampling.endpoint_session import expected_s
-from perfcheck.sampling.scheduler import Scheduler, Transport
+from perfcheck.sampling.protocols import Phase, Transport
+from perfcheck.sampling.scheduler import Scheduler
 from perfcheck.sampling.stage import Stage
 from perfcheck.stats.acceptance import EXTENDED
 from perfcheck.stats.error_rate import RISE_ERROR, ErrorTest, chance_of_as_many
@@ -107,8 +108,6 @@ class PairSession:
     Only whole pairs are recorded.
     """
 
-    is_proving = False
-
     def __init__(self, endpoint: Endpoint, limits: CompareLimits, warmup: int, most: int, rng: random.Random) -> None:
         self.endpoint = endpoint
         self.used_s = 0.0
@@ -139,12 +138,16 @@ class PairSession:
     # --- What the scheduler wants to know ----------------------------------------------------------------------------
 
     @property
-    def is_warming_up(self) -> bool:
+    def _is_warming_up(self) -> bool:
         return len(self._pairs) < self._warmup
 
     @property
-    def is_confirming(self) -> bool:
-        return self.needs_alone
+    def phase(self) -> Phase:
+        if self._is_finished:
+            return Phase.FINISHED
+        if self._is_warming_up:
+            return Phase.WARM_UP
+        return Phase.CONFIRMATION if self.needs_alone else Phase.FIRST
 
     @property
     def timed_out(self) -> bool:
@@ -155,7 +158,7 @@ class PairSession:
         return self._sides[0].requests
 
     @property
-    def is_finished(self) -> bool:
+    def _is_finished(self) -> bool:
         """The pairs are settled; or one side fails beyond doubt, so that there is nothing to compare."""
         if self._judged >= self._most:
             return True
@@ -184,8 +187,8 @@ class PairSession:
         most_s = len(self._sides) * self.endpoint.timeout_s
         self.typical_s = min(sum(typical_ms) / 1000, most_s) if len(typical_ms) == len(self._sides) else None
         each_s = self.expected_s if self.typical_s is None else self.typical_s
-        needed = min(self._test.pairs_needed(_USUAL_PAIRS), self._most) - self._judged + self.is_warming_up
-        self.need_s = 0.0 if self.is_finished else each_s * max(needed, 1)
+        needed = min(self._test.pairs_needed(_USUAL_PAIRS), self._most) - self._judged + self._is_warming_up
+        self.need_s = 0.0 if self._is_finished else each_s * max(needed, 1)
 
     @property
     def expected_s(self) -> float:
@@ -215,7 +218,7 @@ class PairSession:
     def _take(self, before: Sample, after: Sample, width: int) -> None:
         latencies = before.latency_ms, after.latency_ms
         self.last_turn_ms = None if None in latencies else sum(filter(None, latencies))
-        counts = not (self.is_warming_up or self.is_finished or (width > 1 and self.needs_alone))
+        counts = not (self._is_warming_up or self._is_finished or (width > 1 and self.needs_alone))
         self._pairs.append((_JUDGED if counts else WARM_UP, before, after))
         self._widths.append(width)
         if counts:
@@ -233,7 +236,9 @@ class PairSession:
 
     def _is_likely_slower(self) -> bool:
         """Nothing but alone is it believed; and what is much slower need not be shown twice."""
-        if self._concurrency > 1 and (self._fails or self._test.is_slower or (self.is_finished and self._leans_slower)):
+        if self._concurrency > 1 and (
+            self._fails or self._test.is_slower or (self._is_finished and self._leans_slower)
+        ):
             return True
         enough = _MUCH_SLOWER if self._concurrency > 1 else _MUCH_SLOWER_ALONE
         return self._test.pairs >= enough and self._test.suspicion > 1 + self._limits.critical
@@ -267,7 +272,7 @@ class PairSession:
 
     def measurement(self, cut_short: Stop) -> PairMeasurement:
         """``cut_short`` is why an unfinished endpoint goes no further."""
-        stop = (Stop.MAX_REQUESTS if self._judged >= self._most else Stop.DECIDED) if self.is_finished else cut_short
+        stop = (Stop.MAX_REQUESTS if self._judged >= self._most else Stop.DECIDED) if self._is_finished else cut_short
         before, after = (self._measurement_of(side, stop) for side in (0, 1))
         outcome = self._test.outcome()
         if self._concurrency > 1 and self._leans_slower:  # there was no time to measure it alone
@@ -293,11 +298,11 @@ class PairSession:
         typical_s = self.typical_s
         return EndpointProgress(
             endpoint=self.endpoint.name,
-            stage=WARM_UP if self.is_warming_up else _JUDGED,
+            stage=WARM_UP if self._is_warming_up else _JUDGED,
             requests=self._judged,
             least=_USUAL_PAIRS,
             value_ms=None if typical_s is None else 1000 * typical_s,
-            verdict=self._test.outcome().severity if self.is_finished else None,
+            verdict=self._test.outcome().severity if self._is_finished else None,
         )
 
 

@@ -3,59 +3,68 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from statistics import median
+from typing import Generic, TypeVar
 
 MEMBERS = 8  # endpoints that are watched
 EACH = 3  # latencies of each of them, at each number of connections
 MOST_SLOWDOWN = 1.25  # of the typical latency, compared with one connection
 
+M = TypeVar("M")
 
-class Ramp:
+
+class Ramp(Generic[M]):
     """Watches the latencies of some endpoints while the requests in flight double, and stops when the service slows.
 
-    ``usual_ms`` are the latencies of the members with one request in flight, by name, where they are known already: the
-    ramp then begins with two. ``width`` is the number of connections that is tried, and once ``is_over`` the largest
-    that left the latencies as they are.
+    ``usual_ms`` are the latencies of the members with one request in flight where they are known: the ramp then begins
+    with two. ``width`` is the number of connections that is tried, and once ``is_over`` the largest that left the
+    latencies as they are.
     """
 
-    def __init__(self, members: set[str], most: int, usual_ms: Mapping[str, float] | None = None) -> None:
+    def __init__(self, members: Iterable[M], most: int, usual_ms: Mapping[M, float] | None = None) -> None:
         self._usual_ms = dict(usual_ms or {})
-        self._members = set(members)
+        self._began_with = tuple(members)
+        self._members = set(self._began_with)  # that have not left
         self._most = most
-        self._latencies: dict[str, list[float]] = {}
+        self._latencies: dict[M, list[float]] = {}
         self.width = 2 if usual_ms else 1
         self.is_over = most < 2  # noqa: PLR2004
 
-    def wants(self, name: str) -> bool:
-        """Whether another latency of this endpoint is needed at this width."""
-        return not self.is_over and name in self._members and len(self._latencies.get(name, ())) < EACH
+    @property
+    def watched(self) -> Collection[M]:
+        """Those that it began with, until it is over."""
+        return () if self.is_over else self._began_with
 
-    def add(self, name: str, latency_ms: float | None, width: int) -> None:
+    def wants(self, member: M) -> bool:
+        """Whether another latency of this endpoint is needed at this width."""
+        return not self.is_over and member in self._members and len(self._latencies.get(member, ())) < EACH
+
+    def add(self, member: M, latency_ms: float | None, width: int) -> None:
         """Take the latency of one request that was sent at ``width``; None or infinity for one that failed."""
-        if self.is_over or width != self.width or not self.wants(name):
+        if self.is_over or width != self.width or not self.wants(member):
             return
         if latency_ms is None or math.isinf(latency_ms):
-            self.leave(name)
+            self.leave(member)
         else:
-            self._latencies.setdefault(name, []).append(latency_ms)
+            self._latencies.setdefault(member, []).append(latency_ms)
             self._conclude()
 
-    def leave(self, name: str) -> None:
+    def leave(self, member: M) -> None:
         """This endpoint needs no more requests, or cannot serve as a measure."""
-        self._members.discard(name)
+        self._members.discard(member)
         self._conclude()
 
     def _conclude(self) -> None:
-        if self.is_over or any(self.wants(name) for name in self._members):
+        if self.is_over or any(self.wants(member) for member in self._members):
             return
         if self.width == 1:
-            self._usual_ms = {name: median(latencies) for name, latencies in self._latencies.items()}
+            self._usual_ms = {member: median(latencies) for member, latencies in self._latencies.items()}
         ratios = [
-            latency / self._usual_ms[name]
-            for name, latencies in self._latencies.items()
+            latency / self._usual_ms[member]
+            for member, latencies in self._latencies.items()
             for latency in latencies
-            if self._usual_ms.get(name)
+            if self._usual_ms.get(member)
         ]
         if ratios and median(ratios) > MOST_SLOWDOWN:
             self.stop(self.width // 2)

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from perfcheck.model import Endpoint, EndpointProgress, ErrorProof, Forecast, Measurement, Sample, Sampling, Stop
 from perfcheck.sampling.endpoint_session import EndpointSession
-from perfcheck.sampling.scheduler import MOST_PROOF_S, Scheduler, Transport
+from perfcheck.sampling.protocols import Transport
+from perfcheck.sampling.scheduler import MOST_PROOF_S, Scheduler
 
 _ROTATION_S = 60.0
 

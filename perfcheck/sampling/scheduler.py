@@ -13,9 +13,10 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
-from perfcheck.model import Endpoint, Failure, Forecast, Sample
+from perfcheck.model import Failure, Forecast, Sample
+from perfcheck.sampling.protocols import Phase, Session, Transport
 from perfcheck.sampling.ramp import MEMBERS, Ramp
 
 MOST_PROOF_S = 20.0  # for the failure rate alone, of all endpoints together
@@ -34,81 +35,6 @@ _OVERLOADED = frozenset({Failure.REFUSED, Failure.RESET})
 _OVERLOADED_STATUS = frozenset({429, 503})
 
 
-class Transport(Protocol):
-    """Sends requests, any number at a time: :class:`~perfcheck.client.client.Client`, or a script."""
-
-    def start(self, endpoint: Endpoint, tag: object) -> None:
-        """Send a request; ``wait`` returns its sample with ``tag``."""
-
-    def wait(self, until_s: float | None = None) -> Sequence[tuple[Any, Sample]]:
-        """The samples of requests that have ended; waits for one until ``until_s`` on the scheduler's clock."""
-
-    def cancel(self, tag: object) -> None:
-        """Abandon a request."""
-
-    def close_idle(self) -> None:
-        """Close the connections that are not in use, but one."""
-
-
-class Session(Protocol):
-    """One endpoint while it is measured, as the scheduler sees it."""
-
-    endpoint: Endpoint
-    used_s: float  # by its turns so far; kept by the scheduler
-    not_before: float  # when its next turn may begin, on the clock of the scheduler
-    typical_s: float | None  # the time that a turn usually takes, as measured; None before the first latency
-    need_s: float  # a forecast of the time until it is finished, with nothing else to do
-
-    @property
-    def is_finished(self) -> bool: ...
-    @property
-    def is_warming_up(self) -> bool: ...
-    @property
-    def needs_alone(self) -> bool:
-        """Whether its next turn counts only if nothing else is in flight."""
-
-    @property
-    def is_confirming(self) -> bool: ...
-    @property
-    def is_proving(self) -> bool:
-        """Whether only its failure rate needs more requests."""
-
-    @property
-    def suspicion(self) -> float:
-        """How many times the critical limit its fastest request took; 0 when that is not over it."""
-
-    @property
-    def timed_out(self) -> bool:
-        """Whether its last request got no response in time."""
-
-    @property
-    def last_turn_ms(self) -> float | None:
-        """The latency of its last turn; None when it failed."""
-
-    @property
-    def expected_s(self) -> float:
-        """The time that a turn takes by its target: a guess for as long as nothing is measured."""
-
-    @property
-    def cost_s(self) -> float:
-        """The time that its latency takes at least, by its target."""
-
-    def next_request(self) -> tuple[int, Endpoint]:
-        """What to send next, and the number of the transport."""
-
-    def take(self, sample: Sample, width: int, now: float) -> bool:
-        """Take a sample that was sent while up to ``width`` turns were in flight. True: its turn is over."""
-
-    def measure_alone(self) -> None:
-        """What was measured under load is void."""
-
-    def abandon(self, waited_s: float, since_s: float) -> None:
-        """The time of the run ended while it waited for a response for unusually long."""
-
-    def end_proof(self) -> None:
-        """No more requests for its failure rate."""
-
-
 S = TypeVar("S", bound=Session)
 
 
@@ -118,7 +44,6 @@ class _Turn(Generic[S]):
     width: int
     started_s: float
     transport: Transport
-    is_warm_up: bool
 
 
 class Scheduler(Generic[S]):
@@ -159,8 +84,8 @@ class Scheduler(Generic[S]):
         self._alone: dict[S, None] = {}  # to be measured alone
         self._proving: dict[S, None] = {}
         self._turns: dict[S, _Turn[S]] = {}
-        self._ramp: Ramp | None = None
-        self._watched: Collection[S] = ()  # by the ramp, whatever else becomes of them
+        self._ramp: Ramp[S] = Ramp((), most=1)  # until a ramp begins: one connection
+        self._may_ramp = self._most > 1
         self._is_screening = False
         self._failed_alone: set[object] = set()
         self._unanswered: set[S] = set()
@@ -173,14 +98,18 @@ class Scheduler(Generic[S]):
         self._need_s = sum(session.need_s for session in self._queue)
         self._again_s = 0.0  # of sessions that were placed once more
         self._budget_s = budget_s
-        self.width = 1  # turns that may be in flight
 
     # --- What it will take -----------------------------------------------------------------------------------------
 
     @property
+    def width(self) -> int:
+        """Turns that may be in flight."""
+        return self._ramp.width
+
+    @property
     def screens(self) -> bool:
         """Whether the need is worth more than one connection."""
-        return self._most > 1 and self._need_s > _SERIAL_S and len(self._queue) >= MEMBERS
+        return self._may_ramp and self._need_s > _SERIAL_S and len(self._queue) >= MEMBERS
 
     @property
     def budget_s(self) -> float:
@@ -197,12 +126,12 @@ class Scheduler(Generic[S]):
         self._look_ahead(self._now())
         budget_left_s = self._deadline_s() - self._now()
         left_s = max(budget_left_s - self._slack_s, 0.0)
-        is_known = self._measured >= min(_WINDOW, len(self._sessions)) and (self._ramp is None or self._ramp.is_over)
+        is_known = self._measured >= min(_WINDOW, len(self._sessions)) and self._ramp.is_over
         return Forecast(left_s, budget_left_s, self.budget_s, self.width, is_known)
 
     def _deadline_s(self) -> float:
         """A budget that follows the need does not cut a confirmation short."""
-        is_pending = self._budget_s is None and any(not session.is_proving for session in self._alone)
+        is_pending = self._budget_s is None and any(session.phase is not Phase.PROOF for session in self._alone)
         return (self._began_s or 0.0) + (_MOST_BUDGET_S if is_pending else self.budget_s)
 
     def _need_alone_s(self, sessions: Iterable[S]) -> float:
@@ -245,12 +174,12 @@ class Scheduler(Generic[S]):
 
     def _candidates(self, now: float, deadline: float) -> tuple[Sequence[S], int]:
         """Whoever may have the next turn, also those that rest, and how many turns may be in flight."""
-        pending = [session for session in self._alone if not session.is_proving]
+        pending = [session for session in self._alone if session.phase is not Phase.PROOF]
         in_reach = [session for session in pending if session.need_s < _IN_REACH * (deadline - now)]
         if in_reach and now + self._need_alone_s(in_reach) >= deadline:
             return in_reach[:_MOST_ALONE], 1  # the rest of the time is theirs
         if self.width > 1 and (self._open or self._queue) and not (self._alone_first and pending):
-            return [*self._in_window(), *self._watched], self.width
+            return [*self._in_window(), *self._ramp.watched], self.width
         if self._alone or self._open or self._queue:
             in_first_stage = self._in_window() if self.width == 1 else ()
             return [*_first(self._alone, _MOST_ALONE), *in_first_stage, *_first(self._proving, _WINDOW)], 1
@@ -302,26 +231,22 @@ class Scheduler(Generic[S]):
             if not due:
                 return
             session = min(due, key=self._precedence)
-            turn = _Turn(session, width, now, self._transports[0], session.is_warming_up)
-            self._turns[session] = turn
+            turn = self._turns[session] = _Turn(session, width, now, self._transports[0])
             self._send(turn)
 
     def _may_begin(self, session: S, width: int, now: float) -> bool:
         if session.not_before > now or session in self._turns:
             return False
-        return width == 1 or self._is_wanted(session) or not (session.needs_alone or session.is_finished)
-
-    def _is_wanted(self, session: S) -> bool:
-        return self._ramp is not None and not self._ramp.is_over and self._ramp.wants(session.endpoint.name)
+        return width == 1 or self._ramp.wants(session) or not (session.needs_alone or session.phase is Phase.FINISHED)
 
     def _precedence(self, session: S) -> tuple[bool, int, float, float]:
         """Confirmations that are due, whoever has no latency yet, suspects; then the one that used the least time."""
         share = session.used_s
-        if session.is_confirming:
+        if session.phase is Phase.CONFIRMATION:
             kind, share = 0, session.need_s
-        elif self._is_wanted(session):
+        elif self._ramp.wants(session):
             kind = 1
-        elif session.is_proving:
+        elif session.phase is Phase.PROOF:
             kind = 5
         elif session.typical_s is None:
             kind = 2
@@ -352,7 +277,7 @@ class Scheduler(Generic[S]):
 
     def _take(self, turn: _Turn[S], sample: Sample) -> None:
         session, now = turn.session, self._now()
-        was_proving = session.is_proving
+        phase = session.phase
         is_over = session.take(sample, turn.width, now)
         self._observe(session, sample)
         if not is_over:
@@ -361,12 +286,14 @@ class Scheduler(Generic[S]):
         del self._turns[session]
         took_s = now - turn.started_s
         session.used_s += took_s
-        if was_proving:
+        if phase is Phase.PROOF:
             self._proof_left_s -= took_s / turn.width
         if session.typical_s is not None:
             self._slowest_s = max(self._slowest_s, session.typical_s)
         self._place(session)
-        self._watch(turn, sample)
+        self._watch_for_overload(turn, sample)
+        if phase is not Phase.WARM_UP:
+            self._continue_ramp(turn)
         if self._proof_left_s <= 0:
             self._end_proofs()
 
@@ -374,11 +301,11 @@ class Scheduler(Generic[S]):
         """Put a session where it belongs now."""
         for sessions in (self._open, self._alone, self._proving):
             sessions.pop(session, None)
-        if session.is_finished:
+        if session.phase is Phase.FINISHED:
             return
         if session.needs_alone:
             self._alone[session] = None
-        elif session.is_proving:
+        elif session.phase is Phase.PROOF:
             self._proving[session] = None
         else:
             self._open[session] = None
@@ -398,39 +325,38 @@ class Scheduler(Generic[S]):
         members = {by_cost[int((i + 0.5) * len(by_cost) / MEMBERS)]: None for i in range(MEMBERS)}
         self._queue = deque(session for session in self._queue if session not in members)
         self._open = dict(members)
-        self._watched, self._is_screening = members, True
-        self._ramp = Ramp({session.endpoint.name for session in members}, self._most)
+        self._ramp = Ramp(members, self._most)
+        self._is_screening, self._may_ramp = True, False
 
     def _widen_for_proof(self) -> None:
         """Requests for the failure rate may overlap, and the latency of each endpoint alone is known by now."""
-        if self._ramp is not None or self._most < 2 or sum(s.need_s for s in self._proving) <= _NO_RAMP_S:  # noqa: PLR2004
+        if not self._may_ramp or sum(session.need_s for session in self._proving) <= _NO_RAMP_S:
             return
-        usual_ms = {s.endpoint.name: 1000 * s.typical_s for s in _first(self._proving, MEMBERS) if s.typical_s}
-        self._ramp = Ramp(set(usual_ms), min(self._most, len(self._proving)), usual_ms)
-        self.width = self._ramp.width
+        self._may_ramp = False
+        usual_ms = {
+            session: 1000 * session.typical_s for session in _first(self._proving, MEMBERS) if session.typical_s
+        }
+        self._ramp = Ramp(usual_ms, min(self._most, len(self._proving)), usual_ms)
 
-    def _watch(self, turn: _Turn[S], sample: Sample) -> None:
-        """Follow the ramp, and fall back to one connection where the service does not bear more."""
+    def _continue_ramp(self, turn: _Turn[S]) -> None:
+        """During the screening, the endpoints that are watched go on after their verdict."""
+        session = turn.session
+        self._ramp.add(session, session.last_turn_ms, turn.width)
+        ends_with_verdict = not self._is_screening and session.phase is Phase.FINISHED
+        if ends_with_verdict or session.phase is Phase.CONFIRMATION:
+            self._ramp.leave(session)
+
+    def _watch_for_overload(self, turn: _Turn[S], sample: Sample) -> None:
+        """Fall back to one connection where the service does not bear more."""
         reason = sample.status if sample.failure is Failure.STATUS else sample.failure
         if reason in _OVERLOADED or reason in _OVERLOADED_STATUS:
             if turn.width == 1:
                 self._failed_alone.add(reason)
             elif reason not in self._failed_alone:
                 self._fall_back()
-        if self._ramp is None or turn.is_warm_up:
-            return
-        name = turn.session.endpoint.name
-        self._ramp.add(name, turn.session.last_turn_ms, turn.width)
-        if (turn.session.is_finished and not self._watched) or turn.session.is_confirming:
-            self._ramp.leave(name)
-        self.width = self._ramp.width
-        if self._ramp.is_over:
-            self._watched = ()
 
     def _fall_back(self) -> None:
-        if self._ramp is not None:
-            self._ramp.stop()
-        self.width, self._watched = 1, ()
+        self._ramp.stop()
         for transport in self._transports:
             transport.close_idle()
 
@@ -446,7 +372,7 @@ class Scheduler(Generic[S]):
         if not late:
             return
         self._unanswered.update(late)
-        is_known = len(self._unanswered) > 1 or (self._ramp is not None and not self._ramp.is_over)
+        is_known = len(self._unanswered) > 1 or not self._ramp.is_over
         overdue = list(self._turns) if is_known else late
         self._cancel(overdue)
         for session in overdue:
@@ -459,7 +385,7 @@ class Scheduler(Generic[S]):
 
     def _end_proofs(self) -> None:
         """The time for requests for the failure rate alone is up."""
-        for session in [s for s in (*self._proving, *self._alone) if s.is_proving]:
+        for session in [s for s in (*self._proving, *self._alone) if s.phase is Phase.PROOF]:
             self._cancel([session] if session in self._turns else [])
             session.end_proof()
             self._place(session)

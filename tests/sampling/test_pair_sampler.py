@@ -18,7 +18,7 @@ from simulation.scheduling import Observed, Workers, with_target
 
 from perfcheck.model import Changed, CompareLimits, Endpoint, Failure, Sample, Sampling, Stop, Verdict
 from perfcheck.sampling.pair_sampler import PairMeasurement, PairSampler
-from perfcheck.sampling.scheduler import Transport
+from perfcheck.sampling.protocols import Transport
 
 Outcome = float | Failure
 Behaviour = Callable[[], Outcome]

@@ -20,7 +20,7 @@ def width_for(latency_ms: Callable[[int], float], most: int = 32) -> int:
     return ramp.width
 
 
-def add_all(ramp: Ramp, latency_ms: float) -> None:
+def add_all(ramp: Ramp[str], latency_ms: float) -> None:
     """As many latencies of each member as the ramp wants at its width."""
     width = ramp.width
     for _ in range(EACH):

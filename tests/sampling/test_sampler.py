@@ -570,6 +570,7 @@ def test_progress() -> None:
 OUTCOMES = st.sampled_from([FAST, FAST, SLOW, VERY_SLOW, math.inf, FAILED, Failure.REFUSED])
 
 
+@example([[FAST] * 2 + [SLOW] * 3 + [FAILED]], 8.0, 1, 0, 5, 0)  # slow, failing when that is confirmed, failing again
 @example([[FAILED]], 4.0, 2, 0, 2, 0)  # two stages without a latency, and no time for the third
 @given(
     st.lists(st.lists(OUTCOMES, min_size=1, max_size=30), min_size=1, max_size=4),
@@ -593,11 +594,11 @@ def test_whatever_a_service_does(
     assert script.clock.seconds <= budget_s + 1e-9
     assert script.transport.in_flight == 0
     for measurement in measurements:
-        assert len(measurement.decisions) <= confirm + 1
+        assert len(measurement.decisions) <= confirm + 1 + (confirm > 0)  # failures take one confirmation of their own
         for number, decision in enumerate(measurement.decisions, start=1):
-            proof = len(times(measurement, PROOF)) if decision.errors is CRITICAL else 0
+            before = sum(len(times(measurement, stage)) for stage in (PROOF, *range(1, number)))
             assert decision.stage == number
-            assert 0 <= decision.requests - len(times(measurement, number)) <= proof
+            assert 0 <= decision.requests - len(times(measurement, number)) <= before * (decision.errors is CRITICAL)
             assert most is None or len(times(measurement, number)) <= most
         assert_nothing_is_concealed(measurement)
 

@@ -27,8 +27,9 @@ from perfcheck.model import (
     Sampling,
     Verdict,
 )
+from perfcheck.sampling.protocols import Transport
 from perfcheck.sampling.sampler import Sampler
-from perfcheck.sampling.scheduler import MOST_PROOF_S, Transport
+from perfcheck.sampling.scheduler import MOST_PROOF_S
 
 OK, WARNING, CRITICAL = Verdict.OK, Verdict.WARNING, Verdict.CRITICAL
 HANGS = Behaviour(1e8)
