@@ -16,12 +16,12 @@ from perfcheck.model import (
     ErrorProof,
     Failure,
     Measurement,
-    Metric,
     Sample,
     Sampling,
     Stop,
     Verdict,
 )
+from perfcheck.sampling.pauses import gap_s, pause_s
 from perfcheck.sampling.protocols import Phase
 from perfcheck.sampling.stage import Stage, has_answer, unconfirmed
 from perfcheck.stats.error_rate import ErrorTest
@@ -34,27 +34,9 @@ from perfcheck.stats.sequential import (
 )
 from perfcheck.units import format_ms
 
-_SHORT_PAUSE_S = 1.0  # before a stage that measures again
-_PAUSE_S = 3.0  # where a burst is part of what is judged: tails, means, failures
-_GAP_S = 0.1  # in the first stage, after
-_WITHOUT_GAP = 10  # samples
-_FIRST_GAP_S = 0.75  # when measured again, between the
-_SPREAD = 16  # first samples, and then
-_LATER_GAP_S = 0.15
-_TAILS = frozenset({Metric.P90, Metric.P95, Metric.P99})
-_MIDDLE = frozenset({Metric.MEDIAN, Metric.P75})
 _MOST_SCREENING = 3  # times the least requests for OK: what is still open under load is measured alone
 _USUAL_SHARE = 0.6  # of its target, that an endpoint usually takes
 _BREACHES = {Verdict.WARNING, Verdict.CRITICAL}
-
-
-def gap_s(metric: Metric, stage: int, requests: int) -> float:
-    """Seconds to pause after ``requests`` judged requests of ``stage`` (1 is the first)."""
-    if metric in _TAILS:
-        return 0.0
-    if stage == 1:
-        return 0.0 if requests < _WITHOUT_GAP else _GAP_S
-    return _FIRST_GAP_S if requests < _SPREAD else _LATER_GAP_S
 
 
 def expected_s(endpoint: Endpoint) -> float:
@@ -161,7 +143,8 @@ class EndpointSession:
         is_over = self._stage.latency.limits.classify(1000 * typical_s) in _BREACHES
         if not (is_over and self._left):
             return 0.0
-        return self._pause_s + self._stage.least * (typical_s + gap_s(self.endpoint.metric, 2, 1))
+        metric = self.endpoint.metric
+        return pause_s(metric, fails=self._is_failing) + self._stage.least * (typical_s + gap_s(metric, 2, 1))
 
     @property
     def expected_s(self) -> float:
@@ -207,7 +190,7 @@ class EndpointSession:
 
     def measure_again(self) -> None:
         """It is OK under load, and a figure of its own is wanted too."""
-        self._happens(self._begin_again_alone)
+        self._happens(self._measure_again)
 
     def end_proof(self) -> None:
         """No more requests for its failure rate."""
@@ -265,7 +248,7 @@ class EndpointSession:
             self._confirm_errors(now)
         elif decision.latency in _BREACHES and self._left and not self._is_failing:
             self._left -= 1
-            self._begin_again(now)
+            self._begin_confirmation(now)
         elif decision.verdict in {Verdict.CRITICAL, Verdict.NOT_MEASURED} or self._is_proven():
             self._finish()
         else:
@@ -289,11 +272,11 @@ class EndpointSession:
         self._decisions[-1] = replace(self._decisions[-1], requests=errors.requests, failures=errors.failures)
         self._is_failing = True
         self._errors = ErrorTest(self.endpoint.error_limits, self._proof, confirms=True)
-        self._begin_again(now)
+        self._begin_confirmation(now)
 
-    def _begin_again(self, now: float) -> None:
+    def _begin_confirmation(self, now: float) -> None:
         """Nothing but OK is believed at once."""
-        self.not_before = now + self._pause_s
+        self.not_before = now + pause_s(self.endpoint.metric, fails=self._is_failing)
         self.phase = Phase.CONFIRMATION
         self.needs_alone = True
         under = CONFIRMATION_AFTER_SCREENING if self._expects_screening else CONFIRMATION
@@ -301,10 +284,6 @@ class EndpointSession:
         self._stage = Stage(
             self.endpoint, self._errors, self._decisions[-1], under=under, max_requests=self._max_requests
         )
-
-    @property
-    def _pause_s(self) -> float:
-        return _SHORT_PAUSE_S if self.endpoint.metric in _MIDDLE and not self._is_failing else _PAUSE_S
 
     def _first_stage(self) -> Stage:
         under = FIRST_STAGE
@@ -333,7 +312,7 @@ class EndpointSession:
             if stage != WARM_UP:
                 self._errors.add(failed=sample.failure is not None)
 
-    def _begin_again_alone(self) -> None:
+    def _measure_again(self) -> None:
         """What was sent under load counts for the failure rate."""
         self._screened = list(self._samples), list(self._decisions)
         self._samples = [(PROOF if stage else WARM_UP, sample) for stage, sample in self._samples]

@@ -11,6 +11,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from perfcheck.model import (
     WARM_UP,
@@ -102,6 +103,13 @@ class PairSampler:
         return tuple(session.progress() for session in self._sessions)
 
 
+class _Pair(NamedTuple):
+    stage: int
+    before: Sample
+    after: Sample
+    width: int  # turns that may have been in flight
+
+
 class PairSession:
     """Takes the pairs of one endpoint until there are enough: see the protocol of the scheduler.
 
@@ -120,8 +128,7 @@ class PairSession:
         self._rng = rng
         self._half: tuple[int, Sample] | None = None  # of a pair that is under way
         self._side = rng.randrange(2)
-        self._pairs: list[tuple[int, Sample, Sample]] = []  # (stage, before, after)
-        self._widths: list[int] = []  # of the pairs: turns that may have been in flight
+        self._pairs: list[_Pair] = []
         self.typical_s: float | None = None
         self.need_s = 0.0
         self._begin()
@@ -151,7 +158,7 @@ class PairSession:
 
     @property
     def timed_out(self) -> bool:
-        return bool(self._pairs) and any(sample.failure is Failure.TIMEOUT for sample in self._pairs[-1][1:])
+        return bool(self._pairs) and Failure.TIMEOUT in {self._pairs[-1].before.failure, self._pairs[-1].after.failure}
 
     @property
     def _judged(self) -> int:
@@ -219,16 +226,16 @@ class PairSession:
         latencies = before.latency_ms, after.latency_ms
         self.last_turn_ms = None if None in latencies else sum(filter(None, latencies))
         counts = not (self._is_warming_up or self._is_finished or (width > 1 and self.needs_alone))
-        self._pairs.append((_JUDGED if counts else WARM_UP, before, after))
-        self._widths.append(width)
+        self._pairs.append(_Pair(_JUDGED if counts else WARM_UP, before, after, width))
         if counts:
-            self._judge(before, after, width)
+            self._judge(self._pairs[-1])
             if not self.needs_alone and self._is_likely_slower():
                 self.measure_alone()
         self._forecast()
 
-    def _judge(self, before: Sample, after: Sample, width: int) -> None:
-        self._concurrency = max(self._concurrency, width)
+    def _judge(self, pair: _Pair) -> None:
+        before, after = pair.before, pair.after
+        self._concurrency = max(self._concurrency, pair.width)
         for side, sample in zip(self._sides, (before, after), strict=True):
             side.add(sample.latency_ms, failed=sample.failure is not None)
         if before.latency_ms is not None and after.latency_ms is not None:
@@ -253,13 +260,11 @@ class PairSession:
         if self.needs_alone:
             return
         self.needs_alone = True
-        counted = [w == 1 and stage == _JUDGED for w, (stage, _, _) in zip(self._widths, self._pairs, strict=True)]
-        pairs = [pair[1:] for pair in self._pairs]
-        self._pairs = [(_JUDGED if counts else WARM_UP, *pair) for counts, pair in zip(counted, pairs, strict=True)]
+        self._pairs = [pair if pair.width == 1 else pair._replace(stage=WARM_UP) for pair in self._pairs]
         self._begin()
-        for counts, (before, after) in zip(counted, pairs, strict=True):
-            if counts:
-                self._judge(before, after, 1)
+        for pair in self._pairs:
+            if pair.stage == _JUDGED:
+                self._judge(pair)
         self._forecast()
 
     def abandon(self, waited_s: float, since_s: float) -> None:
@@ -273,7 +278,8 @@ class PairSession:
     def measurement(self, cut_short: Stop) -> PairMeasurement:
         """``cut_short`` is why an unfinished endpoint goes no further."""
         stop = (Stop.MAX_REQUESTS if self._judged >= self._most else Stop.DECIDED) if self._is_finished else cut_short
-        before, after = (self._measurement_of(side, stop) for side in (0, 1))
+        before = self._measurement_of(0, [(pair.stage, pair.before) for pair in self._pairs], stop)
+        after = self._measurement_of(1, [(pair.stage, pair.after) for pair in self._pairs], stop)
         outcome = self._test.outcome()
         if self._concurrency > 1 and self._leans_slower:  # there was no time to measure it alone
             outcome = replace(
@@ -281,8 +287,7 @@ class PairSession:
             )
         return PairMeasurement(before, after, outcome, self._test.pairs)
 
-    def _measurement_of(self, side: int, stop: Stop) -> Measurement:
-        samples = tuple((stage, sides[side]) for stage, *sides in self._pairs)
+    def _measurement_of(self, side: int, samples: list[tuple[int, Sample]], stop: Stop) -> Measurement:
         errors = self._errors[side]
         # A stage may have enough for its own side while the pairs do not.
         decision = replace(
@@ -292,7 +297,7 @@ class PairSession:
             errors_decided=errors.is_settled(None),
             concurrency=self._concurrency,
         )
-        return Measurement(self.endpoint.name, samples, (decision,) if self._judged else ())
+        return Measurement(self.endpoint.name, tuple(samples), (decision,) if self._judged else ())
 
     def progress(self) -> EndpointProgress:
         typical_s = self.typical_s

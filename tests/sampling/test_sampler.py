@@ -28,7 +28,7 @@ from perfcheck.model import (
     Stop,
     Verdict,
 )
-from perfcheck.sampling.endpoint_session import gap_s
+from perfcheck.sampling.pauses import gap_s
 from perfcheck.sampling.sampler import Sampler
 from perfcheck.sampling.stage import Stage
 
