@@ -54,7 +54,8 @@ class Exchange:
         self.first_ns = 0
         self.last_ns = 0
         self.received = 0  # bytes of this response, as they came from the socket
-        self.by_kernel = False  # last_ns is the kernel's stamp
+        self.received_ns = 0  # when the last bytes arrived, of this response or not
+        self.by_kernel = False  # that is the kernel's stamp
         self.stamps_next = False  # what is written next is the request
         # Setting up a connection may take as long; the first byte of the request starts it anew.
         self.deadline_ns = time.perf_counter_ns() + self.timeout_ns - self._spent_ns
@@ -79,11 +80,10 @@ class Exchange:
             self.first_sent_ns = self.first_sent_ns or at_ns
             self.deadline_ns = at_ns + self.timeout_ns - self._spent_ns
 
-    def arrived(self, size: int, at_ns: int, *, by_kernel: bool) -> None:
-        """So many bytes of the response."""
-        self.first_ns = self.first_ns or at_ns
-        self.last_ns = max(at_ns, self.first_ns)
-        self.by_kernel = by_kernel
+    def arrived(self, size: int) -> None:
+        """So many bytes of the response were the last that arrived."""
+        self.first_ns = self.first_ns or self.received_ns
+        self.last_ns = max(self.received_ns, self.first_ns)
         self.received += size
 
     def remaining_ns(self) -> int:

@@ -164,7 +164,7 @@ class Http1Connection(Connection):
 
     def _take(self, exchange: Exchange) -> Steps[bytes]:
         data = yield from self._read(exchange)
-        exchange.arrived(len(data), self._layer.received_ns, by_kernel=self._layer.by_kernel)
+        exchange.arrived(len(data))
         return data
 
 

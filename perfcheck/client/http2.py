@@ -114,7 +114,7 @@ class Http2Connection(Connection):
             raise truncated(exchange)
         self._take(data)
         if self._events:  # else these were frames about the connection
-            exchange.arrived(len(data), self._layer.received_ns, by_kernel=self._layer.by_kernel)
+            exchange.arrived(len(data))
         elif self._terminated:
             raise connection_lost(None, exchange)
         yield from self._flush(exchange)  # acknowledgements

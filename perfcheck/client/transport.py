@@ -32,13 +32,26 @@ def stamp_arrivals(sock: socket.socket) -> None:
             sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
 
 
+def note_arrival(ancillary: list[tuple[int, int, bytes]], exchange: Exchange) -> None:
+    """Note when the bytes arrived that came with this ancillary data."""
+    now_ns, wall_ns = time.perf_counter_ns(), time.time_ns()
+    exchange.received_ns, exchange.by_kernel = now_ns, False
+    since_ns = wall_ns - exchange.wall_ns
+    if abs(since_ns - (now_ns - exchange.sent_ns)) > _CLOCK_STEP_NS:
+        return
+    for level, kind, value in ancillary:
+        if (level, kind, len(value)) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS, _TIMESPEC.size):
+            seconds, rest_ns = _TIMESPEC.unpack(value)
+            arrived_ns = exchange.sent_ns + seconds * 1_000_000_000 + rest_ns - exchange.wall_ns
+            if exchange.sent_ns < arrived_ns <= now_ns:
+                exchange.received_ns, exchange.by_kernel = arrived_ns, True
+
+
 class Socket:
     """A connected socket that never blocks."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self.received_ns = 0  # when the last bytes arrived
-        self.by_kernel = False  # the kernel stamped them
 
     def send(self, data: bytes, exchange: Exchange) -> Steps[None]:
         """Write all of ``data``. Raises RequestFailedError, OSError."""
@@ -68,23 +81,10 @@ class Socket:
             except BlockingIOError:
                 exchange.remaining_ns()
                 continue
-            self._stamp(ancillary, exchange)
-            if self.received_ns > exchange.deadline_ns:
+            note_arrival(ancillary, exchange)
+            if exchange.received_ns > exchange.deadline_ns:
                 raise timed_out(exchange)
             return data
-
-    def _stamp(self, ancillary: list[tuple[int, int, bytes]], exchange: Exchange) -> None:
-        now_ns, wall_ns = time.perf_counter_ns(), time.time_ns()
-        self.received_ns, self.by_kernel = now_ns, False
-        since_ns = wall_ns - exchange.wall_ns
-        if abs(since_ns - (now_ns - exchange.sent_ns)) > _CLOCK_STEP_NS:
-            return
-        for level, kind, value in ancillary:
-            if (level, kind, len(value)) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS, _TIMESPEC.size):
-                seconds, rest_ns = _TIMESPEC.unpack(value)
-                arrived_ns = exchange.sent_ns + seconds * 1_000_000_000 + rest_ns - exchange.wall_ns
-                if exchange.sent_ns < arrived_ns <= now_ns:
-                    self.received_ns, self.by_kernel = arrived_ns, True
 
     def poll(self) -> bytes | None:
         """What has arrived by now: None is nothing yet, no bytes are the end. Raises OSError."""
@@ -102,8 +102,6 @@ class TlsLayer:
         self._inner = inner
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
-        self.received_ns = 0
-        self.by_kernel = False
 
     @property
     def protocol(self) -> str | None:
@@ -150,7 +148,6 @@ class TlsLayer:
 
     def _fetch(self, exchange: Exchange) -> Steps[None]:
         self._take((yield from self._inner.receive(exchange)))
-        self.received_ns, self.by_kernel = self._inner.received_ns, self._inner.by_kernel
 
     def _take(self, encrypted: bytes) -> None:
         if encrypted:
