@@ -13,7 +13,13 @@ from perfcheck.engine.environment import EnvironmentProbe
 from perfcheck.engine.selection import select_endpoints
 from perfcheck.engine.session import Callbacks, Outcome, assemble_run, measure, sampling_of, wait_for
 from perfcheck.judge.monitored_service import alongside_a_run, without_a_monitor
-from perfcheck.judge.verdict import judge_endpoint, judge_run, partial_findings, service_findings
+from perfcheck.judge.verdict import (
+    failures_under_load,
+    judge_endpoint,
+    judge_run,
+    partial_findings,
+    service_findings,
+)
 from perfcheck.model import Baseline, EndpointResult, Finding, Run, Sample, Stop, Verdict
 from perfcheck.sampling.sampler import Sampler
 from perfcheck.text import Redactor
@@ -97,6 +103,7 @@ def check(
         findings=(
             *(partial_findings(results) if allow_partial and execution.is_whole else ()),
             *of_service,
+            *failures_under_load(sampler.measurements()),
             *execution.findings(client.notices),
             *from_monitor,
         ),

@@ -142,7 +142,7 @@ def _error_findings(
     rate = len(failed) / len(judged)
     limits = endpoint.error_limits
     what = f"{len(failed)} of {plural(len(judged), 'request')} failed ({format_percentage(rate)})"
-    kinds = _failure_kinds(failed)
+    kinds = failure_kinds(failed)
     line = line_of(endpoint, Rule.ERROR_RATE)
     since = f" at first, none of {len(since_then)} since" if is_gone else ""
     if decision.errors in {Verdict.WARNING, Verdict.CRITICAL}:
@@ -174,7 +174,7 @@ def _around_the_confirmation(measurement: Measurement) -> tuple[list[Sample], li
     ]
 
 
-def _failure_kinds(failed: Sequence[Sample]) -> str:
+def failure_kinds(failed: Sequence[Sample]) -> str:
     counted = Counter(clean(sample.detail or str(sample.failure), 100) for sample in failed).most_common()
     shown = [f"{count}x {detail}" if len(counted) > 1 or count > 1 else detail for detail, count in counted[:3]]
     return "; ".join(shown) + ("; ..." if len(counted) > 3 else "")  # noqa: PLR2004

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
 from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
-from perfcheck.judge.rules import find, finite, finite_interval, shown_value
+from perfcheck.judge.rules import failure_kinds, find, finite, finite_interval, shown_value
 from perfcheck.model import (
     WARM_UP,
     Counts,
@@ -77,6 +77,7 @@ def judge_endpoint(
             failed=len(failed),
             warmup=len(measurement.samples) - len(sent),
             judged=decision.requests if decision else 0,
+            failed_under_load=len(measurement.failed_under_load),
         ),
         error_rate=len(failed) / len(sent) if sent else None,
         error_rate_bound=decision.excluded if decision else None,
@@ -142,13 +143,18 @@ def partial_findings(results: Sequence[EndpointResult]) -> tuple[Finding, ...]:
 
 
 def excluded_failure_rates(results: Sequence[EndpointResult]) -> tuple[float | None, float | None]:
-    """The failure rates that are excluded with 95% confidence: of each endpoint that passes, and of all of them."""
+    """The failure rates that are excluded with 95% confidence: of each endpoint that passes, and of all of them.
+
+    An endpoint that fails under load is measured again, so what failed there has to count for all of them: without it,
+    the requests that are left would be those that did not fail.
+    """
     passed = [r for r in _without_error_findings(results) if r.verdict in {Verdict.OK, Verdict.WARNING}]
     bounds = [result.error_rate_bound for result in passed if result.error_rate_bound is not None]
     if not bounds:
         return None, None
+    under_load = sum(result.requests.failed_under_load for result in passed)
     failed, sent = (sum(getattr(result.requests, name) for result in passed) for name in ("failed", "sent"))
-    return max(bounds), binomial_bound(failed, sent)
+    return max(bounds), binomial_bound(failed + under_load, sent + under_load)
 
 
 def service_findings(results: Sequence[EndpointResult]) -> tuple[Finding, ...]:
@@ -163,6 +169,16 @@ def service_findings(results: Sequence[EndpointResult]) -> tuple[Finding, ...]:
     )
     remedy = "see the service's log: something that they share fails now and then"
     return (Finding.warning(Rule.ERROR_RATE, message, remedy=remedy),)
+
+
+def failures_under_load(measurements: Iterable[Measurement]) -> tuple[Finding, ...]:
+    """A note on requests that failed while others were in flight: no verdict is based on them."""
+    failed = [sample for measurement in measurements for sample in measurement.failed_under_load]
+    if not failed:
+        return ()
+    message = f"{plural(len(failed), 'request')} failed while others were in flight: {failure_kinds(failed)}"
+    remedy = "no verdict is based on them, since load may be the cause; '--connections 1' sends one request at a time"
+    return (Finding.note(Rule.ERRORS_SEEN, message, value=len(failed), remedy=remedy),)
 
 
 def _without_error_findings(results: Sequence[EndpointResult]) -> list[EndpointResult]:

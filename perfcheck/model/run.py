@@ -17,6 +17,7 @@ class Requests:
     failed: int
     warmup: int
     judged: int  # of the stage whose verdict stands
+    failed_under_load: int = 0  # of the warm-up: not judged, since other requests were in flight
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ class Measurement:
     samples: tuple[tuple[int, Sample], ...]  # (stage, sample) in order of time; 0 is not judged, -1 for failures alone
     decisions: tuple[Decision, ...]  # one per stage; the last stands. Empty: too few requests were sent
     is_void: bool = False  # slow or failing under load, and not measured alone by the end
+    failed_under_load: tuple[Sample, ...] = ()  # of those that are not judged: other requests were in flight
 
 
 @dataclass(frozen=True, slots=True)

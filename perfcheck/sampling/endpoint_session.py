@@ -61,7 +61,7 @@ class EndpointSession:
         self._is_torn = False  # something happened that was not judged to the end
         self._record: list[Callable[[], None]] = []
         self.typical_s: float | None = None
-        self.need_s = 0.0
+        self.need_s = self.proof_s = 0.0
         self._begin()
 
     def _begin(self) -> None:
@@ -114,7 +114,7 @@ class EndpointSession:
         """Once for each event: the scheduler reads it for each candidate."""
         value_ms = self._value_ms()
         self.typical_s = None if value_ms is None else min(value_ms / 1000, self.endpoint.timeout_s)
-        self.need_s = self._need_s()
+        self.need_s, self.proof_s = self._needs()
 
     def _value_ms(self) -> float | None:
         """The metric, as far as it is known."""
@@ -122,21 +122,22 @@ class EndpointSession:
             return self._stage.latency.estimate()
         return self._decisions[-1].value_ms if self._decisions else self._under_load_ms
 
-    def _need_s(self) -> float:
+    def _needs(self) -> tuple[float, float]:
+        """Seconds for its latency, and then for its failure rate alone."""
         if self.phase is Phase.FINISHED:
-            return 0.0
+            return 0.0, 0.0
         typical_s = self.expected_s if self.typical_s is None else self.typical_s
         proof = max(0, self._needed_for_errors(1000 * typical_s) - self._errors.requests)
         if self.phase is Phase.PROOF:
-            return typical_s * proof
+            return 0.0, typical_s * proof
         done = self._stage.requests
         requests = max(self._stage.least - done, done // 2, 1)
         if self.phase is Phase.CONFIRMATION:
-            return requests * (typical_s + gap_s(self.endpoint.metric, self.stage, 1))
-        requests += max(0, proof - requests)
+            return requests * (typical_s + gap_s(self.endpoint.metric, self.stage, 1)), 0.0
+        proof = max(0, proof - requests)
         if self.phase is Phase.WARM_UP:
             requests += self._sampling.warmup
-        return requests * typical_s + self._expected_confirmation_s(typical_s)
+        return requests * typical_s + self._expected_confirmation_s(typical_s), typical_s * proof
 
     def _expected_confirmation_s(self, typical_s: float) -> float:
         """What is over a limit by now will have to be confirmed."""
@@ -350,7 +351,12 @@ class EndpointSession:
             samples = [*samples, *((PROOF, sample) for _, sample in self._samples[len(samples) :])]
             decisions = [*decisions[:-1], self._with_errors(decisions[-1])]
         is_void = self.needs_alone and not decisions
-        return Measurement(self.endpoint.name, tuple(samples), tuple(decisions), is_void)
+        failed_under_load = tuple(
+            sample
+            for (stage, sample), width in zip(samples, self._widths, strict=True)
+            if sample.failure and stage == WARM_UP and width > 1
+        )
+        return Measurement(self.endpoint.name, tuple(samples), tuple(decisions), is_void, failed_under_load)
 
     def _decided_so_far(self, cut_short: Stop) -> list[Decision]:
         """The finished stages, and the unfinished one where it has an answer.

@@ -130,7 +130,7 @@ class PairSession:
         self._side = rng.randrange(2)
         self._pairs: list[_Pair] = []
         self.typical_s: float | None = None
-        self.need_s = 0.0
+        self.need_s = self.proof_s = 0.0
         self._begin()
         self._forecast()
 

@@ -42,7 +42,8 @@ class Session(Protocol):
     used_s: float  # by its turns so far; kept by the scheduler
     not_before: float  # when its next turn may begin, on the clock of the scheduler
     typical_s: float | None  # the time that a turn usually takes, as measured; None before the first latency
-    need_s: float  # a forecast of the time until it is finished, with nothing else to do
+    need_s: float  # a forecast of the time until its latency is decided, with nothing else to do
+    proof_s: float  # and of the time after that, for its failure rate alone
     needs_alone: bool  # its next turn counts only if nothing else is in flight
 
     @property

@@ -76,8 +76,9 @@ class Scheduler(Generic[S]):
         self._alone_first = alone_first
         self._proof_left_s = proof_s
         self._again = again
-        self._most = _MOST_CONNECTIONS if connections is None else connections
         self._sessions = tuple(sessions)
+        # An endpoint takes one turn at a time.
+        self._most = min(_MOST_CONNECTIONS if connections is None else connections, len(self._sessions))
         self._queue: deque[S] = deque(sorted(self._sessions, key=lambda s: (not s.endpoint.critical_path, s.cost_s)))
         # Ordered sets, since there may be thousands.
         self._open: dict[S, None] = {}  # in their first stage
@@ -91,11 +92,12 @@ class Scheduler(Generic[S]):
         self._unanswered: set[S] = set()
         self._slowest_s = 0.0
         self._began_s: float | None = None
-        self._looked_s = -math.inf  # when the next three were found out:
+        self._looked_s = -math.inf  # when the next four were found out:
         self._measured = 0  # sessions with a latency
         self._share_s = 0.0  # the time that all that may overlap takes
+        self._end_s = 0.0  # when all will be decided
         self._slack_s = 0.0  # the time that will be left over
-        self._need_s = sum(session.need_s for session in self._queue)
+        self._need_s = sum(session.need_s + session.proof_s for session in self._queue)
         self._again_s = 0.0  # of sessions that were placed once more
         self._budget_s = budget_s
 
@@ -123,9 +125,10 @@ class Scheduler(Generic[S]):
         """What the rest will take, by what is known now."""
         if self._began_s is None:
             return Forecast(self._need_s, self.budget_s, self.budget_s, self.width, is_known=False)
-        self._look_ahead(self._now())
-        budget_left_s = self._deadline_s() - self._now()
-        left_s = max(budget_left_s - self._slack_s, 0.0)
+        now = self._now()
+        self._look_ahead(now)
+        budget_left_s = self._deadline_s() - now
+        left_s = max(self._end_s - now, 0.0)
         is_known = self._measured >= min(_WINDOW, len(self._sessions)) and self._ramp.is_over
         return Forecast(left_s, budget_left_s, self.budget_s, self.width, is_known)
 
@@ -218,11 +221,15 @@ class Scheduler(Generic[S]):
         self._looked_s = now
         known = [(session.typical_s, session.expected_s) for session in self._sessions if session.typical_s is not None]
         correction = sum(typical for typical, _ in known) / sum(expected for _, expected in known) if known else 1.0
-        waiting_s = correction * sum(session.need_s for session in self._queue)
-        overlapping_s = waiting_s + sum(session.need_s for session in (*self._open, *self._proving))
+        overlap_s = correction * sum(s.need_s for s in self._queue) + sum(s.need_s for s in self._open)
+        prove_s = correction * sum(s.proof_s for s in self._queue)
+        prove_s += sum(s.proof_s for s in (*self._open, *self._proving))
+        prove_alone_s = sum(s.proof_s for s in self._alone)
         self._measured = len(known)
-        self._share_s = overlapping_s / self.width
-        self._slack_s = self._deadline_s() - now - self._share_s - self._need_alone_s(self._alone)
+        self._share_s = overlap_s / self.width
+        rest_s = min(prove_s / self.width + prove_alone_s, max(self._proof_left_s, 0.0))
+        self._end_s = now + self._share_s + self._need_alone_s(self._alone) + rest_s
+        self._slack_s = self._deadline_s() - self._end_s
 
     def _start(self, candidates: Sequence[S], width: int, now: float) -> None:
         """Begin as many turns as may be in flight."""
@@ -330,7 +337,7 @@ class Scheduler(Generic[S]):
 
     def _widen_for_proof(self) -> None:
         """Requests for the failure rate may overlap, and the latency of each endpoint alone is known by now."""
-        if not self._may_ramp or sum(session.need_s for session in self._proving) <= _NO_RAMP_S:
+        if not self._may_ramp or sum(session.proof_s for session in self._proving) <= _NO_RAMP_S:
             return
         self._may_ramp = False
         usual_ms = {
@@ -357,6 +364,7 @@ class Scheduler(Generic[S]):
 
     def _fall_back(self) -> None:
         self._ramp.stop()
+        self._looked_s = -math.inf  # for it takes longer now
         for transport in self._transports:
             transport.close_idle()
 

@@ -8,6 +8,7 @@ from simulation.runs import decision, endpoint, failed, result, samples, spread
 
 from perfcheck.judge.verdict import (
     excluded_failure_rates,
+    failures_under_load,
     judge_endpoint,
     judge_run,
     partial_findings,
@@ -30,6 +31,7 @@ from perfcheck.model import (
     UndecidedPolicy,
     Verdict,
 )
+from perfcheck.stats.acceptance import binomial_bound
 
 
 def rules(one: EndpointResult) -> list[tuple[str, Severity]]:
@@ -388,3 +390,20 @@ def test_what_failed_or_was_not_measured_has_no_part_in_what_a_run_excludes(othe
     healthy = with_failures(0, 32)
     assert excluded_failure_rates([healthy, other]) == excluded_failure_rates([healthy])
     assert excluded_failure_rates([other]) == (None, None)
+
+
+def test_what_failed_under_load_has_its_part_in_what_a_run_excludes_for_the_service() -> None:
+    """The endpoint is measured again, so that only requests that did not fail would be left."""
+    healthy = with_failures(0, 32)
+    loaded = replace(healthy, requests=replace(healthy.requests, failed_under_load=8))
+    each, overall = excluded_failure_rates([loaded])
+    assert each == excluded_failure_rates([healthy])[0]
+    assert overall == pytest.approx(binomial_bound(8, 40))
+
+
+def test_a_note_reports_what_failed_under_load() -> None:
+    measured = Measurement("a", (), (), failed_under_load=tuple(sample for _, sample in failed(0, 3)))
+    (note,) = failures_under_load([measured, Measurement("b", (), ())])
+    assert (note.rule, note.severity) == ("errors-seen", Severity.NOTE)
+    assert note.message == "3 requests failed while others were in flight: 3x 503 Service Unavailable"
+    assert failures_under_load([Measurement("b", (), ())]) == ()

@@ -97,6 +97,14 @@ def test_no_more_connections_than_set(connections: int) -> None:
     assert most_in_flight(transport) == {1: 1, 2: 2, 5: 4}[connections]
 
 
+def test_no_more_connections_than_endpoints() -> None:
+    latencies = similar(9, 2000.0)
+    transport = service(latencies)
+    sampler, measurements = check(with_targets(latencies), transport)
+    assert sampler.forecast().connections == 8
+    assert max(decision.concurrency for m in measurements for decision in m.decisions) == most_in_flight(transport) == 8
+
+
 @pytest.mark.parametrize(("count", "latency_ms"), [(7, 5000.0), (40, 100.0)])
 def test_a_short_need_is_not_worth_a_second_connection_in_the_first_stage(count: int, latency_ms: float) -> None:
     latencies = similar(count, latency_ms)
@@ -213,6 +221,16 @@ def test_failures_that_load_brings_end_the_load(failure: Failure, status: int | 
     assert sampler.forecast().connections == 1
     assert verdicts(sampler.measurements()) == {OK: 100}
     assert all_decided(sampler.measurements())
+
+
+def test_what_fails_under_load_is_recorded_and_not_judged() -> None:
+    overloaded = Overloaded(Clock(), 5, Failure.STATUS, 500)
+    sampler = run(with_targets(similar(100)), overloaded.script, overloaded.clock)
+    measurements = sampler.measurements()
+    assert verdicts(measurements) == {OK: 100}
+    failed = [sample for m in measurements for sample in m.failed_under_load]
+    assert {sample.failure for sample in failed} == {Failure.STATUS}
+    assert len(failed) == sum(sample.failure is not None for m in measurements for _, sample in m.samples)
 
 
 def test_a_failure_that_comes_without_load_too_is_no_reason_to_fall_back() -> None:
@@ -415,6 +433,25 @@ def test_the_forecast_is_about_right(workers: int | None, count: int) -> None:
     for at_s, forecast in known:
         assert (end_s - at_s) / 3 <= forecast.left_s + 1 <= 2 * (end_s - at_s) + 2
     assert sampler.forecast().left_s < 1.0
+
+
+def test_the_forecast_is_about_right_where_requests_fail_under_load() -> None:
+    """Each of those endpoints takes more requests for its failure rate, which together take a limited time."""
+    overloaded, forecasts = Overloaded(Clock(), 2, Failure.STATUS, 429), []
+    clock = overloaded.clock
+    sampler = Sampler(
+        with_targets(similar(100)),
+        overloaded.script,
+        sampling=Sampling(),
+        rng=random.Random(1),
+        now=clock.now,
+        observe=lambda *_: forecasts.append((clock.seconds, sampler.forecast())),
+    )
+    sampler.run()
+    known = [(at_s, forecast) for at_s, forecast in forecasts if forecast.is_known]
+    assert known[0][0] < 0.5 * clock.seconds
+    for at_s, forecast in known:
+        assert forecast.left_s <= 1.5 * (clock.seconds - at_s) + 2
 
 
 @pytest.mark.parametrize(("proof", "is_capped"), [(ErrorProof.PROVEN, True), (ErrorProof.STRICT, False)])
