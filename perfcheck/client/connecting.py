@@ -27,6 +27,7 @@ from perfcheck.model import Failure, Service
 
 _Address = tuple[socket.AddressFamily, Any]  # and what connect() takes
 _MOST_IDLE = 20  # connections; redirects may lead to any number of services
+_FULL_QUEUE_NS = 2_000_000  # between attempts to connect
 _NOT_CONNECTED = 300  # from here on, the status of a CONNECT request
 
 
@@ -184,7 +185,11 @@ def _connect(family: int, address: Any, deadline_ns: int) -> Steps[socket.socket
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)  # noqa: FBT003
-        code = sock.connect_ex(address)
+        # The queue of a Unix socket is full: TCP tries again by itself.
+        while (code := sock.connect_ex(address)) == errno.EAGAIN and time.perf_counter_ns() < deadline_ns:
+            yield from _pause(_FULL_QUEUE_NS)
+        if code == errno.EAGAIN:
+            code = errno.ETIMEDOUT
         if code == errno.EINPROGRESS:
             ready = yield Wait(sock, WRITE, deadline_ns)
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if ready else errno.ETIMEDOUT
@@ -195,6 +200,12 @@ def _connect(family: int, address: Any, deadline_ns: int) -> Steps[socket.socket
         sock.close()
         raise OSError(code, os.strerror(code))
     return sock
+
+
+def _pause(duration_ns: int) -> Steps[None]:
+    here, there = socket.socketpair()  # the loop waits for a socket, so for one that nothing is sent to
+    with here, there:
+        yield Wait(here, READ, time.perf_counter_ns() + duration_ns)
 
 
 def _not_connected(error: OSError, where: str, exchange: Exchange) -> RequestFailedError:

@@ -10,6 +10,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -191,6 +192,33 @@ def test_a_unix_socket(tmp_path: Path) -> None:
             assert client.description.endswith(", process clock")
     assert (sample.status, sample.failure) == (200, None)
     assert sample.phases.connect_ms is not None
+
+
+def test_a_unix_socket_whose_queue_is_full_is_waited_for(tmp_path: Path) -> None:
+    """As TCP does by itself."""
+
+    def serve(listener: socket.socket) -> None:
+        for _ in range(2):
+            connection, _ = listener.accept()
+            with connection:
+                every_request(response())(connection)
+
+    path = tmp_path / "service.sock"
+    service = Service(base_url="http://localhost", unix_socket=str(path))
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as waiting:
+        listener.bind(str(path))
+        listener.listen(0)
+        waiting.connect(str(path))
+        with Client(service, redact=Redactor()) as client:
+            assert client.send(replace(IT, timeout_s=0.05)).detail == "no connection within 50 ms"
+            client.start(IT, "it")
+            assert client.wait(0.0) == []
+            waiting.close()
+            with ThreadPoolExecutor() as pool:
+                pool.submit(serve, listener)
+                ((_, sample),) = client.wait(time.perf_counter() + 20)
+                client.close()
+    assert sample.failure is None
 
 
 def test_a_unix_socket_that_is_not_there(tmp_path: Path) -> None:
