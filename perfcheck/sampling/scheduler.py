@@ -31,6 +31,7 @@ _CHEAPEST = 4  # one in so many of them
 _FORECAST_S, _FORECAST_S_EACH = 0.5, 0.0005  # between forecasts, and for each endpoint
 _NO_RAMP_S = 2.0  # requests for the failure rate that take less are sent one after another
 _UNANSWERED_S, _UNANSWERED_TIMES = 1.0, 8.0  # later than this, and so many times the slowest typical latency
+_HANGS = 12  # timeouts in a row
 _OVERLOADED = frozenset({Failure.REFUSED, Failure.RESET})
 _OVERLOADED_STATUS = frozenset({429, 503})
 
@@ -91,6 +92,7 @@ class Scheduler(Generic[S]):
         self._failed_alone: set[object] = set()
         self._unanswered: set[S] = set()
         self._slowest_s = 0.0
+        self._timeouts = 0  # in a row
         self._began_s: float | None = None
         self._looked_s = -math.inf  # when the next four were found out:
         self._measured = 0  # sessions with a latency
@@ -133,9 +135,20 @@ class Scheduler(Generic[S]):
         return Forecast(left_s, budget_left_s, self.budget_s, self.width, is_known)
 
     def _deadline_s(self) -> float:
-        """A budget that follows the need does not cut a confirmation short."""
-        is_pending = self._budget_s is None and any(session.phase is not Phase.PROOF for session in self._alone)
+        """A budget that follows the need does not cut short what has to be measured alone."""
+        is_pending = self._budget_s is None and any(map(self._may_go_on, self._alone))
         return (self._began_s or 0.0) + (_MOST_BUDGET_S if is_pending else self.budget_s)
+
+    def _may_go_on(self, session: S) -> bool:
+        """Not in a service that hangs: unless its failures are to be confirmed, each endpoint would wait in vain."""
+        if session.phase is Phase.CONFIRMATION:
+            return True
+        return session.phase is not Phase.PROOF and not self._hangs
+
+    @property
+    def _hangs(self) -> bool:
+        """Whether the service does."""
+        return self._timeouts >= _HANGS
 
     def _need_alone_s(self, sessions: Iterable[S]) -> float:
         """Their requests one after another; or the longest wait among them, since the others fill the pauses."""
@@ -247,7 +260,11 @@ class Scheduler(Generic[S]):
         return width == 1 or self._ramp.wants(session) or not (session.needs_alone or session.phase is Phase.FINISHED)
 
     def _precedence(self, session: S) -> tuple[bool, int, float, float]:
-        """Confirmations that are due, whoever has no latency yet, suspects; then the one that used the least time."""
+        """Confirmations that are due, whoever has no latency yet, suspects; then the one that used the least time.
+
+        What timed out comes last, one endpoint after the other: in turn, none would be decided in time. Where all time
+        out it comes first, until there is a response.
+        """
         share = session.used_s
         if session.phase is Phase.CONFIRMATION:
             kind, share = 0, session.need_s
@@ -255,13 +272,15 @@ class Scheduler(Generic[S]):
             kind = 1
         elif session.phase is Phase.PROOF:
             kind = 5
+        elif session.timed_out:
+            kind, share = 2, -share
         elif session.typical_s is None:
             kind = 2
         elif session.suspicion and self._slack_s > 0:
             kind, share = 3, -session.suspicion
         else:
             kind, share = 4, -session.need_s if self._is_long(session) else share
-        return session.timed_out, kind, share, self._rng.random()
+        return session.timed_out is not self._hangs, kind, share, self._rng.random()
 
     def _send(self, turn: _Turn[S]) -> None:
         number, endpoint = turn.session.next_request()
@@ -287,6 +306,7 @@ class Scheduler(Generic[S]):
         phase = session.phase
         is_over = session.take(sample, turn.width, now)
         self._observe(session, sample)
+        self._timeouts = self._timeouts + 1 if sample.failure is Failure.TIMEOUT else 0
         if not is_over:
             self._send(turn)
             return

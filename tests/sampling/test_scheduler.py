@@ -191,6 +191,21 @@ def test_an_endpoint_that_hangs_neither_narrows_nor_delays_the_others(where: int
     assert first_stage_s < 60
 
 
+def test_a_service_that_hangs_in_the_middle_is_critical_soon() -> None:
+    clock = Clock()
+
+    def answer(_: Endpoint) -> tuple[Sample, float]:
+        if clock.seconds > 12:
+            return Sample(clock.seconds, math.inf, Failure.TIMEOUT), 10.0
+        return Sample(clock.seconds, 200.0), 0.2
+
+    sampler = run(with_targets(similar(60)), Scripted(clock, answer), clock)
+    assert clock.seconds < 400
+    found = verdicts(sampler.measurements())
+    assert found[CRITICAL] >= 1
+    assert found[OK] >= 8
+
+
 @dataclass
 class Overloaded:
     """A service that takes so many requests at once, and fails the others."""
