@@ -46,7 +46,7 @@ def expected_s(endpoint: Endpoint) -> float:
 
 
 class EndpointSession:
-    """Takes the samples of one endpoint, decides, and says what is needed next: see the protocol of the scheduler.
+    """Takes the samples of one endpoint, decides, and sets what the scheduler reads.
 
     What happened is recorded before it is judged, so that an interruption between any two lines leaves nothing half
     done: :meth:`measurement` then judges the record from its beginning.

@@ -111,7 +111,7 @@ class _Pair(NamedTuple):
 
 
 class PairSession:
-    """Takes the pairs of one endpoint until there are enough: see the protocol of the scheduler.
+    """Takes the pairs of one endpoint until there are enough: see :class:`~perfcheck.sampling.protocols.Session`.
 
     Only whole pairs are recorded.
     """
@@ -145,18 +145,6 @@ class PairSession:
     # --- What the scheduler wants to know ----------------------------------------------------------------------------
 
     @property
-    def _is_warming_up(self) -> bool:
-        return len(self._pairs) < self._warmup
-
-    @property
-    def phase(self) -> Phase:
-        if self._is_finished:
-            return Phase.FINISHED
-        if self._is_warming_up:
-            return Phase.WARM_UP
-        return Phase.CONFIRMATION if self.needs_alone else Phase.FIRST
-
-    @property
     def timed_out(self) -> bool:
         return bool(self._pairs) and Failure.TIMEOUT in {self._pairs[-1].before.failure, self._pairs[-1].after.failure}
 
@@ -188,14 +176,22 @@ class PairSession:
     def suspicion(self) -> float:
         return self._test.suspicion
 
+    def _phase(self) -> Phase:
+        if self._is_finished:
+            return Phase.FINISHED
+        if len(self._pairs) < self._warmup:
+            return Phase.WARM_UP
+        return Phase.CONFIRMATION if self.needs_alone else Phase.FIRST
+
     def _forecast(self) -> None:
         """Once for each pair: the scheduler reads it for each candidate."""
+        self.phase = self._phase()
         typical_ms = [side.latency.estimate() for side in self._sides if side.latency.count]
         most_s = len(self._sides) * self.endpoint.timeout_s
         self.typical_s = min(sum(typical_ms) / 1000, most_s) if len(typical_ms) == len(self._sides) else None
         each_s = self.expected_s if self.typical_s is None else self.typical_s
-        needed = min(self._test.pairs_needed(_USUAL_PAIRS), self._most) - self._judged + self._is_warming_up
-        self.need_s = 0.0 if self._is_finished else each_s * max(needed, 1)
+        needed = min(self._test.pairs_needed(_USUAL_PAIRS), self._most) - self._judged + (self.phase is Phase.WARM_UP)
+        self.need_s = 0.0 if self.phase is Phase.FINISHED else each_s * max(needed, 1)
 
     @property
     def expected_s(self) -> float:
@@ -225,7 +221,7 @@ class PairSession:
     def _take(self, before: Sample, after: Sample, width: int) -> None:
         latencies = before.latency_ms, after.latency_ms
         self.last_turn_ms = None if None in latencies else sum(filter(None, latencies))
-        counts = not (self._is_warming_up or self._is_finished or (width > 1 and self.needs_alone))
+        counts = self.phase not in {Phase.WARM_UP, Phase.FINISHED} and not (width > 1 and self.needs_alone)
         self._pairs.append(_Pair(_JUDGED if counts else WARM_UP, before, after, width))
         if counts:
             self._judge(self._pairs[-1])
@@ -303,7 +299,7 @@ class PairSession:
         typical_s = self.typical_s
         return EndpointProgress(
             endpoint=self.endpoint.name,
-            stage=WARM_UP if self._is_warming_up else _JUDGED,
+            stage=WARM_UP if self.phase is Phase.WARM_UP else _JUDGED,
             requests=self._judged,
             least=_USUAL_PAIRS,
             value_ms=None if typical_s is None else 1000 * typical_s,

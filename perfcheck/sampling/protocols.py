@@ -44,10 +44,9 @@ class Session(Protocol):
     typical_s: float | None  # the time that a turn usually takes, as measured; None before the first latency
     need_s: float  # a forecast of the time until its latency is decided, with nothing else to do
     proof_s: float  # and of the time after that, for its failure rate alone
+    phase: Phase
     needs_alone: bool  # its next turn counts only if nothing else is in flight
 
-    @property
-    def phase(self) -> Phase: ...
     @property
     def suspicion(self) -> float:
         """How many times the critical limit its fastest request took; 0 when that is not over it."""
