@@ -42,14 +42,23 @@ class Source:
 
 
 def test_it_is_made_once_and_only_when_known(capsys: pytest.CaptureFixture[str]) -> None:
-    announce, source = Announcement(), Source(replace(AHEAD, is_known=False), AHEAD, AHEAD)
+    announce, source = Announcement(), Source(replace(AHEAD, is_known=False), AHEAD, AHEAD, AHEAD)
     for _ in range(4):
         announce(source)
     assert capsys.readouterr().err == "300 endpoints, about 35 s over 8 connections\n"
 
 
 def test_what_takes_little_time_is_not_announced(capsys: pytest.CaptureFixture[str]) -> None:
-    announce, source = Announcement(), Source(replace(AHEAD, left_s=9.0), AHEAD)
+    announce, source = Announcement(), Source(replace(AHEAD, left_s=9.0), replace(AHEAD, left_s=5.0))
     announce(source)
     announce(source)
     assert capsys.readouterr().err == ""
+
+
+def test_much_more_time_than_announced_is_announced(capsys: pytest.CaptureFixture[str]) -> None:
+    lefts = (9.0, 30.0, 80.0, 120.0, 200.0)
+    announce, source = Announcement(), Source(*(replace(AHEAD, left_s=left, budget_left_s=900.0) for left in lefts))
+    for _ in lefts:
+        announce(source)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [f"300 endpoints, about {left} over 8 connections" for left in ("30 s", "2 min")]

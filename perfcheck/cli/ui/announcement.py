@@ -12,6 +12,7 @@ from perfcheck.units import format_about
 from perfcheck.words import plural
 
 _LEAST_ANNOUNCED_S = 10.0
+_MUCH_LONGER = 3.0  # than announced
 _AMPLE = 1.2  # of the forecast, for the budget that is suggested
 
 
@@ -21,20 +22,20 @@ class HasProgress(Protocol):
 
 
 class Announcement:
-    """A line on stderr, once it is known what the measuring will take: a log has no live display."""
+    """A line on stderr on what the measuring will take: a log has no live display.
+
+    Once it is known; and again where it will take much longer than announced, since the service became slow.
+    """
 
     def __init__(self) -> None:
-        self._is_made = False
+        self._least_s = _LEAST_ANNOUNCED_S
 
     def __call__(self, source: HasProgress) -> None:
-        if self._is_made:
-            return
         forecast = source.forecast()
-        if forecast.is_known:
-            self._is_made = True
-            if forecast.left_s >= _LEAST_ANNOUNCED_S:
-                # Not through click, which would write past a live display.
-                sys.stderr.write(announcement(len(source.progress()), forecast) + "\n")
+        if forecast.is_known and forecast.left_s >= self._least_s:
+            self._least_s = _MUCH_LONGER * forecast.left_s
+            # Not through click, which would write past a live display.
+            sys.stderr.write(announcement(len(source.progress()), forecast) + "\n")
 
 
 def announcement(endpoints: int, forecast: Forecast) -> str:
