@@ -57,7 +57,7 @@ class Client:
         self._bypass = f"set NO_PROXY={self._base.host} to bypass it"
         self._connector = Connector(service, self._proxy)
         self._prepared: dict[str, PreparedRequest] = {}
-        self._http_version: str | None = None
+        self._protocol = "HTTP/2" if service.http2 else "HTTP/1.1"  # until a response has come
         self._by_kernel = HAS_KERNEL_STAMPS and not service.unix_socket
         self._in_flight: set[object] = set()
         self._owns_loop = loop is None
@@ -90,10 +90,6 @@ class Client:
         """
         clock = "kernel timestamps" if self._by_kernel else "process clock"
         return f"perfcheck {__version__}, {self._protocol}, {clock}"
-
-    @property
-    def _protocol(self) -> str:
-        return self._http_version or ("HTTP/2" if self._service.http2 else "HTTP/1.1")
 
     @property
     def base_url_shown(self) -> str:
@@ -219,7 +215,7 @@ class Client:
             for _ in range(_MOST_REDIRECTS + 1):
                 connection, hop = yield from self._send(on_wire, exchange)
                 try:
-                    self._http_version = hop.version
+                    self._protocol = hop.version
                     following = redirects.following(request, hop) if redirects else None
                     if following is None:
                         response = hop
