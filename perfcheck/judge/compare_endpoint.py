@@ -113,7 +113,10 @@ def _before_was_broken(pair: EndpointPair) -> bool:
     """Whether it failed so often before that its latencies are no basis for a comparison."""
     if pair.before is None or _decided_failure(pair.before) is None:
         return False
-    return pair.comparison is None or pair.comparison.changed is Changed.CANNOT_TELL
+    if pair.comparison is None or pair.comparison.changed is Changed.CANNOT_TELL:
+        return True
+    # Timeouts alone are latencies, and not shorter than those since: that is no news about the service.
+    return pair.comparison.changed is Changed.NO_CHANGE and not pair.before.requests.succeeded
 
 
 def _decided_failure(result: EndpointResult) -> Finding | None:

@@ -67,6 +67,16 @@ def test_an_endpoint_that_only_one_service_has(tmp_path: Path) -> None:
     assert run.endpoints[1].verdict is Verdict.OK
 
 
+def test_what_always_timed_out_before_is_no_basis_for_a_comparison(tmp_path: Path) -> None:
+    text = TEXT.replace("target: 2s", "target: 50ms, timeout: 300ms")
+    with service({"/a": ok(), "/b": slow(1.0)}) as one, service({"/a": ok(), "/b": ok()}) as other:
+        before, after = (load(tmp_path, text, base_url=url) for url in (one, other))
+        run = compare_live(before, after, names=["b"]).run
+    (result,) = run.endpoints
+    assert (result.verdict, result.comparison) == (Verdict.NOT_MEASURED, None)
+    assert result.findings[0].message.startswith("not compared: before, 5 of 5 requests failed (100%)")
+
+
 @pytest.mark.parametrize("down", [0, 1])
 def test_a_service_that_does_not_answer(tmp_path: Path, down: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
