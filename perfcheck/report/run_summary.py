@@ -156,7 +156,9 @@ def compared_with(run: Run, earlier: EarlierRun | None) -> str:
         none = "none of these endpoints" if run.against else "none of these endpoints by the same metric"
         return f"Compared with {name}, which measured {none}."
     clear = sum(change.clear for change in earlier.changes.values())
-    return f"Compared with {name}: {clear} of {plural(len(run.endpoints), 'endpoint')} clearly changed."
+    others = len(run.endpoints) - len(earlier.changes)
+    others_too = f"; {others:,} not compared" if others > 0 else ""
+    return f"Compared with {name}: {clear} of {plural(len(earlier.changes), 'endpoint')} clearly changed{others_too}."
 
 
 def before_and_now(run: Run) -> tuple[str, str]:

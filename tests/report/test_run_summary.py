@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from simulation.runs import HOSTILE_NAME, decision, endpoint, example_results, result, run, samples, spread
 
-from perfcheck.model import EndpointResult, Verdict
+from perfcheck.model import EarlierRun, EndpointChange, EndpointResult, Verdict
 from perfcheck.report import claims, explain, figures, run_summary
 
 
@@ -65,3 +65,12 @@ def test_a_rounded_value_never_looks_like_the_limit_that_it_is_over() -> None:
     barely = result(endpoint("a"), samples(1, spread(450)), decision(Verdict.WARNING, 450.0003))
     assert float(figures.measured(barely)) > 450
     assert float(figures.ratio_to_target(barely).removesuffix("x")) > 1.5
+
+
+def test_only_what_was_compared_is_counted_as_compared() -> None:
+    change = EndpointChange(40.0, 41.0, clear=False)
+    earlier = EarlierRun("v1", "2026-11-01T12:00:00Z", {"a": change}, added=(), removed=())
+    one = run([healthy("a"), healthy("b"), healthy("c")])
+    line = run_summary.compared_with(one, earlier)
+    assert line.endswith(": 0 of 1 endpoint clearly changed; 2 not compared.")
+    assert run_summary.compared_with(run([healthy("a")]), earlier).endswith(": 0 of 1 endpoint clearly changed.")
