@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 from perfcheck.client.client import Client
@@ -71,7 +72,12 @@ def compare_live(
     with (
         EnvironmentProbe() as probe,
         Client(before.service, redact=redact) as before_client,
-        Client(after.service, redact=redact, loop=before_client.loop) as after_client,
+        # One with itself over the same connections: a service with one thread serves no second one.
+        (
+            nullcontext(before_client)
+            if how is ComparedHow.SAME
+            else Client(after.service, redact=redact, loop=before_client.loop)
+        ) as after_client,
     ):
         clients = before_client, after_client
         timeout_s = after.service.ready_timeout_s

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 
 Answer = tuple[int, dict[str, str], bytes]
 Handler = Callable[[], Answer]
@@ -29,8 +29,11 @@ def status(code: int, **headers: str) -> Handler:
 
 
 @contextmanager
-def service(paths: dict[str, Handler]) -> Iterator[str]:
-    """Serve on a free port of the loopback interface for as long as the block runs; yields the base URL."""
+def service(paths: dict[str, Handler], *, one_thread: bool = False) -> Iterator[str]:
+    """Serve on a free port of the loopback interface for as long as the block runs; yields the base URL.
+
+    With ``one_thread`` a second connection waits until the first one is closed.
+    """
 
     class Requests(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -48,7 +51,7 @@ def service(paths: dict[str, Handler]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    class Server(ThreadingHTTPServer):
+    class Server(HTTPServer if one_thread else ThreadingHTTPServer):  # type: ignore[misc]
         daemon_threads = True
 
         def handle_error(self, *_: object) -> None:

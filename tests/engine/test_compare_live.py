@@ -119,8 +119,9 @@ def test_an_interruption_keeps_what_was_measured(tmp_path: Path) -> None:
     assert 1 <= outcome.run.endpoints[1].requests.sent < 5
 
 
-def test_one_service_with_itself(tmp_path: Path) -> None:
-    with service({"/a": slow(0.005), "/b": slow(0.005)}) as url:
+@pytest.mark.parametrize("one_thread", [False, True])
+def test_one_service_with_itself(tmp_path: Path, *, one_thread: bool) -> None:
+    with service({"/a": slow(0.005), "/b": slow(0.005)}, one_thread=one_thread) as url:
         baseline = override(load(tmp_path, TEXT, base_url=url), budget_s=30.0)
         run = compare_live(baseline, baseline, how=ComparedHow.SAME, fail_on=None).run
     assert run.exit_code in {EXIT_OK, EXIT_NOT_MEASURED}
