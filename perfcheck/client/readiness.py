@@ -11,7 +11,7 @@ from perfcheck.errors import CouldNotMeasureError
 from perfcheck.model import Endpoint, Failure, Sample, Service
 from perfcheck.units import format_ms
 
-_LONGEST_TRY_S = 10.0
+_SHORTEST_TRY_S, _LONGEST_TRY_S = 1.0, 10.0  # the last one gets time to fail for the reason that matters
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
 _FINAL = {Failure.TLS}  # waiting would not change it
@@ -43,7 +43,7 @@ def wait_until_ready(
     pause_s = _FIRST_PAUSE_S
     while True:
         left_s = service.ready_timeout_s - (time.monotonic() - started_s)
-        try_s = min(max(left_s, 0.001), _LONGEST_TRY_S)
+        try_s = min(max(left_s, _SHORTEST_TRY_S), _LONGEST_TRY_S)
         status: int | None = None
         if service.ready is None:
             error = try_to_connect(try_s)
