@@ -160,7 +160,7 @@ class ErrorTest:
     def _numbers(self, latency_ms: float | None) -> Schedule:
         if not latency_ms or not self._may_be_short:
             return self._schedule
-        return shortened(self._schedule, max(LEAST_SAMPLES, int(_CLEAN_MS / latency_ms)))
+        return shortened(self._schedule, max(LEAST_SAMPLES, math.ceil(_CLEAN_MS / latency_ms)))
 
     def _accepted_at(self, numbers: Schedule) -> int | None:
         """The number of requests at which the schedule has accepted the endpoint."""
