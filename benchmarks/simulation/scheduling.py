@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from simulation.noise import Bursts, Clock
+from simulation.noise import Bursts, Clock, endpoint
 
 from perfcheck.model import Endpoint, Failure, Measurement, Metric, Sample, Sampling
 from perfcheck.sampling.protocols import Transport
@@ -127,12 +127,4 @@ def check(
 
 
 def with_target(name: str, target_ms: float, metric: Metric = Metric.MEDIAN) -> Endpoint:
-    return Endpoint(
-        name,
-        f"/{name}",
-        line=1,
-        metric=metric,
-        target_ms=target_ms,
-        warning_ms=1.5 * target_ms,
-        critical_ms=2 * target_ms,
-    )
+    return endpoint(name, metric, target_ms)

@@ -111,7 +111,7 @@ class _Pair(NamedTuple):
 
 
 class PairSession:
-    """Takes the pairs of one endpoint until there are enough: see :class:`~perfcheck.sampling.protocols.Session`.
+    """Takes the pairs of one endpoint until there are enough: see :class:`~perfcheck.sampling.protocols.Schedulable`.
 
     Only whole pairs are recorded.
     """

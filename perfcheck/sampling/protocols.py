@@ -35,7 +35,7 @@ class Phase(IntEnum):
     FINISHED = 4
 
 
-class Session(Protocol):
+class Schedulable(Protocol):
     """One endpoint while it is measured, as the scheduler sees it."""
 
     endpoint: Endpoint

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 from perfcheck.model import Failure, Forecast, Sample
-from perfcheck.sampling.protocols import Phase, Session, Transport
+from perfcheck.sampling.protocols import Phase, Schedulable, Transport
 from perfcheck.sampling.ramp import MEMBERS, Ramp
 
 MOST_PROOF_S = 20.0  # for the failure rate alone, of all endpoints together
@@ -36,7 +36,7 @@ _OVERLOADED = frozenset({Failure.REFUSED, Failure.RESET})
 _OVERLOADED_STATUS = frozenset({429, 503})
 
 
-S = TypeVar("S", bound=Session)
+S = TypeVar("S", bound=Schedulable)
 
 
 @dataclass(eq=False, slots=True)
