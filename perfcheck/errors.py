@@ -3,7 +3,7 @@
 PerfcheckError
 ├── UsageError               2  a wrong option or file
 │   ├── BaselineError           a baseline with errors, each with its location (baseline/file_errors.py)
-│   └── NoSuchRunError          a run that is not in the history (history/model.py)
+│   └── NoSuchRunError          a run that is not, or not yet, in the history (history/model.py)
 └── CouldNotMeasureError     3  the service cannot be reached, or nothing was measured
 
 Any other exception that ends a command is a bug: 4.

@@ -17,6 +17,7 @@ from perfcheck.units import WrongValueError
 
 _EXAMPLE = "http://localhost:5001"
 _HOST = re.compile(r"[A-Za-z0-9._~-]+")
+_MALFORMED_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")  # RFC 3986 section 2.1
 _LOOKS_LIKE_A_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?(/.*)?")
 
 
@@ -39,7 +40,14 @@ def check_base_url(text: str) -> str:
     if parts.query or parts.fragment or any(char.isspace() or not char.isprintable() for char in text):
         message = "the URL of a service cannot have a query, a fragment or spaces"
         raise WrongValueError(message, "write a query under 'query' of the endpoints")
+    _check_percent_signs(text, "URL")
     return text.rstrip("/")
+
+
+def _check_percent_signs(text: str, noun: str) -> None:
+    if _MALFORMED_PERCENT.search(text):
+        message = f"in the {noun} a '%' is not followed by two hexadecimal digits"
+        raise WrongValueError(message, "write %25 for a percent sign")
 
 
 def base_url_option(text: str) -> str:
@@ -92,6 +100,7 @@ def _path(text: str) -> str:
         raise WrongValueError("the path contains a query", "move it to 'query', for example 'query: {q: love}'")
     if "#" in text or any(not char.isprintable() for char in text):
         raise WrongValueError("the path contains '#' or control characters", "percent-encode them, for example %23")
+    _check_percent_signs(text, "path")
     return text
 
 

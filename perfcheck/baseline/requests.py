@@ -21,6 +21,7 @@ from perfcheck.units import WrongValueError
 _SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean"]}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a field name, RFC 9110 section 5.6.2
 _FRAMING = {"content-length", "transfer-encoding"}
+_QUOTE = "quote it, to send it as text"
 _LONGEST_INTEGER = 300  # digits; JSON has no limit, and Python refuses thousands
 
 Pairs = tuple[tuple[str, "str | Secret"], ...]
@@ -111,7 +112,10 @@ def _read_form(context: Context, node: Node, name: str) -> str | Secret | None:
 
 
 def _read_json(context: Context, node: Node, name: str) -> str | Secret | None:
-    """Any YAML, as JSON. Plain scalars get their type from YAML's core schema; one with a variable is a string."""
+    """Any YAML, as JSON. Plain scalars get their type from YAML's core schema; one with a variable is a string.
+
+    A number that JSON writes in another way, such as 007 or 1.10, may be a text: it is an error.
+    """
     before = len(context.errors)
     value = _json_value(context, node, name, sent)
     if len(context.errors) > before:
@@ -135,7 +139,7 @@ def _json_value(context: Context, node: Node, name: str, text_of: Callable[[str 
         try:
             return _core_schema(node.value)
         except WrongValueError as error:
-            context.error(node, f"{name}: {error.message}", "quote it, to send it as text")
+            context.error(node, f"{name}: {error.message}", error.remedy or _QUOTE)
             return None
     text = context.request_text(node, name) if node.value else ""
     return None if text is None else text_of(text)
@@ -147,17 +151,27 @@ def _core_schema(text: str) -> Any:
         return text.lower() == "true"
     if len(text) <= _LONGEST_INTEGER:
         if re.fullmatch(r"[-+]?[0-9]+", text):
-            return int(text)
+            return _as_written(text, int(text))
         if re.fullmatch(r"0o[0-7]+|0x[0-9a-fA-F]+", text):
-            return int(text, 0)
+            return _as_written(text, int(text, 0))
     if re.fullmatch(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", text):
         number = float(text)
         if math.isfinite(number):
-            return number
+            return _as_written(text, number)
         raise WrongValueError("the number is too large for JSON")
     if re.fullmatch(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", text):
         raise WrongValueError("JSON has neither infinity nor NaN")
     return text
+
+
+def _as_written(text: str, number: float) -> float:
+    """Raises WrongValueError for a number that would not be sent as it is written."""
+    in_json = json.dumps(number)
+    if in_json != text:
+        raise WrongValueError(
+            f"'{clean(text, 60)}' would be sent as {clean(in_json, 60)}", f"{_QUOTE}, or write {in_json}"
+        )
+    return number
 
 
 _QUERY_VALUE = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]}

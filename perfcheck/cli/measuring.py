@@ -26,7 +26,7 @@ from perfcheck.cli.ui.options import (
 )
 from perfcheck.cli.ui.terminal import Interrupts, live_display, show_error, show_warning, waiting_line
 from perfcheck.demo import Regression
-from perfcheck.errors import EXIT_OK, CouldNotMeasureError, UsageError
+from perfcheck.errors import EXIT_OK, EXIT_USAGE, CouldNotMeasureError, UsageError
 from perfcheck.model import Baseline, ErrorProof, Metric, Run, Verdict
 from perfcheck.words import short_run
 
@@ -201,12 +201,12 @@ def carry_out(options: Options, session: Session, work: Callable[[Frame], Outcom
         unreached = isinstance(error, CouldNotMeasureError)
         if isinstance(error, CouldNotMeasureError) and error.is_down and not options.require_service:
             return _skipped(error, annotate=reporting.github)
-        reporting.write(outcome.run, on_screen=not unreached)  # where the error says it all
+        written = reporting.write(outcome.run, on_screen=not unreached)  # where the error says it all
         if options.save:
             _save(outcome.run, options.history, quiet=options.quiet)
     if error is not None:
         raise error
-    return outcome.run.exit_code
+    return outcome.run.exit_code or (EXIT_OK if written else EXIT_USAGE)  # nobody may read a report that is not there
 
 
 def check_demo_options(options: Options, command: str) -> None:

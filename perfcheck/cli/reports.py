@@ -18,7 +18,7 @@ import click
 from perfcheck.baseline import BaselineError
 from perfcheck.cli.ui.options import github_workspace, is_for_github
 from perfcheck.cli.ui.output import page, write_to_stdout
-from perfcheck.cli.ui.terminal import show_error, silence_stdout
+from perfcheck.cli.ui.terminal import show_error, show_note, silence_stdout
 from perfcheck.errors import UsageError
 from perfcheck.judge.compare_runs import changes_since
 from perfcheck.model import EarlierRun, Run
@@ -121,7 +121,7 @@ def write_all(
             failure = failure or error
             continue
         if target.path is None:
-            yield target, _print(content)
+            yield target, _print(content, f".{target.format}")
         else:
             yield target, _write(target.path, content, quiet=quiet)
     if failure is not None:
@@ -148,7 +148,7 @@ def render_report(
     return render(run, earlier).encode()
 
 
-def _print(content: bytes) -> str | None:
+def _print(content: bytes, suffix: str) -> str | None:
     """A reader that goes away (``| head``) changes neither the other reports nor the exit code."""
     try:
         write_to_stdout(content)
@@ -156,7 +156,7 @@ def _print(content: bytes) -> str | None:
         silence_stdout()
     except OSError as error:
         silence_stdout()
-        return f"cannot write to stdout: {error.strerror}"
+        return f"cannot write to stdout: {error.strerror}{_rescue(content, suffix)}"
     return None
 
 
@@ -164,20 +164,32 @@ def _write(path: Path, content: bytes, *, quiet: bool) -> str | None:
     try:
         write_atomically(path, content)
     except OSError as error:
-        return f"cannot write {path}: {error.strerror}{_rescue(path, content)}"
+        return f"cannot write {path}: {error.strerror}{_rescue(content, path.suffix)}"
     if not quiet:
         with contextlib.suppress(OSError):
             print(f"wrote {path}", file=sys.stderr)
     return None
 
 
-def _rescue(path: Path, content: bytes) -> str:
+def _rescue(content: bytes, suffix: str) -> str:
     try:
-        with tempfile.NamedTemporaryFile(prefix="perfcheck-", suffix=path.suffix, delete=False) as file:
+        with tempfile.NamedTemporaryFile(prefix="perfcheck-", suffix=suffix, delete=False) as file:
             file.write(content)
     except OSError:
         return "; it could not be kept elsewhere either"
     return f"; the report was kept in {file.name}"
+
+
+def _previous_run(reference: str, history: str | None) -> Run | None:
+    """An earlier run, to show the changes since; None, with a note, where there is none, as in the first run."""
+    from perfcheck.engine.saved_runs import find_earlier_run
+    from perfcheck.history.model import NoSuchRunError
+
+    try:
+        return find_earlier_run(reference, history)
+    except NoSuchRunError as error:
+        show_note(f"no changes are shown: {error.message}", error.remedy)
+        return None
 
 
 # --- All reports of a run -----------------------------------------------------------------------------------------
@@ -202,11 +214,7 @@ class Reporting:
         self.github = is_for_github(github)
         self._render = partial(render_report, quiet=quiet, verbose=verbose)
         self._quiet = quiet
-        self._previous: Run | None = None  # an earlier run, to show the changes since
-        if compare_to:
-            from perfcheck.engine.saved_runs import find_earlier_run
-
-            self._previous = find_earlier_run(compare_to, history)
+        self._previous = _previous_run(compare_to, history) if compare_to else None
 
     def write(self, run: Run, *, on_screen: bool = True) -> bool:
         """Write every report; an error in one is shown on stderr. Returns whether all were written.

@@ -21,8 +21,8 @@ from perfcheck.runfile import read_run
 def find_run(reference: str, history: str | None = None) -> Run:
     """The run in the file of this name, or on stdin for ``-``; else the one of this label or id in the history.
 
-    ``history`` is a file or the URL of a database (None: the usual file). Raises UsageError, with the nearest names,
-    when it is none of these.
+    ``history`` is a file or the URL of a database (None: the usual file). Raises NoSuchRunError, with the nearest
+    names, when it is none of these, and UsageError for one that cannot be read.
     """
     if "://" in reference:
         remedy = "'perfcheck compare BEFORE AFTER' compares two running services"
@@ -41,7 +41,7 @@ def find_run(reference: str, history: str | None = None) -> Run:
         if path.is_dir():
             raise UsageError(f"{reference} is a folder, and {error.message}", error.remedy) from None
         if reference.endswith(".json") or os.sep in reference:
-            raise UsageError(f"file not found: {reference}, and {error.message}", error.remedy) from None
+            raise type(error)(f"file not found: {reference}, and {error.message}", error.remedy) from None
         raise
 
 

@@ -12,7 +12,7 @@ from perfcheck.model import Counts, Metric, Source, Verdict
 
 
 class NoSuchRunError(UsageError):
-    """No run in the history has this id or label."""
+    """No run in the history has this id or label, or there is no history yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
+from urllib.parse import quote_plus
 
 import pytest
 from hypothesis import given
@@ -16,6 +18,9 @@ from perfcheck.errors import UsageError
 from perfcheck.model import ErrorLimits, ErrorProof, Metric, Sampling, Service, Tls, UndecidedPolicy
 
 ROOT = Path(__file__).parents[2]
+AS_WRITTEN = "1_000, 12:30, 2026-11-01, yes, 0b101, 1.2.3"  # what only YAML 1.1 does not take for text
+TYPED = f"{AS_WRITTEN}, 007, 0x10, 0o17, 1e3, 1.10, +5, .5, true, .inf"  # of a type, in YAML
+FORM_TYPE = "application/x-www-form-urlencoded"
 SMALLEST = "version: 1\nservice: {base_url: http://localhost}\nendpoints:\n  health: {path: /api/health}\n"
 
 
@@ -154,20 +159,28 @@ def test_query_values_are_text_as_written(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("text", TYPED.split(", "))
+def test_queries_and_headers_send_what_is_written(tmp_path: Path, text: str) -> None:
+    endpoint = load_endpoint(tmp_path, f"query: {{a: {text}}}, headers: {{X-A: {text}}}")
+    assert (endpoint.query, endpoint.headers) == ((("a", text),), (("X-A", text),))
+
+
 @pytest.mark.parametrize(
     ("body", "content", "content_type"),
     [
-        ("json: {a: 1, b: [1.50, true, null, ~, 'true', no, 0x1F], c: {}}", None, "application/json"),
+        ("json: {a: 1, b: [1.5, true, null, ~, 'true', no, '0x1F'], c: {}}", None, "application/json"),
         ("json: [love, ü]", '["love", "ü"]', "application/json"),
         ("json: null", "null", "application/json"),
-        ("form: {q: love & war, tag: [a, b]}", "q=love+%26+war&tag=a&tag=b", "application/x-www-form-urlencoded"),
+        (f"json: [{AS_WRITTEN}]", json.dumps(AS_WRITTEN.split(", ")), "application/json"),
+        (f"form: {{a: [{TYPED}]}}", "&".join(f"a={quote_plus(text)}" for text in TYPED.split(", ")), FORM_TYPE),
+        ("form: {q: love & war, tag: [a, b]}", "q=love+%26+war&tag=a&tag=b", FORM_TYPE),
         ("body: as it is", "as it is", None),
         ("json: {}, headers: {content-type: a/b}", "{}", "a/b"),
     ],
 )
 def test_bodies(tmp_path: Path, body: str, content: str | None, content_type: str | None) -> None:
     endpoint = load_endpoint(tmp_path, f"method: POST, repeatable: true, {body}")
-    whole = '{"a": 1, "b": [1.5, true, null, null, "true", "no", 31], "c": {}}'
+    whole = '{"a": 1, "b": [1.5, true, null, null, "true", "no", "0x1F"], "c": {}}'
     assert endpoint.content == (whole if content is None else content)
     headers = {name.lower(): value for name, value in endpoint.headers}
     assert headers.get("content-type") == content_type

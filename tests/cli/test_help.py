@@ -16,6 +16,7 @@ from support.golden import check_golden
 from perfcheck.cli.app import cli, run_command_line
 from perfcheck.cli.ui.commands import variables
 from perfcheck.cli.ui.help_page import visible_options
+from perfcheck.demo import DEFAULT_PORT
 
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = click.Context(cli, info_name="perfcheck", **cli.context_settings)
@@ -202,7 +203,7 @@ def test_an_error_says_what_was_likely_meant(line: str, message: str, remedy: st
         ("PERFCHECK_DEMO", "maybe", "Invalid value for --demo (from PERFCHECK_DEMO): 'maybe' is not a valid"),
         ("PERFCHECK_GROUP", "nix", "(set by the environment: PERFCHECK_GROUP)"),
         ("PERFCHECK_REPORT", "pdf", "(set by the environment: PERFCHECK_REPORT)"),
-        ("PERFCHECK_COMPARE_TO", "absent.json", "set by the environment: PERFCHECK_COMPARE_TO"),
+        ("PERFCHECK_AGAINST", "absent.json", "set by the environment: PERFCHECK_AGAINST"),
         ("PERFCHECK_BASELINE", "absent.yaml", "set by the environment: PERFCHECK_BASELINE"),
     ],
 )
@@ -222,6 +223,17 @@ def test_a_value_that_was_typed_does_not_come_from_the_environment(tmp_path: Pat
     assert "(set by the environment: PERFCHECK_LABEL)" in done.stderr
 
 
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+SERVICE_LINKS = {
+    "PERFCHECK_SERVICE_HOST": "10.0.0.11",
+    "PERFCHECK_SERVICE_PORT": "5001",
+    "PERFCHECK_SERVICE_PORT_HTTP": "5001",
+    "PERFCHECK_PORT": "tcp://10.0.0.11:5001",
+    "PERFCHECK_PORT_5001_TCP": "tcp://10.0.0.11:5001",
+    "PERFCHECK_PORT_5001_TCP_PROTO": "tcp",
+    "PERFCHECK_PORT_5001_TCP_PORT": "5001",
+    "PERFCHECK_PORT_5001_TCP_ADDR": "10.0.0.11",
+}
 FLAGS = [(name, option) for name, option in OPTIONS if option.is_flag]
 
 
@@ -295,6 +307,19 @@ def test_a_misspelt_variable_is_reported_and_changes_nothing(tmp_path: Path, var
 def test_other_variables_are_left_alone(tmp_path: Path, variable: str) -> None:
     (tmp_path / "baselines.yaml").write_text(BASELINE, encoding="utf-8")
     assert perfcheck("validate", cwd=tmp_path, env={variable: "1"}).stderr == ""
+
+
+def test_what_kubernetes_sets_for_a_service_of_our_name_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in SERVICE_LINKS.items():
+        monkeypatch.setenv(name, value)
+    ports = {
+        name: COMMANDS[name].make_context(name, [], ROOT).params["port"] for name, opt in OPTIONS if opt.name == "port"
+    }
+    assert ports == {"demo": DEFAULT_PORT}
+    (tmp_path / "baselines.yaml").write_text(BASELINE, encoding="utf-8")
+    assert perfcheck("validate", cwd=tmp_path, env=SERVICE_LINKS).stderr == ""
 
 
 @pytest.mark.parametrize("arguments", [("--version",), ("run", "-h"), ("help", "run"), ("completion", "bash")])

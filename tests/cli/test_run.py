@@ -181,9 +181,19 @@ def test_the_change_since_an_earlier_run_stands_beside_each_endpoint(healthy: Pa
     done = perfcheck("run", "--compare-to", "before.json", cwd=healthy.parent)
     assert done.returncode == 0
     assert re.search(r"^ +endpoint .* ratio +change ", done.stdout, re.MULTILINE)
-    missing = perfcheck("run", "--compare-to", "none.json", cwd=healthy.parent)
-    assert missing.returncode == 2
-    assert "file not found: none.json" in missing.stderr
+
+
+@pytest.mark.parametrize("earlier", ["none.json", "v1.4"])
+def test_an_earlier_run_that_is_not_there_yet_is_a_note(healthy: Path, earlier: str) -> None:
+    first = perfcheck("run", "--compare-to", earlier, "-o", "none.json", cwd=healthy.parent)
+    assert first.returncode == 0
+    assert first.stderr.startswith("note: no changes are shown: ")
+    assert earlier in first.stderr or "no history yet" in first.stderr
+    second = perfcheck("run", "--compare-to", "none.json", "--save", "--label", "v1.4", cwd=healthy.parent)
+    assert (second.returncode, second.stderr.count("note:")) == (0, 0)
+    assert " change " in second.stdout
+    against = perfcheck("run", "--against", "v1.3", cwd=healthy.parent)  # a verdict depends on it
+    assert against.returncode == 2
 
 
 BROKEN = """
@@ -360,7 +370,7 @@ def test_a_report_that_cannot_be_written_in_the_end_is_kept_elsewhere(tmp_path: 
     with service({"/a": vanish}) as url:
         baseline(tmp_path, url, "  a: {path: /a, target: 2s}\n")
         done = perfcheck("run", "-o", "reports/results.json", cwd=tmp_path)
-    assert done.returncode == 0
+    assert done.returncode == 2
     assert "cannot write reports/results.json: No such file or directory; the report was kept in " in done.stderr
     kept = Path(done.stderr.strip().rsplit(" ", 1)[1])
     assert json.loads(kept.read_text())["verdict"] == "OK"
@@ -483,12 +493,12 @@ def test_a_log_that_stdout_is_appended_to_stays_whole(healthy: Path) -> None:
     [
         ("perfcheck run 2>&-", 0),
         ("perfcheck run >&- 2>&-", 0),
-        ("perfcheck run >/dev/full", 0),
+        ("perfcheck run >/dev/full", 2),
         ("perfcheck validate >&-", 0),
         ("perfcheck validate | true", 0),
         ("perfcheck validate >/dev/full", 2),
         ("perfcheck run -f absent.yaml 2>/dev/full", 2),
-        ("mkfifo q; perfcheck run -o q", 0),
+        ("mkfifo q; perfcheck run -o q", 2),
     ],
 )
 def test_closed_and_full_streams_are_no_bug(healthy: Path, command: str, code: int) -> None:
@@ -496,6 +506,24 @@ def test_closed_and_full_streams_are_no_bug(healthy: Path, command: str, code: i
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     assert "bug" not in done.stderr
+
+
+@pytest.mark.parametrize("style", ["console", "json"])
+def test_a_report_that_cannot_be_written_is_an_error_and_is_kept(healthy: Path, style: str) -> None:
+    folder = healthy.parent
+    done = shell(f"perfcheck run --report {style} -o run.json >/dev/full", folder, TMPDIR=str(folder))
+    assert done.returncode == 2
+    assert "error: cannot write to stdout: No space left on device; the report was kept in " in done.stderr
+    (kept,) = folder.glob("perfcheck-*")
+    assert kept.stat().st_size > 0
+    assert json.loads((folder / "run.json").read_text(encoding="utf-8"))["verdict"] == "OK"
+
+
+def test_a_failed_check_stays_one_when_its_report_cannot_be_written(tmp_path: Path) -> None:
+    with service({"/a": status(503)}) as url:
+        baseline(tmp_path, url, "  a: {path: /a, target: 2s}\n", sampling=UNCONFIRMED)
+        done = shell("perfcheck run >/dev/full", tmp_path)
+    assert done.returncode == 1
 
 
 def test_a_signal_after_the_last_request_does_not_cost_the_run() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from perfcheck.cli.ui.commands import variable_of
+from perfcheck.cli.ui.commands import variable_in_force, variable_of
 from perfcheck.cli.ui.completers import complete_files, complete_groups, complete_report
 from perfcheck.model import MOST_CONNECTIONS
 from perfcheck.times import typed_time
@@ -19,6 +19,7 @@ from perfcheck.units import parse_duration_ms, parse_percentage
 if TYPE_CHECKING:
     from perfcheck.history.store import History
 
+_SERVICE_LINKS = ("tcp://", "udp://", "sctp://")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -27,7 +28,15 @@ def option(*names: str, **attributes: Any) -> Callable[[F], F]:
     if isinstance(kind := attributes.get("type"), click.IntRange):
         kind.name = "integer"  # click says: 'x' is not a valid integer range
     envvars = [variable_of(name.split("/")[0]) for name in names if name.startswith("--")]
-    return click.option(*names, **{"envvar": envvars, "show_envvar": True, **attributes})
+    return click.option(*names, **{"cls": _Option, "envvar": envvars, "show_envvar": True, **attributes})
+
+
+class _Option(click.Option):
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Not what Kubernetes sets for a service of the name perfcheck: PERFCHECK_PORT=tcp://10.0.0.11:5001."""
+        value = super().resolve_envvar_value(ctx)
+        is_link = value and value.startswith(_SERVICE_LINKS) and variable_in_force(self).endswith("_PORT")
+        return None if is_link else value
 
 
 class Parsed(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
@@ -119,7 +128,7 @@ compare_to_option = option(
     metavar="RUN",
     shell_complete=complete_files,
     help="Show the figures of this earlier run (a file, or a label or id in the history) next to these, without "
-    "judging the change.",
+    "judging the change. One that is not there yet is a note.",
 )
 github_option = option(
     "--github/--no-github",

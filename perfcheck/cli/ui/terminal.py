@@ -64,6 +64,11 @@ def show_warning(message: str, remedy: str | None = None) -> None:
     _show(click.style("warning: ", fg="yellow", bold=True) + message, remedy)
 
 
+def show_note(message: str, remedy: str | None = None) -> None:
+    """The same for what may be as it should be."""
+    _show(click.style("note: ", fg="cyan", bold=True) + message, remedy)
+
+
 def _show(message: str, remedy: str | None) -> None:
     """Messages quote services and files: no CI must take that for its own commands."""
     from perfcheck.report.workflow_commands import inert

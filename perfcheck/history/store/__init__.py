@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from perfcheck.errors import UsageError
 from perfcheck.history import default_file, make_folder
+from perfcheck.history.model import NoSuchRunError
 from perfcheck.history.store.dialects import POSTGRESQL, SQLITE, HistoryLocation, engine_for
 from perfcheck.history.store.store import History
 from perfcheck.history.store.tables import migrate, schema_version
@@ -61,7 +62,7 @@ def _prepare_tables(engine: Engine, location: HistoryLocation, *, create: bool) 
     if not create:
         with engine.connect() as connection:
             if schema_version(connection) == 0:
-                raise UsageError(f"no history in {location.shown} yet", _CREATE)
+                raise NoSuchRunError(f"no history in {location.shown} yet", _CREATE)
     migrate(engine, location.shown)
 
 
@@ -105,7 +106,7 @@ def _location(url: URL, cwd: Path) -> HistoryLocation:
 def _prepare_folder(file: Path, location: HistoryLocation, *, create: bool, is_default: bool) -> None:
     """The folder of the default location is made by us; that of another one may be a typing error."""
     if not create and not file.exists():
-        raise UsageError(f"no history yet: {location.shown} does not exist", _CREATE)
+        raise NoSuchRunError(f"no history yet: {location.shown} does not exist", _CREATE)
     if is_default and create:
         make_folder(file)
     elif not file.parent.is_dir():
