@@ -76,7 +76,8 @@ class HttpHandler(BaseHTTPRequestHandler):
 
     def _serve(self, target: SplitResult, *, allowed: bool) -> None:
         """Counted by the monitor from here to the last byte, under its route: the number of paths is unlimited."""
-        request = begin(endpoint_name(self.command, target.path if allowed and target.path in ROUTES else None))
+        name = endpoint_name(self.command, target.path if allowed and target.path in ROUTES else None)
+        request = begin(name, query=target.query)
         try:
             if allowed and self._service.hangs(target.path):
                 self._hang()

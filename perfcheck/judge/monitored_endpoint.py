@@ -7,6 +7,7 @@ over a limit was over it. A few requests are little evidence of the next ones, w
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
@@ -187,10 +188,18 @@ def _how_it_was_read(owners: Sequence[Endpoint], owner: Endpoint | None, metric:
             f"the monitor counts {len(owners)} endpoints of the baseline as this one ({names}); "
             f"compared with the loosest limits, those of {owner.name}"
         )
-        yield Finding.note(Rule.COUNTED_TOGETHER, message, line=owner.line)
+        yield Finding.note(Rule.COUNTED_TOGETHER, message, remedy=_how_to_keep_apart(owners), line=owner.line)
     if metric is not owner.metric:
         message = f"the monitor does not report its {owner.metric}; its {metric} is judged instead"
         yield Finding.note(Rule.OTHER_METRIC, message, line=owner.line)
+
+
+def _how_to_keep_apart(owners: Sequence[Endpoint]) -> str | None:
+    """By the query parameters that differ; None where none does."""
+    counts = Counter(field for owner in owners for field in set(owner.query))
+    differ = sorted({name for (name, _), count in counts.items() if count < len(owners)})
+    named = ", ".join(f"'{name}'" for name in differ[:MOST_NAMED])
+    return f"the setting 'variants' of perfcheck.monitor counts them separately, by {named}" if differ else None
 
 
 def repetitions(reported: MonitoredEndpoint, line: int | None) -> Iterator[Finding]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from perfcheck.judge.match_endpoints import is_of_path, match_endpoints
+from perfcheck.judge.match_endpoints import is_of_path
+from perfcheck.judge.match_variants import match_variants, route_of
 from perfcheck.judge.monitored_endpoint import (
     MOST_NAMED,
     has_figures,
@@ -89,7 +90,7 @@ def names_in(reading: MonitorReading, service: Service, endpoints: Sequence[Endp
 
 
 def _matches(reading: MonitorReading, service: Service, endpoints: Sequence[Endpoint]) -> dict[str, str]:
-    return match_endpoints(endpoints, [reported.name for reported in reading.endpoints], service.base_url)
+    return match_variants(endpoints, [reported.name for reported in reading.endpoints], service.base_url)
 
 
 def alongside_a_run(
@@ -173,7 +174,7 @@ def _not_in_the_baseline(
     """Without the requests of perfcheck itself: the ready check, and the statistics."""
     own = [path for path in (service.ready, service.monitor) if path]
     for reported in reading.endpoints:
-        our_own = any(is_of_path(reported.name, path, service.base_url) for path in own)
+        our_own = any(is_of_path(route_of(reported.name), path, service.base_url) for path in own)
         if is_reported(reported, []) and reported.name not in matched and not our_own:
             yield reported
 

@@ -10,7 +10,7 @@ Middleware for whole applications: ``perfcheck.monitor.wsgi``, ``.asgi``, ``.fla
 
 from __future__ import annotations
 
-from perfcheck.monitor import registry, request_trace, workers
+from perfcheck.monitor import registry, request_trace, variants, workers
 from perfcheck.monitor.decorator import monitor_performance
 from perfcheck.monitor.settings import configure, restore_defaults
 from perfcheck.monitor.statistics import Snapshot
@@ -29,4 +29,5 @@ def reset() -> None:
     workers.restart()
     registry.default.reset()
     request_trace.forget_statements()
+    variants.forget_variants()
     restore_defaults()

@@ -45,7 +45,8 @@ class Monitor:
             return
         if self._api and (path := _path(scope)).startswith(settings().prefix) and await _api_sent(scope, path, send):
             return
-        request = begin(route=partial(self._name, scope, scope.get("root_path") or ""))
+        query = (scope.get("query_string") or b"").decode("latin-1")
+        request = begin(route=partial(self._name, scope, scope.get("root_path") or ""), query=query)
         scope[_SEEN] = True  # not the request, which would be a reference cycle
         exchange = _Exchange(request, receive, send)
         try:

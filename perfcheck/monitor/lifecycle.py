@@ -12,6 +12,8 @@ from time import perf_counter_ns
 
 from perfcheck.monitor.registry import RequestOutcome, bounded, default
 from perfcheck.monitor.request_trace import Trace
+from perfcheck.monitor.settings import settings
+from perfcheck.monitor.variants import name_of_variant
 
 UNNAMED = "(unmatched)"
 _SERVER_ERROR = 500
@@ -27,6 +29,7 @@ class Request:
     _name: str | None = None
     _decorated = False
     route: Callable[[], str] | None = None
+    query = ""  # the raw query string, where a middleware has it
     _previous: Request | None = None
     trace: Trace | None = None
     started_ns: int
@@ -34,11 +37,12 @@ class Request:
 
     @property
     def endpoint(self) -> str:
-        """Its name: the decorator's, else the framework's, else the template of its route."""
-        if self._name is not None:
-            return self._name
+        """Its name: the decorator's, else the framework's, else the template of its route; with its variant."""
         try:
-            return bounded(self.route()) if self.route is not None else UNNAMED
+            name = self._name or (bounded(self.route()) if self.route is not None else UNNAMED)
+            parameters = settings().variants if self.query else ()
+            is_apart = parameters and not name.endswith(UNNAMED)
+            return name_of_variant(name, self.query, parameters) if is_apart else name
         except Exception as error:  # noqa: BLE001 - a framework that changed: the request is counted all the same
             default.count_failure(error)
             return UNNAMED
@@ -119,12 +123,12 @@ def begin_call(kind: type[Request]) -> Request:
     return request
 
 
-def begin(name: str | None = None, *, route: Callable[[], str] | None = None) -> Request:
+def begin(name: str | None = None, *, route: Callable[[], str] | None = None, query: str = "") -> Request:
     """A request begins, the current one of this context. Without a name, ``route()`` gives one at its end."""
     request = Request()
     if name is not None:
         request.name(name)
-    request.route = route
+    request.route, request.query = route, query
     request.started_ns = perf_counter_ns()
     request.enter()
     default.running.add(request)

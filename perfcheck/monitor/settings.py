@@ -31,6 +31,7 @@ class Settings:
     server_timing: bool = False  # send the Server-Timing response header
     prefix: str = "/api/performance"  # where the API is mounted
     n_plus_one: int = 10  # the same statement shape this often in one request is N+1
+    variants: tuple[str, ...] = ()  # query parameters whose values are endpoints of their own
 
     def __post_init__(self) -> None:
         for name in ("slow_s", "very_slow_s"):
@@ -47,6 +48,8 @@ class Settings:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, str) or not value.strip()):
                 raise ValueError(f"{name} must be a text that is not empty, or None")
+        if not isinstance(self.variants, tuple) or not all(isinstance(name, str) and name for name in self.variants):
+            raise ValueError("variants must be a list of names of query parameters")
         if not isinstance(self.prefix, str) or not self.prefix.startswith("/") or self.prefix.endswith("/"):
             raise ValueError('prefix must begin with "/" and not end with one')
 
@@ -74,6 +77,8 @@ def configure(**changes: Any) -> Settings:
     Raises TypeError for an unknown name or a wrong type, and ValueError for an invalid value.
     """
     global _current  # noqa: PLW0603 - one process, one set of settings
+    if isinstance(changes.get("variants"), list):
+        changes["variants"] = tuple(changes["variants"])
     _current = replace(_current or from_environment(os.environ), **changes)
     for listener in _listeners:
         listener()
@@ -109,6 +114,8 @@ def _parsed(default: object, text: str) -> Any:
         if text.lower() not in _WORDS:
             raise ValueError("expected 1 or 0")
         return _WORDS[text.lower()]
+    if isinstance(default, tuple):
+        return tuple(name.strip() for name in text.split(","))
     try:
         if isinstance(default, int):
             return int(text)

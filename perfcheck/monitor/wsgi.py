@@ -43,7 +43,10 @@ class Monitor:
             body = _api_body(environ, start_response)
             if body is not None:
                 return body
-        request = begin(route=lambda: endpoint_name(environ.get("REQUEST_METHOD"), self._template(environ)))
+        request = begin(
+            route=lambda: endpoint_name(environ.get("REQUEST_METHOD"), self._template(environ)),
+            query=environ.get("QUERY_STRING") or "",
+        )
         environ[_SEEN] = True  # not the request, which would be a reference cycle
         response = _Response(request, start_response, partial(self._name, request, environ))
         try:

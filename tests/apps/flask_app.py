@@ -70,6 +70,11 @@ def create_app() -> Flask:
         time.sleep(ms / 1000)
         return "slow"
 
+    @api.get("/videos/")
+    def videos() -> str:
+        time.sleep(0.4 if request.args.get("sort") == "artist_name" else 0)
+        return "videos"
+
     @api.get("/stream")
     def stream() -> Response:
         count = int(request.args.get("pieces", "3"))

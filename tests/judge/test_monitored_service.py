@@ -129,13 +129,14 @@ def test_a_few_requests_are_never_critical() -> None:
 
 
 def test_several_endpoints_that_are_one_route_are_compared_with_the_loosest() -> None:
-    by_title = replace(endpoint("videos.by_title"), path="/api/videos/")
-    by_artist = replace(endpoint("videos.by_artist", target=500), path="/api/videos/")
+    by_title = replace(endpoint("videos.by_title"), path="/api/videos/", query=(("page", "1"), ("sort", "title")))
+    by_artist = replace(endpoint("videos.by_artist", target=500), path="/api/videos/", query=(("page", "1"),))
     between = only(judged(reading(seen("GET /api/videos/", median_ms=740.0)), by_title, by_artist))
     over = only(judged(reading(seen("GET /api/videos/", median_ms=760.0)), by_title, by_artist))
     assert (between.verdict, over.verdict) == (Verdict.OK, Verdict.WARNING)
     assert between.name == "GET /api/videos/"
     assert "videos.by_title, videos.by_artist" in between.findings[0].message
+    assert (between.findings[0].remedy or "").endswith("counts them separately, by 'sort'")
 
 
 def test_what_the_monitor_never_saw_is_noted_and_folded_when_there_is_much_of_it() -> None:

@@ -336,3 +336,9 @@ def test_gunicorn_with_two_workers(tmp_path: Path) -> None:
     assert [(found["endpoint"], found["total_requests"]) for found in read["all_endpoints"]] == [("api.shop.named", 40)]
     assert read["in_flight"] == {}
     assert read["monitor"]["problems"] == []
+
+
+def test_the_values_of_a_parameter_are_endpoints_of_their_own(client: httpx.Client) -> None:
+    configure(variants=["sort"])
+    client.get("/api/named/?sort=title")
+    assert [found.name.partition(" ?")[2] for found in ended(1).endpoints] == ["sort=title"]

@@ -27,7 +27,7 @@ SERVED = {
     "Any WSGI application": (wsgiref, "GET /api/videos/<int:number>"),
     "Any ASGI application": (uvicorn_server, "GET /api/videos/{number}"),
 }
-RUN = {"One handler", "Why it was slow", "N+1", "Settings"}
+RUN = {"One handler", "One route, several endpoints", "Why it was slow", "N+1", "Settings"}
 
 
 def examples() -> dict[str, list[str]]:

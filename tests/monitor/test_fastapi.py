@@ -264,3 +264,9 @@ def test_every_response_is_what_it_is_without_the_monitor() -> None:
 
 def _without_date(answer: httpx.Response) -> list[tuple[bytes, bytes]]:
     return [(name, value) for name, value in answer.headers.raw if name.lower() != b"date"]
+
+
+def test_the_values_of_a_parameter_are_endpoints_of_their_own(client: httpx.Client) -> None:
+    configure(variants=["sort"])
+    client.get("/api/v1/items/1?sort=title")
+    assert one("GET /api/v1/items/{number} ?sort=title").total == 1

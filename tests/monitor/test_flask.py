@@ -224,3 +224,28 @@ def test_perfcheck_run_names_the_queries_and_n_plus_one(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(r"Server-Timing: db [\d.]+ ms of [\d.]+ ms \(25 queries, 25 identical\), app ", done.stdout)
     assert "likely N+1: 25 identical statements" in done.stdout
+
+
+def test_a_slow_value_of_a_parameter_is_not_lost_in_its_route(client: httpx.Client, tmp_path: Path) -> None:
+    configure(variants=["sort"])
+    for path in (*["videos/?page=2&sort=title"] * 9, *["videos/?sort=artist%5fname"] * 2, "videos/", "nothing?sort=a"):
+        client.get(f"/api/{path}")
+    assert {found.name: found.total for found in ended(13).endpoints} == {
+        "GET /api/videos/": 1,
+        "GET /api/videos/ ?sort=title": 9,
+        "GET /api/videos/ ?sort=artist_name": 2,
+        "GET (unmatched)": 1,
+    }
+    baseline = tmp_path / "baselines.yaml"
+    baseline.write_text(
+        f"""\
+version: 1
+service: {{base_url: {client.base_url}}}
+endpoints:
+  by_title: {{path: /api/videos/, query: {{sort: title}}, target: 100ms}}
+  by_artist: {{path: /api/videos/, query: {{sort: artist_name}}, target: 100ms}}
+"""
+    )
+    done = perfcheck_command("health", "-f", str(baseline), env={"COLUMNS": "300"})
+    lines = [line.split() for line in done.stdout.splitlines() if line.startswith(("OK", "WARNING"))]
+    assert [line[:2] for line in lines][:2] == [["WARNING", "by_artist"], ["OK", "by_title"]], done.stdout + done.stderr

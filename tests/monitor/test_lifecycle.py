@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 import perfcheck.monitor
-from perfcheck.monitor import lifecycle
+from perfcheck.monitor import configure, lifecycle
 from perfcheck.monitor.registry import default
 from perfcheck.monitor.statistics import EndpointStatistics
 
@@ -159,3 +159,17 @@ def test_what_runs_at_a_fork_is_the_parents() -> None:
     os.waitpid(child, 0)
     request.finish(status=200)
     assert [(one.name, one.total) for one in default.snapshot().endpoints] == [("before", 1), ("during", 1)]
+
+
+def test_the_values_of_a_parameter_are_endpoints_of_their_own_up_to_a_number() -> None:
+    configure(variants=["sort", "order"])
+    for number in range(1000):
+        lifecycle.begin("GET /a", query=f"sort={number}").finish()
+    for query in ("sort=" + "x" * 5000, "&".join(["a"] * 5000) + "&sort=1", "", "sort=", "page=7"):
+        lifecycle.begin("GET /a", query=query).finish()
+    for query in ("order=asc&sort=a%20b%0a", "sort=a+b%0A&order=asc"):
+        lifecycle.begin("GET /b", query=query).finish()
+    names = {endpoint.name: endpoint.total for endpoint in default.snapshot().endpoints}
+    assert len(names) == 23
+    assert (names["GET /a ?sort=0"], names["GET /a ?(other)"], names["GET /a"]) == (1, 981, 4)
+    assert names["GET /b ?sort=a+b%0A&order=asc"] == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -39,9 +40,11 @@ def test_every_setting_has_its_variable() -> None:
             "PERFCHECK_MONITOR_MAX_ENDPOINTS": "50",
             "PERFCHECK_MONITOR_PREFIX": "/perf",
             "PERFCHECK_MONITOR_N_PLUS_ONE": "5",
+            "PERFCHECK_MONITOR_VARIANTS": "sort, order",
         }
     )
-    assert read == Settings(0.3, 2.0, 10, 50, "/run/shop", "t", server_timing=True, prefix="/perf", n_plus_one=5)
+    expected = Settings(0.3, 2.0, 10, 50, "/run/shop", "t", server_timing=True, prefix="/perf", n_plus_one=5)
+    assert read == replace(expected, variants=("sort", "order"))
 
 
 @pytest.mark.parametrize(
@@ -57,6 +60,7 @@ def test_every_setting_has_its_variable() -> None:
         ("PREFIX", "api"),
         ("PREFIX", "/"),
         ("N_PLUS_ONE", "1"),
+        ("VARIANTS", "sort,"),
     ],
 )
 def test_nonsense_in_the_environment_is_told_and_left(name: str, text: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -75,7 +75,9 @@ class _Passage:
         self._request = request
         outer = lifecycle.current() if _has_begun(request) else None
         self._owned = outer is None
-        self._running = outer or lifecycle.begin(route=partial(_name, request))
+        self._running = outer or lifecycle.begin(
+            route=partial(_name, request), query=request.META.get("QUERY_STRING", "")
+        )
         setattr(request, _BEGUN, True)  # not the running request, which would be a reference cycle
         if task is not None and self._running.trace is None:
             # An asynchronous view waits while its query runs in another thread: its line is found through the task.
