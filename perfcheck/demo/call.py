@@ -57,8 +57,9 @@ class Parameters:
             self._values[name] = value
 
     def choice(self, name: str, choices: Collection[str], default: str) -> str:
-        value = self._values.get(name, default).lower()
-        if value not in choices:
+        by_lower_case = {choice.lower(): choice for choice in choices}
+        value = by_lower_case.get(self._values.get(name, default).lower())
+        if value is None:
             raise _wrong(f"{name} must be one of {', '.join(choices)}")
         return value
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 VIDEOS = 3000
 ARTISTS = 400
-STATUSES = ("wanted", "downloading", "downloaded", "ignored", "failed")
+STATUSES = ("WANTED", "DOWNLOADING", "DOWNLOADED", "IGNORED", "FAILED")
 _STATUS_WEIGHTS = (25, 3, 60, 9, 3)
 _MOST_TAGS = 5
 

@@ -16,13 +16,17 @@ from typing import Any
 
 import httpx
 import pytest
+from flask import Flask
 from support.waiting import eventually
 
 import perfcheck.monitor
-from perfcheck.demo import handlers
+from perfcheck.baseline import load_baseline
+from perfcheck.demo import demo_baseline, handlers
+from perfcheck.demo.catalogue import STATUSES
 from perfcheck.demo.demo_process import start_demo
 from perfcheck.demo.demo_server import create_server
 from perfcheck.monitor import statistics
+from perfcheck.monitor.flask import init_app
 
 DAILY_LINES = {
     "curl -s http://localhost:5001/api/performance/health | jq .status": '"healthy"',
@@ -60,6 +64,32 @@ def endpoints(client: httpx.Client, total: int) -> dict[str, Any]:
     answer = client.get("/api/performance/stats").json()
     assert answer["summary"]["total_requests_processed"] == total
     return {one["endpoint"]: one for one in answer["all_endpoints"]}
+
+
+def test_the_monitor_has_every_endpoint_of_the_sample_baseline_under_its_monitor_name() -> None:
+    checked = load_baseline(demo_baseline(), {}).endpoints
+    with serving() as client:
+        for endpoint in checked:
+            client.get(endpoint.path, params=dict(endpoint.query)).raise_for_status()
+        found = endpoints(client, len(checked))
+    assert {endpoint.monitor_name for endpoint in checked} == found.keys()
+
+
+def test_flask_has_every_endpoint_of_the_sample_baseline_under_its_monitor_name() -> None:
+    checked = load_baseline(demo_baseline(), {}).endpoints
+    app = Flask("catalogue")
+    init_app(app)
+    for path in {endpoint.path for endpoint in checked}:
+        app.add_url_rule(path, path, lambda: "")
+    for endpoint in checked:
+        app.test_client().get(endpoint.path, query_string=dict(endpoint.query)).close()
+    assert {endpoint.monitor_name for endpoint in checked} == {one.name for one in statistics().endpoints}
+
+
+def test_statuses_are_written_as_the_catalogue_has_them() -> None:
+    filtered = [dict(endpoint.query) for endpoint in load_baseline(demo_baseline(), {}).endpoints]
+    assert {query["status"] for query in filtered if "status" in query} <= set(STATUSES)
+    assert all(status.isupper() for status in STATUSES)
 
 
 def test_requests_are_counted_by_route_whatever_the_path_and_query() -> None:

@@ -18,7 +18,7 @@ HEALTHY = {
     ("/api/videos/", "limit=200"): 5,
     ("/api/videos/", "sort=artist_name"): 5,
     ("/api/videos/search", "q=love"): 6,
-    ("/api/videos/search", "q=love&status=downloaded"): 5,
+    ("/api/videos/search", "q=love&status=DOWNLOADED"): 5,
     ("/api/videos/universal-search", "q=love"): 10,
     ("/api/settings/", ""): 3,
     ("/api/artists/", ""): 4,
