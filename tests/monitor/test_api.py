@@ -330,6 +330,15 @@ def test_the_prefix_can_be_set() -> None:
 
 # --- Who may read --------------------------------------------------------------------------------------------------
 
+PROXY_HEADERS = """
+akamai-origin-hop appengine-remote-addr b3 cdn-loop cf-connecting-ip cf-ray client-ip cloudfront-viewer-address do-
+connecting-ip fastly-client-ip fly-region forwarded max-forwards proxy-connection remote-addr surrogate-capability
+traceparent true-client-ip via wl-proxy-client-ip x-amz-cf-id x-amzn-trace-id x-appengine-user-ip x-arr-ssl
+x-azure-clientip x-client-ip x-cloud-trace-context x-cluster-client-ip x-envoy-external-address x-forward-for
+x-forwarded x-forwarded-for x-forwarded-port x-nf-client-connection-ip x-original-url x-originating-ip x-proxyuser-
+ip x-real-ip x-real-port x-remote-ip x-request-id x-scheme x-varnish x-vercel-ip-city
+"""
+
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"])
 def test_this_machine_may(peer: str) -> None:
@@ -345,21 +354,31 @@ def test_others_may_not_and_are_told_how(peer: str | None) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "forwarded",
-        "x-forwarded",
-        "x-forwarded-for",
-        "x-real-ip",
-        "via",
-        "x-forwarded-port",
-        "cdn-loop",
-        "true-client-ip",
-        "fly-region",
-    ],
+    PROXY_HEADERS.split(),
 )
 @pytest.mark.parametrize("value", ["127.0.0.1", "203.0.113.9", ""])
 def test_behind_a_proxy_nobody_is_this_machine(name: str, value: str) -> None:
-    assert call("/stats", headers={**HOST, name: value}).status == 403
+    refused = call("/stats", headers={**HOST, name: value})
+    assert refused.status == 403
+    assert body(refused)["error"] == f"the header '{name}' may be a proxy's, and no token is configured"
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        "user-agent accept",  # curl, HTTPie
+        "user-agent accept accept-encoding connection upgrade http2-settings",  # curl --http2, Java
+        "user-agent accept accept-encoding connection",  # perfcheck, wget, requests, urllib, axios
+        "user-agent accept accept-language accept-encoding sec-fetch-mode",  # Node
+        "user-agent accept accept-encoding x-prometheus-scrape-timeout-seconds",
+        "content-type content-length expect authorization cookie",  # curl -d -u -b
+        """connection pragma cache-control sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform upgrade-insecure-requests
+        user-agent accept sec-fetch-site sec-fetch-mode sec-fetch-user sec-fetch-dest accept-encoding accept-language
+        cookie referer priority dnt sec-gpc te if-none-match if-modified-since""",  # browsers
+    ],
+)
+def test_clients_of_this_machine_may(client: str) -> None:
+    assert call("/stats", headers={**HOST, **dict.fromkeys(client.split(), "x")}).status == 200
 
 
 @pytest.mark.parametrize(
