@@ -77,7 +77,7 @@ def judge_health(
         for reported, owners in _reported(reading, endpoints, matches)
         if wanted is None or shown_name(reported, owners) in wanted
     ]
-    findings = list(_state(reading))
+    findings = [*_state(reading), *_unknown_errors(results)]
     if wanted is None:
         findings += [*_reported_errors(reading), *_unseen(endpoints, matches, reading)]
     return Health(tuple(results), tuple(findings), *judge_run(results, fail_on, findings))
@@ -201,6 +201,14 @@ def _reported_errors(reading: MonitorReading) -> Iterator[Finding]:
     for problem in reading.problems:
         if problem not in reading.issues or reading.status is not MonitorStatus.DEGRADED:
             yield Finding.note(Rule.MONITOR, f"the monitor reports: {problem}", remedy="its figures may be incomplete")
+
+
+def _unknown_errors(results: Sequence[EndpointResult]) -> Iterator[Finding]:
+    unknown = [result.name for result in results if result.error_rate is None]
+    if unknown:
+        of = f"{plural(len(unknown), 'endpoint')}: {and_more(unknown, MOST_NAMED)}"
+        message = f"the monitor does not count errors, so failures are not judged for {of}"
+        yield Finding.note(Rule.MONITOR, message, remedy="each endpoint in /stats needs 'errors', its failed requests")
 
 
 def _unseen(endpoints: Sequence[Endpoint], matches: Mapping[str, str], reading: MonitorReading) -> Iterator[Finding]:

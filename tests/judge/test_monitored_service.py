@@ -302,3 +302,14 @@ def test_what_is_not_slow_is_never_invented_alongside_a_run() -> None:
     assert [one.name for one in results] == ["videos.list", "GET /slow"]
     assert results[1].verdict is Verdict.WARNING  # that it fails, too, is for the daily check to say
     assert [finding.rule for finding in results[1].findings] == ["new-slow-endpoint"]
+
+
+def test_errors_that_the_monitor_does_not_count_are_unknown_and_not_none() -> None:
+    def notes(*reported: MonitoredEndpoint) -> list[str]:
+        return [found.message for found in judged(reading(*reported)).findings if found.rule is Rule.MONITOR]
+
+    known, unknown, unused = seen("GET /a", errors=0), seen("GET /b"), seen("GET /c", None, requests=0)
+    assert notes(known, unknown, unused) == [
+        "the monitor does not count errors, so failures are not judged for 1 endpoint: GET /b"
+    ]
+    assert notes(known) == []
