@@ -17,6 +17,7 @@ from perfcheck.judge.verdict import (
     failures_under_load,
     judge_endpoint,
     judge_run,
+    no_target_findings,
     partial_findings,
     service_findings,
 )
@@ -101,10 +102,11 @@ def check(
         results,
         judged,
         findings=(
+            *no_target_findings(results),
             *(partial_findings(results) if allow_partial and execution.is_whole else ()),
             *of_service,
             *failures_under_load(sampler.measurements()),
-            *execution.findings(client.notices),
+            *execution.findings(client.notices, environment, results),
             *from_monitor,
         ),
         complete=not counts.not_measured and not _ran_out_of_time(sampler),

@@ -116,7 +116,9 @@ def compare_live(
             results,
             judged,
             findings=(
-                *execution.findings(list(dict.fromkeys(notice for client in clients for notice in client.notices))),
+                *execution.findings(
+                    list(dict.fromkeys(notice for client in clients for notice in client.notices)), environment
+                ),
                 *added_and_removed(added, (), "the service before"),
                 *_judged_by_a_tail(endpoints),
                 *cannot_tell(results, "run it again" if execution.interrupted else _how_to_settle(pairs)),

@@ -108,4 +108,4 @@ def _unread(endpoints: Sequence[Endpoint], client: Client, reason: CouldNotMeasu
 def _connection_findings(service: Service) -> tuple[Finding, ...]:
     if service.tls.verify:
         return ()
-    return (Finding.warning(Rule.CONNECTION, "TLS certificates are not verified"),)
+    return (Finding.note(Rule.CONNECTION, "TLS certificates are not verified"),)

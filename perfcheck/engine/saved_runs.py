@@ -14,7 +14,7 @@ from perfcheck.engine.session import Outcome
 from perfcheck.errors import EXIT_INTERRUPTED, EXIT_NOT_MEASURED, EXIT_OK, UsageError
 from perfcheck.judge.compare_runs import compare_runs, nothing_compared
 from perfcheck.judge.verdict import judge_run
-from perfcheck.model import CompareLimits, Run, Verdict
+from perfcheck.model import CompareLimits, Rule, Run, Verdict
 from perfcheck.runfile import read_run
 
 
@@ -118,13 +118,16 @@ def _compared(
         names = {result.name for result in after.endpoints}
         before = replace(before, endpoints=tuple(result for result in before.endpoints if result.name in names))
     results, against, findings = compare_runs(before, after, limits, with_targets=with_targets)
-    verdict, counts, exit_code = judge_run(results, fail_on, allow_partial=allow_partial)
+    # What was found against its targets; a busy runner is judged again, by the changes as well.
+    own = [finding for finding in after.findings if with_targets and finding.rule is not Rule.RUNNER]
+    of_service = [finding for finding in own if finding.rule is Rule.ERROR_RATE]
+    verdict, counts, exit_code = judge_run(results, fail_on, of_service, allow_partial=allow_partial)
     return replace(
         after,
         verdict=verdict,
         counts=counts,
         exit_code=EXIT_NOT_MEASURED if exit_code == EXIT_OK and nothing_compared(results) else exit_code,
-        findings=(*after.findings, *findings) if with_targets else findings,
+        findings=(*own, *findings),
         endpoints=results,
         against=against,
     )

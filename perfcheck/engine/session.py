@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from perfcheck import __version__
 from perfcheck.client.client import Client
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, CouldNotMeasureError, PerfcheckError
+from perfcheck.judge.runner import runner_findings
 from perfcheck.judge.verdict import excluded_failure_rates
 from perfcheck.model import (
     Against,
@@ -86,8 +87,13 @@ class Execution:
             return self.error.exit_code if isinstance(self.error, PerfcheckError) else EXIT_BUG
         return judged
 
-    def findings(self, notices: Sequence[str]) -> Iterator[Finding]:
-        """Run-level findings; ``notices`` are the client's."""
+    def findings(
+        self, notices: Sequence[str], environment: Environment, results: Sequence[EndpointResult] = ()
+    ) -> Iterator[Finding]:
+        """Run-level findings: warnings for what keeps the run from passing or may have changed a verdict, else notes.
+
+        ``notices`` are the client's; ``results`` those that a busy runner may have slowed.
+        """
         if self.interrupted:
             yield Finding.warning(Rule.INTERRUPTED, "interrupted: these are the measurements up to then")
         if isinstance(self.error, CouldNotMeasureError):
@@ -95,9 +101,8 @@ class Execution:
         elif self.error is not None:
             yield Finding.warning(Rule.BUG, "a bug in perfcheck ended the run: these are the measurements up to then")
         for notice in notices:
-            yield Finding.warning(Rule.CONNECTION, notice)
-        if self.runner.message:
-            yield Finding.warning(Rule.RUNNER, self.runner.message)
+            yield Finding.note(Rule.CONNECTION, notice)
+        yield from runner_findings(self.runner, environment.cpus, results)
 
     def unless_unreached(self, results: tuple[EndpointResult, ...]) -> tuple[EndpointResult, ...]:
         """The results; where the service did not answer, each not measured for that reason."""

@@ -17,6 +17,7 @@ from perfcheck.judge.compare_endpoint import (
     request_change,
 )
 from perfcheck.judge.rules import finite
+from perfcheck.judge.runner import runner_findings
 from perfcheck.model import (
     Against,
     ComparedHow,
@@ -107,7 +108,7 @@ def compare_runs(
     )
     findings = (
         *nothing_compared(results),
-        *_comparability(before, after, against),
+        *_comparability(before, after, against, results),
         *added_and_removed(against.added, against.removed, "the run before"),
         *cannot_tell(results, _HOW_TO_SETTLE),
     )
@@ -176,7 +177,7 @@ def added_and_removed(added: Sequence[str], removed: Sequence[str], before: str)
     if added:
         yield Finding.note(Rule.ENDPOINTS, f"new, not in {before}: {_names(added)}")
     if removed:
-        yield Finding.warning(Rule.ENDPOINTS, f"gone since {before}: {_names(removed)}")
+        yield Finding.note(Rule.ENDPOINTS, f"gone since {before}: {_names(removed)}")
 
 
 def _names(names: Sequence[str]) -> str:
@@ -186,9 +187,16 @@ def _names(names: Sequence[str]) -> str:
 # --- How much the comparison is worth ------------------------------------------------------------------------------
 
 
-def _comparability(before: Run, after: Run, against: Against) -> Iterator[Finding]:
+def _comparability(before: Run, after: Run, against: Against, results: Sequence[EndpointResult]) -> Iterator[Finding]:
+    """Warnings where they may be why an endpoint is slower, else notes."""
+    slower = any(finding.rule is Rule.SLOWER for result in results for finding in result.findings)
+    report = Finding.warning if slower else Finding.note
     for difference in against.differences:
-        yield Finding.warning(Rule.COMPARABILITY, difference)
+        yield report(Rule.COMPARABILITY, difference)
+    for name, run, slowed in (("the run before", before, ()), ("this run", after, results)):
+        yield from runner_findings(run.runner, run.environment.cpus, slowed, subject=f"{name}: ")
+        if not run.complete:
+            yield Finding.note(Rule.COMPARABILITY, f"{name} is incomplete")
     if between := time_between(before, after):
         message = f"the two runs are {between} apart: whatever changed on the machine in between is part of the figures"
         remedy = "'perfcheck compare URL URL' measures two services side by side, at the same time"
@@ -205,11 +213,6 @@ def differences(before: Run, after: Run) -> Iterator[str]:
         )
     if old.ci != new.ci:
         yield f"measured in different environments ({_ci(before)} -> {_ci(after)})"
-    for name, run in (("the run before", before), ("this run", after)):
-        if run.runner.message:
-            yield f"the machine of {name} was busy: {clean(run.runner.message)}"
-        if not run.complete:
-            yield f"{name} is incomplete"
     versions = [clean(run.tool.version) for run in (before, after)]
     if versions[0] != versions[1]:
         yield f"measured by different versions of perfcheck ({' -> '.join(versions)})"

@@ -31,7 +31,7 @@ from perfcheck.model import (
 from perfcheck.stats.acceptance import binomial_bound
 from perfcheck.stats.error_rate import SERVICE_LIMIT, service_fails
 from perfcheck.stats.quantiles import summary
-from perfcheck.units import format_percentage
+from perfcheck.units import format_ms, format_percentage
 from perfcheck.words import plural
 
 
@@ -140,6 +140,18 @@ def partial_findings(results: Sequence[EndpointResult]) -> tuple[Finding, ...]:
         f"time; {they} because of --allow-partial"
     )
     return (Finding.warning(Rule.PARTIAL, message, remedy="raise --budget to measure all of them"),)
+
+
+def no_target_findings(results: Sequence[EndpointResult]) -> Iterator[Finding]:
+    """A note on a run that says little, since nothing in it has a target, or a ceiling."""
+    if results and not any(result.has_limit for result in results):
+        slow = max(result.warning_ms or 0.0 for result in results)
+        message = f"no endpoint has a target: only failures and latencies over {format_ms(slow)} are found"
+        remedy = (
+            "'perfcheck run --save' and then 'perfcheck baseline update' propose targets from what was measured; or "
+            "write 'target: 300ms' on an endpoint"
+        )
+        yield Finding.note(Rule.NO_TARGET, message, remedy=remedy)
 
 
 def excluded_failure_rates(results: Sequence[EndpointResult]) -> tuple[float | None, float | None]:

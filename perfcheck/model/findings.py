@@ -73,6 +73,7 @@ class Rule(StrEnum):
     OTHER_METRIC = "other-metric"
     COVERAGE = "coverage"
     # The run itself
+    NO_TARGET = "no-target"
     INTERRUPTED = "interrupted"
     PARTIAL = "partial"
     SERVICE = "service"

@@ -118,6 +118,11 @@ class EndpointResult:
         return self.source is Source.MONITORED
 
     @property
+    def has_limit(self) -> bool:
+        """Whether it is judged by more than what is slow for any endpoint."""
+        return self.target_ms is not None or self.ceiling_ms is not None
+
+    @property
     def is_undecided(self) -> bool:
         """Judged, but by the estimate: the budget or the requests ran out first."""
         judged = self.verdict is not Verdict.NOT_MEASURED and not self.is_monitored
@@ -160,7 +165,8 @@ class RunnerHealth:
     run_queue_share: float | None = None  # of the run's time, spent ready to run without a CPU
     steal_share: float | None = None  # of all CPU time during the run, taken by the hypervisor
     load_average: float | None = None  # over one minute, at the end
-    message: str | None = None  # a sentence when the runner, not the service, may have been the bottleneck
+    message: str | None = None  # a phrase when the runner, not the service, may have been the bottleneck
+    queued_ms_per_request: float | None = None  # ready to run without a CPU
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,12 @@ from perfcheck.report.run_summary import (
     in_order,
     inconclusive_comparisons,
     partial,
+    run_warnings,
     state_of_monitor,
 )
 from perfcheck.text import clean
 from perfcheck.units import format_ms, format_percentage, format_size
+from perfcheck.words import plural
 
 _MOST_BLOCKS = 20
 _MOST_OK_ROWS = 40
@@ -65,10 +67,10 @@ def render_console(
         parts += [_explanation(run, block, glyphs, shown), Text()]
     if more := sum(map(len, breaches[len(explained) :])):
         parts += [Text(f"{glyphs.ellipsis} and {more} more that need attention (-v shows them)", style="dim"), Text()]
-    if not quiet:
-        notes = list(_notes(run, results, glyphs, verbose=verbose))
-        parts += [*notes, Text()] if notes else []
-        parts += [_environment(run, glyphs), Text()] if verbose else []
+    notes = list(_notes(run, results, glyphs, quiet=quiet, verbose=verbose))
+    parts += [*notes, Text()] if notes else []
+    if verbose and not quiet:
+        parts += [_environment(run, glyphs), Text()]
     if since is not None and not run.is_comparison:
         parts.append(Text(compared_with(run, since), style="dim"))
     if in_part := partial(run):
@@ -173,10 +175,17 @@ def _explanation(run: Run, block: Block, glyphs: Glyphs, shown: set[str]) -> Ren
     return Group(head, Padding(grid, (0, 0, 0, 2)))
 
 
-def _notes(run: Run, results: Sequence[EndpointResult], glyphs: Glyphs, *, verbose: bool) -> Iterator[Text]:
+def _notes(
+    run: Run, results: Sequence[EndpointResult], glyphs: Glyphs, *, quiet: bool, verbose: bool
+) -> Iterator[Text]:
+    """Of the run and of its endpoints; ``quiet``: only warnings, which are of the run."""
     for finding in run.findings:
+        if quiet and finding.severity is Severity.NOTE:
+            continue
         if finding.rule not in {Rule.MONITOR_STATE, Rule.PARTIAL}:  # with which the report begins, and ends
             yield _note("service" if run.is_of_monitor else "run", finding, None, glyphs)
+    if quiet:
+        return
     fine = [result for result in results if not result.needs_attention]
     every = ((result.name, finding) for result in fine for finding in result.findings)
     for name, finding in every if verbose else fold_notes(fine):
@@ -214,4 +223,6 @@ def _closing(run: Run, glyphs: Glyphs) -> Text:
         text.append(", " if text else "").append(f"{count} {word}", style=STYLES[verdict])
     if inconclusive := inconclusive_comparisons(run):
         text.append(f" ({inconclusive} inconclusive)", style="dim")
+    if warnings := run_warnings(run):
+        text.append(", " if text else "").append(f"{plural(warnings, 'warning')} of the run", style="yellow")
     return text.append(f" {glyphs.dot} ".join(["", effort(run), exit_meaning(run)]))

@@ -59,6 +59,11 @@ def counts_by_verdict(run: Run) -> list[tuple[int, str, Verdict]]:
     return [(count, word, verdict) for count, word, verdict in named if count]
 
 
+def run_warnings(run: Run) -> int:
+    """Warnings that belong to no endpoint."""
+    return sum(finding.severity is not Severity.NOTE for finding in run.findings)
+
+
 # --- The headline --------------------------------------------------------------------------------------------------
 
 
@@ -90,7 +95,7 @@ def headline(run: Run) -> str:
     if run.verdict is Verdict.OK and run.is_comparison:
         return _none_slower(run)
     if run.verdict is Verdict.OK:
-        return f"All {total} endpoints are within their limits." if total > 1 else "The endpoint is within its limits."
+        return _all_within(run)
     counts = ", ".join(f"{count} {word}" for count, word, _ in counts_by_verdict(run))
     counted = f"Of {plural(total, 'endpoint')}: {counts}."
     first = worst_first(run.endpoints)[0]
@@ -99,6 +104,16 @@ def headline(run: Run) -> str:
     finding = next((finding for finding in run.findings if finding.severity is not Severity.NOTE), None)
     message = clean(finding.message, LONGEST_TEXT) if finding else str(run.verdict)
     return f"{message[:1].upper()}{message[1:]}. {counted}"
+
+
+def _all_within(run: Run) -> str:
+    """``All 11 endpoints are within their limits; 2 of them have no target.``"""
+    total, without = len(run.endpoints), sum(not result.has_limit for result in run.endpoints)
+    if without == total:
+        which = f"none of {total} endpoints" if total > 1 else "the endpoint"
+        return f"No failures and nothing slow, but {which} has {'a' if total > 1 else 'no'} target."
+    within = f"All {total} endpoints are within their limits" if total > 1 else "The endpoint is within its limits"
+    return f"{within}; {without} of them {'has' if without == 1 else 'have'} no target." if without else f"{within}."
 
 
 def _none_slower(run: Run) -> str:

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from perfcheck.model import RunnerHealth
-from perfcheck.units import format_percentage
+from perfcheck.units import format_ms, format_percentage
 
 # perfcheck mostly sleeps. When it has to wait for a CPU in a tenth of the time, a service on the same machine does too.
 # Below 0.1 ms a request it is the ordinary time of a wake-up.
 _MOST_RUN_QUEUE_SHARE = 0.10
-_LEAST_RUN_QUEUE_S = 0.0001
+_LEAST_QUEUED_MS = 0.1
 # Stolen time comes in slices of milliseconds, so a twentieth of it is many requests hit, and hit hard.
 _MOST_STEAL_SHARE = 0.05
+_LEAST_STEAL_S = 1.0  # it is counted in ticks of 10 ms: in less time one or two of them would be a large share
 
 
 class _CpuTime(NamedTuple):
@@ -47,27 +48,26 @@ class RunnerMonitor:
         queued_s = _queued_s(self._schedstat)
         waited_s = None if queued_s is None or self._queued_s is None else queued_s - self._queued_s
         queue_share = None if waited_s is None or not requests else min(waited_s / wall_s, 1.0)
-        steal_share = _steal_share(self._cpu_time, _cpu_time(self._stat))
+        queued_ms = None if waited_s is None or not requests else waited_s * 1000 / requests
+        steal_share = _steal_share(self._cpu_time, _cpu_time(self._stat)) if wall_s >= _LEAST_STEAL_S else None
         return RunnerHealth(
             cpu_ms_per_request=used_s * 1000 / requests if requests else None,
             run_queue_share=queue_share,
             steal_share=steal_share,
             load_average=_load_average(),
-            message=_message(queue_share, (waited_s or 0.0) / max(requests, 1), steal_share),
+            message=_message(queue_share, queued_ms, steal_share),
+            queued_ms_per_request=queued_ms,
         )
 
 
-def _message(queue_share: float | None, queue_s: float, steal_share: float | None) -> str | None:
+def _message(queue_share: float | None, queued_ms: float | None, steal_share: float | None) -> str | None:
     if steal_share is not None and steal_share > _MOST_STEAL_SHARE:
-        return (
-            f"the host took {format_percentage(steal_share)} of this machine's CPU time (steal), so latencies may be "
-            "too long: use a less crowded runner, or --confirm 2"
-        )
-    if queue_share is not None and queue_share > _MOST_RUN_QUEUE_SHARE and queue_s > _LEAST_RUN_QUEUE_S:
-        return (
-            f"perfcheck waited for a free CPU during {format_percentage(queue_share)} of the run, and a service on the "
-            "same machine will have waited too: run less alongside it, or give the machine more CPUs"
-        )
+        return f"the host took {format_percentage(steal_share)} of this machine's CPU time (steal)"
+    if queue_share is None or queued_ms is None:
+        return None
+    if queue_share > _MOST_RUN_QUEUE_SHARE and queued_ms > _LEAST_QUEUED_MS:
+        share = format_percentage(queue_share)
+        return f"perfcheck waited for a free CPU during {share} of the run ({format_ms(queued_ms)} per request)"
     return None
 
 

@@ -26,7 +26,19 @@ from perfcheck.errors import (
     CouldNotMeasureError,
     UsageError,
 )
-from perfcheck.model import Baseline, ErrorProof, Failure, Measurement, Metric, Rule, Run, Verdict
+from perfcheck.model import (
+    Baseline,
+    ErrorProof,
+    Failure,
+    Measurement,
+    Metric,
+    Rule,
+    Run,
+    RunnerHealth,
+    Severity,
+    Verdict,
+)
+from perfcheck.sampling.runner_health import RunnerMonitor
 from perfcheck.sampling.sampler import Sampler
 
 ENDPOINTS = "  a: {path: /a, target: 2s}\n  b: {path: /b, target: 2s}\n"
@@ -85,6 +97,42 @@ def test_secrets_are_in_neither_label_nor_command(tmp_path: Path) -> None:
         baseline = load(tmp_path, text + "  a: {path: /a, target: 2s}\n", {"KEY": "s3cr3t-key"})
         run = check(baseline, label="with s3cr3t-key", command=("perfcheck", "run", "s3cr3t-key")).run
     assert (run.label, run.command) == ("with ***", ("perfcheck", "run", "***"))
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "noted"),
+    [
+        (
+            "  a: {path: /a}\n  b: {path: /b, slow: 2s}\n",
+            ["no endpoint has a target: only failures and latencies over 2 s"],
+        ),
+        ("  a: {path: /a}\n  b: {path: /b, target: 2s}\n", []),
+        ("  a: {path: /a}\n  b: {path: /b, ceiling: 2s}\n", []),
+    ],
+)
+def test_a_run_without_any_target_states_so_and_how_to_get_some(
+    tmp_path: Path, endpoints: str, noted: list[str]
+) -> None:
+    with served(tmp_path, {"/a": ok(), "/b": ok()}, endpoints) as baseline:
+        run = check(baseline).run
+    notes = [finding for finding in run.findings if finding.rule is Rule.NO_TARGET]
+    assert [note.message.removesuffix(" are found") for note in notes] == noted
+    assert all("perfcheck baseline update" in (note.remedy or "") for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("target", "queued_ms", "severity"),
+    [("2s", 2.0, Severity.NOTE), ("1ms", 2.0, Severity.NOTE), ("20ms", 100.0, Severity.WARNING)],
+)
+def test_a_busy_runner_is_a_note_where_no_verdict_depends_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, queued_ms: float, severity: Severity
+) -> None:
+    """Of an endpoint that takes 40 ms."""
+    busy = RunnerHealth(message="perfcheck waited for a free CPU", queued_ms_per_request=queued_ms)
+    monkeypatch.setattr(RunnerMonitor, "finish", lambda *_: busy)
+    with served(tmp_path, {"/a": slow(0.04)}, f"  a: {{path: /a, target: {target}}}\n") as baseline:
+        run = check(override(baseline, confirm=0)).run
+    assert [finding.severity for finding in run.findings if finding.rule is Rule.RUNNER] == [severity]
 
 
 # --- Cut short -----------------------------------------------------------------------------------------------------

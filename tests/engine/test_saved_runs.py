@@ -10,9 +10,10 @@ import pytest
 from simulation.runs import decision, endpoint, result, run, samples, spread
 from support.histories import fill
 
-from perfcheck.engine.saved_runs import compare_saved, find_earlier_run, find_run, limits_in_force
+from perfcheck.engine.saved_runs import compare_saved, compared_with, find_earlier_run, find_run, limits_in_force
+from perfcheck.engine.session import Outcome
 from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK, UsageError
-from perfcheck.model import CompareLimits, Run, Verdict
+from perfcheck.model import CompareLimits, Finding, Rule, Run, Verdict
 from perfcheck.runfile import encode_run
 
 
@@ -53,6 +54,14 @@ def test_only_the_endpoints_that_are_named() -> None:
     assert compared.against.removed == ()
     with pytest.raises(UsageError, match="the run after has no endpoint 'bb'"):
         compare_saved(BEFORE, of("after", a=400, b=100), names=["bb"])
+
+
+def test_a_warning_of_the_service_counts_against_an_earlier_run_too() -> None:
+    flaky = Finding.warning(Rule.ERROR_RATE, "9 of 200 requests failed")
+    run = replace(BEFORE, findings=(flaky,), verdict=Verdict.WARNING)
+    outcome = compared_with(BEFORE, Outcome(run), CompareLimits(), Verdict.WARNING, selected=False)
+    assert (outcome.run.verdict, outcome.run.exit_code) == (Verdict.WARNING, EXIT_CRITICAL)
+    assert flaky in outcome.run.findings
 
 
 def test_nothing_in_common_does_not_pass() -> None:

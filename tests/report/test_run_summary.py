@@ -16,6 +16,9 @@ def healthy(name: str) -> EndpointResult:
     return result(endpoint(name), samples(1, spread(40)), decision(Verdict.OK, 40.0))
 
 
+NO_TARGET = result(endpoint("new", target=None), samples(1, spread(40)), decision(Verdict.OK, 40.0))
+
+
 def test_headline_names_the_worst_and_counts_the_rest() -> None:
     line = run_summary.headline(run())
     assert line.startswith("search.hanging: median over the timeout of 10 s")
@@ -27,6 +30,10 @@ def test_headline_names_the_worst_and_counts_the_rest() -> None:
     [
         ([healthy("a"), healthy("b")], "All 2 endpoints are within their limits."),
         ([healthy("a")], "The endpoint is within its limits."),
+        ([NO_TARGET] * 2, "No failures and nothing slow, but none of 2 endpoints has a target."),
+        ([NO_TARGET], "No failures and nothing slow, but the endpoint has no target."),
+        ([healthy("a"), NO_TARGET], "All 2 endpoints are within their limits; 1 of them has no target."),
+        ([healthy("a"), NO_TARGET, NO_TARGET], "All 3 endpoints are within their limits; 2 of them have no target."),
         ([], "Nothing was measured."),
         (
             [result(endpoint("a"), [])],

@@ -14,7 +14,7 @@ from rich.console import Console
 from simulation.runs import decision, endpoint, failed, result, run, samples, spread
 
 from perfcheck.judge.verdict import judge_run, partial_findings
-from perfcheck.model import EndpointResult, Run, Verdict
+from perfcheck.model import EndpointResult, Finding, Rule, Run, Verdict
 from perfcheck.report import csv as csv_report
 from perfcheck.report import github, html, junit, markdown, openmetrics
 from perfcheck.report.claims import certainty
@@ -125,6 +125,22 @@ def test_without_it_nothing_passes_that_was_not_measured(results: tuple[Endpoint
     assert "exit 3: not everything could be measured" in on_terminal(one)
     assert "<error" in junit.render(one)
     assert "::error" in github.render(one)
+
+
+# --- Warnings of the run ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_warnings_of_the_run_are_shown_and_counted_with_the_verdicts(*, quiet: bool) -> None:
+    flaky = Finding.warning(Rule.ERROR_RATE, "9 of 200 requests failed")
+    proxy = Finding.note(Rule.CONNECTION, "requests go through the proxy")
+    verdict, counts, exit_code = judge_run([ALONE], Verdict.CRITICAL, [flaky])
+    one = replace(run([ALONE], flaky, proxy), verdict=verdict, counts=counts, exit_code=exit_code)
+    shown = on_terminal(one, quiet=quiet)
+    assert "WARNING run: 9 of 200 requests failed" in shown
+    assert shown.splitlines()[-1].startswith("1 OK, 1 warning of the run ·")
+    assert ("requests go through the proxy" in shown) is not quiet
+    assert "of the run" not in on_terminal(judged(ALONE)).splitlines()[-1]
 
 
 # --- What a run excludes -------------------------------------------------------------------------------------------

@@ -136,8 +136,7 @@ def _sections(run: Run, since: EarlierRun | None) -> list[_Section]:
     """In the order in which they are shown, and in which they are kept where there is not room for all."""
     attention, healthy = split_by_attention(run)
     count = plural(len(healthy), "endpoint")
-    their = "its" if len(healthy) == 1 else "their"
-    title = f"{count} not found to be slower" if run.is_comparison else f"{count} within {their} limits"
+    title = f"{count} {'not found to be slower' if run.is_comparison else 'OK'}"
     head, lines = _rows(run, attention, since, with_verdict=True)
     folded_head, folded_lines = _rows(run, healthy, since, with_verdict=False)
     blocks = fold(attention)
