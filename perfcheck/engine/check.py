@@ -107,6 +107,7 @@ def check(
             *of_service,
             *failures_under_load(sampler.measurements()),
             *execution.findings(client.notices, environment, results),
+            *probe.findings,
             *from_monitor,
         ),
         complete=not counts.not_measured and not _ran_out_of_time(sampler),

@@ -5,27 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Self
 
-from perfcheck.model import Environment
+from perfcheck.engine.ci import read_ci_build
+from perfcheck.history import repository_root
+from perfcheck.history.git import GitError, git
+from perfcheck.model import Environment, Finding, Rule
 from perfcheck.text import clean
 
-# Each sets a variable of its own; the general CI=true comes last.
-_CI_SYSTEMS = {
-    "GITHUB_ACTIONS": "GitHub Actions",
-    "GITLAB_CI": "GitLab CI",
-    "JENKINS_URL": "Jenkins",
-    "BUILDKITE": "Buildkite",
-    "TF_BUILD": "Azure Pipelines",
-    "CIRCLECI": "CircleCI",
-    "TEAMCITY_VERSION": "TeamCity",
-    "BITBUCKET_BUILD_NUMBER": "Bitbucket Pipelines",
-    "CI": "CI",
-}
-_GIT_PATIENCE_S = 2.0
+_GIT_TIMEOUT_S = 2.0
+_REMEDY_BY_GIT = re.compile(r"^\s+(git .+)$", re.MULTILINE)  # a command, in the lines after the error
 
 
 class EnvironmentProbe:
@@ -33,19 +27,22 @@ class EnvironmentProbe:
 
     def __init__(self, env: Mapping[str, str] = os.environ) -> None:
         self._env = env
+        self.findings: tuple[Finding, ...] = ()  # once it has finished
+        self._error = ""  # of git
         command = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
         try:
             self._git: subprocess.Popen[str] | None = subprocess.Popen(  # noqa: S603 - a fixed command
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
+                env={**os.environ, "LC_ALL": "C"},
                 start_new_session=True,  # Ctrl-C is for us
             )
-        except OSError:
-            self._git = None
+        except OSError as error:
+            self._git, self._error = None, f"git cannot be run: {error.strerror}"
 
     def __enter__(self) -> Self:
         return self
@@ -56,11 +53,17 @@ class EnvironmentProbe:
 
     def finish(self) -> Environment:
         """Before the first request, which git would disturb."""
-        commit, branch, dirty = _parse_git_status(self._git_output())
+        output = self._git_output()
+        commit, branch, dirty = _parse_git_status(output)
+        ci = read_ci_build(self._env)
+        if ci is not None and (commit or not output):  # not in a repository without commits, which is another one
+            commit, branch = ci.commit_and_branch(commit, branch, _parents_of_head)
+        if commit is None and self._error and repository_root(Path.cwd()):
+            self.findings = (_unknown_commit(self._error),)
         return Environment(
             platform=f"{platform.system()} {platform.release()} {platform.machine()}",
             cpus=_usable_cpus(),
-            ci=next((name for variable, name in _CI_SYSTEMS.items() if self._env.get(variable)), None),
+            ci=ci.system if ci else None,
             commit=commit,
             branch=branch,
             dirty=dirty,
@@ -70,9 +73,10 @@ class EnvironmentProbe:
         if self._git is None:
             return ""
         try:
-            output, _ = self._git.communicate(timeout=_GIT_PATIENCE_S)
+            output, self._error = self._git.communicate(timeout=_GIT_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._kill()
+            self._error = f"git did not finish within {_GIT_TIMEOUT_S:.0f} s"
             return ""
         return output if self._git.returncode == 0 else ""
 
@@ -86,14 +90,30 @@ class EnvironmentProbe:
             else:
                 self._git.kill()
         self._git.wait()
-        if self._git.stdout is not None:
-            self._git.stdout.close()
+        for pipe in filter(None, (self._git.stdout, self._git.stderr)):
+            pipe.close()
 
 
 def _usable_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _parents_of_head() -> Collection[str]:
+    """As the commit itself has them, so also in a shallow clone."""
+    try:
+        headers = git(Path.cwd(), "cat-file", "commit", "HEAD", timeout_s=_GIT_TIMEOUT_S).partition(b"\n\n")[0]
+    except GitError:
+        return ()
+    return [line.split()[1].decode() for line in headers.splitlines() if line.startswith(b"parent ")]
+
+
+def _unknown_commit(error: str) -> Finding:
+    remedy = _REMEDY_BY_GIT.search(error)
+    reason = clean(error.strip().partition("\n")[0].removeprefix("fatal: "))
+    message = f"the commit and the branch of this run are not known: {reason}"
+    return Finding.note(Rule.COMMIT, message, remedy=clean(remedy[1]) if remedy else None)
 
 
 def _parse_git_status(output: str) -> tuple[str | None, str | None, bool | None]:

@@ -84,7 +84,7 @@ def check_health(
         Execution(started_at, started_s, duration_ms, RunnerHealth(), interrupted=False, error=error),
         health.results,
         (health.verdict, health.counts, health.exit_code),
-        findings=(*health.findings, *_connection_findings(service)),
+        findings=(*health.findings, *_connection_findings(service), *probe.findings),
         complete=bool(health.results),
         redact=redact,
         command=command,

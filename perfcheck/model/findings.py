@@ -80,6 +80,7 @@ class Rule(StrEnum):
     BUG = "defect"  # in perfcheck
     CONNECTION = "connection"
     RUNNER = "runner"
+    COMMIT = "commit"
 
     @classmethod
     def _missing_(cls, value: object) -> Rule | None:
