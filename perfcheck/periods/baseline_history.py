@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from perfcheck.baseline import find_baseline
 from perfcheck.baseline.load import read_past_endpoints
 from perfcheck.errors import UsageError
-from perfcheck.history import repository_root
+from perfcheck.history.git import GitError, git
 from perfcheck.model import Endpoint
 from perfcheck.periods.model import BaselineHistory, Period, TargetChange, TargetKey
 from perfcheck.text import clean
@@ -21,17 +20,7 @@ from perfcheck.times import parse_time, rfc3339
 
 _MAX_COMMITS = 1000  # of the file that are read
 _MAX_BYTES = 16_000_000  # of one revision, as of a baseline
-_TIMEOUT_S = 20.0
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
-# The repository's configuration must not run a program, and nothing must be written to it.
-_GIT = (
-    *("git", "--no-optional-locks", "--literal-pathspecs", "--no-replace-objects", "-c", "core.fsmonitor=false"),
-    *("-c", "core.hooksPath=/dev/null", "-c", "log.showSignature=false"),
-)
-
-
-class NoRevisionsError(Exception):
-    """There is nothing to read, and the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +29,7 @@ class Revision:
     committed_at: str  # UTC, RFC 3339
     subject: str  # one clean line
     content: bytes | None = None  # None: the commit removed the file, or it is over 16 MB
+    is_boundary: bool = False  # of a shallow clone: whether this commit changed the file is not known
 
 
 Endpoints = Mapping[str, Endpoint | None]  # by name; None: it exists, and its targets cannot be read
@@ -55,7 +45,7 @@ def baseline_history(named: str | None, period: Period) -> BaselineHistory:
         raise UsageError(f"no such baseline: {named}", "name an existing file with -f, or leave it out")
     try:
         return _changes(file, list(revisions(file, period.since, period.until)), period)
-    except NoRevisionsError as error:
+    except GitError as error:
         return BaselineHistory(clean(str(file)), message=str(error))
 
 
@@ -64,7 +54,7 @@ def _changes(file: Path, all_revisions: Sequence[Revision], period: Period) -> B
     before: Endpoints = {}
     commits = unreadable = 0
     for revision in all_revisions:
-        is_within = revision.committed_at >= period.since
+        is_within = revision.committed_at >= period.since and not revision.is_boundary
         commits += is_within
         after = {} if revision.content is None else read_past_endpoints(revision.content, file.parent)
         if after is None:
@@ -73,7 +63,9 @@ def _changes(file: Path, all_revisions: Sequence[Revision], period: Period) -> B
         if is_within:
             changes += changed_targets(before, after, revision)
         before = after
-    return BaselineHistory(clean(str(file)), tuple(changes), commits, unreadable)
+    boundaries = [revision.committed_at for revision in all_revisions if revision.is_boundary]
+    known_since = max((time for time in boundaries if time >= period.since), default=None)
+    return BaselineHistory(clean(str(file)), tuple(changes), commits, unreadable, known_since)
 
 
 def changed_targets(before: Endpoints, after: Endpoints, revision: Revision) -> Iterator[TargetChange]:
@@ -100,52 +92,36 @@ def changed_targets(before: Endpoints, after: Endpoints, revision: Revision) -> 
 def revisions(file: Path, since: str, until: str) -> Iterator[Revision]:
     """The last revision before ``since``, if there is one, then all from there to before ``until``, oldest first.
 
-    Raises NoRevisionsError where git or a repository is missing, or has no commit of the file.
+    The boundary of a shallow clone is among them also where it is later. Raises GitError where git or a repository is
+    missing, or has no commit of the file.
     """
     log = _log(file)
     earlier = [revision for revision in log if revision.committed_at < since][-1:]
-    for revision in earlier + [revision for revision in log if since <= revision.committed_at < until]:
+    later = [revision for revision in log if since <= revision.committed_at]
+    for revision in earlier + [revision for revision in later if revision.committed_at < until or revision.is_boundary]:
         content: bytes | None = None
-        with suppress(NoRevisionsError):  # the commit removed the file
-            content = _git(file.absolute().parent, "cat-file", "blob", f"{revision.commit}:./{file.name}")
+        with suppress(GitError):  # the commit removed the file
+            content = git(file.absolute().parent, "cat-file", "blob", f"{revision.commit}:./{file.name}")
         yield replace(revision, content=content if len(content or b"") <= _MAX_BYTES else None)
 
 
 def _log(file: Path) -> list[Revision]:
     """Every commit that changed the file, in the order of time, without its content."""
     arguments = ["log", f"--max-count={_MAX_COMMITS}", "--no-color", "--format=%H%x09%cI%x09%s", "-z", "--", file.name]
-    output = _git(file.absolute().parent, *arguments).decode("utf-8", "replace")
-    log = []
+    output = git(file.absolute().parent, *arguments).decode("utf-8", "replace")
+    log, boundary = [], _boundary(file.absolute().parent)
     for line in output.split("\0"):
         commit, _, rest = line.strip("\n").partition("\t")
         committed_at, _, subject = rest.partition("\t")
         if _COMMIT.fullmatch(commit) and (time := parse_time(committed_at)):
-            log.append(Revision(commit, rfc3339(time), clean(subject)))
+            log.append(Revision(commit, rfc3339(time), clean(subject), is_boundary=commit in boundary))
     if not log:
-        raise NoRevisionsError(f"git has no commit of {clean(file.name)}")
+        raise GitError(f"git has no commit of {clean(file.name)}")
     log.reverse()  # git has the newest first; in the order of time, and of the log where times are equal
     return sorted(log, key=lambda revision: revision.committed_at)
 
 
-def _git(folder: Path, *arguments: str) -> bytes:
-    try:
-        process = subprocess.run(  # noqa: S603 - no shell, and what the user named comes after -- or a commit
-            [*_GIT, *arguments],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "", "LC_ALL": "C"},
-            timeout=_TIMEOUT_S,
-            check=False,
-            start_new_session=True,  # Ctrl-C is for us
-        )
-    except subprocess.TimeoutExpired:
-        raise NoRevisionsError(f"git did not finish within {_TIMEOUT_S:.0f} s") from None
-    except OSError as error:
-        raise NoRevisionsError(f"git cannot be run: {error.strerror}") from None
-    if process.returncode and repository_root(folder) is None and "GIT_DIR" not in os.environ:
-        raise NoRevisionsError("not in a git repository")  # git exits with 128 for this as for all else
-    if process.returncode:
-        message = clean(process.stderr.decode("utf-8", "replace").removeprefix("fatal: "))
-        raise NoRevisionsError(f"git failed: {message}")
-    return process.stdout
+def _boundary(folder: Path) -> Collection[str]:
+    """The commits whose parents a shallow clone lacks: to git they seem to add every file."""
+    file = folder / os.fsdecode(git(folder, "rev-parse", "--git-path", "shallow").rstrip(b"\n"))
+    return file.read_text(encoding="ascii").split() if file.is_file() else ()

@@ -230,6 +230,7 @@ class BaselineHistory:
     changes: tuple[TargetChange, ...] = ()
     commits: int = 0  # of the baseline, in the period
     unreadable: int = 0  # of these, those without a readable baseline
+    known_since: str | None = None  # in the period or later: a shallow clone has nothing before it
     message: str | None = None  # why its history is not known
 
 

@@ -95,6 +95,16 @@ def test_why_there_is_no_history_of_the_baseline() -> None:
     assert "Not known: not in a git repository." in html.render(report)
 
 
+@every_format
+def test_a_shallow_clone_is_reported_with_the_command_that_completes_it(style: str) -> None:
+    baseline = BaselineHistory("b.yaml", known_since="2026-02-20T12:00:00.000Z")
+    shown = " ".join(FORMATS[style](replace(example_report(), baseline=baseline)).replace("`", "").split())
+    assert "The history of b.yaml is incomplete" in shown
+    assert "without the commits before 20 February 2026, 12:00 UTC" in shown
+    assert "git fetch --unshallow" in shown
+    assert style == "console" or "No target changed in b.yaml since 20 February 2026" in shown
+
+
 def test_a_month_has_the_chapters_of_the_monthly_report_in_their_order() -> None:
     page = parse(markdown.render(as_kind(example_report(), PeriodKind.MONTH)))
     assert [text_of(one) for one in page.iter("h2")] == [

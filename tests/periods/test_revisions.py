@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from simulation.year import commit_baseline
 
-from perfcheck.periods.baseline_history import NoRevisionsError, Revision, revisions
+from perfcheck.history.git import GitError
+from perfcheck.periods.baseline_history import Revision, baseline_history, revisions
+from perfcheck.periods.model import BaselineHistory, Period, PeriodKind
 
 ALL = ("2026-01-01T00:00:00.000Z", "2027-01-01T00:00:00.000Z")
 
@@ -25,6 +27,12 @@ def contents(found: list[Revision]) -> list[bytes | None]:
     return [one.content for one in found]
 
 
+def run_git(folder: Path, *arguments: str, when: str = "") -> None:
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_COMMITTER_DATE": when}
+    env |= {f"GIT_{who}_{what}": "tester" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    subprocess.run(["git", *arguments], cwd=folder, env=env, check=True, capture_output=True)
+
+
 def test_all_of_a_while_and_the_one_before(file: Path) -> None:
     found = list(revisions(file, "2026-04-01T00:00:00.000Z", "2026-06-01T00:00:00.000Z"))
     assert contents(found) == [b"version 2\n", b"version 3\n"]
@@ -37,17 +45,15 @@ def test_from_another_folder_and_a_name_like_an_option(tmp_path: Path, monkeypat
     commit_baseline(tmp_path, "one\n", "2026-01-10T12:00:00Z", "One")
     os.rename(tmp_path / "baselines.yaml", tmp_path / "--output=x")  # noqa: PTH104
     monkeypatch.chdir("/")
-    with pytest.raises(NoRevisionsError, match="no commit of"):
+    with pytest.raises(GitError, match="no commit of"):
         list(revisions(tmp_path / "--output=x", *ALL))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["--output=x", ".git"]
 
 
 def test_a_file_that_was_removed_for_a_while(tmp_path: Path) -> None:
     commit_baseline(tmp_path, "one\n", "2026-01-10T12:00:00Z", "One")
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "GIT_COMMITTER_DATE": "2026-02-10T12:00:00Z"}
-    env |= {f"GIT_{who}_{what}": "tester" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    for command in (["rm", "-q", "baselines.yaml"], ["commit", "-q", "-m", "Remove"]):
-        subprocess.run(["git", *command], cwd=tmp_path, env=env, check=True, capture_output=True)
+    run_git(tmp_path, "rm", "-q", "baselines.yaml")
+    run_git(tmp_path, "commit", "-q", "-m", "Remove", when="2026-02-10T12:00:00Z")
     commit_baseline(tmp_path, "two\n", "2026-03-10T12:00:00Z", "Two")
     assert contents(list(revisions(tmp_path / "baselines.yaml", *ALL))) == [b"one\n", None, b"two\n"]
 
@@ -79,16 +85,39 @@ def test_why_there_is_nothing(tmp_path: Path, is_repository: bool) -> None:  # n
         commit_baseline(tmp_path, "one\n", "2026-01-10T12:00:00Z", "One")
     (tmp_path / "other.yaml").write_text("x", encoding="utf-8")
     expected = "git has no commit of other.yaml" if is_repository else "not in a git repository"
-    with pytest.raises(NoRevisionsError, match=expected):
+    with pytest.raises(GitError, match=expected):
         list(revisions(tmp_path / "other.yaml", *ALL))
 
 
 def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(NoRevisionsError, match="git cannot be run: No such file"):
+    with pytest.raises(GitError, match="git cannot be run: No such file"):
         list(revisions(tmp_path / "baselines.yaml", *ALL))
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(NoRevisionsError, match="git cannot be run"):
+    with pytest.raises(GitError, match="git cannot be run"):
         list(revisions(tmp_path / "none" / "baselines.yaml", *ALL))
+
+
+def test_a_shallow_clone_has_no_changes_at_its_boundary_and_is_known_to_be_incomplete(tmp_path: Path) -> None:
+    """As actions/checkout makes it: the targets of January are not those of the first commit that it has."""
+    full, clone = tmp_path / "full", tmp_path / "clone"
+    full.mkdir()
+    text = "version: 1\nendpoints:\n  a: {path: /, target: %dms}\n  b: {path: /, target: 100ms}\n"
+    commit_baseline(full, text % 300, "2026-01-10T12:00:00Z", "Targets")
+    run_git(full, "commit", "-q", "--allow-empty", "-m", "Code", when="2026-06-10T12:00:00Z")
+    commit_baseline(full, text % 200, "2026-07-10T12:00:00Z", "Tighter")
+    run_git(tmp_path, "clone", "-q", "--depth", "2", f"file://{full}", str(clone))
+
+    def history(since: str, until: str = "2026-12-01") -> BaselineHistory:
+        period = Period(PeriodKind.SPAN, *(f"{day}T00:00:00.000Z" for day in (since, until)))
+        return baseline_history(str(clone / "baselines.yaml"), period)
+
+    june = history("2026-06-01")
+    assert [(change.endpoint, change.before_ms, change.after_ms) for change in june.changes] == [("a", 300.0, 200.0)]
+    assert (june.commits, june.known_since) == (1, "2026-06-10T12:00:00.000Z")
+    before_the_clone = history("2026-03-01", "2026-04-01")
+    assert (before_the_clone.changes, before_the_clone.known_since) == ((), "2026-06-10T12:00:00.000Z")
+    july = history("2026-07-01")
+    assert (len(july.changes), july.known_since) == (1, None)

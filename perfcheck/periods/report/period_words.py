@@ -161,6 +161,11 @@ def caveats(report: PeriodReport) -> Iterator[str]:
         yield f"Changes were searched for in medians of {block} neighbouring runs."
     if few := sorted({summary.name for summary in report.endpoints if summary.changed is Changed.CANNOT_TELL}):
         yield f"Too few runs to find a change in: {names(few)}."
+    if report.baseline.known_since:
+        yield (
+            f"The history of {clean(report.baseline.file)} is incomplete: this is a shallow clone without the commits "
+            f"before {minute(report.baseline.known_since)}. To fetch them: git fetch --unshallow"
+        )
 
 
 def no_targets_changed(baseline: BaselineHistory) -> str:
@@ -168,7 +173,8 @@ def no_targets_changed(baseline: BaselineHistory) -> str:
     if baseline.message:
         return f"Not known: {clean(baseline.message, LONGEST_TEXT)}."
     commits = f", in {plural(baseline.commits, 'commit')} of it" if baseline.commits else ""
-    return f"No target changed in {clean(baseline.file)}{commits}."
+    since = f" since {minute(baseline.known_since)}, where this shallow clone begins" if baseline.known_since else ""
+    return f"No target changed in {clean(baseline.file)}{since}{commits}."
 
 
 # --- Review --------------------------------------------------------------------------------------------------------
