@@ -115,11 +115,14 @@ def format_change(ratio: float) -> str:
     return format_multiple(ratio) if ratio >= _MANIFOLD else f"{round((ratio - 1) * 100):+d}%"
 
 
-def format_slower(ratio: float) -> str:
-    """``27% slower``, ``5% faster``, ``3.4 times as slow``: after / before, in words."""
+def format_slower(ratio: float, *, distinct_from: float | None = None) -> str:
+    """``27% slower``, ``5% faster``, ``3.4 times as slow``: after / before, in words.
+
+    With more digits where it would look the same as the ratio that it is ``distinct_from``: 10.2% is over 10%.
+    """
     if ratio >= _MANIFOLD:
-        return f"{format_multiple(ratio)[:-1]} times as slow"
-    percentage = f"{abs(ratio - 1) * 100:.0f}%"
+        return f"{format_multiple(ratio, distinct_from=distinct_from)[:-1]} times as slow"
+    percentage = _distinct(ratio, distinct_from, lambda value, digits: f"{abs(value - 1) * 100:.{digits - 3}f}%")
     return f"{percentage} {'slower' if ratio >= 1 else 'faster'}"
 
 

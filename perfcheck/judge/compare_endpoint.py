@@ -16,7 +16,6 @@ from perfcheck.model import (
     Comparison,
     EndpointResult,
     Finding,
-    Metric,
     Reference,
     Rule,
     Severity,
@@ -29,7 +28,7 @@ from perfcheck.model import (
 from perfcheck.stats.error_rate import RISE_ERROR, chance_of_as_many
 from perfcheck.stats.quantiles import quantile
 from perfcheck.text import clean
-from perfcheck.units import format_change, format_from_to, format_ms, format_percentage, format_slower
+from perfcheck.units import format_change, format_ms, format_percentage, format_slower
 from perfcheck.words import plural
 
 # Findings of a check against targets, and of an earlier comparison: neither belongs into a comparison by itself.
@@ -37,8 +36,6 @@ _NOT_OF_A_COMPARISON = {
     *(Rule.LATENCY, Rule.CEILING, Rule.OVER_TARGET, Rule.NEW_SLOW_ENDPOINT, Rule.UNDECIDED, Rule.MOMENTARY),
     *(Rule.SLOWER, Rule.FASTER, Rule.SMALL_DIFFERENCE, Rule.CANNOT_TELL, Rule.ADDED, Rule.NOT_COMPARED),
 }
-_BY_PAIRS = "pair by pair"
-_BY_REQUESTS = dict.fromkeys(Metric, "") | {Metric.MEDIAN: "request by request"}
 _NINE_OF_TEN = 0.9
 
 
@@ -168,12 +165,12 @@ def _change_findings(pair: EndpointPair, limits: CompareLimits) -> Iterator[Find
             value=comparison.ratio,
             limit=1 + limit,
             unit="ratio",
-            message=f"{_from_to(comparison)}; {_how_much(comparison)}, over the limit of {format_percentage(limit)}",
+            message=f"{_how_much(comparison, limit)}, over the limit of {_limit(comparison, limit, limits)}",
             remedy=pair.remedy,
             line=line,
         )
     elif comparison.changed is Changed.FASTER:
-        yield Finding.note(Rule.FASTER, f"{_from_to(comparison)}; {_how_much(comparison)}", line=line)
+        yield Finding.note(Rule.FASTER, _how_much(comparison), line=line)
     elif comparison.changed is Changed.NO_CHANGE and (small := _too_small_to_count(comparison, limits)):
         yield Finding.note(Rule.SMALL_DIFFERENCE, small, line=line)
     elif comparison.changed is Changed.CANNOT_TELL:
@@ -202,13 +199,23 @@ def _undecided_change(comparison: Comparison, limits: CompareLimits, line: int) 
     )
 
 
+def _limit(comparison: Comparison, share: float, limits: CompareLimits) -> str:
+    """``10%``; ``5 ms`` where that is more."""
+    least = limits.min_difference_ms
+    return format_ms(least) if (comparison.before_ms or 0.0) * share < least else format_percentage(share)
+
+
 def _too_small_to_count(comparison: Comparison, limits: CompareLimits) -> str | None:
     """For a change that is large enough as a share, and too small in milliseconds."""
-    before, after, ratio = comparison.before_ms, comparison.after_ms, comparison.ratio
-    if before is None or after is None or ratio is None or 1 / (1 + limits.warning) <= ratio <= 1 + limits.warning:
+    before, ratio = comparison.before_ms, comparison.ratio
+    if before is None or ratio is None or 1 / (1 + limits.warning) <= ratio <= 1 + limits.warning:
         return None
-    least = format_ms(limits.min_difference_ms)
-    return f"{_from_to(comparison)}: {format_slower(ratio)}, but by less than the {least} that count as a change"
+    difference, least = before * abs(ratio - 1), limits.min_difference_ms
+    if difference >= least:
+        return None  # it is within the limit pair by pair, which says nothing about milliseconds
+    by = format_ms(difference, distinct_from=least)
+    slower = format_slower(ratio, distinct_from=1 + limits.warning)
+    return f"{comparison.metric} {slower}, by {by}: less than the {format_ms(least)} that count as a change"
 
 
 def _why_not_compared(before: EndpointResult, after: EndpointResult) -> str:
@@ -227,34 +234,30 @@ def _why_not_compared(before: EndpointResult, after: EndpointResult) -> str:
     return "not measured before"
 
 
-def _from_to(comparison: Comparison) -> str:
-    """``median 212 -> 268 ms``."""
-    before, after = comparison.before_ms, comparison.after_ms
-    if before and after:
-        return f"{comparison.metric} {format_from_to(before, after)}"
-    old, new = (format_ms(ms) if ms else "over the timeout" for ms in (before, after))
-    return f"{comparison.metric} {old} -> {new}"
+def _how_much(comparison: Comparison, limit: float | None = None) -> str:
+    """``median 26% slower than the 212 ms before (+18% to +34%)``; without a ratio, how many latencies there are.
 
-
-def _how_much(comparison: Comparison) -> str:
-    """``pair by pair 26% slower (+18% to +34%)``; without a ratio, how many latencies there are.
-
-    The ratio is that of all pairs, or of all requests, and not the quotient of the two medians. The phrase names it,
-    since every reader does the sum.
+    The ratio is that of all pairs, or of all requests, and not the quotient of the two medians: the one after is left
+    out, since every reader does the sum. ``limit`` is the share that the ratio is over.
     """
-    if comparison.ratio is None:
-        return f"{plural(comparison.before_samples, 'latency')} before, {comparison.after_samples} now"
+    metric, before_ms, ratio = comparison.metric, comparison.before_ms, comparison.ratio
+    if ratio is None:
+        before, after = (format_ms(ms) if ms else "over the timeout" for ms in (before_ms, comparison.after_ms))
+        counts = f"{plural(comparison.before_samples, 'latency')} before, {comparison.after_samples} now"
+        return f"{metric} {before} -> {after}; {counts}"
+    slower = format_slower(ratio, distinct_from=None if limit is None else 1 + limit)
+    than = f"{'as' if slower.endswith('slow') else 'than'} {f'the {format_ms(before_ms)} ' if before_ms else ''}before"
+    return f"{metric} {slower} {than} ({_ends(comparison)})"
+
+
+def _ends(comparison: Comparison) -> str:
+    """``+18% to +34%``, ``at least +5%``."""
     low, high = comparison.ratio_interval
-    by = _BY_PAIRS if comparison.pairs is not None else _BY_REQUESTS[comparison.metric]
     if low is None and high is None:
-        return f"{by} about {format_slower(comparison.ratio)}, with an open interval".strip()
-    if high is None:
-        ends = f"at least {format_change(low or 0.0)}"
-    elif low is None:
-        ends = f"at most {format_change(high)}"
-    else:
-        ends = f"{format_change(low)} to {format_change(high)}"
-    return f"{by} {format_slower(comparison.ratio)} ({ends})".strip()
+        return "with an open interval"
+    if low is None or high is None:
+        return f"at least {format_change(low)}" if low is not None else f"at most {format_change(high or 0.0)}"
+    return f"{format_change(low)} to {format_change(high)}"
 
 
 def _other_findings(after: EndpointResult, before: EndpointResult | None) -> Iterator[Finding]:

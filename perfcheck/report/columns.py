@@ -16,6 +16,7 @@ from perfcheck.report.figures import (
     interval,
     measured,
     ratio_to_target,
+    reference_text,
 )
 from perfcheck.text import clean
 from perfcheck.units import format_ms
@@ -74,12 +75,12 @@ COLUMNS = (
     ),
     Column("measured", lambda result, _: measured(result), _ALL, _TARGETS, "measured ms", "ms"),
     Column("interval", lambda result, _: interval(result), _ALL, _TARGETS, dropped=3),
-    Column("target", lambda result, _: _target(result), _ALL, _TARGETS),
+    Column("target", lambda result, _: reference_text(result), _ALL, _TARGETS),
     Column("ideal", lambda result, _: format_ms(result.ideal_ms, unit=False), _CONSOLE, _TARGETS, dropped=2),
     Column("ratio", lambda result, _: ratio_to_target(result), _ALL, _TARGETS),
     Column("before", lambda _, change: _before(change), _MARKDOWN, _TARGETS, "before ms"),
     Column("change", lambda _, change: change_text(change) if change else "-", _ALL, _TARGETS),
-    Column("before", lambda result, _: _target(result), _ALL, _COMPARISON, "before ms", "before"),
+    Column("before", lambda result, _: reference_text(result), _ALL, _COMPARISON, "before ms", "before"),
     Column("measured", lambda result, _: measured(result), _ALL, _COMPARISON, "now ms", "now"),
     Column("change", lambda result, _: compared_text(result), _ALL, _COMPARISON),
     Column("interval", lambda result, _: change_interval(result), _ALL, _COMPARISON, dropped=2),
@@ -101,10 +102,6 @@ def columns_of(run: Run, report: Report, earlier: EarlierRun | None) -> list[Col
         empty.add("interval")
     columns = (column for column in COLUMNS if report in column.reports and judged_by in column.judged_by)
     return [column for column in columns if column.key not in empty]
-
-
-def _target(result: EndpointResult) -> str:
-    return format_ms(result.target_ms, unit=False)
 
 
 def _before(change: EndpointChange | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perfcheck.model import Changed, Comparison, EndpointChange, EndpointResult, Metric, Rule
+from perfcheck.model import Changed, Comparison, EndpointChange, EndpointResult, Metric, Reference, Rule
 from perfcheck.units import format_change, format_ms, format_multiple
 from perfcheck.words import plural
 
@@ -18,6 +18,14 @@ def measured(result: EndpointResult) -> str:
     metric = "" if result.metric is Metric.MEDIAN else f"{result.metric} "
     value = format_ms(result.value_ms, distinct_from=_nearest_limit(result), unit=False)
     return f"{metric}{_bound(result)}{value}"
+
+
+def reference_text(result: EndpointResult) -> str:
+    """The target, or what was measured before: by the same load, and as much a bound."""
+    bound = (
+        _bound(result) if result.promise is Reference.BEFORE and result.target_ms and not result.over_timeout else ""
+    )
+    return f"{bound}{format_ms(result.target_ms, unit=False)}"
 
 
 def ratio_to_target(result: EndpointResult) -> str:
@@ -57,9 +65,9 @@ def interval(result: EndpointResult) -> str:
 
 
 def interval_ends(result: EndpointResult) -> tuple[float | None, float | None]:
-    """In milliseconds. That of a screened endpoint is open below: alone it may be faster."""
+    """In milliseconds. That of a screened endpoint is open below: alone it may be faster. A change has both ends."""
     low, high = result.interval_ms
-    return None if result.is_screened else low, high
+    return None if result.is_screened and result.promise is Reference.TARGET else low, high
 
 
 def is_within_ideal(result: EndpointResult) -> bool:

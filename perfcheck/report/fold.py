@@ -193,7 +193,7 @@ _FIGURE = re.compile(
     r"(?<![\w.:/\N{EN DASH}-])([+-]?\d+(?:,\d{3})*(?:\.\d+)?)( ?(?:ms|s|%|x|kB|MB|GB|B)(?!\w))?"
     r"(?![\w.:/\N{EN DASH}]*\w)(?! [A-Z])(?:(?= -> [\d.,]+ ?(ms|s)\b))?"
 )
-_INTERVAL = re.compile(r" \([+-][^()]*\)")  # " (+18% to +34%)", of one endpoint
+_INTERVAL = re.compile(r" \((?:[+-]\d[^()]*|[\d.]+x to [^()]*)\)")  # " (+18% to +34%)", of one endpoint
 _PLURAL = re.compile(r"^( \w+?)s\b")  # after a figure
 
 

@@ -71,7 +71,7 @@ def compare_samples(
             more=LEAST_SAMPLES - min(len(before), len(after)),
         )
     bands = _bands(metric_value(before, metric), metric_value(after, metric), limits)
-    interval = ratio.bounds(INTERVAL_ALPHA)
+    interval = _around_the_estimate(ratio)
     changed = _changed(ratio, interval, bands)
     decided = changed is not Changed.CANNOT_TELL
     return ChangeOutcome(
@@ -82,6 +82,12 @@ def compare_samples(
         (as_ratio(interval[0]), as_ratio(interval[1])),
         None if decided else _more(ratio, interval, bands, min(len(before), len(after))),
     )
+
+
+def _around_the_estimate(ratio: Ratio) -> tuple[float, float]:
+    """A percentile's bounds count the slowest requests of both together, and need not enclose the estimate."""
+    low, high = ratio.bounds(INTERVAL_ALPHA)
+    return min(low, ratio.estimate), max(high, ratio.estimate)
 
 
 def _bands(before_ms: float, after_ms: float, limits: CompareLimits) -> _Bands:

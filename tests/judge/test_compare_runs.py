@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import median
 
 import pytest
 from simulation.runs import decision, endpoint, failed, result, run, samples, spread
 
-from perfcheck.judge.compare_endpoint import limits_from, noise_findings, request_change, resolution
+from perfcheck.judge.compare_endpoint import (
+    EndpointPair,
+    compared_alone,
+    limits_from,
+    noise_findings,
+    request_change,
+    resolution,
+)
 from perfcheck.judge.compare_runs import compare_runs, differences, time_between
 from perfcheck.model import (
     Changed,
@@ -25,6 +33,7 @@ from perfcheck.model import (
     Verdict,
 )
 from perfcheck.stats.error_rate import chance_of_as_many
+from perfcheck.units import format_ms, format_slower
 
 LIMITS = CompareLimits()
 
@@ -91,6 +100,64 @@ def test_a_small_difference_is_no_change_whatever_its_share() -> None:
     assert one.comparison is not None
     assert (one.comparison.changed, one.verdict) == (Changed.NO_CHANGE, Verdict.OK)
     assert limits_from(4.0, LIMITS) == (9.0, 9.0)
+
+
+def test_a_sentence_has_the_figures_of_the_verdict_alone() -> None:
+    """The median requests differ by more, or less, than all of them do: the reader would do the sum."""
+    one = compared([timed([100.0 + i for i in range(40)])], [timed([100.0 + i + 200 * (i > 18) for i in range(40)])])[
+        "a"
+    ]
+    comparison = one.comparison
+    assert comparison is not None
+    assert comparison.before_ms is not None
+    assert comparison.after_ms is not None
+    assert comparison.ratio != pytest.approx(comparison.after_ms / comparison.before_ms, rel=0.02)
+    (finding,) = one.findings
+    assert format_slower(comparison.ratio or 0.0) in finding.message
+    assert format_ms(comparison.before_ms) in finding.message
+    assert format_ms(comparison.after_ms, unit=False) not in finding.message
+
+
+def test_less_than_what_counts_is_said_only_where_it_is_so() -> None:
+    comparison = compared([measured("a", 40)], [measured("a", 44, seed=2)])["a"].comparison
+    assert comparison is not None
+    for before_ms, ratio, by in (
+        (40.0, 1.12, "4.8 ms"),
+        (60.0, 1.12, None),
+        (4.0, 0.5, "2 ms"),
+        (44.64, 1.112, "4.9997 ms"),
+    ):
+        pair = EndpointPair(
+            measured("a", 44),
+            measured("a", 40),
+            replace(comparison, changed=Changed.NO_CHANGE, before_ms=before_ms, ratio=ratio),
+            Verdict.OK,
+            None,
+        )
+        messages = [finding.message for finding in compared_alone(pair, LIMITS).findings]
+        assert [f"by {by}: less than the 5 ms that count as a change" in message for message in messages] == [
+            True
+        ] * bool(by)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (1000, 1101, "over the limit of 10%"),
+        (15, 21, "over the limit of 5 ms"),
+        (20, 80, "times as slow as the "),
+    ],
+)
+def test_a_limit_is_named_as_it_was_applied(before: float, after: float, words: str) -> None:
+    """10% more than 20 ms are less than 5 ms. And what is over a limit does not look as if it were at it."""
+    one = compared([timed([before] * 40)], [timed([after] * 40)])["a"]
+    assert one.verdict is not Verdict.OK
+    assert words in one.findings[0].message
+    assert "median 10% slower" not in one.findings[0].message
+
+
+def timed(latencies: list[float]) -> EndpointResult:
+    return result(endpoint("a"), samples(1, latencies), decision(Verdict.OK, median(latencies), requests=40))
 
 
 def test_what_is_inconclusive_is_not_decided_and_fails_nothing() -> None:

@@ -145,12 +145,19 @@ def test_failing_ones() -> None:
 
 def test_slower_ones() -> None:
     one = next(one for one in comparison_run().endpoints if one.verdict is Verdict.CRITICAL)
-    message = "median 212 -> 268 ms; pair by pair 26% slower (+18% to +34%), over the limit of 10%"
-    other = "median 0.9 -> 1.4 s; pair by pair 31% slower (+19% to +44%), over the limit of 10%"
+    message = "median 26% slower than the 212 ms before (+18% to +34%), over the limit of 10%"
+    other = "median 31% slower than the 0.9 s before (+19% to +44%), over the limit of 10%"
     findings = [(Finding.warning(Rule.SLOWER, text, line=7),) for text in (message, other, message)]
     changed = [replace(one, name=f"a{number}", findings=own) for number, own in enumerate(findings)]
     assert lines(changed, comparison_run())[Label.WHY] == [
-        "median 212 ms-0.9 s -> 268 ms-1.4 s; pair by pair 26-31% slower, over the limit of 10%"
+        "median 26-31% slower than the 212 ms-0.9 s before, over the limit of 10%"
+    ]
+    message = "median 11.7 times as slow as the 14.5 ms before (9.77x to 13.4x), over the limit of 5 ms"
+    other = "median 4 times as slow as the 14.5 ms before (3.2x to 5x), over the limit of 5 ms"
+    findings = [(Finding.warning(Rule.SLOWER, text, line=7),) for text in (message, other, message)]
+    changed = [replace(one, name=f"a{number}", findings=own) for number, own in enumerate(findings)]
+    assert lines(changed, comparison_run())[Label.WHY] == [
+        "median 4-11.7 times as slow as the 14.5 ms before, over the limit of 5 ms"
     ]
 
 

@@ -111,14 +111,22 @@ def html(name: str) -> str:
 
 @cache
 def tree(name: str) -> Element:
-    """Parsed as HTML 5; any error of syntax is raised."""
+    return parsed(html(name))
+
+
+def parsed(page: str) -> Element:
+    """As HTML 5; any error of syntax is raised."""
     parser = html5lib.HTMLParser(html5lib.getTreeBuilder("etree"), strict=True, namespaceHTMLElements=False)
-    parsed: Element = parser.parse(html(name))
-    return parsed
+    root: Element = parser.parse(page)
+    return root
 
 
 def tags(name: str) -> Iterator[tuple[str, Element]]:
-    for element in tree(name).iter():
+    yield from html_tags(tree(name))
+
+
+def html_tags(page: Element) -> Iterator[tuple[str, Element]]:
+    for element in page.iter():
         if isinstance(element.tag, str):  # a comment's is not
             yield element.tag.removeprefix(SVG), element
 
@@ -251,6 +259,42 @@ def test_change_is_told_where_it_is_clear() -> None:
     assert "40 -> 812 ms (20.3x)" in shown
     assert "no clear change" in shown
     assert "m-ring" in html("compared")
+
+
+def test_a_change_is_drawn_within_its_interval() -> None:
+    """It is that of all pairs: the quotient of the two medians, here three times it, may lie outside."""
+    live = live_run()
+    far = [replace(one, value_ms=one.value_ms * 3 if one.value_ms else None) for one in live.endpoints]
+    rows = [
+        row
+        for tag, row in html_tags(parsed(render(replace(live, endpoints=tuple(far)))))
+        if tag == "svg" and row.get("class") == "chart row"
+    ]
+    drawn = 0
+    for row in rows:
+        bars = [one for one in row.iter(f"{SVG}rect") if (one.get("class") or "").startswith("iv")]
+        marks = [one for one in row.iter(f"{SVG}use") if (one.get("class") or "").startswith("v ")]
+        for bar, mark in zip(bars, marks[: len(bars)], strict=True):
+            left, width, at = (
+                float(value.rstrip("%")) for value in (bar.get("x"), bar.get("width"), mark.get("x")) if value
+            )
+            assert left <= at <= left + width
+            drawn += 1
+    assert drawn == 7
+
+
+def test_each_zone_has_one_word() -> None:
+    zones_of = {
+        name: {css for _, one in tags(name) if (css := one.get("class") or "") in {"z0", "z1", "z2", "z3"}}
+        for name in ("example", "comparison")
+    }
+    words_of = {
+        name: next(text_of(one) for _, one in tags(name) if one.get("class") == "key")
+        for name in ("example", "comparison")
+    }
+    assert words_of["example"] == "within its targetover its targetwarningcriticalideal"
+    assert zones_of["comparison"] == {"z0", "z2", "z3"}
+    assert words_of["comparison"] == "not slowerwarningcritical"
 
 
 def test_a_burst_on_all_endpoints_shows_as_one() -> None:

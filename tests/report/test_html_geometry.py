@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from simulation.runs import decision, endpoint, result, samples
+from support.comparisons import comparison_run
 
 from perfcheck.model import EndpointResult, Verdict
 from perfcheck.report.html.axes import (
     Knee,
     Linear,
     Log,
+    change_axis,
     fitting,
     histogram,
     limits_of,
@@ -94,6 +96,25 @@ def measured(*, ceiling: float | None = None, target: float | None = 300.0) -> E
 def test_zones_of_the_limits(one: EndpointResult, ends: dict[str, float]) -> None:
     found = {css: right for _, right, css in zones(limits_of(one), 1.0, Linear(0.0, 1000.0))}
     assert found == pytest.approx(ends)
+
+
+def test_zones_of_a_change_are_those_it_is_judged_by() -> None:
+    """Up to the warning limit it is no change: there is no zone between."""
+    one = next(one for one in comparison_run().endpoints if one.name == "videos.search")
+    assert one.target_ms
+    found = {css: right for _, right, css in zones(limits_of(one), 1 / one.target_ms, change_axis([], [1.25]))}
+    axis = change_axis([], [1.25])
+    assert found == pytest.approx({"z0": axis(1.1), "z2": axis(1.25), "z3": 1.0})
+
+
+@given(st.lists(st.floats(1e-3, 1e5)))
+def test_the_axis_of_changes_shows_all_and_names_before(ratios: list[float]) -> None:
+    axis = change_axis(ratios, [1.1, 1.25])
+    assert all(axis.low <= ratio <= axis.high for ratio in ratios)
+    ticks = ratio_ticks(axis)
+    assert 1.0 in ticks
+    assert ticks == sorted(ticks)
+    assert axis(1.25) - axis(1.1) > 0.05  # a zone is wide enough to be seen, whatever became slower beside it
 
 
 def test_the_ceiling_is_named_where_it_is_what_counts() -> None:

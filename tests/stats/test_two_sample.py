@@ -8,7 +8,7 @@ from itertools import combinations
 from statistics import fmean, median
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from simulation.comparing import Stored, simulate_stored
 
@@ -161,6 +161,19 @@ def test_means_by_welch() -> None:
     low, high = ratio.bounds(0.05)
     assert high - ratio.estimate == pytest.approx(1.952 * math.sqrt(12.5 / 100**2 + 12.5 / 200**2), rel=0.003)
     assert ratio.estimate - low == pytest.approx(high - ratio.estimate)
+
+
+@given(st.integers(0, 10_000), st.sampled_from(list(Metric)), st.sampled_from([0.7, 1.0, 1.5, 3.0]))
+@example(0, Metric.P99, 3.0)
+def test_the_interval_encloses_the_estimate(seed: int, metric: Metric, ratio: float) -> None:
+    """Also of a percentile, whose bounds rest on more requests than it does; and so does a claim of no change."""
+    outcome = compare_samples(drawn(40, seed=seed, sigma=0.4), drawn(20, ratio, seed, sigma=0.4), metric, LIMITS)
+    assert outcome.ratio is not None
+    low, high = outcome.interval
+    assert low is None or low <= outcome.ratio
+    assert high is None or outcome.ratio <= high
+    if outcome.changed is Changed.NO_CHANGE:
+        assert 1 / 1.1 <= outcome.ratio <= 1.1
 
 
 @given(SAMPLES, SAMPLES, st.sampled_from(list(Metric)), st.sampled_from([LIMITS, NO_FLOOR]))

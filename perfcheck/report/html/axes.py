@@ -40,7 +40,7 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Knee:
-    """Linear from 0 to ``knee``, logarithmic from there to ``high``.
+    """Linear from ``low`` to ``knee``, logarithmic from there to ``high``.
 
     Up to the limits distances can be compared by eye; a value thirty times too high is still on the axis, and does not
     press all others into a corner.
@@ -48,14 +48,16 @@ class Knee:
 
     knee: float
     high: float
+    low: float = 0.0
 
     def __call__(self, value: float) -> float:
+        linear = (value - self.low) / (self.knee - self.low)
         if self.high <= self.knee:
-            return _clip(value / self.knee)
+            return _clip(linear)
         decades = math.log(self.high / self.knee)
         share = max(_LINEAR_SHARE, 1 / (1 + decades))  # with the latter the axis has no bend at the knee
         if value <= self.knee:
-            return _clip(value / self.knee * share)
+            return _clip(linear * share)
         return _clip(share + (1 - share) * math.log(value / self.knee) / decades)
 
 
@@ -81,11 +83,18 @@ def ratio_axis(ratios: Iterable[float], limits: Iterable[float]) -> Knee:
     return Knee(knee, max([knee * 1.3, *(ratio * 1.1 for ratio in ratios)]))
 
 
+def change_axis(ratios: Iterable[float], limits: Iterable[float]) -> Knee:
+    """The same for changes, most of which are small: half as long as before stands at the left, if nothing is less."""
+    knee, known = min(max([1.5, *limits]), 4.0), [1.0, *ratios]
+    return Knee(knee, max(knee * 1.1, max(known) * 1.1), low=0.5 if min(known) > 0.5 else 0.0)  # noqa: PLR2004
+
+
 def ratio_ticks(scale: Knee, apart: float = 0.1) -> list[float]:
-    """Round multiples, none so near to the one before that their labels touch."""
+    """Round multiples, none so near to another that their labels touch; 1 has room in any case."""
     multiples = [multiple for multiple in _one_two_five(scale.high, 3.0) if multiple > 3.0]  # noqa: PLR2004
-    ticks = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, *multiples)
-    return far_apart((tick for tick in ticks if tick <= scale.high), scale, apart)
+    quarters = (0.75, 1.25) if scale.low else ()
+    ticks = (1.0, 0.0, 0.5, *quarters, 1.5, 2.0, 3.0, *multiples)
+    return sorted(far_apart((tick for tick in ticks if scale.low <= tick <= scale.high), scale, apart))
 
 
 def far_apart(items: Iterable[Item], position: Callable[[Item], float], apart: float) -> list[Item]:
@@ -148,6 +157,11 @@ class AxisLimits:
     reference: Reference = Reference.TARGET  # what `target` is
 
     @property
+    def is_of_change(self) -> bool:
+        """Up to the warning limit nothing is judged: not slower than before."""
+        return self.reference is Reference.BEFORE
+
+    @property
     def named(self) -> list[tuple[float, str]]:
         """The most telling first."""
         word = "ceiling" if self.ceiling else "critical"
@@ -173,7 +187,7 @@ def zones(limits: AxisLimits, factor: float, scale: Scale) -> list[tuple[float, 
         return []
     last = math.inf if limits.critical is None else limits.critical
     warning = min(last if limits.warning is None else limits.warning, last)
-    target = min(warning if limits.target is None else limits.target, warning)
+    target = min(warning if limits.target is None or limits.is_of_change else limits.target, warning)
     ends = [scale(end * factor) if math.isfinite(end) else 1.0 for end in (0.0, target, warning, last, math.inf)]
     bands = zip(ends, ends[1:], ("z0", "z1", "z2", "z3"), strict=False)
     return [(left, right, css) for left, right, css in bands if right > left]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from operator import itemgetter
 
-from perfcheck.model import PROOF, WARM_UP, EndpointResult, Metric, Timeline
+from perfcheck.model import PROOF, WARM_UP, EndpointResult, Metric, Reference, Timeline
 from perfcheck.report.html.axes import Linear, Log, far_apart, fitting, histogram, limits_of, round_ticks, shape, zones
 from perfcheck.report.html.svg import (
     CSS,
@@ -89,7 +89,7 @@ def _value(result: EndpointResult, scale: Linear | Log, css: str) -> list[str]:
     if result.value_ms is None:
         return []
     at = scale(result.value_ms)
-    low, high = result.interval_ms
+    low, high = result.interval_ms if result.promise is Reference.TARGET else (None, None)  # the other is of the change
     left, right = 0.0 if low is None else scale(low), 1.0 if high is None else scale(high)
     bar = [] if low is None and high is None else [rect(left, right, _FOOT - 2, 4, f"iv {css}")]
     more = "> " if result.over_timeout else ""

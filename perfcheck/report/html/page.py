@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from perfcheck.model import EarlierRun, EndpointChange, EndpointResult, Reference, Run
+from perfcheck.model import EarlierRun, EndpointChange, EndpointResult, Reference, Rule, Run
 from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
-from perfcheck.report.explain import ExplanationLine, Label, doubt
+from perfcheck.report.explain import ExplanationLine, Label, doubt, reasons
 from perfcheck.report.figures import change_text, compared_text, is_within_ideal, measured, ratio_to_target
 from perfcheck.report.fold import Block, explain_block, fold, title
 from perfcheck.report.html import run_charts
@@ -17,6 +17,7 @@ from perfcheck.report.html.axes import Knee, Linear, Log
 from perfcheck.report.html.endpoint_charts import distribution, over_time, sparkline
 from perfcheck.report.html.svg import CSS, Svg, decoration, rect
 from perfcheck.report.run_summary import (
+    before_and_now,
     changes_to_show,
     compared_with,
     counts_by_verdict,
@@ -28,7 +29,7 @@ from perfcheck.report.run_summary import (
 )
 from perfcheck.text import clean
 from perfcheck.times import parse_time, rfc3339
-from perfcheck.units import format_ms, format_percentage
+from perfcheck.units import format_ms, format_percentage, format_size
 from perfcheck.words import minute, short_commit
 
 _MOST_ROWS = 80  # of the overview
@@ -74,7 +75,7 @@ class Page:
         self.title = f"{run.verdict}: {clean(run.label or run.service.base_url, _LONGEST_NAME)}"
         self.summary = summary(run)
         self.certainty = certainty(run)
-        self.compared_with = compared_with(run, since)
+        self.compared_with = "" if run.is_comparison else compared_with(run, since)  # among the facts, if it is one
         self.counts = counts_by_verdict(run)
         self.facts = [fact for fact in _summary_facts(run) if clean(fact.text)]
         self.about = [fact for fact in _about(run) if clean(fact.text)]
@@ -99,7 +100,11 @@ class Page:
 
     @cached_property
     def _axis(self) -> Knee:
-        return run_charts.common_axis(self._with_target)
+        return run_charts.common_axis(self._with_target, self._reference)
+
+    @property
+    def _reference(self) -> Reference:
+        return Reference.BEFORE if self.run.is_comparison else Reference.TARGET
 
     @cached_property
     def _axis_in_ms(self) -> Linear | Log:
@@ -128,8 +133,7 @@ class Page:
     def axis_marks(self, *, in_ms: bool) -> Svg:
         if in_ms:
             return run_charts.absolute_scale_marks(self._axis_in_ms)
-        reference = Reference.BEFORE if self.run.is_comparison else Reference.TARGET
-        return run_charts.ratio_scale_marks(self._axis, reference)
+        return run_charts.ratio_scale_marks(self._axis, self._reference)
 
     def row(self, result: EndpointResult) -> Svg:
         return run_charts.row(result, self._axis if result.target_ms else self._axis_in_ms, self.change(result))
@@ -159,6 +163,15 @@ class Page:
     def value(self, result: EndpointResult) -> str:
         """``812 ms``; empty without a latency."""
         return f"{measured(result)} ms" if result.value_ms is not None else ""
+
+    def figure(self, result: EndpointResult) -> str:
+        """What weighs most, in large type: ``75% of requests failed``, ``1.2 MB``, ``+26%``, ``812 ms``."""
+        heaviest = next(iter(reasons(result)), None)
+        if heaviest and heaviest.value is not None and heaviest.rule is Rule.BODY_SIZE:
+            return format_size(int(heaviest.value))
+        if result.value_ms is None or (heaviest and heaviest.rule is Rule.ERROR_RATE):
+            return run_charts.without_value(result)
+        return compared_text(result) if result.comparison and self.run.is_comparison else self.value(result)
 
     def change(self, result: EndpointResult) -> EndpointChange | None:
         return self.since.changes.get(result.name) if self.since else None
@@ -234,9 +247,12 @@ def _summary_facts(run: Run) -> list[Fact]:
     environment = run.environment
     commit = short_commit(environment.commit or "") + (" (with uncommitted changes)" if environment.dirty else "")
     started = parse_time(run.started_at)
+    before, now = before_and_now(run) if run.is_comparison else ("", "")
     return [
-        Fact("Service", run.service.base_url),
-        Fact("Label", run.label or ""),
+        Fact("Before", before),
+        Fact("Now", now),
+        Fact("Service", "" if run.is_comparison else run.service.base_url),
+        Fact("Label", "" if run.is_comparison else run.label or ""),
         Fact("Commit", commit if environment.commit else "", code=True),
         Fact("Branch", environment.branch or "", code=True),
         Fact("Started", minute(run.started_at), machine=rfc3339(started) if started else ""),

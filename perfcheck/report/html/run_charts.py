@@ -13,6 +13,7 @@ from statistics import median_high
 from perfcheck.model import EndpointChange, EndpointResult, Reference, Rule, Run, Verdict
 from perfcheck.report.explain import qualified_verdict
 from perfcheck.report.figures import (
+    change_interval,
     change_text,
     compared_text,
     interval,
@@ -25,6 +26,7 @@ from perfcheck.report.html.axes import (
     Linear,
     Log,
     Scale,
+    change_axis,
     fitting,
     limits_of,
     ratio_axis,
@@ -52,7 +54,7 @@ from perfcheck.report.html.svg import (
     vertical,
     with_labels,
 )
-from perfcheck.units import format_ms, format_multiple, format_percentage
+from perfcheck.units import format_change, format_from_to, format_ms, format_multiple, format_percentage
 from perfcheck.words import plural
 
 _ROW = 30  # pixels
@@ -62,16 +64,16 @@ _METER = 6
 _ABOVE_ALL = 6.0  # times the target: how far up an interval may stretch the axis
 
 
-def common_axis(results: Sequence[EndpointResult]) -> Knee:
-    """One axis for all endpoints that have a target."""
+def common_axis(results: Sequence[EndpointResult], reference: Reference) -> Knee:
+    """One axis for all endpoints that have a target, or a latency before."""
     ratios, limits = [1.0], [1.0]
     for result in results:
         if not result.target_ms:
             continue
-        values = [ms / result.target_ms for ms in result.interval_ms if ms is not None]
-        ratios += [result.ratio or 0.0, *(min(ratio, _ABOVE_ALL) for ratio in values)]
+        ratios += [result.ratio] if result.ratio else []
+        ratios += [min(ms / result.target_ms, _ABOVE_ALL) for ms in result.interval_ms[1:] if ms is not None]
         limits += [ms / result.target_ms for ms in (result.warning_ms, result.critical_ms) if ms is not None]
-    return ratio_axis(ratios, limits)
+    return (change_axis if reference is Reference.BEFORE else ratio_axis)(ratios, limits)
 
 
 def absolute_axis(results: Sequence[EndpointResult]) -> Linear | Log:
@@ -82,8 +84,10 @@ def absolute_axis(results: Sequence[EndpointResult]) -> Linear | Log:
 
 
 def ratio_scale_marks(scale: Knee, reference: Reference) -> Svg:
-    names = {0.0: "0", 1.0: str(reference)}
-    ticks = [(scale(tick), names.get(tick, f"{tick:,.10g}x")) for tick in ratio_ticks(scale)]
+    figure = format_change if reference is Reference.BEFORE else "{:,.10g}x".format
+    ticks = [
+        (scale(tick), str(reference) if tick == 1 else figure(tick) if tick else "0") for tick in ratio_ticks(scale)
+    ]
     return decoration(_AXIS, [label(at, 13, name, "tick", edge=0.02) for at, name in ticks], "axis")
 
 
@@ -106,7 +110,8 @@ def row(result: EndpointResult, scale: Scale, change: EndpointChange | None) -> 
         parts.append(text_at(0.015, middle + 4, without_value(result), "remark"))
         return chart(_ROW, parts, title=_row_in_words(result, change), css="chart row")
     css = CSS[result.verdict]
-    at = scale(result.value_ms * factor)
+    # A change is that of all pairs, not the quotient of two medians, which its interval need not enclose.
+    at = scale(result.value_ms * factor if result.ratio is None else result.ratio)
     parts += _interval_bar(result, factor, scale, middle, css)
     if change is not None:
         before = scale(change.before_ms * factor)
@@ -127,7 +132,7 @@ def _interval_bar(result: EndpointResult, factor: float, scale: Scale, y: float,
     left = 0.0 if low is None else scale(low * factor)
     right = 1.0 if high is None else scale(high * factor)
     parts = [rect(left, right, y - 3, 6, f"iv {css}")]
-    parts += [mark("m-less", 0.0, y, css)] if low is None else []
+    parts += [mark("m-less", 0.0, y, css)] if low is None or (low > 0 and left == 0.0) else []
     parts += [mark("m-more", 1.0, y, css)] if high is None or right == 1.0 else []
     return parts
 
@@ -145,11 +150,13 @@ def _row_in_words(result: EndpointResult, change: EndpointChange | None) -> str:
     words = [qualified_verdict(result)]
     if result.value_ms is None:
         words.append(without_value(result))
-    else:
+    elif result.promise is Reference.TARGET:
         words.append(f"{result.metric} {measured(result).split()[-1]} ms")
     if result.target_ms:
         words.append(relation_to_reference(result))
-    if interval(result) != "-":
+    if result.comparison and result.promise is Reference.BEFORE:
+        words.append(f"{compared_text(result)}, interval of the change {change_interval(result)}")
+    elif interval(result) != "-":
         words.append(f"interval {interval(result)} ms")
     limits = limits_of(result)
     words += [f"{word} limit {format_ms(ms)}" for ms, word in limits.named if word != result.promise]
@@ -159,12 +166,13 @@ def _row_in_words(result: EndpointResult, change: EndpointChange | None) -> str:
 
 
 def relation_to_reference(result: EndpointResult) -> str:
-    """``1.72x its target of 300 ms``; ``26% slower than 212 ms before``."""
+    """``1.72x its target of 300 ms``; ``median 212 -> 268 ms``."""
     if result.target_ms is None:
         return "no target yet" if result.promise is Reference.TARGET else "nothing to compare with"
     target = format_ms(result.target_ms)
     if result.promise is Reference.BEFORE:
-        return f"{compared_text(result)}; {target} before"
+        both = f"{target} before" if result.value_ms is None else format_from_to(result.target_ms, result.value_ms)
+        return f"{result.metric} {both}"
     return f"target of {target}" if result.ratio is None else f"{ratio_to_target(result)} its target of {target}"
 
 
