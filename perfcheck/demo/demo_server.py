@@ -22,6 +22,7 @@ from perfcheck.demo import DEFAULT_HOST, DEFAULT_ROUND_TRIP_MS, DEFAULT_SEED, Re
 from perfcheck.demo.service import ROUTES, Reply, SampleService, refusal
 from perfcheck.monitor.frameworks import endpoint_name
 from perfcheck.monitor.lifecycle import Request, begin
+from perfcheck.monitor.registry import default
 from perfcheck.monitor.settings import settings
 from perfcheck.text import clean
 from perfcheck.words import plural
@@ -179,6 +180,7 @@ class DemoServer(socketserver.ThreadingTCPServer):
         self._log = log or (lambda _: None)
         self._connections: set[socket.socket] = set()
         self._changing = threading.Lock()
+        default.is_served = True
         super().__init__((host, port), partial(HttpHandler, service, self._log))
 
     @property

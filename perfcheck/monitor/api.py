@@ -18,7 +18,7 @@ from ipaddress import IPv6Address, ip_address
 from urllib.parse import parse_qsl, urlsplit
 
 from perfcheck.monitor import api_json, metrics, workers
-from perfcheck.monitor.log import NAME, log_safely
+from perfcheck.monitor.log import NAME, is_written, log_safely
 from perfcheck.monitor.settings import settings
 from perfcheck.monitor.statistics import Snapshot
 from perfcheck.text import clean
@@ -113,7 +113,11 @@ def _log_summary(snapshot: Snapshot, slow_ms: float) -> ApiResponse:
         mean_ms = 1000 * (endpoint.recent_mean_s or 0)
         requests = plural(len(endpoint.recent), "request")
         log_safely(logging.INFO, "slow: %s, %.0f ms on average over %s", endpoint.name, mean_ms, requests)
-    return _json(200, {"status": "logged", "message": health["message"], "logger": NAME})
+    done: dict[str, object] = {"status": "logged"}
+    if not is_written(logging.INFO):
+        remedy = f"add a handler and set its level: logging.getLogger('{NAME}').setLevel(logging.INFO)"
+        done = {"status": "not logged", "error": "no handler of the log takes lines at INFO", "remedy": remedy}
+    return _json(200, {**done, "message": health["message"], "logger": NAME})
 
 
 def _metrics(snapshot: Snapshot) -> ApiResponse:

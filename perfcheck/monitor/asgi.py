@@ -38,6 +38,7 @@ class Monitor:
         self.app = app
         self._route_of = route_of
         self._api = api
+        default.is_served = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope.get(_SEEN) is not None:

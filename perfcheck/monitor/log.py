@@ -27,6 +27,16 @@ def log_safely(level: int, message: str, *arguments: object, exc_info: BaseExcep
         _log.log(level, message, *arguments, exc_info=exc_info, stacklevel=2)
 
 
+def is_written(level: int) -> bool:
+    """Whether a handler of the application takes lines of this level."""
+    logger: logging.Logger | None = _log if _log.isEnabledFor(level) else None
+    while logger is not None:
+        if any(handler.level <= level and not isinstance(handler, logging.NullHandler) for handler in logger.handlers):
+            return True
+        logger = logger.parent if logger.propagate else None
+    return False
+
+
 @dataclass(slots=True)
 class _Allowance:
     since: float

@@ -135,6 +135,7 @@ class Registry:
         self.pending: deque[Record] = deque()
         self.returns: deque[Return] = deque()
         self.on_settings: Callable[[Settings], None] | None = None  # called at the first record under new settings
+        self.is_served = False  # a middleware of this process serves the figures; of a forked child's parent, too
         self.reset()
 
     def reset(self) -> None:
@@ -148,7 +149,7 @@ class Registry:
         self.forget_settings()
         self.running.clear()
         self.defects = 0
-        self._failure_logged = False
+        self._failure_logged = self._unserved_logged = False
         self._slow_log = SlowLog()
 
     def record(
@@ -204,9 +205,19 @@ class Registry:
         now = settings()
         if self._slow_ns < 0:
             self._slow_ns = 1e9 * min(now.slow_s, now.very_slow_s)
+            self._warn_if_unserved(now)
             if self.on_settings is not None:
                 self.on_settings(now)
         self._slow_log.report(name, duration_ns / 1e9, status, queries, slow_s=now.slow_s, very_slow_s=now.very_slow_s)
+
+    def _warn_if_unserved(self, now: Settings) -> None:
+        """A decorator counts without a middleware, too: a script that reads the API would never find a slow one."""
+        if not (self.is_served or self._unserved_logged or now.directory):
+            self._unserved_logged = True
+            message = (
+                "@monitor_performance counts, but nothing serves its figures: call init_app(app), or add a middleware"
+            )
+            log_safely(logging.WARNING, message)
 
     def count_failure(self, error: BaseException) -> None:
         """The monitor itself failed. Counted, logged once, and the request goes on."""

@@ -35,6 +35,7 @@ class Monitor:
         self.app = app
         self._route_of = route_of
         self._api = api
+        default.is_served = True
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get(_SEEN) is not None:

@@ -229,12 +229,33 @@ def test_the_threshold_in_force_is_the_one_that_is_set() -> None:
 
 def test_log_summary(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "perfcheck.monitor"):
-        assert body(call("/log-summary", method="POST"))["status"] == "logged"
+        logged = body(call("/log-summary", method="POST"))
+    assert (logged["status"], logged["logger"]) == ("logged", "perfcheck.monitor")
     assert caplog.messages == [
         "degraded: 2 of 3 endpoints over 500 ms on average; 7 requests",
         "slow: GET /worse, 1600 ms on average over 1 request",
         "slow: GET /slow, 800 ms on average over 3 requests",
     ]
+
+
+@pytest.mark.parametrize(("level", "handler_level"), [(logging.WARNING, logging.INFO), (logging.INFO, logging.WARNING)])
+def test_log_summary_reports_that_nothing_was_written(level: int, handler_level: int) -> None:
+    logger, handler = logging.getLogger("perfcheck.monitor"), logging.StreamHandler()
+    handler.setLevel(handler_level)
+    logger.addHandler(handler)
+    logger.propagate = False
+    logger.setLevel(level)
+    try:
+        silent = body(call("/log-summary", method="POST"))
+        logger.setLevel(logging.INFO)
+        handler.setLevel(logging.INFO)
+        assert body(call("/log-summary", method="POST"))["status"] == "logged"
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = True
+        logger.setLevel(logging.NOTSET)
+    assert silent["status"] == "not logged"
+    assert "logging.getLogger('perfcheck.monitor').setLevel(logging.INFO)" in silent["remedy"]
 
 
 def test_a_failure_of_the_monitor_is_an_answer_too(caplog: pytest.LogCaptureFixture) -> None:

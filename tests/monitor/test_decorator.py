@@ -7,9 +7,12 @@ import functools
 import inspect
 import logging
 import os
+import subprocess
+import sys
 import traceback
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import django.http
@@ -475,3 +478,39 @@ def test_a_defect_of_the_monitor_does_not_reach_the_handler(
     assert default.defects == 5
     assert lifecycle.current() is None
     monkeypatch.undo()
+
+
+UNSERVED = """
+import sys
+from flask import Flask
+from perfcheck.monitor import flask as monitor, monitor_performance
+
+app = Flask(__name__)
+
+
+@app.get("/")
+@monitor_performance
+def page():
+    return "page"
+
+
+if "served" in sys.argv:
+    monitor.init_app(app)
+client = app.test_client()
+assert [client.get("/").status_code for _ in range(3)] == [200] * 3
+"""
+
+
+@pytest.mark.parametrize(("arguments", "directory", "lines"), [([], "", 1), (["served"], "", 0), ([], "{tmp}", 0)])
+def test_figures_that_nothing_serves_are_warned_of_once(
+    tmp_path: Path, arguments: list[str], directory: str, lines: int
+) -> None:
+    env = {**os.environ, "PERFCHECK_MONITOR_DIR": directory.format(tmp=tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", UNSERVED, *arguments], env=env, capture_output=True, text=True, check=True
+    )
+    assert (
+        done.stderr.splitlines()
+        == ["@monitor_performance counts, but nothing serves its figures: call init_app(app), or add a middleware"]
+        * lines
+    )

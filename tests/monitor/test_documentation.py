@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ SERVED = {
     "Any WSGI application": (wsgiref, "GET /api/videos/<int:number>"),
     "Any ASGI application": (uvicorn_server, "GET /api/videos/{number}"),
 }
-RUN = {"One handler", "One route, several endpoints", "Why it was slow", "N+1", "Settings"}
+RUN = {"One handler", "One route, several endpoints", "Why it was slow", "N+1", "Slow responses in the log", "Settings"}
 
 
 def examples() -> dict[str, list[str]]:
@@ -58,6 +59,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     perfcheck.monitor.reset()
     yield
     perfcheck.monitor.reset()
+    logging.getLogger("perfcheck.monitor").setLevel(logging.NOTSET)
 
 
 def ask(url: str, path: str) -> Any:

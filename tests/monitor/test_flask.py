@@ -149,7 +149,7 @@ def test_the_api_is_served_and_not_counted(client: httpx.Client) -> None:
     assert health.json()["status"] == "healthy"
     assert health.headers["cache-control"] == "no-store"
     assert client.get(f"{API}/stats").json()["summary"]["total_requests_processed"] == 1
-    assert client.post(f"{API}/log-summary").json()["status"] == "logged"
+    assert client.post(f"{API}/log-summary").json()["status"] == "not logged"  # at INFO, by default
     assert client.get(f"{API}/metrics").text.endswith("# EOF\n")
     assert client.head(f"{API}/stats").content == b""
     assert client.get(f"{API}/stats?threshold=x").status_code == 400

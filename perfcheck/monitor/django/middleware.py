@@ -41,6 +41,7 @@ class MonitorMiddleware:
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
+        default.is_served = True
         _safely(watch_databases)
 
     def __call__(self, request: Any) -> Any:
