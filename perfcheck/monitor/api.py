@@ -1,7 +1,7 @@
 """The statistics over HTTP: a pure function from a request to a response, which each middleware calls and sends.
 
-Six addresses under ``settings().prefix``; every other path is left to the application. Responses are JSON (``/metrics``
-is OpenMetrics) and are never cached.
+Seven addresses under ``settings().prefix``; every other path is left to the application. Responses are JSON
+(``/metrics`` is OpenMetrics) and are never cached.
 
 They go to this machine only, or to a client with the token: docs/monitor.md says why each of the checks is there.
 """
@@ -17,15 +17,18 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import parse_qsl, urlsplit
 
-from perfcheck.monitor import api_json, metrics, workers
+from perfcheck.monitor import api_json, metrics, routes, workers
 from perfcheck.monitor.log import NAME, is_written, log_safely
+from perfcheck.monitor.routes import Router
 from perfcheck.monitor.settings import settings
 from perfcheck.monitor.statistics import Snapshot
 from perfcheck.text import clean
 from perfcheck.words import plural
 
 _READ: tuple[str, ...] = ("GET", "HEAD")
-ADDRESSES = dict.fromkeys(("stats", "slow", "summary", "health", "metrics"), _READ) | {"log-summary": ("POST",)}
+ADDRESSES = dict.fromkeys(("stats", "slow", "summary", "health", "metrics", "routes"), _READ) | {
+    "log-summary": ("POST",)
+}
 _NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,12})?", re.ASCII)
 _LARGEST_THRESHOLD_MS = 3_600_000.0  # an hour
 _MOST_FIELDS = 50
@@ -62,6 +65,7 @@ def answer(
     headers: Mapping[str, str],
     peer: str | None,
     snapshot: Callable[[], Snapshot] | None = None,
+    router: Callable[[], Router | None] | None = None,
 ) -> ApiResponse | None:
     """The response, or None where ``path`` is not one of the API's, which is then the application's to serve.
 
@@ -77,9 +81,11 @@ def answer(
         log_safely(logging.ERROR, "the monitor's API failed", exc_info=True)
         return None
     try:
-        response = _refused(method, name, headers, peer, known.token) or _served(
-            name, query, (snapshot or workers.this.snapshot)(), 1000 * known.slow_s
-        )
+        response = _refused(method, name, headers, peer, known.token)
+        if response is None and name == "routes":
+            response = _routes(router() if router is not None else None, query)
+        elif response is None:
+            response = _served(name, query, (snapshot or workers.this.snapshot)(), 1000 * known.slow_s)
     except _BadRequestError as error:
         response = _json(400, {"error": str(error)})
     except Exception:  # noqa: BLE001 - a 500 for the client, and the reason for the log
@@ -105,6 +111,12 @@ def _served(name: str, query: str, snapshot: Snapshot, slow_ms: float) -> ApiRes
             return _log_summary(snapshot, slow_ms)
 
 
+def _routes(router: Router | None, query: str) -> ApiResponse:
+    if router is None:
+        return _json(501, {"error": "the router of this application is unknown to the monitor"})
+    return _json(200, routes.document(router, _given(query, "request")))
+
+
 def _log_summary(snapshot: Snapshot, slow_ms: float) -> ApiResponse:
     """One line overall and one for each of the slowest: bounded, however many endpoints there are."""
     health = api_json.health(snapshot, slow_ms)
@@ -128,14 +140,19 @@ def _metrics(snapshot: Snapshot) -> ApiResponse:
     return _response(200, text, content_type)
 
 
-def _threshold_ms(query: str) -> float | None:
+def _given(query: str, wanted: str) -> list[str]:
+    """The values of one parameter."""
     if len(query) > _LONGEST_QUERY:
         raise _BadRequestError("the query string is too long")
     try:
         fields = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:
         raise _BadRequestError("the query string cannot be read") from None
-    given = [value for name, value in fields if name == "threshold"]
+    return [value for name, value in fields if name == wanted]
+
+
+def _threshold_ms(query: str) -> float | None:
+    given = _given(query, "threshold")
     if not given:
         return None
     if len(given) > 1:

@@ -11,9 +11,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import Any
 
-from perfcheck.monitor.frameworks import asgi_endpoint_name, endpoint_name, is_cancellation
+from perfcheck.monitor.asgi_routes import asgi_endpoint_name, router_of
+from perfcheck.monitor.frameworks import endpoint_name, is_cancellation
 from perfcheck.monitor.lifecycle import Request, begin
 from perfcheck.monitor.registry import default
+from perfcheck.monitor.routes import Router
 from perfcheck.monitor.settings import settings
 
 Scope = MutableMapping[str, Any]
@@ -39,13 +41,16 @@ class Monitor:
         self._route_of = route_of
         self._api = api
         default.is_served = True
+        self.outermost: Any = None  # the application of which this is a part, where it is known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope.get(_SEEN) is not None:
             await self.app(scope, receive, send)
             return
-        if self._api and (path := _path(scope)).startswith(settings().prefix) and await _api_sent(scope, path, send):
-            return
+        if self._api and (path := _path(scope)).startswith(settings().prefix):
+            router = partial(router_of, self.outermost or self.app, scope)
+            if await _api_sent(scope, path, send, router):
+                return
         query = (scope.get("query_string") or b"").decode("latin-1")
         request = begin(route=partial(self._name, scope, scope.get("root_path") or ""), query=query)
         scope[_SEEN] = True  # not the request, which would be a reference cycle
@@ -129,7 +134,7 @@ def _path(scope: Scope) -> str:
     return path[len(root) :] if root and path.startswith(root + "/") else path
 
 
-async def _api_sent(scope: Scope, path: str, send: Send) -> bool:
+async def _api_sent(scope: Scope, path: str, send: Send, router: Callable[[], Router | None]) -> bool:
     """Whether the request was for the statistics API, and its response is sent."""
     from perfcheck.monitor import api  # noqa: PLC0415 - not needed before the first request for it
 
@@ -138,8 +143,9 @@ async def _api_sent(scope: Scope, path: str, send: Send) -> bool:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     client = scope.get("client")
+    peer = client[0] if client else None
     query = scope.get("query_string", b"").decode("latin-1")
-    respond = partial(api.answer, str(scope["method"]), path, query, headers, client[0] if client else None)
+    respond = partial(api.answer, str(scope["method"]), path, query, headers, peer, router=router)
     try:
         answer = await asyncio.to_thread(respond)  # it may read files: the loop goes on meanwhile
     except RuntimeError:  # trio

@@ -22,7 +22,7 @@ from perfcheck.monitor.trace import span
 _Handler = TypeVar("_Handler")
 _METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace", "query")
 _GIVEN = {"options", "head", "trace"}  # that a framework's base class may bring along
-_DISPATCHERS = ("dispatch", "dispatch_request", "__call__")
+DISPATCHERS = ("dispatch", "dispatch_request", "__call__")
 
 
 @overload
@@ -48,7 +48,7 @@ def _monitored(handler: Any, *, name: str | None) -> Any:
         return _monitored_class(handler, name)
     if not callable(handler):
         raise TypeError(f"monitor_performance needs a callable, not {handler!r}")
-    shown = bounded(name or _default_name(handler))
+    shown = bounded(name or qualified_name(handler))
     call = handler if inspect.isroutine(handler) or isinstance(handler, functools.partial) else handler.__call__
     if inspect.iscoroutinefunction(call):
         wrapper: Any = _coroutine(handler, shown)
@@ -58,22 +58,24 @@ def _monitored(handler: Any, *, name: str | None) -> Any:
         wrapper = _generator(handler, shown)
     else:
         wrapper = _function(handler, shown)
-    return functools.wraps(handler)(wrapper)
+    functools.update_wrapper(wrapper, handler)
+    wrapper.perfcheck_endpoint = shown  # for the route table
+    return wrapper
 
 
-def _default_name(handler: Any) -> str:
+def qualified_name(handler: Any) -> str:
     named = handler if hasattr(handler, "__qualname__") else getattr(handler, "func", type(handler))
     return f"{named.__module__}.{named.__qualname__}".replace(".<locals>", "")
 
 
 def _monitored_class(view: type, name: str | None) -> type:
     """The class itself, with its handlers replaced: frameworks compare and subclass it."""
-    shown = name or _default_name(view)
+    shown = name or qualified_name(view)
     handlers = [method for method in _METHODS if inspect.isroutine(getattr(view, method, None))]
     if not set(handlers) - _GIVEN:  # a class that does its work elsewhere, in actions that it dispatches to
-        handlers = [each for each in _DISPATCHERS if inspect.isfunction(getattr(view, each, None))][:1] or handlers
+        handlers = [each for each in DISPATCHERS if inspect.isfunction(getattr(view, each, None))][:1] or handlers
     if not handlers:
-        raise TypeError(f"{view.__qualname__} has no handler to monitor: none of {', '.join(_METHODS + _DISPATCHERS)}")
+        raise TypeError(f"{view.__qualname__} has no handler to monitor: none of {', '.join(_METHODS + DISPATCHERS)}")
     for handler in handlers:
         own = inspect.getattr_static(view, handler)
         setattr(view, handler, _monitored(own, name=f"{shown}.{handler.strip('_')}"))

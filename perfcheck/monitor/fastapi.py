@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from perfcheck.monitor.asgi import Monitor
 
@@ -20,6 +21,12 @@ def init_app(app: Starlette) -> None:
         return
     setattr(app.state, _STATE, True)
     build = app.build_middleware_stack
-    app.build_middleware_stack = lambda: Monitor(build())  # type: ignore[method-assign]
+    app.build_middleware_stack = lambda: _monitored(app, build())  # type: ignore[method-assign]
     if app.middleware_stack is not None:  # it has served already
-        app.middleware_stack = Monitor(app.middleware_stack)
+        app.middleware_stack = _monitored(app, app.middleware_stack)
+
+
+def _monitored(app: Starlette, stack: ASGIApp) -> Monitor:
+    monitor = Monitor(stack)
+    monitor.outermost = app
+    return monitor

@@ -22,7 +22,9 @@ def init_app(app: Flask) -> None:
     """
     if _EXTENSION not in app.extensions:
         app.extensions[_EXTENSION] = app.wsgi_app
-        app.wsgi_app = Monitor(app.wsgi_app)  # type: ignore[method-assign] # as Flask's documentation shows it
+        monitor = Monitor(app.wsgi_app)
+        monitor.outermost = app
+        app.wsgi_app = monitor  # type: ignore[method-assign] # as Flask's documentation shows it
         request_started.connect(_name, app)
 
 

@@ -36,20 +36,22 @@ class Monitor:
         self._route_of = route_of
         self._api = api
         default.is_served = True
+        self.outermost: Any = None  # the application of which this is a part, where it is known
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get(_SEEN) is not None:
             return self.app(environ, start_response)
         if self._api and str(environ.get("PATH_INFO") or "").startswith(settings().prefix):
-            body = _api_body(environ, start_response)
+            body = _api_body(environ, start_response, self.outermost or self)
             if body is not None:
                 return body
+        template = partial(self._template, environ, environ.get("SCRIPT_NAME") or "")
         request = begin(
-            route=lambda: endpoint_name(environ.get("REQUEST_METHOD"), self._template(environ)),
+            route=lambda: endpoint_name(environ.get("REQUEST_METHOD"), template()),
             query=environ.get("QUERY_STRING") or "",
         )
         environ[_SEEN] = True  # not the request, which would be a reference cycle
-        response = _Response(request, start_response, partial(self._name, request, environ))
+        response = _Response(request, start_response, partial(_name, request, environ, template))
         try:
             body = self.app(environ, response.start)
         except BaseException as error:
@@ -58,14 +60,26 @@ class Monitor:
         request.leave()
         return response.around(body, environ)
 
-    def _name(self, request: Request, environ: Environ) -> None:
-        """While the application responds: Flask forgets the rule when it is done."""
-        template = self._template(environ)
-        if template is not None:
-            request.name(endpoint_name(environ.get("REQUEST_METHOD"), template))
+    def _template(self, environ: Environ, script_name: str) -> str | None:
+        """``script_name`` is what the environ had at first: a dispatcher adds what it mounts applications at."""
+        own = self._route_of(environ) if self._route_of is not None else None
+        template = own or wsgi_template(environ)
+        if own or template is None or environ.get("SCRIPT_NAME", "") == script_name:
+            return template
+        return self._mount(environ["SCRIPT_NAME"][len(script_name) :]) + template
 
-    def _template(self, environ: Environ) -> str | None:
-        return (self._route_of(environ) if self._route_of is not None else None) or wsgi_template(environ)
+    def _mount(self, path: str) -> str:
+        """If it is one: other middleware may add what the client chose."""
+        from perfcheck.monitor.wsgi_routes import mounted_apps  # noqa: PLC0415 - few need it
+
+        return path if any(mounted.prefix == path for mounted in mounted_apps(self, Monitor)) else ""
+
+
+def _name(request: Request, environ: Environ, template: Callable[[], str | None]) -> None:
+    """While the application responds: Flask forgets the rule when it is done."""
+    known = template()
+    if known is not None:
+        request.name(endpoint_name(environ.get("REQUEST_METHOD"), known))
 
 
 class _Response:
@@ -199,9 +213,9 @@ class _SizedBody(_Body):
         return len(self._body)  # type: ignore[arg-type]
 
 
-def _api_body(environ: Environ, start_response: StartResponse) -> Iterable[bytes] | None:
+def _api_body(environ: Environ, start_response: StartResponse, routed: Any) -> Iterable[bytes] | None:
     """The body of the statistics API's response, where the request is for it."""
-    from perfcheck.monitor import api  # noqa: PLC0415 - not needed before the first request for it
+    from perfcheck.monitor import api, wsgi_routes  # noqa: PLC0415 - not needed before the first request for it
 
     headers = {
         name[5:].replace("_", "-").lower(): str(value) for name, value in environ.items() if name.startswith("HTTP_")
@@ -212,6 +226,7 @@ def _api_body(environ: Environ, start_response: StartResponse) -> Iterable[bytes
         str(environ.get("QUERY_STRING", "")),
         headers,
         environ.get("REMOTE_ADDR"),
+        router=partial(wsgi_routes.router_of, routed, environ, Monitor),
     )
     if answer is None:
         return None

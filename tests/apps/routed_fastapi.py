@@ -33,6 +33,7 @@ REQUESTS: dict[str, str | None] = {
     "HEAD /api/videos/7": "HEAD /api/videos/{video_id:int}",
     "PUT /api/videos/7": "PUT /api/videos/{video_id}",
     "DELETE /api/videos/7": "DELETE /api/videos/{video_id}",
+    "PATCH /api/videos/7": "PATCH /api/videos/{video_id:int}",  # 405, by the first route that fits
     "GET /api/videos/seven": "GET /api/videos/{slug}",
     "GET /api/videos/de-7": "GET /api/videos/{slug}",  # registered before {lang}-{number}
     "GET /api/videos/7/comments": "GET /api/videos/{video_id}/comments",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -16,7 +15,7 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 
 from perfcheck.monitor import lifecycle
-from perfcheck.monitor.frameworks import endpoint_name
+from perfcheck.monitor.django.routes import name_of
 from perfcheck.monitor.log import log_safely
 from perfcheck.monitor.registry import default
 from perfcheck.monitor.request_trace import Trace
@@ -77,7 +76,7 @@ class _Passage:
         outer = lifecycle.current() if _has_begun(request) else None
         self._owned = outer is None
         self._running = outer or lifecycle.begin(
-            route=partial(_name, request), query=request.META.get("QUERY_STRING", "")
+            route=partial(name_of, request), query=request.META.get("QUERY_STRING", "")
         )
         setattr(request, _BEGUN, True)  # not the running request, which would be a reference cycle
         if task is not None and self._running.trace is None:
@@ -95,7 +94,7 @@ class _Passage:
         try:
             match = getattr(self._request, "resolver_match", None)
             if not self._owned:
-                self._running.name(_name(self._request))
+                self._running.name(name_of(self._request))
             elif match is not None and hasattr(match.func, "perfcheck_monitor_api"):
                 self._running.cancel()
             else:
@@ -177,27 +176,6 @@ class _End:
     def __reduce__(self) -> tuple[Any, ...]:
         """A response may be pickled, into a cache: what comes out of it closes nothing, and needs no perfcheck."""
         return partial, (bool,)
-
-
-# --- The name of a request: its method and the route's template, never its path --------------------------------------
-
-_GROUP = re.compile(r"\((?:\?P<(\w+)>|\?:)?[^()]*(?:\([^()]*\)[^()]*)*\)")
-_ANCHORS = re.compile(r"(?<!\\)(?:\^|\$|\\[AZz])|(?<=[/)>])\?")
-
-
-def _name(request: Any) -> str:
-    match = getattr(request, "resolver_match", None)
-    if match is None:  # no URL pattern matched
-        return endpoint_name(request.method, None)
-    return endpoint_name(request.method, _template(match.route) if match.route is not None else str(match.view_name))
-
-
-@lru_cache(maxsize=4096)
-def _template(route: str) -> str:
-    """Regular expressions of ``re_path`` are shown as ``path`` would have them: ``^a/(?P<x>\\d+)/$`` -> ``/a/<x>/``."""
-    if "(" in route or "^" in route:
-        route = _ANCHORS.sub("", _GROUP.sub(lambda group: f"<{group.group(1)}>" if group.group(1) else "<>", route))
-    return f"/{route.lstrip('/')}"
 
 
 # --- Databases -------------------------------------------------------------------------------------------------------

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseNotFound
 from django.urls import path
 
 from perfcheck.monitor import api, lifecycle
+from perfcheck.monitor.django.routes import DjangoRouter
 from perfcheck.monitor.registry import default
 from perfcheck.monitor.settings import settings
 
@@ -18,11 +20,12 @@ def view_of(name: str) -> Callable[[Any], Any]:
 
     def monitor_api(request: Any) -> Any:
         running = lifecycle.current()
+        router = partial(DjangoRouter, monitored=running is not None)
         if running is not None:
             running.cancel()  # neither counted nor in flight
         headers = {key.lower(): value for key, value in request.headers.items()}
         query, peer = request.META.get("QUERY_STRING", ""), request.META.get("REMOTE_ADDR")
-        answer = api.answer(request.method, f"{settings().prefix}/{name}", query, headers, peer)
+        answer = api.answer(request.method, f"{settings().prefix}/{name}", query, headers, peer, router=router)
         if answer is None:
             return HttpResponseNotFound()
         return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))

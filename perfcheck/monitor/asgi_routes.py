@@ -1,0 +1,161 @@
+"""The routes of Starlette and FastAPI, and the name of a request by the one that it reached, mounts included.
+
+By what routes have, not by their types: nothing is imported for a service that does not use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from perfcheck.monitor.frameworks import endpoint_name
+from perfcheck.monitor.routes import PublishedRoute, Router, counted_as, explicit_methods, published
+
+_DEEPEST = 20  # mounts within mounts, middleware around middleware
+_BELOW = "/*"  # what is mounted has no routes of its own, or none that fits
+
+Scope = Mapping[str, Any]
+
+
+def asgi_endpoint_name(scope: Scope, root_path: str) -> str:
+    """``GET /videos/{id}``. ``root_path`` is what the scope had at first: mounts add to it, and precede the route."""
+    route = scope.get("route")
+    template: object = scope.get("path_template")  # Litestar
+    if route is not None and not is_mount(route):
+        template = _mounts(scope, root_path) + _path_of(scope, route)
+    elif "endpoint" in scope:  # FastAPI leaves neither plain routes nor mounts there, but what these call
+        template, _ = matched(getattr(scope.get("router"), "routes", ()), {**scope, "root_path": root_path})
+    return endpoint_name(scope.get("method"), template if isinstance(template, str) else None)
+
+
+def _path_of(scope: Scope, route: Any) -> str:
+    # FastAPI keeps the router's prefix apart from the route, since the same router may be included more than once.
+    fastapi = scope.get("fastapi")
+    included = fastapi.get("effective_route_context") if isinstance(fastapi, Mapping) else None
+    of_this_request = included is not None and getattr(included, "original_route", None) is route
+    path = getattr(included if of_this_request else route, "path", "")
+    return path if isinstance(path, str) else ""
+
+
+def _mounts(scope: Scope, root_path: str) -> str:
+    """The templates of the mounts that were passed: ``root_path`` has their part of the path as the client sent it."""
+    inside = str(scope.get("root_path") or "")
+    if inside == root_path or not inside.startswith(root_path):
+        return ""
+    return _mounted(getattr(scope.get("router"), "routes", ()), inside[len(root_path) :], 0) or "/(mounted)"
+
+
+def _mounted(routes: Iterable[Any], rest: str, depth: int) -> str | None:
+    for route in in_order(routes):
+        match = route.path_regex.match(f"{rest}/") if is_mount(route) and depth < _DEEPEST else None
+        if match is None:
+            continue
+        beyond = match.group("path").rstrip("/")
+        if not beyond:
+            return str(route.path)
+        inner = _mounted(inner_routes(route), f"/{beyond}", depth + 1)
+        if inner is not None:
+            return f"{route.path}{inner}"
+    return None
+
+
+# --- The table -------------------------------------------------------------------------------------------------------
+
+
+def router_of(app: Any, scope: Scope) -> Router | None:
+    """None where no framework is found."""
+    if type(app).__module__.startswith("django.core.handlers"):
+        from perfcheck.monitor.django.routes import DjangoRouter  # noqa: PLC0415 - Django is there
+
+        return DjangoRouter(monitored=True)
+    routes = _routes_of(app)
+    return None if routes is None else _StarletteRouter(routes, scope)
+
+
+class _StarletteRouter:
+    def __init__(self, routes: list[Any], scope: Scope) -> None:
+        self._routes = routes
+        self._scope = scope
+
+    def routes(self) -> Iterator[PublishedRoute]:
+        return _published(self._routes, "", 0)
+
+    def resolve(self, method: str, path: str) -> str | None:
+        """A redirect to the same path with or without a slash is followed, as a client does."""
+        other = path.rstrip("/") if path.endswith("/") else f"{path}/"
+        template, route = self._matched(method, path)
+        if route is None and other:
+            redirected, beyond = self._matched(method, other)
+            template, route = (redirected, beyond) if beyond is not None else (template, None)
+        return counted_as(getattr(route, "endpoint", None), method, template) if template is not None else None
+
+    def _matched(self, method: str, path: str) -> tuple[str | None, Any]:
+        scope = {"type": "http", "method": method, "path": path, "root_path": ""}
+        return matched(self._routes, {**scope, "headers": self._scope.get("headers", [])})
+
+
+def _routes_of(app: Any) -> list[Any] | None:
+    """Of an application, behind its middleware."""
+    for _ in range(_DEEPEST):
+        routes = getattr(app, "routes", None)
+        if isinstance(routes, list):
+            return routes
+        app = getattr(app, "app", None)
+    return None
+
+
+def inner_routes(mount: Any) -> list[Any]:
+    return mount.routes or _routes_of(mount.app) or []
+
+
+def is_mount(route: Any) -> bool:
+    """Starlette's Mount: the only route with a pattern and routes of its own."""
+    return hasattr(route, "path_regex") and hasattr(route, "routes") and hasattr(route, "path")
+
+
+def in_order(routes: Iterable[Any]) -> Iterator[Any]:
+    """As the router tries them, those of FastAPI's included routers in their place, with the prefix."""
+    for route in routes:
+        included = getattr(route, "effective_route_contexts", None)
+        if included is None:
+            yield route
+        else:
+            yield from (getattr(each, "starlette_route", None) or each for each in included())
+
+
+def matched(routes: Iterable[Any], scope: Scope, depth: int = 0) -> tuple[str | None, Any]:
+    """The whole template and the route that this request reaches: its path's first, else one for other methods.
+
+    No route but a template: something mounted that has no routes, or none that fits.
+    """
+    partial: tuple[str | None, Any] = None, None
+    for route in in_order(routes) if depth < _DEEPEST else ():
+        match, inside = route.matches(dict(scope))
+        if match.name == "FULL" and (is_mount(route) or hasattr(route, "host_regex")):
+            template, inner = matched(inner_routes(route), {**scope, **inside}, depth + 1)
+            return getattr(route, "path", "") + (template or _BELOW), inner
+        if match.name == "FULL":
+            return getattr(route, "path", None), route
+        if match.name == "PARTIAL" and partial[1] is None:
+            partial = getattr(route, "path", None), route
+    return partial
+
+
+def _published(routes: Iterable[Any], prefix: str, depth: int) -> Iterator[PublishedRoute]:
+    for route in in_order(routes) if depth < _DEEPEST else ():
+        path = prefix + getattr(route, "path", "")
+        if is_mount(route) or hasattr(route, "host_regex"):
+            inner = inner_routes(route)
+            yield from _published(inner, path, depth + 1)
+            if not inner:
+                yield from published(path + _BELOW, route.app, None, monitored=True)
+        elif hasattr(route, "methods"):  # a WebSocket has none
+            yield from published(path, route.endpoint, _methods(route), monitored=True)
+
+
+def _methods(route: Any) -> list[str] | None:
+    """HEAD comes with GET in Starlette's own routes, and not in FastAPI's."""
+    if not route.methods:
+        return None
+    is_implied = "GET" in route.methods and type(route).__module__ == "starlette.routing"
+    return explicit_methods(route.methods, route.endpoint, {"HEAD"} if is_implied else ())

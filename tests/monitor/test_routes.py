@@ -1,0 +1,172 @@
+"""The route table of real applications over real sockets: requests are counted under the names that they resolve to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import httpx
+import pytest
+from apps import django_app, routed_django, routed_fastapi, routed_flask
+from apps.serving import uvicorn_server, werkzeug, wsgiref
+from django.test import override_settings
+from flask import Flask
+from support.waiting import eventually
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+import perfcheck.monitor
+from perfcheck.monitor import configure, statistics
+from perfcheck.monitor import flask as monitor_flask
+from perfcheck.monitor.asgi import Monitor as AsgiMonitor
+from perfcheck.monitor.wsgi import Monitor as WsgiMonitor
+
+ROUTES = "/api/performance/routes"
+APPS: dict[str, dict[str, str | None]] = {
+    "flask": routed_flask.REQUESTS,
+    "fastapi": routed_fastapi.REQUESTS,
+    "django": routed_django.REQUESTS,
+}
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("DIR", "TOKEN"):
+        monkeypatch.delenv(f"PERFCHECK_MONITOR_{name}", raising=False)
+    perfcheck.monitor.reset()
+    yield
+    perfcheck.monitor.reset()
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Callable[[str], httpx.Client]]:
+    """Of an application, which is started when it is needed."""
+    with ExitStack() as stack:
+        clients: dict[str, httpx.Client] = {}
+
+        def client_of(name: str) -> httpx.Client:
+            if name not in clients:
+                url = stack.enter_context(_served(stack, name))
+                clients[name] = stack.enter_context(httpx.Client(base_url=url, trust_env=False, follow_redirects=True))
+            return clients[name]
+
+        yield client_of
+
+
+def _served(stack: ExitStack, name: str) -> Any:
+    if name == "flask":
+        return werkzeug(routed_flask.create_app())
+    if name == "fastapi":
+        return uvicorn_server(routed_fastapi.create_app())
+    stack.enter_context(override_settings(ROOT_URLCONF="apps.routed_django"))
+    return wsgiref(django_app.application)
+
+
+@pytest.mark.parametrize(("app", "request_line"), [(app, line) for app, lines in APPS.items() for line in lines])
+def test_a_request_is_counted_under_the_name_that_it_resolves_to(
+    client: Callable[[str], httpx.Client], app: str, request_line: str
+) -> None:
+    expected = APPS[app][request_line]
+    method, _, path = request_line.partition(" ")
+    response = client(app).request(method, path)
+    requests = len(response.history) + 1
+    counted = eventually(lambda: (found := statistics()).total >= requests and found)
+    names = {endpoint.name for endpoint in counted.endpoints}
+    assert {f"{method} (unmatched)"} == names if expected is None else expected in names
+    table = client(app).get(ROUTES, params={"request": request_line}).json()
+    assert table["resolved"] == {request_line: expected}
+    refused = expected is None or response.status_code == httpx.codes.METHOD_NOT_ALLOWED
+    assert refused or expected in {name_in_statistics(row, method) for row in table["routes"]}
+
+
+def name_in_statistics(row: dict[str, Any], method: str) -> str:
+    name = str(row["name"])
+    if row["method"] is None:
+        return f"{method} {name}" if name.startswith("/") else name
+    return name.replace("GET", method) if method == "HEAD" else name  # where it comes with GET
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_the_table_is_that_of_the_router(client: Callable[[str], httpx.Client], app: str) -> None:
+    rows = client(app).get(ROUTES).json()["routes"]
+    assert len(rows) >= 30
+    assert all(set(row) == {"method", "template", "handler", "name", "monitored"} for row in rows)
+    assert all(row["monitored"] for row in rows)
+    implied = [row for row in rows if row["method"] in {"HEAD", "OPTIONS"}]
+    assert {row["name"] for row in implied} <= {"HEAD /files/probe", "OPTIONS /cors", "HEAD /api/videos/{video_id:int}"}
+    handlers = {row["name"]: row["handler"] for row in rows}
+    assert handlers.get("artists.top.get", "apps.routed_django.TopArtists.get").endswith("TopArtists.get")
+    assert any(handler == f"apps.routed_{app}.{HANDLERS[app]}" for handler in handlers.values())
+    assert not any("performance" in row["template"] for row in rows)
+
+
+HANDLERS = {"flask": "_videos.latest", "fastapi": "_videos.latest", "django": "latest"}
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_a_table_that_is_requested_leaves_no_trace_in_the_statistics(
+    client: Callable[[str], httpx.Client], app: str
+) -> None:
+    client(app).get(ROUTES)
+    client(app).get("/" if app != "django" else "/files/index.html")
+    eventually(lambda: statistics().total)
+    assert statistics().total == 1
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_the_table_is_for_those_who_may_read_the_statistics(client: Callable[[str], httpx.Client], app: str) -> None:
+    assert client(app).get(ROUTES, headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 403
+    assert client(app).get(ROUTES, headers={"Host": "rebound.example"}).status_code == 403
+    assert client(app).post(ROUTES).status_code == 405
+    configure(token="s3cret")
+    assert client(app).get(ROUTES).status_code == 401
+    assert client(app).get(ROUTES, headers={"Authorization": "Bearer s3cret"}).status_code == 200
+
+
+@pytest.mark.parametrize("request_line", ["", "GET", "GET missing", "/a", "GET /a%zz\x00", "é /é", "GET /" + "a" * 900])
+@pytest.mark.parametrize("app", APPS)
+def test_what_is_no_request_resolves_to_nothing(
+    client: Callable[[str], httpx.Client], app: str, request_line: str
+) -> None:
+    assert client(app).get(ROUTES, params={"request": request_line}).json()["resolved"] == {request_line: None}
+
+
+def test_what_is_outside_the_monitor_is_not_monitored() -> None:
+    """An application that is mounted later, around the monitor."""
+    app, shop = Flask("main", static_folder=None), Flask("shop", static_folder=None)
+    app.add_url_rule("/", view_func=lambda: "main", endpoint="start")
+    shop.add_url_rule("/", view_func=lambda: "shop", endpoint="start")
+    monitor_flask.init_app(app)
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/shop": shop})  # type: ignore[method-assign]
+    with werkzeug(app) as url:
+        rows = httpx.get(url + ROUTES, trust_env=False).json()["routes"]
+    assert {row["template"]: row["monitored"] for row in rows} == {"/": True, "/shop/": False}
+
+
+def test_an_application_without_a_known_router_has_no_table() -> None:
+    with wsgiref(WsgiMonitor(lambda _, __: [b""])) as url:
+        assert httpx.get(url + ROUTES, trust_env=False).status_code == 501
+
+    async def bare(*_: Any) -> None:
+        pass
+
+    with uvicorn_server(AsgiMonitor(bare), lifespan="off") as url:
+        assert httpx.get(url + ROUTES, trust_env=False).status_code == 501
+
+
+def test_a_prefix_that_a_client_chose_is_no_part_of_a_name() -> None:
+    """Middleware that moves a tenant from the path to SCRIPT_NAME."""
+    app = Flask("main", static_folder=None)
+    app.add_url_rule("/items/<int:item>", view_func=lambda item: f"{item}", endpoint="item")
+    flask_app = app.wsgi_app
+
+    def tenants(environ: dict[str, Any], start: Any) -> Any:
+        _, tenant, rest = environ["PATH_INFO"].split("/", 2)
+        return flask_app({**environ, "SCRIPT_NAME": f"/{tenant}", "PATH_INFO": f"/{rest}"}, start)
+
+    app.wsgi_app = tenants  # type: ignore[method-assign, assignment]
+    monitor_flask.init_app(app)
+    with werkzeug(app) as url:
+        assert httpx.get(f"{url}/acme/items/7", trust_env=False).text == "7"
+        counted = eventually(lambda: (found := statistics()).total > 0 and found)
+    assert [endpoint.name for endpoint in counted.endpoints] == ["GET /items/<int:item>"]
