@@ -7,8 +7,10 @@ import os
 import re
 import shlex
 import socket
+import sqlite3
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -57,15 +59,15 @@ class Console:
         self._capsys = capsys
         self.stderr = ""
 
-    def __call__(self, line: str, code: int = 0, env: Mapping[str, str] | None = None) -> str:
-        """What ``perfcheck history LINE`` prints on stdout."""
+    def __call__(self, line: str, code: int = 0, env: Mapping[str, str] | None = None, *, command: bool = False) -> str:
+        """What ``perfcheck history LINE``, or ``perfcheck LINE`` with another ``command``, prints on stdout."""
         with self._monkeypatch.context() as patch:
             patch.chdir(self.folder)
             for name in set(os.environ) - set(environment()):
                 patch.delenv(name)
             for name, value in environment(**(env or {})).items():
                 patch.setenv(name, value)
-            done = run_command_line(["history", *shlex.split(line)])
+            done = run_command_line([*["history"] * (not command), *shlex.split(line)])
         captured = self._capsys.readouterr()
         self.stderr = captured.err
         assert done == code, captured
@@ -328,6 +330,43 @@ def test_a_note_of_a_run_or_a_commit(folder: Path, history: Console) -> None:
     assert (note["run_id"], note["commit"], note["incident"]) == (run().id, None, "a")
     history("note 0123ABCD --incident x")
     assert history.stderr == "note 2: commit 0123abcd\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "list",
+        "list --json",
+        "show 00000001",
+        "show 00000001-0000 --json",
+        "show videos.list",
+        "show videos.list --json",
+        "show nothing",
+        "label 00000001 v1",
+        "note 00000001 --incident slow",
+        "export -o all",
+        "report --since 2026-01-01",
+        "report --from 00000001",
+        "report --period release --since v1 --until v2",
+        "compare 00000001 00000002",
+        "baseline update",
+        "run --against 00000001",
+        "run --compare-to 00000001",
+    ],
+)
+def test_a_damaged_history_is_an_error_of_the_file_in_every_command(folder: Path, history: Console, line: str) -> None:
+    """Whatever is read of it: the rows of the runs, or those of their measurements."""
+    (folder / "baselines.yaml").write_text(
+        "version: 1\nservice: {base_url: http://127.0.0.1:9}\nendpoints: {videos.list: {path: /, target: 1s}}\n"
+    )
+    with closing(sqlite3.connect(folder / ".perfcheck" / "history.sqlite")) as connection:
+        connection.execute("UPDATE perfcheck_runs SET duration_ms = 'long', label = x'ff'")
+        connection.execute("UPDATE perfcheck_measurements SET value_ms = 'slow'")
+        connection.commit()
+    words = line.split()
+    history(line, code=2, command=words[0] in {"report", "compare", "baseline", "run"})
+    assert "the history .perfcheck/history.sqlite is damaged: " in history.stderr
+    assert "help: restore it from a backup; " in history.stderr
 
 
 def test_prune_spares_what_is_labelled_or_noted(folder: Path, history: Console) -> None:

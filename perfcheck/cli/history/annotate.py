@@ -89,9 +89,11 @@ def note(subject: str, history: str | None, incident: str, cause: str | None, fi
 
 def _subject(store: History, text: str) -> tuple[str | None, str | None]:
     """The id of a run, or else a commit."""
+    from perfcheck.history.model import NoSuchRunError
+
     try:
         return store.past_run(text).id, None
-    except UsageError:
+    except NoSuchRunError:
         if _COMMIT.fullmatch(text.lower()):
             return None, text.lower()
         raise

@@ -82,6 +82,7 @@ def _run(store: History, name: str, endpoints: list[str]) -> PastRun:
 def _show_run(store: History, past: PastRun, *, verbose: bool, in_json: bool) -> None:
     notes = store.notes(run_id=past.id, commit=past.commit)
     if in_json:
+        store.run(past.id)  # an error where its document is damaged
         document = {
             "run": json.loads(store.document(past.id)),
             "label": past.label,

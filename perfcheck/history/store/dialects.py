@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import sqlite3
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -110,6 +109,10 @@ def insert_if_new(connection: Connection, table: Table, values: dict[str, Any]) 
     return connection.execute(statement, values, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
+class DamagedRowError(ValueError):
+    """A row that perfcheck cannot have written. The message says which, and its value."""
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryLocation:
     """The file or URL of a history, as messages may show it: never with a password."""
@@ -135,9 +138,12 @@ class HistoryLocation:
         """Raise UsageError for a row that cannot be decoded: another program wrote it."""
         try:
             yield
-        except (zlib.error, LookupError, TypeError, ValueError) as error:
-            remedy = "restore it from a backup; readable runs can still be exported: perfcheck history export RUN"
-            raise UsageError(f"the history {self.shown} is damaged: a row cannot be read", remedy) from error
+        except DamagedRowError as error:
+            raise self.damaged(str(error)) from error
+
+    def damaged(self, error: str) -> UsageError:
+        remedy = "restore it from a backup; readable runs can still be exported: perfcheck history export RUN"
+        return UsageError(f"the history {self.shown} is damaged: {error}", remedy)
 
     def _usage_error(self, error: BaseException) -> UsageError:
         if (code := _sqlite_code(error)) in _SQLITE_ERRORS:

@@ -1,41 +1,20 @@
-"""Queries, and their rows as past runs, measurements and notes."""
+"""Queries, and which run is meant by a reference."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import Connection, Row, Select, Table, func, literal, or_, select
+from sqlalchemy import Connection, Select, Table, func, literal, or_, select
 
 from perfcheck.errors import UsageError
-from perfcheck.history.model import NoSuchRunError, Note, PastMeasurement, PastRun
+from perfcheck.history.model import NoSuchRunError, PastRun
+from perfcheck.history.store.rows import MEASUREMENT_COLUMNS, NOTE_COLUMNS, RUN_COLUMNS, past_runs, text_in
 from perfcheck.history.store.tables import measurements, notes, runs
-from perfcheck.model import Counts, Metric, Source, Verdict
+from perfcheck.model import Source
 from perfcheck.text import clean
 
 LIST_RUNS = "'perfcheck history list' lists the saved runs"
-
-# The columns in the order of the fields: rows are unpacked by position, since there may be hundreds of thousands, and
-# looking up each field by its name takes several times as long as reading it.
-_RUN_COLUMNS = tuple(
-    runs.c[name]
-    for name in (
-        *("id", "label", "started_at", "duration_ms", "verdict", "exit_code", "complete"),
-        *("ok", "warning", "critical", "not_measured", "source", "commit", "branch", "dirty", "ci"),
-        *("machine", "base_url", "baseline_file", "baseline_sha256"),
-    )
-)
-_MEASUREMENT_COLUMNS = (
-    *(runs.c.id, measurements.c.started_at, runs.c.label, runs.c.commit),
-    *(measurements.c[name] for name in ("endpoint", "group", "series")),
-    runs.c.machine,
-    *(measurements.c[name] for name in ("source", "verdict", "decided", "metric", "value_ms", "low_ms", "high_ms")),
-    *(measurements.c[name] for name in ("median_ms", "p95_ms", "spread", "target_ms", "ideal_ms", "error_rate")),
-    *(measurements.c[name] for name in ("requests", "critical_path")),
-)
-_VERDICTS = {str(verdict): verdict for verdict in Verdict}
-_SOURCES = {str(source): source for source in Source}
-_METRICS = {str(metric): metric for metric in Metric}
 
 _MIN_PREFIX = 4
 _HIGHEST = "\U0010ffff"  # sorts behind whatever may follow a prefix
@@ -65,7 +44,7 @@ class MeasurementFilter(TypedDict, total=False):
 
 def select_runs(limit: int | None, *, newest_first: bool, **filters: Unpack[RunFilter]) -> Select[Any]:
     """Rows for ``past_run``."""
-    query = _filtered(select(*_RUN_COLUMNS), runs, filters)
+    query = _filtered(select(*RUN_COLUMNS), runs, filters)
     order = (runs.c.started_at, runs.c.number)
     query = query.order_by(*(column.desc() for column in order)) if newest_first else query.order_by(*order)
     return query if limit is None else query.limit(limit)
@@ -73,7 +52,7 @@ def select_runs(limit: int | None, *, newest_first: bool, **filters: Unpack[RunF
 
 def select_measurements(**filters: Unpack[MeasurementFilter]) -> Select[Any]:
     """Rows for ``past_measurement``, in the order of the index over them."""
-    query = select(*_MEASUREMENT_COLUMNS).join_from(measurements, runs, runs.c.number == measurements.c.run)
+    query = select(*MEASUREMENT_COLUMNS).join_from(measurements, runs, runs.c.number == measurements.c.run)
     table = measurements.c
     return _filtered(query, measurements, filters).order_by(table.endpoint, table.series, table.started_at, table.run)
 
@@ -104,7 +83,7 @@ def select_notes(run_id: str | None, commit: str | None) -> Select[Any]:
         wanted.append(notes.c.run_id == run_id)
     if commit is not None:
         wanted.append(literal(commit).startswith(notes.c.commit))
-    query = select(notes).order_by(notes.c.created_at, notes.c.id)
+    query = select(*NOTE_COLUMNS).order_by(notes.c.created_at, notes.c.id)
     return query.where(or_(*wanted)) if wanted else query
 
 
@@ -121,26 +100,6 @@ def _filtered(query: Select[Any], table: Table, filters: RunFilter | Measurement
     return query
 
 
-def past_run(row: Row[Any]) -> PastRun:
-    """Of the columns in ``_RUN_COLUMNS``."""
-    values: list[Any] = list(row)
-    values[4], values[11] = _VERDICTS[values[4]], _SOURCES[values[11]]
-    values[7:11] = [Counts(*values[7:11])]
-    return PastRun(*values)
-
-
-def past_measurement(row: Row[Any]) -> PastMeasurement:
-    """Of the columns in ``_MEASUREMENT_COLUMNS``."""
-    values: list[Any] = list(row)
-    values[8], values[9], values[11] = _SOURCES[values[8]], _VERDICTS[values[9]], _METRICS[values[11]]
-    values[13:15] = [(values[13], values[14])]  # the interval
-    return PastMeasurement(*values)
-
-
-def note(row: Row[Any]) -> Note:
-    return Note(row.id, row.created_at, row.run_id, row.commit, row.incident, row.cause, row.fix)
-
-
 # --- Which run is meant --------------------------------------------------------------------------------------------
 
 
@@ -149,18 +108,18 @@ def find_run(connection: Connection, reference: str) -> PastRun:
 
     Raises NoSuchRunError with the nearest names when there is none, and UsageError when several ids begin so.
     """
-    query = select(*_RUN_COLUMNS)
+    query = select(*RUN_COLUMNS)
     for column in (runs.c.id, runs.c.label):
         newest = query.where(column == reference).order_by(runs.c.started_at.desc(), runs.c.number.desc()).limit(1)
-        if (row := connection.execute(newest).first()) is not None:
-            return past_run(row)
+        for run in past_runs(connection.execute(newest).all()):
+            return run
     if len(reference) >= _MIN_PREFIX:
         prefix = (runs.c.id >= reference, runs.c.id <= reference + _HIGHEST)  # an index can do that, unlike LIKE
-        rows = connection.execute(query.where(*prefix).limit(_MAX_SUGGESTIONS)).all()
-        if len(rows) == 1:
-            return past_run(rows[0])
-        if rows:
-            ids = ", ".join(row.id for row in rows)
+        found = past_runs(connection.execute(query.where(*prefix).limit(_MAX_SUGGESTIONS)).all())
+        if len(found) == 1:
+            return found[0]
+        if found:
+            ids = ", ".join(run.id for run in found)
             raise UsageError(f"several run ids begin with '{clean(reference)}'", f"use a longer prefix: {ids}")
     raise NoSuchRunError(f"no run '{clean(reference)}' in the history", _suggestion(connection, reference))
 
@@ -168,7 +127,8 @@ def find_run(connection: Connection, reference: str) -> PastRun:
 def _suggestion(connection: Connection, reference: str) -> str:
     newest = select(runs.c.id, runs.c.label).order_by(runs.c.started_at.desc()).limit(_MAX_CANDIDATES)
     labelled = newest.where(runs.c.label.is_not(None))
-    names = dict.fromkeys(row.label for row in connection.execute(labelled))
-    names |= dict.fromkeys(row.id[: max(len(reference), 8)] for row in connection.execute(newest))
+    names = dict.fromkeys(text_in(runs.c.label, row.label) for row in connection.execute(labelled))
+    ids = (text_in(runs.c.id, row.id) for row in connection.execute(newest))
+    names |= dict.fromkeys(run_id[: max(len(reference), 8)] for run_id in ids)
     near = get_close_matches(reference, names, n=_MAX_SUGGESTIONS, cutoff=_MIN_SIMILARITY)
     return f"did you mean {' or '.join(map(clean, near))}?" if near else LIST_RUNS

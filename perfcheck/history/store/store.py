@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Self, TypeVar, Unpack
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, func, insert, select
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Select, func, insert, select
 
 from perfcheck.errors import UsageError
 from perfcheck.history.model import NoSuchRunError, Note, PastMeasurement, PastRun
-from perfcheck.history.store import reading, writing
+from perfcheck.history.store import reading, rows, writing
 from perfcheck.history.store.dialects import HistoryLocation, write_transaction
 from perfcheck.history.store.reading import MeasurementFilter, RunFilter
 from perfcheck.history.store.tables import documents, measurements, notes, runs
@@ -81,7 +81,11 @@ class History:
 
     def set_label(self, run_id: str, label: str | None) -> None:
         """None removes the label. The document stays as it was saved."""
-        with self._location.translate_errors(), write_transaction(self._engine) as connection:
+        with (
+            self._location.translate_errors(),
+            self._location.translate_damage(),
+            write_transaction(self._engine) as connection,
+        ):
             reading.find_run(connection, run_id)
             writing.update_label(connection, run_id, label)
 
@@ -119,13 +123,16 @@ class History:
 
     def document(self, run_id: str) -> bytes:
         """The run file of a run, byte for byte as it was saved. Raises UsageError when there is no such run."""
-        query = select(documents.c.content).join(runs, runs.c.number == documents.c.run).where(runs.c.id == run_id)
+        content = rows.as_stored(documents.c.content)
+        query = select(content).join(runs, runs.c.number == documents.c.run).where(runs.c.id == run_id)
         with self._location.translate_errors(), self._engine.connect() as connection:
-            content = connection.execute(query).scalar()
-        if content is None:
+            row = connection.execute(query).first()
+        if row is None:
             raise NoSuchRunError(f"no run '{run_id}' in the history", reading.LIST_RUNS)
-        with self._location.translate_damage():
-            return zlib.decompress(content)
+        try:
+            return zlib.decompress(row[0])
+        except (zlib.error, TypeError) as error:
+            raise self._location.damaged(f"the document of the run {run_id} cannot be read") from error
 
     def run(self, reference: str) -> Run:
         """A run by id, label (the newest that has it) or prefix of its id of at least four characters.
@@ -133,22 +140,26 @@ class History:
         With its current label. Raises NoSuchRunError with the nearest names.
         """
         past = self.past_run(reference)
-        return replace(decode_run(self.document(past.id), f"the run {past.id}"), label=past.label)
+        content = self.document(past.id)
+        try:
+            return replace(decode_run(content, f"the run {past.id}"), label=past.label)
+        except UsageError as error:
+            raise self._location.damaged(error.message) from error
 
     def past_run(self, reference: str) -> PastRun:
         """As ``run``, without its measurements."""
-        with self._location.translate_errors(), self._location.translate_damage(), self._engine.connect() as connection:
+        with self._reading() as connection:
             return reading.find_run(connection, reference)
 
     def runs(
         self, *, limit: int | None = None, newest_first: bool = True, **filters: Unpack[RunFilter]
     ) -> Iterator[PastRun]:
         query = reading.select_runs(limit, newest_first=newest_first, **filters)
-        return self._stream(query, reading.past_run)
+        return self._stream(query, rows.past_runs)
 
     def measurements(self, **filters: Unpack[MeasurementFilter]) -> Iterator[PastMeasurement]:
         """In the order of endpoint, series and time."""
-        return self._stream(reading.select_measurements(**filters), reading.past_measurement)
+        return self._stream(reading.select_measurements(**filters), rows.past_measurements)
 
     def latest(
         self, endpoint: str, *, since: str | None = None, until: str | None = None, most: int
@@ -158,12 +169,11 @@ class History:
         With the number of those before them. A series without any is left out.
         """
         table = measurements.c
-        with self._location.translate_errors(), self._engine.connect() as connection:
+        with self._reading() as connection:
             for series in self._names(connection, table.series, table.endpoint == endpoint):
                 span: MeasurementFilter = {"endpoint": endpoint, "series": series, "since": since, "until": until}
-                rows = connection.execute(reading.select_latest(most, **span))
-                with self._location.translate_damage():
-                    newest_first = [reading.past_measurement(row) for row in rows]
+                newest = connection.execute(reading.select_latest(most, **span)).all()
+                newest_first = rows.past_measurements(newest)
                 earlier = 0
                 if len(newest_first) == most:
                     earlier = connection.execute(reading.select_count(**span)).scalar_one() - most
@@ -172,33 +182,36 @@ class History:
 
     def last_times(self, since: str) -> dict[str, str]:
         """When each endpoint was last measured with a latency that can be compared: those since a time, RFC 3339."""
-        with self._location.translate_errors(), self._engine.connect() as connection:
-            return {row.endpoint: row.time for row in connection.execute(reading.select_last_times(since))}
+        table = measurements.c
+        with self._reading() as connection:
+            return {
+                rows.text_in(table.endpoint, row.endpoint): rows.text_in(table.started_at, row.time)
+                for row in connection.execute(reading.select_last_times(since))
+            }
 
     def endpoints(self) -> Iterator[str]:
         """Every name that was ever measured, in order."""
-        with self._location.translate_errors(), self._engine.connect() as connection:
+        with self._reading() as connection:
             yield from self._names(connection, measurements.c.endpoint)
 
-    def _names(
-        self, connection: Connection, column: ColumnElement[str], *conditions: ColumnElement[bool]
-    ) -> Iterator[str]:
+    def _names(self, connection: Connection, column: Column[str], *conditions: ColumnElement[bool]) -> Iterator[str]:
         """In order: a step through an index for each, where DISTINCT would read all of it."""
         name = ""
         while name := connection.execute(select(func.min(column)).where(column > name, *conditions)).scalar() or "":
-            yield name
+            yield rows.text_in(column, name)
 
     def notes(self, *, run_id: str | None = None, commit: str | None = None) -> tuple[Note, ...]:
         """All notes, the oldest first; or those of a run, of a commit, or of either."""
-        return tuple(self._stream(reading.select_notes(run_id, commit), reading.note))
+        return tuple(self._stream(reading.select_notes(run_id, commit), rows.past_notes))
 
-    def _stream(self, query: Select[Any], make: Callable[[Row[Any]], T]) -> Iterator[T]:
+    def _stream(self, query: Select[Any], make: Callable[[rows.Rows], list[T]]) -> Iterator[T]:
         with (
-            self._location.translate_errors(),
-            self._engine.connect().execution_options(yield_per=_ROWS_AT_ONCE) as connection,
-            closing(connection.execute(query)) as rows,
+            self._reading() as connection,
+            closing(connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)) as answer,
         ):
-            for row in rows:
-                with self._location.translate_damage():
-                    made = make(row)
-                yield made
+            yield from chain.from_iterable(map(make, answer.partitions()))
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._location.translate_errors(), self._location.translate_damage(), self._engine.connect() as connection:
+            yield connection

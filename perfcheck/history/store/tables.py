@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 
 from perfcheck.errors import UsageError
-from perfcheck.history.store.dialects import lock_schema, write_transaction
+from perfcheck.history.store.dialects import DamagedRowError, lock_schema, write_transaction
 
 metadata = MetaData()
 
@@ -147,4 +147,7 @@ def schema_version(connection: Connection) -> int:
     """0 for a database without a history."""
     if not inspect(connection).has_table(schema.name):
         return 0
-    return connection.execute(select(schema.c.version)).scalar() or 0
+    version = connection.execute(select(schema.c.version)).scalar() or 0
+    if not isinstance(version, int):
+        raise DamagedRowError(f"version in {schema.name} is {version!r}")
+    return version

@@ -100,29 +100,67 @@ def test_a_file_that_is_damaged(tmp_path: Path) -> None:
     assert "the file is damaged" in error_of(str(file), tmp_path)
 
 
+ENDPOINT, RUN = min(result.name for result in run().endpoints), run().id
+
+
 @pytest.mark.parametrize(
-    "statement",
+    ("change", "damage"),
     [
-        "UPDATE perfcheck_documents SET content = x'00'",
-        "UPDATE perfcheck_runs SET verdict = 'purple'",
-        "UPDATE perfcheck_schema SET version = 'many'",
+        ("perfcheck_documents SET content = x'00'", f"the document of the run {RUN} cannot be read"),
+        ("perfcheck_documents SET content = 'text'", f"the document of the run {RUN} cannot be read"),
+        ("perfcheck_documents SET content = NULL", f"the document of the run {RUN} cannot be read"),
+        ("perfcheck_runs SET verdict = 'purple'", f"verdict of the run {RUN} is 'purple'"),
+        ("perfcheck_runs SET source = NULL", f"source of the run {RUN} is NULL"),
+        ("perfcheck_runs SET duration_ms = 'long'", f"duration_ms of the run {RUN} is 'long'"),
+        ("perfcheck_runs SET duration_ms = 9e999", f"duration_ms of the run {RUN} is inf"),
+        ("perfcheck_runs SET exit_code = 1.5", f"exit_code of the run {RUN} is 1.5"),
+        ("perfcheck_runs SET warning = NULL", f"warning of the run {RUN} is NULL"),
+        ("perfcheck_runs SET complete = 'maybe'", f"complete of the run {RUN} is 'maybe'"),
+        ("perfcheck_runs SET started_at = 'yesterday'", f"started_at of the run {RUN} is 'yesterday'"),
+        ("perfcheck_runs SET label = x'ff00'", rf"label of the run {RUN} is b'\xff\x00'"),
+        ("perfcheck_measurements SET value_ms = 'fast'", f"value_ms of {ENDPOINT} in the run {RUN} is 'fast'"),
+        ("perfcheck_measurements SET p95_ms = -1", f"p95_ms of {ENDPOINT} in the run {RUN} is -1.0"),
+        ("perfcheck_measurements SET metric = 'p50'", f"metric of {ENDPOINT} in the run {RUN} is 'p50'"),
+        ("perfcheck_measurements SET requests = 'many'", f"requests of {ENDPOINT} in the run {RUN} is 'many'"),
+        ("perfcheck_measurements SET decided = NULL", f"decided of {ENDPOINT} in the run {RUN} is NULL"),
+        ("perfcheck_measurements SET started_at = '1 May'", f"started_at of {ENDPOINT} in the run {RUN} is '1 May'"),
+        ("perfcheck_measurements SET endpoint = x'00'", r"endpoint of a row in perfcheck_measurements is b'\x00'"),
+        ("perfcheck_notes SET created_at = 'now'", "created_at of the note 1 is 'now'"),
+        ("perfcheck_notes SET incident = NULL", "incident of the note 1 is NULL"),
+        ("perfcheck_schema SET version = 'many'", "version in perfcheck_schema is 'many'"),
     ],
 )
-def test_a_row_that_another_program_wrote(statement: str, tmp_path: Path) -> None:
+def test_a_row_that_another_program_wrote(change: str, damage: str, tmp_path: Path) -> None:
     file = tmp_path / "history.sqlite"
     with open_history(str(file), tmp_path) as store:
         store.save(run())
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute(statement)
-        connection.commit()
+        store.add_note(incident="slow")
+    damage_history(file, f"UPDATE {change}")
 
     def read() -> None:
         with open_history(str(file), tmp_path) as store:
             list(store.runs())
-            store.document(run().id)
+            list(store.endpoints())
+            list(store.measurements())
+            list(store.latest(ENDPOINT, most=9))
+            store.notes()
+            store.document(RUN)
 
-    with pytest.raises(UsageError, match="is damaged: a row cannot be read"):
+    with pytest.raises(UsageError) as caught:
         read()
+    assert caught.value.message == f"the history history.sqlite is damaged: {damage}"
+    assert (caught.value.remedy or "").startswith("restore it from a backup; ")
+
+
+def damage_history(file: Path, statement: str) -> None:
+    """As no program can that keeps to the schema: also NULL, where that is forbidden."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_schema SET sql = replace(sql, 'NOT NULL', '')")
+        connection.commit()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(statement)
+        connection.commit()
 
 
 def test_a_history_that_another_process_has_locked(tmp_path: Path) -> None:
