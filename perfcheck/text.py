@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 MASK = "***"
 LONGEST_NAME = 200  # in files for machines
@@ -32,24 +33,34 @@ def _shown(char: str) -> str:
 
 
 class Redactor:
-    """Replaces the values of variables by ``***``, also where they are quoted for a URL or JSON."""
+    """Replaces the values of variables by ``***``, also where they are escaped for a URL, a form, JSON or Python.
+
+    Each character by itself: which ones are escaped, and in which case, differs between those who do it.
+    """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms: set[str] = set()
-        for secret in secrets:
-            forms |= {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
-            forms |= {repr(secret)[1:-1], secret.strip()}
-        found = {form for form in forms if len(form) >= _SHORTEST_SECRET_FOUND_IN_TEXT}
-        self._forms = sorted(found, key=len, reverse=True)  # the longest first: one may contain another
+        found = {form for secret in secrets for form in (secret, secret.strip())}
+        found = {form for form in found if len(form) >= _SHORTEST_SECRET_FOUND_IN_TEXT}
+        longest_first = sorted(found, key=len, reverse=True)  # one may contain another
+        self._patterns = [re.compile("".join(map(_in_any_form, form))) for form in longest_first]
 
     def __call__(self, text: str) -> str:
-        for form in self._forms:
-            text = text.replace(form, MASK)
+        for pattern in self._patterns:
+            text = pattern.sub(MASK, text)
         return text
 
     def clean(self, text: str, limit: int = 200) -> str:
         """Redacted first, then cleaned: a cut must not leave half of a secret."""
         return clean(self(text), limit)
+
+
+def _in_any_form(char: str) -> str:
+    """A pattern that finds a character as it is, and escaped."""
+    if char.isascii() and char.isalnum():
+        return char
+    escaped = {quote(char, safe="", errors="replace"), json.dumps(char)[1:-1], repr(char)[1:-1], f"\\{char}"}
+    escaped |= {"+"} if char == " " else set()
+    return f"(?:{re.escape(char)}|(?i:{'|'.join(map(re.escape, sorted(escaped, key=len, reverse=True)))}))"
 
 
 def distinct_names(names: Iterable[str], limit: int = LONGEST_NAME, *, without: str = "") -> list[str]:

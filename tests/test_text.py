@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,11 +37,28 @@ SECRET = 'p@ss "word"/ü'
 
 
 @pytest.mark.parametrize(
-    "form", [SECRET, quote(SECRET), quote(SECRET, safe=""), json.dumps(SECRET)[1:-1], repr(SECRET)]
+    "form",
+    [
+        SECRET,
+        quote(SECRET),
+        quote(SECRET, safe=""),
+        quote(SECRET, safe="").lower(),
+        quote_plus(SECRET),
+        quote_plus(SECRET).lower(),
+        httpx.URL("http://a").copy_with(path=f"/{SECRET}").raw_path.decode()[1:],
+        json.dumps(SECRET)[1:-1],
+        json.dumps(SECRET, ensure_ascii=False)[1:-1],
+        json.dumps(SECRET)[1:-1].replace("\\u00fc", "\\u00FC").replace("/", "\\/"),
+        repr(SECRET)[1:-1],
+    ],
 )
 def test_a_secret_is_found_in_every_form_it_travels_in(form: str) -> None:
-    assert SECRET not in Redactor([SECRET])(f"before {form} after")
-    assert "word" not in Redactor([SECRET])(f"before {form} after")
+    assert Redactor([SECRET])(f"before {form} after") == "before *** after"
+
+
+def test_secrets_that_are_no_unicode_or_end_with_a_line_break() -> None:
+    assert Redactor(["caf\udce9"])("a caf\udce9 b") == "a *** b"
+    assert Redactor(["token\n"])("Bearer token, token\n") == "Bearer ***, ***"
 
 
 def test_the_longest_secret_goes_first() -> None:

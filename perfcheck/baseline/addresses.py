@@ -73,11 +73,11 @@ def _is_host(parts: SplitResult) -> bool:
 def passwords_of(base_url: str) -> set[str]:
     """The credentials in the URL: as written, decoded, and as sent in an Authorization header."""
     parts = urlsplit(base_url)
-    if not parts.password:  # a token may be alone, in place of the user
-        return {parts.username, unquote(parts.username)} if parts.username else set()
-    password = unquote(parts.password)
-    basic = base64.b64encode(f"{unquote(parts.username or '')}:{password}".encode()).decode("ascii")
-    return {parts.password, password, basic}
+    secret = parts.password or parts.username  # a token may be alone, in place of the user
+    if not secret:
+        return set()
+    login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    return {secret, unquote(secret), base64.b64encode(login.encode()).decode("ascii")}
 
 
 _BASE_URL = ScalarType("an http:// or https:// URL", _EXAMPLE, check_base_url, {"type": "string"})

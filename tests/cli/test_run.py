@@ -8,9 +8,11 @@ import re
 import signal
 import socket
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
+from urllib.parse import quote, quote_plus
 
 import pytest
 from apps.service import Answer, Handler, ok, service, slow, status
@@ -556,7 +558,8 @@ def test_what_the_environment_holds_gives_way_to_what_was_typed(tmp_path: Path) 
 
 @pytest.mark.parametrize("user", [f"joe:{SECRET}", SECRET, "joe:abc"])
 def test_the_credential_of_the_address_is_in_no_command_shown(tmp_path: Path, user: str) -> None:
-    with service({"/a": status(503)}) as url:
+    sent = b64encode(f"{user}{'' if ':' in user else ':'}".encode()).decode()
+    with service({"/a": status(429, **{"Retry-After": f"Basic {sent}"})}) as url:
         address = url.replace("//", f"//{user}@")
         baseline(tmp_path, "http://localhost", "  a: {path: /a, target: 2s}\n", sampling=UNCONFIRMED)
         done = perfcheck("run", "-v", "-o", "run.json", cwd=tmp_path, env={"PERFCHECK_BASE_URL": address})
@@ -564,6 +567,19 @@ def test_the_credential_of_the_address_is_in_no_command_shown(tmp_path: Path, us
     everything = done.stdout + done.stderr + (tmp_path / "run.json").read_text()
     assert f"{user}@" not in everything
     assert SECRET not in everything
+    assert "Basic ***" in everything
+    assert sent not in everything
+
+
+@pytest.mark.parametrize("escape", [quote, quote_plus, lambda text: quote(text, safe="").lower()])
+def test_a_secret_is_masked_as_it_was_sent(tmp_path: Path, escape: Callable[[str], str]) -> None:
+    secret = "p@ss/w+rd & more"
+    with service({"/a": status(429, **{"Retry-After": f"q={escape(secret)}"})}) as url:
+        baseline(tmp_path, url, "  a: {path: /a, target: 2s, query: {q: '${TOKEN}'}}\n", sampling=UNCONFIRMED)
+        done = perfcheck("run", "-v", "-o", "run.json", cwd=tmp_path, env={"TOKEN": secret})
+    everything = done.stdout + done.stderr + (tmp_path / "run.json").read_text()
+    assert "q=***" in everything
+    assert escape(secret) not in everything
 
 
 def test_groups_and_names_narrow_each_other(tmp_path: Path) -> None:
