@@ -21,6 +21,9 @@ Examples:
   perfcheck lint . --exclude 'scripts/*' --exclude legacy
   perfcheck lint src --format json | jq .summary
 """
+_NO_HANDLER = (
+    "note: no handler of Flask, FastAPI, Starlette or Django found: other frameworks' are not known to the lint"
+)
 
 
 @click.command("lint", cls=Command, epilog=_EXAMPLES)
@@ -49,13 +52,15 @@ def command(
     Reads the source in files and folders and never imports it. A handler is monitored if it has @monitor_performance,
     or if the monitor was set up for its app. A handler marked `# perfcheck: ignore[reason]` is left out.
 
-    Exit code 0 if all are monitored, 1 if one is not, 2 if a path or a file could not be read.
+    Exit code 0 if all are monitored, 1 if one is not or not known to be, 2 if a path or a file could not be read.
     """
     gc.disable()  # the process is short, and looking for cycles in what was read takes longer than to end it
     result = lint(paths, exclude, include_tests=include_tests)
     # The result goes to stdout; files that could not be read, and annotations along with text, to stderr.
     for line in problems(result):
         click.echo(line, err=True)
+    if not result.handlers:
+        click.echo(_NO_HANDLER, err=True)
     for_github = partial(as_github, workspace=github_workspace())
     renderers: dict[str, Callable[[LintResult], str]] = {"text": text, "json": as_json, "github": for_github}
     click.echo(renderers[form](result), nl=False)
@@ -63,4 +68,4 @@ def command(
         click.echo(for_github(result), nl=False, err=True)
     if result.problems:
         return EXIT_USAGE
-    return EXIT_CRITICAL if result.findings or result.wrong_ignores else EXIT_OK
+    return EXIT_CRITICAL if result.findings or result.unknown or result.wrong_ignores else EXIT_OK

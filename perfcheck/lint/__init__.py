@@ -7,9 +7,11 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
+from perfcheck.lint.app_monitors import AppMonitors, Cover, State
 from perfcheck.lint.module_facts import Module, Project
-from perfcheck.lint.monitors import AppMonitors, HandlerMonitors
+from perfcheck.lint.monitors import HandlerMonitors
 from perfcheck.lint.registrations import Registration, RegistrationFinder
 from perfcheck.lint.resolve import Resolver
 from perfcheck.lint.scan import read_module
@@ -43,28 +45,36 @@ def _read(files: Iterable[str]) -> tuple[list[Module], list[Remark]]:
 
 def _judge(modules: list[Module], problems: list[Remark], files: int) -> LintResult:
     resolver = Resolver(Project(modules))
-    cover = AppMonitors(modules, resolver)
+    monitors = AppMonitors(modules, resolver)
     in_order = sorted((each for module in modules for each in module.ignores), key=lambda ignore: ignore.location)
     ignores = {(ignore.location.file, ignore.location.line): ignore for ignore in in_order}
     used: set[Ignore] = set()
     handlers: set[SourceLocation] = set()
     ignored: set[SourceLocation] = set()
-    unmonitored: defaultdict[SourceLocation, list[Registration]] = defaultdict(list)
+    apps: set[Remark] = set()
+    open_routes: dict[State, defaultdict[SourceLocation, list[Registration]]]
+    open_routes = {state: defaultdict(list) for state in (State.NOT_MONITORED, State.UNKNOWN)}
     for registration in _in_order(modules, resolver):
         handler = registration.target.location
         handlers.add(handler)
-        if registration.monitored or cover.covers(registration.owner, registration.framework):
+        cover = _cover(registration, monitors)
+        if cover.state is State.MONITORED:
             continue
         comments = [comment for comment in _comments(registration, ignores) if comment.reason]
         used.update(comments)
         if comments:
             ignored.add(handler)
-        else:
-            unmonitored[handler].append(registration)
-    ignored -= unmonitored.keys()
-    findings = map(_finding, unmonitored.values())
+            continue
+        apps |= {cover.app} if cover.app else set()
+        open_routes[cover.state][handler].append(replace(registration, reason=registration.reason or cover.reason))
+    findings, unknown = open_routes[State.NOT_MONITORED], open_routes[State.UNKNOWN]
+    for handler in findings:
+        unknown.pop(handler, None)
+    ignored -= findings.keys() | unknown.keys()
     return LintResult(
-        findings=tuple(sorted(findings, key=lambda finding: finding.location)),
+        findings=_findings(findings, is_certain=True),
+        unknown=_findings(unknown, is_certain=False),
+        apps=tuple(sorted(apps, key=lambda app: app.location)),
         wrong_ignores=tuple(Remark(ignore.location, _NO_REASON) for ignore in ignores.values() if not ignore.reason),
         notes=tuple(
             Remark(ignore.location, _NOT_NEEDED) for ignore in ignores.values() if ignore.reason and ignore not in used
@@ -72,9 +82,19 @@ def _judge(modules: list[Module], problems: list[Remark], files: int) -> LintRes
         problems=tuple(problems),
         files=files,
         handlers=len(handlers),
-        monitored=len(handlers) - len(unmonitored) - len(ignored),
+        monitored=len(handlers) - len(findings) - len(unknown) - len(ignored),
         ignored=len(ignored),
     )
+
+
+def _cover(registration: Registration, monitors: AppMonitors) -> Cover:
+    """By its own monitor, else by that of its app. A handler that is unknown may have a monitor of its own."""
+    if registration.monitored:
+        return Cover(State.MONITORED)
+    cover = monitors.cover(registration.owner, registration.framework)
+    if cover.state is State.NOT_MONITORED and registration.monitored is None:
+        return Cover(State.UNKNOWN, "which handler this registers cannot be determined")
+    return cover
 
 
 def _in_order(modules: list[Module], resolver: Resolver) -> list[Registration]:
@@ -90,14 +110,19 @@ def _comments(registration: Registration, ignores: dict[tuple[str, int], Ignore]
     return (ignores[file, line] for file, lines in ranges for line in lines if (file, line) in ignores)
 
 
-def _finding(registrations: list[Registration]) -> UnmonitoredHandler:
-    first = registrations[0]
-    return UnmonitoredHandler(
-        location=first.target.location,
-        handler=first.target.name,
-        framework=first.framework,
-        routes=tuple(dict.fromkeys(registration.route for registration in registrations)),
-        reason=next((registration.reason for registration in registrations if registration.reason), None),
+def _findings(
+    registrations: dict[SourceLocation, list[Registration]], *, is_certain: bool
+) -> tuple[UnmonitoredHandler, ...]:
+    return tuple(
+        UnmonitoredHandler(
+            location=location,
+            handler=routes[0].target.name,
+            framework=routes[0].framework,
+            routes=tuple(dict.fromkeys(registration.route for registration in routes)),
+            reason=next((registration.reason for registration in routes if registration.reason), None),
+            is_certain=is_certain,
+        )
+        for location, routes in sorted(registrations.items())
     )
 
 

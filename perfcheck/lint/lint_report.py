@@ -30,7 +30,7 @@ def text(result: LintResult) -> str:
     """A line for each finding and note, then the remedy, then the counts. Ends with a line break."""
     lines = sorted(
         [
-            *((finding.location, finding.message) for finding in result.findings),
+            *((finding.location, finding.message) for finding in (*result.findings, *result.unknown)),
             *((remark.location, remark.message) for remark in result.wrong_ignores),
             *((remark.location, f"note: {remark.message}") for remark in result.notes),
         ]
@@ -55,8 +55,11 @@ def as_json(result: LintResult) -> str:
             "monitored": result.monitored,
             "ignored": result.ignored,
             "not_monitored": len(result.findings),
+            "unknown": len(result.unknown),
         },
         "findings": [_finding(finding) for finding in result.findings],
+        "unknown": [_finding(finding) for finding in result.unknown],
+        "apps_without_monitor": [{**asdict(app.location), "app": app.message} for app in result.apps],
         "wrong_ignores": [_remark(remark) for remark in result.wrong_ignores],
         "notes": [_remark(remark) for remark in result.notes],
         "problems": [_remark(remark) for remark in result.problems],
@@ -68,6 +71,7 @@ def as_github(result: LintResult, workspace: Path | None) -> str:
     """A line for each annotation: findings are warnings, files that could not be read are errors."""
     lists: list[tuple[Any, str, Sequence[UnmonitoredHandler | Remark]]] = [
         ("warning", "Not monitored", result.findings),
+        ("warning", "Unknown whether monitored", result.unknown),
         ("warning", "Ignore", result.wrong_ignores),
         ("notice", "Ignore", result.notes),
         ("error", "Not read", result.problems),
@@ -95,17 +99,21 @@ def _summary(result: LintResult) -> str:
     handlers = plural(result.handlers, "handler")
     files = plural(result.files, "file")
     counts = f"{result.monitored} monitored, {result.ignored} ignored, {len(result.findings)} not monitored"
+    counts += f", {len(result.unknown)} unknown" if result.unknown else ""
     unread = f"; {plural(len(result.problems), 'file')} could not be read" if result.problems else ""
     return f"{handlers} in {files}: {counts}{unread}"
 
 
 def _remedy(result: LintResult) -> Iterator[str]:
     """For the framework with the most findings: two lines monitor a whole app."""
-    if not result.findings:
+    counted = Counter(finding.framework for finding in (*result.findings, *result.unknown))
+    if not counted:
         return
-    counted = Counter(finding.framework for finding in result.findings)
     yield _HELP[min(counted, key=lambda framework: (-counted[framework], framework))]
     yield "      for a single handler: @monitor_performance below its route, or # perfcheck: ignore[reason]"
+    if result.apps:
+        apps = ", ".join(f"{app.message} ({_at(app.location)})" for app in result.apps)
+        yield f"      without a monitor: {clean(apps, _LONGEST)}"
 
 
 def _finding(finding: UnmonitoredHandler) -> dict[str, Any]:

@@ -32,7 +32,20 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
+    """Of a function; without a position it is a name that is only annotated."""
+
     annotation: ast.expr | None
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoopVariable:
+    """``bp`` in ``for bp in BLUEPRINTS``; with an index, in ``for prefix, bp in BLUEPRINTS``."""
+
+    iterable: ast.expr
+    scope: Scope
+    index: int | None
+    annotation: None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -53,34 +66,30 @@ class Definition:
     mentions_monitor: bool = False  # monitor_performance is in its source
 
 
-Binding = Imported | Value | Parameter | Definition
+Binding = Imported | Value | Parameter | LoopVariable | Definition
 
 
 @dataclass(slots=True, eq=False)
 class Scope:
-    """The names of a module, a class or a function. ``self.x`` is kept in the class, under that name."""
+    """The names of a module, a class, a function or a loop. ``self.x`` is kept in the class, under that name."""
 
     module: Module
     parent: Scope | None
     owner: Definition | None  # None for a module
+    is_loop: bool = False  # it holds the variables of the loop alone: others live on after it
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
     stars: list[Imported] = field(default_factory=list)
-    matters: bool = False  # something in it makes, keeps or registers an app, a router or a handler
+    global_names: frozenset[str] = frozenset()
 
-    def close(self) -> None:
-        """All of it is read. The variables of a function in which nothing matters are not kept: there are many."""
-        if self.owner is None or self.owner.is_class:
-            return
-        if self.matters and self.parent is not None:
-            self.parent.matters = True
-        if not self.matters:
-            self.owner.returns[:] = [node for node in self.owner.returns if isinstance(node, ast.Name)]
-            for name, bindings in list(self.bindings.items()):
-                if all(isinstance(binding, Value | Parameter) for binding in bindings):
-                    del self.bindings[name]
+    def bind(self, name: str, binding: Binding | None) -> None:
+        """None: to nothing of interest, but names outside are hidden."""
+        holder = self.function if name not in self.function.global_names else self.module.scope
+        holder.bindings.setdefault(name, []).extend([binding] if binding is not None else [])
 
-    def bind(self, name: str, binding: Binding) -> None:
-        self.bindings.setdefault(name, []).append(binding)
+    @property
+    def function(self) -> Scope:
+        """This scope without the loops in it: the names that are bound in a loop live on after it."""
+        return self.parent.function if self.is_loop and self.parent is not None else self
 
     def outwards(self) -> Iterator[Scope]:
         """This scope and those around it."""
@@ -98,7 +107,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class CallSite:
-    """A call that may register or monitor something."""
+    """A call that may register or monitor something, or pass on what does."""
 
     call: ast.Call
     scope: Scope
@@ -113,6 +122,8 @@ class Module:
     scope: Scope = field(init=False)
     decorated: list[Definition] = field(default_factory=list)
     calls: list[CallSite] = field(default_factory=list)
+    passing: list[CallSite] = field(default_factory=list)  # all calls with an argument: it may be an app
+    mentions_monitor: bool = False  # monitor_performance is in it
     monitors_django: bool = False  # settings that name the middleware
     ignores: list[Ignore] = field(default_factory=list)
     wide_lines: dict[int, str] = field(default_factory=dict)  # lines in which bytes and characters differ
@@ -199,11 +210,12 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A parameter: the object comes from the caller."""
+    """A parameter or the variable of a loop, or an attribute of it: the object comes from callers or elements."""
 
     scope: Scope
     name: str
-    annotation: ast.expr | None
+    source: Parameter | LoopVariable
+    attributes: Parts = ()
 
 
 Meaning = External | Definition | Variable | Argument | Module
@@ -228,6 +240,23 @@ def unquoted(annotation: ast.expr) -> ast.expr:
             case _:
                 break
     return annotation
+
+
+def passed(site: CallSite, function: Definition, parameter: Argument) -> list[Value | None]:
+    """What a call passes for a parameter: nothing where it has a default, None where it cannot be determined."""
+    call, is_method = site.call, function.outside.owner is not None and function.outside.owner.is_class
+    position = (getattr(parameter.source, "position", None) or 0) - (is_method and not _is_static(function))
+    given = call.args[: position + 1]
+    if any(isinstance(each, ast.Starred) for each in given):
+        return [None]
+    node = given[position] if 0 <= position < len(given) else keyword(call, parameter.name)
+    if node is None:
+        return [None] if any(each.arg is None for each in call.keywords) else []
+    return [Value(node, site.scope)]
+
+
+def _is_static(function: Definition) -> bool:
+    return any(parts_of(decorator) == ("staticmethod",) for decorator in function.decorators)
 
 
 def keyword(call: ast.Call, *names: str) -> ast.expr | None:

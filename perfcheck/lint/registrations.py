@@ -6,10 +6,21 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from perfcheck.lint.module_facts import Definition, Meaning, Module, Scope, Variable, argument, keyword, parts_of
+from perfcheck.lint.app_monitors import holder
+from perfcheck.lint.module_facts import (
+    CallSite,
+    Definition,
+    Meaning,
+    Module,
+    Scope,
+    Variable,
+    argument,
+    keyword,
+    parts_of,
+)
 from perfcheck.lint.monitors import HandlerMonitors, methods_of
 from perfcheck.lint.resolve import Resolver
-from perfcheck.lint.targets import Target, TargetFinder, guess, literal_path, shown_path
+from perfcheck.lint.targets import Target, TargetFinder, frameworks_imported, guess, literal_path, shown_path
 from perfcheck.lint.vocabulary import DECORATORS, ROUTES, URLS, VERBS, Framework, ObjectKind, RegisteredRoute, Role
 
 _EXPOSE = "expose"
@@ -28,7 +39,7 @@ class Registration:
     lines: range  # of the route, for comments
     framework: Framework
     owner: Meaning | None  # the app or router; None when unknown
-    monitored: bool  # by itself; its app may be monitored as well
+    monitored: bool | None  # by itself; its app may be monitored as well; None: unknown
     reason: str | None = None
 
 
@@ -37,12 +48,13 @@ class RegistrationFinder:
         self._resolver = resolver
         self._monitors = monitors
         self._targets = TargetFinder(resolver, monitors)
+        self._imported = {framework for each in resolver.modules for framework in frameworks_imported(each.scope)}
 
     def of(self, module: Module) -> Iterator[Registration]:
         for definition in module.decorated:
             yield from self._decorated(definition)
         for site in module.calls:
-            yield from self._called(site.call, site.scope)
+            yield from self._called(site)
 
     # --- @app.route("/x") ---
 
@@ -85,22 +97,12 @@ class RegistrationFinder:
         owner = self._resolver.of(parts[:-1], scope)
         kind = self._resolver.kind(owner)
         if kind is None:
-            return self._by_shape(parts[-2], parts[-1], call, scope, definition)
+            is_shaped = _is_shaped(parts[-2], parts[-1], literal_path(call))
+            framework = guess(scope.module, definition, parts[-1], self._imported) if is_shaped else None
+            return (parts[-1], owner, framework) if framework else None
         if kind.role in {Role.FOREIGN, Role.VIEWSETS}:
             return None
         return parts[-1], owner, kind.framework
-
-    @staticmethod
-    def _by_shape(
-        receiver: str, verb: str, call: ast.Call, scope: Scope, definition: Definition
-    ) -> VerbAndOwner | None:
-        """An unknown receiver counts when the decorator could hardly be anything else."""
-        path = literal_path(call)
-        if path is None or receiver.lower().strip("_") in _CLIENTS:
-            return None
-        if not path.startswith("/") and not (verb == "route" and not path):
-            return None
-        return verb, None, guess(scope.module, definition, verb)
 
     def _methods(self, call: ast.Call, verb: str, definition: Definition | None) -> tuple[str, ...]:
         if verb in VERBS:
@@ -127,7 +129,8 @@ class RegistrationFinder:
 
     # --- app.add_url_rule("/x", view_func=f), path("x", f), router.register("x", ViewSet) ---
 
-    def _called(self, call: ast.Call, scope: Scope) -> Iterator[Registration]:
+    def _called(self, site: CallSite) -> Iterator[Registration]:
+        call, scope = site.call, site.scope
         if isinstance(call.func, ast.Call):
             yield from self._applied(call, call.func, scope)
             return
@@ -137,26 +140,26 @@ class RegistrationFinder:
         external = getattr(meaning, "name", "") if not isinstance(meaning, Definition | Variable) else ""
         last = external.rpartition(".")[2] if external else name
         if last in URLS and external.startswith(("django.", "rest_framework.")):
-            if target := self._targets.of(argument(call, 1, "view"), scope):
-                path = argument(call, 0, "route", "regex")
+            path = argument(call, 0, "route", "regex")
+            for target in self._targets.of(argument(call, 1, "view"), scope):
                 yield self._registration(call, scope, target, (), path, Framework.DJANGO, None)
         elif last in ROUTES and external.startswith(("starlette.", "fastapi.")):
-            if target := self._targets.of(argument(call, 1, "endpoint"), scope):
+            owner = holder(site, self._resolver)
+            for target in self._targets.of(argument(call, 1, "endpoint"), scope):
                 methods, path = self._methods(call, "route", target.definition), argument(call, 0, "path")
-                yield self._registration(call, scope, target, methods, path, Framework.STARLETTE, None)
+                yield self._registration(call, scope, target, methods, path, Framework.STARLETTE, owner)
         elif parts and isinstance(call.func, ast.Attribute) and name in _METHODS:
             yield from self._method_call(call, call.func.value, scope, name)
 
     def _applied(self, call: ast.Call, inner: ast.Call, scope: Scope) -> Iterator[Registration]:
         """``app.get("/x")(f)``."""
-        target = self._targets.of(argument(call, 0), scope)
-        if target is None or target.definition is None:
-            return
-        if registers := self._verb_and_owner(inner, scope, target.definition):
-            verb, owner, framework = registers
-            methods = self._methods(inner, verb, target.definition)
-            for path in self._paths(inner):
-                yield self._registration(call, scope, target, methods, path, framework, owner)
+        for target in self._targets.of(argument(call, 0), scope):
+            registers = target.definition and self._verb_and_owner(inner, scope, target.definition)
+            if registers:
+                verb, owner, framework = registers
+                methods = self._methods(inner, verb, target.definition)
+                for path in self._paths(inner):
+                    yield self._registration(call, scope, target, methods, path, framework, owner)
 
     def _method_call(self, call: ast.Call, receiver: ast.expr, scope: Scope, name: str) -> Iterator[Registration]:
         """``receiver.name(...)``: how each of them names path and handler."""
@@ -170,14 +173,16 @@ class RegistrationFinder:
             or (name == "register" and not _registers_view_set(kind, receiver, call))
         ):
             return
-        target = self._targets.of(argument(call, position, *view_names), scope)
-        if target is None or (name == "register" and kind is None and "view" not in target.name.lower()):
-            return
-        methods = () if name == "register" else self._methods(call, "route", target.definition)
-        for path in call.args[1:] if name == "add_resource" else [argument(call, 0, "rule", "path")]:
-            yield self._registration(
-                call, scope, target, methods, path, kind.framework if kind else framework, owner if kind else None
-            )
+        for target in self._targets.of(argument(call, position, *view_names), scope):
+            if kind is None and (
+                target.monitored is None or (name == "register" and "view" not in target.name.lower())
+            ):
+                continue  # a receiver and a handler that are both unknown: not necessarily a route
+            methods = () if name == "register" else self._methods(call, "route", target.definition)
+            for path in call.args[1:] if name == "add_resource" else [argument(call, 0, "rule", "path")]:
+                yield self._registration(
+                    call, scope, target, methods, path, kind.framework if kind else framework, owner
+                )
 
     def _registration(
         self,
@@ -202,6 +207,13 @@ _METHODS: dict[str, tuple[Framework, int, tuple[str, ...]]] = {
     "add_route": (Framework.STARLETTE, 1, ("route", "endpoint")),
     "register": (Framework.DJANGO, 1, ("viewset",)),
 }
+
+
+def _is_shaped(receiver: str, verb: str, path: str | None) -> bool:
+    """An unknown receiver counts when the decorator could hardly be anything else."""
+    if path is None or receiver.lower().strip("_") in _CLIENTS:
+        return False
+    return path.startswith("/") or (verb == "route" and not path)
 
 
 def _registers_view_set(kind: ObjectKind | None, receiver: ast.expr, call: ast.Call) -> bool:

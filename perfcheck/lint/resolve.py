@@ -1,257 +1,138 @@
-"""The meaning of a name, followed through assignments, imports, factories and base classes; nothing is executed."""
+"""What parameters and the variables of loops may refer to: what callers pass, and the elements of iterables."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Iterator
 
 from perfcheck.lint.module_facts import (
     Argument,
-    Binding,
+    CallSite,
     Definition,
-    External,
-    Imported,
+    LoopVariable,
     Meaning,
-    Module,
     Parameter,
-    Parts,
     Project,
     Scope,
     Value,
     Variable,
-    parts_of,
-    unquoted,
+    passed,
 )
-from perfcheck.lint.vocabulary import ObjectKind, kind_of
+from perfcheck.lint.names import FARTHEST, LITERALS, NameResolver
+from perfcheck.lint.vocabulary import ObjectKind
 
-_FARTHEST = 40  # steps from a name to its meaning; each takes some frames of Python's stack
-_MOST = 300  # names looked into for one: real ones take a handful, but two names may multiply without end
-_ITSELF = {("router",), ("wsgi_app",), ("asgi_app",), ("app",)}  # attributes of an app that are the app, for routes
+_SAME_ITEMS = {"list", "tuple", "set", "sorted", "reversed", "iter"}
 
 
-class Resolver:
+class Resolver(NameResolver):
     def __init__(self, project: Project) -> None:
-        self._project = project
-        self._known: dict[Hashable, Meaning | None] = {}
-        self._steps = 0  # to where the search is now
-        self._looked_into = 0  # since it began
-        self._kinds: dict[Definition, ObjectKind | None] = {}
-
-    def meaning(self, node: ast.expr | None, scope: Scope) -> Meaning | None:
-        """Of an expression made of names, or a call of a name; None when unknown, and for no expression."""
-        if isinstance(node, ast.Await):
-            node = node.value
-        if isinstance(node, ast.Call):
-            made = self._callee(node, scope)
-            if isinstance(made, External) and kind_of(made.name) is None and not made.name.startswith("perfcheck."):
-                return made  # get_wsgi_application(): whose object it is suffices
-            return self._made_by(node, "(call)", scope)
-        return self.of(parts_of(node), scope) if node is not None else None
-
-    def of(self, parts: Parts | None, scope: Scope) -> Meaning | None:
-        """Of a name with its attributes; None for what is not a name."""
-        return self._once((scope, parts), lambda: self._meanings(parts, scope)) if parts else None
-
-    def _once(self, key: Hashable, search: Callable[[], Iterator[Meaning | None]]) -> Meaning | None:
-        """Every question is looked into once, so that the time stays in proportion to the source."""
-        if key not in self._known:
-            if self._steps == 0:
-                self._looked_into = 0
-            if self._steps >= _FARTHEST or self._looked_into >= _MOST:
-                return None
-            self._looked_into += 1
-            self._known[key] = None  # a name that refers to itself has no meaning
-            self._steps += 1
-            try:
-                self._known[key] = self._best(search())
-            finally:
-                self._steps -= 1
-        return self._known[key]
-
-    def _best(self, meanings: Iterator[Meaning | None]) -> Meaning | None:
-        """The first, unless it is an object of no known kind and another is of one: ``app = Wrapper(app)``."""
-        first: Meaning | None = None
-        for meaning in meanings:
-            if meaning is None:
-                continue
-            if not isinstance(meaning, Variable) or self.kind(meaning) is not None:
-                return meaning if first is None or isinstance(meaning, Variable) else first
-            first = first or meaning
-        return first
-
-    def _meanings(self, parts: Parts, scope: Scope) -> Iterator[Meaning | None]:
-        if parts[0] in {"self", "cls"} and len(parts) > 1:
-            if around := scope.class_around:
-                yield self.member(around, parts[1], parts[2:])
-            return
-        for holder in scope.outwards():
-            if holder is not scope and holder.owner is not None and holder.owner.is_class:
-                continue  # functions do not see the names of the class around them
-            # The last binding is what callers see; the ones before it are what it may have been made from.
-            for binding in reversed(holder.bindings.get(parts[0], ())):
-                yield from self._bound(binding, parts, holder)
-            for star in holder.stars:
-                yield from self._from_star(star, parts, holder)
-            if parts[0] in holder.bindings:
-                return
-
-    def member(self, owner: Definition, name: str, rest: Parts) -> Meaning | None:
-        """``self.name.rest`` in the class, else in its bases."""
-        return self._once((owner, name, rest), lambda: self._members(owner, name, rest))
-
-    def _members(self, owner: Definition, name: str, rest: Parts) -> Iterator[Meaning | None]:
-        for ancestor in self.ancestors(owner):
-            for known in (f"self.{name}", name):
-                for binding in reversed(ancestor.inside.bindings.get(known, ())):
-                    yield from self._bound(binding, (known, *rest), ancestor.inside)
-
-    def _class(self, node: ast.expr, scope: Scope) -> Definition | None:
-        meaning = self.of(parts_of(node), scope)
-        return meaning if isinstance(meaning, Definition) and meaning.is_class else None
-
-    def _bound(self, binding: Binding, parts: Parts, scope: Scope) -> Iterator[Meaning | None]:
-        rest = parts[1:]
-        match binding:
-            case Definition():
-                if not rest:
-                    yield binding
-                elif binding.is_class:
-                    yield self.member(binding, rest[0], rest[1:])
-            case Parameter(annotation):
-                yield self._attribute(Argument(scope, parts[0], annotation), rest)
-            case Imported():
-                yield from self._imported(binding, rest, scope)
-            case Value(node, where):
-                yield from self._assigned(node, parts, where)
-
-    def _assigned(self, value: ast.expr, parts: Parts, scope: Scope) -> Iterator[Meaning | None]:
-        waiting = [value]
-        while waiting:
-            node = waiting.pop()
-            match node:
-                case ast.Await(value=inner):
-                    waiting.append(inner)
-                case ast.IfExp(body=body, orelse=orelse):
-                    waiting += [orelse, body]
-                case ast.BoolOp(values=values):
-                    waiting += reversed(values)
-                case ast.Call():
-                    made = self._made_by(node, parts[0], scope)
-                    yield self._attribute(made, parts[1:]) if made is not None else None
-                case ast.Name() | ast.Attribute() if names := parts_of(node):
-                    yield self.of((*names, *parts[1:]), scope)
-
-    def _made_by(self, call: ast.Call, name: str, scope: Scope) -> Meaning | None:
-        """The object that a call gives; of a factory that was read, the object in the factory."""
-        return self._once((call, name), lambda: self._objects(call, name, scope))
-
-    def _objects(self, call: ast.Call, name: str, scope: Scope) -> Iterator[Meaning | None]:
-        made = self._callee(call, scope)
-        if isinstance(made, Definition) and not made.is_class:
-            for returned in made.returns:
-                if isinstance(returned, ast.Call):
-                    yield self._made_by(returned, "return", made.inside)
-                else:
-                    meaning = self.of(parts_of(returned), made.inside)
-                    yield None if isinstance(meaning, Argument) else meaning
-        elif isinstance(made, External) and made.name.endswith(".Monitor") and call.args:
-            yield self.of(parts_of(call.args[0]), scope)  # an app in a middleware is still that app
-        yield Variable(scope, name, call)
-
-    def _callee(self, call: ast.Call, scope: Scope) -> Meaning | None:
-        return self.of(parts_of(call.func), scope)
-
-    def _attribute(self, meaning: Meaning, rest: Parts) -> Meaning | None:
-        if not rest:
-            return meaning
-        owner = self._instance_of(meaning)
-        if owner is not None:
-            return self.member(owner, rest[0], rest[1:])
-        return meaning if rest in _ITSELF and self.kind(meaning) is not None else None
-
-    def _instance_of(self, meaning: Meaning) -> Definition | None:
-        if isinstance(meaning, Variable) and isinstance(meaning.value, ast.Call):
-            made = self._callee(meaning.value, meaning.scope)
-            return made if isinstance(made, Definition) and made.is_class else None
-        if isinstance(meaning, Argument) and meaning.annotation is not None:
-            return self._class(unquoted(meaning.annotation), meaning.scope)
-        return None
-
-    def _imported(self, imported: Imported, rest: Parts, scope: Scope) -> Iterator[Meaning | None]:
-        path = tuple(imported.module.split(".")) if imported.module else ()
-        if imported.name is not None:
-            module = self._project.find(path, imported.level, scope.module)
-            if module is not None and (meaning := self._in_module(module, (imported.name, *rest))):
-                yield meaning
-                return
-            path = (*path, imported.name)
-        for length in range(len(rest), -1, -1):  # the longest name that is a module
-            module = self._project.find((*path, *rest[:length]), imported.level, scope.module)
-            if module is not None:
-                yield self._in_module(module, rest[length:]) if rest[length:] else module
-                return
-        if not imported.level:
-            yield External(".".join((*path, *rest)))
-
-    def _in_module(self, module: Module, parts: Parts) -> Meaning | None:
-        meaning = self.of(parts, module.scope)
-        if meaning is None and module.is_package:
-            inner = self._project.find((parts[0],), 1, module)
-            if inner is not None:
-                return self._in_module(inner, parts[1:]) if parts[1:] else inner
-        return meaning
-
-    def _from_star(self, star: Imported, parts: Parts, scope: Scope) -> Iterator[Meaning | None]:
-        path = tuple(star.module.split(".")) if star.module else ()
-        module = self._project.find(path, star.level, scope.module)
-        if module is not None and module is not scope.module:
-            yield self.of(parts, module.scope)
-        elif not star.level and path[:2] in {("django", "urls"), ("django", "conf")}:
-            yield External(".".join((*path, *parts)))
+        super().__init__(project)
+        self._origins: dict[Argument, list[Meaning | None]] = {}
+        self._calls: dict[Definition, list[CallSite]] | None = None
 
     def kind(self, meaning: Meaning | None) -> ObjectKind | None:
-        """What the object is to a framework: an app, a router, something foreign; None when unknown."""
-        match meaning:
-            case External(name):
-                return kind_of(name)
-            case Variable(scope, _, value) if isinstance(value, ast.Call):
-                made = self._callee(value, scope)
-                if isinstance(made, Definition) and not made.is_class:
-                    return self._annotated(made.annotation, made.outside)
-                return self._class_kind(made)
-            case Argument(scope, _, annotation):
-                return self._annotated(annotation, scope)
-            case Definition():
-                return self._class_kind(meaning)
-        return None
+        """Of an argument by its annotation, else of the first object that it may be."""
+        if (known := super().kind(meaning)) is not None or not isinstance(meaning, Argument):
+            return known
+        kinds = (self.kind(origin) for origin in self.origins(meaning))
+        return next((kind for kind in kinds if kind is not None), None)
 
-    def _annotated(self, annotation: ast.expr | None, scope: Scope) -> ObjectKind | None:
-        return self._class_kind(self.meaning(unquoted(annotation), scope)) if annotation is not None else None
+    def origins(self, meaning: Meaning | None) -> list[Meaning | None]:
+        """The objects that callers pass, or that a loop takes one after the other; None among them if unknown."""
+        if not isinstance(meaning, Argument):
+            return [meaning]
+        if meaning not in self._origins:
+            if self.steps >= FARTHEST:
+                return [None]
+            self._origins[meaning] = []  # a function that calls itself passes on what it was given
+            self.steps += 1
+            try:
+                self._origins[meaning] = list(dict.fromkeys(self._passed_on(meaning)))
+            finally:
+                self.steps -= 1
+        return self._origins[meaning]
 
-    def _class_kind(self, meaning: Meaning | None) -> ObjectKind | None:
-        if isinstance(meaning, External):
-            return kind_of(meaning.name)
-        if not isinstance(meaning, Definition) or not meaning.is_class:
-            return None
-        if meaning not in self._kinds:
-            self._kinds[meaning] = None  # a class that is its own ancestor is of no kind
-            bases = (self.meaning(base, each.outside) for each in self.ancestors(meaning) for base in each.bases)
-            kinds = (kind_of(base.name) for base in bases if isinstance(base, External))
-            self._kinds[meaning] = next((kind for kind in kinds if kind is not None), None)
-        return self._kinds[meaning]
+    def _passed_on(self, argument: Argument) -> Iterator[Meaning | None]:
+        for value in self.sources(argument):
+            self.looked_into = 0
+            for origin in self.origins(self.meaning(value.node, value.scope)) if value else [None]:
+                yield self.attribute(origin, argument.attributes) if origin else None
 
-    def makes(self, call: ast.Call, scope: Scope) -> ObjectKind | None:
-        """What a call makes: ``Flask(__name__)``."""
-        return self.kind(Variable(scope, "(call)", call))
+    def sources(self, argument: Argument) -> list[Value | None]:
+        """The expressions of an argument: those of all calls, or the elements of the iterable."""
+        match argument.source:
+            case LoopVariable(iterable, scope, index):
+                items = self._items(iterable, scope)
+                return [item and _part(item, index) for item in items]
+            case Parameter(position=int()) if (function := argument.scope.owner) is not None:
+                calls = self._callers().get(function, ())
+                return [value for site in calls for value in passed(site, function, argument)] or [None]
+        return [None]
 
-    def ancestors(self, definition: Definition) -> Iterator[Definition]:
-        """The class and those before it that were read, each once."""
-        seen, waiting = {definition}, [definition]
-        while waiting:
-            ancestor = waiting.pop(0)
-            yield ancestor
-            for base in ancestor.bases:
-                parent = self._class(base, ancestor.outside)
-                if parent is not None and parent not in seen:
-                    seen.add(parent)
-                    waiting.append(parent)
+    def _callers(self) -> dict[Definition, list[CallSite]]:
+        if self._calls is None:
+            self._calls = {}
+            steps, self.steps = self.steps, 0  # each call is a search of its own
+            for module in self.modules:
+                for site in module.passing:
+                    for function in self._called(site):
+                        self._calls.setdefault(function, []).append(site)
+            self.steps = steps
+        return self._calls
+
+    def _called(self, site: CallSite) -> Iterator[Definition]:
+        """The functions that a call may run: of a class its ``__init__``, of a loop variable each of them."""
+        callee = self.callee(site.call, site.scope)
+        is_loop = isinstance(callee, Argument) and isinstance(callee.source, LoopVariable)
+        for called in self.origins(callee) if is_loop else [callee]:
+            is_class = isinstance(called, Definition) and called.is_class
+            function = self.member(called, "__init__", ()) if isinstance(called, Definition) and is_class else called
+            if isinstance(function, Definition):
+                yield function
+
+    def _items(self, node: ast.expr, scope: Scope, left: int = 8) -> Iterator[Value | None]:
+        """The elements of an iterable; None for those that cannot be determined."""
+        match node:
+            case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
+                for each in elements:
+                    inner = self._items(each.value, scope, left - 1) if isinstance(each, ast.Starred) else None
+                    yield from inner or [Value(each, scope)]
+            case ast.Dict(keys=keys):
+                yield from (Value(key, scope) for key in keys if key is not None)
+            case ast.BinOp(left=first, op=ast.Add(), right=second):
+                yield from (*self._items(first, scope, left - 1), *self._items(second, scope, left - 1))
+            case ast.Call(func=ast.Name(id=name), args=[inner_node]) if name in _SAME_ITEMS:
+                yield from self._items(inner_node, scope, left - 1)
+            case ast.Call(func=ast.Name(id="enumerate"), args=[inner_node, *_]):
+                for item in self._items(inner_node, scope, left - 1):
+                    yield item and Value(ast.Tuple([ast.Constant(0), item.node]), item.scope)
+            case ast.Call(func=ast.Attribute(value=mapping, attr="items" | "values" as method), args=[]):
+                yield from self._of_mapping(mapping, method, scope)
+            case _:
+                literal = self._literal(node, scope)
+                yield from self._items(literal.node, literal.scope, left - 1) if literal and left > 0 else [None]
+
+    def _of_mapping(self, node: ast.expr, method: str, scope: Scope) -> Iterator[Value | None]:
+        literal = self._literal(node, scope)
+        if literal is None or not isinstance(literal.node, ast.Dict):
+            yield None
+            return
+        for key, value in zip(literal.node.keys, literal.node.values, strict=True):
+            pair = value if method == "values" else ast.Tuple([key or ast.Constant(None), value])
+            yield None if key is None else Value(pair, literal.scope)
+
+    def _literal(self, node: ast.expr, scope: Scope) -> Value | None:
+        """The list, tuple, set or dictionary that an expression refers to."""
+        if isinstance(node, LITERALS):
+            return Value(node, scope)
+        meaning = self.meaning(node, scope)
+        is_literal = isinstance(meaning, Variable) and isinstance(meaning.value, LITERALS)
+        return Value(meaning.value, meaning.scope) if isinstance(meaning, Variable) and is_literal else None
+
+
+def _part(item: Value, index: int | None) -> Value | None:
+    """``bp`` of the pair ``("/api", bp)``; the item itself without an index."""
+    if index is None:
+        return item
+    elements = item.node.elts if isinstance(item.node, ast.Tuple | ast.List) else []
+    return Value(elements[index], item.scope) if index < len(elements) else None

@@ -5,17 +5,17 @@ from __future__ import annotations
 import ast
 import os
 import re
-from bisect import bisect_left
 from collections.abc import Iterator
 
-from perfcheck.lint.module_facts import CallSite, Definition, Imported, Module, Parameter, Scope, Value
+from perfcheck.lint.module_facts import CallSite, Definition, Imported, LoopVariable, Module, Parameter, Scope, Value
 from perfcheck.lint.sources import ignores_in, parse, read_source
 from perfcheck.lint.vocabulary import CALLS, DECORATORS, MONITOR, VERBS
 
 _BLOCKS = ("body", "handlers", "cases", "orelse", "finalbody")
-_PLAIN = (ast.Constant, ast.Dict, ast.JoinedStr, ast.ListComp, ast.DictComp, ast.Subscript)  # never an app
-_MAKER = re.compile(r".*(?:Flask|FastAPI|Starlette|Blueprint|Router|Api|API|Namespace)")
-_KEEPS = re.compile(r"(?:.*_)?(?:app|application|router|api|blueprint|bp)", re.IGNORECASE)
+_MAY_HOLD = (ast.Call, ast.Name, ast.Attribute, ast.IfExp, ast.BoolOp, ast.Await)
+_TEXT = (ast.Constant, ast.JoinedStr)
+_LISTS = {"routes", "middleware"}  # keyword arguments of Starlette's apps, routers and mounts
+_MONITOR = re.compile(rf"\b{MONITOR}\b")
 _DJANGO_MIDDLEWARE = re.compile(r"perfcheck\.monitor\.django\.(?!urls$|apps\b)[\w.]+")
 
 
@@ -37,25 +37,21 @@ def read_module(file: str) -> Module:
 class _Scanner:
     def __init__(self, module: Module, text: str) -> None:
         self._module = module
-        self._text = text
         self._names = CALLS
-        self._lines: list[int] = []  # of calls that may matter
-        self._monitor_lines = _lines_of(rf"\b{MONITOR}\b", text) if MONITOR in text else []
+        lines = enumerate(text.split("\n"), 1) if MONITOR in text else ()
+        self._monitor_lines = [number for number, line in lines if _MONITOR.search(line)]
+        module.mentions_monitor = bool(self._monitor_lines)
 
     def scan(self, tree: ast.Module) -> None:
         imports = (node for node in tree.body if isinstance(node, ast.ImportFrom))
         aliases = (alias for node in imports for alias in node.names if alias.name in CALLS)
         self._names = CALLS | {alias.asname for alias in aliases if alias.asname}  # import path as p
-        present = "|".join(sorted(name for name in self._names if name in self._text))
-        self._lines = _lines_of(rf"\b(?:{present or MONITOR})\s*\(|\)\(|perfcheck\.monitor", self._text)
         blocks: list[tuple[Iterator[ast.AST], Scope]] = [(iter(tree.body), self._module.scope)]
         while blocks:
             block, scope = blocks[-1]
             node = next(block, None)
             if node is None:
                 blocks.pop()
-                if not blocks or blocks[-1][1] is not scope:
-                    scope.close()
                 continue
             inside = self._statement(node, scope)
             inner = (getattr(node, name, None) for name in reversed(_BLOCKS))
@@ -71,17 +67,24 @@ class _Scanner:
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     _bind(target, value, scope)
-                self._calls_in(node, value, scope)
+                self._calls_in(value, scope)
             case ast.AnnAssign(target=target, annotation=annotation, value=value):
                 _bind(target, value, scope, annotation)
-                self._calls_in(node, value, scope)
+                self._calls_in(value, scope)
             case ast.Return(value=value) if value is not None:
-                if scope.owner is not None and isinstance(value, ast.Name | ast.Attribute | ast.Call):
+                if scope.owner is not None and _may_hold_app(value):
                     scope.owner.returns.append(value)
-                    scope.matters |= isinstance(value, ast.Call) and _MAKER.match(_last(value.func)) is not None
-                self._calls_in(node, value, scope)
-            case ast.Expr(value=value) | ast.AugAssign(value=value) | ast.For(iter=value) | ast.AsyncFor(iter=value):
-                self._calls_in(node, value, scope)
+                self._calls_in(value, scope)
+            case ast.AugAssign(target=target, value=value):
+                _bind(target, value, scope)
+                self._calls_in(value, scope)
+            case ast.For(target=target, iter=iterable) | ast.AsyncFor(target=target, iter=iterable):
+                self._calls_in(iterable, scope)
+                return _loop(target, iterable, scope)
+            case ast.Expr(value=value):
+                self._calls_in(value, scope)
+            case ast.Global(names=names):
+                scope.function.global_names |= set(names)
         return scope
 
     def _define(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, scope: Scope) -> Definition:
@@ -99,35 +102,44 @@ class _Scanner:
             is_class=isinstance(node, ast.ClassDef),
             bases=tuple(node.bases) if isinstance(node, ast.ClassDef) else (),
             annotation=None if isinstance(node, ast.ClassDef) else node.returns,
-            mentions_monitor=_any_in(self._monitor_lines, node.lineno, node.end_lineno),
+            mentions_monitor=any(node.lineno <= line <= (node.end_lineno or 0) for line in self._monitor_lines),
         )
         inside.owner = definition
         if not isinstance(node, ast.ClassDef):
-            for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
-                inside.bind(argument.arg, Parameter(argument.annotation))
+            for position, argument in enumerate((*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)):
+                inside.bind(argument.arg, Parameter(argument.annotation, position))
         scope.bind(node.name, definition)
         if any(_registers(decorator) for decorator in node.decorator_list):
             self._module.decorated.append(definition)
-            scope.matters = True
         return definition
 
-    def _calls_in(self, statement: ast.stmt, value: ast.expr | None, scope: Scope) -> None:
-        if value is None or not _any_in(self._lines, statement.lineno, statement.end_lineno):
-            return
-        for node in ast.walk(value):
-            if isinstance(node, ast.Call) and self._matters(node):
-                self._module.calls.append(CallSite(node, scope, value))
-                scope.matters = True
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                self._module.monitors_django |= _DJANGO_MIDDLEWARE.fullmatch(node.value) is not None
+    def _calls_in(self, value: ast.expr | None, scope: Scope) -> None:
+        waiting: list[tuple[ast.AST, Scope]] = [(value, scope)] if value is not None else []
+        while waiting:
+            node, inside = waiting.pop()
+            match node:
+                case ast.Call():
+                    site = CallSite(node, inside, value or node)
+                    if self._matters(node):
+                        self._module.calls.append(site)
+                    if not all(
+                        isinstance(each, _TEXT) for each in (*node.args, *(each.value for each in node.keywords))
+                    ):
+                        self._module.passing.append(site)
+                case ast.Constant(value=str(text)):
+                    self._module.monitors_django |= _DJANGO_MIDDLEWARE.fullmatch(text) is not None
+                case ast.ListComp() | ast.SetComp() | ast.GeneratorExp():
+                    for loop in node.generators:
+                        inside = _loop(loop.target, loop.iter, inside)
+            waiting.extend((child, inside) for child in ast.iter_child_nodes(node))
 
     def _matters(self, call: ast.Call) -> bool:
         match call.func:
-            case ast.Name(id=name) | ast.Attribute(attr=name):
-                return name in self._names
+            case ast.Name(id=name) | ast.Attribute(attr=name) if name in self._names:
+                return True
             case ast.Call(func=ast.Attribute(attr=name)):
                 return name in VERBS or name == "route"
-        return False
+        return any(keyword.arg in _LISTS for keyword in call.keywords)
 
 
 def _registers(decorator: ast.expr) -> bool:
@@ -135,21 +147,6 @@ def _registers(decorator: ast.expr) -> bool:
         case ast.Call(func=ast.Attribute(attr=name)) | ast.Call(func=ast.Name(id=name)):
             return name in DECORATORS
     return False
-
-
-def _lines_of(pattern: str, text: str) -> list[int]:
-    lines: list[int] = []
-    line, position = 1, 0
-    for match in re.finditer(pattern, text):
-        line += text.count("\n", position, match.start())
-        position = match.start()
-        lines.append(line)
-    return lines
-
-
-def _any_in(lines: list[int], first: int, last: int | None) -> bool:
-    index = bisect_left(lines, first)
-    return index < len(lines) and lines[index] <= (last or first)
 
 
 def _bind(target: ast.expr, value: ast.expr | None, scope: Scope, annotation: ast.expr | None = None) -> None:
@@ -165,18 +162,32 @@ def _bind(target: ast.expr, value: ast.expr | None, scope: Scope, annotation: as
             holder, name = (around.inside if around else None), f"self.{attr}"
         case _:
             return
-    if holder is None or isinstance(value, _PLAIN):
+    if holder is None:
         return
-    if _KEEPS.fullmatch(name) or (isinstance(value, ast.Call) and _MAKER.match(_last(value.func))):
-        scope.matters = holder.matters = True
     if annotation is not None:
         holder.bind(name, Parameter(annotation))
     if value is not None:
-        holder.bind(name, Value(value, scope))
+        holder.bind(name, Value(value, scope) if _may_hold_app(value) else None)
 
 
-def _last(called: ast.expr) -> str:
-    return called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+def _may_hold_app(value: ast.expr) -> bool:
+    """Most values are none, and are not kept."""
+    match value:
+        case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items) | ast.Dict(values=items):
+            return not items or not isinstance(items[0], ast.Constant)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return isinstance(left, ast.List | ast.Tuple) or isinstance(right, ast.List | ast.Tuple)
+    return isinstance(value, _MAY_HOLD)
+
+
+def _loop(target: ast.expr, iterable: ast.expr, scope: Scope) -> Scope:
+    """The scope of a loop's body."""
+    inside = Scope(scope.module, scope, scope.owner, is_loop=True)
+    targets = [(None, target)] if isinstance(target, ast.Name) else enumerate(getattr(target, "elts", ()))
+    for index, each in targets:
+        if isinstance(each, ast.Name):
+            inside.bindings[each.id] = [LoopVariable(iterable, scope, index)]
+    return inside
 
 
 def _bind_imports(node: ast.Import | ast.ImportFrom, scope: Scope) -> None:

@@ -9,10 +9,8 @@ from perfcheck.lint.module_facts import (
     Argument,
     Definition,
     Imported,
-    Meaning,
     Module,
     Scope,
-    Value,
     Variable,
     argument,
     parts_of,
@@ -35,7 +33,7 @@ class Target:
     name: str
     location: SourceLocation
     definition: Definition | None
-    monitored: bool
+    monitored: bool | None  # None: unknown
 
 
 class TargetFinder:
@@ -43,57 +41,67 @@ class TargetFinder:
         self._resolver = resolver
         self._monitors = monitors
 
-    def of(self, node: ast.expr | None, scope: Scope, left: int = _DEEPEST) -> Target | None:
-        """None for anything but a handler: other routes, or a parameter that the caller decides."""
+    def of(self, node: ast.expr | None, scope: Scope, left: int = _DEEPEST) -> list[Target]:
+        """None for anything but a handler, such as other routes; several for a loop's variable or a parameter."""
         match node:
             case ast.Call():
                 return self._call(node, scope, left)
             case ast.Name() | ast.Attribute():
                 return self._named(node, scope, left)
             case ast.Lambda():
-                return Target("lambda", scope.module.location_of(node), None, monitored=False)
-        return None
+                return [Target("lambda", scope.module.location_of(node), None, monitored=False)]
+            case ast.IfExp(body=body, orelse=orelse) if left > 0:
+                return [*self.of(body, scope, left - 1), *self.of(orelse, scope, left - 1)]
+            case ast.Subscript():  # VIEWS[name]
+                return [self._unread(node, scope, monitored=None)]
+        return []
 
-    def _named(self, node: ast.Name | ast.Attribute, scope: Scope, left: int) -> Target | None:
+    def _named(self, node: ast.Name | ast.Attribute, scope: Scope, left: int) -> list[Target]:
         parts = parts_of(node)
-        if (parts or (getattr(node, "attr", ""),))[-1] in _NOT_HANDLERS:
-            return None
-        if parts in _ITSELF:
-            return self._defined(scope.class_around) if scope.class_around else None
+        if (parts or (node.attr if isinstance(node, ast.Attribute) else "",))[-1] in _NOT_HANDLERS:
+            return []
         meaning = self._resolver.of(parts, scope)
         match meaning:
             case Definition() as definition if not _is_property(definition):
-                return self._defined(definition)
+                return [self._defined(definition)]
             case Variable(where, _, value) if left > 0:
                 inner = self.of(value, where, left - 1)
-                if inner is None or inner.definition is not None or inner.monitored:
+                if not inner or any(target.definition or target.monitored for target in inner):
                     return inner
-            case Argument() if parts is not None and parts[0] not in {"self", "cls"}:
-                return None
-        if _is_parameter(meaning, parts, scope, self._resolver):
-            return None
-        return self._unread(node, scope)
+            case Argument() if left > 0:
+                return self._passed(meaning, node, scope, left - 1)
+        is_unknown = meaning is None and self._monitors.in_use
+        return [self._unread(node, scope, monitored=None if is_unknown else False)]
 
-    def _call(self, node: ast.Call, scope: Scope, left: int) -> Target | None:
+    def _passed(self, argument: Argument, node: ast.expr, scope: Scope, left: int) -> list[Target]:
+        unknown = self._unread(node, scope, monitored=None)
+        if argument.attributes:
+            origins = self._resolver.origins(argument)
+            return [self._defined(each) if isinstance(each, Definition) else unknown for each in origins]
+        sources = self._resolver.sources(argument)
+        targets = [self.of(value.node, value.scope, left) if value else [unknown] for value in sources]
+        return [target for group in targets for target in group]
+
+    def _call(self, node: ast.Call, scope: Scope, left: int) -> list[Target]:
         called = parts_of(node.func)
         last = called[-1] if called else getattr(node.func, "attr", "")
         if last in _NOT_HANDLERS or left <= 0:
-            return None
+            return []
         if last.startswith("as_") and last.endswith("view") and isinstance(node.func, ast.Attribute):
             return self.of(node.func.value, scope, left - 1)
         meaning = self._resolver.of(called, scope)
         if isinstance(meaning, Definition) and meaning.is_class:
-            return self._defined(meaning)  # an object that is called as a handler
+            return [self._defined(meaning)]  # an object that is called as a handler
         made = self._made_by(meaning) if isinstance(meaning, Definition) else None
         given = [each for each in node.args if isinstance(each, _MAY_BE_HANDLER) and parts_of(each) not in _ITSELF]
-        targets = [target for each in given if (target := self.of(each, scope, left - 1)) is not None]
-        read = next((each for each in targets if each.definition and not (made and each.definition.is_class)), None)
-        wrapped = read or (None if made else next(iter(targets), None))
-        if wrapped is not None:
-            return replace(wrapped, monitored=wrapped.monitored or self._monitors.is_monitor(node.func, scope))
+        found = [targets for each in given if (targets := self.of(each, scope, left - 1))]
+        read = (targets for targets in found if any(_is_read(target, made) for target in targets))
+        if wrapped := next(read, found[0] if found and not made else []):
+            is_monitor = self._monitors.is_monitor(node.func, scope)
+            return [replace(target, monitored=is_monitor or target.monitored) for target in wrapped]
         if given and made is None:
-            return None
-        return made or self._unread(node.func, scope)
+            return []
+        return [made or self._unread(node.func, scope, monitored=False)]
 
     def _made_by(self, factory: Definition) -> Target | None:
         """The handler that a function makes: one that is defined in it, and returned."""
@@ -108,13 +116,13 @@ class TargetFinder:
         return Target(handler.qualified, handler.location, handler, monitored)
 
     @staticmethod
-    def _unread(node: ast.expr, scope: Scope) -> Target:
+    def _unread(node: ast.expr, scope: Scope, *, monitored: bool | None) -> Target:
         parts = parts_of(node)
         try:
             name = ".".join(parts) if parts else clean(ast.unparse(node), 60)
         except RecursionError:
             name = "handler"
-        return Target(name, scope.module.location_of(node), None, monitored=False)
+        return Target(name, scope.module.location_of(node), None, monitored)
 
 
 def _is_property(definition: Definition) -> bool:
@@ -122,13 +130,9 @@ def _is_property(definition: Definition) -> bool:
     return any(parts is not None and parts[-1].endswith("property") for parts in names)
 
 
-def _is_parameter(meaning: Meaning | None, parts: tuple[str, ...] | None, scope: Scope, resolver: Resolver) -> bool:
-    """``view`` in ``def register(view): app.add_url_rule("/x", view_func=view)``, also through an assignment."""
-    if meaning is not None or parts is None or parts[0] in {"self", "cls"}:
-        return isinstance(meaning, Argument)
-    bindings = (binding for holder in scope.outwards() for binding in holder.bindings.get(parts[0], ()))
-    values = (binding for binding in bindings if isinstance(binding, Value))
-    return any(isinstance(resolver.meaning(value.node, value.scope), Argument) for value in values)
+def _is_read(target: Target, made: Target | None) -> bool:
+    """Not a class that a factory is given."""
+    return target.definition is not None and not (made and target.definition.is_class)
 
 
 # --- The arguments of a registration ---------------------------------------------------------------------------------
@@ -156,15 +160,17 @@ def shown_path(node: ast.expr | None) -> str:
         return "..."
 
 
-def guess(module: Module, definition: Definition, verb: str) -> Framework:
-    """The framework of an unknown receiver: by what the file imports, else by the decorator."""
-    imported = {
-        binding.module.partition(".")[0].partition("_")[0]
-        for scope in (module.scope, definition.outside)
-        for bindings in scope.bindings.values()
-        for binding in bindings
-        if isinstance(binding, Imported)
-    }
+def guess(module: Module, definition: Definition, verb: str, anywhere: set[str]) -> Framework:
+    """The framework of an unknown receiver: by what the file imports, else any file, else by the decorator."""
+    of_file = frameworks_imported(module.scope) | frameworks_imported(definition.outside)
     by_verb = Framework.FLASK if verb == "route" else Framework.FASTAPI
-    frameworks = (Framework.FASTAPI, Framework.FLASK, Framework.STARLETTE)
-    return next((framework for framework in frameworks if framework in imported), by_verb)
+    return next((framework for framework in _BY_DECORATORS if framework in (of_file or anywhere)), by_verb)
+
+
+_BY_DECORATORS = (Framework.FASTAPI, Framework.FLASK, Framework.STARLETTE)
+
+
+def frameworks_imported(scope: Scope) -> set[str]:
+    bindings = (binding for bindings in scope.bindings.values() for binding in bindings)
+    packages = {binding.module.partition(".")[0] for binding in bindings if isinstance(binding, Imported)}
+    return {package.partition("_")[0] for package in packages}.intersection(_BY_DECORATORS)

@@ -44,16 +44,18 @@ class UnmonitoredHandler:
     framework: Framework
     routes: tuple[RegisteredRoute, ...]  # those that are not monitored
     reason: str | None = None  # why a monitor that is there does not cover it
+    is_certain: bool = True  # False: it cannot be determined whether it is monitored
 
     @property
     def message(self) -> str:
         routes = "; ".join(str(route) for route in self.routes)
-        return f"{self.handler} ({routes}) is not monitored" + (f": {self.reason}" if self.reason else "")
+        state = "is not monitored" if self.is_certain else "is not known to be monitored"
+        return f"{self.handler} ({routes}) {state}" + (f": {self.reason}" if self.reason else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """On a wrong or needless ignore, or a file that could not be read."""
+    """On an app without a monitor, a wrong or needless ignore, or a file that could not be read."""
 
     location: SourceLocation
     message: str
@@ -71,6 +73,8 @@ class LintResult:
     handlers: int
     monitored: int
     ignored: int
+    unknown: tuple[UnmonitoredHandler, ...] = ()  # these fail, too
+    apps: tuple[Remark, ...] = ()  # those without a monitor that findings belong to, by name
 
 
 # --- The names of the frameworks ------------------------------------------------------------------------------------
@@ -80,8 +84,18 @@ DECORATORS = VERBS | {"route", "api_route", "expose"}
 REGISTER = {"add_url_rule", "add_api_route", "add_route", "add_resource", "register"}
 URLS = {"path", "re_path", "url"}
 ROUTES = {"Route", "APIRoute"}
-ATTACH = {"register_blueprint", "include_router", "mount", "add_namespace", "add_router", "register_api", "init_app"}
-COVER = {"init_app", "Monitor", "add_middleware", "Middleware"}
+ATTACH = {
+    "Mount",
+    "Host",
+    "register_blueprint",
+    "include_router",
+    "mount",
+    "add_namespace",
+    "add_router",
+    "register_api",
+    "init_app",
+}
+COVER = {"init_app", "Monitor", "add_middleware", "Middleware", "DispatcherMiddleware"}
 CALLS = REGISTER | URLS | ROUTES | ATTACH | COVER
 MONITOR = "monitor_performance"
 

@@ -35,6 +35,32 @@ def test_1_for_an_ignore_without_a_reason_alone(tmp_path: Path) -> None:
     assert perfcheck("lint", "app.py", cwd=tmp_path).returncode == 1
 
 
+def test_1_for_a_handler_that_is_not_known_to_be_monitored(tmp_path: Path) -> None:
+    write(tmp_path, {"app.py": COVERED, "views.py": "def register(app):\n    @app.get('/')\n    def index(): ...\n"})
+    done = perfcheck("lint", ".", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "views.py:3:5: index (GET /) is not known to be monitored: its app cannot be determined"
+    assert lines[-1] == "2 handlers in 2 files: 1 monitored, 0 ignored, 0 not monitored, 1 unknown"
+
+
+def test_the_app_without_a_monitor_is_named(tmp_path: Path) -> None:
+    write(tmp_path, {"app.py": COVERED + "internal = Flask('internal')\n@internal.get('/')\ndef index(): ...\n"})
+    done = perfcheck("lint", ".", cwd=tmp_path)
+    lines = done.stdout.splitlines()
+    assert lines[0] == "app.py:9:1: index (GET /) is not monitored: its app, internal (app.py:7), has no monitor"
+    assert "      without a monitor: internal (app.py:7:12)" in lines
+
+
+def test_a_service_of_another_framework_is_not_taken_for_monitored(tmp_path: Path) -> None:
+    write(tmp_path, {"app.py": "from sanic import Sanic\napp = Sanic('x')\n@app.get('/')\ndef index(request): ...\n"})
+    done = perfcheck("lint", ".", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "0 handlers in 1 file: 0 monitored, 0 ignored, 0 not monitored\n")
+    assert done.stderr == (
+        "note: no handler of Flask, FastAPI, Starlette or Django found: other frameworks' are not known to the lint\n"
+    )
+
+
 def test_0_for_an_ignore_that_is_not_needed(tmp_path: Path) -> None:
     write(tmp_path, {"app.py": COVERED + "# perfcheck: ignore[once needed]\n"})
     done = perfcheck("lint", "app.py", cwd=tmp_path)

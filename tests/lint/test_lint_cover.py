@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.sources import handlers, lint_sources, listed
+from support.sources import handlers, lint_sources, listed, unknown
 
 FLASK = "from flask import Blueprint, Flask\napp = Flask(__name__)\n"
 FASTAPI = "from fastapi import APIRouter, FastAPI\napp = FastAPI()\n"
@@ -293,19 +293,21 @@ def test_what_flask_restful_adds_belongs_to_the_app_of_its_api(tmp_path: Path) -
     assert handlers(tmp_path, source) == ["B"]
 
 
-def test_an_app_that_cannot_be_told_stands_for_all_of_its_framework(tmp_path: Path) -> None:
+def test_an_app_that_cannot_be_told_may_be_any_of_its_framework(tmp_path: Path) -> None:
     files = {
         "extensions.py": "from perfcheck.monitor.flask import init_app\ndef extend(app):\n    init_app(app)\n",
         "flask_app.py": FLASK + INDEX,
         "fastapi_app.py": FASTAPI + INDEX.replace("index", "other"),
     }
     assert handlers(tmp_path, files) == ["other"]
+    (index,) = unknown(tmp_path, files)
+    assert index == "index: the monitor at extensions.py:3 is set up for an app that cannot be determined"
 
 
-def test_a_route_whose_app_cannot_be_told_is_covered_by_any_app_of_its_framework(tmp_path: Path) -> None:
+def test_a_route_whose_app_cannot_be_told_is_not_covered_by_another_app(tmp_path: Path) -> None:
     files = {
         "app.py": FLASK + "from perfcheck.monitor.flask import init_app\ninit_app(app)\n",
         "views.py": "import flask\ndef register(app):\n    @app.get('/')\n    def index(): ...\n",
     }
-    assert handlers(tmp_path, files) == []
+    assert (handlers(tmp_path, files), unknown(tmp_path, files)) == ([], ["index: its app cannot be determined"])
     assert handlers(tmp_path, {"app.py": FLASK}) == ["index"]

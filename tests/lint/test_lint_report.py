@@ -41,6 +41,9 @@ FILES = {
         @app.get("/above")  # perfcheck: ignore
         def above():
             return ""
+
+
+        app.add_url_rule("/named", view_func=VIEWS["named"])
         """,
     "shop/urls.py": 'from django.urls import path\nurlpatterns = [path("x/", lambda request: None)]\n',
     "shop/broken.py": "def broken(:\n",
@@ -62,7 +65,8 @@ def test_text(result: LintResult) -> None:
 def test_json(result: LintResult) -> None:
     check_golden(GOLDEN / "lint.json", as_json(result))
     summary = json.loads(as_json(result))["summary"]
-    assert summary == {"files": 3, "handlers": 5, "monitored": 1, "ignored": 1, "not_monitored": 3}
+    counts = {"monitored": 1, "ignored": 1, "not_monitored": 3, "unknown": 1}
+    assert summary == {"files": 3, "handlers": 6, **counts}
 
 
 def test_annotations(result: LintResult) -> None:

@@ -37,6 +37,12 @@ def handlers(folder: Path, files: Mapping[str, str] | str) -> list[str]:
     return [finding.handler for finding in lint_sources(folder, files).findings]
 
 
+def unknown(folder: Path, files: Mapping[str, str] | str) -> list[str]:
+    """``index: its app cannot be determined`` for each handler that is not known to be monitored."""
+    found = lint_sources(folder, files).unknown
+    return [f"{handler.handler}: {handler.reason}".replace(f"{folder}/", "") for handler in found]
+
+
 def _where(folder: Path, file: str) -> str:
     return Path(file).relative_to(folder).as_posix()
 
