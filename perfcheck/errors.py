@@ -4,12 +4,15 @@ PerfcheckError
 ├── UsageError               2  a wrong option or file
 │   ├── BaselineError           a baseline with errors, each with its location (baseline/file_errors.py)
 │   └── NoSuchRunError          a run that is not, or not yet, in the history (history/model.py)
-└── CouldNotMeasureError     3  the service cannot be reached, or nothing was measured
+├── CouldNotMeasureError     3  the service cannot be reached, or nothing was measured
+└── OutOfMemoryError         3  the machine, or a limit on the process, gives no more
 
 Any other exception that ends a command is a bug: 4.
 """
 
 from __future__ import annotations
+
+import errno
 
 EXIT_OK = 0
 EXIT_CRITICAL = 1
@@ -45,3 +48,16 @@ class CouldNotMeasureError(PerfcheckError):
     def __init__(self, message: str, remedy: str | None = None, *, is_down: bool = True) -> None:
         super().__init__(message, remedy)
         self.is_down = is_down
+
+
+class OutOfMemoryError(PerfcheckError):
+    exit_code = EXIT_NOT_MEASURED
+
+    def __init__(self) -> None:
+        super().__init__(
+            "out of memory", "free some, raise the limit on this process, or take less at once: fewer endpoints or runs"
+        )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)

@@ -15,7 +15,16 @@ from perfcheck import __version__
 from perfcheck.cli.ui.commands import LazyGroup, exit_codes
 from perfcheck.cli.ui.terminal import color_by_environment, show_error, show_warning, silence_stdout
 from perfcheck.cli.ui.usage_errors import explain, misspelt_variables
-from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, WITHOUT_DEPENDENCIES, PerfcheckError
+from perfcheck.errors import (
+    EXIT_BUG,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_USAGE,
+    WITHOUT_DEPENDENCIES,
+    OutOfMemoryError,
+    PerfcheckError,
+    is_out_of_memory,
+)
 from perfcheck.text import Redactor
 
 # Name -> one line for the list of commands.
@@ -81,9 +90,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
         )
         sys.stdout.flush()
     except PerfcheckError as error:
-        show_error(session.redact(error.message), session.redact(error.remedy) if error.remedy else None)
-        _show_traceback(session)
-        return error.exit_code
+        return _report_error(error, session)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return EXIT_USAGE
@@ -96,6 +103,8 @@ def run_command_line(arguments: Sequence[str]) -> int:
         silence_stdout()
         return EXIT_OK
     except OSError as error:
+        if is_out_of_memory(error):
+            return _report_error(OutOfMemoryError(), session)
         if error.errno not in _STREAM_ERRORS or error.filename is not None:
             return _report_bug(error, session)
         silence_stdout()
@@ -104,6 +113,8 @@ def run_command_line(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort, reported as a bug
         if _was_interrupted(error):
             return EXIT_INTERRUPTED
+        if is_out_of_memory(error):
+            return _report_error(OutOfMemoryError(), session)
         if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("perfcheck"):
             show_error(f"the package '{error.name}' is not installed", WITHOUT_DEPENDENCIES)
             return EXIT_USAGE
@@ -119,6 +130,12 @@ def _was_interrupted(error: BaseException) -> bool:
             return True
         cause = cause.__cause__ or cause.__context__
     return False
+
+
+def _report_error(error: PerfcheckError, session: Session) -> int:
+    show_error(session.redact(error.message), session.redact(error.remedy) if error.remedy else None)
+    _show_traceback(session)
+    return error.exit_code
 
 
 def _report_bug(error: Exception, session: Session) -> int:

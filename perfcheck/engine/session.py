@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 
 from perfcheck import __version__
 from perfcheck.client.client import Client
-from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, CouldNotMeasureError, PerfcheckError
+from perfcheck.errors import (
+    EXIT_BUG,
+    EXIT_INTERRUPTED,
+    CouldNotMeasureError,
+    OutOfMemoryError,
+    PerfcheckError,
+    is_out_of_memory,
+)
 from perfcheck.judge.runner import runner_findings
 from perfcheck.judge.verdict import excluded_failure_rates
 from perfcheck.model import (
@@ -98,6 +105,8 @@ class Execution:
             yield Finding.warning(Rule.INTERRUPTED, "interrupted: these are the measurements up to then")
         if isinstance(self.error, CouldNotMeasureError):
             yield Finding.warning(Rule.SERVICE, self.error.message)
+        elif isinstance(self.error, PerfcheckError):
+            yield Finding.warning(Rule.INTERRUPTED, f"{self.error.message}: these are the measurements up to then")
         elif self.error is not None:
             yield Finding.warning(Rule.BUG, "a bug in perfcheck ended the run: these are the measurements up to then")
         for notice in notices:
@@ -151,7 +160,7 @@ def measure(
         measured()  # in case the interruption came in the line before it
         interrupted = True
     except Exception as failure:  # noqa: BLE001 - raised again once the reports are written
-        error = failure
+        error = OutOfMemoryError() if is_out_of_memory(failure) else failure
     duration_ms = (time.perf_counter() - started_s) * 1000
     return Execution(started_at, started_s, duration_ms, runner.finish(len(samples())), interrupted, error)
 

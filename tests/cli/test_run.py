@@ -222,7 +222,24 @@ def test_4_for_a_bug_of_ours_and_what_was_measured_is_kept(
     assert SECRET not in done.stderr + done.stdout
     saved = json.loads((healthy.parent / "results.json").read_text())
     assert (saved["complete"], saved["exit_code"]) == (False, 4)
-    assert "exit 4: a bug in perfcheck ended the run" in done.stdout
+    assert "exit 4: a bug in perfcheck ended the run" in " ".join(done.stdout.split())
+    assert sum(len(one["timeline"]["at_ms"]) for one in saved["endpoints"]) == 4
+
+
+@pytest.mark.parametrize("error", ["MemoryError", "OSError(12, 'Cannot allocate memory')"])
+def test_3_when_memory_runs_out_and_what_was_measured_is_kept(
+    healthy: Path, tmp_path_factory: pytest.TempPathFactory, error: str
+) -> None:
+    folder = tmp_path_factory.mktemp("site")
+    broken = BROKEN.replace('RuntimeError("bug near SECRET")', error)
+    (folder / "sitecustomize.py").write_text(broken, encoding="utf-8")
+    done = perfcheck("run", "-o", "results.json", cwd=healthy.parent, env={"PYTHONPATH": str(folder)})
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-2] == "error: out of memory"
+    assert "out of memory: these are the measurements up to then" in done.stdout
+    assert "bug" not in done.stdout + done.stderr
+    saved = json.loads((healthy.parent / "results.json").read_text())
+    assert (saved["complete"], saved["exit_code"]) == (False, 3)
     assert sum(len(one["timeline"]["at_ms"]) for one in saved["endpoints"]) == 4
 
 
