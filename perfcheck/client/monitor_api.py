@@ -7,19 +7,20 @@ an error, no response. Each of these has its own message and remedy, and the rea
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from perfcheck.client import monitor_fields as fields
+from perfcheck.client.route_table import Query, read_routes
 from perfcheck.model import Endpoint, Failure, Fetched, MonitorReading, MonitorStatus, Service
 from perfcheck.text import Redactor
 from perfcheck.units import format_size
 from perfcheck.words import plural
 
 DEFAULT_PATH = "/api/performance"
-_TIMEOUT_S = 10.0  # for each of three requests
+_TIMEOUT_S = 10.0  # for each of its requests
 _LARGEST_BODY = 16_000_000  # bytes; ten thousand endpoints of our own monitor are 12 MB
 _HOW_TO_SET_IT = (
     "set the token as a header in the baseline: "
@@ -63,49 +64,68 @@ class _NotReadError(Exception):
 
 
 def read_monitor(
-    service: Service, fetch: Fetch, *, threshold_ms: float, redact: Redactor, shown: Callable[[Endpoint], str]
+    service: Service,
+    fetch: Fetch,
+    *,
+    threshold_ms: float,
+    redact: Redactor,
+    shown: Callable[[Endpoint], str],
+    endpoints: Sequence[Endpoint] = (),
 ) -> MonitorReading:
-    """Fetch ``/health``, ``/stats`` and ``/slow`` below ``service.monitor``.
+    """Fetch ``/health``, ``/stats``, ``/slow`` and ``/routes`` below ``service.monitor``.
 
     ``fetch`` sends a request, ``shown`` returns its URL without secrets. Whatever the service does, there is a reading;
-    one that is not ``alive`` has a message that explains why. ``/slow`` may be missing, and one of the other two.
+    one that is not ``alive`` has a message that explains why. ``/slow`` and ``/routes`` may be missing, and one of the
+    other two. ``endpoints`` are those of the baseline, which the service's router resolves; without any, there is no
+    need for its routes.
     """
     missing: list[_NotReadError] = []
 
-    def get(name: str, **query: str) -> object:
+    def requested(name: str, *query: tuple[str, str]) -> object:
         endpoint = _address(service, name, query)
+        return _json(fetch(endpoint), shown(endpoint), redact)
+
+    def get(name: str) -> object:
         try:
-            return _json(fetch(endpoint), shown(endpoint), redact)
+            return requested(name)
         except _NotReadError as error:
             if not error.absent:
                 raise
             missing.append(error)
             return None
 
+    def tried(name: str, *query: tuple[str, str]) -> object:
+        """Of what is only an addition."""
+        with suppress(_NotReadError):
+            return requested(name, *query)
+        return None
+
     try:
         health, stats = get("health"), get("stats")
         if len(missing) > 1:
             raise missing[0]
         problems = [error.message for error in missing]
-        slow = None
-        with suppress(_NotReadError):  # the list of slow endpoints is only an addition
-            slow = get("slow", threshold=f"{threshold_ms:.12g}")
-        return _reading(health, stats, slow, problems, redact)
+        slow = tried("slow", ("threshold", f"{threshold_ms:.12g}"))
+        reading = _reading(health, stats, slow, problems, redact)
+        if not endpoints:
+            return reading
+        table = read_routes(lambda query: tried("routes", *query), endpoints, service.base_url, redact)
+        return replace(reading, table=table)
     except _NotReadError as error:
         return MonitorReading(alive=False, status=error.status, message=error.message, remedy=error.remedy)
 
 
 def stats_of(service: Service) -> Endpoint:
     """The address of a monitor's figures."""
-    return _address(service, "stats", {})
+    return _address(service, "stats", ())
 
 
-def _address(service: Service, name: str, query: Mapping[str, str]) -> Endpoint:
+def _address(service: Service, name: str, query: Query) -> Endpoint:
     path = f"{(service.monitor or DEFAULT_PATH).rstrip('/')}/{name}"
     headers = service.headers
     if not any(header.lower() == "accept" for header, _ in headers):
         headers = (*headers, ("Accept", "application/json"))
-    return Endpoint(name=path, path=path, line=0, query=tuple(query.items()), headers=headers, timeout_s=_TIMEOUT_S)
+    return Endpoint(name=path, path=path, line=0, query=query, headers=headers, timeout_s=_TIMEOUT_S)
 
 
 def _json(response: Fetched, where: str, redact: Redactor) -> object:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from perfcheck.model import MonitoredEndpoint, MonitorStatus, Repeated
+from perfcheck.model import MonitoredEndpoint, MonitoredRoute, MonitorStatus, Repeated
 from perfcheck.text import Redactor
 
 MOST_ENDPOINTS = 10_000
@@ -146,3 +146,36 @@ def merged(known: Iterable[MonitoredEndpoint], more: Iterable[MonitoredEndpoint]
         replace(endpoint, listed_as_slow=True) if others.pop(endpoint.name, None) else endpoint for endpoint in known
     ]
     return (*first, *others.values())
+
+
+# --- The route table -------------------------------------------------------------------------------------------------
+
+
+def routes(value: object, redact: Redactor) -> tuple[MonitoredRoute, ...]:
+    """At most MOST_ENDPOINTS, in their order."""
+    listed = as_object(value).get("routes")
+    rows = [as_object(row) for row in listed[:MOST_ENDPOINTS]] if isinstance(listed, list) else []
+    return tuple(_route(row, redact) for row in rows if isinstance(row.get("template"), str))
+
+
+def _route(row: Object, redact: Redactor) -> MonitoredRoute:
+    given, template = row.get("method"), redact.clean(row["template"], _LONGEST_NAME)
+    method = given.upper()[:_LONGEST_NUMBER] if isinstance(given, str) else None
+    own = f"{method} {template}" if method else template
+    name = row.get("name")
+    return MonitoredRoute(
+        method=method,
+        template=template,
+        name=redact.clean(name, _LONGEST_NAME) if isinstance(name, str) else own,
+        handler=text(row.get("handler"), redact) or None,
+        monitored=row.get("monitored") is not False,
+    )
+
+
+def resolved(value: object, redact: Redactor) -> dict[str, str | None]:
+    """Request -> the name under which it is counted; None: it reaches no route."""
+    named = as_object(value).get("resolved")
+    return {
+        request: redact.clean(name, _LONGEST_NAME) if isinstance(name, str) else None
+        for request, name in (named.items() if isinstance(named, dict) else ())
+    }

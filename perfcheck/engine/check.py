@@ -144,7 +144,14 @@ def _with_the_monitor(
     service = baseline.service
     if service.monitor is None:
         return results, (without_a_monitor(),) if with_coverage else ()
-    reading = read_monitor(service, client.fetch, threshold_ms=_SLOW_MS, redact=redact, shown=client.url_shown)
+    reading = read_monitor(
+        service,
+        client.fetch,
+        threshold_ms=_SLOW_MS,
+        redact=redact,
+        shown=client.url_shown,
+        endpoints=baseline.endpoints,
+    )
     return alongside_a_run(
         reading,
         service,

@@ -59,7 +59,14 @@ def check_health(
     service = replace(baseline.service, monitor=baseline.service.monitor or DEFAULT_PATH)
     started_at, started_s = datetime.now(UTC), time.perf_counter()
     with EnvironmentProbe() as probe, Client(service, redact=redact) as client:
-        reading = read_monitor(service, client.fetch, threshold_ms=threshold_ms, redact=redact, shown=client.url_shown)
+        reading = read_monitor(
+            service,
+            client.fetch,
+            threshold_ms=threshold_ms,
+            redact=redact,
+            shown=client.url_shown,
+            endpoints=baseline.endpoints,
+        )
         environment = probe.finish()
         unreadable = why_unreadable(reading)
         error = CouldNotMeasureError(*unreadable) if unreadable else None

@@ -1,43 +1,45 @@
 """Which endpoint of the baseline is which one of the monitor: by name or by route, and only if it is unambiguous.
 
 Pure. A monitor names an endpoint by its decorator (``api.videos.list``), or by method and route template
-(``GET /api/videos/<int:id>``); the baseline has names and paths of its own.
+(``GET /api/videos/<int:id>``); the baseline has names and paths of its own. With the monitor's route table the router
+of the service decides, or the first route that fits; without one there may be routes that nothing is known of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from urllib.parse import unquote, urlsplit
 
-from perfcheck.model import Endpoint
+from perfcheck.judge.route_templates import RouteTemplate, parse_name, parse_template
+from perfcheck.model import Endpoint, MonitoredRoute, RouteTable
 
-_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-_PLACEHOLDERS = {"<": ">", "{": "}"}  # of Flask and Django, of Starlette
-_REST = ("<path:", ":path}")  # a placeholder that holds slashes
+_Route = Callable[[Endpoint], str | None]
 
 
-def match_endpoints(endpoints: Sequence[Endpoint], names: Iterable[str], base_url: str) -> dict[str, str]:
+def match_endpoints(
+    endpoints: Sequence[Endpoint], names: Iterable[str], base_url: str, table: RouteTable | None = None
+) -> dict[str, str]:
     """Name in the baseline -> the monitor's name, for the endpoints that the monitor has.
 
-    ``monitor_name`` decides where it is given. Otherwise the same name, else method and path, else one name that ends
-    like the other (``api.videos.list`` and ``videos.list``). Several endpoints that differ in their query are one
-    route to a monitor. An endpoint that fits two names of the monitor equally well fits neither.
+    ``monitor_name`` decides where it is given. Otherwise the route table; without one the same name, else method and
+    path; else one name that ends like the other (``api.videos.list`` and ``videos.list``). Several endpoints that
+    differ in their query are one route to a monitor. An endpoint that may be either of two is neither.
     """
     known = dict.fromkeys(names)
-    routes = [route for name in known if (route := _RouteName.parse(name))]
-    templates = [route for route in routes if route.placeholders]
-    literal: dict[tuple[str | None, tuple[str, ...]], list[str]] = {}
-    for route in routes:
-        if not route.placeholders:
-            literal.setdefault((route.method, route.segments), []).append(route.name)
-    suffixes = _by_suffix([endpoint.name for endpoint in endpoints if endpoint.monitor_name is None], known)
+    if table is None:
+        route_of, others = _by_templates(known, base_url), known
+    else:
+        route_of, others = _by_table(table, base_url), _not_in(table, known)
+    suffixes = _by_suffix([endpoint.name for endpoint in endpoints if endpoint.monitor_name is None], others)
     matches: dict[str, str] = {}
     for endpoint in endpoints:
-        name: str | None = endpoint.name if endpoint.monitor_name is None else endpoint.monitor_name
-        if name not in known:
-            name = None
-            if endpoint.monitor_name is None:
-                name = _by_route(endpoint, literal, templates, base_url) or suffixes.get(endpoint.name)
+        same = endpoint.name if endpoint.monitor_name is None else endpoint.monitor_name
+        candidates = [same if endpoint.monitor_name is not None or same in others else None]
+        if endpoint.monitor_name is None:
+            by_route = route_of(endpoint)
+            candidates = [by_route, *candidates] if table is not None else [*candidates, by_route]
+            candidates.append(suffixes.get(endpoint.name))
+        name = next((name for name in candidates if name is not None and name in known), None)
         if name is not None:
             matches[endpoint.name] = name
     return matches
@@ -45,57 +47,97 @@ def match_endpoints(endpoints: Sequence[Endpoint], names: Iterable[str], base_ur
 
 def is_of_path(name: str, path: str, base_url: str) -> bool:
     """Whether the monitor's name is a route to ``path`` (or below it), such as that of the ready check."""
-    route = _RouteName.parse(name)
-    if route is None or route.placeholders:
+    route = parse_name(name)
+    if route is None or route.pattern is not None:
         return False
-    return any(route.segments[: len(parts)] == parts for parts in _segments_of(path, base_url) if parts)
+    wanted = (each.rstrip("/") for each in _paths(path, base_url))
+    return any(each and f"{route.path}/".startswith(f"{each}/") for each in wanted)
 
 
-class _RouteName:
-    """A name of the monitor that is a route: ``GET /api/videos/<int:id>``, or without the method."""
-
-    def __init__(self, name: str, method: str | None, path: str) -> None:
-        self.name = name
-        self.method = method
-        self.segments = _segments(path)
-        self.placeholders = sum(map(_is_template, self.segments))
-
-    @classmethod
-    def parse(cls, name: str) -> _RouteName | None:
-        first, _, rest = name.strip().partition(" ")
-        method = first.upper() if first.upper() in _METHODS else None
-        path = rest.strip() if method else name.strip()
-        return cls(name, method, path) if "/" in path else None
-
-    def fits(self, method: str, segments: Sequence[str]) -> bool:
-        if self.method is not None and self.method != method:
-            return False
-        for at, pattern in enumerate(self.segments):
-            if any(mark in pattern for mark in _REST):
-                return at < len(segments) and at == len(self.segments) - 1
-            if at >= len(segments) or not _fits(pattern, segments[at]):
-                return False
-        return len(segments) == len(self.segments)
+# --- By route --------------------------------------------------------------------------------------------------------
 
 
-def _by_route(
-    endpoint: Endpoint,
-    literal: Mapping[tuple[str | None, tuple[str, ...]], list[str]],
-    templates: Sequence[_RouteName],
-    base_url: str,
-) -> str | None:
-    """A route without placeholders before one with them, and of these the one with the fewest."""
-    for segments in _segments_of(endpoint.path.partition("?")[0], base_url):
-        for method in (endpoint.method, None):
-            names = literal.get((method, segments), [])
-            if len(names) == 1:
-                return names[0]
-        fitting = [route for route in templates if route.fits(endpoint.method, segments)]
-        fewest = min((route.placeholders for route in fitting), default=0)
-        best = [route for route in fitting if route.placeholders == fewest]
-        if len(best) == 1:
-            return best[0].name
+def _by_table(table: RouteTable, base_url: str) -> _Route:
+    """As the service's router has resolved it; else by the first route that fits, as routers do."""
+    templates = [_template(route) for route in table.routes]
+
+    def route_of(endpoint: Endpoint) -> str | None:
+        if endpoint.name in table.resolved:
+            return table.resolved[endpoint.name]
+        for path in _paths(endpoint.path, base_url):
+            fitting = _first(templates, endpoint.method, path)
+            if fitting is not None:
+                return _counted_as(fitting, endpoint.method) if fitting.is_known else None
+        return None
+
+    return route_of
+
+
+def _template(route: MonitoredRoute) -> RouteTemplate:
+    """One that cannot be read fits nothing."""
+    return parse_template(route.name, route.method, route.template) or RouteTemplate(route.name, route.method, "")
+
+
+def _first(templates: Sequence[RouteTemplate], method: str, path: str) -> RouteTemplate | None:
+    return next((each for exact in _spellings(path) for each in templates if each.fits(method, exact)), None)
+
+
+def _counted_as(route: RouteTemplate, method: str) -> str:
+    """Where the route takes any method, its name is that of the method which was used."""
+    return f"{method} {route.name}" if route.method is None and route.name.startswith("/") else route.name
+
+
+def _not_in(table: RouteTable, known: Iterable[str]) -> dict[str, None]:
+    """Names of functions that handlers call: no route has them."""
+    of_routes = {route.name for route in table.routes}
+    return {name: None for name in known if name not in of_routes and parse_name(name) is None}
+
+
+def _by_templates(names: Iterable[str], base_url: str) -> _Route:
+    """By the names of what was requested so far, the narrowest of those that fit."""
+    routes = [route for name in names if (route := parse_name(name))]
+    text: dict[tuple[str | None, str], list[RouteTemplate]] = {}
+    for route in routes:
+        if route.pattern is None:
+            text.setdefault((route.method, route.path), []).append(route)
+    templates = [route for route in routes if route.pattern is not None]
+
+    def fitting(method: str, path: str) -> list[RouteTemplate]:
+        exact = text.get((method, path)) or text.get((None, path))
+        return exact or [route for route in templates if route.fits(method, path)]
+
+    def route_of(endpoint: Endpoint) -> str | None:
+        for path in _paths(endpoint.path, base_url):
+            for exact in _spellings(path):
+                if found := fitting(endpoint.method, exact):
+                    return _narrowest(found, exact)
+        return None
+
+    return route_of
+
+
+def _narrowest(routes: Sequence[RouteTemplate], path: str) -> str | None:
+    for route in routes:
+        if all(route is other or route.is_narrower_than(other) for other in routes):
+            return None if route.is_guess(path) else route.name
     return None
+
+
+def _paths(path: str, base_url: str) -> Iterable[str]:
+    """By itself, and below the path of the base URL."""
+    bare = unquote(path.partition("?")[0]).lstrip("/")
+    base = unquote(urlsplit(base_url).path).strip("/")
+    return dict.fromkeys((f"/{bare}", f"/{base}/{bare}" if base else f"/{bare}"))
+
+
+def _spellings(path: str) -> Iterator[str]:
+    """Routers redirect to the path with a slash at its end, or without."""
+    yield path
+    if path != "/":
+        yield path.rstrip("/") if path.endswith("/") else f"{path}/"
+
+
+# --- By name ---------------------------------------------------------------------------------------------------------
 
 
 def _by_suffix(ours: Iterable[str], theirs: Collection[str]) -> dict[str, str]:
@@ -115,27 +157,3 @@ def _tails(name: str) -> list[str]:
         return []
     words = name.split(".")[-8:]
     return [".".join(words[at:]) for at in range(1, len(words))]
-
-
-def _segments(path: str) -> tuple[str, ...]:
-    return tuple(unquote(part) for part in path.strip("/").split("/")) if path.strip("/") else ()
-
-
-def _segments_of(path: str, base_url: str) -> Iterable[tuple[str, ...]]:
-    """Of a path by itself, and below that of the base URL."""
-    base = unquote(urlsplit(base_url).path).strip("/")
-    return dict.fromkeys((_segments(path), _segments(f"{base}/{path.lstrip('/')}")))
-
-
-def _is_template(segment: str) -> bool:
-    return any(opened in segment and closed in segment for opened, closed in _PLACEHOLDERS.items())
-
-
-def _fits(pattern: str, segment: str) -> bool:
-    """The text before the first placeholder and after the last must be there, and something between."""
-    if not _is_template(pattern):
-        return pattern == segment
-    opened = min(at for mark in _PLACEHOLDERS if (at := pattern.find(mark)) >= 0)
-    closed = max(pattern.rfind(mark) for mark in _PLACEHOLDERS.values())
-    before, after = pattern[:opened], pattern[closed + 1 :]
-    return len(segment) > len(before) + len(after) and segment.startswith(before) and segment.endswith(after)

@@ -10,13 +10,15 @@ from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from perfcheck.judge.match_endpoints import match_endpoints
-from perfcheck.model import Endpoint
+from perfcheck.model import Endpoint, RouteTable
 
 _OTHER = "(other)"
 _MARK = " ?"
 
 
-def match_variants(endpoints: Sequence[Endpoint], names: Iterable[str], base_url: str) -> dict[str, str]:
+def match_variants(
+    endpoints: Sequence[Endpoint], names: Iterable[str], base_url: str, table: RouteTable | None = None
+) -> dict[str, str]:
     """As ``match_endpoints``, and of a route with variants the one that an endpoint's query is counted under."""
     variants: dict[str, list[str]] = {}
     for name in names:
@@ -25,7 +27,7 @@ def match_variants(endpoints: Sequence[Endpoint], names: Iterable[str], base_url
         endpoint if endpoint.monitor_name is None else replace(endpoint, monitor_name=route_of(endpoint.monitor_name))
         for endpoint in endpoints
     ]
-    routes = match_endpoints(by_route, variants, base_url)
+    routes = match_endpoints(by_route, variants, base_url, table)
     counted = {each.name: _variant(each, variants[routes[each.name]]) for each in endpoints if each.name in routes}
     return {endpoint: name for endpoint, name in counted.items() if name is not None}
 

@@ -90,7 +90,8 @@ def names_in(reading: MonitorReading, service: Service, endpoints: Sequence[Endp
 
 
 def _matches(reading: MonitorReading, service: Service, endpoints: Sequence[Endpoint]) -> dict[str, str]:
-    return match_variants(endpoints, [reported.name for reported in reading.endpoints], service.base_url)
+    names = [reported.name for reported in reading.endpoints]
+    return match_variants(endpoints, names, service.base_url, reading.table)
 
 
 def alongside_a_run(

@@ -24,7 +24,15 @@ from perfcheck.model.baseline import (
 )
 from perfcheck.model.comparison import Against, Changed, ComparedHow, Comparison, EarlierRun, EndpointChange
 from perfcheck.model.findings import Finding, Rule, Severity, Verdict, heaviest_first, verdict_of, worst
-from perfcheck.model.monitor import Fetched, MonitoredEndpoint, MonitorReading, MonitorStatus, Repeated
+from perfcheck.model.monitor import (
+    Fetched,
+    MonitoredEndpoint,
+    MonitoredRoute,
+    MonitorReading,
+    MonitorStatus,
+    Repeated,
+    RouteTable,
+)
 from perfcheck.model.run import (
     BaselineInfo,
     Counts,
@@ -87,11 +95,13 @@ __all__ = [
     "MonitorReading",
     "MonitorStatus",
     "MonitoredEndpoint",
+    "MonitoredRoute",
     "PhaseSummary",
     "Phases",
     "Reference",
     "Repeated",
     "Requests",
+    "RouteTable",
     "Rule",
     "Run",
     "RunnerHealth",

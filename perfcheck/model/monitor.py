@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from perfcheck.model.sample import Failure
@@ -63,6 +64,26 @@ class MonitoredEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class MonitoredRoute:
+    """One method of one route of the service, whether it was ever requested or not."""
+
+    method: str | None  # None: any, as far as its router knows
+    template: str  # "/api/videos/<int:id>"
+    name: str  # in the statistics; without a method, one that begins with "/" comes after that of the request
+    handler: str | None = None
+    monitored: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTable:
+    """The routes of the service, in the order in which its router tries them."""
+
+    routes: tuple[MonitoredRoute, ...]
+    # By the baseline's name of an endpoint, where the router itself was asked: the name in the statistics, or no route.
+    resolved: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class MonitorReading:
     """Everything that was read. Not ``alive``: no monitor, or it cannot be read, and ``message`` is why."""
 
@@ -76,3 +97,4 @@ class MonitorReading:
     generated_at: str | None = None
     workers: int | None = None
     problems: tuple[str, ...] = ()  # why the figures may be incomplete
+    table: RouteTable | None = None  # None: the monitor has none

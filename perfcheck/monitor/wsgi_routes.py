@@ -77,7 +77,8 @@ class _FlaskRouter:
     def _resolve_within(self, place: MountedApp, method: str, path: str) -> str | None:
         """As Flask does for a request; a redirect to the same path with a slash is followed, as a client does."""
         for _ in range(_REDIRECTS):
-            environ = {**self._environ, "REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": path}
+            as_bytes = path.encode().decode("latin-1")  # PEP 3333
+            environ = {**self._environ, "REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": as_bytes}
             adapter = place.app.create_url_adapter(place.app.request_class(environ))
             try:
                 rule, _ = adapter.match(return_rule=True)

@@ -40,6 +40,7 @@ REQUESTS: dict[str, str | None] = {
     "GET /api/artists/top/": "artists.top.get",
     "GET /files/index.html": "GET /files/index.html",
     "GET /files/a/b/c.txt": "GET /files/<path:name>",
+    "GET /files/søk og finn": "GET /files/<path:name>",
     "GET /reports/2026/": "GET /reports/<year:year>/",
     "GET /reports/latest/": "GET /reports/<str:name>/",
     "GET /archive/2026/": "GET /archive/<year>/",

@@ -49,6 +49,7 @@ REQUESTS: dict[str, str | None] = {
     "GET /form": "GET /form",
     "POST /form": "POST /form",
     "GET /files/a/b/c.txt": "GET /files/{name:path}",
+    "GET /files/søk og finn": "GET /files/{name:path}",
     "GET /files/index.html": "GET /files/index.html",
     "GET /files/probe": "GET /files/{name:path}",
     "HEAD /files/probe": "HEAD /files/probe",

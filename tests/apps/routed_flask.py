@@ -43,6 +43,7 @@ REQUESTS: dict[str, str | None] = {
     "GET /api/artists/top": "artists.top.get",
     "GET /api/health": "GET /api/health",
     "GET /files/a/b/c.txt": "GET /files/<path:name>",
+    "GET /files/søk og finn": "GET /files/<path:name>",
     "GET /files/a/b/c.txt/raw": "GET /files/<path:name>/raw",
     "GET /files/index.html": "GET /files/index.html",
     "HEAD /files/probe": "HEAD /files/probe",

@@ -49,6 +49,17 @@ def test_by_the_limits_of_the_baseline(tmp_path: Path) -> None:
     assert [(result.name, result.verdict) for result in run.endpoints] == [("a", Verdict.CRITICAL)]
 
 
+def test_a_fast_endpoint_is_not_judged_by_the_route_next_to_it(tmp_path: Path) -> None:
+    with monitored(plain("GET /videos/<int:video_id>", 3.0), plain("GET /artists/{artist}", 3.0)) as url:
+        endpoints = "search: {path: /videos/search, target: 50ms}, top: {path: /artists/top, target: 50ms}"
+        text = f"version: 1\nservice: {{base_url: http://localhost}}\nendpoints: {{{endpoints}}}\n"
+        run = check_health(load(tmp_path, text, base_url=url)).run
+    assert [(result.name, result.verdict) for result in run.endpoints] == [
+        ("GET /videos/<int:video_id>", Verdict.WARNING),
+        ("GET /artists/{artist}", Verdict.WARNING),
+    ]
+
+
 def test_a_service_without_a_monitor(tmp_path: Path) -> None:
     with service({"/a": ok()}) as url:
         text = "version: 1\nservice: {base_url: http://localhost}\nendpoints: {a: {path: /a, target: 50ms}}\n"

@@ -8,9 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from apps import django_app, routed_django, routed_fastapi, routed_flask
+from apps.routed import APPS, routed
 from apps.serving import uvicorn_server, werkzeug, wsgiref
-from django.test import override_settings
 from flask import Flask
 from support.waiting import eventually
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -22,11 +21,6 @@ from perfcheck.monitor.asgi import Monitor as AsgiMonitor
 from perfcheck.monitor.wsgi import Monitor as WsgiMonitor
 
 ROUTES = "/api/performance/routes"
-APPS: dict[str, dict[str, str | None]] = {
-    "flask": routed_flask.REQUESTS,
-    "fastapi": routed_fastapi.REQUESTS,
-    "django": routed_django.REQUESTS,
-}
 
 
 @pytest.fixture(autouse=True)
@@ -46,20 +40,11 @@ def client() -> Iterator[Callable[[str], httpx.Client]]:
 
         def client_of(name: str) -> httpx.Client:
             if name not in clients:
-                url = stack.enter_context(_served(stack, name))
+                url = stack.enter_context(routed(name))
                 clients[name] = stack.enter_context(httpx.Client(base_url=url, trust_env=False, follow_redirects=True))
             return clients[name]
 
         yield client_of
-
-
-def _served(stack: ExitStack, name: str) -> Any:
-    if name == "flask":
-        return werkzeug(routed_flask.create_app())
-    if name == "fastapi":
-        return uvicorn_server(routed_fastapi.create_app())
-    stack.enter_context(override_settings(ROOT_URLCONF="apps.routed_django"))
-    return wsgiref(django_app.application)
 
 
 @pytest.mark.parametrize(("app", "request_line"), [(app, line) for app, lines in APPS.items() for line in lines])
