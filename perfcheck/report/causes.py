@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from enum import Enum, auto
 
 from perfcheck.model import Changed, Comparison, EndpointResult
 from perfcheck.text import clean
@@ -13,6 +14,9 @@ _MINOR = 0.01  # of the latency: a phase below it explains nothing
 _NOTABLE_SHARE = 0.1  # of the latency, or of its increase: a span below it is not where to look
 _IDENTICAL = re.compile(r"\b(\d{1,9}) (?:identical|alike)\b", re.ASCII)  # as the monitor reports it; alike: up to 0.1.0
 _MOST_SPANS = 5
+_SUM = 1.02  # of the time available: more than medians of single spans may exceed it by
+_CONTAINER = 0.9  # of the time available
+_TOTALS = {"app", "total"}  # the first is that of perfcheck's monitor
 _MOST_INCREASES = 3
 _LONGEST_DETAIL = 80
 
@@ -22,15 +26,45 @@ def where_the_time_went(result: EndpointResult) -> str:
     return in_one_line(*account(result))
 
 
-def in_one_line(phases: Sequence[str], spans: Sequence[str]) -> str:
-    """``waiting for the first byte 930 ms; Server-Timing: db 812 ms of 930 ms (101 queries), app 925 ms``."""
-    return "; ".join([*phases, *([f"Server-Timing: {', '.join(spans)}"] if spans else [])])
+def in_one_line(phases: Sequence[str], spans: Sequence[str], sums: Sums) -> str:
+    """``waiting for the first byte 930 ms; Server-Timing: app 925 ms, of which db 812 ms (101 queries)``."""
+    if sums is Sums.NESTED and len(spans) > 1:
+        spans = [f"{spans[0]}, of which {', '.join(spans[1:])}"]
+    note = " (overlapping)" if sums is Sums.OVERLAPPING else ""
+    return "; ".join([*phases, *([f"Server-Timing{note}: {', '.join(spans)}"] if spans else [])])
 
 
-def account(result: EndpointResult) -> tuple[list[str], list[str]]:
+def account(result: EndpointResult) -> tuple[list[str], list[str], Sums]:
     """The phases, the slow one first, and the spans of the service; none where latency is not the matter."""
     phases = _slow_phases(result)
-    return [f"{name} {format_ms(ms)}" for ms, name in phases], _spans(result) if _is_slow(result) else []
+    spans = _spans(result) if _is_slow(result) else []
+    return [f"{name} {format_ms(ms)}" for ms, name in phases], spans, sums_of(result)
+
+
+class Sums(Enum):
+    """How the spans of a service add up, as far as their sum shows: the header has neither order nor nesting."""
+
+    APART = auto()  # they may have been one after the other
+    NESTED = (
+        auto()
+    )  # the longest contains the others: it takes nearly all of the time, and its name or the sum shows it
+    OVERLAPPING = auto()  # longer together than the time they had, and none is long enough to contain the others
+
+
+def sums_of(result: EndpointResult) -> Sums:
+    available, spans = _until_the_first_byte(result), longest_first(result)
+    if not available or len(spans) < 2:  # noqa: PLR2004
+        return Sums.APART
+    longest, ms = spans[0]
+    fit = sum(ms for _, ms in spans) <= _SUM * available
+    if ms >= _CONTAINER * available and (longest in _TOTALS or not fit):
+        return Sums.NESTED
+    return Sums.APART if fit else Sums.OVERLAPPING
+
+
+def _until_the_first_byte(result: EndpointResult) -> float:
+    """Of the same slow requests as the spans: the header can cover only what came before it."""
+    return result.phases_ms.wait or result.value_ms or 0.0
 
 
 def notable_names(result: EndpointResult) -> tuple[str, ...]:
@@ -56,18 +90,23 @@ def _slow_phases(result: EndpointResult) -> list[tuple[float, str]]:
 
 
 def _spans(result: EndpointResult) -> list[str]:
-    """``db 812 ms of 930 ms (101 queries)``, ``app 925 ms``: those of the Server-Timing header."""
+    """``app 925 ms``, ``db 812 ms (101 queries)``: those of the Server-Timing header, what contains others first."""
     described = result.server_timing_details.items()  # a label ("Database") adds nothing to the name; a count does
     details = {name: clean(text, _LONGEST_DETAIL) for name, text in described if any(map(str.isdecimal, text))}
-    spans = sorted(result.server_timing.items(), key=lambda span: (span[0] not in details, -span[1]))[:_MOST_SPANS]
-    # Of the same slow requests as the spans, and up to the first byte: the header can cover only what came before it.
-    total = format_ms(result.phases_ms.wait or result.value_ms)
+    ordered = longest_first(result)
+    if sums_of(result) is not Sums.NESTED:
+        ordered.sort(key=lambda span: span[0] not in details)
     parts = [
-        f"{name} {format_ms(ms)}" + (f" of {total} ({details[name]})" if name in details else "") for name, ms in spans
+        f"{name} {format_ms(ms)}" + (f" ({details[name]})" if name in details else "")
+        for name, ms in ordered[:_MOST_SPANS]
     ]
     return (
         parts + [f"{name} ({text})" for name, text in details.items() if name not in result.server_timing][:_MOST_SPANS]
     )
+
+
+def longest_first(result: EndpointResult) -> list[tuple[str, float]]:
+    return sorted(result.server_timing.items(), key=lambda span: -span[1])
 
 
 def likely_cause(result: EndpointResult) -> str:

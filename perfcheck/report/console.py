@@ -156,7 +156,7 @@ def _spread(result: EndpointResult, glyphs: Glyphs) -> Text:
                 return Text(f"{finding.value:.0%} fail", style=STYLES[result.verdict])
             if finding.rule is Rule.BODY_SIZE:
                 return Text(format_size(int(finding.value)), style=STYLES[result.verdict])
-    return Text(sparkline([ms for ms in result.samples_ms if ms is not None], _SPARK_WIDTH, glyphs.bars), style="cyan")
+    return Text(sparkline([ms for ms in result.samples_ms if ms is not None], _SPARK_WIDTH, glyphs), style="cyan")
 
 
 # --- Explanations, notes, environment, closing line ----------------------------------------------------------------

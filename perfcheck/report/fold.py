@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from perfcheck.model import EarlierRun, EndpointResult, Finding, Run
-from perfcheck.report.causes import account, in_one_line, likely_cause, notable_names
+from perfcheck.report.causes import Sums, account, in_one_line, likely_cause, notable_names
 from perfcheck.report.explain import (
     LONGEST_TEXT,
     ExplanationLine,
@@ -80,13 +80,14 @@ def explain_block(
             texts[label].append([text for line, text in lines if line is label])
         if shown is not None:
             shown |= own
-    time, spans = (_common(parts) for parts in zip(*map(account, block), strict=True))
+    phases, spans, sums = zip(*map(account, block), strict=True)
+    how = sums[0] if len(set(sums)) == 1 else Sums.OVERLAPPING
     merged = [
         (Label.ENDPOINTS, _names(block, _MOST_NAMED)),
         *((Label.WHY, _merged(messages)) for messages in zip(*texts[Label.WHY], strict=True)),
         *((Label.NOTE, note) for note in _notes(block, texts[Label.NOTE])),
         (Label.CHANGE, "; ".join(_common(texts[Label.CHANGE]))),
-        (Label.WHERE, in_one_line(time, spans)),
+        (Label.WHERE, in_one_line(_common(phases), _common(spans), how)),
         (Label.CAUSE, "; ".join(_common(texts[Label.CAUSE]))),
         (Label.EVIDENCE, "; ".join(_common([_parts(lines) for lines in texts[Label.EVIDENCE]]))),
         *((Label.HELP, _merged(remedies)) for _, remedies in _alike(block, texts[Label.HELP])),

@@ -11,12 +11,14 @@ from rich.cells import cell_len
 
 from perfcheck.model import Verdict
 
+FEW = 20  # values that are shown one by one, and not as the bars of a histogram
 STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.CRITICAL: "bold red", Verdict.NOT_MEASURED: "magenta"}
 
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
     bars: str  # from lowest to highest
+    dots: str  # one, two, ... in one place
     dash: str
     at_most: str
     dot: str
@@ -35,6 +37,7 @@ class Glyphs:
 
 UNICODE = Glyphs(
     bars="▁▂▃▄▅▆▇",
+    dots="·:∴∷",
     dash="\N{EN DASH}",
     at_most="\N{LESS-THAN OR EQUAL TO}",
     dot="·",
@@ -48,6 +51,7 @@ UNICODE = Glyphs(
 )
 ASCII = Glyphs(
     bars="_.:-=+*#",
+    dots=".:",
     dash="-",
     at_most="<=",
     dot="|",
@@ -91,10 +95,11 @@ def _first_cells(text: str, width: int) -> str:
     return text[:end]
 
 
-def sparkline(values: Sequence[float], width: int, bars: str) -> str:
-    """A histogram of ``width`` bins from the least to the greatest value; an empty bin is a space.
+def sparkline(values: Sequence[float], width: int, glyphs: Glyphs) -> str:
+    """How latencies are spread over ``width`` bins, from the least to the greatest; an empty bin is a space.
 
-    Bins are equal on a logarithmic scale, since latencies are skewed to the right.
+    Few are dots, since their bars would have heights by chance. Bins are equal on a logarithmic scale, since latencies
+    are skewed to the right.
     """
     positive = [math.log(value) for value in values if value > 0 and math.isfinite(value)]
     if not positive:
@@ -103,5 +108,12 @@ def sparkline(values: Sequence[float], width: int, bars: str) -> str:
     counts = [0] * width
     for value in positive:
         counts[min(width - 1, int((value - low) / span * width)) if span else width // 2] += 1
-    highest = max(counts)
-    return "".join(bars[math.ceil(count / highest * len(bars)) - 1] if count else " " for count in counts)
+    if len(positive) <= FEW:
+        return "".join(glyphs.dots[min(count, len(glyphs.dots)) - 1] if count else " " for count in counts)
+    return "".join(bar(count, 0, max(counts), glyphs.bars) if count else " " for count in counts)
+
+
+def bar(value: float, low: float, high: float, bars: str) -> str:
+    """The one of ``bars`` that shows a value between the least and the greatest of its series."""
+    share = (value - low) / (high - low) if high > low else 0.0
+    return bars[max(0, math.ceil(share * len(bars)) - 1)]

@@ -200,6 +200,6 @@ def test_changes_are_marked_where_they_are() -> None:
     assert draw_marks({50: "1", 51: "2"}, columns).split() == ["12"]
 
 
-def test_bars_begin_at_zero_and_leave_gaps() -> None:
-    assert draw_bars([1.0, None, 8.0, 4.0], Columns(4, 4), ASCII.bars) == "_ #-"
+def test_bars_use_their_height_and_leave_gaps() -> None:
+    assert draw_bars([6.0, None, 8.0, 7.0], Columns(4, 4), ASCII.bars) == "_ #-"
     assert draw_bars([None, None], Columns(2, 2), ASCII.bars) == ""

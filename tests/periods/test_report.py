@@ -65,6 +65,7 @@ def test_everything_that_was_found_is_shown(style: str) -> None:
         "an incident",
         "its cause",
         "its fix",
+        "the disk was full",  # on a run in which nothing changed
         "OK again since",
         "first in the run of",
         "last in the run of",
@@ -136,6 +137,26 @@ def test_the_example_in_ascii() -> None:
     assert shown.isascii()
     assert max(map(len, shown.splitlines())) <= 80
     check_golden(GOLDEN / "period-ascii.txt", shown)
+
+
+@every_format
+def test_a_change_of_any_kind_has_its_notes(style: str) -> None:
+    report = example_report()
+    noted = replace(
+        report,
+        regressions=(),
+        other_notes=(),
+        improvements=tuple(replace(one, notes=(note(1, incident="a cache was added"),)) for one in report.improvements),
+    )
+    assert "a cache was added" in " ".join(FORMATS[style](noted).split())
+
+
+def test_a_trend_uses_the_height_of_its_line() -> None:
+    """From the least to the greatest value: in a line from 0, a change of 20% would not be seen."""
+    shown = console(report_on(series("a", [100.0] * 30 + [120.0] * 30), 30, 60))
+    trend = next(line for line in shown.splitlines() if line.startswith("OK"))
+    assert UNICODE.bars[0] in trend
+    assert UNICODE.bars[-1] in trend
 
 
 def test_quiet_leaves_the_table_out() -> None:

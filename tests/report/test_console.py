@@ -144,11 +144,15 @@ def test_shorten(text: str, width: int, expected: str) -> None:
     ("values", "expected"),
     [
         ([], ""),
-        ([5.0], "  ▇ "),
-        ([1.0, 10.0, 100.0, 1000.0], "▇▇▇▇"),
-        ([1.0, 1.0, 1.0, 1000.0], "▇  ▃"),
+        ([5.0], "  · "),
+        ([1.0, 10.0, 100.0, 1000.0], "····"),
+        ([1.0, 1.0, 1.0, 1000.0], "∴  ·"),
+        ([1.0] * 15 + [1000.0] * 5, "∷  ∷"),
+        ([1.0] * 15 + [1000.0] * 6, "▇  ▃"),
         ([float("inf"), 0.0], ""),
     ],
 )
 def test_sparkline(values: list[float], expected: str) -> None:
-    assert sparkline(values, 4, UNICODE.bars) == expected
+    """Few samples are dots: the heights of bars would be chance."""
+    assert sparkline(values, 4, UNICODE) == expected
+    assert sparkline(values, 4, ASCII).isascii()

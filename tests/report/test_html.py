@@ -256,7 +256,7 @@ def test_worst_first_and_under_the_titles_of_groups() -> None:
 def test_change_is_told_where_it_is_clear() -> None:
     shown = text_of(tree("compared"))
     assert "Compared with v1.2.2 (2026-11-23 12:00 UTC): 1 of" in shown
-    assert "40 -> 812 ms (20.3x)" in shown
+    assert "40 → 812 ms (20.3x)" in shown
     assert "no clear change" in shown
     assert "m-ring" in html("compared")
 
@@ -281,6 +281,29 @@ def test_a_change_is_drawn_within_its_interval() -> None:
             assert left <= at <= left + width
             drawn += 1
     assert drawn == 7
+
+
+def test_spans_of_the_service_are_drawn_within_the_time_they_are_a_part_of() -> None:
+    """They would add up to twice the waiting if they stood side by side."""
+    measured = [
+        (stage, replace(sample, server_timing="db;dur=700, app;dur=925")) for stage, sample in samples(1, [930.0] * 5)
+    ]
+    page = parsed(render(run([result(endpoint("a"), measured, decision(Verdict.CRITICAL, 930.0))])))
+    phases = next(one for _, one in html_tags(page) if one.get("class") == "phases")
+    bars = [(one.get("class"), text_of(one)) for one in phases.iter("li")]
+    assert [css for css, _ in bars] == [None, "in1", "in2", None]
+    assert [words for _, words in bars][1:3] == ["service: app925 ms", "of which db700 ms"]
+
+
+def test_few_samples_are_dots_in_a_table() -> None:
+    """Bars of five would have heights by chance."""
+    measured = {
+        count: result(endpoint(f"n{count}"), samples(1, spread(40, count)), decision(Verdict.OK, 40.0))
+        for count in (5, 60)
+    }
+    for count, one in measured.items():
+        (spark,) = [one for _, one in html_tags(parsed(render(run([one])))) if one.get("class") == "spark"]
+        assert [path.get("class") for path in spark.iter(f"{SVG}path")] == (["dots few"] if count == 5 else ["bars"])
 
 
 def test_each_zone_has_one_word() -> None:

@@ -15,7 +15,7 @@ from rich.text import Text
 from perfcheck.history.model import Note, PastMeasurement
 from perfcheck.history.series import SeriesHistory
 from perfcheck.model import Source
-from perfcheck.report.glyphs import Glyphs
+from perfcheck.report.glyphs import Glyphs, bar
 from perfcheck.stats.change_points import Step
 from perfcheck.text import clean
 from perfcheck.units import format_change, format_from_to, format_ms, format_percentage
@@ -201,12 +201,12 @@ def draw_marks(marks: Mapping[int, str], columns: Columns) -> str:
 
 
 def draw_bars(values: Sequence[float | None], columns: Columns, bars: str) -> str:
-    """A row of bars, scaled from zero to the greatest value; a space where there is none."""
+    """A row of bars, scaled from the least to the greatest value; a space where there is none."""
     gathered = columns.gather(values)
-    highest = max(gathered.values(), default=0.0)
-    if not highest:
+    low, high = min(gathered.values(), default=0.0), max(gathered.values(), default=0.0)
+    if not high:
         return ""
-    drawn = {column: bars[max(0, math.ceil(value / highest * len(bars)) - 1)] for column, value in gathered.items()}
+    drawn = {column: bar(value, low, high, bars) for column, value in gathered.items()}
     return "".join(drawn.get(column, " ") for column in range(columns.width))
 
 

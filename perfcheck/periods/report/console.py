@@ -13,7 +13,7 @@ from perfcheck.model import Changed
 from perfcheck.periods.model import ChangeKind, ChartPoint, EndpointSummary, LatencyChange, PeriodReport
 from perfcheck.periods.report import finding_words as words
 from perfcheck.periods.report import period_words
-from perfcheck.report.glyphs import STYLES, Glyphs, shorten
+from perfcheck.report.glyphs import STYLES, Glyphs, bar, shorten
 from perfcheck.text import clean
 from perfcheck.words import day
 
@@ -22,6 +22,7 @@ _MAX_ITEMS = 20
 _TREND_WIDTH = 16  # cells
 _WIDE = 96  # narrower terminals do without spread and p95
 _LONGEST_NAME = 28
+_LEAST_CHANGE = 1.05  # a trend has its full height from here on: less is never reported as a change
 
 Item = tuple[str, str]  # label and text
 
@@ -90,22 +91,22 @@ def _trend_line(points: tuple[ChartPoint, ...], width: int, bars: str) -> str:
         return ""
     size = max(1, -(-len(values) // width))
     medians = [sorted(group)[len(group) // 2] for group in (values[i : i + size] for i in range(0, len(values), size))]
-    low, high = min(medians), max(*medians, min(medians) * 1.25)  # so that noise does not look like mountains
-    span = (high - low) or 1
-    return "".join(bars[min(len(bars) - 1, int((value - low) / span * len(bars)))] for value in medians)
+    low = min(medians)
+    return "".join(bar(value, low, max(*medians, low * _LEAST_CHANGE), bars) for value in medians)
 
 
 def _sections(report: PeriodReport, *, quiet: bool) -> Iterator[tuple[str, Iterator[Item]]]:
     is_review = period_words.is_review(report)
     if is_review and not quiet:
         yield "Review", period_words.checklist(report)
-    yield "Improvements", (_line(change) for change in report.improvements)
+    yield "Improvements", (line for change in report.improvements for line in _change(change))
     worse = (*report.regressions, *report.drifts)
     yield "Regressions and drifts", (line for change in worse for line in _change(change))
     yield "Consistency", ((change.endpoint, words.consistency_text(change)) for change in report.consistency)
     yield "Slow now", ((slow.endpoint, words.slow_text(slow)) for slow in report.slow)
     if quiet:
         return
+    yield "Notes", words.note_items(report)
     yield "Recovered", ((recovery.endpoint, words.recovery_text(recovery)) for recovery in report.recoveries)
     yield "New", ((new.endpoint, words.new_text(new)) for new in report.new)
     yield "Gone", ((gone.endpoint, words.gone_text(gone)) for gone in report.gone)
@@ -122,12 +123,8 @@ def _sections(report: PeriodReport, *, quiet: bool) -> Iterator[tuple[str, Itera
         )
 
 
-def _line(change: LatencyChange) -> Item:
-    return change.endpoint, f"{words.change_text(change)}, {words.change_begin(change)}"
-
-
 def _change(change: LatencyChange) -> Iterator[Item]:
-    yield _line(change)
+    yield change.endpoint, f"{words.change_text(change)}, {words.change_begin(change)}"
     if change.kind is ChangeKind.REGRESSION:
         yield "", words.outcome(change)
         yield "", words.evidence(change)

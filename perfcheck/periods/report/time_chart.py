@@ -33,7 +33,7 @@ from perfcheck.report.html.svg import (
 )
 from perfcheck.text import clean
 from perfcheck.times import parse_time
-from perfcheck.units import format_change, format_ms
+from perfcheck.units import format_change, format_from_to, format_ms
 from perfcheck.words import day, plural
 
 _HEIGHT = 214
@@ -149,8 +149,8 @@ def _title(summary: EndpointSummary) -> str:
     words = [f"{summary.metric} of {runs}, {day(summary.points[0].started_at)} to {day(summary.last.started_at)}"]
     for level in summary.levels:
         is_flat = math.isclose(level.begin_ms, level.end_ms)
-        end = "" if is_flat else f" moving to {format_ms(level.end_ms)}"
-        words.append(f"level {format_ms(level.begin_ms)}{end} from {day(level.since)}")
+        level_text = format_ms(level.begin_ms) if is_flat else format_from_to(level.begin_ms, level.end_ms)
+        words.append(f"level {level_text} from {day(level.since)}")
     words += [f"target {format_ms(summary.target_ms)}"] if summary.target_ms else []
     return "; ".join(words)
 

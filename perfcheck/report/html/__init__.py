@@ -7,6 +7,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from perfcheck.model import EarlierRun, Run
 from perfcheck.report.explain import LONGEST_TEXT
 from perfcheck.report.html.page import Page
+from perfcheck.report.html.svg import with_arrows
 from perfcheck.text import clean
 
 
@@ -31,9 +32,9 @@ def environment(*packages: str) -> Environment:
 
 
 def _harmless(value: object) -> object:
-    """Control and bidirectional characters go from whatever a template shows, and markup of our own stays."""
+    """Control and bidirectional characters go from whatever a template shows; markup of our own stays."""
     if hasattr(value, "__html__"):
         return value
-    text = str(value)
+    text = with_arrows(str(value))
     short = len(text) <= LONGEST_TEXT
     return text if short and text.isprintable() else clean(text, LONGEST_TEXT)

@@ -9,6 +9,7 @@ from itertools import pairwise
 from operator import itemgetter
 
 from perfcheck.model import PROOF, WARM_UP, EndpointResult, Metric, Reference, Timeline
+from perfcheck.report.glyphs import FEW
 from perfcheck.report.html.axes import Linear, Log, far_apart, fitting, histogram, limits_of, round_ticks, shape, zones
 from perfcheck.report.html.svg import (
     CSS,
@@ -40,7 +41,6 @@ _MOST_DOTS = 60
 _DOT_COLUMNS = 64
 _LIFT = 8.0  # pixels from the axis to the first dot: the interval lies between
 _DOT = 9.0  # pixels from one dot to the next above it
-_MOST_STROKES = 20
 _SPARK_BINS = 24
 _APART = 0.15  # fraction of the width that two labels need
 
@@ -129,10 +129,10 @@ def sparkline(result: EndpointResult) -> Svg | None:
     values = [ms for ms in result.samples_ms if ms is not None]
     if not values:
         return None
-    if len(values) <= _MOST_STROKES:
+    if len(values) <= FEW:
         low, high = min(values), max(values)
         scale = Linear(low, high) if high > low else Linear(low - 1, high + 1)
-        picture = spans(((scale(ms), 0.15, 0.85) for ms in values), "stroke")
+        picture = dots(((scale(ms), 0.5) for ms in values), "few")
     else:
         picture = columns(shape(values, _SPARK_BINS), "bars")
     return chart(18, [layer([picture], top=0, height=18)], title=_range(values), css="spark")

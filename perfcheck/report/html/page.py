@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from perfcheck.model import EarlierRun, EndpointChange, EndpointResult, Reference, Rule, Run
+from perfcheck.report.causes import Sums, longest_first, sums_of
 from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
 from perfcheck.report.explain import ExplanationLine, Label, doubt, reasons
@@ -41,6 +42,7 @@ _LONGEST_NAME_OF_A_ROW = 60
 _BAR = 12  # pixels
 _MOST_SPANS = 6
 _LONGEST_SPAN_NAME = 40
+_SPAN = {1: "service:", 2: "of which"}
 _MINOR = 0.01  # of the longest: a phase below it explains nothing
 _CSS_OF_COLUMN = dict.fromkeys(("target", "before", "requests"), "n wide") | {
     "interval": "n wide dim",
@@ -61,6 +63,7 @@ class Bar(NamedTuple):
     name: str
     figure: str
     picture: Svg
+    depth: int = 0  # what it is a part of stands above it
 
 
 class Page:
@@ -214,18 +217,29 @@ class Page:
 
     @staticmethod
     def bars(result: EndpointResult) -> list[Bar]:
-        """Waiting and download one after the other, then each span of the service from 0: spans may be nested."""
+        """Waiting, what the service did meanwhile, each from 0 since the order is not known, and the download."""
         phases = result.phases_ms
         wait, download = phases.wait or 0.0, phases.download or 0.0
-        spans = sorted(result.server_timing.items(), key=lambda span: -span[1])[:_MOST_SPANS]
+        spans = longest_first(result)[:_MOST_SPANS]
         longest = max([wait + download, *(ms for _, ms in spans)], default=0.0)
         if longest <= 0:
             return []
-        phase_bars = [("waiting for the first byte", wait, 0.0, "wait"), ("download", download, wait, "down")]
-        bars = [(name, ms, start, css) for name, ms, start, css in phase_bars if ms > _MINOR * longest]
-        bars += [(f"service: {clean(name, _LONGEST_SPAN_NAME)}", ms, 0.0, "span") for name, ms in spans]
+        is_nested = sums_of(result) is Sums.NESTED
+        bars = [("waiting for the first byte", wait, 0.0, "wait", 0)]
+        for i, (name, ms) in enumerate(spans):
+            depth = 2 if i and is_nested else 1
+            bars.append((f"{_SPAN[depth]} {clean(name, _LONGEST_SPAN_NAME)}", ms, 0.0, "span", depth))
+        bars.append(("download", download, wait, "down", 0))
         scale = Linear(0, longest)
-        return [Bar(name, format_ms(ms), _bar(scale(start), scale(start + ms), css)) for name, ms, start, css in bars]
+        return [
+            Bar(name, format_ms(ms), _bar(scale(start), scale(start + ms), css), depth)
+            for name, ms, start, css, depth in bars
+            if depth or ms > _MINOR * longest
+        ]
+
+    @staticmethod
+    def overlap(result: EndpointResult) -> bool:
+        return sums_of(result) is Sums.OVERLAPPING
 
     @staticmethod
     def set_up(result: EndpointResult) -> str:

@@ -7,6 +7,7 @@ lines with round ends, whose size does not scale, and cost some ten bytes each.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable
 
 from perfcheck.model import Verdict
@@ -14,6 +15,7 @@ from perfcheck.model import Verdict
 # Of a verdict: the CSS class that colours it, and with "m-" before it the shape that shows it without colour.
 CSS = {Verdict.OK: "ok", Verdict.WARNING: "warn", Verdict.CRITICAL: "crit", Verdict.NOT_MEASURED: "none"}
 Point = tuple[float, float]  # fractions of the width and of the height, from the top
+_CHANGE = re.compile(r"(\d[\w.,%]*(?: \w+)?) -> (?=\d)")
 _STEPS = 1000  # in which a stretched layer counts
 
 
@@ -29,8 +31,13 @@ class Svg(str):
 def chart(height: int, parts: Iterable[str], *, title: str, css: str = "chart") -> Svg:
     """A picture with its figures in words, for a screen reader and as a tooltip."""
     content = "".join(parts)
-    words = html.escape(title)
+    words = html.escape(with_arrows(title))
     return Svg(f'<svg class="{css}" role="img" height="{height}" width="100%"><title>{words}</title>{content}</svg>')
+
+
+def with_arrows(text: str) -> str:
+    """``411 -> 407 ms`` with the arrow that a page has room for; code keeps its own."""
+    return _CHANGE.sub("\\1 \N{RIGHTWARDS ARROW} ", text) if " -> " in text else text
 
 
 def decoration(height: int, parts: Iterable[str], css: str = "chart") -> Svg:
