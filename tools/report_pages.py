@@ -54,7 +54,8 @@ def period_page() -> str:
         commit_baseline(folder, baseline_text(targets), "2026-09-22T10:00:00Z", "Keep what the artists' list won")
         baseline = baseline_history(str(folder / "baselines.yaml"), period)
         baseline = replace(baseline, file="baselines.yaml")
-        return render_period(read_period(store, period, baseline, generated_at="2026-10-01T09:00:00.000Z"))
+        at = "2026-10-01T09:00:00.000Z"
+        return render_period(read_period(store, period, baseline, branch="main", generated_at=at))
 
 
 def draw(html: str, name: str, folder: Path, *, end: str, every: bool) -> None:

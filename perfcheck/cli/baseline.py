@@ -13,7 +13,15 @@ import click
 
 from perfcheck.cli.ui.commands import Command, LazyGroup
 from perfcheck.cli.ui.completers import complete_endpoints
-from perfcheck.cli.ui.options import PERCENTAGE, baseline_option, history_option, json_option, opened, option
+from perfcheck.cli.ui.options import (
+    PERCENTAGE,
+    baseline_option,
+    branch_option,
+    history_option,
+    json_option,
+    opened,
+    option,
+)
 from perfcheck.cli.ui.output import as_json, print_diff, print_page
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.text import clean
@@ -56,6 +64,7 @@ command = LazyGroup(
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_endpoints)
 @baseline_option
 @history_option
+@branch_option
 @option(
     "--runs",
     type=click.IntRange(min=5),
@@ -78,6 +87,7 @@ def update(
     names: tuple[str, ...],
     baseline: str | None,
     history: str | None,
+    branch: str | None,
     runs: int,
     margin: float,
     loosen: str | None,
@@ -89,12 +99,12 @@ def update(
 
     The target is the 90th percentile of the recent good runs plus a margin, rounded up to a number such as 250 or 300;
     the ideal is their median plus a quarter of the margin. Targets only become tighter, by 10% or more; an endpoint
-    without a target gets one. Runs before the last change, or on another machine, are not used.
+    without a target gets one. Runs before the last change, on another machine or of another branch are not used.
 
     NAME is an endpoint of the baseline, or a pattern such as 'videos.*'. Without --write, nothing is changed.
 
-    With --json: {"baseline", "history", "runs", "margin", "loosen", "written", "endpoints": [{"endpoint", "metric",
-    "runs", "target_ms", "ideal_ms", "target", "ideal", "why", "by_hand"}], "diff"}.
+    With --json: {"baseline", "history", "branch", "runs", "margin", "loosen", "written", "endpoints": [{"endpoint",
+    "metric", "runs", "target_ms", "ideal_ms", "target", "ideal", "why", "by_hand"}], "diff"}.
     """
     if loosen is not None and not loosen.strip():
         raise UsageError("--loosen needs a reason", "state it: --loosen 'exact match counts, since v1.4'")
@@ -105,7 +115,7 @@ def update(
     file = find_baseline(baseline, os.environ, Path.cwd())
     with opened(history) as store:
         rule = ProposalRule(runs=runs, margin=margin, loosen=loosen is not None)
-        update = propose_update(file, names, store, rule)
+        update = propose_update(file, names, store, rule, branch=branch)
         location = store.shown
     is_written = write and update.made > 0
     if is_written:
@@ -114,6 +124,7 @@ def update(
         document = {
             "baseline": str(file),
             "history": location,
+            "branch": update.branch,
             "runs": runs,
             "margin": margin,
             "loosen": loosen,
@@ -146,6 +157,10 @@ def _closing(update: Update, loosen: str | None, *, is_written: bool) -> Iterato
     """The result, and the next step."""
     if loosen is not None and any(value.is_looser for proposal in update.proposals for value in proposal.values):
         yield f"looser, because: {clean(loosen, 1000)}"
+    if update.other_branches:
+        from perfcheck.history.branches import of_branch, with_options
+
+        yield f"from runs {of_branch(update.branch or '')}; not used: {with_options(update.other_branches)}"
     values = plural(update.made, "value")
     if not update.made:
         yield f"{update.file}: nothing to change"

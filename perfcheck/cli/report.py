@@ -11,7 +11,15 @@ import click
 
 from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_files, complete_labels
-from perfcheck.cli.ui.options import baseline_option, compare_to_option, history_option, opened, option, report_option
+from perfcheck.cli.ui.options import (
+    baseline_option,
+    branch_option,
+    compare_to_option,
+    history_option,
+    opened,
+    option,
+    report_option,
+)
 from perfcheck.cli.ui.terminal import show_error
 from perfcheck.errors import EXIT_OK, EXIT_USAGE, UsageError
 from perfcheck.periods.model import PeriodKind
@@ -72,6 +80,7 @@ _KINDS = [str(kind) for kind in PeriodKind if kind is not PeriodKind.SPAN]
     shell_complete=complete_labels,
     help="End of the period, exclusive; for a release, the label of its run. Default: now.",
 )
+@branch_option
 @history_option
 @baseline_option
 @report_option
@@ -84,6 +93,7 @@ def command(
     period: str | None,
     since: str | None,
     until: str | None,
+    branch: str | None,
     history: str | None,
     baseline: str | None,
     report: tuple[str, ...],
@@ -107,7 +117,8 @@ def command(
         if options[name]:
             raise UsageError(f"--{name.replace('_', '-')} goes with --from, not with a period", "leave it out")
     kind = PeriodKind(period) if period else PeriodKind.SPAN
-    return _period(kind, since, until, history=history, baseline=baseline, reports=report, quiet=options["quiet"])
+    quiet = options["quiet"]
+    return _period(kind, since, until, branch, history=history, baseline=baseline, reports=report, quiet=quiet)
 
 
 # --- A period of the history ---------------------------------------------------------------------------------------
@@ -117,6 +128,7 @@ def _period(
     kind: PeriodKind,
     since: str | None,
     until: str | None,
+    branch: str | None,
     *,
     history: str | None,
     baseline: str | None,
@@ -124,6 +136,7 @@ def _period(
     quiet: bool,
 ) -> int:
     from perfcheck.cli.reports import parse_targets, write_all
+    from perfcheck.engine.default_branch import branch_of_series
     from perfcheck.periods.baseline_history import baseline_history
     from perfcheck.periods.period_report import period_of, read_period, release_period
 
@@ -134,9 +147,13 @@ def _period(
             raise UsageError(f"a period has no {target.format} report", remedy)
     now = datetime.now(UTC)
     with opened(history) as store:
-        release = kind is PeriodKind.RELEASE
-        period = release_period(store, since, until) if release else period_of(kind, since, until, now)
-        report = read_period(store, period, baseline_history(baseline, period), generated_at=rfc3339(now))
+        branch = branch_of_series(store, branch)
+        is_release = kind is PeriodKind.RELEASE
+        period = (
+            release_period(store, since, until, branch=branch) if is_release else period_of(kind, since, until, now)
+        )
+        changes = baseline_history(baseline, period)
+        report = read_period(store, period, changes, branch=branch, generated_at=rfc3339(now))
     results = write_all(targets, lambda target: _render(report, target, quiet=quiet), quiet=quiet)
     errors = [error for _, error in results if error is not None]
     for error in errors:

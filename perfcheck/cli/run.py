@@ -167,10 +167,10 @@ def command(session: Session, /, **options: Any) -> int:
     return carry_out(given, session, check_service)
 
 
-def _measured_alone(history: str | None) -> Mapping[str, str]:
+def _measured_alone(history: str | None, branch: str) -> Mapping[str, str]:
     """When each endpoint was last measured alone, as far as a history has it: what is wrong with it, saving reports."""
     try:
         with opened(history) as store:
-            return store.last_times(typed_time(_RECENT, datetime.now(UTC)))
+            return store.last_times(typed_time(_RECENT, datetime.now(UTC)), branch)
     except UsageError:
         return {}

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from perfcheck.client.client import Client
 from perfcheck.client.monitor_api import read_monitor, stats_of
@@ -41,7 +42,7 @@ def check(
     command: tuple[str, ...] = ("perfcheck", "run"),
     max_requests: int | None = None,
     seed: int | None = None,
-    measured_alone: Callable[[], Mapping[str, str]] | None = None,
+    measured_alone: Callable[[str], Mapping[str, str]] | None = None,
     callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
 ) -> Outcome:
     """Measure the endpoints of ``baseline`` that have these names and groups (all without any), and judge them.
@@ -50,7 +51,8 @@ def check(
     is sent at least 30 requests. ``fail_on`` is the lowest verdict that gives the run exit code 1 (None: no verdict
     does). With ``allow_partial`` endpoints for which there was no time do not keep the run from passing, as long as one
     was measured; the run has a warning about them. ``command`` are the words that, followed by a name, check that
-    endpoint again, for the reports. ``measured_alone`` as of :class:`~perfcheck.sampling.sampler.Sampler`.
+    endpoint again, for the reports. ``measured_alone`` as of :class:`~perfcheck.sampling.sampler.Sampler`, of the runs
+    of the branch that it is called with, "" for none.
 
     Raises UsageError for an unknown name. When the service does not answer, the outcome's error is a
     CouldNotMeasureError, and every endpoint not measured. KeyboardInterrupt ends the measuring, not the check: the run
@@ -64,6 +66,7 @@ def check(
     with EnvironmentProbe() as probe, Client(baseline.service, redact=redact) as client:
         error = wait_for(client, baseline.service.ready_timeout_s, callbacks)
         environment = probe.finish()
+        alone = partial(measured_alone, environment.branch or "") if measured_alone else None
         sampler = Sampler(
             endpoints,
             client,
@@ -72,7 +75,7 @@ def check(
             now=time.perf_counter,
             max_requests=max_requests,
             observe=lambda *_: progress(sampler),
-            measured_alone=dict if against is not None and measured_alone is None else measured_alone,
+            measured_alone=dict if against is not None and alone is None else alone,
         )
         progress(sampler)
         execution = measure(sampler.run, lambda: _samples(sampler), error=error, measured=callbacks.measured)

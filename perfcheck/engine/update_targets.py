@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 from perfcheck.baseline.edit import Edit, edit_baseline
 from perfcheck.baseline.load import decode, read_bytes, read_for_editing
+from perfcheck.engine.default_branch import branch_of_series
 from perfcheck.engine.selection import select_endpoints
 from perfcheck.errors import UsageError
-from perfcheck.history.model import Proposal
+from perfcheck.history.branches import other_branches
+from perfcheck.history.model import BranchRuns, Proposal
 from perfcheck.history.propose import MIN_RUNS, ProposalRule, propose
 from perfcheck.history.series import LatestSeries, LatestSeriesReader
+from perfcheck.model import Source
 from perfcheck.runfile import write_atomically
 from perfcheck.units import format_duration
 from perfcheck.words import plural
@@ -38,6 +41,8 @@ class Update:
     proposals: tuple[Proposal, ...]
     made: int  # values that differ between the two
     by_hand: dict[str, list[str]]  # endpoint -> sentences about values that the file does not let us change
+    branch: str | None  # of the runs; None: the runs without one
+    other_branches: tuple[BranchRuns, ...]  # whose runs were not used
 
     @property
     def diff(self) -> list[str]:
@@ -52,14 +57,19 @@ def _lines(text: str) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
-def propose_update(file: Path, names: Sequence[str], store: History, rule: ProposalRule) -> Update:
+def propose_update(
+    file: Path, names: Sequence[str], store: History, rule: ProposalRule, *, branch: str | None = None
+) -> Update:
     """For the endpoints of the baseline in ``file`` that have these names, or all. Writes nothing.
 
-    Raises UsageError for a wrong baseline, an unknown name, and a history that cannot be read.
+    ``branch`` is the one whose runs are used, "" for those without one; None: the repository's default branch. Raises
+    UsageError for a wrong baseline, an unknown name, and a history that cannot be read.
     """
     content = read_bytes(file)
     baseline = read_for_editing(content, file, os.environ)
-    endpoints, reader = select_endpoints(baseline, names, ()), LatestSeriesReader(store, baseline.file, rule.runs)
+    endpoints = select_endpoints(baseline, names, ())
+    branch = branch_of_series(store, branch)
+    reader = LatestSeriesReader(store, baseline.file, rule.runs, branch=branch)
     proposals = tuple(_proposal(endpoint, reader.read(endpoint.name), rule) for endpoint in endpoints)
     edited = edit_baseline(content, list(_edits(proposals)), file, os.environ)
     by_hand: dict[str, list[str]] = {}
@@ -68,7 +78,8 @@ def propose_update(file: Path, names: Sequence[str], store: History, rule: Propo
         edit = refused.edit
         sentence = f"{where}: change {edit.key} to {format_duration(edit.value_ms)} by hand: {refused.reason}"
         by_hand.setdefault(edit.endpoint, []).append(sentence)
-    return Update(file, content, edited.content, proposals, len(edited.applied), by_hand)
+    others = other_branches(store.branches(source=Source.MEASURED), branch)
+    return Update(file, content, edited.content, proposals, len(edited.applied), by_hand, branch or None, others)
 
 
 def _proposal(endpoint: Endpoint, series: LatestSeries, rule: ProposalRule) -> Proposal:

@@ -39,6 +39,14 @@ class PastRun:
 
 
 @dataclass(frozen=True, slots=True)
+class BranchRuns:
+    """How many runs a branch has; None: those without a branch."""
+
+    branch: str | None
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
 class PastMeasurement:
     """One endpoint in one past run."""
 

@@ -40,6 +40,7 @@ def read_series(
     *,
     since: str | None = None,
     until: str | None = None,
+    branch: str | None = None,
     source: Source | None = None,
     most: int,
 ) -> list[SeriesHistory]:
@@ -47,7 +48,7 @@ def read_series(
     notes = store.notes()
     histories = [
         _history(tuple(points), notes, earlier)
-        for points, earlier in store.latest(endpoint, since=since, until=until, most=most)
+        for points, earlier in store.latest(endpoint, since=since, until=until, branch=branch, most=most)
         if source is None or points[-1].source is source
     ]
     return sorted(histories, key=lambda series: series.points[-1].started_at, reverse=True)
@@ -94,16 +95,19 @@ class LatestSeries:
 
 
 class LatestSeriesReader:
-    """Reads the newest series of endpoints of one baseline file.
+    """Reads the newest series of endpoints of one baseline file, as far as its runs are of the ``branch``.
 
     ``runs`` is how many good runs are wanted of each; the newest ``recent`` runs are searched before all others.
     """
 
-    def __init__(self, store: History, file: str, runs: int, recent: int = _RECENT_RUNS) -> None:
+    def __init__(
+        self, store: History, file: str, runs: int, *, branch: str | None = None, recent: int = _RECENT_RUNS
+    ) -> None:
         self._store = store
+        self._branch = branch
         self._file = file
         self._runs = runs
-        newest = list(store.runs(source=Source.MEASURED, limit=recent))
+        newest = list(store.runs(source=Source.MEASURED, branch=branch, limit=recent))
         self._since = newest[-1].started_at if len(newest) == recent else None
         self._matches: dict[str, int] = {}  # series -> how surely it is of this file
 
@@ -123,7 +127,7 @@ class LatestSeriesReader:
 
     def _tails(self, endpoint: str, since: str | None) -> Iterator[tuple[tuple[PastMeasurement, ...], int]]:
         """The last points of each series, and how many it has."""
-        measured = self._store.measurements(endpoint=endpoint, source=Source.MEASURED, since=since)
+        measured = self._store.measurements(endpoint=endpoint, source=Source.MEASURED, branch=self._branch, since=since)
         for _, series in groupby(measured, key=lambda row: row.series):
             count, kept = 0, deque[PastMeasurement](maxlen=max(_MIN_KEPT, 2 * self._runs))
             for row in series:

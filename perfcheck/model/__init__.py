@@ -34,6 +34,7 @@ from perfcheck.model.monitor import (
     RouteTable,
 )
 from perfcheck.model.run import (
+    NO_BRANCH,
     BaselineInfo,
     Counts,
     EndpointResult,
@@ -64,6 +65,7 @@ from perfcheck.model.sample import (
 
 __all__ = [
     "MOST_CONNECTIONS",
+    "NO_BRANCH",
     "PROOF",
     "WARM_UP",
     "Against",

@@ -147,6 +147,9 @@ class Tool:
     python: str
 
 
+NO_BRANCH = "-"  # what stands for a run without a branch; no branch has this name
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     platform: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from perfcheck.history.model import Note
+from perfcheck.history.model import BranchRuns, Note
 from perfcheck.model import Changed, Metric, Source, Verdict
 
 FORMAT = "perfcheck.period/1"
@@ -278,7 +278,8 @@ class PeriodReport:
     incomplete_runs: int
     verdicts: dict[str, int]  # of the runs
     machines: tuple[MachineRuns, ...]
-    branches: tuple[str, ...]
+    branch: str | None  # of its runs; None: the runs without one
+    other_branches: tuple[BranchRuns, ...]  # whose runs in the period are left out
     commits: int  # different ones
     labels: tuple[RunReference, ...]  # the first run with each label
     first: RunReference | None

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from perfcheck import __version__
 from perfcheck.errors import UsageError
+from perfcheck.history.branches import other_branches
 from perfcheck.periods.judge.judge import judge_period
 from perfcheck.periods.judge.tally import tally_runs
 from perfcheck.periods.model import BaselineHistory, Period, PeriodKind, PeriodReport
 from perfcheck.times import rfc3339, typed_time
 
 if TYPE_CHECKING:
+    from perfcheck.history.model import PastRun
     from perfcheck.history.store import History
 
 _LENGTHS = {PeriodKind.DAY: timedelta(days=1), PeriodKind.WEEK: timedelta(days=7)}
 _RESOLUTION = timedelta(milliseconds=1)  # of the times of runs
 
 
-def read_period(history: History, period: Period, baseline: BaselineHistory, *, generated_at: str) -> PeriodReport:
-    """The report of ``period``, with as many runs before it as it takes to find what changed in it."""
-    runs = history.runs(since=period.since, until=period.until, newest_first=False)
+def read_period(
+    history: History, period: Period, baseline: BaselineHistory, *, branch: str, generated_at: str
+) -> PeriodReport:
+    """The report of ``period``, with as many runs before it as it takes to find what changed in it.
+
+    It is of the runs of one ``branch``, "" for those without one.
+    """
+    runs = history.runs(since=period.since, until=period.until, branch=branch, newest_first=False)
     tally = tally_runs(period, history.notes(), runs)
+    tally.branch = branch or None
+    tally.other_branches = other_branches(history.branches(since=period.since, until=period.until), branch)
     since = period.since
     if tally.runs:
-        for run in history.runs(until=period.since, limit=tally.context_runs):
+        for run in history.runs(until=period.since, branch=branch, limit=tally.context_runs):
             tally.add_earlier(run)
             since = run.started_at
-    measurements = history.measurements(since=since, until=period.until)
+    measurements = history.measurements(since=since, until=period.until, branch=branch)
     return judge_period(tally, measurements, baseline, tool_version=__version__, generated_at=generated_at)
 
 
@@ -75,19 +85,24 @@ def _ends(kind: PeriodKind, since: str | None, until: str | None, now: datetime)
     return begin, _first_of_month(begin + timedelta(days=32))
 
 
-def release_period(history: History, since: str | None, until: str | None) -> Period:
+def release_period(history: History, since: str | None, until: str | None, *, branch: str) -> Period:
     """After the run of the previous label, up to and including the newest labelled one; or between two given runs.
 
-    Raises UsageError where there are not two.
+    Runs with a label are those of the ``branch`` and those without one, as a build of a tag makes them. Raises
+    UsageError where there are not two.
     """
-    newest = history.past_run(until) if until else next((run for run in history.runs() if run.label), None)
+
+    def with_label(until: str | None = None) -> Iterator[PastRun]:
+        return (run for run in history.runs(until=until) if run.label and run.branch in {branch, None})
+
+    newest = history.past_run(until) if until else next(with_label(), None)
     if newest is None:
         raise UsageError("no run in the history has a label", "label the run of a release: perfcheck history label")
     if since:
         previous = history.past_run(since)
     else:
-        earlier = history.runs(until=newest.started_at)
-        labelled = next((run for run in earlier if run.label and run.label != newest.label), None)
+        earlier = with_label(until=newest.started_at)
+        labelled = next((run for run in earlier if run.label != newest.label), None)
         if labelled is None:
             raise UsageError(f"no labelled run before {newest.label or newest.id}", "name one: --since LABEL")
         previous = labelled

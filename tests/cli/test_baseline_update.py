@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from support.command import perfcheck
 from support.golden import check_golden
-from support.histories import ELSEWHERE, FIRST, fill, past_runs
+from support.histories import ELSEWHERE, FIRST, HERE, fill, past_runs
 
 from perfcheck.baseline import load_baseline
 from perfcheck.engine.update_targets import propose_update, write_update
@@ -55,6 +55,9 @@ STEADY = [1.0, 0.98, 1.02, 1.01, 0.99] * 4
 
 def around(value: float, count: int = 20) -> list[float]:
     return [round(value * factor, 3) for factor in (STEADY * 10)[:count]]
+
+
+LATER = FIRST + timedelta(days=60)
 
 
 @pytest.fixture
@@ -124,6 +127,7 @@ def test_json_has_the_same(folder: Path) -> None:
     assert {key: found[key] for key in found if key not in {"endpoints", "diff"}} == {
         "baseline": "baselines.yaml",
         "history": "history.sqlite",
+        "branch": "main",
         "runs": 20,
         "margin": 0.2,
         "loosen": None,
@@ -259,7 +263,7 @@ def test_a_long_history_is_read_from_its_end(folder: Path) -> None:
 def test_runs_by_another_baseline_do_not_count(folder: Path) -> None:
     other = [
         replace(one, baseline=BaselineInfo("services/other/baselines.yaml", "0" * 64))
-        for one in past_runs({"videos.list": around(20)}, environment=ELSEWHERE, first=FIRST + timedelta(days=60))
+        for one in past_runs({"videos.list": around(20)}, environment=ELSEWHERE, first=LATER)
     ]
     fill(folder / "history.sqlite", other)
     assert moves(as_json(folder, "videos.list")) == {"videos.list": (150, 120)}
@@ -284,7 +288,7 @@ def test_names_of_one_file(one: str, other: str, expected: int) -> None:
 
 
 def test_runs_of_another_machine_do_not_count(folder: Path) -> None:
-    elsewhere = past_runs({"videos.list": around(20, 3)}, environment=ELSEWHERE, first=FIRST + timedelta(days=60))
+    elsewhere = past_runs({"videos.list": around(20, 3)}, environment=ELSEWHERE, first=LATER)
     fill(folder / "history.sqlite", elsewhere)
     found = as_json(folder, "videos.list")
     assert found["endpoints"][0]["why"] == (
@@ -293,6 +297,15 @@ def test_runs_of_another_machine_do_not_count(folder: Path) -> None:
     more = past_runs({"videos.list": around(20, 6)}, environment=ELSEWHERE, first=FIRST + timedelta(days=70))
     fill(folder / "history.sqlite", more)
     assert moves(as_json(folder, "videos.list")) == {"videos.list": (25, 25)}
+
+
+def test_runs_of_another_branch_do_not_count(folder: Path) -> None:
+    thrown_away = past_runs({"videos.list": around(20)}, environment=replace(HERE, branch="faster"), first=LATER)
+    fill(folder / "history.sqlite", thrown_away)
+    assert moves(as_json(folder, "videos.list")) == {"videos.list": (150, 120)}
+    closing = updated(folder, "videos.list").stdout.partition("\n\nfrom ")[2]
+    assert closing.startswith("runs of branch main; not used: 20 runs of branch faster (--branch faster)\n")
+    assert moves(as_json(folder, "videos.list", "--branch", "faster")) == {"videos.list": (25, 25)}
 
 
 def test_runs_by_another_metric_do_not_count(folder: Path) -> None:

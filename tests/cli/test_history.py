@@ -204,7 +204,7 @@ def test_a_run_is_shown_as_it_was_reported_with_its_notes(folder: Path, history:
 def test_an_endpoint_is_shown_over_time_with_its_change(history: Console) -> None:
     history("note 16abcdef01 --incident 'search was slow'")
     shown = history("show videos.list --until 2026-11-01")
-    assert shown.splitlines()[0] == "videos.list"
+    assert shown.splitlines()[0] == "videos.list · runs of branch main"
     assert re.search(
         r"^ 1 2026-10-16  commit 16abcdef01  run 00000016: 201 → 261 ms, \+30%, \|z\| ", shown, re.MULTILINE
     )
@@ -218,7 +218,8 @@ def test_an_endpoint_is_shown_over_time_with_its_change(history: Console) -> Non
 
 def test_an_endpoint_in_json_has_fields_that_stay(history: Console) -> None:
     shown = json.loads(history("show videos.list --until 2026-11-01 --limit 25 --json"))
-    assert list(shown) == ["endpoint", "series"]
+    assert list(shown) == ["endpoint", "branch", "series"]
+    assert shown["branch"] == "main"
     (series,) = shown["series"]
     assert list(series) == [
         "series",
@@ -250,6 +251,44 @@ def test_another_machine_is_another_series(folder: Path, history: Console) -> No
     assert sizes(history("show videos.list --json")) == [31, 1]
 
 
+def of_branch(branch: str | None, day: int) -> Run:
+    one = on_day(day, value=900.0)
+    return replace(one, id=f"{branch}-{day}", environment=replace(one.environment, branch=branch))
+
+
+def test_a_series_is_of_the_default_branch_unless_another_one_is_named(folder: Path, history: Console) -> None:
+    """A branch that was thrown away neither ends a series of main nor begins one."""
+    with open_history(None, folder) as store:
+        store.save_all(of_branch("feature", day) for day in range(20, 26))
+        store.save_all(of_branch(None, day) for day in (27, 28))
+    shown = history("show videos.list --until 2026-11-01")
+    assert "|z|" in shown
+    assert "900" not in shown
+    assert shown.splitlines()[0] == "videos.list · runs of branch main"
+    others = "6 runs of branch feature (--branch feature), 2 runs without a branch (--branch -)"
+    assert " ".join(" ".join(shown.splitlines()[-2:]).split()) == f"not shown: {others}"
+    assert sizes(history("show videos.list --json")) == [31]
+    assert sizes(history("show videos.list --branch feature --json")) == [6]
+    assert history("show videos.list --branch -").startswith("videos.list · runs without a branch\n")
+    without = history("show videos.list --branch - --json")
+    assert (json.loads(without)["branch"], sizes(without)) == (None, [2])
+    assert len(json.loads(history("list --limit 100 --json"))["runs"]) == 39  # a list is no series
+    assert len(json.loads(history("list --branch - --json"))["runs"]) == 2
+    assert history("show videos.list --branch featrue", code=2) == ""
+    assert history.stderr.startswith("error: no runs of branch featrue in the history\nhelp: did you mean feature?")
+    assert history("show videos.list --since 2026-10-19 --until 2026-10-27 --branch -", code=2) == ""
+    assert "without a branch\nhelp: there are 8 runs of branch main (--branch main), 6 runs of" in history.stderr
+
+
+def test_a_history_without_branches_is_one_series(tmp_path: Path, history: Console) -> None:
+    with open_history("detached.sqlite", tmp_path) as store:
+        store.save_all(of_branch(None, day) for day in range(1, 7))
+    shown = history("show videos.list --history detached.sqlite")
+    assert shown.splitlines()[0] == "videos.list"
+    assert "branch" not in shown
+    assert sizes(history("show videos.list --history detached.sqlite --json")) == [6]
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -257,7 +296,7 @@ def test_another_machine_is_another_series(folder: Path, history: Console) -> No
         ("show v1.2.4", "no run and no endpoint 'v1.2.4' in the history\nhelp: did you mean v1.2.3"),
         (
             "show videos.list --until 2020-01-01",
-            "no measurement of 'videos.list' in that time\nhelp: leave out --since",
+            "no measurement of 'videos.list' in that time among the runs of branch main\nhelp: leave out --since",
         ),
         ("label 0000 x", "several run ids begin with '0000'\nhelp: use a longer prefix: 000000"),
         ("label v1.2.3", "no label given\nhelp: perfcheck history label v1.2.3 TEXT, or --remove"),

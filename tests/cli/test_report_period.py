@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from simulation.year import STEP_FIXED, baseline_text, commit_baseline, commit_of, fill, run_id, year
+from support import histories
 from support.command import perfcheck
 
 from perfcheck.errors import UsageError
@@ -74,6 +76,33 @@ def test_a_release_and_two_that_are_named(folder: Path) -> None:
     found = in_json(folder, "--period", "release", "--since", "v2.3.0", "--until", "v2.4.0")
     assert (found["runs"], found["last"]["label"]) == (28, "v2.4.0")
     assert found["first"]["commit"] == commit_of(3 * 28 + 1)
+
+
+def test_another_branch_is_left_out_and_named(tmp_path: Path) -> None:
+    """Neither its regression nor its commits are those of main; a release without a branch is that of a tag."""
+    main = histories.past_runs({"a": [20.0] * 15})
+    feature = histories.past_runs(
+        {"a": [150.0] * 12}, environment=replace(histories.HERE, branch="feature", commit="f" * 40)
+    )
+    tagged = [
+        replace(one, label=f"v{i}", environment=replace(histories.HERE, branch=None))
+        for i, one in enumerate(histories.past_runs({"a": [20.0] * 2}, first=histories.FIRST + timedelta(days=6)))
+    ]
+    labelled = replace(feature[-1], label="experiment")
+    renamed = [replace(one, id=f"other-{i}") for i, one in enumerate([*feature[:-1], labelled, *tagged])]
+    histories.fill(tmp_path / ".perfcheck.sqlite", main, renamed)
+    named = ["--history", ".perfcheck.sqlite", "--since", "2026-09-01", "--until", "2026-11-01"]
+    found = in_json(tmp_path, *named)
+    assert (found["branch"], found["runs"], found["regressions"], found["commits"]) == ("main", 15, [], 1)
+    assert found["other_branches"] == [{"branch": "feature", "runs": 12}, {"branch": None, "runs": 2}]
+    console = " ".join(perfcheck("report", *named, cwd=tmp_path).stdout.split())
+    left_out = "12 runs of branch feature (--branch feature), 2 runs without a branch (--branch -)"
+    assert f"Left out: {left_out}." in console
+    markdown = perfcheck("report", *named, "--branch", "-", "--report", "markdown", cwd=tmp_path).stdout
+    assert "- Branch: none: only runs without one" in markdown
+    assert in_json(tmp_path, *named, "--branch", "feature")["runs"] == 12
+    release = in_json(tmp_path, "--history", ".perfcheck.sqlite", "--period", "release")["period"]
+    assert (release["since_label"], release["until_label"]) == ("v0", "v1")
 
 
 def test_a_history_that_is_named(folder: Path, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def year(store: History) -> PeriodReport:
 
 
 def read(store: History, period: Period) -> PeriodReport:
-    return read_period(store, period, BASELINE, generated_at=GENERATED)
+    return read_period(store, period, BASELINE, branch="main", generated_at=GENERATED)
 
 
 def found(changes: tuple[LatencyChange, ...]) -> list[tuple[str, str]]:
@@ -134,12 +134,12 @@ def test_the_drift_is_reported_as_long_as_it_continues(store: History) -> None:
 
 
 def test_a_release_is_what_came_after_the_one_before(store: History) -> None:
-    report = read(store, release_period(store, "v2.6.0", "v2.8.0"))
+    report = read(store, release_period(store, "v2.6.0", "v2.8.0", branch="main"))
     assert found(report.regressions) == [("search.universal", run_id(STEP_STAYS))]
     assert report.first is not None
     assert report.last is not None
     assert (report.first.run_id, report.last.label) == (run_id(6 * 28 + 1), "v2.8.0")
-    newest = release_period(store, None, None)
+    newest = release_period(store, None, None, branch="main")
     assert (newest.since_label, newest.until_label) == ("v2.12.0", "v2.13.0")
 
 

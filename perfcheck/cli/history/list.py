@@ -10,7 +10,15 @@ import click
 
 from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_labels
-from perfcheck.cli.ui.options import history_option, json_option, opened, option, since_option, until_option
+from perfcheck.cli.ui.options import (
+    BRANCH,
+    history_option,
+    json_option,
+    opened,
+    option,
+    since_option,
+    until_option,
+)
 from perfcheck.cli.ui.output import as_json, print_page
 from perfcheck.errors import EXIT_OK
 from perfcheck.model import Counts, Source
@@ -31,7 +39,12 @@ Examples:
 @history_option
 @since_option
 @until_option
-@option("--branch", metavar="NAME", help="Only runs of this branch.")
+@option(
+    "--branch",
+    type=BRANCH,
+    metavar="NAME",
+    help="Only runs of this branch; '-' for those without one. Default: runs of all branches.",
+)
 @option("--label", metavar="TEXT", shell_complete=complete_labels, help="Only runs with this label.")
 @option("--machine", metavar="TEXT", help="Only runs on this machine, as named in the list.")
 @option("--source", type=click.Choice([str(source) for source in Source]), help="Only runs of this kind.")

@@ -11,7 +11,15 @@ import click
 
 from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_runs_and_endpoints
-from perfcheck.cli.ui.options import history_option, json_option, opened, option, since_option, until_option
+from perfcheck.cli.ui.options import (
+    branch_option,
+    history_option,
+    json_option,
+    opened,
+    option,
+    since_option,
+    until_option,
+)
 from perfcheck.cli.ui.output import as_json, print_page, write_to_stdout
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.model import Source
@@ -26,6 +34,7 @@ _EXAMPLES = """\b
 Examples:
   perfcheck history show v1.4                    a run, with its notes
   perfcheck history show videos.list             an endpoint over time
+  perfcheck history show videos.list --branch faster-search
   perfcheck history show videos.list --since 6m --json
 """
 
@@ -35,6 +44,7 @@ Examples:
 @history_option
 @since_option
 @until_option
+@branch_option
 @option("--source", type=click.Choice([str(source) for source in Source]), help="Only runs of this kind.")
 @option(
     "--limit",
@@ -46,20 +56,21 @@ Examples:
 )
 @option("-v", "--verbose", is_flag=True, help="For a run: every endpoint and note, and the environment.")
 @json_option
-def command(name: str, history: str | None, source: str | None, *, verbose: bool, in_json: bool, **span: Any) -> int:
+def command(name: str, history: str | None, source: str | None, *, verbose: bool, in_json: bool, **filters: Any) -> int:
     """Show the report of a saved run with its notes, or an endpoint over time with its changes marked.
 
-    RUN is an id or its first digits, or a label. If a name is both an endpoint and a label, the endpoint is shown. Runs
-    on another machine, or with another baseline file, request or metric, are a series of their own: they cannot be
-    compared.
+    RUN is an id or its first digits, or a label. If a name is both an endpoint and a label, the endpoint is shown. Its
+    runs are those of one branch. Runs on another machine, or with another baseline file, request or metric, are a
+    series of their own: they cannot be compared.
 
-    With --json, for a run: {"run": the run file, "label", "notes"}; for an endpoint: {"endpoint", "series": [{"series",
-    "earlier", "points", "steps", "drift", "spread_steps", "spread_drift", "notes"}]}.
+    With --json, for a run: {"run": the run file, "label", "notes"}; for an endpoint: {"endpoint", "branch", "series":
+    [{"series", "earlier", "points", "steps", "drift", "spread_steps", "spread_drift", "notes"}]}.
     """
     with opened(history) as store:
         endpoints = list(store.endpoints())
         if name in endpoints:
-            _show_endpoint(store, name, Source(source) if source else None, span, in_json=in_json)
+            filters["source"] = Source(source) if source else None
+            _show_endpoint(store, name, filters.pop("limit"), filters, in_json=in_json)
         else:
             _show_run(store, _run(store, name, endpoints), verbose=verbose, in_json=in_json)
     return EXIT_OK
@@ -107,18 +118,26 @@ def _show_run(store: History, past: PastRun, *, verbose: bool, in_json: bool) ->
 # --- An endpoint ---------------------------------------------------------------------------------------------------
 
 
-def _show_endpoint(store: History, name: str, source: Source | None, span: dict[str, Any], *, in_json: bool) -> None:
+def _show_endpoint(store: History, name: str, most: int, filters: dict[str, Any], *, in_json: bool) -> None:
+    from perfcheck.engine.default_branch import branch_of_series
+    from perfcheck.history.branches import of_branch, other_branches, with_options
     from perfcheck.history.series import read_series
 
-    series = read_series(store, name, since=span["since"], until=span["until"], source=source, most=span["limit"])
+    branch = branch_of_series(store, filters.pop("branch"))
+    series = read_series(store, name, branch=branch, most=most, **filters)
     if in_json:
-        click.echo(as_json({"endpoint": name, "series": [_series_as_json(part) for part in series]}))
+        parts = [_series_as_json(part) for part in series]
+        click.echo(as_json({"endpoint": name, "branch": branch or None, "series": parts}))
         return
+    others = other_branches(store.branches(name, **filters), branch)
     if not series:
-        raise UsageError(f"no measurement of '{clean(name)}' in that time", "leave out --since, --until or --source")
+        message = f"no measurement of '{clean(name)}' in that time among the runs {of_branch(branch)}"
+        raise UsageError(
+            message, f"there are {with_options(others)}" if others else "leave out --since, --until or --source"
+        )
     from perfcheck.history.report.series_chart import render_series
 
-    print_page(lambda glyphs, width: render_series(name, series, glyphs, width))
+    print_page(lambda glyphs, width: render_series(name, series, glyphs, width, branch=branch, others=others))
 
 
 def _series_as_json(series: SeriesHistory) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from perfcheck.cli.ui.terminal import terminal_width
 
 # Title -> names of options, in the order of the help. An option that is not here comes last.
 _SECTIONS = {
-    "What is reported on": ("source", "period", "since", "until"),
+    "What is reported on": ("source", "period", "since", "until", "branch"),
     "What is checked": ("baseline", "base_url", "monitor", "group", "aa", "demo", "regress"),
     "How it is measured": (
         *("budget", "connections", "errors", "min_requests", "max_requests", "max_pairs", "confirm", "seed"),

@@ -12,7 +12,7 @@ import click
 
 from perfcheck.cli.ui.commands import variable_in_force, variable_of
 from perfcheck.cli.ui.completers import complete_files, complete_groups, complete_report
-from perfcheck.model import MOST_CONNECTIONS
+from perfcheck.model import MOST_CONNECTIONS, NO_BRANCH
 from perfcheck.times import typed_time
 from perfcheck.units import parse_duration_ms, parse_percentage
 
@@ -68,6 +68,7 @@ def _connections(text: str) -> int | str:
 
 PERCENTAGE = Parsed("percentage", parse_percentage)  # 20%: given to the command as 0.2
 DATE_OR_AGE = Parsed("date", lambda text: typed_time(text, datetime.now(UTC)))  # 2026-11-01 or 7d, as RFC 3339 in UTC
+BRANCH = Parsed("name", lambda text: "" if text == NO_BRANCH else text)  # given to the command as the history takes it
 
 baseline_option = option(
     "-f",
@@ -152,6 +153,12 @@ history_option = option(
 json_option = option("--json", "in_json", is_flag=True, help="Write JSON to stdout; its fields are stable.")
 since_option = option("--since", type=DATE_OR_AGE, help="Only runs since then: 2026-11-01, or 7d or 4w ago.")
 until_option = option("--until", type=DATE_OR_AGE, help="Only runs before then: 2026-11-01, or 7d or 4w ago.")
+branch_option = option(
+    "--branch",
+    type=BRANCH,
+    metavar="NAME",
+    help="The branch whose runs count; '-' for those without one. Default: the repository's default branch.",
+)
 save_option = option("--save", is_flag=True, help="Save the run to the history.")
 
 

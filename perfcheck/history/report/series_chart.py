@@ -12,7 +12,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from perfcheck.history.model import Note, PastMeasurement
+from perfcheck.history.branches import of_branch, with_options
+from perfcheck.history.model import BranchRuns, Note, PastMeasurement
 from perfcheck.history.series import SeriesHistory
 from perfcheck.model import Source
 from perfcheck.report.glyphs import Glyphs, bar
@@ -32,14 +33,27 @@ _NEARLY_ALL = 0.95
 _NEAR = 1.5  # times the values: a line farther from them is left out
 
 
-def render_series(endpoint: str, histories: Sequence[SeriesHistory], glyphs: Glyphs, width: int) -> RenderableType:
-    """All series of an endpoint, for a terminal of ``width`` cells, in the order given."""
-    parts: list[RenderableType] = [Text(clean(endpoint), style="bold")]
+def render_series(
+    endpoint: str,
+    histories: Sequence[SeriesHistory],
+    glyphs: Glyphs,
+    width: int,
+    *,
+    branch: str = "",
+    others: Sequence[BranchRuns] = (),
+) -> RenderableType:
+    """All series of an endpoint, for a terminal of ``width`` cells, in the order given; ``others`` are not shown."""
+    heading = Text(clean(endpoint), style="bold")
+    if branch or others:
+        heading.append(f" {glyphs.dot} runs {of_branch(branch)}", style="not bold dim")
+    parts: list[RenderableType] = [heading]
     if len(histories) > 1:
         count = f"{len(histories)} series that cannot be compared: another machine, baseline file, request or metric"
         parts.append(Text(count, style="dim"))
     for series in histories:
         parts += [Text(), *_series(series, glyphs, width)]
+    if others:
+        parts += [Text(), Text(f"not shown: {with_options(others)}", style="dim")]
     return Group(*parts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import Connection, Select, Table, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, literal, or_, select
 
 from perfcheck.errors import UsageError
 from perfcheck.history.model import NoSuchRunError, PastRun
@@ -16,6 +16,9 @@ from perfcheck.text import clean
 
 LIST_RUNS = "'perfcheck history list' lists the saved runs"
 
+_IN_RUN = runs.c.number == measurements.c.run
+_BRANCH = func.coalesce(runs.c.branch, "")
+
 _MIN_PREFIX = 4
 _HIGHEST = "\U0010ffff"  # sorts behind whatever may follow a prefix
 _MAX_SUGGESTIONS = 3
@@ -24,7 +27,7 @@ _MIN_SIMILARITY = 0.5  # difflib's ratio: v2 and v1
 
 
 class RunFilter(TypedDict, total=False):
-    """``since`` is inclusive, ``until`` is not; None is no condition."""
+    """``since`` is inclusive, ``until`` is not; None is no condition, and the branch "" that of runs without one."""
 
     since: str | None
     until: str | None
@@ -37,6 +40,7 @@ class RunFilter(TypedDict, total=False):
 class MeasurementFilter(TypedDict, total=False):
     since: str | None
     until: str | None
+    branch: str | None
     endpoint: str | None
     series: str | None
     source: Source | None
@@ -52,7 +56,7 @@ def select_runs(limit: int | None, *, newest_first: bool, **filters: Unpack[RunF
 
 def select_measurements(**filters: Unpack[MeasurementFilter]) -> Select[Any]:
     """Rows for ``past_measurement``, in the order of the index over them."""
-    query = select(*MEASUREMENT_COLUMNS).join_from(measurements, runs, runs.c.number == measurements.c.run)
+    query = select(*MEASUREMENT_COLUMNS).join_from(measurements, runs, _IN_RUN)
     table = measurements.c
     return _filtered(query, measurements, filters).order_by(table.endpoint, table.series, table.started_at, table.run)
 
@@ -65,15 +69,25 @@ def select_latest(most: int, **filters: Unpack[MeasurementFilter]) -> Select[Any
     return query.order_by(None).order_by(*newest_first).limit(most)
 
 
-def select_last_times(since: str) -> Select[Any]:
+def select_last_times(**filters: Unpack[MeasurementFilter]) -> Select[Any]:
     """Each endpoint, and when it last had a value."""
     table = measurements.c
-    wanted = (table.value_ms > 0, table.started_at >= since)
-    return select(table.endpoint, func.max(table.started_at).label("time")).where(*wanted).group_by(table.endpoint)
+    query = select(table.endpoint, func.max(table.started_at).label("time")).join_from(measurements, runs, _IN_RUN)
+    return _filtered(query, measurements, filters).where(table.value_ms > 0).group_by(table.endpoint)
 
 
 def select_count(**filters: Unpack[MeasurementFilter]) -> Select[Any]:
-    return _filtered(select(func.count()).select_from(measurements), measurements, filters)
+    query = select(func.count()).select_from(measurements).join(runs, _IN_RUN)
+    return _filtered(query, measurements, filters)
+
+
+def select_branches(endpoint: str | None, **filters: Unpack[RunFilter]) -> Select[Any]:
+    """Each branch, "" for none, and its number of runs; with an ``endpoint``, only of runs that have it."""
+    columns: tuple[ColumnElement[Any], ...] = (_BRANCH.label("branch"), func.count().label("runs"))
+    query = _filtered(select(*columns), runs, filters)
+    if endpoint is not None:
+        query = query.where(runs.c.number.in_(select(measurements.c.run).where(measurements.c.endpoint == endpoint)))
+    return query.group_by(_BRANCH).order_by(columns[1].desc(), _BRANCH)
 
 
 def select_notes(run_id: str | None, commit: str | None) -> Select[Any]:
@@ -95,6 +109,8 @@ def _filtered(query: Select[Any], table: Table, filters: RunFilter | Measurement
             query = query.where(table.c.started_at >= wanted)
         elif name == "until":
             query = query.where(table.c.started_at < wanted)
+        elif name == "branch":
+            query = query.where(wanted == _BRANCH)
         else:
             query = query.where(table.c[name] == str(wanted))
     return query

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar, Unpack
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Select, func, insert, select
 
 from perfcheck.errors import UsageError
-from perfcheck.history.model import NoSuchRunError, Note, PastMeasurement, PastRun
+from perfcheck.history.model import BranchRuns, NoSuchRunError, Note, PastMeasurement, PastRun
 from perfcheck.history.store import reading, rows, writing
 from perfcheck.history.store.dialects import HistoryLocation, write_transaction
 from perfcheck.history.store.reading import MeasurementFilter, RunFilter
@@ -162,7 +162,13 @@ class History:
         return self._stream(reading.select_measurements(**filters), rows.past_measurements)
 
     def latest(
-        self, endpoint: str, *, since: str | None = None, until: str | None = None, most: int
+        self,
+        endpoint: str,
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        branch: str | None = None,
+        most: int,
     ) -> Iterator[tuple[list[PastMeasurement], int]]:
         """Of each series of the endpoint the last ``most`` measurements that have a value, in order of time.
 
@@ -171,7 +177,8 @@ class History:
         table = measurements.c
         with self._reading() as connection:
             for series in self._names(connection, table.series, table.endpoint == endpoint):
-                span: MeasurementFilter = {"endpoint": endpoint, "series": series, "since": since, "until": until}
+                span: MeasurementFilter = {"since": since, "until": until, "branch": branch}
+                span |= {"endpoint": endpoint, "series": series}
                 newest = connection.execute(reading.select_latest(most, **span)).all()
                 newest_first = rows.past_measurements(newest)
                 earlier = 0
@@ -180,14 +187,21 @@ class History:
                 if newest_first:
                     yield newest_first[::-1], earlier
 
-    def last_times(self, since: str) -> dict[str, str]:
+    def last_times(self, since: str, branch: str) -> dict[str, str]:
         """When each endpoint was last measured with a latency that can be compared: those since a time, RFC 3339."""
         table = measurements.c
+        query = reading.select_last_times(since=since, branch=branch)
         with self._reading() as connection:
             return {
                 rows.text_in(table.endpoint, row.endpoint): rows.text_in(table.started_at, row.time)
-                for row in connection.execute(reading.select_last_times(since))
+                for row in connection.execute(query)
             }
+
+    def branches(self, endpoint: str | None = None, **filters: Unpack[RunFilter]) -> tuple[BranchRuns, ...]:
+        """Those with the most runs first; with an ``endpoint``, only of runs that have it."""
+        with self._reading() as connection:
+            answer = connection.execute(reading.select_branches(endpoint, **filters)).all()
+            return tuple(BranchRuns(rows.text_in(runs.c.branch, row.branch) or None, row.runs) for row in answer)
 
     def endpoints(self) -> Iterator[str]:
         """Every name that was ever measured, in order."""

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field
 
-from perfcheck.history.model import Note, PastRun
+from perfcheck.history.model import BranchRuns, Note, PastRun
 from perfcheck.model import Source, Verdict
 from perfcheck.periods.model import MachineRuns, Period, RunReference
 
@@ -28,9 +28,10 @@ class PeriodTally:
 
     period: Period
     notes: tuple[Note, ...] = ()
+    branch: str | None = None  # of its runs; None: the runs without one
+    other_branches: tuple[BranchRuns, ...] = ()
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     machine_runs: Counter[MachineKey] = field(default_factory=Counter)
-    branches: Counter[str] = field(default_factory=Counter)
     services: Counter[str] = field(default_factory=Counter)
     commits: set[str] = field(default_factory=set)
     labels: dict[str, RunReference] = field(default_factory=dict)
@@ -75,8 +76,6 @@ class PeriodTally:
         self.machine_names.setdefault(key, run.machine)
         self.services[run.base_url] += 1
         self.incomplete += not run.complete
-        if run.branch:
-            self.branches[run.branch] += 1
         if run.commit:
             self.commits.add(run.commit)
         if run.label and len(self.labels) < _MAX_LABELS:

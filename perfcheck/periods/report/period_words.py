@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from perfcheck.history.branches import with_options
 from perfcheck.model import Changed, Source
 from perfcheck.periods.model import BaselineHistory, ChangeKind, Period, PeriodKind, PeriodReport
 from perfcheck.text import clean
@@ -137,6 +138,8 @@ def facts(report: PeriodReport) -> Iterator[tuple[str, str]]:
     yield "Runs", f"{report.runs}" + (f" ({verdicts})" if report.runs else "") + monitored
     if report.first and report.last:
         yield "First and last run", f"{minute(report.first.started_at)}; {minute(report.last.started_at)}"
+    if report.branch or report.other_branches:
+        yield "Branch", clean(report.branch) if report.branch else "none: only runs without one"
     if report.commits:
         yield "Commits measured", str(report.commits)
     if report.machines:
@@ -148,6 +151,8 @@ def facts(report: PeriodReport) -> Iterator[tuple[str, str]]:
 
 def caveats(report: PeriodReport) -> Iterator[str]:
     """What limits the value of the figures."""
+    if report.other_branches:
+        yield f"Left out: {with_options(report.other_branches)}."
     if report.incomplete_runs:
         yield f"Incomplete runs in the period: {report.incomplete_runs}."
     measured = [summary.name for summary in report.endpoints if summary.source is Source.MEASURED]

@@ -10,7 +10,7 @@ import pytest
 from simulation.runs import HOSTILE_NAME, decision, endpoint, hostile_run, result, run, samples, spread
 
 from perfcheck.errors import UsageError
-from perfcheck.history.model import PastMeasurement
+from perfcheck.history.model import BranchRuns, PastMeasurement
 from perfcheck.history.store import History, open_history
 from perfcheck.model import EndpointResult, Run, Source, Verdict
 from perfcheck.runfile import encode_run
@@ -326,6 +326,32 @@ def test_what_was_saved_is_there_when_the_store_is_opened_again(url: str, tmp_pa
         store.save(run())
     with open_history(url, tmp_path, create=False) as store:
         assert store.run(run().id) == run()
+
+
+def test_measurements_are_chosen_by_branch(store: History) -> None:
+    runs = [small(f"main-{day}", day=day) for day in range(1, 6)]
+    runs += [small("feature", day=6, branch="feature"), small("detached-1", day=7), small("detached-2", day=8)]
+    runs[-2:] = [replace(one, environment=replace(one.environment, branch=None)) for one in runs[-2:]]
+    filled(store, *runs)
+    assert store.branches() == (BranchRuns("main", 5), BranchRuns(None, 2), BranchRuns("feature", 1))
+    assert store.branches("absent") == ()
+    since = "2026-10-05T00:00:00.000Z"
+    assert store.branches("videos.list", since=since) == (
+        BranchRuns(None, 2),
+        BranchRuns("feature", 1),
+        BranchRuns("main", 1),
+    )
+    for branch, names in {
+        "feature": ["feature"],
+        "": ["detached-1", "detached-2"],
+        "main": ["main-4", "main-5"],
+    }.items():
+        ((points, earlier),) = store.latest("videos.list", branch=branch, most=2)
+        assert ([point.run_id for point in points], earlier) == (names, 3 if branch == "main" else 0)
+        (last,) = store.last_times("2026-10-01T00:00:00.000Z", branch).values()
+        assert last == points[-1].started_at
+    assert [point.run_id for point in store.measurements(branch="feature")] == ["feature"]
+    assert [past.id for past in store.runs(branch="", newest_first=False)] == ["detached-1", "detached-2"]
 
 
 def test_a_screened_endpoint_has_no_latency_in_the_history(store: History) -> None:
