@@ -30,6 +30,7 @@ class Request:
     _decorated = False
     route: Callable[[], str] | None = None
     query = ""  # the raw query string, where a middleware has it
+    broken = False  # its response broke off, even if something around the handler completes it
     _previous: Request | None = None
     trace: Trace | None = None
     started_ns: int
@@ -108,7 +109,7 @@ class Request:
             failed = status is not None and status >= _SERVER_ERROR
             if disconnected and not failed:
                 outcome, ended_ns = RequestOutcome.DISCONNECTED, self.response_ns or ended_ns
-            elif error or failed:
+            elif error or failed or self.broken:
                 outcome = RequestOutcome.ERROR
             default.record(self, ended_ns, status, outcome, response_bytes)
         except Exception as failure:  # noqa: BLE001 - never into the handler

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,8 +14,10 @@ import httpx
 import pytest
 from apps import fastapi_app
 from apps.serving import uvicorn_server
-from fastapi import FastAPI, WebSocket
+from fastapi import BackgroundTasks, FastAPI, Response, WebSocket
+from fastapi.responses import StreamingResponse
 from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.types import Receive, Scope, Send
 from support.waiting import eventually
 
@@ -233,6 +236,36 @@ def test_a_starlette_app_with_middleware() -> None:
     with uvicorn_server(app) as url:
         assert httpx.get(f"{url}/pages/5", trust_env=False).text == "page"
     assert one("GET /pages/{page:int}").total == 1
+
+
+@pytest.mark.parametrize(("path", "errors"), [("breaks", 1), ("breaks-at-once", 1), ("fails-later", 0), ("whole", 0)])
+def test_an_error_that_a_middleware_hides_from_the_client_is_counted(path: str, errors: int) -> None:
+    """Starlette's BaseHTTPMiddleware completes a body that broke off; a background task is no part of the response."""
+    app = FastAPI()
+    monitor_fastapi.init_app(app)
+    app.add_middleware(BaseHTTPMiddleware, dispatch=lambda request, call_next: call_next(request))
+    app.add_api_route("/{path}", _hidden_error)
+    middleware = list(app.user_middleware)
+    with uvicorn_server(app, lifespan="off") as url, contextlib.suppress(httpx.RemoteProtocolError):
+        httpx.get(f"{url}/{path}", trust_env=False)
+    found = one("GET /{path}")
+    assert (found.errors, found.statuses, found.disconnects) == (errors, {200: 1}, 0)
+    assert app.user_middleware == middleware
+
+
+async def _hidden_error(path: str, tasks: BackgroundTasks) -> Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        if path != "breaks-at-once":
+            yield b"x" * 10
+        if path.startswith("breaks"):
+            raise RuntimeError("in the middle")
+
+    def later() -> None:
+        if path == "fails-later":
+            raise RuntimeError("after the response")
+
+    tasks.add_task(later)
+    return StreamingResponse(pieces(), background=tasks)
 
 
 class _Passing:
