@@ -40,7 +40,8 @@ def show(title: str, lines: Iterable[str | Criterion]) -> list[Criterion]:
     rows = []
     for criterion in criteria:
         sign = "at least" if criterion.at_least else "at most"
-        limit = f"{sign} {criterion.limit:.3g} {criterion.unit}".rstrip()
+        space = "" if criterion.unit == "%" else " "
+        limit = f"{sign} {criterion.limit:.3g}{space}{criterion.unit}".rstrip()
         rows.append([criterion.what, f"{criterion.measured:.2f}", limit, "pass" if criterion.is_met else "FAIL"])
     if rows:
         print("\n".join(table(["criterion", "measured", "limit", ""], rows)))

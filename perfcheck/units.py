@@ -107,23 +107,42 @@ def format_multiple(value: float, *, distinct_from: float | None = None) -> str:
     return _distinct(value, distinct_from, _three_digits) + "x"
 
 
-_MANIFOLD = 3.0  # from here on a multiple is clearer than a percentage
+_LEAST_MULTIPLE = 3.0  # from here on a multiple is clearer than a percentage
+_CHANGE_DIGITS = 6  # of a ratio: what is closer to 1 is no change
 
 
-def format_change(ratio: float) -> str:
-    """``+27%``, ``-5%``, ``3.4x``: after / before, as a change."""
-    return format_multiple(ratio) if ratio >= _MANIFOLD else f"{round((ratio - 1) * 100):+d}%"
+def shown_as_multiple(*ratios: float | None) -> bool:
+    """Whether one of these ratios is shown as a multiple, and so all that are read together."""
+    return any(ratio is not None and ratio >= _LEAST_MULTIPLE for ratio in ratios)
 
 
-def format_slower(ratio: float, *, distinct_from: float | None = None) -> str:
-    """``27% slower``, ``5% faster``, ``3.4 times as slow``: after / before, in words.
+def format_change(ratio: float, *, multiple: bool | None = None) -> str:
+    """``+27%``, ``-5%``, ``3.4x``: after / before, as a change; by default whichever is clearer."""
+    if shown_as_multiple(ratio) if multiple is None else multiple:
+        return format_multiple(ratio)
+    return f"{'-' if ratio < 1 else '+' * (ratio > 1)}{_percentage(ratio)}"
 
-    With more digits where it would look the same as the ratio that it is ``distinct_from``: 10.2% is over 10%.
-    """
-    if ratio >= _MANIFOLD:
+
+def format_change_interval(low: float | None, high: float | None, *, multiple: bool) -> str:
+    """``-3% to +2%``, ``2.4x to 3.9x``; ``over +5%`` where it is open above, ``-`` without any end."""
+    ends = [format_change(end, multiple=multiple) for end in (low, high) if end is not None]
+    if len(ends) == 1:
+        return f"{'under' if low is None else 'over'} {ends[0]}"
+    return " to ".join(ends) or "-"
+
+
+def format_slower(ratio: float, *, distinct_from: float | None = None, multiple: bool | None = None) -> str:
+    """``27% slower``, ``5% faster``, ``3.4 times as slow``: after / before, in words."""
+    if ratio >= 1 and (shown_as_multiple(ratio) if multiple is None else multiple):
         return f"{format_multiple(ratio, distinct_from=distinct_from)[:-1]} times as slow"
-    percentage = _distinct(ratio, distinct_from, lambda value, digits: f"{abs(value - 1) * 100:.{digits - 3}f}%")
-    return f"{percentage} {'slower' if ratio >= 1 else 'faster'}"
+    return f"{_percentage(ratio, distinct_from)} {'slower' if ratio >= 1 else 'faster'}"
+
+
+def _percentage(ratio: float, distinct_from: float | None = None) -> str:
+    """Without its sign: ``27%``; ``0.4%``, since that is not 0; ``10.4%``, where it is distinct from 10%."""
+    if distinct_from is None:
+        ratio, distinct_from = round(ratio, _CHANGE_DIGITS), 1.0
+    return _distinct(ratio, distinct_from, lambda value, digits: f"{abs(value - 1) * 100:.{digits - 3}f}%")
 
 
 def _distinct(value: float, other: float | None, render: Callable[[float, int], str]) -> str:
@@ -160,6 +179,6 @@ def format_size(value: int) -> str:
     return f"{amount:.3g} GB"
 
 
-def format_percentage(fraction: float) -> str:
-    """``0.05`` -> ``5%``, ``0.0123`` -> ``1.23%``."""
-    return f"{100 * fraction:.3g}%"
+def format_percentage(fraction: float, *, distinct_from: float | None = None) -> str:
+    """``0.05`` -> ``5%``, ``0.0123`` -> ``1.23%``; as many digits as it takes to look different from another one."""
+    return _distinct(100 * fraction, None if distinct_from is None else 100 * distinct_from, _three_digits) + "%"

@@ -7,15 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcheck.units import (
+    format_change,
+    format_change_interval,
     format_duration,
     format_ms,
     format_multiple,
     format_percentage,
     format_size,
+    format_slower,
     parse_duration_ms,
     parse_multiple,
     parse_percentage,
     parse_size,
+    shown_as_multiple,
 )
 
 
@@ -109,9 +113,55 @@ def test_durations_as_a_baseline_has_them(value_ms: float, like: str | None, exp
     assert parse_duration_ms(format_duration(value_ms, like)) == value_ms
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "multiple", "expected"),
+    [
+        (0.97, 1.02, False, "-3% to +2%"),
+        (2.39, 3.9, True, "2.39x to 3.9x"),
+        (0.8, 8.0, True, "0.8x to 8x"),
+        (1.05, None, False, "over +5%"),
+        (None, 1.05, False, "under +5%"),
+        (None, None, False, "-"),
+    ],
+)
+def test_both_ends_of_a_change_are_in_one_unit(
+    low: float | None, high: float | None, *, multiple: bool, expected: str
+) -> None:
+    assert format_change_interval(low, high, multiple=multiple) == expected
+
+
+@pytest.mark.parametrize(
+    ("ratio", "limit", "change", "words"),
+    [
+        (1.27, None, "+27%", "27% slower"),
+        (0.95, None, "-5%", "5% faster"),
+        (3.4, None, "3.4x", "3.4 times as slow"),
+        (1.004, None, "+0.4%", "0.4% slower"),  # not 0% slower
+        (0.996, None, "-0.4%", "0.4% faster"),
+        (1.0, None, "0%", "0% slower"),
+        (1.104, 1.1, "+10%", "10.4% slower"),  # not 10% slower, over 10%
+        (1.1000001, 1.1, "+10%", "10.00001% slower"),
+        (1.26, 1.25, "+26%", "26% slower"),
+        (3.0001, 3.0, "3x", "3.0001 times as slow"),
+    ],
+)
+def test_changes_never_look_like_what_they_are_not(ratio: float, limit: float | None, change: str, words: str) -> None:
+    assert format_change(ratio) == change
+    assert format_slower(ratio, distinct_from=limit) == words
+
+
+def test_what_is_read_together_is_in_one_unit() -> None:
+    assert shown_as_multiple(None, 1.2, 3.0)
+    assert not shown_as_multiple(None, 1.2, 2.99)
+    assert (format_change(2.84, multiple=True), format_change(2.84)) == ("2.84x", "+184%")
+    assert format_slower(2.84, multiple=True) == "2.84 times as slow"
+
+
 def test_other_formats() -> None:
     assert format_multiple(1.72) == "1.72x"
     assert format_multiple(1.500001, distinct_from=1.5) == "1.500001x"
     assert [format_size(n) for n in (512, 12_345, 1_500_000, 2_000_000_000)] == ["512 B", "12.3 kB", "1.5 MB", "2 GB"]
     assert format_percentage(0.0123) == "1.23%"
+    assert format_percentage(0.010001, distinct_from=0.01) == "1.0001%"
+    assert format_percentage(0.01, distinct_from=0.01) == "1%"
     assert format_ms(1234.5, unit=False) == "1234"

@@ -179,7 +179,7 @@ def run(results: Sequence[EndpointResult] | None = None, *findings: Finding) -> 
         finished_at="2026-11-23T12:00:12.345Z",
         duration_ms=12345.6,
         tool=Tool("0.1.0", "perfcheck 0.1.0, HTTP/1.1, kernel timestamps", "3.11.7"),
-        environment=Environment("Linux 6.1 x86_64", 2, "GitHub Actions", "0123abc", "main", dirty=False),
+        environment=Environment("Linux 6.1 x86_64", 2, "GitHub Actions", "0123abcdef" * 4, "main", dirty=False),
         service=ServiceInfo("http://localhost:5001"),
         baseline=BaselineInfo("baselines.yaml", "0" * 64),
         seed=42,

@@ -28,7 +28,7 @@ from perfcheck.model import (
 from perfcheck.stats.error_rate import RISE_ERROR, chance_of_as_many
 from perfcheck.stats.quantiles import quantile
 from perfcheck.text import clean
-from perfcheck.units import format_change, format_ms, format_percentage, format_slower
+from perfcheck.units import format_change_interval, format_ms, format_percentage, format_slower, shown_as_multiple
 from perfcheck.words import plural
 
 # Findings of a check against targets, and of an earlier comparison: neither belongs into a comparison by itself.
@@ -183,7 +183,9 @@ def _undecided_change(comparison: Comparison, limits: CompareLimits, line: int) 
     looks_critical = (
         ratio is not None and before_ms is not None and ratio * before_ms > limits_from(before_ms, limits)[1]
     )
+    samples = "requests" if comparison.pairs is None else "pairs"
     message = f"inconclusive: {_how_much(comparison)}"
+    message += f", from too few {samples} to be certain" if ratio is not None else ""
     if more := comparison.more_samples:
         what = (
             plural(more, "more pair") if comparison.pairs is not None else f"{plural(more, 'more request')} in each run"
@@ -245,19 +247,11 @@ def _how_much(comparison: Comparison, limit: float | None = None) -> str:
         before, after = (format_ms(ms) if ms else "over the timeout" for ms in (before_ms, comparison.after_ms))
         counts = f"{plural(comparison.before_samples, 'latency')} before, {comparison.after_samples} now"
         return f"{metric} {before} -> {after}; {counts}"
-    slower = format_slower(ratio, distinct_from=None if limit is None else 1 + limit)
+    multiple = shown_as_multiple(*comparison.ratios)
+    slower = format_slower(ratio, distinct_from=None if limit is None else 1 + limit, multiple=multiple)
     than = f"{'as' if slower.endswith('slow') else 'than'} {f'the {format_ms(before_ms)} ' if before_ms else ''}before"
-    return f"{metric} {slower} {than} ({_ends(comparison)})"
-
-
-def _ends(comparison: Comparison) -> str:
-    """``+18% to +34%``, ``at least +5%``."""
-    low, high = comparison.ratio_interval
-    if low is None and high is None:
-        return "with an open interval"
-    if low is None or high is None:
-        return f"at least {format_change(low)}" if low is not None else f"at most {format_change(high or 0.0)}"
-    return f"{format_change(low)} to {format_change(high)}"
+    ends = format_change_interval(*comparison.ratio_interval, multiple=multiple)
+    return f"{metric} {slower} {than} ({'with an open interval' if ends == '-' else ends})"
 
 
 def _other_findings(after: EndpointResult, before: EndpointResult | None) -> Iterator[Finding]:

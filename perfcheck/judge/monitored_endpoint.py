@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
-from perfcheck.judge.rules import finite, line_of
+from perfcheck.judge.rules import failed_share, finite, line_of
 from perfcheck.model import (
     Endpoint,
     EndpointResult,
@@ -228,7 +228,6 @@ def _errors(reported: MonitoredEndpoint, owner: Endpoint | None) -> Iterator[Fin
         return
     limits = owner.error_limits if owner else ErrorLimits()
     rate = reported.errors / reported.requests
-    what = f"{reported.errors} of {plural(reported.requests, 'request')} failed ({format_percentage(rate)})"
     line = line_of(owner, Rule.ERROR_RATE) if owner else None
     remedy = "see the log of the service"
     for severity, limit, proof in (
@@ -237,6 +236,7 @@ def _errors(reported: MonitoredEndpoint, owner: Endpoint | None) -> Iterator[Fin
     ):
         evidence = evidence_of_many(reported.errors, reported.requests, limit)
         if reported.errors >= proof.failures and evidence >= proof.evidence:
+            what = failed_share(reported.errors, reported.requests, limit)
             message = f"{what}, over {format_percentage(limit)}"
             yield Finding(
                 Rule.ERROR_RATE,
@@ -250,5 +250,6 @@ def _errors(reported: MonitoredEndpoint, owner: Endpoint | None) -> Iterator[Fin
             )
             return
     if rate > limits.warning:
+        what = failed_share(reported.errors, reported.requests, limits.warning)
         message = f"{what}, over the limit of {format_percentage(limits.warning)} but too few to judge"
         yield Finding.note(Rule.ERRORS_SEEN, message, value=rate, limit=limits.warning, unit="ratio", line=line)

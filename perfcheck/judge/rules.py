@@ -141,12 +141,12 @@ def _error_findings(
         return
     rate = len(failed) / len(judged)
     limits = endpoint.error_limits
-    what = f"{len(failed)} of {plural(len(judged), 'request')} failed ({format_percentage(rate)})"
     kinds = failure_kinds(failed)
     line = line_of(endpoint, Rule.ERROR_RATE)
     since = f" at first, none of {len(since_then)} since" if is_gone else ""
     if decision.errors in {Verdict.WARNING, Verdict.CRITICAL}:
         limit = limits.critical if decision.errors is Verdict.CRITICAL else limits.warning
+        what = failed_share(len(failed), len(judged), limit)
         message = f"{what}{since or ', over ' + format_percentage(limit)}: {kinds}"
         severity = _severity(decision, decision.errors, undecided, decided=decision.errors_decided)
         remedy = _failure_remedy(failed)
@@ -154,6 +154,7 @@ def _error_findings(
             Rule.ERROR_RATE, severity, value=rate, limit=limit, unit="ratio", message=message, remedy=remedy, line=line
         )
     elif not since:
+        what = failed_share(len(failed), len(judged), limits.warning)
         over = rate > limits.warning
         doubt = f", over the limit of {format_percentage(limits.warning)} but too few to judge" if over else ""
         remedy = "'min_requests: 100' on this endpoint gives more evidence"
@@ -172,6 +173,12 @@ def _around_the_confirmation(measurement: Measurement) -> tuple[list[Sample], li
     return [sample for is_earlier, sample in counted if is_earlier], [
         sample for earlier, sample in counted if not earlier
     ]
+
+
+def failed_share(failed: int, sent: int, limit: float) -> str:
+    """``3 of 40 requests failed (7.5%)``; the share looks different from the limit that it is compared with."""
+    share = format_percentage(failed / sent, distinct_from=limit)
+    return f"{failed:,} of {plural(sent, 'request')} failed ({share})"
 
 
 def failure_kinds(failed: Sequence[Sample]) -> str:

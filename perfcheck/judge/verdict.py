@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
 from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
-from perfcheck.judge.rules import failure_kinds, find, finite, finite_interval, shown_value
+from perfcheck.judge.rules import failed_share, failure_kinds, find, finite, finite_interval, shown_value
 from perfcheck.model import (
     WARM_UP,
     Counts,
@@ -176,8 +176,8 @@ def service_findings(results: Sequence[EndpointResult]) -> tuple[Finding, ...]:
     if not service_fails(failed, sent):
         return ()
     message = (
-        f"{failed} of {plural(sent, 'request')} failed ({format_percentage(failed / sent)}), over "
-        f"{format_percentage(SERVICE_LIMIT)}, spread over endpoints that pass by themselves"
+        f"{failed_share(failed, sent, SERVICE_LIMIT)}, over {format_percentage(SERVICE_LIMIT)}, spread over endpoints "
+        "that pass by themselves"
     )
     remedy = "see the service's log: something that they share fails now and then"
     return (Finding.warning(Rule.ERROR_RATE, message, remedy=remedy),)

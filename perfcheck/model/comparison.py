@@ -36,6 +36,17 @@ class Comparison:
     before_server_timing_details: dict[str, str] = field(default_factory=dict)
     more_samples: int | None = None  # about how many more samples or pairs would settle it
 
+    @property
+    def ratios(self) -> tuple[float | None, ...]:
+        """The estimate and both ends of its interval, which are read together."""
+        return (self.ratio, *self.ratio_interval)
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval shows a change at all, however small."""
+        low, high = self.ratio_interval
+        return (low is not None and low > 1) or (high is not None and high < 1)
+
 
 class ComparedHow(StrEnum):
     """What the two sides of a comparison are."""

@@ -20,6 +20,7 @@ from perfcheck.report.figures import (
 )
 from perfcheck.text import clean
 from perfcheck.units import format_ms
+from perfcheck.words import plural
 
 CsvValue = str | float | bool | None
 
@@ -114,7 +115,7 @@ def _compared(result: EndpointResult) -> str:
     if comparison is None:
         return "-"
     if comparison.pairs is not None:
-        return f"{comparison.pairs} pairs"
+        return plural(comparison.pairs, "pair")
     return f"{comparison.before_samples}, {comparison.after_samples}"
 
 

@@ -66,7 +66,7 @@ def render_console(
     for block in explained:
         parts += [_explanation(run, block, glyphs, shown), Text()]
     if more := sum(map(len, breaches[len(explained) :])):
-        parts += [Text(f"{glyphs.ellipsis} and {more} more that need attention (-v shows them)", style="dim"), Text()]
+        parts += [Text(f"{glyphs.ellipsis} and {more} more not OK (-v shows them)", style="dim"), Text()]
     notes = list(_notes(run, results, glyphs, quiet=quiet, verbose=verbose))
     parts += [*notes, Text()] if notes else []
     if verbose and not quiet:
@@ -207,7 +207,7 @@ def _environment(run: Run, glyphs: Glyphs) -> Text:
     environment, runner = run.environment, run.runner
     facts = [
         f"{clean(run.tool.client)}, Python {clean(run.tool.python)}",
-        f"{clean(environment.platform)}, {environment.cpus} CPUs",
+        f"{clean(environment.platform)}, {plural(environment.cpus, 'CPU')}",
         f"seed {run.seed}",
     ]
     if runner.cpu_ms_per_request is not None:

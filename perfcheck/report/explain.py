@@ -127,7 +127,7 @@ def _phrase(finding: Finding) -> str:
     if limit is None:
         return finding.message
     if rule is Rule.SLOWER and value is not None:
-        return f"{format_slower(value)}, over {format_percentage(limit - 1)}"
+        return f"{format_slower(value, distinct_from=limit)}, over {format_percentage(limit - 1)}"
     if rule is Rule.OVER_TARGET:
         return f"over its target of {format_ms(limit)}"
     if rule is Rule.NEW_SLOW_ENDPOINT:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perfcheck.model import Changed, Comparison, EndpointChange, EndpointResult, Metric, Reference, Rule
-from perfcheck.units import format_change, format_ms, format_multiple
+from perfcheck.units import format_change, format_change_interval, format_ms, format_multiple, shown_as_multiple
 from perfcheck.words import plural
 
 EN_DASH = "\N{EN DASH}"
@@ -85,28 +85,27 @@ def change_text(change: EndpointChange) -> str:
 
 
 def compared_text(result: EndpointResult) -> str:
-    """``+26%``, ``no change``, ``inconclusive``, ``new``: of a comparison with an earlier release."""
+    """``+26%``, ``no change``, ``small change``, ``inconclusive``, ``new``: of a comparison with an earlier release."""
     if result.comparison is None:
         return "new" if any(finding.rule is Rule.ADDED for finding in result.findings) else "-"
     return _comparison_text(result.comparison)
 
 
 def _comparison_text(comparison: Comparison) -> str:
+    if comparison.changed is Changed.NO_CHANGE and comparison.is_clear:
+        return "small change"
     state = _STATES.get(comparison.changed)
     if state is None and comparison.ratio is not None:
-        return format_change(comparison.ratio)
+        return format_change(comparison.ratio, multiple=shown_as_multiple(*comparison.ratios))
     return state or str(comparison.changed)
 
 
 def change_interval(result: EndpointResult) -> str:
-    """``-3 to +2%``, where the change lies; ``over +5%`` where it is open above, ``-`` without one."""
-    low, high = result.comparison.ratio_interval if result.comparison else (None, None)
-    if low is None and high is None:
+    """Where the change lies, in the unit of the change itself."""
+    comparison = result.comparison
+    if comparison is None:
         return "-"
-    if low is None or high is None:
-        return f"over {format_change(low)}" if low is not None else f"under {format_change(high or 0.0)}"
-    first, last = format_change(low), format_change(high)
-    return f"{first.removesuffix('%') if last.endswith('%') else first} to {last}"
+    return format_change_interval(*comparison.ratio_interval, multiple=shown_as_multiple(*comparison.ratios))
 
 
 def compared_samples(result: EndpointResult) -> str:

@@ -194,7 +194,8 @@ _FIGURE = re.compile(
     r"(?<![\w.:/\N{EN DASH}-])([+-]?\d+(?:,\d{3})*(?:\.\d+)?)( ?(?:ms|s|%|x|kB|MB|GB|B)(?!\w))?"
     r"(?![\w.:/\N{EN DASH}]*\w)(?! [A-Z])(?:(?= -> [\d.,]+ ?(ms|s)\b))?"
 )
-_INTERVAL = re.compile(r" \((?:[+-]\d[^()]*|[\d.]+x to [^()]*)\)")  # " (+18% to +34%)", of one endpoint
+# " (+18% to +34%)", of one endpoint
+_INTERVAL = re.compile(r" \((?:[+-]\d|(?:over|under) [+-]?\d|[\d.]+x to )[^()]*\)")
 _PLURAL = re.compile(r"^( \w+?)s\b")  # after a figure
 
 

@@ -246,7 +246,10 @@ def _why_passed(run: Run) -> str:
 
 
 def _why_not_passed(run: Run) -> str:
-    if any(result.verdict is Verdict.NOT_MEASURED and not may_pass(run, result) for result in run.endpoints):
-        return "not everything could be measured"
-    unconfirmed = any(result.unconfirmed for result in run.endpoints)
-    return "a breach could not be confirmed in time" if unconfirmed else "not everything could be measured"
+    lacking = any(result.verdict is Verdict.NOT_MEASURED and not may_pass(run, result) for result in run.endpoints)
+    if not lacking and any(result.unconfirmed for result in run.endpoints):
+        return "a breach could not be confirmed in time"
+    if any(finding.rule is Rule.NOT_COMPARED for finding in run.findings):
+        return "no endpoint could be compared"
+    how_much = "nothing" if run.counts.not_measured == len(run.endpoints) else "not everything"
+    return f"{how_much} could be {'compared' if run.is_comparison else 'measured'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from statistics import median
 
@@ -259,6 +260,12 @@ def test_what_looks_critical_and_is_not_decided_is_a_warning() -> None:
     assert one.comparison is not None
     assert one.comparison.changed is Changed.CANNOT_TELL
     assert (one.verdict, one.decided, findings(one)) == (Verdict.WARNING, False, [("cannot-tell", Severity.WARNING)])
+    assert re.fullmatch(
+        r"inconclusive: median [\d.]+ times as slow as the [\d.]+ ms before \(with an open interval\), "
+        r"from too few requests to be certain; "
+        r"about 1 more request in each run would settle it",
+        one.findings[0].message,
+    )
 
 
 def test_a_comparison_with_nothing_in_common_is_reported() -> None:

@@ -174,14 +174,14 @@ def test_the_page_fits_into_an_issue_and_says_what_is_left_out(count: int) -> No
     assert len(report.regressions) == count
     assert len(shown.encode()) <= 65_000
     assert f"{count} regressions" in shown
-    assert ("not fit here" in shown) is (count == 400)
+    assert ("Omitted for lack of room" in shown) is (count == 400)
     check_page(shown, more=OWN_ELEMENTS, comments=0)
 
 
 @pytest.mark.parametrize("limit", [0, 1_000, 3_000, 10_000])
 def test_little_room_still_gives_a_page(limit: int) -> None:
     shown = markdown.render(hostile_report(), limit=limit)
-    assert "not fit here" in shown
+    assert "Omitted for lack of room" in shown
     check_page(shown, more=OWN_ELEMENTS, comments=0)
 
 

@@ -239,4 +239,4 @@ def test_forty_failing_endpoints_are_one_block_for_people_and_each_its_own_for_m
 
 def test_more_blocks_than_are_shown_are_counted_in_endpoints() -> None:
     single = [refused(f"s{number}", detail="x" * (number + 1)) for number in range(20)]
-    assert "and 3 more that need attention" in on_terminal(run([*single, *map(refused, "abc")]))
+    assert "and 3 more not OK" in on_terminal(run([*single, *map(refused, "abc")]))

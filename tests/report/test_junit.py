@@ -144,7 +144,7 @@ def test_findings_of_the_run_stand_in_the_suite() -> None:
 
 def test_properties_tell_what_was_checked() -> None:
     properties = {one.get("name"): one.get("value") for one in suite_of(run()).iter("property")}
-    assert properties["commit"] == "0123abc"
+    assert properties["commit"] == "0123abcdef" * 4
     assert properties["base_url"] == "http://localhost:5001"
     assert properties["seed"] == "42"
     without = replace(run(), label=None, environment=replace(run().environment, commit=None))

@@ -143,11 +143,13 @@ def test_run_is_told_once_and_its_commit_beside_no_figure() -> None:
     found = read(run())
     assert value(found, "perfcheck_run_duration_seconds") == 12.3456
     assert value(found, "perfcheck_run_started_timestamp_seconds") == 1795435200
-    assert value(found, "perfcheck_run_info", version="0.1.0", commit="0123abc", branch="main", label="v1.2.3") == 1
+    assert (
+        value(found, "perfcheck_run_info", version="0.1.0", commit="0123abcdef" * 4, branch="main", label="v1.2.3") == 1
+    )
     assert value(found, "perfcheck_endpoints", verdict="CRITICAL") == 3
     assert value(found, "perfcheck_endpoints", verdict="not measured") == 1
     lines = render(run()).splitlines()
-    assert [line for line in lines if "0123abc" in line] == [lines[-2]]
+    assert [line for line in lines if "0123abcdef" in line] == [lines[-2]]
 
 
 @pytest.fixture

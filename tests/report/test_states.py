@@ -127,6 +127,20 @@ def test_without_it_nothing_passes_that_was_not_measured(results: tuple[Endpoint
     assert "::error" in github.render(one)
 
 
+@pytest.mark.parametrize(
+    ("results", "found", "meaning"),
+    [
+        ((NO_TIME, FAILING), (), "nothing could be measured"),
+        ((ALONE,), (Finding.warning(Rule.NOT_COMPARED, "none"),), "no endpoint could be compared"),
+        ((ALONE, UNCONFIRMED), (), "a breach could not be confirmed in time"),
+        ((ALONE, UNCONFIRMED, NO_TIME), (), "not everything could be measured"),
+    ],
+)
+def test_why_a_run_did_not_pass(results: tuple[EndpointResult, ...], found: tuple[Finding, ...], meaning: str) -> None:
+    one = replace(judged(*results), exit_code=3, findings=found)
+    assert on_terminal(one).rstrip().endswith(f"exit 3: {meaning}")
+
+
 # --- Warnings of the run ------------------------------------------------------------------------------------------
 
 

@@ -45,7 +45,7 @@ def before_run() -> Run:
         id="b2f1d7aa-1111-4d5f-8f3c-8f4ed3a3c7f1",
         label="v1.4.0",
         started_at="2026-11-16T12:00:00.000Z",
-        environment=Environment("Linux 6.1 x86_64", 2, "GitHub Actions", "fedcba9", "main", dirty=False),
+        environment=Environment("Linux 6.1 x86_64", 2, "GitHub Actions", "fedcba9876" * 4, "main", dirty=False),
     )
 
 

@@ -126,7 +126,8 @@ def _line(state: EndpointProgress, glyphs: Glyphs, width: int) -> Text:
         text, value = Text("  looks slow or failing; to be confirmed in"), f"{state.wait_s:.0f} s"
     else:
         text = Text("  confirming," if state.stage > 1 else "  measuring,")
-        least = f" of at least {state.least}" if state.requests < state.least else ""
-        value = f"{state.requests}{least} requests"
+        value = plural(state.requests, "request")
+        if state.requests < state.least:
+            value = f"{state.requests} of at least {plural(state.least, 'request')}"
     name = shorten(clean(state.endpoint), max(12, width - 60), glyphs.ellipsis)
     return Text(f"  {name}", no_wrap=True, overflow="crop").append_text(text).append(f" {value}")

@@ -14,7 +14,7 @@ from perfcheck.report.markdown import LONGEST_COMMENT
 from perfcheck.report.markdown.escape import cell as name_cell
 from perfcheck.report.markdown.escape import code, prose, prose_cell, shorten_name, table
 from perfcheck.units import format_ms
-from perfcheck.words import day, minute, short_commit
+from perfcheck.words import day, minute, plural, short_commit
 
 _SIGNS = {Verdict.OK: "🟢", Verdict.WARNING: "🟡", Verdict.CRITICAL: "🔴", Verdict.NOT_MEASURED: "⚪"}
 _NAME_WIDTH = 48
@@ -48,11 +48,15 @@ def render(report: PeriodReport, *, limit: int = LONGEST_COMMENT) -> str:
         text = "\n\n".join([*head, *body, *_left_out(left_out), foot]) + "\n"
         if len(text.encode()) <= limit:
             return text
-    return "\n\n".join([*head, "*Everything else does not fit here; see the HTML and JSON reports.*"]) + "\n"
+    return "\n\n".join([*head, "*Omitted for lack of room: everything else; see the HTML and JSON reports.*"]) + "\n"
 
 
 def _left_out(count: int) -> list[str]:
-    return [f"*{count} less important items do not fit here; see the HTML and JSON reports.*"] if count else []
+    return (
+        [f"*Omitted for lack of room: {plural(count, 'less important item')}; see the HTML and JSON reports.*"]
+        if count
+        else []
+    )
 
 
 def _shortened(report: PeriodReport, most: int) -> tuple[PeriodReport, int]:

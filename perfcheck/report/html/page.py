@@ -31,7 +31,7 @@ from perfcheck.report.run_summary import (
 from perfcheck.text import clean
 from perfcheck.times import parse_time, rfc3339
 from perfcheck.units import format_ms, format_percentage, format_size
-from perfcheck.words import minute, short_commit
+from perfcheck.words import minute, plural, short_commit
 
 _MOST_ROWS = 80  # of the overview
 _MOST_CARDS = 30
@@ -286,7 +286,7 @@ def _about(run: Run) -> list[Fact]:
         health.append(f"load average {runner.load_average:.2f}")
     return [
         Fact("perfcheck", f"{run.tool.version}, {run.tool.client}, Python {run.tool.python}"),
-        Fact("Machine", f"{environment.platform}, {environment.cpus} CPUs"),
+        Fact("Machine", f"{environment.platform}, {plural(environment.cpus, 'CPU')}"),
         Fact("CI", environment.ci or ""),
         Fact("Runner", ", ".join(health)),
         Fact("Baseline", clean(run.baseline.file, _LONGEST_NAME), code=True),

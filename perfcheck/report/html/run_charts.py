@@ -196,7 +196,7 @@ def rug(results: Sequence[EndpointResult], scale: Knee) -> Svg:
     words = "none with a ratio to its target"
     if shown:
         words = f"from {format_multiple(shown[0])} to {format_multiple(shown[-1])} their targets"
-    return chart(_RUG, [rect(0, 1, 0, _RUG, "zn"), *parts], title=f"{len(results)} more endpoints, {words}")
+    return chart(_RUG, [rect(0, 1, 0, _RUG, "zn"), *parts], title=f"{plural(len(results), 'more endpoint')}, {words}")
 
 
 # --- All requests over the time of the run ---------------------------------------------------------------------------
@@ -312,7 +312,6 @@ def _failures(run: Run, length: float) -> list[float]:
 
 
 def _timeline_in_words(count: int, highest: float, failures: int) -> str:
-    failed = f", failures at {failures} points in time" if failures else ", no failures"
-    return (
-        f"{count} requests over the time of the run; the slowest took {highest:.1f} times its endpoint's median{failed}"
-    )
+    failed = f", failures at {plural(failures, 'point')} in time" if failures else ", no failures"
+    requests = f"{plural(count, 'request')} over the time of the run"
+    return f"{requests}; the slowest took {highest:.1f} times its endpoint's median{failed}"

@@ -243,7 +243,7 @@ def _certainty_and_origin(run: Run) -> str:
     against = f"against {code(run.baseline.file)} " if run.baseline.file else ""
     checked = f"Compared by {effort(run)}" if run.is_comparison else f"Checked {against}with {sent}"
     origin = [f"perfcheck {prose(run.tool.version, 50)} on {prose(environment.platform, 100)}"]
-    origin += [f"{environment.cpus} CPUs"]
+    origin += [plural(environment.cpus, "CPU")]
     origin += [prose(environment.ci, 100)] if environment.ci else []
     origin += [f"commit {code(short_commit(environment.commit))}"] if environment.commit else []
     origin += [f"branch {code(environment.branch)}"] if environment.branch else []
