@@ -22,16 +22,20 @@ def pytest_configure(config: pytest.Config) -> None:
     """Where no bytecode may be written next to the sources, as in many containers, keep it in pytest's cache.
 
     Otherwise every process that a test starts compiles the package again.
-
-    A shell ignores Ctrl-C in what it runs in the background; the tests of interruptions need it.
     """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    heed_signals()
     cache = getattr(config, "cache", None)
     if sys.dont_write_bytecode and cache:
         sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(cache.mkdir("bytecode"))
         sys.dont_write_bytecode = False
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def heed_signals() -> None:
+    """A shell ignores Ctrl-C in what it runs in the background; the tests of interruptions need the signals."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -193,8 +193,11 @@ class DemoServer(socketserver.ThreadingTCPServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
+        """Also where a signal interrupts the start of its thread, which must not wait for another request then."""
         with self._changing:
             self._connections.discard(request)
+        with suppress(OSError):
+            request.shutdown(socket.SHUT_RDWR)
         super().shutdown_request(request)
 
     def server_close(self) -> None:

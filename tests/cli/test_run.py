@@ -293,6 +293,30 @@ def test_130_when_interrupted_and_what_was_measured_is_reported_and_saved(
     assert by_name["slow"]["requests"]["sent"] > 0
 
 
+def test_a_background_job_that_ignores_ctrl_c_is_not_interrupted(tmp_path: Path) -> None:
+    count, well_begun = 0, Event()
+
+    def counting() -> Answer:
+        nonlocal count
+        count += 1
+        if count == 3:  # of 34 at least
+            well_begun.set()
+        return slow(0.05)()
+
+    with service({"/a": counting}) as url:
+        baseline(tmp_path, url, "  a: {path: /a, target: 2s}\n")
+        in_background = ["bash", "-c", f"trap '' INT; exec '{PERFCHECK}' run"]
+        process = subprocess.Popen(in_background, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True)
+        try:
+            assert well_begun.wait(60)
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert "exit 0: passed" in out
+
+
 def first_line_of_stderr(process: subprocess.Popen[str]) -> None:
     assert process.stderr is not None
     assert process.stderr.readline().startswith("waiting up to 30 s for the service")

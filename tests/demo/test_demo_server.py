@@ -396,3 +396,23 @@ def test_an_ipv6_address_is_bracketed(host: str | bytes, url: str) -> None:
 def test_an_unknown_regression_is_refused() -> None:
     with pytest.raises(ValueError, match="faster"):
         create_server(regressions=["faster"])
+
+
+def test_a_signal_while_a_connection_is_accepted_does_not_hold_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = create_server(round_trip_ms=0)
+    with socket.create_connection(("127.0.0.1", server.server_address[1])) as connection:
+        accept = server.process_request
+
+        def interrupted(*arguments: object) -> None:
+            accept(*arguments)
+            connection.sendall(b"GET /api/health HTTP/1.1\r\n\r\n")
+            assert connection.recv(1) == b"H"  # its thread responds, and will wait for the next request
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(server, "process_request", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            server.handle_request()
+        closing = Thread(target=server.server_close, daemon=True)
+        closing.start()
+        closing.join(timeout=20)
+        assert not closing.is_alive()

@@ -121,19 +121,21 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupts:
     """While measuring, a signal raises KeyboardInterrupt. Once held back, only the second one does.
 
-    What was measured is worth a second of waiting, but a report that cannot be written must not hold the user.
+    What was measured is worth a second of waiting, but a report that cannot be written must not hold the user. A signal
+    that is ignored stays so: a shell without job control has its background jobs ignore Ctrl-C.
     """
 
     def __init__(self) -> None:
         self._held = False
-        self._before: list[Any] = []
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        self._before = [signal.signal(number, self._handle) for number in _SIGNALS]
+        heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._handle) for number in heeded}
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in zip(_SIGNALS, self._before, strict=True):
+        for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def hold(self) -> None:
