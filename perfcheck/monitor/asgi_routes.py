@@ -74,7 +74,7 @@ def router_of(app: Any, scope: Scope) -> Router | None:
 
 class _StarletteRouter:
     def __init__(self, routes: list[Any], scope: Scope) -> None:
-        self._routes = routes
+        self._routes = list(in_order(routes))
         self._scope = scope
 
     def routes(self) -> Iterator[PublishedRoute]:
@@ -123,14 +123,16 @@ def in_order(routes: Iterable[Any]) -> Iterator[Any]:
             yield from (getattr(each, "starlette_route", None) or each for each in included())
 
 
-def matched(routes: Iterable[Any], scope: Scope, depth: int = 0) -> tuple[str | None, Any]:
+def matched(routes: Iterable[Any], scope: dict[str, Any], depth: int = 0) -> tuple[str | None, Any]:
     """The whole template and the route that this request reaches: its path's first, else one for other methods.
 
     No route but a template: something mounted that has no routes, or none that fits.
     """
     partial: tuple[str | None, Any] = None, None
     for route in in_order(routes) if depth < _DEEPEST else ():
-        match, inside = route.matches(dict(scope))
+        match, inside = route.matches(scope)
+        if not inside:  # no match
+            continue
         if match.name == "FULL" and (is_mount(route) or hasattr(route, "host_regex")):
             template, inner = matched(inner_routes(route), {**scope, **inside}, depth + 1)
             return getattr(route, "path", "") + (template or _BELOW), inner

@@ -14,6 +14,15 @@ from perfcheck.model import MonitoredEndpoint, MonitorReading, MonitorStatus
 
 API = "/api/performance"
 
+# What only the router of a service can tell: whether "2026" is a year.
+YEARS = {
+    "routes": [
+        {"method": "GET", "template": "/years/<year:year>", "name": "GET /years/<year:year>"},
+        {"method": "GET", "template": "/years/<name>", "name": "GET /years/<name>"},
+    ],
+    "resolved": {"GET /years/2026": "GET /years/<year:year>"},
+}
+
 
 def answer(value: Any) -> Handler:
     return ok(json.dumps(value).encode(), Content_Type="application/json")

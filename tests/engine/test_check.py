@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from apps.monitored import API, answer, health, plain, stats
+from apps.monitored import API, YEARS, answer, health, plain, stats
 from apps.service import Answer, Handler, ok, service, slow, status
 from support.baselines import load
 
@@ -255,6 +255,15 @@ def test_against_an_earlier_run(tmp_path: Path) -> None:
     assert min(len(result.samples_ms) for result in run.endpoints) >= 30
     assert alone.against is not None
     assert alone.against.removed == ()  # what was not selected is not gone
+
+
+def test_the_monitor_is_matched_by_the_route_table_of_the_service(tmp_path: Path) -> None:
+    figures = stats(plain("GET /years/<name>", 0.01), plain("GET /years/<year:year>", 0.9))
+    paths = {f"{API}/health": answer(health()), f"{API}/stats": answer(figures), f"{API}/routes": answer(YEARS)}
+    endpoints = "  year: {path: /years/2026, target: 2s}\n"
+    with served(tmp_path, {"/years/2026": ok(), **paths}, endpoints, extra=f"  monitor: {API}\n") as baseline:
+        run = check(baseline).run
+    assert [result.name for result in run.endpoints] == ["year"]  # not a new slow endpoint
 
 
 def test_what_the_monitor_adds(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from apps.monitored import monitored, plain
+from apps.monitored import YEARS, answer, monitored, plain
 from apps.service import ok, service
 from support.baselines import load
 
@@ -58,6 +58,18 @@ def test_a_fast_endpoint_is_not_judged_by_the_route_next_to_it(tmp_path: Path) -
         ("GET /videos/<int:video_id>", Verdict.WARNING),
         ("GET /artists/{artist}", Verdict.WARNING),
     ]
+
+
+def test_by_the_route_table_of_the_service(tmp_path: Path) -> None:
+    with monitored(plain("GET /years/<name>", 3.0), plain("GET /years/<year:year>", 0.01), routes=answer(YEARS)) as url:
+        text = (
+            "version: 1\nservice: {base_url: http://localhost}\nendpoints: {year: {path: /years/2026, target: 50ms}}\n"
+        )
+        run = check_health(load(tmp_path, text, base_url=url)).run
+    assert {result.name: result.verdict for result in run.endpoints} == {
+        "GET /years/<name>": Verdict.WARNING,
+        "year": Verdict.OK,
+    }
 
 
 def test_a_service_without_a_monitor(tmp_path: Path) -> None:
