@@ -65,7 +65,10 @@ def _is_host(parts: SplitResult) -> bool:
             ipaddress.IPv6Address(host)
             return True
         host.encode("idna")  # what the resolver does: raises for an empty or over-long label
+        decoded = [label[4:].encode("ascii").decode("punycode") for label in host.split(".") if label[:4] == "xn--"]
     except ValueError:
+        return False
+    if any(label.isascii() or not label.isprintable() for label in decoded):
         return False
     return bool(_HOST.fullmatch(host)) if host.isascii() else host.isprintable()
 

@@ -47,7 +47,11 @@ ERROR_RATE = SectionType(
 SERVICE = SectionType(
     {
         "base_url": Key(BASE_URL, "URL of the service; the paths of the endpoints are appended to it."),
-        "ready": Key(PATH, "Path that is polled, before the first request, until it returns 2xx."),
+        "ready": Key(
+            PATH,
+            "Path that is polled, before the first request, until it returns 2xx. Without it: the first endpoint with "
+            "GET or HEAD, until its response is complete and not 502, 503 or 504.",
+        ),
         "ready_timeout": Key(TIMEOUT, "How long to wait until it is ready.", "30s"),
         "headers": Key(HEADERS, "Headers of every request."),
         "monitor": Key(PATH, "Path of the statistics API of the monitor inside the service."),

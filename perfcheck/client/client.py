@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import httpx
@@ -25,7 +25,7 @@ from perfcheck.client.prepared_request import (
     wire_request,
 )
 from perfcheck.client.proxies import proxy_for
-from perfcheck.client.readiness import wait_until_ready
+from perfcheck.client.readiness import Probe, wait_until_ready
 from perfcheck.client.response import Response
 from perfcheck.client.transport import HAS_KERNEL_STAMPS
 from perfcheck.errors import UsageError
@@ -54,7 +54,7 @@ class Client:
         self._now = now
         self._base = _base_url(service, redact)
         self._proxy = None if service.unix_socket else proxy_for(self._base)
-        self._bypass = f"set NO_PROXY={self._base.host} to bypass it"
+        self._bypass = f"set NO_PROXY={self._base.raw_host.decode('ascii')} to bypass it"
         self._connector = Connector(service, self._proxy)
         self._prepared: dict[str, PreparedRequest] = {}
         self._protocol = "HTTP/2" if service.http2 else "HTTP/1.1"  # until a response has come
@@ -116,21 +116,27 @@ class Client:
 
     # --- Requests --------------------------------------------------------------------------------------------------
 
-    def wait_until_ready(self, *, unreachable: str | None = None) -> None:
-        """Wait until the service answers.
+    def wait_until_ready(self, endpoints: Sequence[Endpoint] = (), *, unreachable: str | None = None) -> None:
+        """Wait until ``service.ready`` returns 2xx, or without it until the first of ``endpoints`` responds.
 
         Raises CouldNotMeasureError when it does not within ``service.ready_timeout_s``, with ``unreachable`` as the
         remedy where nothing answers.
         """
         origin = Origin.of(self._base)
-        wait_until_ready(
+        probe = Probe(
             self._service,
-            self.send,
+            endpoints,
+            self.fetch,
             lambda timeout_s: self.loop.run(self._connector.try_to_connect(origin, timeout_s)),
+            lambda timeout_s: self.loop.run(self._connector.speaks_tls(origin, timeout_s)),
+        )
+        wait_until_ready(
+            probe,
             shown=self.url_shown,
             remedy=f"the request went through the proxy of the environment; {self._bypass}" if self._proxy else None,
             unreachable=unreachable,
         )
+        self._connector.close_idle()  # so that the set-up of a connection is part of the samples
 
     def start(self, endpoint: Endpoint, tag: object) -> None:
         """Begin one timed request; ``wait`` returns its sample with ``tag``, which is hashable and not in flight.
@@ -202,6 +208,7 @@ class Client:
             body=body,
             failure=failed.failure if failed else None,
             detail=self._redact.clean(failed.detail) if failed else None,
+            remedy=self._redact.clean(failed.remedy) if failed and failed.remedy else None,
         )
 
     def _request(
@@ -272,6 +279,6 @@ def _base_url(service: Service, redact: Redactor) -> httpx.URL:
         url = httpx.URL(service.base_url)
     except httpx.InvalidURL:
         raise UsageError(f"not a URL: {shown}", remedy) from None
-    if url.scheme not in {"http", "https"} or not url.host:
+    if url.scheme not in {"http", "https"} or not url.raw_host:
         raise UsageError(f"not an HTTP address: {shown}", remedy)
     return url

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from perfcheck.client.exchange import Exchange, RequestFailedError, timed_out, tls_failed
+from perfcheck.client.exchange import IS_IT_TLS, Exchange, RequestFailedError, timed_out, tls_failed
 from perfcheck.client.http1 import Connection, Http1Connection
 from perfcheck.client.loop import READ, WRITE, Steps, Wait
 from perfcheck.client.prepared_request import Origin, proxy_headers, serialise
@@ -107,6 +107,19 @@ class Connector:
         sock.close()
         return None
 
+    def speaks_tls(self, origin: Origin, timeout_s: float) -> Steps[bool]:
+        """Whether the port of an http:// address takes a TLS handshake."""
+        if origin.scheme == "https" or self._proxy is not None:
+            return False
+        exchange = Exchange(timeout_s)
+        try:
+            sock = yield from self._connect(origin, exchange)
+            with sock:
+                yield from _start_tls(Socket(sock), _unverified(), origin.host, exchange)
+        except RequestFailedError:
+            return False
+        return True
+
     def _connect(self, origin: Origin, exchange: Exchange) -> Steps[socket.socket]:
         if path := self._service.unix_socket:
             with exchange.setting_up("connect"):
@@ -135,20 +148,17 @@ class Connector:
 
 
 def _resolve(host: str, port: int, exchange: Exchange) -> Steps[Sequence[_Address]]:
-    def look_up() -> list[_Address]:
-        return [(family, address) for family, *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-
     if _is_literal(host):
-        return look_up()
+        return _look_up(host, port)
     # The resolver has no timeout, so it is abandoned in its thread when it takes too long.
-    resolved: list[Sequence[_Address] | OSError | UnicodeError] = []
+    resolved: list[Sequence[_Address] | RequestFailedError] = []
     here, there = socket.socketpair()
 
     def resolve() -> None:
         with there:  # its end is what the other side waits for
             try:
-                resolved.append(look_up())
-            except (OSError, UnicodeError) as error:
+                resolved.append(_look_up(host, port))
+            except RequestFailedError as error:
                 resolved.append(error)
 
     with here:
@@ -156,10 +166,17 @@ def _resolve(host: str, port: int, exchange: Exchange) -> Steps[Sequence[_Addres
         if not (yield Wait(here, READ, exchange.deadline_ns)):
             raise timed_out(exchange)
     (result,) = resolved
-    if isinstance(result, Sequence):
-        return result
-    reason = result.strerror if isinstance(result, OSError) else "not a valid name"
-    raise RequestFailedError(Failure.NAME, f"cannot resolve {host}: {reason}") from result
+    if isinstance(result, RequestFailedError):
+        raise result
+    return result
+
+
+def _look_up(host: str, port: int) -> Sequence[_Address]:
+    try:
+        return [(family, address) for family, *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a valid name"
+        raise RequestFailedError(Failure.NAME, f"cannot resolve {host}: {reason}") from error
 
 
 def _is_literal(host: str) -> bool:
@@ -226,7 +243,19 @@ def _start_tls(layer: Layer, context: ssl.SSLContext, host: str, exchange: Excha
             yield from secure.shake_hands(exchange)
     except OSError as error:  # ssl.SSLError is one
         raise tls_failed(error, host) from error
+    except RequestFailedError as error:  # timed out: a service that reads lines waits for the end of one
+        error.remedy = IS_IT_TLS
+        raise
+    except ValueError as error:
+        raise RequestFailedError(Failure.NAME, f"not a valid host name for TLS: {host}") from error
     return secure
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _open_tunnel(layer: Layer, origin: Origin, proxy: httpx.Proxy, exchange: Exchange) -> Steps[None]:

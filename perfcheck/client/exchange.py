@@ -114,14 +114,28 @@ _CERTIFICATE_PROBLEMS = {
     **dict.fromkeys((19, 20, 21), ("is signed by an untrusted CA", _UNTRUSTED)),
 }
 _WRONG_HOST = {62, 64}
+_PLAIN = ("the service does not speak TLS on this port", "write http:// in service.base_url")
+_NO_SUCH_NAME = "the service has no TLS for the host name {host}"
+_REJECTED = ("the service rejected the client certificate", "correct service.tls.cert")
 _TLS_PROBLEMS = {
-    "WRONG_VERSION_NUMBER": "the service does not speak TLS on this port; is its URL http://?",
-    "HTTP_REQUEST": "the service does not speak TLS on this port; is its URL http://?",
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the service requires a client certificate: set service.tls.cert",
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": "no common TLS parameters, or the service requires a client certificate",
-    "SSLV3_ALERT_BAD_CERTIFICATE": "the service rejected the client certificate (service.tls.cert)",
-    "TLSV1_ALERT_UNKNOWN_CA": "the service rejected the client certificate (service.tls.cert)",
+    **dict.fromkeys(("WRONG_VERSION_NUMBER", "HTTP_REQUEST"), _PLAIN),
+    **dict.fromkeys(
+        ("TLSV1_UNRECOGNIZED_NAME", "TLSV1_ALERT_UNRECOGNIZED_NAME"),
+        (_NO_SUCH_NAME, "use a host name that the service knows in service.base_url"),
+    ),
+    "TLSV1_ALERT_INTERNAL_ERROR": (
+        "the service failed in the TLS handshake",
+        "see its log; it may have no certificate for the host name in service.base_url",
+    ),
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": ("the service requires a client certificate", "set service.tls.cert"),
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": (
+        "the service refused the TLS handshake",
+        "it may require a client certificate (service.tls.cert), another host name, or other TLS parameters",
+    ),
+    **dict.fromkeys(("SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_ALERT_UNKNOWN_CA"), _REJECTED),
 }
+_CORRECT_TLS = "correct service.base_url or service.tls"
+IS_IT_TLS = "does the service speak TLS on this port?"
 
 
 def connection_lost(error: OSError | None, exchange: Exchange) -> RequestFailedError:
@@ -154,21 +168,24 @@ def not_http(error: Exception) -> RequestFailedError:
 
 def tls_failed(error: OSError, host: str | None) -> RequestFailedError:
     """The TLS handshake failed, or TLS itself afterwards."""
+    host = host or "the service"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return RequestFailedError(Failure.TLS, _certificate_problem(error, host or "the service"))
-    if isinstance(error, ssl.SSLEOFError) or not isinstance(error, ssl.SSLError):
-        return RequestFailedError(Failure.TLS, "the connection was closed during the TLS handshake")
+        return RequestFailedError(Failure.TLS, *_certificate_problem(error, host))
+    if isinstance(error, ssl.SSLEOFError) or not isinstance(error, ssl.SSLError):  # as where it is still starting
+        closed = "the connection was closed during the TLS handshake"
+        return RequestFailedError(Failure.RESET, closed, IS_IT_TLS)
     reason = error.reason or str(error)
-    return RequestFailedError(Failure.TLS, _TLS_PROBLEMS.get(reason, reason.replace("_", " ").lower()))
+    problem, remedy = _TLS_PROBLEMS.get(reason, (reason.replace("_", " ").lower(), _CORRECT_TLS))
+    return RequestFailedError(Failure.TLS, problem.format(host=host), remedy)
 
 
-def _certificate_problem(error: ssl.SSLCertVerificationError, host: str) -> str:
+def _certificate_problem(error: ssl.SSLCertVerificationError, host: str) -> tuple[str, str]:
     if error.verify_code in _WRONG_HOST:
-        return f"the certificate is not for {host}; use a host name that it was issued for in service.base_url"
+        return f"the certificate is not for {host}", "use a host name that it was issued for in service.base_url"
     problem, remedy = _CERTIFICATE_PROBLEMS.get(
         error.verify_code, (f"was rejected: {error.verify_message}", _UNTRUSTED)
     )
-    return f"the certificate of {host} {problem}; {remedy}"
+    return f"the certificate of {host} {problem}", remedy
 
 
 def timed_out(exchange: Exchange) -> RequestFailedError:

@@ -152,16 +152,23 @@ class Redirects:
         """
         if response.status not in _REDIRECTS:
             return None
-        self._received = httpx.Response(response.status, headers=response.headers)
+        self._received = httpx.Response(response.status, headers=list(filter(_is_sendable, response.headers)))
+        invalid = RequestFailedError(Failure.REDIRECTS, f"a redirect to {response.header(b'location')}")
         try:
             following = self._http.send(request, follow_redirects=False).next_request
-        except Exception as error:
-            raise not_http(error) from error
+        except Exception as error:  # of any kind: httpx and its parsers have many for an address that is none
+            raise invalid from error
         if following is None:
             return None
         if following.url.scheme not in {"http", "https"}:
-            raise RequestFailedError(Failure.REDIRECTS, f"a redirect to {following.url}")
+            raise invalid
         if Origin.of(request.url) != Origin.of(following.url):
             for name in self._secret_headers:
                 following.headers.pop(name, None)
         return following
+
+
+def _is_sendable(header: tuple[bytes, bytes]) -> bool:
+    """A cookie would be sent with the next request, and httpx sends no other characters."""
+    name, value = header
+    return name != b"set-cookie" or value.isascii()

@@ -64,7 +64,7 @@ def check(
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
     redact, progress = Redactor(baseline.secrets), callbacks.progress
     with EnvironmentProbe() as probe, Client(baseline.service, redact=redact) as client:
-        error = wait_for(client, baseline.service.ready_timeout_s, callbacks)
+        error = wait_for(client, endpoints, baseline.service.ready_timeout_s, callbacks)
         environment = probe.finish()
         alone = partial(measured_alone, environment.branch or "") if measured_alone else None
         sampler = Sampler(

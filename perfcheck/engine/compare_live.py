@@ -81,7 +81,10 @@ def compare_live(
     ):
         clients = before_client, after_client
         timeout_s = after.service.ready_timeout_s
-        errors = (wait_for(client, timeout_s, callbacks, unreachable=_UNREACHABLE) for client in clients)
+        errors = (
+            wait_for(client, endpoints, timeout_s, callbacks, unreachable=_UNREACHABLE)
+            for client in dict.fromkeys(clients)
+        )
         error = next(filter(None, errors), None)  # without the first, the second is not waited for
         # The commit is that of this folder, and may be neither side's.
         environment = replace(probe.finish(), commit=None, branch=None, dirty=None)

@@ -28,6 +28,7 @@ from perfcheck.model import (
     Baseline,
     BaselineInfo,
     Counts,
+    Endpoint,
     EndpointResult,
     Environment,
     Finding,
@@ -122,15 +123,20 @@ class Execution:
 
 
 def wait_for(
-    client: Client, timeout_s: float, callbacks: Callbacks, *, unreachable: str | None = None
+    client: Client,
+    endpoints: Sequence[Endpoint],
+    timeout_s: float,
+    callbacks: Callbacks,
+    *,
+    unreachable: str | None = None,
 ) -> CouldNotMeasureError | None:
-    """Wait until the service answers; returns the error when it does not, for the reports.
+    """Wait until the service is ready; returns the error when it does not get so, for the reports.
 
     ``unreachable`` is the remedy for an address at which nothing answers.
     """
     try:
         with callbacks.waiting(timeout_s):
-            client.wait_until_ready(unreachable=unreachable)
+            client.wait_until_ready(endpoints, unreachable=unreachable)
     except CouldNotMeasureError as error:
         return error
     return None

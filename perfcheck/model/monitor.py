@@ -18,6 +18,7 @@ class Fetched:
     body: bytes = b""  # decoded, as far as it came; also with an unexpected status
     failure: Failure | None = None
     detail: str | None = None  # one clean line about a failure
+    remedy: str | None = None  # where the failure has one of its own
 
 
 class MonitorStatus(StrEnum):

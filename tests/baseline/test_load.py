@@ -259,7 +259,9 @@ def test_base_url_may_be_given_in_place_of_the_one_in_the_file(tmp_path: Path) -
     assert load(tmp_path, without, base_url="http://other:1").service.base_url == "http://other:1"
 
 
-@pytest.mark.parametrize("url", ["localhost:1", "ftp://a", "http://", "http://a:99999", "http://a b", "http://a..b"])
+@pytest.mark.parametrize(
+    "url", ["localhost:1", "ftp://a", "http://", "http://a:99999", "http://a b", "http://a..b", "http://xn--a/"]
+)
 def test_a_wrong_base_url_from_elsewhere_is_a_usage_error(tmp_path: Path, url: str) -> None:
     with pytest.raises(UsageError, match="--base-url") as caught:
         load(tmp_path, SMALLEST, base_url=url)

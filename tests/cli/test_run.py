@@ -68,7 +68,7 @@ def test_a_warning_fails_only_when_asked_to(tmp_path: Path, options: tuple[str, 
     ("handler", "sampling", "target", "message"),
     [
         (slow(0.06), "{}", "20ms", "over 2x its target of 20 ms (limit 40 ms)"),
-        (status(503), UNCONFIRMED, "2s", "5 of 5 requests failed (100%), over 5%: 5x 503 Service Unavailable"),
+        (status(500), UNCONFIRMED, "2s", "5 of 5 requests failed (100%), over 5%: 5x 500 Internal Server Error"),
     ],
 )
 def test_1_when_an_endpoint_is_critical(

@@ -233,12 +233,48 @@ def test_a_redirect_loop() -> None:
 
 
 @pytest.mark.parametrize(
-    ("location", "failure"),
-    [("http://host:port/", Failure.PROTOCOL), ("ftp://127.0.0.1/", Failure.REDIRECTS)],
+    "location",
+    [
+        "http://host:port/",
+        "ftp://127.0.0.1/",
+        "myapp:callback",
+        "http://xn--a/",
+        "http://:::/",
+        "/\x7f",
+        "/" + "x" * 70_000,
+    ],
 )
-def test_a_redirect_to_nowhere(location: str, failure: Failure) -> None:
-    converse = every_request(response(b"", f"Location: {location}", status="302 Found"))
-    failed(answer_to(converse, follow=True), failure, "")
+@pytest.mark.parametrize("follow", [True, False])
+def test_a_redirect_to_nowhere(location: str, follow: bool) -> None:  # noqa: FBT001
+    sample = answer_to(every_request(response(b"", f"Location: {location}", status="302 Found")), follow=follow)
+    shown = location.replace("\x7f", "")[:100]
+    failed(
+        sample,
+        *((Failure.REDIRECTS, f"a redirect to {shown}") if follow else (Failure.STATUS, f"302 Found, to {shown}")),
+    )
+
+
+@pytest.mark.parametrize("host", ["[fe80::1%nope]", "127.0.0.1:-1", "a..b", ".invalid", "[::1"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_redirect_to_a_host_that_cannot_be_looked_up(scheme: str, host: str) -> None:
+    sample = answer_to(every_request(response(b"", f"Location: {scheme}://{host}/", status="302 Found")), follow=True)
+    assert sample.failure in {Failure.NAME, Failure.REDIRECTS, Failure.REFUSED}
+
+
+def test_a_cookie_that_cannot_be_sent_is_dropped() -> None:
+    asked: list[bytes] = []
+
+    def converse(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            asked.append(request)
+            here = response(
+                b"", "Location: /there", "Set-Cookie: name=J\xc3\xb6rg", "Set-Cookie: a=b", status="302 Found"
+            )
+            connection.sendall(here if b"/it " in request else response(b"arrived"))
+
+    sample = answer_to(converse, follow=True)
+    assert (sample.failure, sample.body_bytes) == (None, 7)
+    assert b"Cookie: a=b\r\n" in asked[1]
 
 
 # --- Bodies --------------------------------------------------------------------------------------------------------

@@ -12,7 +12,16 @@ from pathlib import Path
 
 import pytest
 import trustme
-from apps.faulty_server import Conversation, Server, every_request, hang_up, read_request, response, server
+from apps.faulty_server import (
+    Conversation,
+    Server,
+    every_request,
+    hang_up,
+    read_request,
+    response,
+    server,
+    wait_for_the_client_to_leave,
+)
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -190,13 +199,23 @@ def test_a_client_certificate(authority: trustme.CA, ca: str, tmp_path: Path, ve
 def test_a_service_that_does_not_speak_tls() -> None:
     with server(lambda connection: connection.sendall(b"220 mail.example ESMTP\r\n" * 9)) as running:
         detail = refused(running.url("https", "localhost"), Tls())
-    assert detail == "the service does not speak TLS on this port; is its URL http://?"
+    assert detail == "the service does not speak TLS on this port; write http:// in service.base_url"
 
 
 def test_a_service_that_hangs_up_during_the_handshake() -> None:
     with server(hang_up) as running:
-        detail = refused(running.url("https", "localhost"), Tls())
-    assert detail == "the connection was closed during the TLS handshake"
+        (sample,) = ask(running.url("https", "localhost"), Tls())
+    assert sample.failure is Failure.RESET
+    assert sample.detail is not None
+    assert sample.detail.startswith("the connection was closed during the TLS handshake")
+
+
+def test_a_service_that_waits_for_the_end_of_a_line() -> None:
+    with server(wait_for_the_client_to_leave) as running:
+        service = Service(base_url=running.url("https", "localhost"), ready_timeout_s=0.1)
+        with Client(service, redact=Redactor()) as client, pytest.raises(CouldNotMeasureError) as caught:
+            client.wait_until_ready([replace(IT, timeout_s=0.1)])
+    assert caught.value.remedy == "does the service speak TLS on this port?"
 
 
 def test_waiting_does_not_help_a_certificate(tmp_path: Path) -> None:
@@ -205,8 +224,77 @@ def test_waiting_does_not_help_a_certificate(tmp_path: Path) -> None:
         with Client(service, redact=Redactor()) as client, pytest.raises(CouldNotMeasureError) as caught:
             client.wait_until_ready()
         assert running.connections == 1
-    assert "the certificate of localhost" in caught.value.message
-    assert caught.value.remedy == "correct service.base_url or service.tls"
+    assert caught.value.message.endswith("/health is not ready: the certificate of localhost is self-signed")
+    assert caught.value.remedy == "set service.tls.ca to its CA, or use --insecure for a test system"
+
+
+def why_not_ready(service: Service) -> CouldNotMeasureError:
+    with Client(service, redact=Redactor()) as client, pytest.raises(CouldNotMeasureError) as caught:
+        client.wait_until_ready([IT])
+    assert not caught.value.is_down
+    return caught.value
+
+
+def test_each_error_of_tls_has_its_own_remedy(authority: trustme.CA, ca: str) -> None:
+    def reject_name(_: ssl.SSLObject, name: str | None, __: ssl.SSLContext) -> int | None:
+        return None if name is None else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+
+    with secure(context_for(authority, "other.example")) as running:
+        url = running.url("https", "localhost")
+        wrong_name, unknown_ca = (why_not_ready(Service(base_url=url, tls=tls)) for tls in (Tls(ca=ca), Tls()))
+    context = context_for(authority, "localhost")
+    context.sni_callback = reject_name
+    with secure(context) as running:
+        no_sni = why_not_ready(Service(base_url=running.url("https", "localhost"), tls=Tls(ca=ca)))
+    with server(lambda connection: connection.sendall(response(status="400 Bad Request"))) as running:
+        plain = why_not_ready(Service(base_url=running.url("https", "localhost"), tls=Tls(ca=ca)))
+    assert [error.message.partition("is not ready: ")[2] for error in (wrong_name, unknown_ca, no_sni, plain)] == [
+        "the certificate is not for localhost",
+        "the certificate of localhost is signed by an untrusted CA",
+        "the service has no TLS for the host name localhost",
+        "the service does not speak TLS on this port",
+    ]
+    assert [error.remedy for error in (wrong_name, unknown_ca, no_sni, plain)] == [
+        "use a host name that it was issued for in service.base_url",
+        "set service.tls.ca to its CA, or use --insecure for a test system",
+        "use a host name that the service knows in service.base_url",
+        "write http:// in service.base_url",
+    ]
+
+
+@pytest.mark.parametrize("ready", ["/health", None])
+@pytest.mark.parametrize("as_page", [True, False])
+def test_http_to_a_port_that_speaks_tls(authority: trustme.CA, ready: str | None, as_page: bool) -> None:  # noqa: FBT001
+    context = context_for(authority, "localhost")
+
+    def converse(connection: socket.socket) -> None:
+        if connection.recv(1, socket.MSG_PEEK) == b"\x16":
+            context.wrap_socket(connection, server_side=True).close()
+        elif as_page:
+            read_request(connection)
+            connection.sendall(response(status="400 The plain HTTP request was sent to HTTPS port"))
+
+    with server(converse) as running:
+        error = why_not_ready(Service(base_url=running.url(), ready=ready, ready_timeout_s=60))
+    assert error.message.endswith("is not ready: the service speaks TLS on this port")
+    assert error.remedy == "write https:// in service.base_url"
+
+
+def test_a_handshake_that_is_cut_off_while_the_service_starts(authority: trustme.CA, ca: str) -> None:
+    starting = [True, True, True]
+
+    def converse(connection: socket.socket) -> None:
+        if starting:
+            starting.pop()
+            return
+        with context_for(authority, "localhost").wrap_socket(connection, server_side=True) as secure:
+            every_request(response())(secure)
+
+    with server(converse) as running:
+        service = Service(base_url=running.url("https", "localhost"), tls=Tls(ca=ca), ready_timeout_s=60)
+        with Client(service, redact=Redactor()) as client:
+            client.wait_until_ready([IT])
+    assert not starting
 
 
 @pytest.mark.parametrize("content", [None, "this is not a certificate"])

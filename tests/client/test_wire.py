@@ -86,7 +86,7 @@ def test_a_connection_that_is_not_accepted() -> None:
 def test_a_handshake_that_hangs() -> None:
     with server(wait_for_the_client_to_leave) as running:
         (sample,) = ask(running.url("https"))
-    timed_out(sample, "no connection within 300 ms")
+    timed_out(sample, "no connection within 300 ms; does the service speak TLS on this port?")
 
 
 def test_a_resolver_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,7 @@ def test_only_the_endpoints_that_are_named(healthy: Baseline) -> None:
     ("fail_on", "exit_code"), [(Verdict.CRITICAL, EXIT_CRITICAL), (Verdict.WARNING, EXIT_CRITICAL), (None, EXIT_OK)]
 )
 def test_a_failing_endpoint(tmp_path: Path, fail_on: Verdict | None, exit_code: int) -> None:
-    with served(tmp_path, {"/a": status(503), "/b": ok()}) as baseline:
+    with served(tmp_path, {"/a": status(500), "/b": ok()}) as baseline:
         run = check(override(baseline, confirm=0), fail_on=fail_on).run
     assert verdicts(run) == {"a": Verdict.CRITICAL, "b": Verdict.OK}
     assert run.endpoints[0].errors == {str(Failure.STATUS): run.endpoints[0].requests.sent}
