@@ -11,6 +11,7 @@ import httpx
 
 from perfcheck import __version__
 from perfcheck.client.connecting import Connector
+from perfcheck.client.excerpt import excerpt
 from perfcheck.client.exchange import Exchange, RequestFailedError
 from perfcheck.client.http1 import Connection
 from perfcheck.client.loop import Loop, Steps
@@ -193,6 +194,9 @@ class Client:
             phases=phases,
             body_bytes=size,
             server_timing=self._redact.clean(server_timing, limit=_LONGEST_SERVER_TIMING) if server_timing else None,
+            body_excerpt=(
+                excerpt(response, self._redact) if response and failed and failed.failure is Failure.STATUS else None
+            ),
         )
 
     def _fetched(self, prepared: PreparedRequest) -> Steps[Fetched]:

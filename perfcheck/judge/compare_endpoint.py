@@ -262,7 +262,7 @@ def _other_findings(after: EndpointResult, before: EndpointResult | None) -> Ite
         if finding.rule is Rule.NOT_MEASURED and before is not None and _decided_failure(before):
             continue  # for that reason no more requests were sent
         if before is not None and finding.severity is not Severity.NOTE and _was_so_before(finding, after, before):
-            yield replace(finding, severity=Severity.NOTE, message=f"{finding.message}; no better before")
+            yield replace(finding, severity=Severity.NOTE, message=f"no better before: {finding.message}")
         else:
             yield finding
 

@@ -147,7 +147,7 @@ def _error_findings(
     if decision.errors in {Verdict.WARNING, Verdict.CRITICAL}:
         limit = limits.critical if decision.errors is Verdict.CRITICAL else limits.warning
         what = failed_share(len(failed), len(judged), limit)
-        message = f"{what}{since or ', over ' + format_percentage(limit)}: {kinds}"
+        message = f"{what}{since or ', over ' + format_percentage(limit)}: {kinds}{_first_body(failed)}"
         severity = _severity(decision, decision.errors, undecided, decided=decision.errors_decided)
         remedy = _failure_remedy(failed)
         yield Finding(
@@ -158,7 +158,7 @@ def _error_findings(
         over = rate > limits.warning
         doubt = f", over the limit of {format_percentage(limits.warning)} but too few to judge" if over else ""
         remedy = "'min_requests: 100' on this endpoint gives more evidence"
-        message = f"{what}{doubt}: {kinds}"
+        message = f"{what}{doubt}: {kinds}{_first_body(failed)}"
         yield Finding.note(
             Rule.ERRORS_SEEN, message, value=rate, limit=limits.warning, unit="ratio", remedy=remedy, line=line
         )
@@ -185,6 +185,11 @@ def failure_kinds(failed: Sequence[Sample]) -> str:
     counted = Counter(clean(sample.detail or str(sample.failure), 100) for sample in failed).most_common()
     shown = [f"{count}x {detail}" if len(counted) > 1 or count > 1 else detail for detail, count in counted[:3]]
     return "; ".join(shown) + ("; ..." if len(counted) > 3 else "")  # noqa: PLR2004
+
+
+def _first_body(failed: Sequence[Sample]) -> str:
+    bodies = (clean(sample.body_excerpt) for sample in failed if sample.body_excerpt)
+    return next((f"; first body: {body}" for body in bodies), "")
 
 
 _STATUS_REMEDIES = {
@@ -276,7 +281,7 @@ def _why_not_judged(measurement: Measurement) -> str:
         return "slow or failing while other endpoints were measured too, and no time to measure it alone"
     _, warmup = measurement.samples[-1]
     reason = clean(warmup.detail or str(warmup.failure), 100) if warmup.failure else ""
-    return "the run ended after its warm-up" + (f", which failed: {reason}" if reason else "")
+    return "the run ended after its warm-up" + (f", which failed: {reason}{_first_body([warmup])}" if reason else "")
 
 
 _KEYS = {

@@ -48,6 +48,7 @@ class Sample:
     phases: Phases = Phases()
     body_bytes: int | None = None  # decoded
     server_timing: str | None = None  # the response header, raw
+    body_excerpt: str | None = None  # of an unexpected response; as clean as ``detail``
 
 
 WARM_UP = 0  # the stage of samples that do not count: warm-up, and what was measured under load and came out slow

@@ -196,6 +196,7 @@ _FIGURE = re.compile(
 )
 # " (+18% to +34%)", of one endpoint
 _INTERVAL = re.compile(r" \((?:[+-]\d|(?:over|under) [+-]?\d|[\d.]+x to )[^()]*\)")
+_FIRST_BODY = re.compile(r"; first body: .*", re.DOTALL)  # of one endpoint, too
 _PLURAL = re.compile(r"^( \w+?)s\b")  # after a figure
 
 
@@ -217,16 +218,18 @@ def _pattern(text: str) -> tuple[str, ...]:
 
 
 def _without(text: str) -> str:
-    return _INTERVAL.sub("", text)
+    return _FIRST_BODY.sub("", _INTERVAL.sub("", text))
 
 
 def _merged(texts: Sequence[str]) -> str:
-    """One text for several of one pattern: a figure in which they differ becomes a range."""
+    """One text for several of one pattern: a figure in which they differ becomes a range, and one body stays."""
     if len(set(texts)) == 1:
         return texts[0]
     plain = [_without(text) for text in texts]
     ranges = map(_range, zip(*(_FIGURE.finditer(text) for text in plain), strict=True))
-    return _FIGURE.sub(lambda _: next(ranges), max(plain, key=len))  # the longest has the plurals
+    merged = _FIGURE.sub(lambda _: next(ranges), max(plain, key=len))  # the longest has the plurals
+    bodies = filter(None, map(_FIRST_BODY.search, texts))
+    return merged + next((body[0] for body in bodies), "")
 
 
 def _range(figures: Sequence[re.Match[str]]) -> str:

@@ -64,6 +64,53 @@ def failed(sample: Sample, failure: Failure, words: str) -> None:
     assert words in (sample.detail or "")
 
 
+# --- What an unexpected response states ----------------------------------------------------------------------------
+
+ERROR_PAGE = b"""<!doctype html>
+<html><head><title>500 Internal Server Error</title><style>h1 {color: red}</style></head>
+<body><h1>KeyError: &#x27;artist&#x27; for a token of a&amp;b&lt;secret</h1></body></html>"""
+JSON = "Content-Type: application/json"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "excerpt"),
+    [
+        (b'{\n  "error": "no such table: videos"\n}\n', [JSON], '{ "error": "no such table: videos" }'),
+        (b'{"detail":"x"}', ["Content-Type: application/problem+json; charset=utf-8"], '{"detail":"x"}'),
+        (gzip.compress(b'{"detail":"x"}'), [JSON, GZIP], '{"detail":"x"}'),
+        (b"\n \nworker timed out\nmore", ["Content-Type: text/plain"], "worker timed out"),
+        (b"Internal Server Error", ["Content-Type: text/plain"], None),  # as its status
+        (ERROR_PAGE, ["Content-Type: text/html; charset=utf-8"], "KeyError: 'artist' for a token of ***"),
+        (
+            b'{"error": "token a&b<secret is no more, a\\u0026b"}',
+            [JSON],
+            '{"error": "token *** is no more, a\\u0026b"}',
+        ),
+        (b"\x1b[31mred\x1b[0m \xff", ["Content-Type: text/plain"], "[31mred[0m \N{REPLACEMENT CHARACTER}"),
+        (b"x" * 100_000, ["Content-Type: text/plain"], "x" * 117 + "..."),
+        (b"x" * 118 + b" a&b<secret", ["Content-Type: text/plain"], "x" * 117 + "..."),
+        (b"{}", [JSON], None),
+        (b"text", [], None),
+        (b"\x89PNG", ["Content-Type: image/png"], None),
+        (gzip.compress(b'{"detail":"x"}')[:9], [JSON, GZIP], None),
+        (b"", [JSON], None),
+    ],
+)
+def test_the_body_of_an_unexpected_response_is_kept_in_a_line(
+    body: bytes, headers: list[str], excerpt: str | None
+) -> None:
+    with server(every_request(response(body, *headers, status="500 Internal Server Error"))) as running:
+        sample = ask(running.url(), secrets=("a&b<secret",))
+    failed(sample, Failure.STATUS, "500 Internal Server Error")
+    assert sample.body_excerpt == excerpt
+
+
+@pytest.mark.parametrize("status", ["200 OK", "302 Found"])
+def test_the_body_of_a_redirect_and_of_what_is_expected_is_not(status: str) -> None:
+    with server(every_request(response(b'{"a": 1}', JSON, status=status))) as running:
+        assert ask(running.url()).body_excerpt is None
+
+
 # --- The connection ------------------------------------------------------------------------------------------------
 
 

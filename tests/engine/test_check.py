@@ -91,6 +91,18 @@ def test_a_failing_endpoint(tmp_path: Path, fail_on: Verdict | None, exit_code: 
     assert run.exit_code == exit_code
 
 
+def test_a_failing_endpoint_is_reported_with_what_it_answers(tmp_path: Path) -> None:
+    answers = iter(range(1000))
+
+    def broken() -> Answer:
+        return 500, {"Content-Type": "application/json"}, b'{"error": "request %d failed"}' % next(answers)
+
+    with served(tmp_path, {"/a": broken, "/b": ok()}) as baseline:
+        (finding, *_) = check(override(baseline, confirm=0), names=["a"]).run.endpoints[0].findings
+    assert finding.message.startswith("5 of 5 requests failed (100%), over 5%: 5x 500 Internal Server Error")
+    assert finding.message.endswith('; first body: {"error": "request 1 failed"}')
+
+
 def test_secrets_are_in_neither_label_nor_command(tmp_path: Path) -> None:
     with service({"/a": ok()}) as url:
         text = f'version: 1\nservice: {{base_url: {url}, headers: {{X-Key: "${{KEY}}"}}}}\nendpoints:\n'

@@ -143,6 +143,21 @@ def test_failing_ones() -> None:
     assert found[Label.RERUN] == ["perfcheck run 'm.*'"]
 
 
+@pytest.mark.parametrize("same", [False, True])
+def test_different_bodies_of_one_failure_are_one_cause(*, same: bool) -> None:
+    def broken(name: str, count: int, body: str) -> EndpointResult:
+        nothing = decision(Verdict.NOT_MEASURED, None, failures=count, errors=Verdict.CRITICAL, decided=False)
+        measured = [(stage, replace(sample, body_excerpt=body)) for stage, sample in failed(1, count, "404 Not Found")]
+        return result(endpoint(name), measured, nothing)
+
+    some = [
+        broken(f"m.{number}", 5 if same else 5 + number, f'{{"id": {0 if same else number}}}') for number in range(3)
+    ]
+    count = "5" if same else "5-7"
+    why = f"{count} of {count} requests failed (100%), over 5%: {count}x 404 Not Found"
+    assert lines(some)[Label.WHY] == [f'{why}; first body: {{"id": 0}}']
+
+
 def test_slower_ones() -> None:
     one = next(one for one in comparison_run().endpoints if one.verdict is Verdict.CRITICAL)
     message = "median 26% slower than the 212 ms before (+18% to +34%), over the limit of 10%"

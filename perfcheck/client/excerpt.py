@@ -1,0 +1,47 @@
+"""What an unexpected response states about itself: the first line of its body that adds something to its status."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+
+from perfcheck.client.exchange import RequestFailedError
+from perfcheck.client.response import Response
+from perfcheck.text import Redactor
+
+_MOST_BYTES = 16 * 1024
+_LONGEST = 120
+_IS_TEXT = re.compile(r"text/|application/([\w.-]+\+)?(json|xml)\b", re.IGNORECASE)
+_IS_MARKUP = re.compile(r"[^;]*(html|xml)", re.IGNORECASE)
+_NOT_SHOWN = re.compile(r"<!--.*?-->|<(script|style)\b.*?(</\1\s*>|\Z)|<[^>]*>", re.IGNORECASE | re.DOTALL)
+
+
+def excerpt(response: Response, redact: Redactor) -> str | None:
+    """One clean line without secrets; None of a body that is no text, of a redirect, and where there is nothing new."""
+    content_type = response.header(b"content-type")
+    if 300 <= response.status <= 399 or not _IS_TEXT.match(content_type):  # noqa: PLR2004
+        return None
+    text = redact(_beginning(response))
+    if _IS_MARKUP.match(content_type):
+        text = redact(html.unescape(_NOT_SHOWN.sub("\n", text)))
+    lines = [text] if "json" in content_type.lower() else text.splitlines()
+    status = f"{response.status} {response.reason}".lower()
+    shown = (redact.clean(line, _LONGEST) for line in lines)
+    return next((line for line in shown if any(map(str.isalnum, line)) and line.lower() not in status), None)
+
+
+def _beginning(response: Response) -> str:
+    return b"".join(_first_pieces(response))[:_MOST_BYTES].decode("utf-8", "replace")
+
+
+def _first_pieces(response: Response) -> Iterator[bytes]:
+    size = 0
+    try:
+        for piece in response.decoded():
+            yield piece
+            size += len(piece)
+            if size >= _MOST_BYTES:
+                return
+    except RequestFailedError:
+        return  # what could be decoded
