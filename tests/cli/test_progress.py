@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 import threading
-from contextlib import redirect_stderr
+from contextlib import nullcontext, redirect_stderr
 
 import pytest
 from rich.console import Console
@@ -103,6 +103,36 @@ class Terminal(io.StringIO):
         if "waiting" in text:
             self.waiting.set()
         return super().write(text)
+
+
+class Many:
+    """Thousands of endpoints; counts how many it was asked for."""
+
+    def __init__(self, endpoints: int) -> None:
+        self._states = [state(verdict=Verdict.OK)] * endpoints
+        self.shown = 0
+
+    def progress(self) -> list[EndpointProgress]:
+        self.shown += len(self._states)
+        return self._states
+
+    def forecast(self) -> Forecast:
+        return forecast()
+
+
+@pytest.mark.parametrize("endpoints", [30, 300, 3000])
+def test_the_work_of_the_display_does_not_grow_with_the_endpoints(
+    monkeypatch: pytest.MonkeyPatch, endpoints: int
+) -> None:
+    """A request a millisecond, of so many endpoints: each request is followed by two of them at the most."""
+    monkeypatch.setenv("TERM", "xterm")
+    requests, source, clock = 20_000, Many(endpoints), iter(range(10**9))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock) / 1000)
+    monkeypatch.setattr("perfcheck.cli.ui.progress._every_second", lambda _: nullcontext())
+    with redirect_stderr(Terminal()), live_progress() as watch:
+        for _ in range(requests):
+            watch(source)
+    assert endpoints < source.shown <= 2 * requests + endpoints
 
 
 class Hanging:

@@ -20,7 +20,7 @@ from perfcheck.text import clean
 from perfcheck.units import format_about, format_ms
 from perfcheck.words import plural
 
-_REDRAW_S = 0.1
+_REDRAW_S, _REDRAW_S_EACH = 0.1, 0.0005  # between redraws, and for each endpoint: a redraw takes a look at every one
 _TICK_S = 1.0
 _MOST_LINES = 6
 _BAR = 24
@@ -35,24 +35,25 @@ def live_progress() -> Iterator[Callable[[HasProgress], None]]:
     glyphs = choose_glyphs(console.encoding)
     states: Sequence[EndpointProgress] = ()
     forecast = Forecast(0.0, 0.0, 0.0, 1, is_known=False)
-    started, last = time.monotonic(), float("-inf")
+    started = time.monotonic()
+    drawn, called = -math.inf, -math.inf
 
     def draw(now: float, waiting_s: float) -> None:
         page = render_progress(states, forecast, glyphs, console.width, elapsed_s=now - started, waiting_s=waiting_s)
         live.update(page, refresh=True)
 
     def watch(source: HasProgress) -> None:
-        nonlocal forecast, last, states
-        now = time.monotonic()
-        if now - last >= _REDRAW_S:
+        nonlocal forecast, drawn, called, states
+        called = time.monotonic()
+        if called - drawn >= _REDRAW_S + _REDRAW_S_EACH * len(states):
             states, forecast = source.progress(), source.forecast()
-            draw(now, 0.0)
-            last = time.monotonic()
+            draw(called, 0.0)
+            drawn = time.monotonic()
 
     def tick() -> None:
         now = time.monotonic()
-        if now - last >= _TICK_S and states:
-            draw(now, now - last)
+        if now - called >= _TICK_S and states:
+            draw(now, now - called)
 
     with Live(console=console, auto_refresh=False, transient=True) as live, _every_second(tick):
         yield watch
