@@ -51,7 +51,19 @@ APART = [
 ]
 QUIET = Series(500)
 RESTLESS = Series(500, noise=0.06, likeness=0.4, outliers=0.03)
-FIRST_STEP = Series(72, step=0.1, step_at=60)
+FIRST_WEEKS = [Series(30), Series(30, noise=0.06, likeness=0.4, outliers=0.03)]
+FIRST_WEEKS_LIMITS = 0.1, 0.4  # false changes, %
+# Few runs, with the share in % of series in which the step has to be found.
+EARLY_STEPS = {
+    Series(6, noise=0.05, step=2.0, step_at=3): 93,
+    Series(7, noise=0.05, step=1.0, step_at=4): 97,
+    Series(9, noise=0.05, step=0.5, step_at=5): 93,
+    Series(28, noise=0.05, step=0.2, step_at=20): 70,
+    Series(72, step=0.1, step_at=60): 98,
+    Series(40, step=0.1, step_at=20): 95,
+}
+BAD_FIRST_RUN = Series(30, step=-0.5, step_at=1)
+INCIDENT = Series(60, noise=0.05, outliers=0.0, step=1.0, step_at=30, step_runs=3)
 CLEAN_STEP = Series(75, outliers=0.0, step=0.25, step_at=60)
 STEPS = [Series(at + 60, step=step, step_at=at) for step in (0.06, 0.1, 0.25, -0.2) for at in (20, 60, 300)]
 DRIFTS = [
@@ -63,7 +75,8 @@ DRIFTS = [
     Series(350, drift=0.3, drift_from=200),
 ]
 DRIFT_THEN_STEP = Series(260, drift=0.3, step=0.2, step_at=200)
-TRENDS = [QUIET, RESTLESS, FIRST_STEP, CLEAN_STEP, *STEPS, *DRIFTS, DRIFT_THEN_STEP]
+TRENDS = [QUIET, RESTLESS, *FIRST_WEEKS, *EARLY_STEPS, BAD_FIRST_RUN, INCIDENT, CLEAN_STEP, *STEPS, *DRIFTS]
+TRENDS += [DRIFT_THEN_STEP]
 
 
 def with_chance(rate: float, runs: int) -> float:
@@ -211,10 +224,18 @@ def trend_section(trends: dict[Series, list[Trend]]) -> Iterator[str | Criterion
     def false(cell: Series) -> float:
         return sum(len(t.steps) + (t.drift is not None) for t in trends[cell]) / len(trends[cell])
 
-    yield Criterion("500 runs, 3% noise: false changes a series", false(QUIET), 0.1, "")
-    yield Criterion("500 runs, 6% noise, autocorrelation .4: false changes a series", false(RESTLESS), 3, "")
-    at_once = share(trends[FIRST_STEP], lambda trend: len(trend.steps) == 1)
-    yield Criterion("10% step found within 12 runs", at_once, 99.9, at_least=True)
+    yield Criterion("500 runs, 3% noise: false changes a series", false(QUIET), 0.03, "")
+    yield Criterion("500 runs, 6% noise, autocorrelation .4: false changes a series", false(RESTLESS), 0.4, "")
+    for cell, most in zip(FIRST_WEEKS, FIRST_WEEKS_LIMITS, strict=True):
+        changed = share(trends[cell], lambda trend: bool(trend.steps) or trend.drift is not None)
+        yield Criterion(f"{described(cell)}: with a false change", changed, most)
+    for cell, least in EARLY_STEPS.items():
+        in_time = share(trends[cell], lambda trend: bool(trend.steps))
+        yield Criterion(f"{described(cell)}: found", in_time, least, at_least=True)
+    bad_first = share(trends[BAD_FIRST_RUN], lambda trend: any(step.index < 3 for step in trend.steps))
+    yield Criterion("a bad first run: reported as a step", bad_first, 0)
+    borders = share(trends[INCIDENT], lambda trend: [step.index for step in trend.steps] == [30, 33])
+    yield Criterion("an incident of 3 runs: both its borders, and no other", borders, 99, at_least=True)
     exact = share(trends[CLEAN_STEP], lambda trend: [step.index for step in trend.steps] == [CLEAN_STEP.step_at])
     yield Criterion("clean 25% step, at exactly its run, and no other", exact, 99.9, at_least=True)
     large = [cell for cell in STEPS if abs(cell.step) > 0.06]
@@ -233,7 +254,8 @@ def described(cell: Series) -> str:
     drift = (
         f", {cell.drift:+.0%} slowly" + (f" from {cell.drift_from}" if cell.drift_from else "") if cell.drift else ""
     )
-    return noise + drift + (f", {cell.step:+.0%} at {cell.step_at}" if cell.step else "")
+    back = f", for {cell.step_runs} runs" if cell.step_runs else ""
+    return noise + drift + (f", {cell.step:+.0%} at {cell.step_at}" if cell.step else "") + back
 
 
 def share(trends: Sequence[Trend], is_so: Callable[[Trend], bool]) -> float:

@@ -44,3 +44,8 @@ def minute(text: str) -> str:
     """``18 June 2026, 03:00 UTC``, of an RFC 3339 time; anything else as it is."""
     time = parse_time(text)
     return clean(text, _LONGEST_TIME) if time is None else f"{time.day} {time:%B %Y, %H:%M} UTC"
+
+
+def cannot_tell(runs_needed: int | None) -> str:
+    """Of a series, whether it changed: ``cannot tell yet: 2 more runs``."""
+    return f"cannot tell yet: {plural(runs_needed, 'more run') if runs_needed else 'its runs differ too much'}"

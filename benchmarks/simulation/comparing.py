@@ -131,6 +131,7 @@ class Series:
     outliers: float = 0.02  # share of runs that come out 1.5 to 3 times as slow
     step: float = 0.0  # 0.1: 10% more
     step_at: int = 0
+    step_runs: int = 0  # after which the level is back; 0: it stays
     drift: float = 0.0  # from the first run to the last, or to the step where there is one
     drift_from: int = 0
 
@@ -147,7 +148,10 @@ class Series:
     def level(self, i: int) -> float:
         until = self.step_at if self.step else self.runs
         along = min(max(i - self.drift_from, 0), until - self.drift_from) / max(1, until - self.drift_from)
-        return float((1 + self.drift) ** along * (1 + self.step * (i >= self.step_at)))
+        return float((1 + self.drift) ** along * (1 + self.step * self.is_stepped(i)))
+
+    def is_stepped(self, i: int) -> bool:
+        return i >= self.step_at and not (self.step_runs and i >= self.step_at + self.step_runs)
 
 
 def simulate_trends(cell: Series, runs: int) -> list[Trend]:

@@ -17,7 +17,7 @@ from perfcheck.engine.selection import select_endpoints
 from perfcheck.errors import UsageError
 from perfcheck.history.branches import other_branches
 from perfcheck.history.model import BranchRuns, Proposal
-from perfcheck.history.propose import MIN_RUNS, ProposalRule, propose
+from perfcheck.history.propose import MIN_OCCASIONS, ProposalRule, propose
 from perfcheck.history.series import LatestSeries, LatestSeriesReader
 from perfcheck.model import Source
 from perfcheck.runfile import write_atomically
@@ -83,8 +83,8 @@ def propose_update(
 
 
 def _proposal(endpoint: Endpoint, series: LatestSeries, rule: ProposalRule) -> Proposal:
-    proposal = propose(endpoint, series.points, rule, since=series.since)
-    if proposal.runs >= MIN_RUNS or not series.in_other_series:
+    proposal = propose(endpoint, series.points, rule, since=series.since, runs_needed=series.runs_needed)
+    if proposal.runs >= MIN_OCCASIONS or not series.in_other_series:
         return proposal
     others = f"{plural(series.in_other_series, 'run')} of another machine, request or metric"
     return replace(proposal, why=f"{proposal.why}; not counted: {others} than the newest")

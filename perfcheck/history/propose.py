@@ -9,10 +9,14 @@ from statistics import median
 
 from perfcheck.history.model import PastMeasurement, Proposal, ProposedValue
 from perfcheck.model import Endpoint, Source, Verdict
+from perfcheck.times import parse_time
 from perfcheck.units import format_ms, format_percentage
-from perfcheck.words import plural
+from perfcheck.words import cannot_tell, plural
 
-MIN_RUNS = 5
+MIN_OCCASIONS = 5  # since runs minutes apart see the machine in one mood
+_OCCASION_S = 3600.0  # apart
+_MIN_SPAN_S = 86400.0  # from the first to the last
+_FLOOR_MS = 5.0  # above the median: what a machine adds at times, however quick the endpoint
 _MIN_REQUESTS = 5
 _SET_ASIDE = 10  # one run in so many, so that a burst on the machine of one run decides no target
 _NEXT = 1 + 1e-6  # to the next preferred number
@@ -32,18 +36,26 @@ class ProposalRule:
 
 
 def propose(
-    endpoint: Endpoint, measurements: Sequence[PastMeasurement], rule: ProposalRule | None = None, *, since: int = 0
+    endpoint: Endpoint,
+    measurements: Sequence[PastMeasurement],
+    rule: ProposalRule | None = None,
+    *,
+    since: int = 0,
+    runs_needed: int | None = None,
 ) -> Proposal:
     """A target and an ideal for an endpoint, from one series of it in the order of time.
 
-    ``since`` is the index of the first measurement after the last change; those before it no longer apply. With
+    ``since`` is the index of the first measurement after the last change; those before it no longer apply. Where the
+    newest ones may be another change, ``runs_needed`` is how many more will tell, and nothing is proposed. With
     ``rule.loosen``, CRITICAL runs count too, unless errors made them so: whoever accepts that an endpoint has become
     slower accepts those.
     """
     rule = rule or ProposalRule()
     recent = measurements[since:]
-    good = [row for row in recent if _is_good(row, endpoint, loosen=rule.loosen)][-rule.runs :]
+    good = _newest([row for row in recent if _is_good(row, endpoint, loosen=rule.loosen)], rule.runs)
     reason = _reason_for_none(endpoint, recent, good, loosen=rule.loosen, changed=since > 0)
+    if reason is None and runs_needed is not None:
+        reason = f"its newest runs differ from those before: {cannot_tell(runs_needed)}"
     nothing = Proposal(
         endpoint.name, endpoint.metric, endpoint.target_ms, endpoint.ideal_ms, len(good), None, None, reason or ""
     )
@@ -74,6 +86,14 @@ def _is_good(row: PastMeasurement, endpoint: Endpoint, *, loosen: bool) -> bool:
     )
 
 
+def _newest(good: Sequence[PastMeasurement], runs: int) -> Sequence[PastMeasurement]:
+    """The last so many, or as many more as it takes to have them from enough occasions."""
+    for count in range(min(runs, len(good)), len(good) + 1):
+        if _missing_occasions(good[len(good) - count :]) is None:
+            return good[len(good) - count :]
+    return good[-runs:]
+
+
 def _reason_for_none(
     endpoint: Endpoint,
     recent: Sequence[PastMeasurement],
@@ -89,11 +109,25 @@ def _reason_for_none(
         return f"its runs measured the {recent[-1].metric}, and the baseline now uses {endpoint.metric}"
     if recent[-1].verdict is Verdict.CRITICAL and not loosen:
         return "the last run was CRITICAL: fix that first, or accept it with --loosen REASON"
-    if len(good) >= MIN_RUNS:
+    missing = _missing_occasions(good)
+    if missing is None:
         return None
     others = len(recent) - len(good)
     left_out = f"; {others} more {'was' if others == 1 else 'were'} not good" if others else ""
-    return f"{_good_runs(len(good), changed=changed)}, {MIN_RUNS} are needed{left_out}"
+    return f"{_good_runs(len(good), changed=changed)}, {missing}{left_out}"
+
+
+def _missing_occasions(good: Sequence[PastMeasurement]) -> str | None:
+    """What these runs lack for a target: ``2 more occasions are needed, an hour apart``; None for nothing."""
+    times = [time.timestamp() for row in good if (time := parse_time(row.started_at)) is not None]
+    occasions: list[float] = []
+    for second in times:
+        if not occasions or second - occasions[-1] >= _OCCASION_S:
+            occasions.append(second)
+    missing = MIN_OCCASIONS - len(occasions)
+    if missing > 0:
+        return f"{plural(missing, 'more occasion')} {'is' if missing == 1 else 'are'} needed, an hour apart"
+    return None if times[-1] - times[0] >= _MIN_SPAN_S else "all within a day: one a day after the first is needed"
 
 
 def _good_runs(count: int, *, changed: bool) -> str:
@@ -113,9 +147,13 @@ def _needed_target(
     bound, slowest = values[-1 - aside], values[-1]
     with_margin = round(bound * (1 + rule.margin), 9)
     lowest = slowest / _warning_multiple(endpoint)
-    target = round_up(max(with_margin, lowest))
+    floor = round(median(values) + _FLOOR_MS, 9)
+    target = round_up(max(with_margin, lowest, floor))
     while target * _warning_multiple(endpoint) < slowest:  # what division has lost
         target = round_up(target * _NEXT)
+    if floor > max(with_margin, lowest):
+        margin = f"plus {format_ms(_FLOOR_MS)} that the machine may add"
+        return target, f"the median of {runs} is {format_ms(median(values))}, {margin} is {format_ms(floor)}"
     if lowest > with_margin:
         return target, f"the slowest of {runs} took {format_ms(slowest)} and has to stay below WARNING"
     within = f"{count - aside} of {runs}" if aside else runs

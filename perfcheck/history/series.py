@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from perfcheck.history.model import Note, PastMeasurement
 from perfcheck.model import Source
 from perfcheck.stats.change_points import Trend, find_trend
+from perfcheck.stats.split_score import SPREAD_NOISE
 
 if TYPE_CHECKING:
     from perfcheck.history.store import History
@@ -67,10 +68,10 @@ def _history(points: tuple[PastMeasurement, ...], notes: Sequence[Note], earlier
 def _spread_trend(points: Sequence[PastMeasurement]) -> Trend:
     """Of the runs that have a spread; its indexes are those of all runs."""
     known = [(index, point.spread) for index, point in enumerate(points) if point.spread]
-    trend = find_trend([spread for _, spread in known])
+    trend = find_trend([spread for _, spread in known], noise=SPREAD_NOISE)
     steps = tuple(replace(step, index=known[step.index][0]) for step in trend.steps)
     drift = replace(trend.drift, index=known[trend.drift.index][0]) if trend.drift else None
-    return Trend(steps, drift)
+    return replace(trend, steps=steps, drift=drift, forming=None)
 
 
 def _first_point(note: Note, points: Sequence[PastMeasurement]) -> int | None:
@@ -91,6 +92,7 @@ class LatestSeries:
 
     points: tuple[PastMeasurement, ...] = ()
     since: int = 0
+    runs_needed: int | None = None  # where the newest runs may be another change, until that is known
     in_other_series: int = 0  # measurements that cannot be compared: another machine, request or metric
 
 
@@ -123,7 +125,8 @@ class LatestSeriesReader:
             return LatestSeries()
         matching = [(points, count) for points, count in tails if self._match(points[-1]) == best]
         newest, count = max(matching, key=lambda tail: tail[0][-1].started_at)
-        return LatestSeries(newest, _last_step(newest), sum(count for _, count in matching) - count)
+        last_change, runs_needed = _last_change(newest)
+        return LatestSeries(newest, last_change, runs_needed, sum(count for _, count in matching) - count)
 
     def _tails(self, endpoint: str, since: str | None) -> Iterator[tuple[tuple[PastMeasurement, ...], int]]:
         """The last points of each series, and how many it has."""
@@ -154,7 +157,9 @@ def _parts(name: str) -> list[str]:
     return [part for part in PurePath(name).parts if part != ".."]
 
 
-def _last_step(points: tuple[PastMeasurement, ...]) -> int:
+def _last_change(points: tuple[PastMeasurement, ...]) -> tuple[int, int | None]:
+    """The index after the last step; and how many more runs will show whether the newest are another one."""
     known = [(index, point.value_ms) for index, point in enumerate(points) if point.value_ms]
-    steps = find_trend([value for _, value in known]).steps
-    return known[steps[-1].index][0] if steps else 0
+    trend = find_trend([value for _, value in known])
+    since = known[trend.steps[-1].index][0] if trend.steps else 0
+    return since, trend.forming.runs_needed if trend.forming else None

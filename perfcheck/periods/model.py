@@ -70,6 +70,7 @@ class LatencyChange:
     target_ms: float | None  # when it changed
     now_ms: float  # the level at the end of the period
     resolved: RunReference | None  # of a regression: the first run that was back at the level before
+    lasted_runs: int | None  # until it was resolved: up to 10 make an incident
     stands: bool  # of a regression: not resolved, and the level at the end is not back either
     began_before: bool  # the period: it continues, was resolved in the period, or only its runs show it
     notes: tuple[Note, ...] = ()
@@ -80,6 +81,19 @@ class _OfEndpoint:
     endpoint: str
     machine: str
     source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class FormingChange(_OfEndpoint):
+    """The newest runs differ from those before, which may still be chance."""
+
+    metric: Metric
+    at: RunReference  # the first of them
+    before_ms: float
+    after_ms: float
+    ratio: float  # after / before
+    runs: int
+    runs_needed: int  # at the newer level, until it is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +154,7 @@ class EndpointSummary:
     end_ms: float | None
     ratio: float | None  # end / begin
     changed: Changed  # as far as steps and drifts show; NO_CHANGE where they cancel out
+    runs_needed: int | None  # where it cannot be told yet, until it can; None as well where 60 do not suffice
     steps: int  # found in the period
     begin_p95_ms: float | None
     end_p95_ms: float | None
@@ -289,6 +304,7 @@ class PeriodReport:
     regressions: tuple[LatencyChange, ...]
     improvements: tuple[LatencyChange, ...]
     drifts: tuple[LatencyChange, ...]
+    forming: tuple[FormingChange, ...]
     consistency: tuple[ConsistencyChange, ...]
     slow: tuple[SlowEndpoint, ...]
     recoveries: tuple[Recovery, ...]

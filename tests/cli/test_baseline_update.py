@@ -292,7 +292,8 @@ def test_runs_of_another_machine_do_not_count(folder: Path) -> None:
     fill(folder / "history.sqlite", elsewhere)
     found = as_json(folder, "videos.list")
     assert found["endpoints"][0]["why"] == (
-        "3 good runs, 5 are needed; not counted: 20 runs of another machine, request or metric than the newest"
+        "3 good runs, 2 more occasions are needed, an hour apart; not counted: 20 runs of another machine, request or "
+        "metric than the newest"
     )
     more = past_runs({"videos.list": around(20, 6)}, environment=ELSEWHERE, first=FIRST + timedelta(days=70))
     fill(folder / "history.sqlite", more)

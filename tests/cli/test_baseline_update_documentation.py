@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from perfcheck.history.propose import MIN_RUNS, PREFERRED_NUMBERS, ProposalRule
+from perfcheck.history.propose import MIN_OCCASIONS, PREFERRED_NUMBERS, ProposalRule
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "baseline-update.md").read_text(encoding="utf-8")
 GOLDEN = (Path(__file__).parent / "golden" / "baseline-update.txt").read_text(encoding="utf-8")
@@ -13,7 +13,7 @@ GOLDEN = (Path(__file__).parent / "golden" / "baseline-update.txt").read_text(en
 
 def test_the_figures_of_the_rule() -> None:
     rule = ProposalRule()
-    assert f"The last {rule.runs} *good* runs (`--runs`; at least {MIN_RUNS})" in DOCUMENT
+    assert f"The last {rule.runs} *good* runs (`--runs`; on at least {MIN_OCCASIONS} occasions)" in DOCUMENT
     assert f"plus a\nmargin of {rule.margin:.0%}" in DOCUMENT
     assert f"only by {rule.min_change:.0%} or more" in DOCUMENT
     assert " ".join(f"{step:g}" for step in PREFERRED_NUMBERS[:-1]) in DOCUMENT

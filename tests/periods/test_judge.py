@@ -23,6 +23,8 @@ from perfcheck.periods.model import (
     PeriodReport,
     RankedBy,
 )
+from perfcheck.periods.report.finding_words import outcome, worse_items
+from perfcheck.periods.report.period_words import checklist
 
 
 def noisy(*levels: tuple[float, int], seed: int = 1) -> list[float | None]:
@@ -109,15 +111,17 @@ def test_a_regression_from_before_that_continues_is_not_reported_again() -> None
 
 
 def test_no_change_falls_between_two_reports() -> None:
-    """A step in the last days of one month cannot be found by its runs alone: the next month tells it, once."""
-    values = series("a", noisy((100, 86), (130, 60)))
+    """A step in the last days of one month cannot be shown by its runs alone: the next month has it, once."""
+    values = series("a", noisy((100, 88), (130, 58)))
     reports = [report_on(values, since, since + 30) for since in (30, 60, 90, 110)]
-    assert [days(report.regressions) for report in reports] == [[], [], [("a", "run00086")], []]
+    assert [days(report.regressions) for report in reports] == [[], [], [("a", "run00088")], []]
+    (forming,) = reports[1].forming
+    assert (forming.at.run_id, forming.runs) == ("run00088", 2)
     assert reports[2].regressions[0].began_before
 
 
 def test_a_level_that_is_back_without_a_step_yet_does_not_stand() -> None:
-    report = report_on(series("a", noisy((100, 60), (150, 14), (100, 5))), 50, 79)
+    report = report_on(series("a", noisy((100, 60), (115, 20), (100, 3))), 50, 83)
     (one,) = report.regressions
     assert one.resolved is None
     assert not one.stands
@@ -180,8 +184,27 @@ def test_the_beginning_is_what_was_before_the_period() -> None:
 
 
 def test_few_runs_cannot_tell() -> None:
-    report = report_on(series("a", noisy((100, 4), (200, 4))), 0, 8)
+    report = report_on(series("a", noisy((100, 4))), 0, 4)
+    (summary,) = report.endpoints
+    assert (summary.changed, summary.runs_needed) == (Changed.CANNOT_TELL, 2)
+    assert report.forming == ()
+
+
+def test_what_the_newest_runs_may_become() -> None:
+    report = report_on(series("a", noisy((20, 7), (60, 2))), 0, 9)
     assert report.endpoints[0].changed is Changed.CANNOT_TELL
+    (forming,) = report.forming
+    assert (forming.at.run_id, forming.runs, forming.runs_needed) == ("run00007", 2, 1)
+    assert "a" in dict(worse_items(report))
+    checked = dict(checklist(report))
+    assert checked["Degradation"] == "cannot tell yet: a"
+
+
+def test_an_incident_has_its_length() -> None:
+    report = report_on(series("a", noisy((100, 30), (200, 3), (100, 20))), 20, 53)
+    (regression,) = report.regressions
+    assert regression.lasted_runs == 3
+    assert "an incident of 3 runs" in outcome(regression)
 
 
 def test_a_period_without_runs() -> None:

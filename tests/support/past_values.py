@@ -13,8 +13,8 @@ _FIRST = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def past(endpoint: str, value_ms: float | None, index: int = 0, **more: Any) -> PastMeasurement:
-    """One endpoint in the run number ``index``, an hour after the one before."""
-    started_at = (_FIRST + timedelta(hours=index)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    """One endpoint in the run number ``index``, six hours after the one before."""
+    started_at = (_FIRST + timedelta(hours=6 * index)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     usual = PastMeasurement(
         run_id=f"run-{index}",
         started_at=started_at,

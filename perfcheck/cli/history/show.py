@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -148,6 +149,10 @@ def _series_as_json(series: SeriesHistory) -> dict[str, Any]:
         "points": [asdict(point) for point in series.points],
         "steps": [asdict(step) for step in trend.steps],
         "drift": asdict(trend.drift) if trend.drift else None,
+        "forming": asdict(trend.forming) if trend.forming else None,
+        "state": trend.state,
+        "smallest_ratio": trend.smallest_ratio if math.isfinite(trend.smallest_ratio) else None,
+        "runs_needed": trend.runs_needed,
         "spread_steps": [asdict(step) for step in spread.steps],
         "spread_drift": asdict(spread.drift) if spread.drift else None,
         "notes": [{"index": index, **asdict(note)} for index, note in series.notes],

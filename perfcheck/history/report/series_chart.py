@@ -17,10 +17,10 @@ from perfcheck.history.model import BranchRuns, Note, PastMeasurement
 from perfcheck.history.series import SeriesHistory
 from perfcheck.model import Source
 from perfcheck.report.glyphs import Glyphs, bar
-from perfcheck.stats.change_points import Step
+from perfcheck.stats.change_points import Step, TrendState
 from perfcheck.text import clean
 from perfcheck.units import format_change, format_from_to, format_ms, format_percentage
-from perfcheck.words import plural, short_commit, short_run
+from perfcheck.words import cannot_tell, plural, short_commit, short_run
 
 _LONGEST_NOTE = 2000
 _NOTE_MARK = "!"
@@ -116,13 +116,28 @@ def _events(series: SeriesHistory, glyphs: Glyphs) -> Iterator[tuple[str, Text]]
         since = points[drift.index].started_at[:10]
         change = _change(drift.before, drift.after, glyphs)
         yield "~", Text(f"drifting since {since}, without a step: {change}")
-    if not trend.steps and not trend.drift:
-        yield "", Text("no change found", style="dim")
+    yield from _end_state(series, glyphs)
     for step in series.spread_trend.steps:
         change = f"{format_percentage(step.before)} {glyphs.arrow} {format_percentage(step.after)}"
         yield "", Text(f"spread, {_run(points[step.index])}: {change}, {_certainty(step)}")
     for index, note in series.notes:
         yield _NOTE_MARK, Text(f"{_run(points[index])}: {note_text(note)}")
+
+
+def _end_state(series: SeriesHistory, glyphs: Glyphs) -> Iterator[tuple[str, Text]]:
+    """What the newest runs may become; of a series without a change, whether it could have shown one."""
+    trend = series.trend
+    if forming := trend.forming:
+        newest = f"newest {plural(len(series.points) - forming.index, 'run')}"
+        change = _change(forming.before, forming.after, glyphs)
+        yield "?", Text(f"{newest}: {change}; {cannot_tell(trend.runs_needed)} at this level")
+    elif not trend.can_tell and not trend.steps:
+        yield "", Text(f"{cannot_tell(trend.runs_needed)}", style="dim")
+    elif trend.state is TrendState.NONE:
+        sensitivity = format_percentage(trend.smallest_ratio - 1)
+        yield "", Text(f"no change found; one of {sensitivity} would have been", style="dim")
+    elif trend.state in {TrendState.INCIDENT, TrendState.RESOLVED}:
+        yield "", Text(f"{trend.state}: back at the level before", style="dim")
 
 
 def _run(point: PastMeasurement) -> str:

@@ -9,8 +9,15 @@ from dataclasses import dataclass, replace
 from perfcheck.history.model import Note
 from perfcheck.periods.judge.series_changes import LocatedStep, Series, SeriesChanges, run_reference
 from perfcheck.periods.judge.tally import PeriodTally, is_same_commit
-from perfcheck.periods.model import ChangeKind, ConsistencyChange, LatencyChange, Period, RunReference
-from perfcheck.stats.change_points import Drift
+from perfcheck.periods.model import (
+    ChangeKind,
+    ConsistencyChange,
+    FormingChange,
+    LatencyChange,
+    Period,
+    RunReference,
+)
+from perfcheck.stats.drift import Drift
 
 _NEAR = 2  # runs
 EDGE_RUNS = 5  # whose median is the value at the beginning, or at the end
@@ -56,9 +63,10 @@ def latency_changes(series: Series, changes: SeriesChanges, period: Period) -> I
         if regression.step.is_new or (resolved is not None and resolved.is_new):
             index = None if resolved is None else resolved.index
             yield builder.change(ChangeKind.REGRESSION, regression.step, regression.step.before, index)
-    if changes.drift is not None and builder.is_within(len(changes.rows) - 1):
-        kind = ChangeKind.GETTING_SLOWER if changes.drift.after > changes.drift.before else ChangeKind.GETTING_FASTER
-        yield builder.change(kind, changes.drift, changes.drift.before)
+    drift = changes.trend.drift
+    if drift is not None and builder.is_within(len(changes.rows) - 1):
+        kind = ChangeKind.GETTING_SLOWER if drift.ratio > 1 else ChangeKind.GETTING_FASTER
+        yield builder.change(kind, drift, drift.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,7 @@ class _ChangeBuilder:
             target_ms=row.target_ms,
             now_ms=now_ms,
             resolved=None if resolved is None else run_reference(rows[resolved]),
+            lasted_runs=None if resolved is None else resolved - point.index,
             stands=kind is ChangeKind.REGRESSION and resolved is None and now_ms > before_ms * SAME_LEVEL,
             began_before=not self.is_within(point.index),
         )
@@ -104,6 +113,26 @@ class _ChangeBuilder:
         rows = self.changes.rows
         before, after = index - 1 - _NEAR, min(index + _NEAR, len(rows) - 1)
         return rows[before].started_at if before >= 0 else "", rows[after].started_at
+
+
+def forming_change(series: Series, changes: SeriesChanges, period: Period) -> FormingChange | None:
+    """What the newest runs of the period may turn out to be."""
+    forming = changes.trend.forming
+    if forming is None or not _ChangeBuilder(series, changes, period).is_within(len(changes.rows) - 1):
+        return None
+    row = changes.rows[forming.index]
+    return FormingChange(
+        endpoint=row.endpoint,
+        machine=row.machine,
+        source=row.source,
+        metric=row.metric,
+        at=run_reference(row),
+        before_ms=forming.before,
+        after_ms=forming.after,
+        ratio=forming.ratio,
+        runs=len(changes.rows) - forming.index,
+        runs_needed=forming.runs_needed,
+    )
 
 
 def consistency_changes(spread: SeriesChanges) -> Iterator[ConsistencyChange]:

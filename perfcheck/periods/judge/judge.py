@@ -17,6 +17,7 @@ from perfcheck.periods.judge.changes import (
     begin_level,
     consistency_changes,
     end_level,
+    forming_change,
     importance,
     latency_changes,
     other_notes,
@@ -31,6 +32,7 @@ from perfcheck.periods.model import (
     ChartPoint,
     ConsistencyChange,
     EndpointSummary,
+    FormingChange,
     GoneEndpoint,
     LatencyChange,
     LatencyLevel,
@@ -39,9 +41,9 @@ from perfcheck.periods.model import (
     Recovery,
     SlowEndpoint,
 )
+from perfcheck.stats.split_score import SPREAD_NOISE
 
 _MAX_POINTS = 430  # points of one chart
-_MIN_FOR_TREND = 15  # values: with fewer no change can be found
 
 
 def _summarise(series: Series, changes: SeriesChanges, spread: SeriesChanges, *, is_current: bool) -> EndpointSummary:
@@ -66,6 +68,7 @@ def _summarise(series: Series, changes: SeriesChanges, spread: SeriesChanges, *,
         end_ms=end,
         ratio=end / begin if begin and end else None,
         changed=_changed(changes, steps, begin, end),
+        runs_needed=changes.trend.runs_needed if not steps else None,
         steps=steps,
         begin_p95_ms=begin_level(p95),
         end_p95_ms=end_level(p95) if p95.values else None,
@@ -91,9 +94,9 @@ def _summarise(series: Series, changes: SeriesChanges, spread: SeriesChanges, *,
 
 
 def _changed(changes: SeriesChanges, steps: int, begin: float | None, end: float | None) -> Changed:
-    if begin is None or end is None or (not steps and len(changes.values) < _MIN_FOR_TREND):
+    if begin is None or end is None or not (steps or changes.trend.can_tell):
         return Changed.CANNOT_TELL
-    if not steps and changes.drift is None:
+    if not steps and changes.trend.drift is None:
         return Changed.NO_CHANGE
     ratio = end / begin
     if ratio >= SAME_LEVEL:
@@ -150,7 +153,7 @@ def _levels(changes: SeriesChanges) -> Iterator[LatencyLevel]:
     for begin, end in pairwise(edges):
         if begin >= end:
             continue
-        drift = changes.drift if end == len(rows) else None
+        drift = changes.trend.drift if end == len(rows) else None
         flat = max(begin, drift.index) if drift else end
         if flat > begin:
             level = statistics.median(changes.values[begin:flat])
@@ -169,6 +172,7 @@ class _Gathered:
     tally: PeriodTally
     endpoints: list[EndpointSummary] = field(default_factory=list)
     changes: list[WindowedChange] = field(default_factory=list)
+    forming: list[FormingChange] = field(default_factory=list)
     consistency: list[ConsistencyChange] = field(default_factory=list)
     slow: list[SlowEndpoint] = field(default_factory=list)
     recoveries: list[Recovery] = field(default_factory=list)
@@ -187,8 +191,10 @@ class _Gathered:
     def _add_series(self, series: Series, *, is_current: bool, is_gone: bool) -> None:
         period = self.tally.period
         changes = series.search(lambda row: row.value_ms)
-        spread = series.search(lambda row: row.spread)
+        spread = series.search(lambda row: row.spread, SPREAD_NOISE)
         self.changes += latency_changes(series, changes, period)
+        if is_current and (forming := forming_change(series, changes, period)):
+            self.forming.append(forming)
         self.consistency += consistency_changes(spread)
         self.endpoints.append(_summarise(series, changes, spread, is_current=is_current))
         if is_current and not is_gone:
@@ -245,6 +251,7 @@ def judge_period(
         regressions=tuple(change for change in changes if change.kind is ChangeKind.REGRESSION),
         improvements=tuple(change for change in changes if change.kind is ChangeKind.IMPROVEMENT),
         drifts=tuple(change for change in changes if change.kind in drifts),
+        forming=tuple(sorted(gathered.forming, key=lambda forming: -max(forming.ratio, 1 / forming.ratio))),
         consistency=tuple(sorted(gathered.consistency, key=lambda change: -change.ratio)),
         slow=tuple(sorted(gathered.slow, key=lambda slow: (_ORDER.index(slow.verdict), -(slow.ratio or 0.0)))),
         recoveries=tuple(sorted(gathered.recoveries, key=lambda item: (_ORDER.index(item.worst), -item.runs))),
@@ -269,7 +276,15 @@ def _with_traffic(summaries: Sequence[EndpointSummary]) -> tuple[list[EndpointSu
 
 def _mentioned(gathered: _Gathered, changes: Iterable[LatencyChange]) -> set[str]:
     """The endpoints that appear in other lists than that of all endpoints."""
-    lists = (changes, gathered.consistency, gathered.slow, gathered.recoveries, gathered.new, gathered.gone)
+    lists = (
+        changes,
+        gathered.forming,
+        gathered.consistency,
+        gathered.slow,
+        gathered.recoveries,
+        gathered.new,
+        gathered.gone,
+    )
     return {item.endpoint for items in lists for item in items}
 
 

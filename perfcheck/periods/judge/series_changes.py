@@ -12,7 +12,8 @@ from itertools import groupby, pairwise
 from perfcheck.history.model import PastMeasurement
 from perfcheck.periods.judge.tally import context_runs
 from perfcheck.periods.model import Period, RunReference
-from perfcheck.stats.change_points import Drift, Step, find_trend
+from perfcheck.stats.change_points import Step, Trend, find_trend
+from perfcheck.stats.split_score import RUN_NOISE
 
 _SAME_STEP = 8  # runs: two steps that are nearer are the same one, located better
 _SHORTLY = 30  # runs: what happened earlier than that before a period could be found by then
@@ -32,7 +33,7 @@ class SeriesChanges:
     rows: Sequence[PastMeasurement]  # those with a value
     values: Sequence[float]
     steps: tuple[LocatedStep, ...]
-    drift: Drift | None
+    trend: Trend
     begin: int  # of the period; or the first new step, where that is earlier
 
 
@@ -53,15 +54,25 @@ class Series:
     def in_period(self) -> list[PastMeasurement]:
         return self.rows[self.start :]
 
-    def search(self, value_of: Callable[[PastMeasurement], float | None]) -> SeriesChanges:
+    def search(self, value_of: Callable[[PastMeasurement], float | None], noise: float = RUN_NOISE) -> SeriesChanges:
         """Steps and drift of the values; measurements without one are left out."""
         known = [(row, value) for row in self.rows if (value := value_of(row)) and math.isfinite(value)]
         values, rows = [value for _, value in known], [row for row, _ in known]
         start = sum(row.started_at < self.since for row in rows)
-        earlier, _ = _search(values[:start], self.block)  # what could be known when the period began
-        steps, drift = _search(values, self.block)
-        steps = tuple(replace(step, is_new=_is_new(step, earlier, start, self.block)) for step in steps)
-        return SeriesChanges(rows, values, steps, drift, min([start, *(step.index for step in steps if step.is_new)]))
+        earlier = _search(values[:start], self.block, noise).steps  # what could be known when the period began
+        trend = _search(values, self.block, noise)
+        steps = tuple(
+            LocatedStep(
+                step.index,
+                step.score,
+                step.before,
+                step.after,
+                step.error_probability,
+                is_new=_is_new(step, earlier, start, self.block),
+            )
+            for step in trend.steps
+        )
+        return SeriesChanges(rows, values, steps, trend, min([start, *(step.index for step in steps if step.is_new)]))
 
     def follow(self, changes: SeriesChanges, value_of: Callable[[PastMeasurement], float | None]) -> SeriesChanges:
         """Another value of the same requests, taken to change where the first one does."""
@@ -69,7 +80,7 @@ class Series:
         steps = changes.steps if len(known) == len(changes.rows) else ()
         begin = min(changes.begin, len(known)) if steps or not changes.steps else self.start
         return SeriesChanges(
-            [row for row, _ in known], [value for _, value in known], steps, None, min(begin, len(known))
+            [row for row, _ in known], [value for _, value in known], steps, Trend(), min(begin, len(known))
         )
 
 
@@ -87,7 +98,7 @@ def _series(rows: Iterable[PastMeasurement], period: Period, block: int) -> Seri
     return Series([*before, *within], len(before), period.since, block)
 
 
-def _is_new(step: LocatedStep, earlier: Sequence[LocatedStep], start: int, block: int) -> bool:
+def _is_new(step: Step, earlier: Sequence[Step], start: int, block: int) -> bool:
     """In the period; or shortly before it, and not found by the runs before the period alone."""
     if step.index < start - _SHORTLY * block:
         return False
@@ -98,27 +109,25 @@ def run_reference(row: PastMeasurement) -> RunReference:
     return RunReference(row.run_id, row.started_at, row.label, row.commit)
 
 
-def _search(values: list[float], block: int) -> tuple[tuple[LocatedStep, ...], Drift | None]:
+def _search(values: list[float], block: int, noise: float) -> Trend:
     """By ``find_trend``; of very many values by the medians of blocks, each step then located at its first run."""
-    if block == 1:
-        trend = find_trend(values)
-        return tuple(_located(step, step.index) for step in trend.steps), trend.drift
+    if block == 1 or not values:
+        return find_trend(values, noise=noise)
     odd = len(values) % block  # so that the newest block is a whole one
-    if not values:
-        return (), None
     edges = sorted({0, *range(odd or block, len(values), block), len(values)})
-    trend = find_trend([statistics.median(values[a:b]) for a, b in pairwise(edges)])
+    trend = find_trend([statistics.median(values[a:b]) for a, b in pairwise(edges)], noise=noise)
     steps = []
     for step in trend.steps:
         low, high = edges[max(step.index - 1, 0)], edges[min(step.index + 1, len(edges) - 1)]
-        index = _split(values, low, high, step.before, step.after)
-        steps.append(_located(step, index))
-    drift = trend.drift
-    return tuple(steps), drift and Drift(edges[drift.index], drift.before, drift.after)
-
-
-def _located(step: Step, index: int) -> LocatedStep:
-    return LocatedStep(index, step.score, step.before, step.after, step.error_probability, is_new=True)
+        steps.append(replace(step, index=_split(values, low, high, step.before, step.after)))
+    drift, forming = trend.drift, trend.forming
+    return replace(
+        trend,
+        steps=tuple(steps),
+        drift=drift and replace(drift, index=edges[drift.index]),
+        forming=forming and replace(forming, index=edges[forming.index], runs_needed=block * forming.runs_needed),
+        runs_needed=trend.runs_needed and block * trend.runs_needed,
+    )
 
 
 def _split(values: Sequence[float], low: int, high: int, before: float, after: float) -> int:

@@ -18,7 +18,7 @@ from perfcheck.text import clean
 from perfcheck.words import day
 
 _MAX_ROWS = 40
-_MAX_ITEMS = 20
+_MAX_ITEMS = 40  # rows of one section
 _TREND_WIDTH = 16  # cells
 _WIDE = 96  # narrower terminals do without spread and p95
 _LONGEST_NAME = 28

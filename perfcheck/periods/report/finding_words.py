@@ -11,6 +11,7 @@ from perfcheck.periods.model import (
     ConsistencyChange,
     EndpointSummary,
     Focus,
+    FormingChange,
     GoneEndpoint,
     LatencyChange,
     NewEndpoint,
@@ -22,6 +23,7 @@ from perfcheck.periods.model import (
     TargetChange,
 )
 from perfcheck.periods.report.period_words import LONGEST_NAME, LONGEST_TEXT
+from perfcheck.stats.change_points import MOST_RUNS_OF_INCIDENT
 from perfcheck.text import clean
 from perfcheck.units import (
     format_change,
@@ -31,7 +33,7 @@ from perfcheck.units import (
     format_percentage,
     format_slower,
 )
-from perfcheck.words import minute, plural, short_commit, short_run
+from perfcheck.words import cannot_tell, minute, plural, short_commit, short_run
 
 _LEAST_CHANCE = 1e-6
 _LONGEST_LABEL = 60
@@ -73,14 +75,16 @@ def evidence(change: LatencyChange) -> str:
     if change.score is None or change.error_probability is None:
         return "gradual, without a step: found by fitting a line, without a stated error probability"
     bound = max(change.error_probability, _LEAST_CHANCE) * 100
-    return f"{change.score:.1f} standard deviations in a rank test; chance at most {bound:.2g}%"
+    return f"{change.score:.1f} standard deviations; chance at most {bound:.2g}%"
 
 
 def outcome(change: LatencyChange) -> str:
     """Of a regression: whether it is resolved, and the level now."""
     now = format_ms(change.now_ms)
-    if change.resolved is not None:
-        return f"resolved by the run of {run_text(change.resolved)}; {now} now"
+    if change.resolved is not None and change.lasted_runs is not None:
+        lasted = plural(change.lasted_runs, "run")
+        kind = f"an incident of {lasted}" if change.lasted_runs <= MOST_RUNS_OF_INCIDENT else f"after {lasted}"
+        return f"resolved by the run of {run_text(change.resolved)}, {kind}; {now} now"
     if not change.stands:
         return f"apparently resolved: {now} in the newest runs, which are too few to be certain"
     slower = format_slower(change.now_ms / change.before_ms)
@@ -105,17 +109,21 @@ def better_changes(report: PeriodReport) -> list[LatencyChange]:
 
 
 def worse_changes(report: PeriodReport) -> list[LatencyChange]:
-    return [*report.regressions, *(drift for drift in report.drifts if drift.kind is ChangeKind.GETTING_SLOWER)]
+    """What is resolved comes last."""
+    drifts = [drift for drift in report.drifts if drift.kind is ChangeKind.GETTING_SLOWER]
+    return sorted([*report.regressions, *drifts], key=lambda change: change.resolved is not None)
 
 
 def better_items(report: PeriodReport) -> Iterator[tuple[str, str]]:
-    """What else got better: endpoint and text."""
+    """What else got better, or may have: endpoint and text."""
+    yield from ((forming.endpoint, forming_text(forming)) for forming in report.forming if forming.ratio < 1)
     yield from ((change.endpoint, consistency_text(change)) for change in report.consistency if change.ratio < 1)
     yield from ((recovery.endpoint, recovery_text(recovery)) for recovery in report.recoveries)
 
 
 def worse_items(report: PeriodReport) -> Iterator[tuple[str, str]]:
-    """What else got worse: endpoint and text."""
+    """What else got worse, or may have: endpoint and text."""
+    yield from ((forming.endpoint, forming_text(forming)) for forming in report.forming if forming.ratio > 1)
     yield from ((change.endpoint, consistency_text(change)) for change in report.consistency if change.ratio > 1)
 
 
@@ -124,6 +132,13 @@ def note_items(report: PeriodReport) -> Iterator[tuple[str, str]]:
     for note in report.other_notes:
         subject = f"run {short_run(note.run_id)}" if note.run_id else f"commit {short_commit(note.commit or '')}"
         yield f"Note on {subject}", "; ".join(f"{label}: {text}" for label, text in note_lines(note))
+
+
+def forming_text(forming: FormingChange) -> str:
+    """``median 20 -> 55 ms in the newest 2 runs; cannot tell yet: 1 more run at this level``."""
+    newest = f"in the newest {plural(forming.runs, 'run')}" if forming.runs > 1 else "in the newest run"
+    change = f"{forming.metric} {format_from_to(forming.before_ms, forming.after_ms)} {newest}"
+    return f"{change}; {cannot_tell(forming.runs_needed)} at this level"
 
 
 def consistency_text(change: ConsistencyChange) -> str:
@@ -219,7 +234,7 @@ def _time_text(seconds: float) -> str:
 def change_figure(summary: EndpointSummary) -> str:
     """For a table: the change, where one was found."""
     if summary.changed is Changed.CANNOT_TELL:
-        return "too few runs"
+        return "cannot tell yet"
     if summary.changed is Changed.NO_CHANGE or summary.ratio is None:
         return "back" if summary.steps > 1 else "none"
     return format_change(summary.ratio)

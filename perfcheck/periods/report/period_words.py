@@ -96,7 +96,10 @@ def _what_changed(report: PeriodReport) -> str:
     slower = sum(drift.kind is ChangeKind.GETTING_SLOWER for drift in report.drifts)
     parts += [f"{plural(slower, 'endpoint')} getting slower run by run"] if slower else []
     if not parts:
-        return f"No changes found in {plural(report.runs, 'run')}."
+        runs = plural(report.runs, "run")
+        if all(summary.changed is Changed.CANNOT_TELL for summary in report.endpoints):
+            return f"Cannot tell yet what changed, from {runs}."
+        return f"No changes found in {runs}."
     sentence = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
     return f"{sentence}, in {plural(report.runs, 'run')}."
 
@@ -165,12 +168,22 @@ def caveats(report: PeriodReport) -> Iterator[str]:
     if block > 1:
         yield f"Changes were searched for in medians of {block} neighbouring runs."
     if few := sorted({summary.name for summary in report.endpoints if summary.changed is Changed.CANNOT_TELL}):
-        yield f"Too few runs to find a change in: {names(few)}."
+        yield f"Whether they changed, {_when_known(report)}: {names(few)}."
     if report.baseline.known_since:
         yield (
             f"The history of {clean(report.baseline.file)} is incomplete: this is a shallow clone without the commits "
             f"before {minute(report.baseline.known_since)}. To fetch them: git fetch --unshallow"
         )
+
+
+def _when_known(report: PeriodReport) -> str:
+    """``cannot be told yet; 2 to 5 more runs are needed``."""
+    needed = [summary.runs_needed for summary in report.endpoints if summary.changed is Changed.CANNOT_TELL]
+    known = sorted({runs for runs in needed if runs})
+    if not known:
+        return "cannot be told: their runs differ too much"
+    runs = plural(known[-1], "more run") if len(known) == 1 else f"{known[0]} to {known[-1]} more runs"
+    return f"cannot be told yet, in {runs} it can"
 
 
 def no_targets_changed(baseline: BaselineHistory) -> str:
@@ -204,7 +217,9 @@ def _degradation(report: PeriodReport) -> str:
         "less consistent": [change.endpoint for change in report.consistency if change.ratio > 1],
         "errors over 1%": failing,
     }
-    return _listed(lists) or "none in latency, consistency or error rate"
+    unknown = [summary.name for summary in report.endpoints if summary.changed is Changed.CANNOT_TELL]
+    found = _listed(lists) or ("" if unknown else "none in latency, consistency or error rate")
+    return "; ".join(filter(None, [found, f"cannot tell yet: {names(unknown)}" if unknown else ""]))
 
 
 def _new(report: PeriodReport) -> str:

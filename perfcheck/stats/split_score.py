@@ -1,0 +1,181 @@
+"""Whether the level of a series moved at one split of it: a robust t score with a prior on the scale.
+
+The prior on the noise between runs is what lets few runs suffice when a step is large: three runs have no variance to
+speak of, but everyone knows that medians of runs differ by about 5%. The more runs there are, the less it counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+LEAST_CHANGE = math.log(1.05)
+LEAST_RUNS = 3  # on each side
+FEW_RUNS = 10  # of one side, fewer of which may be on the wrong side of the middle
+_VERY_FEW_RUNS = 6
+RUN_NOISE = 0.05  # prior standard deviation between runs of the logarithm of a latency
+SPREAD_NOISE = 0.4  # the same of the spread within a run, which few samples tell badly
+_SCALE_WEIGHT = 5  # the runs that it is worth
+_CORRELATION, _CORRELATION_WEIGHT = 0.3, 15  # prior autocorrelation of neighbours, and the runs that it is worth
+_MOST_CORRELATION = 0.7
+# Noise beyond what requests themselves account for comes from the machine, whose speed wanders.
+_OWN_NOISE, _WANDER = 0.04, 0.5
+_CLIP = 2.5  # standard deviations
+_NORMAL_MAD = 1.4826  # standard deviations of a normal distribution in its median absolute deviation
+_LEAST_STEP = 0.6  # over the runs of a side: one run on its own does not make a level
+_FORMING = 3.0, 2.5  # standard deviations of the noise, and score, from which on a change is worth a mention
+_MOST_AWAITED = 60  # runs
+
+
+@dataclass(frozen=True, slots=True)
+class SplitScore:
+    """The older and the newer part of a series of logarithms, compared."""
+
+    score: float  # in standard deviations
+    size: float  # newer level - older level
+    scale: float  # standard deviation of the noise
+    correlation: float
+    before: int  # runs
+    after: int
+    astray_before: int  # runs of each part on the wrong side of the middle between the levels
+    astray_after: int
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether the parts are two levels at all, whatever the score."""
+        return (
+            self.before - self.astray_before >= LEAST_RUNS
+            and self.after - self.astray_after >= LEAST_RUNS
+            and self.astray_before <= max(1, _most_astray(self.before))
+            and self.astray_after <= _most_astray(self.after)
+            and abs(self.size) >= least_step(self.before, self.after)
+        )
+
+    @property
+    def is_change(self) -> bool:
+        return self.is_apart and self.score > limit(self.before, self.after)
+
+    @property
+    def is_forming(self) -> bool:
+        """Whether it looks like a change, though there may be too few newer runs to tell."""
+        deviations, score = _FORMING
+        return (
+            self.astray_after <= self.after // 5
+            and self.astray_before <= max(1, self.before // 5)
+            and abs(self.size) >= max(LEAST_CHANGE, deviations * self.scale)
+            and self.score >= score
+        )
+
+    def runs_needed(self) -> int | None:
+        """How many more runs at the newer level would show it; None for more than 60."""
+        for more in range(1, _MOST_AWAITED + 1):
+            after = self.after + more
+            if after < LEAST_RUNS or abs(self.size) < least_step(self.before, after):
+                continue
+            error = _standard_error(self.scale, self.correlation, self.before, after)
+            if _score(self.size / error, _degrees(self.before + after)) > limit(self.before, after):
+                return more
+        return None
+
+
+def _most_astray(runs: int) -> int:
+    """A fifth of few runs, two of many."""
+    return (1 if runs < FEW_RUNS else 2) * runs // 5
+
+
+def limit(before: int, after: int) -> float:
+    """The score from which on a split is a change."""
+    return 4.3 if min(before, after) < _VERY_FEW_RUNS else 4.4 + 20 / (before + after)
+
+
+def least_step(before: int, after: int) -> float:
+    return max(LEAST_CHANGE, _LEAST_STEP * (before + after) / (before * after))
+
+
+def score_split(points: Sequence[float], before: int, noise: float = RUN_NOISE) -> SplitScore:
+    """Compare the first ``before`` of at least three logarithms with the rest; ``noise`` is the prior."""
+    count = len(points)
+    older, newer = points[:before], points[before:]
+    middles = median(older), median(newer)
+    residuals = [value - middles[0] for value in older], [value - middles[1] for value in newer]
+    deviation = _NORMAL_MAD * median([abs(value) for part in residuals for value in part])
+    deviation *= math.sqrt(count / (count - 2))
+    prior, degrees = _SCALE_WEIGHT * noise**2, _degrees(count)
+    room = _CLIP * math.sqrt((prior + (count - 2) * deviation**2) / degrees)
+    parts = [_centred([min(max(value, -room), room) for value in part]) for part in residuals]
+    squares = sum(value * value for part, _ in parts for value in part)
+    products = sum(value * following for part, _ in parts for value, following in pairwise(part))
+    variance = (prior + squares) / degrees
+    correlation = _correlation(squares, products, variance)
+    levels = [middle + mean for middle, (_, mean) in zip(middles, parts, strict=True)]
+    size, halfway = levels[1] - levels[0], sum(levels) / 2
+    scale = math.sqrt(variance)
+    return SplitScore(
+        score=_score(size / _standard_error(scale, correlation, before, count - before), degrees),
+        size=size,
+        scale=scale,
+        correlation=correlation,
+        before=before,
+        after=count - before,
+        astray_before=sum((value - halfway) * size > 0 for value in older),
+        astray_after=sum((value - halfway) * size < 0 for value in newer),
+    )
+
+
+def smallest_change(points: Sequence[float], noise: float = RUN_NOISE) -> float:
+    """The smallest step, of logarithms, that this noise would let us find amid the points; infinite if none."""
+    count = len(points)
+    splits = [split for split in {count // 2, count - 5} if LEAST_RUNS <= split <= count - LEAST_RUNS]
+    return min((_smallest_at(score_split(points, split, noise)) for split in splits), default=math.inf)
+
+
+def _smallest_at(split: SplitScore) -> float:
+    degrees = _degrees(split.before + split.after)
+    corrected = limit(split.before, split.after) * (8 * degrees + 3) / (8 * degrees + 1)
+    t = math.sqrt(degrees * math.expm1(corrected**2 / degrees))
+    error = _standard_error(split.scale, split.correlation, split.before, split.after)
+    return max(t * error, least_step(split.before, split.after))
+
+
+# --- The score -----------------------------------------------------------------------------------------------------
+
+
+def _centred(values: Sequence[float]) -> tuple[list[float], float]:
+    mean = sum(values) / len(values)
+    return [value - mean for value in values], mean
+
+
+def _degrees(count: int) -> int:
+    return _SCALE_WEIGHT + count - 2
+
+
+def _correlation(squares: float, products: float, variance: float) -> float:
+    """Of neighbours: the prior, and the residuals, whose own means hide two runs' worth of it."""
+    prior = _CORRELATION_WEIGHT * _CORRELATION * variance
+    estimate = (products + 2 * variance + prior) / (squares + _CORRELATION_WEIGHT * variance)
+    return min(max(estimate, 0.0), _MOST_CORRELATION)
+
+
+def _standard_error(scale: float, correlation: float, before: int, after: int) -> float:
+    machine = max(0.0, 1 - (_OWN_NOISE / scale) ** 2)
+    inflated = 0.0
+    for count in (before, after):
+        wandering = 1 + (_inflation(count, _WANDER) - 1) * machine
+        inflated += max(_inflation(count, correlation), wandering) / count
+    return scale * math.sqrt(inflated)
+
+
+def _inflation(count: int, correlation: float) -> float:
+    """The variance of a mean of ``count`` values of an AR(1) process, over that of independent ones."""
+    if not correlation:
+        return 1.0
+    rest = 1 - correlation
+    return (1 + correlation) / rest - 2 * correlation * (1 - correlation**count) / (count * rest**2)
+
+
+def _score(t: float, degrees: int) -> float:
+    """The standard normal score of Student's t, by Wallace's approximation (1959); accurate far out in the tail."""
+    return math.sqrt(degrees * math.log1p(t * t / degrees)) * (8 * degrees + 1) / (8 * degrees + 3)
