@@ -109,7 +109,8 @@ def read_monitor(
         reading = _reading(health, stats, slow, problems, redact)
         if not endpoints:
             return reading
-        table = read_routes(lambda query: tried("routes", *query), endpoints, service.base_url, redact)
+        path = _address(service, "routes", ()).path
+        table = read_routes(lambda query: tried("routes", *query), path, endpoints, service.base_url, redact)
         return replace(reading, table=table)
     except _NotReadError as error:
         return MonitorReading(alive=False, status=error.status, message=error.message, remedy=error.remedy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import unquote, urlencode, urlsplit
 
 from perfcheck.client import monitor_fields as fields
@@ -16,51 +16,41 @@ Query = tuple[tuple[str, str], ...]
 
 
 def read_routes(
-    request: Callable[[Query], object], endpoints: Sequence[Endpoint], base_url: str, redact: Redactor
+    request: Callable[[Query], object], path: str, endpoints: Sequence[Endpoint], base_url: str, redact: Redactor
 ) -> RouteTable | None:
     """The table, with as many of ``endpoints`` resolved as the monitor does; None where it has no table.
 
-    ``request`` returns the JSON of a query's response, or None.
+    ``request`` returns the JSON of a query's response from ``path``, or None.
     """
-    lines = {endpoint.name: _request_lines(endpoint, base_url) for endpoint in endpoints}
+    lines = {endpoint.name: f"{endpoint.method} {_sent(endpoint.path, base_url)}" for endpoint in endpoints}
     answers: dict[str, str | None] = {}
     routes: tuple[MonitoredRoute, ...] = ()
-    for query in _queries(line for each in lines.values() for line in each):
+    for query in _queries(("at", _sent(path, base_url)), dict.fromkeys(lines.values())):
         response = request(query)
         routes = routes or fields.routes(response, redact)
         resolved = fields.resolved(response, redact)
         if not resolved:  # a table that was written by hand, or none
             break
         answers |= resolved
-    return RouteTable(routes, _by_endpoint(lines, answers)) if routes else None
+    by_endpoint = {name: answers[line] for name, line in lines.items() if line in answers}
+    return RouteTable(routes, by_endpoint) if routes else None
 
 
-def _request_lines(endpoint: Endpoint, base_url: str) -> list[str]:
-    """Below the path of the base URL, and without it, as a proxy passes it on that removes it."""
-    bare = unquote(endpoint.path.partition("?")[0]).lstrip("/")
-    base = unquote(urlsplit(base_url).path).strip("/")
-    return [
-        f"{endpoint.method} {path}" for path in dict.fromkeys((f"/{base}/{bare}" if base else f"/{bare}", f"/{bare}"))
-    ]
+def _sent(path: str, base_url: str) -> str:
+    """The whole path, decoded: a proxy may remove the beginning, which the monitor sees from that of its own."""
+    below = unquote(urlsplit(base_url).path).strip("/")
+    bare = unquote(path.partition("?")[0]).lstrip("/")
+    return f"/{below}/{bare}" if below else f"/{bare}"
 
 
-def _queries(lines: Iterator[str]) -> Iterator[Query]:
-    query: Query = ()
-    for line in dict.fromkeys(lines):
+def _queries(at: tuple[str, str], lines: Iterable[str]) -> Iterator[Query]:
+    query: Query = (at,)
+    for line in lines:
         field = ("request", line)
-        if len(urlencode([field])) > _LONGEST_QUERY:
+        if len(urlencode([at, field])) > _LONGEST_QUERY:
             continue
         if len(query) == _MOST_AT_ONCE or len(urlencode([*query, field])) > _LONGEST_QUERY:
             yield query
-            query = ()
+            query = (at,)
         query = (*query, field)
     yield query
-
-
-def _by_endpoint(lines: Mapping[str, Sequence[str]], answers: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Those whose every path has been resolved."""
-    return {
-        name: next((answers[line] for line in own if answers[line] is not None), None)
-        for name, own in lines.items()
-        if all(line in answers for line in own)
-    }

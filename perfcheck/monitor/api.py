@@ -66,11 +66,13 @@ def answer(
     peer: str | None,
     snapshot: Callable[[], Snapshot] | None = None,
     router: Callable[[], Router | None] | None = None,
+    routed_as: str | None = None,
 ) -> ApiResponse | None:
     """The response, or None where ``path`` is not one of the API's, which is then the application's to serve.
 
     ``query`` is the raw query string; ``headers`` by lower-case name, repeated ones joined by ", "; ``peer`` the
-    client's address as the server has it, empty or None on a Unix socket. Raises nothing.
+    client's address as the server has it, empty or None on a Unix socket. ``routed_as`` is the path of this request as
+    the router has it, where that is another one. Raises nothing.
     """
     try:
         known = settings()
@@ -83,7 +85,7 @@ def answer(
     try:
         response = _refused(method, name, headers, peer, known.token)
         if response is None and name == "routes":
-            response = _routes(router() if router is not None else None, query)
+            response = _routes(router() if router is not None else None, routed_as or path, query)
         elif response is None:
             response = _served(name, query, (snapshot or workers.this.snapshot)(), 1000 * known.slow_s)
     except _BadRequestError as error:
@@ -111,10 +113,12 @@ def _served(name: str, query: str, snapshot: Snapshot, slow_ms: float) -> ApiRes
             return _log_summary(snapshot, slow_ms)
 
 
-def _routes(router: Router | None, query: str) -> ApiResponse:
+def _routes(router: Router | None, path: str, query: str) -> ApiResponse:
     if router is None:
         return _json(501, {"error": "the router of this application is unknown to the monitor"})
-    return _json(200, routes.document(router, _given(query, "request")))
+    sent = next(iter(_given(query, "at")), path)
+    removed = sent.removesuffix(path) if sent.endswith(path) else ""
+    return _json(200, routes.document(router, _given(query, "request"), removed))
 
 
 def _log_summary(snapshot: Snapshot, slow_ms: float) -> ApiResponse:

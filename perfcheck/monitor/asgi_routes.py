@@ -98,7 +98,7 @@ def _routes_of(app: Any) -> list[Any] | None:
     """Of an application, behind its middleware."""
     for _ in range(_DEEPEST):
         routes = getattr(app, "routes", None)
-        if isinstance(routes, list):
+        if isinstance(routes, list) and all(hasattr(route, "matches") for route in routes):
             return routes
         app = getattr(app, "app", None)
     return None

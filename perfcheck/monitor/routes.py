@@ -35,17 +35,19 @@ class Router(Protocol):
         """The name under which this request would be counted; None where it reaches no route."""
 
 
-def document(router: Router, requests: Iterable[str]) -> dict[str, Any]:
-    """``GET /routes``; each request is ``GET /videos/7``."""
+def document(router: Router, requests: Iterable[str], removed: str = "") -> dict[str, Any]:
+    """``GET /routes``; each request is ``GET /videos/7``. ``removed`` is the prefix that a proxy takes off its path."""
     response: dict[str, Any] = {"routes": [asdict(route) for route in router.routes()]}
-    resolved = {request: _resolved(router, request) for request in requests}
+    resolved = {request: _resolved(router, request, removed) for request in requests}
     return {**response, "resolved": resolved} if resolved else response
 
 
-def _resolved(router: Router, request: str) -> str | None:
+def _resolved(router: Router, request: str, removed: str) -> str | None:
     method, _, path = request.partition(" ")
+    if not path.startswith(f"{removed}/"):
+        return None
     try:
-        return router.resolve(method, path) if path.startswith("/") else None
+        return router.resolve(method, path[len(removed) :])
     except Exception:  # noqa: BLE001 - a converter of the application that fails: it would fail in a request, too
         return None
 

@@ -14,6 +14,7 @@ from perfcheck.monitor.routes import PublishedRoute, Router, counted_as, explici
 
 _DEEPEST = 20  # middleware around middleware, redirects after redirects
 _REDIRECTS = 3
+_INNER = ("wsgi_app", "app", "application", "_app")  # what middleware calls the application behind it
 
 
 def router_of(app: Any, environ: Mapping[str, Any], monitor: type) -> Router | None:
@@ -23,6 +24,8 @@ def router_of(app: Any, environ: Mapping[str, Any], monitor: type) -> Router | N
 
         return DjangoRouter(monitored=True)
     mounted = list(mounted_apps(app, monitor))
+    if not mounted and hasattr(app, "url_map"):  # its middleware does not show what is behind it
+        mounted = [MountedApp(app, prefix="", counted="")]
     return _FlaskRouter(mounted, dict(environ)) if mounted else None
 
 
@@ -30,7 +33,8 @@ def router_of(app: Any, environ: Mapping[str, Any], monitor: type) -> Router | N
 class MountedApp:
     app: Any  # a Flask application
     prefix: str  # where it is
-    counted: str | None  # the part of the prefix that its names have; None: it is not monitored
+    counted: str  # the part of the prefix that its names have in the statistics
+    monitored: bool = True
 
 
 def mounted_apps(
@@ -42,13 +46,13 @@ def mounted_apps(
             outside = prefix
         owner = getattr(app, "__self__", None)  # of the method wsgi_app
         if hasattr(owner, "url_map"):
-            yield MountedApp(owner, prefix, None if outside is None else prefix[len(outside) :])
+            yield MountedApp(owner, prefix, prefix[len(outside or "") :], monitored=outside is not None)
             return
         mounts = getattr(app, "mounts", None)  # Werkzeug's DispatcherMiddleware
         if isinstance(mounts, Mapping) and depth < _DEEPEST:
             for path in sorted(mounts, key=len, reverse=True):
                 yield from mounted_apps(mounts[path], monitor, prefix + path, outside, depth + 1)
-        app = getattr(app, "wsgi_app", None) or getattr(app, "app", None)
+        app = next((inner for name in _INNER if (inner := getattr(app, name, None)) is not None), None)
 
 
 class _FlaskRouter:
@@ -64,8 +68,8 @@ class _FlaskRouter:
                     place.prefix + rule.rule,
                     handler,
                     _methods(rule, handler),
-                    monitored=place.counted is not None,
-                    counted=(place.counted or "") + rule.rule,
+                    monitored=place.monitored,
+                    counted=place.counted + rule.rule,
                 )
 
     def resolve(self, method: str, path: str) -> str | None:
@@ -88,7 +92,7 @@ class _FlaskRouter:
                     return None
                 continue
             handler = place.app.view_functions.get(rule.endpoint)
-            return counted_as(handler, method, (place.counted or "") + rule.rule)
+            return counted_as(handler, method, place.counted + rule.rule)
         return None
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
-from apps import routed_flask
+from apps import django_app, routed_flask
 from apps.monitored import API, answer, health, monitored, plain, stats
 from apps.routed import APPS, routed
 from apps.service import service, status
-from apps.serving import werkzeug
+from apps.serving import werkzeug, wsgiref
+from django.test import override_settings
+from django.urls import include, path
 from support.waiting import eventually
 
 import perfcheck.monitor
@@ -32,8 +34,8 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     perfcheck.monitor.reset()
 
 
-def read(url: str, endpoints: Sequence[Endpoint]) -> MonitorReading:
-    known, redact = Service(url, monitor=API), Redactor()
+def read(url: str, endpoints: Sequence[Endpoint], api: str = API) -> MonitorReading:
+    known, redact = Service(url, monitor=api), Redactor()
     with Client(known, redact=redact) as client:
         return read_monitor(
             known, client.fetch, threshold_ms=500, redact=redact, shown=client.url_shown, endpoints=endpoints
@@ -41,8 +43,8 @@ def read(url: str, endpoints: Sequence[Endpoint]) -> MonitorReading:
 
 
 def endpoints_of(requests: Sequence[str]) -> list[Endpoint]:
-    lines = [line.partition(" ") for line in requests]
-    return [Endpoint(name=f"n{at}", path=path, line=1, method=method) for at, (method, _, path) in enumerate(lines)]
+    lines = enumerate(line.partition(" ") for line in requests)
+    return [Endpoint(name=f"n{number}", path=target, line=1, method=method) for number, (method, _, target) in lines]
 
 
 def names_in(reading: MonitorReading) -> set[str]:
@@ -58,8 +60,8 @@ def test_every_endpoint_of_a_baseline_is_matched_to_its_route(app: str) -> None:
         sent = 0
         with httpx.Client(base_url=url, trust_env=False, follow_redirects=True) as client:
             for line in requests:
-                method, _, path = line.partition(" ")
-                sent += len(client.request(method, path).history) + 1
+                method, _, target = line.partition(" ")
+                sent += len(client.request(method, target).history) + 1
         eventually(lambda: perfcheck.monitor.statistics().total == sent)
         reading = read(url, endpoints)
     assert reading.table is not None
@@ -82,16 +84,42 @@ def test_hundreds_of_endpoints_are_all_resolved() -> None:
     assert len(reading.table.resolved) == 400  # the last is too long for a query
 
 
-def test_a_service_below_a_prefix_that_a_proxy_removes() -> None:
+@pytest.mark.parametrize("prefix", ["/prefix", "/a b/c"])
+@pytest.mark.parametrize("moved_to", [None, "SCRIPT_NAME"])
+def test_a_service_below_a_prefix_that_a_proxy_removes(prefix: str, moved_to: str | None) -> None:
+    """A route that takes any path, as single-page applications have it, takes none of those."""
     app = routed_flask.create_app()
+    app.add_url_rule("/<path:rest>", "rest", lambda rest: rest)
 
     def proxied(environ: dict[str, Any], start: Any) -> Any:
-        return app({**environ, "PATH_INFO": environ["PATH_INFO"].removeprefix("/prefix")}, start)
+        own = {**environ, "PATH_INFO": environ["PATH_INFO"].removeprefix(prefix)}
+        return app({**own, moved_to: prefix} if moved_to else own, start)
 
     with werkzeug(proxied) as url:
-        table = read(f"{url}/prefix", endpoints_of(["GET /shop/items/sale", "GET /api/videos/7"])).table
+        base_url = url + prefix.replace(" ", "%20")
+        table = read(base_url, endpoints_of(["GET /shop/items/sale", "GET /api/videos/7", "GET /about"])).table
     assert table is not None
-    assert table.resolved == {"n0": "GET /shop/items/sale", "n1": "GET /api/videos/<int:video_id>"}
+    expected = ["GET /shop/items/sale", "GET /api/videos/<int:video_id>", "GET /<path:rest>"]
+    assert list(table.resolved.values()) == expected
+
+
+def test_a_django_project_below_a_prefix_whose_monitor_is_elsewhere() -> None:
+    endpoints = endpoints_of(["GET /api/videos/search/"])
+    with override_settings(ROOT_URLCONF=_MovedMonitor), wsgiref(_without_prefix) as url:
+        table = read(f"{url}/shop", endpoints, "/inside/monitor").table
+    assert table is not None
+    assert table.resolved == {"n0": "GET /api/videos/search/"}
+
+
+def _without_prefix(environ: dict[str, Any], start: Any) -> Any:
+    return django_app.application({**environ, "PATH_INFO": environ["PATH_INFO"].removeprefix("/shop")}, start)
+
+
+class _MovedMonitor:
+    urlpatterns = (
+        path("inside/monitor/", include("perfcheck.monitor.django.urls")),
+        path("", include("apps.routed_django")),
+    )
 
 
 def test_an_application_below_the_path_of_the_base_url() -> None:

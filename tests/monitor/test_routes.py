@@ -10,6 +10,10 @@ import httpx
 import pytest
 from apps.routed import APPS, routed
 from apps.serving import uvicorn_server, werkzeug, wsgiref
+from django.conf.urls.i18n import i18n_patterns
+from django.http import HttpResponse
+from django.test import override_settings
+from django.urls import path
 from flask import Flask
 from support.waiting import eventually
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -18,6 +22,7 @@ import perfcheck.monitor
 from perfcheck.monitor import configure, statistics
 from perfcheck.monitor import flask as monitor_flask
 from perfcheck.monitor.asgi import Monitor as AsgiMonitor
+from perfcheck.monitor.django.routes import DjangoRouter
 from perfcheck.monitor.wsgi import Monitor as WsgiMonitor
 
 ROUTES = "/api/performance/routes"
@@ -52,8 +57,8 @@ def test_a_request_is_counted_under_the_name_that_it_resolves_to(
     client: Callable[[str], httpx.Client], app: str, request_line: str
 ) -> None:
     expected = APPS[app][request_line]
-    method, _, path = request_line.partition(" ")
-    response = client(app).request(method, path)
+    method, _, target = request_line.partition(" ")
+    response = client(app).request(method, target)
     requests = len(response.history) + 1
     counted = eventually(lambda: (found := statistics()).total >= requests and found)
     names = {endpoint.name for endpoint in counted.endpoints}
@@ -125,7 +130,32 @@ def test_what_is_outside_the_monitor_is_not_monitored() -> None:
     app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/shop": shop})  # type: ignore[method-assign]
     with werkzeug(app) as url:
         rows = httpx.get(url + ROUTES, trust_env=False).json()["routes"]
-    assert {row["template"]: row["monitored"] for row in rows} == {"/": True, "/shop/": False}
+    assert [(row["template"], row["name"], row["monitored"]) for row in rows] == [
+        ("/shop/", "GET /shop/", False),
+        ("/", "GET /", True),
+    ]
+
+
+def test_middleware_that_hides_the_application_leaves_it_its_own_table() -> None:
+    app = Flask("main", static_folder=None)
+    app.add_url_rule("/", view_func=lambda: "main", endpoint="start")
+    behind = app.wsgi_app
+    app.wsgi_app = lambda environ, start: behind(environ, start)  # type: ignore[method-assign, assignment] # noqa: PLW0108
+    monitor_flask.init_app(app)
+    with werkzeug(app) as url:
+        rows = httpx.get(url + ROUTES, trust_env=False).json()["routes"]
+    assert [(row["template"], row["monitored"]) for row in rows] == [("/", True)]
+
+
+def test_a_path_with_a_language_is_resolved_in_that_language() -> None:
+    class Patterns:
+        urlpatterns = i18n_patterns(path("about/", lambda _: HttpResponse(), name="about"))
+
+    with override_settings(ROOT_URLCONF=Patterns, LANGUAGES=[("en", "English"), ("nb", "Norwegian")]):
+        router = DjangoRouter(monitored=True)
+        assert router.resolve("GET", "/nb/about/") == "GET /nb/about/"
+        assert router.resolve("GET", "/en/about") == "GET /en/about/"
+        assert router.resolve("GET", "/fr/about/") is None
 
 
 def test_an_application_without_a_known_router_has_no_table() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import Resolver404, get_resolver, get_urlconf, resolve
+from django.utils.translation import get_language, get_language_from_path, override
 
 from perfcheck.monitor.frameworks import endpoint_name
 from perfcheck.monitor.routes import PublishedRoute, counted_as, published
@@ -47,8 +48,10 @@ class DjangoRouter:
 
 
 def _resolved(path: str) -> Any:
+    """In the language that the path names, where the patterns have languages."""
     try:
-        return resolve(path)
+        with override(get_language_from_path(path) or get_language()):
+            return resolve(path)
     except Resolver404:
         return None
 

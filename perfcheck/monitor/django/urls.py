@@ -25,7 +25,15 @@ def view_of(name: str) -> Callable[[Any], Any]:
             running.cancel()  # neither counted nor in flight
         headers = {key.lower(): value for key, value in request.headers.items()}
         query, peer = request.META.get("QUERY_STRING", ""), request.META.get("REMOTE_ADDR")
-        answer = api.answer(request.method, f"{settings().prefix}/{name}", query, headers, peer, router=router)
+        answer = api.answer(
+            request.method,
+            f"{settings().prefix}/{name}",
+            query,
+            headers,
+            peer,
+            router=router,
+            routed_as=request.path_info,
+        )
         if answer is None:
             return HttpResponseNotFound()
         return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
