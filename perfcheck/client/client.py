@@ -34,7 +34,7 @@ from perfcheck.model import Endpoint, Failure, Fetched, Sample, Service
 from perfcheck.text import Redactor
 
 _MOST_REDIRECTS = 10
-_LONGEST_SERVER_TIMING = 1000
+_LONGEST_SERVER_TIMING = 2000
 _OF_A_STALE_CONNECTION = {Failure.RESET, Failure.PROTOCOL}
 
 

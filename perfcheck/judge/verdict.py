@@ -10,6 +10,7 @@ from statistics import median
 from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
 from perfcheck.judge.rules import failed_share, failure_kinds, find, finite, finite_interval, shown_value
 from perfcheck.model import (
+    STATEMENT,
     WARM_UP,
     Counts,
     Decision,
@@ -238,10 +239,12 @@ def _server_timing(slow: Sequence[Sample]) -> dict[str, float]:
 
 
 def _server_timing_details(slow: Sequence[Sample]) -> dict[str, str]:
-    """The descriptions of the median slow request, since text itself has no median."""
+    """The descriptions of the median slow request, since text itself has no median; and of every statement."""
     timed = [sample for sample in slow if sample.server_timing]
     timed.sort(key=lambda sample: sample.latency_ms or 0.0)
-    return parse_descriptions(timed[(len(timed) - 1) // 2].server_timing or "") if timed else {}
+    described = [parse_descriptions(sample.server_timing or "") for sample in timed]
+    statements = {name: text for each in described for name, text in each.items() if name.startswith(STATEMENT)}
+    return statements | described[(len(timed) - 1) // 2] if timed else {}
 
 
 def _timeline(measurement: Measurement, started_s: float) -> Timeline:

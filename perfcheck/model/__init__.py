@@ -35,6 +35,7 @@ from perfcheck.model.monitor import (
 )
 from perfcheck.model.run import (
     NO_BRANCH,
+    STATEMENT,
     BaselineInfo,
     Counts,
     EndpointResult,
@@ -67,6 +68,7 @@ __all__ = [
     "MOST_CONNECTIONS",
     "NO_BRANCH",
     "PROOF",
+    "STATEMENT",
     "WARM_UP",
     "Against",
     "Baseline",

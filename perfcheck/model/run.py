@@ -70,6 +70,9 @@ class Reference(StrEnum):
     BEFORE = "before"  # the latency of an earlier release
 
 
+STATEMENT = "statement."  # so begins the name of a span that is one database statement of the service
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointResult:
     name: str
@@ -95,7 +98,7 @@ class EndpointResult:
     latency_ms: LatencySummary
     phases_ms: PhaseSummary
     body_bytes: int | None
-    server_timing: dict[str, float]
+    server_timing: dict[str, float]  # by span; also by database statement, each with a description
     samples_ms: tuple[float | None, ...]  # of the judged stage, in order of time; None: over the timeout
     timeline: Timeline
     line: int  # in the baseline; 0 for an endpoint that is not in it

@@ -12,8 +12,6 @@ import logging
 from dataclasses import dataclass, field
 from time import monotonic
 
-from perfcheck.words import plural
-
 NAME = "perfcheck.monitor"
 _log = logging.getLogger(NAME)
 _BURST = 5  # lines of one endpoint before it is limited
@@ -51,7 +49,7 @@ class SlowLog:
     _allowances: dict[str, _Allowance] = field(default_factory=dict)
 
     def report(
-        self, name: str, duration_s: float, status: int | None, queries: int, *, slow_s: float, very_slow_s: float
+        self, name: str, duration_s: float, status: int | None, queries: str, *, slow_s: float, very_slow_s: float
     ) -> None:
         """Log a request that took longer than ``slow_s``. Cheap where the line is left out."""
         very = duration_s > very_slow_s
@@ -68,7 +66,7 @@ class SlowLog:
             1000 * duration_s,
             1000 * (very_slow_s if very else slow_s),
             "unknown" if status is None else status,
-            plural(queries, "query"),
+            queries,
             f"; {left_out} more since the last line" if left_out else "",
         )
 

@@ -35,6 +35,7 @@ from perfcheck.monitor.statistics import (
 )
 
 FOLD_AT = 512
+_NO_QUERIES = "0 queries"
 _LONGEST_NAME = 200
 
 
@@ -176,7 +177,7 @@ class Registry:
         if traced is not None and traced[-1]:
             log_n_plus_one(name, traced[-1])
         if duration_ns > self._slow_ns:
-            self._slow(name, duration_ns, status, traced[0] if traced else 0)
+            self._slow(name, duration_ns, status, trace.in_words if trace is not None else _NO_QUERIES)
 
     def record_return(self, request: RunningRequest, name: str) -> None:
         """``record`` for a call of a decorated function that returned, of which nothing else is known. Raises nothing.
@@ -191,7 +192,7 @@ class Registry:
             if len(self.returns) >= FOLD_AT:
                 self._fold_unless_busy()
             if duration_ns > self._slow_ns:
-                self._slow(name, duration_ns, None, 0)
+                self._slow(name, duration_ns, None, _NO_QUERIES)
         except KeyError:  # it belongs to the parent process, which forked
             return
         except Exception as error:  # noqa: BLE001 - never into the handler
@@ -201,7 +202,7 @@ class Registry:
         """They changed: the next record reads them."""
         self._slow_ns = -1.0  # every request is slower, and so calls _slow
 
-    def _slow(self, name: str, duration_ns: int, status: int | None, queries: int) -> None:
+    def _slow(self, name: str, duration_ns: int, status: int | None, queries: str) -> None:
         now = settings()
         if self._slow_ns < 0:
             self._slow_ns = 1e9 * min(now.slow_s, now.very_slow_s)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 
-from perfcheck.model import Changed, Comparison, EndpointResult
+from perfcheck.model import STATEMENT, Changed, Comparison, EndpointResult
 from perfcheck.text import clean
 from perfcheck.units import format_from_to, format_ms
 
 _MINOR = 0.01  # of the latency: a phase below it explains nothing
-_NOTABLE_SHARE = 0.1  # of the latency, or of its increase: a span below it is not where to look
+NOTABLE_SHARE = 0.1  # of the latency, or of its increase: a span below it is not where to look
 _IDENTICAL = re.compile(r"\b(\d{1,9}) (?:identical|alike)\b", re.ASCII)  # as the monitor reports it; alike: up to 0.1.0
 _MOST_SPANS = 5
 _SUM = 1.02  # of the time available: more than medians of single spans may exceed it by
@@ -37,7 +37,7 @@ def in_one_line(phases: Sequence[str], spans: Sequence[str], sums: Sums) -> str:
 def account(result: EndpointResult) -> tuple[list[str], list[str], Sums]:
     """The phases, the slow one first, and the spans of the service; none where latency is not the matter."""
     phases = _slow_phases(result)
-    spans = _spans(result) if _is_slow(result) else []
+    spans = _spans(result) if is_slow(result) else []
     return [f"{name} {format_ms(ms)}" for ms, name in phases], spans, sums_of(result)
 
 
@@ -69,20 +69,20 @@ def _until_the_first_byte(result: EndpointResult) -> float:
 
 def notable_names(result: EndpointResult) -> tuple[str, ...]:
     """The slowest phase, and the spans that take a share of the time: endpoints that have the same are slow alike."""
-    if not _is_slow(result) or not result.value_ms:
+    if not is_slow(result) or not result.value_ms:
         return ()
-    least = _NOTABLE_SHARE * result.value_ms
+    least = NOTABLE_SHARE * result.value_ms
     slowest = [name for _, name in _slow_phases(result)[:1]]
-    return (*slowest, *sorted(name for name, ms in result.server_timing.items() if ms >= least))
+    return (*slowest, *sorted(name for name, ms in longest_first(result) if ms >= least))
 
 
-def _is_slow(result: EndpointResult) -> bool:
+def is_slow(result: EndpointResult) -> bool:
     slow = any(finding.rule.is_about_latency for finding in result.findings)
     return slow and not result.over_timeout and result.value_ms is not None
 
 
 def _slow_phases(result: EndpointResult) -> list[tuple[float, str]]:
-    if not _is_slow(result):
+    if not is_slow(result):
         return []
     least = _MINOR * (result.value_ms or 0.0)
     named = [(result.phases_ms.wait, "waiting for the first byte"), (result.phases_ms.download, "download")]
@@ -91,8 +91,9 @@ def _slow_phases(result: EndpointResult) -> list[tuple[float, str]]:
 
 def _spans(result: EndpointResult) -> list[str]:
     """``app 925 ms``, ``db 812 ms (101 queries)``: those of the Server-Timing header, what contains others first."""
-    described = result.server_timing_details.items()  # a label ("Database") adds nothing to the name; a count does
-    details = {name: clean(text, _LONGEST_DETAIL) for name, text in described if any(map(str.isdecimal, text))}
+    described = {name: text for name, text in result.server_timing_details.items() if not name.startswith(STATEMENT)}
+    # A label ("Database") adds nothing to the name; a count does.
+    details = {name: clean(text, _LONGEST_DETAIL) for name, text in described.items() if any(map(str.isdecimal, text))}
     ordered = longest_first(result)
     if sums_of(result) is not Sums.NESTED:
         ordered.sort(key=lambda span: span[0] not in details)
@@ -106,7 +107,9 @@ def _spans(result: EndpointResult) -> list[str]:
 
 
 def longest_first(result: EndpointResult) -> list[tuple[str, float]]:
-    return sorted(result.server_timing.items(), key=lambda span: -span[1])
+    """The spans of the service, without its single statements: those are a cause of their own."""
+    spans = [(name, ms) for name, ms in result.server_timing.items() if not name.startswith(STATEMENT)]
+    return sorted(spans, key=lambda span: -span[1])
 
 
 def likely_cause(result: EndpointResult) -> str:
@@ -120,19 +123,28 @@ def _repeated_statements(result: EndpointResult) -> str:
     if not count or not where_the_time_went(result) or not result.value_ms:
         return ""
     share = result.server_timing.get("db", 0.0) / result.value_ms
-    return f"likely N+1: {count[1]} identical statements in one request" if share >= _NOTABLE_SHARE else ""
+    return f"likely N+1: {count[1]} identical statements in one request" if share >= NOTABLE_SHARE else ""
 
 
 def _increased_spans(result: EndpointResult) -> list[str]:
     """Of an endpoint that became slower, by its Server-Timing."""
-    comparison = result.comparison
-    if comparison is None or comparison.changed is not Changed.SLOWER:
+    comparison = became_slower(result)
+    if comparison is None:
         return []
-    before, now = comparison.before_server_timing, result.server_timing
-    increases = {name: now[name] - before.get(name, 0.0) for name in now}
-    least = _NOTABLE_SHARE * max((comparison.after_ms or 0.0) - (comparison.before_ms or 0.0), 0.0)
-    notable = sorted((name for name, ms in increases.items() if ms > least), key=lambda name: -increases[name])
+    notable = increased(longest_first(result), comparison)
     return [_increase(name, comparison, result) for name in notable[:_MOST_INCREASES]]
+
+
+def became_slower(result: EndpointResult) -> Comparison | None:
+    comparison = result.comparison
+    return comparison if comparison is not None and comparison.changed is Changed.SLOWER else None
+
+
+def increased(now: Iterable[tuple[str, float]], comparison: Comparison) -> list[str]:
+    """The names whose increase is a share of the latency's, the largest first."""
+    increases = {name: ms - comparison.before_server_timing.get(name, 0.0) for name, ms in now}
+    least = NOTABLE_SHARE * max((comparison.after_ms or 0.0) - (comparison.before_ms or 0.0), 0.0)
+    return sorted((name for name, ms in increases.items() if ms > least), key=lambda name: -increases[name])
 
 
 def _increase(name: str, comparison: Comparison, result: EndpointResult) -> str:

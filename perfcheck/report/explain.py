@@ -20,6 +20,7 @@ from perfcheck.model import (
 )
 from perfcheck.report.causes import likely_cause, where_the_time_went
 from perfcheck.report.figures import change_interval, change_text, compared_samples, interval
+from perfcheck.report.slow_statements import slow_statements
 from perfcheck.text import clean
 from perfcheck.units import format_from_to, format_ms, format_percentage, format_size, format_slower
 from perfcheck.words import plural
@@ -71,6 +72,7 @@ def explain(
         (Label.CHANGE, _change(run, result, earlier)),
         (Label.WHERE, where_the_time_went(result)),
         (Label.CAUSE, likely_cause(result)),
+        *((Label.CAUSE, statement) for statement in slow_statements(result)),
         (Label.EVIDENCE, evidence(result)),
         *((Label.HELP, remedy) for remedy in remedies),
         *((Label.BASELINE, f"{run.baseline.file}:{line}") for line in baseline_lines(result)),

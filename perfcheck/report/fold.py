@@ -85,10 +85,10 @@ def explain_block(
     merged = [
         (Label.ENDPOINTS, _names(block, _MOST_NAMED)),
         *((Label.WHY, _merged(messages)) for messages in zip(*texts[Label.WHY], strict=True)),
-        *((Label.NOTE, note) for note in _notes(block, texts[Label.NOTE])),
+        *((Label.NOTE, note) for note in _notes(block, texts[Label.NOTE], "note")),
         (Label.CHANGE, "; ".join(_common(texts[Label.CHANGE]))),
         (Label.WHERE, in_one_line(_common(phases), _common(spans), how)),
-        (Label.CAUSE, "; ".join(_common(texts[Label.CAUSE]))),
+        *((Label.CAUSE, cause) for cause in _notes(block, texts[Label.CAUSE], "statement")),
         (Label.EVIDENCE, "; ".join(_common([_parts(lines) for lines in texts[Label.EVIDENCE]]))),
         *((Label.HELP, _merged(remedies)) for _, remedies in _alike(block, texts[Label.HELP])),
         (Label.BASELINE, _in_baseline(run, block)),
@@ -101,7 +101,7 @@ def _names(results: Sequence[EndpointResult], most: int) -> str:
     return and_more([clean(result.name, _LONGEST_NAME) for result in results], most)
 
 
-def _notes(block: Block, texts: Sequence[Sequence[str]]) -> Iterator[str]:
+def _notes(block: Block, texts: Sequence[Sequence[str]], kind: str) -> Iterator[str]:
     """Those that not all have begin with the names of the endpoints."""
     notes = [
         (f"{_names(own, _FEWEST)}: " if len(own) < len(block) else "") + _merged(messages)
@@ -109,7 +109,7 @@ def _notes(block: Block, texts: Sequence[Sequence[str]]) -> Iterator[str]:
     ]
     yield from notes[:_MOST_NOTES]
     if (more := len(notes) - _MOST_NOTES) > 0:
-        yield f"and {plural(more, 'more note')}"
+        yield f"and {plural(more, f'more {kind}')}"
 
 
 def _alike(block: Block, texts: Sequence[Sequence[str]]) -> Iterator[tuple[list[EndpointResult], list[str]]]:

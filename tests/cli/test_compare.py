@@ -291,6 +291,10 @@ def test_on_the_sample_service(tmp_path: Path) -> None:
     assert re.search(
         r"db [\d.]+ (ms )?-> [\d.]+ m?s \(5 queries -> 152 queries, 50 identical\); likely N\+1: 50 ", told
     )
+    assert re.search(
+        r"cause statement [\d.]+ (ms )?-> [\d.]+ m?s: SELECT [^:]+, 50 times, from perfcheck/demo/handlers.py:\d+ ",
+        told,
+    )
 
 
 def test_secrets_in_addresses_are_shown_nowhere(tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def test_server_timing_is_sent_when_it_is_switched_on(client: httpx.Client) -> N
     assert "server-timing" not in client.get("/api/n-plus-one/").headers
     configure(server_timing=True)
     header = client.get("/api/n-plus-one/").headers["server-timing"]
-    assert parse_descriptions(header) == {"db": "26 queries, 25 identical"}
+    assert parse_descriptions(header)["db"] == "26 queries, 25 identical"
     assert "render" in parse_server_timing(client.get("/api/named/").headers["server-timing"])
 
 

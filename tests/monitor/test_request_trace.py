@@ -97,7 +97,7 @@ def test_neither_statements_nor_shapes_pile_up() -> None:
         trace.add_query(
             f"SELECT a FROM t_{chr(97 + number % 26)}{chr(97 + number // 26 % 26)}{chr(97 + number // 676)}", 0.0
         )
-    assert len(trace._counts) == 200
+    assert len(trace._statements) == 200
     for number in range(3000):
         log_n_plus_one(f"endpoint {number}", [RepeatedStatement("SELECT ?", 10, None)])
     assert len(request_trace._reported) == 1000
@@ -137,3 +137,32 @@ def test_a_shape_is_logged_once_for_an_endpoint(caplog: pytest.LogCaptureFixture
     assert caplog.messages[0] == (
         "N+1: GET /a sent the same statement 12 times in one request, from shop/views.py:42: SELECT ?"
     )
+
+
+def test_a_statement_is_located_once_it_takes_a_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
+    located: list[object] = []
+
+    def call_site(*arguments: object) -> str:
+        located.append(arguments)
+        return "shop/views.py:42"
+
+    monkeypatch.setattr(request_trace, "call_site", call_site)
+    trace = Trace()
+    for _ in range(9):
+        trace.add_query("SELECT a FROM fast", 0.0001)
+    assert (located, trace.slow_statements) == ([], [])
+    for _ in range(3):
+        trace.add_query("SELECT b FROM slow", 0.0004)
+        trace.add_query("SELECT c FROM slower", 0.2)
+    assert len(located) == 2
+    assert [str(found) for found in trace.slow_statements] == [
+        "SELECT c FROM slower, 3 times, from shop/views.py:42",
+        "SELECT b FROM slow, 3 times, from shop/views.py:42",
+    ]
+
+
+def test_what_a_long_statement_joins_is_in_its_shape() -> None:
+    columns = ", ".join(f"t.column_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz" * 3)
+    shape = shape_of(f"SELECT {columns} FROM t JOIN u ON u.id = t.u WHERE t.id = 1")
+    assert shape.startswith("SELECT t.column_a, ")
+    assert shape.endswith(" ... FROM t JOIN u ON u.id = t.u WHERE t.id = ?")

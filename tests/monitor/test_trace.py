@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Iterator
 
@@ -32,11 +33,43 @@ def test_the_header_says_what_was_traced() -> None:
     trace.cache(hit=False)
     trace.add_span("render page", 0.0042)
     header = trace.server_timing(0.2)
-    assert header == (
-        'app;dur=200.0, db;dur=150.0;desc="13 queries, 12 identical", cache;desc="2 hits, 1 miss", render-page;dur=4.2'
+    assert header.startswith(
+        'app;dur=200.0, db;dur=150.0;desc="13 queries, 12 identical", cache;desc="2 hits, 1 miss", '
+        "render-page;dur=4.2, statement."
     )
-    assert parse_server_timing(header) == {"app": 200.0, "db": 150.0, "render-page": 4.2}
-    assert parse_descriptions(header) == {"db": "13 queries, 12 identical", "cache": "2 hits, 1 miss"}
+    spans, descriptions = parse_server_timing(header), parse_descriptions(header)
+    first, second = (name for name in spans if name.startswith("statement."))
+    assert spans == {"app": 200.0, "db": 150.0, "render-page": 4.2, first: 120.0, second: 30.0}
+    assert descriptions["db"] == "13 queries, 12 identical"
+    assert descriptions["cache"] == "2 hits, 1 miss"
+    assert re.fullmatch(r"SELECT name FROM t WHERE id = \?, 12 times, from .*test_trace.py:\d+", descriptions[first])
+    assert re.fullmatch(r"SELECT count\(\*\) FROM t, from .*test_trace.py:\d+", descriptions[second])
+
+
+def test_a_statement_has_one_name_in_every_request_and_only_the_slowest_are_named() -> None:
+    def header(*seconds: float) -> str:
+        trace = Trace()
+        for number, each in enumerate(seconds):
+            trace.add_query(f"SELECT {'abcdefgh'[number]} FROM t WHERE id = {each}", each)
+        return trace.server_timing(1.0)
+
+    (name,) = set(parse_server_timing(header(0.5))) - {"app", "db"}
+    several = parse_server_timing(header(0.002, 0.0009, 0.004, 0.003, 0.0019))
+    assert several.pop(name) == 2.0
+    assert sorted(several.values()) == [3.0, 4.0, pytest.approx(11.8), 1000.0]
+
+
+@given(st.text(max_size=400))
+def test_any_statement_makes_a_header_that_is_bounded_and_can_be_parsed(text: str) -> None:
+    trace = Trace()
+    for end in range(3):
+        trace.add_query(f'SELECT \\ "{text}{"x" * end}', 0.002)
+    header = trace.server_timing(1.0)
+    assert header.isascii()
+    assert header.isprintable()
+    assert len(header) < 2000
+    assert parse_server_timing(header)["db"] == 6.0
+    assert all(text.startswith("SELECT") for name, text in parse_descriptions(header).items() if name != "db")
 
 
 def test_nothing_traced_is_the_whole_alone() -> None:

@@ -15,7 +15,7 @@ from simulation.runs import decision, endpoint, result, run, samples
 from support.comparisons import comparison_run
 
 from perfcheck.judge.compare_runs import changes_since
-from perfcheck.model import EndpointResult, Run, Verdict
+from perfcheck.model import Changed, Comparison, EndpointResult, Metric, Run, Verdict
 from perfcheck.report import github, html, junit, markdown
 from perfcheck.report.causes import likely_cause, where_the_time_went
 from perfcheck.report.console import render_console
@@ -141,3 +141,37 @@ def test_a_remedy_for_latency_comes_once_in_a_report() -> None:
     shown: set[str] = set()
     lines = [explain(run(), replace(one, findings=(remedy,)), shown=shown) for one in slow_ones]
     assert [sum(label is Label.HELP for label, _ in found) for found in lines] == [1, 0]
+
+
+COUNT, LIST = "SELECT count(*) FROM t, from shop/views.py:12", "SELECT a FROM t, 2 times, from shop/views.py:13"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "statements"),
+    [
+        ({"db": 30.0}, 'db;dur=900, statement.a;dur=800;desc="{count}"', [f"statement 800 ms: {COUNT}"]),
+        (
+            {"db": 30.0, "statement.b": 9.0},
+            'db;dur=900, statement.a;dur=400;desc="{count}", statement.b;dur=489;desc="{list}"',
+            [f"statement 9 -> 489 ms: {LIST}", f"statement 400 ms, new among the slowest: {COUNT}"],
+        ),
+        ({"statement.a": 800.0}, 'statement.a;dur=810;desc="{count}", statement.b;dur=89;desc="{list}"', []),
+        ({}, "db;dur=900, statement.a;dur=800", []),
+    ],
+)
+def test_the_statements_that_increased_are_a_cause(before: dict[str, float], now: str, statements: list[str]) -> None:
+    one = slow(now.format(count=COUNT, list=LIST))
+    slower = Comparison(
+        Changed.SLOWER, Metric.MEDIAN, 30.0, 930.0, 31.0, (None, None), 5, 5, before_server_timing=before
+    )
+    causes = [text for label, text in explain(run(), replace(one, comparison=slower)) if label is Label.CAUSE]
+    assert [cause for cause in causes if cause.startswith("statement")] == statements
+    assert not any("statement." in cause for cause in causes)
+
+
+@pytest.mark.parametrize(("ms", "named"), [(200, True), (50, False)])
+def test_the_slowest_statement_is_a_cause_where_nothing_is_compared(ms: int, named: bool) -> None:  # noqa: FBT001
+    one = slow(f'app;dur=925, statement.b;dur=40;desc="x", statement.a;dur={ms};desc="{COUNT}"')
+    causes = [text for label, text in explain(run(), one) if label is Label.CAUSE]
+    assert causes == ([f"statement {ms} ms: {COUNT}"] if named else [])
+    assert where_the_time_went(one).endswith("; Server-Timing: app 925 ms")

@@ -255,3 +255,12 @@ def test_forty_failing_endpoints_are_one_block_for_people_and_each_its_own_for_m
 def test_more_blocks_than_are_shown_are_counted_in_endpoints() -> None:
     single = [refused(f"s{number}", detail="x" * (number + 1)) for number in range(20)]
     assert "and 3 more not OK" in on_terminal(run([*single, *map(refused, "abc")]))
+
+
+def test_statements_that_not_all_have_are_named_with_their_endpoints() -> None:
+    header = 'db;dur=700, app;dur=780, statement.{0};dur={1};desc="SELECT {0}, from a.py:1"'
+    found = lines([slow("a", header=header.format("x", 600)), *(slow(n, header=header.format("y", 650)) for n in "bc")])
+    assert found[Label.CAUSE] == [
+        "a: statement 600 ms: SELECT x, from a.py:1",
+        "b, c: statement 650 ms: SELECT y, from a.py:1",
+    ]
