@@ -60,12 +60,13 @@ def _judge(modules: list[Module], problems: list[Remark], files: int) -> LintRes
         cover = _cover(registration, monitors)
         if cover.state is State.MONITORED:
             continue
-        comments = [comment for comment in _comments(registration, ignores) if comment.reason]
+        comments = [comment for comment in _comments(registration, cover, ignores) if comment.reason]
         used.update(comments)
         if comments:
             ignored.add(handler)
             continue
-        apps |= {cover.app} if cover.app else set()
+        if cover.owner is not None and cover.state is State.NOT_MONITORED:
+            apps.add(cover.owner)
         open_routes[cover.state][handler].append(replace(registration, reason=registration.reason or cover.reason))
     findings, unknown = open_routes[State.NOT_MONITORED], open_routes[State.UNKNOWN]
     for handler in findings:
@@ -103,8 +104,11 @@ def _in_order(modules: list[Module], resolver: Resolver) -> list[Registration]:
     return sorted(registrations, key=lambda registration: registration.route.location)
 
 
-def _comments(registration: Registration, ignores: dict[tuple[str, int], Ignore]) -> Iterator[Ignore]:
+def _comments(registration: Registration, cover: Cover, ignores: dict[tuple[str, int], Ignore]) -> Iterator[Ignore]:
+    """Those of the route, of its handler, and of the app or router that is to blame."""
     ranges = [(registration.route.location.file, registration.lines)]
+    if owner := cover.owner:
+        ranges.append((owner.location.file, range(owner.location.line, owner.location.line + 1)))
     if definition := registration.target.definition:
         ranges.append((definition.location.file, definition.header))
     return (ignores[file, line] for file, lines in ranges for line in lines if (file, line) in ignores)

@@ -30,7 +30,8 @@ _SET_UP = {
     "perfcheck.monitor.wsgi.Monitor": {Framework.FLASK, Framework.DJANGO},
     "perfcheck.monitor.asgi.Monitor": _ASYNC | {Framework.DJANGO},
 }
-_BEHIND_A_PATH = {"mount", "add_router", "Mount", "Host"}  # what is attached is the second argument
+_HOLDERS = {"Mount", "Host"}
+_BEHIND_A_PATH = {"mount", "add_router", *_HOLDERS}  # what is attached is the second argument
 _ADD_TO_LIST = {"append", "extend", "insert"}
 _DISPATCHER = "DispatcherMiddleware"  # of Werkzeug
 _APP_UNKNOWN = "its app cannot be determined"
@@ -48,7 +49,7 @@ class State(IntEnum):
 class Cover:
     state: State
     reason: str | None = None
-    app: Remark | None = None  # the app without a monitor
+    owner: Remark | None = None  # the app without a monitor, or the router without an app
 
 
 class AppMonitors:
@@ -73,7 +74,7 @@ class AppMonitors:
             return Cover(State.MONITORED)
         found = self._covered(owner, frozenset())
         if not frameworks & self._frameworks:
-            return Cover(State.NOT_MONITORED, app=found.app)
+            return Cover(State.NOT_MONITORED, owner=found.owner)
         unplaced = next((at for at, monitored in self._unplaced if monitored & frameworks), None)
         if found.state is State.NOT_MONITORED and unplaced:
             reason = f"the monitor at {unplaced.file}:{unplaced.line} is set up for an app that cannot be determined"
@@ -96,11 +97,10 @@ class AppMonitors:
             return min(covers, key=lambda cover: cover.state)
         at, kind = owner.scope.module.location_of(owner.value), self._resolver.kind(owner)
         name = owner.name.removeprefix("self.") if owner.name.isidentifier() else ast.unparse(owner.value)[:40]
+        state, reason = State.UNKNOWN, f"no app is known that {name} ({at.file}:{at.line}) is registered with"
         if kind is not None and kind.role is Role.APP:
-            return Cover(
-                State.NOT_MONITORED, f"its app, {name} ({at.file}:{at.line}), has no monitor", Remark(at, name)
-            )
-        return Cover(State.UNKNOWN, f"no app is known that {name} ({at.file}:{at.line}) is registered with")
+            state, reason = State.NOT_MONITORED, f"its app, {name} ({at.file}:{at.line}), has no monitor"
+        return Cover(state, reason, Remark(at, name))
 
     def _is_monitored(self, owner: Meaning | None) -> bool:
         if _key(owner) in self._monitored:
@@ -139,7 +139,8 @@ class AppMonitors:
             self._mark(list(self._apps_in(call.func.value, scope)), _ASYNC, site)
         elif method in ATTACH:
             self._attach(site, method)
-        if (routes := keyword(call, "routes")) is not None:
+        routes = keyword(call, "routes")
+        if routes is not None and (method in _HOLDERS or self._resolver.makes(call, scope)):
             self._place(routes, self._holder(site), scope)
 
     def _mark(self, apps: list[Meaning | None], frameworks: set[Framework], site: CallSite) -> None:
@@ -178,7 +179,7 @@ class AppMonitors:
     def _attach(self, site: CallSite, method: str) -> None:
         call, scope = site.call, site.scope
         attached = argument(call, 1 if method in _BEHIND_A_PATH else 0, "router", "blueprint", "app", "ns")
-        if not isinstance(call.func, ast.Attribute) or method in {"Mount", "Host"}:
+        if not isinstance(call.func, ast.Attribute) or method in _HOLDERS:
             self._place(attached, self._holder(site), scope)
         elif method == "init_app":  # api.init_app(app): the other way round
             self._place(call.func.value, self._resolver.meaning(attached, scope), scope)

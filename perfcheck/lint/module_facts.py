@@ -36,6 +36,7 @@ class Parameter:
 
     annotation: ast.expr | None
     position: int | None = None
+    default: ast.expr | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,17 +243,22 @@ def unquoted(annotation: ast.expr) -> ast.expr:
     return annotation
 
 
-def passed(site: CallSite, function: Definition, parameter: Argument) -> list[Value | None]:
-    """What a call passes for a parameter: nothing where it has a default, None where it cannot be determined."""
+def passed(site: CallSite, function: Definition, parameter: Argument) -> Value | None:
+    """What a call passes for a parameter, else its default; None where that cannot be determined."""
     call, is_method = site.call, function.outside.owner is not None and function.outside.owner.is_class
     position = (getattr(parameter.source, "position", None) or 0) - (is_method and not _is_static(function))
     given = call.args[: position + 1]
     if any(isinstance(each, ast.Starred) for each in given):
-        return [None]
+        return None
     node = given[position] if 0 <= position < len(given) else keyword(call, parameter.name)
-    if node is None:
-        return [None] if any(each.arg is None for each in call.keywords) else []
-    return [Value(node, site.scope)]
+    if node is not None:
+        return Value(node, site.scope)
+    return None if any(each.arg is None for each in call.keywords) else default_of(parameter, function)
+
+
+def default_of(parameter: Argument, function: Definition) -> Value | None:
+    default = getattr(parameter.source, "default", None)
+    return Value(default, function.outside) if default is not None else None
 
 
 def _is_static(function: Definition) -> bool:

@@ -168,9 +168,9 @@ class NameResolver:
         if not isinstance(meaning, Argument):
             yield meaning
         elif meaning.scope is function.inside:
-            for value in passed(site, function, meaning):
-                if value and (given := self.meaning(value.node, value.scope)):
-                    yield self.attribute(given, meaning.attributes)
+            value = passed(site, function, meaning)
+            if value and (given := self.meaning(value.node, value.scope)):
+                yield self.attribute(given, meaning.attributes)
 
     def callee(self, call: ast.Call, scope: Scope) -> Meaning | None:
         match call.func:

@@ -16,6 +16,7 @@ from perfcheck.lint.module_facts import (
     Scope,
     Value,
     Variable,
+    default_of,
     passed,
 )
 from perfcheck.lint.names import FARTHEST, LITERALS, NameResolver
@@ -66,7 +67,7 @@ class Resolver(NameResolver):
                 return [item and _part(item, index) for item in items]
             case Parameter(position=int()) if (function := argument.scope.owner) is not None:
                 calls = self._callers().get(function, ())
-                return [value for site in calls for value in passed(site, function, argument)] or [None]
+                return [passed(site, function, argument) for site in calls] or [default_of(argument, function)]
         return [None]
 
     def _callers(self) -> dict[Definition, list[CallSite]]:

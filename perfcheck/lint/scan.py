@@ -14,9 +14,11 @@ from perfcheck.lint.vocabulary import CALLS, DECORATORS, MONITOR, VERBS
 _BLOCKS = ("body", "handlers", "cases", "orelse", "finalbody")
 _MAY_HOLD = (ast.Call, ast.Name, ast.Attribute, ast.IfExp, ast.BoolOp, ast.Await)
 _TEXT = (ast.Constant, ast.JoinedStr)
+_LEAVES = (ast.Name, ast.Constant, ast.expr_context, ast.operator, ast.boolop, ast.cmpop, ast.unaryop)
 _LISTS = {"routes", "middleware"}  # keyword arguments of Starlette's apps, routers and mounts
 _MONITOR = re.compile(rf"\b{MONITOR}\b")
-_DJANGO_MIDDLEWARE = re.compile(r"perfcheck\.monitor\.django\.(?!urls$|apps\b)[\w.]+")
+_DJANGO_MONITOR = "perfcheck.monitor.django."
+_DJANGO_MIDDLEWARE = re.compile(re.escape(_DJANGO_MONITOR) + r"(?!urls$|apps\b)[\w.]+")
 
 
 def read_module(file: str) -> Module:
@@ -37,15 +39,17 @@ def read_module(file: str) -> Module:
 class _Scanner:
     def __init__(self, module: Module, text: str) -> None:
         self._module = module
-        self._names = CALLS
+        self._text = text
+        self._names = set(CALLS)  # and what it is imported as: import path as p
         lines = enumerate(text.split("\n"), 1) if MONITOR in text else ()
         self._monitor_lines = [number for number, line in lines if _MONITOR.search(line)]
         module.mentions_monitor = bool(self._monitor_lines)
 
     def scan(self, tree: ast.Module) -> None:
-        imports = (node for node in tree.body if isinstance(node, ast.ImportFrom))
-        aliases = (alias for node in imports for alias in node.names if alias.name in CALLS)
-        self._names = CALLS | {alias.asname for alias in aliases if alias.asname}  # import path as p
+        if _DJANGO_MONITOR in self._text:
+            texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+            found = (isinstance(text, str) and _DJANGO_MIDDLEWARE.fullmatch(text) for text in texts)
+            self._module.monitors_django = any(found)
         blocks: list[tuple[Iterator[ast.AST], Scope]] = [(iter(tree.body), self._module.scope)]
         while blocks:
             block, scope = blocks[-1]
@@ -64,6 +68,7 @@ class _Scanner:
                 return self._define(node, scope).inside
             case ast.Import() | ast.ImportFrom():
                 _bind_imports(node, scope)
+                self._names.update(alias.asname for alias in node.names if alias.asname and alias.name in CALLS)
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     _bind(target, value, scope)
@@ -106,8 +111,7 @@ class _Scanner:
         )
         inside.owner = definition
         if not isinstance(node, ast.ClassDef):
-            for position, argument in enumerate((*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)):
-                inside.bind(argument.arg, Parameter(argument.annotation, position))
+            _bind_parameters(node.args, inside)
         scope.bind(node.name, definition)
         if any(_registers(decorator) for decorator in node.decorator_list):
             self._module.decorated.append(definition)
@@ -117,21 +121,19 @@ class _Scanner:
         waiting: list[tuple[ast.AST, Scope]] = [(value, scope)] if value is not None else []
         while waiting:
             node, inside = waiting.pop()
-            match node:
-                case ast.Call():
-                    site = CallSite(node, inside, value or node)
-                    if self._matters(node):
-                        self._module.calls.append(site)
-                    if not all(
-                        isinstance(each, _TEXT) for each in (*node.args, *(each.value for each in node.keywords))
-                    ):
-                        self._module.passing.append(site)
-                case ast.Constant(value=str(text)):
-                    self._module.monitors_django |= _DJANGO_MIDDLEWARE.fullmatch(text) is not None
-                case ast.ListComp() | ast.SetComp() | ast.GeneratorExp():
-                    for loop in node.generators:
-                        inside = _loop(loop.target, loop.iter, inside)
-            waiting.extend((child, inside) for child in ast.iter_child_nodes(node))
+            if isinstance(node, ast.Call):
+                self._call(CallSite(node, inside, value or node))
+            elif isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp):
+                for loop in node.generators:
+                    inside = _loop(loop.target, loop.iter, inside)
+            waiting += [(child, inside) for child in ast.iter_child_nodes(node) if not isinstance(child, _LEAVES)]
+
+    def _call(self, site: CallSite) -> None:
+        if self._matters(site.call):
+            self._module.calls.append(site)
+        arguments = (*site.call.args, *(each.value for each in site.call.keywords))
+        if not all(isinstance(each, _TEXT) for each in arguments):
+            self._module.passing.append(site)
 
     def _matters(self, call: ast.Call) -> bool:
         match call.func:
@@ -140,6 +142,13 @@ class _Scanner:
             case ast.Call(func=ast.Attribute(attr=name)):
                 return name in VERBS or name == "route"
         return any(keyword.arg in _LISTS for keyword in call.keywords)
+
+
+def _bind_parameters(arguments: ast.arguments, inside: Scope) -> None:
+    named = [*arguments.posonlyargs, *arguments.args]
+    defaults = [*[None] * (len(named) - len(arguments.defaults)), *arguments.defaults, *arguments.kw_defaults]
+    for position, (argument, default) in enumerate(zip([*named, *arguments.kwonlyargs], defaults, strict=True)):
+        inside.bind(argument.arg, Parameter(argument.annotation, position, default))
 
 
 def _registers(decorator: ast.expr) -> bool:

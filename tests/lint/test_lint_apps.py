@@ -66,6 +66,9 @@ PER_APP = {
         "app.py": FLASK + "def configured(app):\n    app.config['X'] = 1\n    return app\n"
         "app = configured(APP)\n@app.get('/')\ndef index(): ...\n",
     },
+    "default of a parameter": {
+        "app.py": FLASK + "def create(*, app=APP):\n    @app.get('/')\n    def index(): ...\nserver = create()\n",
+    },
     "global": {
         "app.py": FLASK + "app = None\ndef create():\n    global app\n    app = APP\n@app.get('/')\ndef index(): ...\n",
     },
@@ -176,6 +179,10 @@ PER_APP = {
         "    outer.include_router(inner)\n    app.include_router(outer, prefix='/api')\n",
         "routers.py": "from fastapi import APIRouter\nouter, inner = APIRouter(), APIRouter()\n"
         "@inner.get('/')\ndef index(): ...\n",
+    },
+    "app whose routes are read elsewhere": {
+        "app.py": FASTAPI + "index = FastAPI()\nAPP.mount('/x', index)\nschema = get_openapi(routes=index.routes)\n"
+        "@index.get('/')\ndef found(): ...\n",
     },
     "list of routes": {
         "app.py": STARLETTE

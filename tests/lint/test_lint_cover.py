@@ -144,6 +144,7 @@ def test_an_action_of_a_view_set_that_is_not_monitored(tmp_path: Path) -> None:
     [
         "from perfcheck.monitor.flask import init_app\ninit_app(app)",
         "from perfcheck.monitor.flask import init_app as watch\nwatch(app)",
+        "def create():\n    from perfcheck.monitor.flask import init_app as watch\n    watch(app)",
         "import perfcheck.monitor.flask\nperfcheck.monitor.flask.init_app(app=app)",
         "from perfcheck.monitor import flask as monitor\nmonitor.init_app(app)",
         "from perfcheck.monitor.wsgi import Monitor\napp.wsgi_app = Monitor(app.wsgi_app)",

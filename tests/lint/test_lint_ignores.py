@@ -36,6 +36,26 @@ def test_a_route_that_is_ignored_leaves_the_others(tmp_path: Path) -> None:
     assert [route.path for route in finding.routes] == ["/b"]
 
 
+def test_an_app_or_router_is_ignored_with_all_of_its_handlers(tmp_path: Path) -> None:
+    source = f"""\
+from flask import Blueprint, Flask
+from perfcheck.monitor.flask import init_app
+app = Flask("app")
+init_app(app)
+admin = Flask("admin")  {IGNORE}
+plugins = Blueprint("plugins", "plugins")  {IGNORE}
+@admin.get("/")
+def index(): ...
+@plugins.get("/")
+def plugin(): ...
+@app.get("/")
+def start(): ...
+"""
+    result = lint_sources(tmp_path, source)
+    assert (result.findings, result.unknown, result.notes) == ((), (), ())
+    assert (result.monitored, result.ignored) == (1, 2)
+
+
 @pytest.mark.parametrize("comment", ["# perfcheck: ignore", "# perfcheck: ignore[]", "# perfcheck: ignore[ ]"])
 def test_an_ignore_without_a_reason_is_wrong_and_ignores_nothing(tmp_path: Path, comment: str) -> None:
     result = lint_sources(tmp_path, f"{APP}@app.get('/')  {comment}\ndef index(): ...\n")
