@@ -25,7 +25,7 @@ def test_a_name_that_cannot_stay_is_the_same_alone_and_in_company(name: str) -> 
     assert len(alone) <= 200
 
 
-def test_names_that_look_alike_when_cleaned_stay_apart() -> None:
+def test_names_that_look_identical_when_cleaned_stay_apart() -> None:
     shown = distinct_names(["a b", "a  b", "a\tb", "a\u200b b"])
     assert shown[0] == "a b"
     assert all(name.startswith("a b ~") for name in shown[1:])
@@ -48,7 +48,7 @@ def test_characters_that_a_format_cannot_hold_become_an_underscore() -> None:
     assert shown.startswith("track _1 ~")
 
 
-def test_names_that_are_alike_to_begin_with_are_numbered() -> None:
+def test_names_that_are_identical_to_begin_with_are_numbered() -> None:
     assert distinct_names(["a", "a", "a (2)", "a"]) == ["a", "a (2)", "a (2) (2)", "a (3)"]
 
 

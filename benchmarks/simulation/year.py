@@ -127,7 +127,7 @@ def fill(store: History, runs: Iterable[Run] | None = None) -> None:
         run_id=run_id(STEP_FIXED),
         commit=None,
         incident="The list of videos became slow for everyone",
-        cause="the artist was joined for every row, whatever the order asked for",
+        cause="the artist was joined for every row, whatever the order requested",
         fix=None,
     )
     store.add_note(

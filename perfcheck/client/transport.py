@@ -118,7 +118,7 @@ class TlsLayer:
                 yield from self._fetch(exchange)
             except ssl.SSLError:
                 with suppress(OSError, RequestFailedError):
-                    yield from self._flush(exchange)  # the alert that tells the peer why, if it still listens
+                    yield from self._flush(exchange)  # the alert with the reason, if the peer still listens
                 raise
             else:
                 break

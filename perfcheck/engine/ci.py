@@ -39,7 +39,7 @@ class CiBuild:
     def commit_and_branch(
         self, commit: str | None, branch: str | None, parents: Callable[[], Collection[str]]
     ) -> tuple[str | None, str | None]:
-        """Of a run, by what git has checked out: a ``commit``, None where git cannot tell, on a ``branch`` if on any.
+        """Of a run, by what git has checked out: a ``commit``, None where it does not know, on a ``branch`` if on any.
 
         A commit that the system does not know is not of its build, but perhaps of another repository. Merge commits
         that were made in the build are recognised by their ``parents``.
@@ -107,7 +107,7 @@ def _github(env: Variables) -> CiBuild:
         return _build(sha, branch, default=default)
     repositories = (_string(event, "pull_request", side, "repo", "full_name") for side in ("head", "base"))
     source = _of_fork(source, _fork_owner(*repositories))
-    if env.get("GITHUB_EVENT_NAME") == "pull_request_target":  # which checks out the target, unless told otherwise
+    if env.get("GITHUB_EVENT_NAME") == "pull_request_target":  # which checks out the target by default
         return CiBuild((_commit(sha, sha, branch), _commit(head, head, source)), default)
     return _build(sha, source, head=head, default=default)
 

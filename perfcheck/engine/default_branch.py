@@ -1,4 +1,4 @@
-"""The branch that a series is of unless another one is asked for."""
+"""The branch that a series is of unless another one is named."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _REMEDY_BY_GIT = re.compile(r"^\s+(git .+)$", re.MULTILINE)  # a command, in the
 
 
 class EnvironmentProbe:
-    """Asks git while the service is waited for. A context manager: whatever happens, git does not outlive it."""
+    """Runs git while the service is waited for. A context manager: whatever happens, git does not outlive it."""
 
     def __init__(self, env: Mapping[str, str] = os.environ) -> None:
         self._env = env

@@ -46,7 +46,7 @@ def propose(
     """A target and an ideal for an endpoint, from one series of it in the order of time.
 
     ``since`` is the index of the first measurement after the last change; those before it no longer apply. Where the
-    newest ones may be another change, ``runs_needed`` is how many more will tell, and nothing is proposed. With
+    newest ones may be another change, ``runs_needed`` is how many more will show it, and nothing is proposed. With
     ``rule.loosen``, CRITICAL runs count too, unless errors made them so: whoever accepts that an endpoint has become
     slower accepts those.
     """

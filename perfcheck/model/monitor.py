@@ -80,7 +80,7 @@ class RouteTable:
     """The routes of the service, in the order in which its router tries them."""
 
     routes: tuple[MonitoredRoute, ...]
-    # By the baseline's name of an endpoint, where the router itself was asked: the name in the statistics, or no route.
+    # By the baseline's name of an endpoint, where the router resolved it: the name in the statistics, or no route.
     resolved: Mapping[str, str | None] = field(default_factory=dict)
 
 

@@ -31,7 +31,7 @@ def name_of_variant(endpoint: str, query: str, parameters: Sequence[str]) -> str
 
 
 def _variant(query: str, parameters: Sequence[str]) -> str:
-    """``sort=title``, in the order of ``parameters`` and encoded alike, however the client wrote it."""
+    """``sort=title``, in the order of ``parameters`` and encoded in one way, however the client wrote it."""
     fields = query[:_LONGEST_QUERY].split("&")[:_MOST_FIELDS]
     given = dict(parse_qsl("&".join(fields)))
     variant = urlencode([(name, given[name]) for name in parameters if name in given])

@@ -154,7 +154,7 @@ class EndpointSummary:
     end_ms: float | None
     ratio: float | None  # end / begin
     changed: Changed  # as far as steps and drifts show; NO_CHANGE where they cancel out
-    runs_needed: int | None  # where it cannot be told yet, until it can; None as well where 60 do not suffice
+    runs_needed: int | None  # while it is inconclusive, until it is not; None as well where 60 do not suffice
     steps: int  # found in the period
     begin_p95_ms: float | None
     end_p95_ms: float | None

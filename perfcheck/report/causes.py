@@ -68,7 +68,7 @@ def _until_the_first_byte(result: EndpointResult) -> float:
 
 
 def notable_names(result: EndpointResult) -> tuple[str, ...]:
-    """The slowest phase, and the spans that take a share of the time: endpoints that have the same are slow alike."""
+    """The slowest phase, and the spans that take a share of the time: the same ones have one cause."""
     if not is_slow(result) or not result.value_ms:
         return ()
     least = NOTABLE_SHARE * result.value_ms

@@ -43,8 +43,8 @@ def fold(results: Sequence[EndpointResult]) -> list[Block]:
         by_cause.setdefault(_cause(result), []).append(result)
     blocks = [
         block
-        for alike in by_cause.values()
-        for block in ([tuple(alike)] if len(alike) >= _FEWEST else [(result,) for result in alike])
+        for similar in by_cause.values()
+        for block in ([tuple(similar)] if len(similar) >= _FEWEST else [(result,) for result in similar])
     ]
     position = {id(result): number for number, result in enumerate(results)}
     return sorted(blocks, key=lambda block: position[id(block[0])])
@@ -90,7 +90,7 @@ def explain_block(
         (Label.WHERE, in_one_line(_common(phases), _common(spans), how)),
         *((Label.CAUSE, cause) for cause in _notes(block, texts[Label.CAUSE], "statement")),
         (Label.EVIDENCE, "; ".join(_common([_parts(lines) for lines in texts[Label.EVIDENCE]]))),
-        *((Label.HELP, _merged(remedies)) for _, remedies in _alike(block, texts[Label.HELP])),
+        *((Label.HELP, _merged(remedies)) for _, remedies in _by_pattern(block, texts[Label.HELP])),
         (Label.BASELINE, _in_baseline(run, block)),
         (Label.RERUN, _rerun(run, block)),
     ]
@@ -105,14 +105,14 @@ def _notes(block: Block, texts: Sequence[Sequence[str]], kind: str) -> Iterator[
     """Those that not all have begin with the names of the endpoints."""
     notes = [
         (f"{_names(own, _FEWEST)}: " if len(own) < len(block) else "") + _merged(messages)
-        for own, messages in _alike(block, texts)
+        for own, messages in _by_pattern(block, texts)
     ]
     yield from notes[:_MOST_NOTES]
     if (more := len(notes) - _MOST_NOTES) > 0:
         yield f"and {plural(more, f'more {kind}')}"
 
 
-def _alike(block: Block, texts: Sequence[Sequence[str]]) -> Iterator[tuple[list[EndpointResult], list[str]]]:
+def _by_pattern(block: Block, texts: Sequence[Sequence[str]]) -> Iterator[tuple[list[EndpointResult], list[str]]]:
     """The texts of one pattern, and the endpoints that have one."""
     by_pattern: dict[tuple[str, ...], list[tuple[EndpointResult, str]]] = {}
     for result, own in zip(block, texts, strict=True):
@@ -170,12 +170,12 @@ def _beginning(name: str) -> str:
 
 def fold_notes(results: Iterable[EndpointResult]) -> Iterator[tuple[str, Finding]]:
     """Every finding with the name of its endpoint; from three on, those of one rule and pattern as one."""
-    alike: dict[Hashable, list[tuple[EndpointResult, Finding]]] = {}
+    similar: dict[Hashable, list[tuple[EndpointResult, Finding]]] = {}
     for result in results:
         for finding in result.findings:
             key = (finding.rule, finding.severity, _pattern(finding.message), _pattern(finding.remedy or ""))
-            alike.setdefault(key, []).append((result, finding))
-    for pairs in alike.values():
+            similar.setdefault(key, []).append((result, finding))
+    for pairs in similar.values():
         if len(pairs) < _FEWEST:
             yield from ((result.name, finding) for result, finding in pairs)
             continue

@@ -26,7 +26,7 @@ def schedule(limit: float, proof: ErrorProof) -> Schedule:
     """What excludes a failure rate of twice the ``limit``; for STRICT, of about the limit itself.
 
     It is the lower boundary of a sequential test. At the default limit of 5%: 32, 64, 88 and 110 requests, with which
-    an endpoint that fails at 10% is accepted in 4.1%. That is less than 5%, since neighbouring failures may be alike.
+    an endpoint that fails at 10% is accepted in 4.1%. That is less than 5%, since failures may be correlated.
     STRICT takes 59, 93 and 124, each of which would by itself accept 5% in about 5%. QUICK gives no number for an
     endpoint without a failure: the first is that for one failure.
     """

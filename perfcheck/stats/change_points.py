@@ -1,4 +1,4 @@
-"""What became of a series of measurements: steps from one level to another, slow drift, and what cannot be told yet.
+"""What became of a series of measurements: steps from one level to another, slow drift, what is inconclusive.
 
 After every point the last 60 since the last step are split in two at several indexes. Ranks decide quickly whether a
 split deserves a closer look; a robust t score with a prior on the noise then shows that the level moved, from three
@@ -94,10 +94,10 @@ class Trend:
     drift: Drift | None = None  # since the last step
     forming: FormingStep | None = None  # since the last step
     smallest_ratio: float = math.inf  # the smallest change since the last step that would have been found
-    runs_needed: int | None = None  # until a change can be told; None where it can, or where 60 do not suffice
+    runs_needed: int | None = None  # until it is conclusive; None where it can, or where 60 do not suffice
 
     @property
-    def can_tell(self) -> bool:
+    def is_conclusive(self) -> bool:
         """Whether the runs since the last step are enough for a change that matters, and agree with each other."""
         return self.drift is not None or (self.forming is None and self.smallest_ratio <= CHANGE_THAT_MATTERS)
 
@@ -109,7 +109,7 @@ class Trend:
             return TrendState.DRIFT
         if self.steps:
             return self._after_steps()
-        return TrendState.NONE if self.can_tell else TrendState.CANNOT_TELL
+        return TrendState.NONE if self.is_conclusive else TrendState.CANNOT_TELL
 
     def _after_steps(self) -> TrendState:
         """The last step, seen with those before it that it undid."""
@@ -281,7 +281,7 @@ def error_probability(score: float) -> float:
     return min(1.0, 0.045 * math.exp(-2.3 * (score - 4.0)) + 0.001)
 
 
-# --- What cannot be told yet ---------------------------------------------------------------------------------------
+# --- What is inconclusive so far ------------------------------------------------------------------------------------
 
 
 def _forming(tail: Sequence[float], end: int, noise: float) -> FormingStep | None:

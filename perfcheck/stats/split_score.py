@@ -17,7 +17,7 @@ LEAST_RUNS = 3  # on each side
 FEW_RUNS = 10  # of one side, fewer of which may be on the wrong side of the middle
 _VERY_FEW_RUNS = 6
 RUN_NOISE = 0.05  # prior standard deviation between runs of the logarithm of a latency
-SPREAD_NOISE = 0.4  # the same of the spread within a run, which few samples tell badly
+SPREAD_NOISE = 0.4  # the same of the spread within a run, which few samples show badly
 _SCALE_WEIGHT = 5  # the runs that it is worth
 _CORRELATION, _CORRELATION_WEIGHT = 0.3, 15  # prior autocorrelation of neighbours, and the runs that it is worth
 _MOST_CORRELATION = 0.7
@@ -60,7 +60,7 @@ class SplitScore:
 
     @property
     def is_forming(self) -> bool:
-        """Whether it looks like a change, though there may be too few newer runs to tell."""
+        """Whether it looks like a change, though there may be too few newer runs to be sure."""
         deviations, score = _FORMING
         return (
             self.astray_after <= self.after // 5

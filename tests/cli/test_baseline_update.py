@@ -217,7 +217,7 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(folder: Path) -> None:
 # --- Which runs count ----------------------------------------------------------------------------------------------
 
 
-def test_loosening_needs_a_reason_and_tells_it(folder: Path) -> None:
+def test_loosening_needs_a_reason_and_states_it(folder: Path) -> None:
     tight = BASELINE.replace("target:  300ms", "target:  80ms").replace("ideal:   200ms", "ideal:   70ms")
     (folder / "baselines.yaml").write_text(tight, encoding="utf-8")
     assert moves(as_json(folder, "videos.list")) == {"videos.list": (None, None)}
@@ -346,7 +346,7 @@ def test_an_empty_history_proposes_nothing(tmp_path: Path) -> None:
     assert text(tmp_path) == BASELINE
 
 
-def test_a_wrong_baseline_is_told_with_its_line(folder: Path) -> None:
+def test_a_wrong_baseline_is_reported_with_its_line(folder: Path) -> None:
     (folder / "baselines.yaml").write_text(BASELINE.replace("50ms", "50"), encoding="utf-8")
     completed = updated(folder, "--write")
     assert completed.returncode == 2

@@ -92,7 +92,7 @@ def test_a_report_in_a_terminal_of_60_columns(folder: Path, name: str) -> None:
     check_golden(GOLDEN / f"terminal-{name}.txt", text)
 
 
-def test_colour_into_a_pipe_where_it_is_asked_for(folder: Path) -> None:
+def test_colour_into_a_pipe_where_it_is_requested(folder: Path) -> None:
     plain, coloured = (perfcheck(*SHOW, cwd=folder, env=env).stdout for env in ({}, {"FORCE_COLOR": "1"}))
     assert "\x1b[1;31mCRITICAL" in coloured
     assert [line.rstrip() for line in STYLE.sub("", coloured).splitlines()] == plain.splitlines()

@@ -327,7 +327,7 @@ def test_secrets_in_addresses_are_shown_nowhere(tmp_path: Path) -> None:
         (("--aa", "http://localhost:1", "http://localhost:2"), "--aa takes one address"),
     ],
 )
-def test_mistakes_are_told(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+def test_mistakes_are_reported(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
     (tmp_path / ".git").mkdir()
     done = perfcheck("compare", *words, cwd=tmp_path)
     assert done.returncode == 2, done.stdout

@@ -56,7 +56,7 @@ def check(folder: Path, env: dict[str, str], *options: str) -> subprocess.Comple
     return perfcheck("run", *options, cwd=folder, env=env)
 
 
-def test_a_check_tells_github_by_itself(runner: dict[str, str], tmp_path: Path) -> None:
+def test_a_check_reports_to_github_by_itself(runner: dict[str, str], tmp_path: Path) -> None:
     done = check(tmp_path, runner, "--report", "console=console.txt")
     assert done.returncode == 3
     assert "::error file=baselines.yaml,line=4,title=not measured%3A a::" in done.stderr
@@ -74,13 +74,13 @@ def test_it_can_be_turned_off(options: list[str], env: dict[str, str], runner: d
     assert (tmp_path / "summary").read_bytes() == (tmp_path / "output").read_bytes() == b""
 
 
-def test_a_check_that_is_skipped_is_told(runner: dict[str, str], tmp_path: Path) -> None:
+def test_a_check_that_is_skipped_is_reported(runner: dict[str, str], tmp_path: Path) -> None:
     done = check(tmp_path, runner, "--skip-unreachable")
     assert done.returncode == 0
     assert "::warning title=perfcheck::SKIPPED" in done.stderr
 
 
-def test_elsewhere_and_for_an_old_run_nothing_of_it_appears_unless_asked_for(
+def test_elsewhere_and_for_an_old_run_nothing_of_it_appears_unless_requested(
     runner: dict[str, str], tmp_path: Path
 ) -> None:
     assert perfcheck("report", "--from", "results.json", cwd=tmp_path, env=runner).stderr == ""
@@ -89,7 +89,7 @@ def test_elsewhere_and_for_an_old_run_nothing_of_it_appears_unless_asked_for(
     assert "::error" in check(tmp_path, runner, "--github").stderr
 
 
-def test_annotations_asked_for_on_stdout_do_not_come_twice(runner: dict[str, str], tmp_path: Path) -> None:
+def test_annotations_requested_on_stdout_do_not_come_twice(runner: dict[str, str], tmp_path: Path) -> None:
     done = perfcheck("report", "--github", "--from", "results.json", "--report", "github", cwd=tmp_path, env=runner)
     assert done.stdout.startswith("::error")
     assert "::" not in done.stderr
@@ -142,7 +142,7 @@ def test_a_report_that_was_not_written_is_no_output(runner: dict[str, str], tmp_
     assert "report-csv" not in (tmp_path / "output").read_text(encoding="utf-8")
 
 
-def test_a_full_summary_is_told(runner: dict[str, str], tmp_path: Path) -> None:
+def test_a_full_summary_is_reported(runner: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "summary").write_text("x" * (LIMIT - 5), encoding="utf-8")
     done = perfcheck("report", "--github", "--from", "results.json", cwd=tmp_path, env=runner)
     assert "GITHUB_STEP_SUMMARY is full" in done.stderr

@@ -146,7 +146,7 @@ def test_a_name_that_the_monitor_does_not_know(tmp_path: Path) -> None:
         (answer(health("error", message="out of order")), "the monitor reports an error: out of order"),
     ],
 )
-def test_3_when_the_monitor_does_not_tell(tmp_path: Path, handler: Handler, message: str) -> None:
+def test_3_when_the_monitor_reports_nothing(tmp_path: Path, handler: Handler, message: str) -> None:
     with monitored(health=handler, stats=handler) as url:
         baseline(tmp_path, url, "  a: {path: /a, target: 1s}\n")
         done = perfcheck("health", "-o", "out.json", "--report", "junit=out.xml", cwd=tmp_path)
@@ -285,7 +285,7 @@ def test_a_history_that_cannot_be_made_changes_no_verdict(tmp_path: Path) -> Non
 # --- Beside a run --------------------------------------------------------------------------------------------------
 
 
-def test_a_run_is_told_of_a_new_slow_endpoint(shop: str, tmp_path: Path) -> None:
+def test_a_run_is_reported_of_a_new_slow_endpoint(shop: str, tmp_path: Path) -> None:
     baseline(tmp_path, shop, "  item: {path: /api/items/3, target: 2s}\n  plus: {path: /api/n-plus-one, target: 2s}\n")
     done = perfcheck("run", "-o", "r.json", "--report", "junit=r.xml", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -309,7 +309,7 @@ def test_a_run_is_not_spoilt_by_a_monitor_that_says_nothing(tmp_path: Path, hand
     assert "note run: slow endpoints that are not in the baseline are unknown" in done.stdout
 
 
-def test_a_run_without_a_monitor_in_its_baseline_asks_for_none(tmp_path: Path) -> None:
+def test_a_run_without_a_monitor_in_its_baseline_requests_none(tmp_path: Path) -> None:
     asked: list[int] = []
 
     def spy() -> tuple[int, dict[str, str], bytes]:

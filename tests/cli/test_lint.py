@@ -69,7 +69,7 @@ def test_0_for_an_ignore_that_is_not_needed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("nowhere",), ("empty",), ("--format", "xml", "."), ("--exclude", "*", ".")])
-def test_2_for_what_is_asked_wrongly(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_2_for_what_is_no_valid_command(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     write(tmp_path, {"app.py": COVERED})
     (tmp_path / "empty").mkdir()
     done = perfcheck("lint", *arguments, cwd=tmp_path)
@@ -77,7 +77,7 @@ def test_2_for_what_is_asked_wrongly(tmp_path: Path, arguments: tuple[str, ...])
     assert done.stderr.startswith("error: ")
 
 
-def test_2_for_a_file_that_does_not_parse_beside_what_the_others_hold(tmp_path: Path) -> None:
+def test_2_for_a_file_that_does_not_parse_next_to_what_the_others_hold(tmp_path: Path) -> None:
     write(tmp_path, {"app.py": OPEN, "broken.py": "def f(:\n"})
     done = perfcheck("lint", ".", cwd=tmp_path)
     assert done.returncode == 2

@@ -86,7 +86,7 @@ def test_changes_since_an_earlier_run(style: str, saved: Path) -> None:
         (["--from", "results.json", "--compare-to", "empty.json"], "empty.json is not a run file"),
     ],
 )
-def test_mistakes_are_told(arguments: list[str], message: str, saved: Path) -> None:
+def test_mistakes_are_reported(arguments: list[str], message: str, saved: Path) -> None:
     (saved.parent / "empty.json").write_bytes(b"")
     done = perfcheck("report", *arguments, cwd=saved.parent)
     assert done.returncode == 2

@@ -60,7 +60,7 @@ def test_a_month_in_every_format(folder: Path) -> None:
     assert found["regressions"][0]["notes"][0]["incident"] == "The list of videos became slow for everyone"
 
 
-def test_the_baseline_tells_its_own_changes(folder: Path) -> None:
+def test_the_baseline_shows_its_own_changes(folder: Path) -> None:
     found = in_json(folder, "--since", "2026-03-01", "--until", "2026-05-01")["baseline"]
     told = [(one["endpoint"], one["before_ms"], one["after_ms"], one["committed_at"]) for one in found["changes"]]
     assert told == [
@@ -139,7 +139,7 @@ def test_a_while_without_runs(folder: Path) -> None:
         (["--period", "release", "--until", "v2.0.0"], "no labelled run before v2.0.0"),
     ],
 )
-def test_mistakes_are_told(arguments: list[str], message: str, folder: Path) -> None:
+def test_mistakes_are_reported(arguments: list[str], message: str, folder: Path) -> None:
     (folder / "run.json").write_bytes(encode_run(next(year(1))))
     done = perfcheck("report", *arguments, cwd=folder)
     assert done.returncode == 2

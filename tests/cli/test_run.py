@@ -54,7 +54,7 @@ def test_0_when_all_is_well(healthy: Path) -> None:
 
 
 @pytest.mark.parametrize(("options", "code"), [((), 0), (("--fail-on", "warning"), 1), (("--fail-on", "never"), 0)])
-def test_a_warning_fails_only_when_asked_to(tmp_path: Path, options: tuple[str, ...], code: int) -> None:
+def test_a_warning_fails_only_when_requested(tmp_path: Path, options: tuple[str, ...], code: int) -> None:
     with service({"/a": ok(b"x" * 2000)}) as url:
         baseline(tmp_path, url, "  a: {path: /a, target: 2s, body_limit: 1kB}\n")
         done = perfcheck("run", *options, cwd=tmp_path)
@@ -153,7 +153,7 @@ def test_the_reports_of_a_service_that_does_not_answer_say_so(tmp_path: Path) ->
     assert "is not ready" in run.findings[0].message
 
 
-def test_a_service_that_does_not_answer_is_skipped_loudly_when_asked_to(tmp_path: Path) -> None:
+def test_a_service_that_does_not_answer_is_skipped_loudly_when_requested(tmp_path: Path) -> None:
     baseline(tmp_path, f"http://127.0.0.1:{closed_port()}", "  a: {path: /a, target: 2s}\n", extra=NEVER_READY)
     done = perfcheck("run", "--skip-unreachable", "-o", "results.json", cwd=tmp_path)
     assert done.returncode == 0
@@ -178,7 +178,7 @@ def test_a_service_that_answers_is_not_skipped(healthy: Path) -> None:
     assert "exit 0: passed" in done.stdout
 
 
-def test_the_change_since_an_earlier_run_stands_beside_each_endpoint(healthy: Path) -> None:
+def test_the_change_since_an_earlier_run_is_next_to_each_endpoint(healthy: Path) -> None:
     perfcheck("run", "-o", "before.json", cwd=healthy.parent)
     done = perfcheck("run", "--compare-to", "before.json", cwd=healthy.parent)
     assert done.returncode == 0
@@ -365,7 +365,7 @@ def test_several_reports_at_once(healthy: Path) -> None:
     assert (folder / "a.json").read_bytes() == (folder / "b.json").read_bytes()
 
 
-def test_options_have_twins_in_the_environment(healthy: Path) -> None:
+def test_options_have_variables_in_the_environment(healthy: Path) -> None:
     twins = {"PERFCHECK_LABEL": "from-env", "PERFCHECK_REPORT": "json", "PERFCHECK_MAX_REQUESTS": "5"}
     done = perfcheck("run", "a", cwd=healthy.parent, env=twins)
     run = json.loads(done.stdout)

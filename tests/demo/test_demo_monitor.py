@@ -116,7 +116,7 @@ def test_requests_are_counted_by_route_whatever_the_path_and_query() -> None:
     assert found["HEAD /api/health"]["max_response_bytes"] == 0
 
 
-def test_n_plus_one_is_found_with_the_line_that_asks(caplog: pytest.LogCaptureFixture) -> None:
+def test_n_plus_one_is_found_with_the_line_that_sends_it(caplog: pytest.LogCaptureFixture) -> None:
     with serving("n-plus-one") as client:
         response = client.get("/api/videos/?limit=20")
         found = endpoints(client, 1)["GET /api/videos/"]
@@ -140,7 +140,7 @@ def test_a_healthy_service_has_no_n_plus_one() -> None:
         assert [one["n_plus_one"] for one in endpoints(client, 2).values()] == [[], []]
 
 
-def test_errors_and_clients_that_leave_are_told_apart() -> None:
+def test_errors_and_clients_that_leave_are_distinguished() -> None:
     with serving("errors", "hang") as client:
         for _ in range(5):
             client.get("/api/videos/search?q=love")
@@ -183,7 +183,7 @@ def test_the_lines_of_a_daily_script_work_word_for_word() -> None:
 
 
 @pytest.mark.parametrize(("options", "told"), [([], True), (["--stop-with-stdin"], False)])
-def test_what_the_monitor_finds_is_told_unless_nobody_reads_it(options: list[str], told: bool) -> None:  # noqa: FBT001
+def test_what_the_monitor_finds_is_reported_unless_nobody_reads_it(options: list[str], told: bool) -> None:  # noqa: FBT001
     command = [sys.executable, "-m", "perfcheck", "demo", "--port", "0", "--regress", "n-plus-one", *options]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:

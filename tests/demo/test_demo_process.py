@@ -126,7 +126,7 @@ def test_a_child_that_ignores_a_request_to_end_is_killed(monkeypatch: pytest.Mon
         assert process.stop() == -signal.SIGKILL
 
 
-def test_a_child_that_does_not_come_up_is_told_with_its_own_words() -> None:
+def test_a_child_that_does_not_come_up_is_reported_with_its_own_words() -> None:
     with start_demo(options=["--sesame"]) as process, pytest.raises(CouldNotMeasureError) as caught:
         process.base_url()
     assert "did not start" in caught.value.message
@@ -140,7 +140,7 @@ def test_a_child_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch
         process.base_url()
 
 
-def test_an_interpreter_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_interpreter_that_is_gone_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     with pytest.raises(CouldNotMeasureError, match="No such file"):
         start_demo()
@@ -189,7 +189,7 @@ def test_without_verbose_it_says_nothing_about_requests() -> None:
     assert told.count("\n") == 1
 
 
-def test_a_port_in_use_is_told_with_a_way_out() -> None:
+def test_a_port_in_use_is_reported_with_a_way_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as occupied:
         port = occupied.getsockname()[1]
         with pytest.raises(UsageError) as caught:
@@ -205,7 +205,7 @@ def test_a_port_in_use_is_told_with_a_way_out() -> None:
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "a" * 300])
-def test_an_address_of_another_machine_is_told(host: str) -> None:
+def test_an_address_of_another_machine_is_reported(host: str) -> None:
     with pytest.raises(UsageError) as caught:
         run_demo(host, 0)
     assert caught.value.message.startswith("Cannot listen on ")

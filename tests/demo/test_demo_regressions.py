@@ -103,7 +103,7 @@ def test_every_path_has_its_number_of_queries_stated() -> None:
         ("offset=3000", 2),  # nothing on the page
     ],
 )
-def test_n_plus_one_asks_for_every_video_and_answers_the_same(query: str, expected: int) -> None:
+def test_n_plus_one_queries_every_video_and_answers_the_same(query: str, expected: int) -> None:
     healthy, regressed = get("/api/videos/", query), get("/api/videos/", query, Regression.N_PLUS_ONE)
     assert regressed.queries == expected
     assert regressed.body == healthy.body

@@ -106,7 +106,7 @@ def test_pages_cover_everything_once(client: httpx.Client, sort: str) -> None:
     assert sorted(seen) == list(range(1, 3001))
 
 
-def test_sorted_by_artist_the_page_tells_how_many_videos_each_has(client: httpx.Client) -> None:
+def test_sorted_by_artist_the_page_states_how_many_videos_each_has(client: httpx.Client) -> None:
     found = answer(client, "/api/videos/", sort="artist_name", limit=200)
     first = found["artists"][0]
     assert [video["artist"]["name"] for video in found["videos"]].count(first["artist"]) == first["videos"]
@@ -195,7 +195,7 @@ def test_health(client: httpx.Client) -> None:
         ("/api/health?deep=1", "this path takes none"),
     ],
 )
-def test_wrong_parameters_are_told(client: httpx.Client, target: str, words: str) -> None:
+def test_wrong_parameters_are_reported(client: httpx.Client, target: str, words: str) -> None:
     response = client.get(target)
     assert response.status_code == 400
     assert response.json()["error"] == "Bad Request"
@@ -305,7 +305,7 @@ def test_headers_and_body_go_out_in_one_send(monkeypatch: pytest.MonkeyPatch) ->
     assert sends[0] > len(response.content) > 60_000
 
 
-def test_server_timing_tells_what_the_database_took_in_how_many_queries(client: httpx.Client) -> None:
+def test_server_timing_states_what_the_database_took_in_how_many_queries(client: httpx.Client) -> None:
     response = client.get("/api/videos/")
     spans = parse_server_timing(response.headers["Server-Timing"])
     assert 0 < spans["db"] <= spans["app"]

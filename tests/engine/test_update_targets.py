@@ -27,7 +27,7 @@ def proposed(tmp_path: Path) -> Update:
         return propose_update(file, [], store, ProposalRule())
 
 
-def test_nothing_is_written_before_it_is_asked_for(proposed: Update) -> None:
+def test_nothing_is_written_before_it_is_requested(proposed: Update) -> None:
     assert [line for line in proposed.diff if line[0] in "+-"][2:] == [
         "-  a: {path: /a, target: 300ms}",
         "+  a: {path: /a, target: 120ms}",

@@ -183,7 +183,7 @@ def test_a_point_far_off_is_marked_at_the_edge_and_does_not_flatten_the_others()
     assert rows[0].endswith("^")
 
 
-def test_points_that_are_all_alike_are_drawn_in_the_middle() -> None:
+def test_points_that_are_all_equal_are_drawn_in_the_middle() -> None:
     assert [row for row in chart([10.0] * 5) if "*" in row] == [chart([10.0] * 5)[4]]
 
 

@@ -260,7 +260,7 @@ def test_a_part_of_the_baseline_has_no_findings_on_the_rest() -> None:
     assert len(beside(reading(seen("GET /new", 900)), whole=False)[0]) == 1
 
 
-def test_what_perfcheck_itself_asks_for_is_no_new_endpoint() -> None:
+def test_what_perfcheck_itself_requests_is_no_new_endpoint() -> None:
     asked = [seen("GET /api/health", 900), seen("GET /api/performance/stats", 900)]
     assert len(beside(reading(*asked))[0]) == 1
 

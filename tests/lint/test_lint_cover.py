@@ -294,7 +294,7 @@ def test_what_flask_restful_adds_belongs_to_the_app_of_its_api(tmp_path: Path) -
     assert handlers(tmp_path, source) == ["B"]
 
 
-def test_an_app_that_cannot_be_told_may_be_any_of_its_framework(tmp_path: Path) -> None:
+def test_an_app_that_cannot_be_identified_may_be_any_of_its_framework(tmp_path: Path) -> None:
     files = {
         "extensions.py": "from perfcheck.monitor.flask import init_app\ndef extend(app):\n    init_app(app)\n",
         "flask_app.py": FLASK + INDEX,
@@ -305,7 +305,7 @@ def test_an_app_that_cannot_be_told_may_be_any_of_its_framework(tmp_path: Path) 
     assert index == "index: the monitor at extensions.py:3 is set up for an app that cannot be determined"
 
 
-def test_a_route_whose_app_cannot_be_told_is_not_covered_by_another_app(tmp_path: Path) -> None:
+def test_a_route_whose_app_cannot_be_identified_is_not_covered_by_another_app(tmp_path: Path) -> None:
     files = {
         "app.py": FLASK + "from perfcheck.monitor.flask import init_app\ninit_app(app)\n",
         "views.py": "import flask\ndef register(app):\n    @app.get('/')\n    def index(): ...\n",

@@ -102,7 +102,7 @@ def test_what_only_looks_like_a_handler_is_not_listed(tmp_path: Path, source: st
         "from elsewhere import api\n@api.get('/x')\ndef f(): ...",
     ],
 )
-def test_a_receiver_that_cannot_be_told_counts_by_the_shape_of_its_decorator(tmp_path: Path, source: str) -> None:
+def test_a_receiver_that_cannot_be_identified_counts_by_the_shape_of_its_decorator(tmp_path: Path, source: str) -> None:
     assert handlers(tmp_path, source) == ["f"]
 
 

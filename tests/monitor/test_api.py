@@ -185,7 +185,7 @@ def test_health_is_healthy_otherwise() -> None:
     assert health["message"] == "0 of 1 endpoint over 500 ms on average; 3 requests"
 
 
-def test_what_the_monitor_lacks_is_told() -> None:
+def test_what_the_monitor_lacks_is_reported() -> None:
     troubled = Snapshot((FAST,), overflow=12, defects=1, problems=("the directory is read-only",))
     health = body(call("/health", snapshot=troubled))
     assert health["status"] == "degraded"
@@ -367,7 +367,7 @@ def test_this_machine_may(peer: str) -> None:
 
 
 @pytest.mark.parametrize("peer", ["10.0.0.5", "203.0.113.9", "::ffff:10.0.0.5", "fe80::1%eth0", "", None, "testclient"])
-def test_others_may_not_and_are_told_how(peer: str | None) -> None:
+def test_others_may_not_and_are_reported_how(peer: str | None) -> None:
     refused = call("/health", peer=peer)
     assert refused.status == 403
     assert "PERFCHECK_MONITOR_TOKEN" in body(refused)["remedy"]

@@ -132,7 +132,7 @@ def test_exceptions_that_are_responses(error: BaseException, status: int | None,
         (werkzeug.wrappers.Response(iter(["te", "xt"]), 200), 200, None),
     ],
 )
-def test_what_a_result_tells(result: object, status: int | None, size: int | None) -> None:
+def test_what_a_result_states(result: object, status: int | None, size: int | None) -> None:
     handler: Callable[[], object] = monitor_performance("api.it")(lambda: result)
     assert handler() is result
     one = found()

@@ -113,7 +113,7 @@ def test_a_client_that_leaves_is_no_error(client: httpx.Client) -> None:
     assert (found.disconnects, found.errors, found.in_flight) == (1, 0, 0)
 
 
-def test_n_plus_one_is_counted_logged_and_told(client: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_n_plus_one_is_counted_logged_and_reported(client: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "perfcheck.monitor"):
         client.get("/api/n-plus-one")
         client.get("/api/n-plus-one")

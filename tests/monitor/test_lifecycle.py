@@ -70,7 +70,7 @@ def test_a_client_that_leaves_ends_the_time_where_the_response_began() -> None:
     assert found("api.a").latest_s == pytest.approx(50e-6)
 
 
-def test_the_route_is_asked_for_a_name_at_the_end_and_a_name_stands_over_it() -> None:
+def test_the_route_is_requested_a_name_at_the_end_and_a_name_stands_over_it() -> None:
     routes = ["GET (unmatched)"]
     request = lifecycle.begin(route=lambda: routes[-1])
     routes.append("GET /a")

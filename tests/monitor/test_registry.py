@@ -56,7 +56,7 @@ def test_threads_lose_and_double_nothing() -> None:
     assert snapshot.endpoints[0].statuses == {200: 8 * middleware_calls}
 
 
-def test_tasks_are_told_apart() -> None:
+def test_tasks_are_distinguished() -> None:
     @monitor_performance("outer")
     async def outer(number: int) -> int:
         await asyncio.sleep(0.001 * (number % 3))
@@ -162,7 +162,7 @@ def test_what_was_traced_is_added_up() -> None:
     assert "test_registry.py" in repeated.caller
 
 
-def test_a_defect_in_the_figures_is_told_once_and_harms_nobody(
+def test_a_defect_in_the_figures_is_reported_once_and_harms_nobody(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> None:

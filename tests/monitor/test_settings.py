@@ -63,7 +63,9 @@ def test_every_setting_has_its_variable() -> None:
         ("VARIANTS", "sort,"),
     ],
 )
-def test_nonsense_in_the_environment_is_told_and_left(name: str, text: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_nonsense_in_the_environment_is_reported_and_left(
+    name: str, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.WARNING, "perfcheck.monitor"):
         assert from_environment({f"PERFCHECK_MONITOR_{name}": text, "PERFCHECK_MONITOR_TOKEN": "t"}).token == "t"
     assert [record.levelname for record in caplog.records] == ["WARNING"]

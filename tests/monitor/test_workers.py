@@ -194,7 +194,7 @@ def test_a_directory_that_is_cleared_in_the_middle_is_made_again(tmp_path: Path)
     "content", ["", "nonsense", '{"format": "other/9"}', '{"format": "perfcheck.monitor/1"}', "[]"]
 )
 @pytest.mark.parametrize("name", ["1-ab.jsonl", "gone.jsonl"])
-def test_a_file_that_is_broken_is_told_and_kept(name: str, content: str, tmp_path: Path) -> None:
+def test_a_file_that_is_broken_is_reported_and_kept(name: str, content: str, tmp_path: Path) -> None:
     configure(directory=str(tmp_path))
     (tmp_path / name).write_text(content)
     in_child("left", "api.a")

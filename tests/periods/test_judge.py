@@ -183,7 +183,7 @@ def test_the_beginning_is_what_was_before_the_period() -> None:
     assert one.end_headroom == pytest.approx(0.35, abs=0.03)
 
 
-def test_few_runs_cannot_tell() -> None:
+def test_few_runs_are_inconclusive() -> None:
     report = report_on(series("a", noisy((100, 4))), 0, 4)
     (summary,) = report.endpoints
     assert (summary.changed, summary.runs_needed) == (Changed.CANNOT_TELL, 2)

@@ -97,7 +97,7 @@ def test_the_year_names_what_was_planted_and_no_other(year: PeriodReport) -> Non
     assert (year.new, year.gone, year.recoveries) == ((), (), ())
 
 
-def test_the_year_tells_how_each_incident_ended(year: PeriodReport) -> None:
+def test_the_year_shows_how_each_incident_ended(year: PeriodReport) -> None:
     ended = {one.endpoint: one for one in year.regressions}
     assert ended["videos.list"].resolved is not None
     assert ended["videos.list"].resolved.run_id == run_id(FIXED)

@@ -55,7 +55,7 @@ def test_comparison_of_running_services() -> None:
     check_golden(GOLDEN / "comparison-live.txt", render(live_run(), width=100))
 
 
-def test_release_beside_the_one_before() -> None:
+def test_release_next_to_the_one_before() -> None:
     check_golden(GOLDEN / "release.txt", render(comparison_run(with_targets=True), width=100))
 
 
@@ -94,7 +94,7 @@ def test_hostile_name_reaches_the_terminal_as_plain_text() -> None:
     assert "[bold]markup[/bold]" in report  # shown, not obeyed
 
 
-def test_colour_marks_verdicts_only_where_asked_for() -> None:
+def test_colour_marks_verdicts_only_where_requested() -> None:
     assert "\x1b[1;31mCRITICAL" in render(run(), color=True)
     assert "\x1b" not in render(run())
 

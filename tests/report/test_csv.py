@@ -110,7 +110,7 @@ def test_lines_end_in_lf_and_columns_are_always_the_same() -> None:
     assert render(run(), changes_since(run(), run())).splitlines()[0] == header
 
 
-def test_every_row_tells_its_run() -> None:
+def test_every_row_names_its_run() -> None:
     rows = read(run())
     assert {row["run_started_at"] for row in rows} == {"2026-11-23T12:00:00.000Z"}
     assert {row["run_commit"] for row in rows} == {"0123abcdef" * 4}

@@ -103,7 +103,7 @@ def test_each_stands_at_the_promise_that_was_broken() -> None:
     assert lines["not measured: artists.never"] == "110"  # the endpoint
 
 
-def test_the_message_tells_why_how_it_was_before_and_how_to_check_again() -> None:
+def test_the_message_states_why_how_it_was_before_and_how_to_check_again() -> None:
     before = run([replace(one, value_ms=569.0, interval_ms=(500.0, 600.0)) for one in run().endpoints[:1]])
     found = commands(render(run(), changes_since(run(), before)))
     told = next(one for one in found if "videos.list" in one.properties["title"])
@@ -117,7 +117,7 @@ def test_the_message_tells_why_how_it_was_before_and_how_to_check_again() -> Non
 
 
 @pytest.mark.parametrize("count", [9, 10, 11, 57])
-def test_at_most_ten_of_a_kind_and_the_last_tells_of_more(count: int) -> None:
+def test_at_most_ten_of_a_kind_and_the_last_counts_the_rest(count: int) -> None:
     found = commands(render(run([*slow(count), *slow(3, Verdict.WARNING)])))
     assert Counter(one.name for one in found) == {"error": min(count, 10), "warning": 3}
     last = [one for one in found if one.name == "error"][-1]
@@ -135,7 +135,7 @@ def test_what_holds_for_the_run_comes_before_the_endpoints_of_its_kind() -> None
     assert len(found) == 10
 
 
-def test_the_largest_run_is_told_in_few_lines() -> None:
+def test_the_largest_run_is_reported_in_few_lines() -> None:
     found = commands(render(big_run(1000, 5)))
     assert Counter(one.name for one in found) == {"error": 10, "warning": 10}
     assert "241 more" in found[9].properties["title"]

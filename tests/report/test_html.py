@@ -223,7 +223,7 @@ def test_hostile_text_is_shown_as_text() -> None:
     assert "the runner said <script>alert(3)</script>" in shown
 
 
-def test_long_names_are_shortened_and_still_told_apart() -> None:
+def test_long_names_are_shortened_and_still_distinguished() -> None:
     names = [text_of(one) for tag, one in tags("hostile") if tag == "a" and "long." in text_of(one)]
     names += [text_of(one) for tag, one in tags("hostile") if one.get("scope") == "row" and "long." in text_of(one)]
     assert {name.rsplit(".", 1)[1] for name in names} == {"one", "two"}
@@ -253,7 +253,7 @@ def test_worst_first_and_under_the_titles_of_groups() -> None:
     assert page.index("<h3>Search</h3>") < page.index("<h3>Video lists</h3>")
 
 
-def test_change_is_told_where_it_is_clear() -> None:
+def test_change_is_reported_where_it_is_clear() -> None:
     shown = text_of(tree("compared"))
     assert "Compared with v1.2.2 (2026-11-23 12:00 UTC): 1 of" in shown
     assert "40 → 812 ms (20.3x)" in shown

@@ -142,7 +142,7 @@ def test_findings_of_the_run_stand_in_the_suite() -> None:
     assert "exit 1: CRITICAL fails the check" in text_of(suite, "system-out")
 
 
-def test_properties_tell_what_was_checked() -> None:
+def test_properties_state_what_was_checked() -> None:
     properties = {one.get("name"): one.get("value") for one in suite_of(run()).iter("property")}
     assert properties["commit"] == "0123abcdef" * 4
     assert properties["base_url"] == "http://localhost:5001"
@@ -151,7 +151,7 @@ def test_properties_tell_what_was_checked() -> None:
     assert not {"label", "commit"} & {one.get("name") for one in suite_of(without).iter("property")}
 
 
-def test_change_since_the_earlier_run_is_told() -> None:
+def test_change_since_the_earlier_run_is_reported() -> None:
     before = run([slow("a", 500.0), healthy("b"), healthy("same"), slow("gone", 500.0)])
     slower = replace(healthy("b"), value_ms=80.0, interval_ms=(70.0, 90.0))
     now = run([slow("a", 520.0), slower, healthy("same"), slow("new")])
@@ -233,7 +233,7 @@ def test_hostile_run_is_valid_with_a_case_of_its_own_for_each_endpoint() -> None
 
 
 @pytest.mark.parametrize("one", [comparison_run(), comparison_run(with_targets=True), hostile_comparison()])
-def test_comparisons_are_valid_and_tell_what_changed(one: Run) -> None:
+def test_comparisons_are_valid_and_state_what_changed(one: Run) -> None:
     suite = suite_of(one)
     assert suite.get("failures") == str(one.counts.critical)
     text = render(one)

@@ -164,7 +164,7 @@ def test_no_change_is_claimed_where_the_intervals_overlap() -> None:
     assert rows_by_name(report)["videos.list"][6:8] == ["804", "no clear change"]
 
 
-def test_endpoints_that_are_new_or_gone_are_told_in_one_line() -> None:
+def test_endpoints_that_are_new_or_gone_are_reported_in_one_line() -> None:
     report = render(run(), changes_since(run(), previous_run()))
     (line,) = (line for line in report.splitlines() if "gone" in line)
     which, *names = line.split("; ")
@@ -197,7 +197,7 @@ def baseline(file: str) -> Run:
     return replace(run([]), baseline=BaselineInfo(file, "0" * 64))
 
 
-def test_markers_tell_baselines_apart_and_stay_when_their_content_changes() -> None:
+def test_markers_distinguish_baselines_and_stay_when_their_content_changes() -> None:
     files = [
         "baselines.yaml",
         "a/baselines.yaml",
@@ -230,7 +230,7 @@ def test_no_file_name_ends_the_marker(file: str) -> None:
     assert len(text) < 700
 
 
-def test_long_file_names_that_begin_alike_have_markers_of_their_own() -> None:
+def test_long_file_names_that_begin_the_same_way_have_markers_of_their_own() -> None:
     assert marker(baseline("x" * 5000 + "1")) != marker(baseline("x" * 5000 + "2"))
 
 

@@ -139,7 +139,7 @@ def test_run_without_endpoints() -> None:
     assert render(run([])).endswith("\n# EOF\n")
 
 
-def test_run_is_told_once_and_its_commit_beside_no_figure() -> None:
+def test_run_is_reported_once_and_its_commit_next_to_no_figure() -> None:
     found = read(run())
     assert value(found, "perfcheck_run_duration_seconds") == 12.3456
     assert value(found, "perfcheck_run_started_timestamp_seconds") == 1795435200

@@ -53,7 +53,7 @@ def test_worst_first_and_the_farthest_over_its_target_first_among_equals() -> No
     assert ratios == sorted(ratios, reverse=True)
 
 
-def test_certainty_tells_how_many_are_undecided() -> None:
+def test_certainty_states_how_many_are_undecided() -> None:
     assert "; 1 undecided, judged by estimate" in claims.certainty(run())
     assert "undecided" not in claims.certainty(run([healthy("a")]))
 

@@ -76,7 +76,7 @@ def test_requests_of_a_healthy_tail(metric: Metric, most: float) -> None:
 
 
 @pytest.mark.parametrize("metric", [Metric.P95, Metric.MEAN])
-def test_the_other_metrics_tell_good_from_bad(metric: Metric) -> None:
+def test_the_other_metrics_distinguish_good_from_bad(metric: Metric) -> None:
     assert simulate(Cell(metric=metric, ratio=0.8), 100).rate(OK, decided=True) == 1
     assert simulate(Cell(metric=metric, ratio=1.75), 40).rate(CRITICAL) == 0
     assert simulate(Cell(metric=metric, ratio=3.0), 100).rate(CRITICAL, decided=True) == 1

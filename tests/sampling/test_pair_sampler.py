@@ -168,7 +168,7 @@ def test_endpoints_are_interleaved() -> None:
         assert Counter(names[start : start + 4]) == {"a": 2, "b": 2}
 
 
-def test_the_same_seed_asks_in_the_same_order() -> None:
+def test_the_same_seed_sends_in_the_same_order() -> None:
     logs = []
     for _ in range(2):
         services = Services({"a": noisy(50), "b": noisy(50)}, {"a": noisy(50, seed=8), "b": noisy(50, seed=9)})

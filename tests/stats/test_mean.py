@@ -80,7 +80,7 @@ def test_without_a_critical_limit() -> None:
     assert fed([900.0] * 30, Limits(500.0, math.inf)).decided is Verdict.WARNING
 
 
-def test_stricter_levels_ask_for_more() -> None:
+def test_stricter_levels_require_more() -> None:
     usual, strict = MeanTest(LIMITS), MeanTest(LIMITS, levels=Levels(critical=0.001))
     needed = []
     for test in (usual, strict):

@@ -137,7 +137,7 @@ def test_past_the_last_look_the_question_stays_open_and_the_need_is_still_estima
     assert test.interval() == (None, None)
 
 
-def test_stricter_levels_ask_for_more() -> None:
+def test_stricter_levels_require_more() -> None:
     test = QuantileTest(Metric.MEDIAN, LIMITS, levels=Levels(critical=0.001))
     for _ in range(10):
         test.add(250.0)

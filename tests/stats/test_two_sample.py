@@ -51,7 +51,7 @@ def test_clear_cases(metric: Metric, ratio: float, changed: Changed, severity: V
     assert low <= outcome.ratio <= high
 
 
-def test_five_samples_can_tell_a_large_change_only() -> None:
+def test_five_samples_can_show_a_large_change_only() -> None:
     before = [100.0, 101.0, 99.0, 102.0, 98.0]
     slower = compare_samples(before, [150.0, 151.0, 149.0, 152.0, 148.0], Metric.MEDIAN, LIMITS)
     assert (slower.changed, slower.severity) == (Changed.SLOWER, Verdict.CRITICAL)

@@ -50,7 +50,7 @@ def before_run() -> Run:
 
 
 def after_results() -> list[EndpointResult]:
-    """One of each kind: slower by much and by little, faster, as before, not to be told, new, failing, ..."""
+    """One of each kind: slower by much and by little, faster, as before, inconclusive, new, failing, ..."""
     return [
         _one("videos.list", 420, seed=2, critical_path=True),
         _one("videos.search", 246, seed=3),
@@ -86,7 +86,7 @@ def comparison_run(*, with_targets: bool = False) -> Run:
 
 
 def live_run() -> Run:
-    """The same, as if both had been asked in pairs."""
+    """The same, as if both had been measured in pairs."""
     stored = comparison_run()
     assert stored.against is not None
     against = replace(

@@ -131,7 +131,7 @@ def _end_state(series: SeriesHistory, glyphs: Glyphs) -> Iterator[tuple[str, Tex
         newest = f"newest {plural(len(series.points) - forming.index, 'run')}"
         change = _change(forming.before, forming.after, glyphs)
         yield "?", Text(f"{newest}: {change}; {cannot_tell(trend.runs_needed)} at this level")
-    elif not trend.can_tell and not trend.steps:
+    elif not trend.is_conclusive and not trend.steps:
         yield "", Text(f"{cannot_tell(trend.runs_needed)}", style="dim")
     elif trend.state is TrendState.NONE:
         sensitivity = format_percentage(trend.smallest_ratio - 1)

@@ -94,7 +94,7 @@ def _summarise(series: Series, changes: SeriesChanges, spread: SeriesChanges, *,
 
 
 def _changed(changes: SeriesChanges, steps: int, begin: float | None, end: float | None) -> Changed:
-    if begin is None or end is None or not (steps or changes.trend.can_tell):
+    if begin is None or end is None or not (steps or changes.trend.is_conclusive):
         return Changed.CANNOT_TELL
     if not steps and changes.trend.drift is None:
         return Changed.NO_CHANGE

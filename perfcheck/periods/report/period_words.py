@@ -168,7 +168,7 @@ def caveats(report: PeriodReport) -> Iterator[str]:
     if block > 1:
         yield f"Changes were searched for in medians of {block} neighbouring runs."
     if few := sorted({summary.name for summary in report.endpoints if summary.changed is Changed.CANNOT_TELL}):
-        yield f"Whether they changed, {_when_known(report)}: {names(few)}."
+        yield f"{_why_not_known(report)}: {names(few)}."
     if report.baseline.known_since:
         yield (
             f"The history of {clean(report.baseline.file)} is incomplete: this is a shallow clone without the commits "
@@ -176,14 +176,14 @@ def caveats(report: PeriodReport) -> Iterator[str]:
         )
 
 
-def _when_known(report: PeriodReport) -> str:
-    """``cannot be told yet; 2 to 5 more runs are needed``."""
+def _why_not_known(report: PeriodReport) -> str:
+    """``Too few runs to show a change, 2 to 5 more needed``."""
     needed = [summary.runs_needed for summary in report.endpoints if summary.changed is Changed.CANNOT_TELL]
     known = sorted({runs for runs in needed if runs})
     if not known:
-        return "cannot be told: their runs differ too much"
-    runs = plural(known[-1], "more run") if len(known) == 1 else f"{known[0]} to {known[-1]} more runs"
-    return f"cannot be told yet, in {runs} it can"
+        return "Runs that differ too much to show a change"
+    more = f"{known[0]} more" if len(known) == 1 else f"{known[0]} to {known[-1]} more"
+    return f"Too few runs to show a change, {more} needed"
 
 
 def no_targets_changed(baseline: BaselineHistory) -> str:
