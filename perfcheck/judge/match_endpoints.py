@@ -31,18 +31,18 @@ def match_endpoints(
     else:
         route_of, others = _by_table(table, base_url), _not_in(table, known)
     suffixes = _by_suffix([endpoint.name for endpoint in endpoints if endpoint.monitor_name is None], others)
-    matches: dict[str, str] = {}
-    for endpoint in endpoints:
-        same = endpoint.name if endpoint.monitor_name is None else endpoint.monitor_name
-        candidates = [same if endpoint.monitor_name is not None or same in others else None]
-        if endpoint.monitor_name is None:
-            by_route = route_of(endpoint)
-            candidates = [by_route, *candidates] if table is not None else [*candidates, by_route]
-            candidates.append(suffixes.get(endpoint.name))
-        name = next((name for name in candidates if name is not None and name in known), None)
-        if name is not None:
-            matches[endpoint.name] = name
-    return matches
+
+    def candidates(endpoint: Endpoint) -> Iterator[str | None]:
+        if endpoint.monitor_name is not None:
+            yield endpoint.monitor_name
+            return
+        by_name = endpoint.name if endpoint.name in others else None
+        by_route = route_of(endpoint)
+        yield from (by_name, by_route) if table is None else (by_route, by_name)
+        yield suffixes.get(endpoint.name)
+
+    matches = {each.name: next((name for name in candidates(each) if name in known), None) for each in endpoints}
+    return {endpoint: name for endpoint, name in matches.items() if name is not None}
 
 
 def is_of_path(name: str, path: str, base_url: str) -> bool:

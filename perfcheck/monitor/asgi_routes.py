@@ -98,14 +98,14 @@ def _routes_of(app: Any) -> list[Any] | None:
     """Of an application, behind its middleware."""
     for _ in range(_DEEPEST):
         routes = getattr(app, "routes", None)
-        if isinstance(routes, list) and all(hasattr(route, "matches") for route in routes):
+        if isinstance(routes, list) and routes and all(hasattr(route, "matches") for route in routes):
             return routes
         app = getattr(app, "app", None)
     return None
 
 
 def inner_routes(mount: Any) -> list[Any]:
-    return mount.routes or _routes_of(mount.app) or []
+    return _routes_of(mount) or []
 
 
 def is_mount(route: Any) -> bool:

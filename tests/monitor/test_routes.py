@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -11,15 +12,21 @@ import pytest
 from apps.routed import APPS, routed
 from apps.serving import uvicorn_server, werkzeug, wsgiref
 from django.conf.urls.i18n import i18n_patterns
+from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import path
+from fastapi import FastAPI
 from flask import Flask
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 from support.waiting import eventually
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 import perfcheck.monitor
-from perfcheck.monitor import configure, statistics
+from perfcheck.monitor import configure, monitor_performance, statistics
+from perfcheck.monitor import fastapi as monitor_fastapi
 from perfcheck.monitor import flask as monitor_flask
 from perfcheck.monitor.asgi import Monitor as AsgiMonitor
 from perfcheck.monitor.django.routes import DjangoRouter
@@ -145,6 +152,52 @@ def test_middleware_that_hides_the_application_leaves_it_its_own_table() -> None
     with werkzeug(app) as url:
         rows = httpx.get(url + ROUTES, trust_env=False).json()["routes"]
     assert [(row["template"], row["monitored"]) for row in rows] == [("/", True)]
+
+
+def test_django_without_the_middleware_monitors_what_is_decorated() -> None:
+    with override_settings(ROOT_URLCONF="apps.routed_django", MIDDLEWARE=[]), wsgiref(WSGIHandler()) as url:
+        rows = httpx.get(url + ROUTES, trust_env=False).json()["routes"]
+    assert {row["name"] for row in rows if row["monitored"]} == {"videos.latest", "artists.top.get"}
+
+
+def test_a_decorator_around_the_monitors_leaves_its_name() -> None:
+    def cached(view: Callable[[], str]) -> Callable[[], str]:
+        return functools.wraps(view)(lambda: f"{view()}!")
+
+    app = Flask("main", static_folder=None)
+    app.get("/report")(cached(monitor_performance("api.report")(cached(_report))))
+    monitor_flask.init_app(app)
+    with werkzeug(app) as url:
+        assert httpx.get(f"{url}/report", trust_env=False).text == "report!!"
+        (row,) = httpx.get(url + ROUTES, trust_env=False).json()["routes"]
+        eventually(lambda: statistics().endpoint(row["name"]))
+    assert (row["name"], row["handler"]) == ("api.report", f"{__name__}._report")
+
+
+def _report() -> str:
+    return "report"
+
+
+def test_an_application_of_another_framework_that_is_mounted() -> None:
+    """It may have routes of another kind."""
+
+    class Foreign:
+        routes: Any = [object()]  # noqa: RUF012
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await PlainTextResponse("foreign")(scope, receive, send)
+
+    for app in (FastAPI(openapi_url=None), Starlette()):
+        app.mount("/foreign", Foreign())
+        monitor_fastapi.init_app(app)
+        perfcheck.monitor.reset()
+        with uvicorn_server(app) as url:
+            assert httpx.get(f"{url}/foreign/7", trust_env=False).text == "foreign"
+            table = httpx.get(url + ROUTES, params={"request": "GET /foreign/7"}, trust_env=False).json()
+            eventually(lambda: statistics().endpoint("GET /foreign/*"))
+        assert [row["template"] for row in table["routes"]] == ["/foreign/*"]
+        assert table["resolved"] == {"GET /foreign/7": "GET /foreign/*"}
+        assert statistics().defects == 0
 
 
 def test_a_path_with_a_language_is_resolved_in_that_language() -> None:
