@@ -15,7 +15,7 @@ NOTABLE_SHARE = 0.1  # of the latency, or of its increase: a span below it is no
 _IDENTICAL = re.compile(r"\b(\d{1,9}) (?:identical|alike)\b", re.ASCII)  # as the monitor reports it; alike: up to 0.1.0
 _MOST_SPANS = 5
 _SUM = 1.02  # of the time available: more than medians of single spans may exceed it by
-_CONTAINER = 0.9  # of the time available
+_CONTAINER = 0.8  # of the time available
 _TOTALS = {"app", "total"}  # the first is that of perfcheck's monitor
 _MOST_INCREASES = 3
 _LONGEST_DETAIL = 80
@@ -45,9 +45,7 @@ class Sums(Enum):
     """How the spans of a service add up, as far as their sum shows: the header has neither order nor nesting."""
 
     APART = auto()  # they may have been one after the other
-    NESTED = (
-        auto()
-    )  # the longest contains the others: it takes nearly all of the time, and its name or the sum shows it
+    NESTED = auto()  # the longest contains the others: it takes nearly all of the time, as its name or the sum shows
     OVERLAPPING = auto()  # longer together than the time they had, and none is long enough to contain the others
 
 
@@ -94,12 +92,9 @@ def _spans(result: EndpointResult) -> list[str]:
     described = {name: text for name, text in result.server_timing_details.items() if not name.startswith(STATEMENT)}
     # A label ("Database") adds nothing to the name; a count does.
     details = {name: clean(text, _LONGEST_DETAIL) for name, text in described.items() if any(map(str.isdecimal, text))}
-    ordered = longest_first(result)
-    if sums_of(result) is not Sums.NESTED:
-        ordered.sort(key=lambda span: span[0] not in details)
     parts = [
         f"{name} {format_ms(ms)}" + (f" ({details[name]})" if name in details else "")
-        for name, ms in ordered[:_MOST_SPANS]
+        for name, ms in longest_first(result)[:_MOST_SPANS]
     ]
     return (
         parts + [f"{name} ({text})" for name, text in details.items() if name not in result.server_timing][:_MOST_SPANS]

@@ -10,12 +10,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from perfcheck.model import EarlierRun, EndpointResult, Finding, Reference, Rule, Run, Severity, Verdict
+from perfcheck.model import EarlierRun, EndpointResult, Finding, Reference, Rule, Run, Severity
 from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
 from perfcheck.report.explain import LONGEST_TEXT, Label, doubt
 from perfcheck.report.figures import is_within_ideal
-from perfcheck.report.fold import Block, explain_block, fold, fold_notes, title
+from perfcheck.report.fold import Block, explain_block, first_rows, fold, fold_notes, title
 from perfcheck.report.glyphs import STYLES, Glyphs, shorten, sparkline
 from perfcheck.report.run_summary import (
     before_and_now,
@@ -37,6 +37,7 @@ from perfcheck.words import plural
 
 _MOST_BLOCKS = 20
 _MOST_OK_ROWS = 40
+_MOST_SIMILAR_ROWS = 5  # of endpoints with one cause
 _SPARK_WIDTH = 6
 _SHORTEST_NAME = 20
 
@@ -99,12 +100,11 @@ def _table(
     *,
     verbose: bool,
 ) -> RenderableType:
-    """As many columns as there is room for; of many endpoints that are OK only the first ones, unless ``verbose``."""
+    """As many columns as there is room for; of many that are OK, or have one cause, the first, unless ``verbose``."""
     columns = columns_of(run, Report.CONSOLE, since)
-    healthy = sum(result.verdict is Verdict.OK for result in results)
-    hidden = 0 if verbose else max(0, healthy - _MOST_OK_ROWS)
+    shown, hidden = (list(results), "") if verbose else _rows(results)
     rows = []
-    for result in results[: len(results) - hidden]:
+    for result in shown:
         change = since.changes.get(result.name) if since else None
         texts = {column.key: glyphs.shown(column.text(result, change)) for column in columns}
         rows.append({key: _cell(key, text, result, glyphs) for key, text in texts.items()})
@@ -117,7 +117,17 @@ def _table(
         grid.add_row(*(row[column.key] for column in kept))
     if not hidden:
         return grid
-    return Group(grid, Text(f"{glyphs.ellipsis} and {hidden} more OK (-v shows them)", style="dim"))
+    return Group(grid, Text(f"{glyphs.ellipsis} and {hidden} (-v shows them)", style="dim"))
+
+
+def _rows(results: Sequence[EndpointResult]) -> tuple[list[EndpointResult], str]:
+    """The rows of the table in their order, and what is left out: ``223 more with the same causes, 12 more OK``."""
+    fine = [result for result in results if not result.needs_attention]
+    first, similar = first_rows(fold([result for result in results if result.needs_attention]), _MOST_SIMILAR_ROWS)
+    kept = {id(result) for result in [*first, *fine[:_MOST_OK_ROWS]]}
+    more = [(similar, "more with the same causes"), (max(0, len(fine) - _MOST_OK_ROWS), "more OK")]
+    hidden = ", ".join(f"{count:,} {words}" for count, words in more if count)
+    return [result for result in results if id(result) in kept], hidden
 
 
 def _fit(columns: Sequence[Column], rows: Sequence[Mapping[str, Text]], width: int) -> tuple[list[Column], int]:

@@ -8,15 +8,15 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from perfcheck.model import EarlierRun, EndpointResult, Finding, Run
-from perfcheck.report.causes import Sums, account, in_one_line, likely_cause, notable_names
+from perfcheck.model import EarlierRun, EndpointResult, Finding, Run, Verdict
+from perfcheck.report.causes import account, in_one_line, likely_cause, notable_names
 from perfcheck.report.explain import (
-    LONGEST_TEXT,
     ExplanationLine,
     Label,
     baseline_lines,
     doubt,
     explain,
+    reason,
     reasons,
     rerun,
 )
@@ -25,6 +25,7 @@ from perfcheck.words import and_more, plural
 
 _FEWEST = 3  # two endpoints are read faster in full
 _MOST_NAMED = 5
+_MOST_WORDS = 20  # of a command
 _LONGEST_NAME = 60
 _MOST_NOTES = 5
 _MOST_LINES = 10  # of the baseline
@@ -52,14 +53,27 @@ def fold(results: Sequence[EndpointResult]) -> list[Block]:
 
 def _cause(result: EndpointResult) -> Hashable:
     """Equal for endpoints that can be explained together: the same in words, whatever the figures."""
+    if result.lacked_time:
+        return Verdict.NOT_MEASURED, result.critical_path
     why = tuple((finding.rule, finding.severity, _pattern(finding.message)) for finding in reasons(result))
     kind = (result.verdict, doubt(result), result.source, result.critical_path)
     return kind, why, notable_names(result), _pattern(likely_cause(result))
 
 
+def first_rows(blocks: Sequence[Block], most: int) -> tuple[list[EndpointResult], int]:
+    """For a table: the first endpoints of each block, and how many more have the same causes."""
+    shown = [result for block in blocks for result in block[:most]]
+    return shown, sum(map(len, blocks)) - len(shown)
+
+
 def title(block: Block) -> str:
     """The name of an endpoint alone; ``12 endpoints``."""
     return block[0].name if len(block) == 1 else plural(len(block), "endpoint")
+
+
+def reason_in_short(block: Block) -> str:
+    """The heaviest of the reasons that the endpoints share; empty without any."""
+    return next(_reasons(block, [[reason(result)] for result in block]), "")
 
 
 # --- The lines of a block ------------------------------------------------------------------------------------------
@@ -81,13 +95,13 @@ def explain_block(
         if shown is not None:
             shown |= own
     phases, spans, sums = zip(*map(account, block), strict=True)
-    how = sums[0] if len(set(sums)) == 1 else Sums.OVERLAPPING
+    usual = Counter(sums).most_common(1)[0][0]
     merged = [
         (Label.ENDPOINTS, _names(block, _MOST_NAMED)),
-        *((Label.WHY, _merged(messages)) for messages in zip(*texts[Label.WHY], strict=True)),
+        *((Label.WHY, message) for message in _reasons(block, texts[Label.WHY])),
         *((Label.NOTE, note) for note in _notes(block, texts[Label.NOTE], "note")),
         (Label.CHANGE, "; ".join(_common(texts[Label.CHANGE]))),
-        (Label.WHERE, in_one_line(_common(phases), _common(spans), how)),
+        (Label.WHERE, in_one_line(_common(phases), _common(spans), usual)),
         *((Label.CAUSE, cause) for cause in _notes(block, texts[Label.CAUSE], "statement")),
         (Label.EVIDENCE, "; ".join(_common([_parts(lines) for lines in texts[Label.EVIDENCE]]))),
         *((Label.HELP, _merged(remedies)) for _, remedies in _by_pattern(block, texts[Label.HELP])),
@@ -99,6 +113,12 @@ def explain_block(
 
 def _names(results: Sequence[EndpointResult], most: int) -> str:
     return and_more([clean(result.name, _LONGEST_NAME) for result in results], most)
+
+
+def _reasons(block: Block, texts: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Those that not all have, of endpoints for which there was no time, begin with how many have them."""
+    for own, messages in _by_pattern(block, texts):
+        yield (f"{len(own)} of {len(block)}: " if len(own) < len(block) else "") + _merged(messages)
 
 
 def _notes(block: Block, texts: Sequence[Sequence[str]], kind: str) -> Iterator[str]:
@@ -144,13 +164,12 @@ def _in_baseline(run: Run, block: Block) -> str:
 
 
 def _rerun(run: Run, block: Block) -> str:
-    """One command for all of them; the whole run again where that would be too long."""
+    """One command for all of them; the whole run again where it would name too many."""
     if run.command[1:2] == ("run",) and block[0].is_monitored:
         return rerun(run, block[0])
     words = _patterns([result.name for result in block], [result.name for result in run.endpoints])
     options = ["--"] if any(word.startswith("-") for word in words) else []
-    command = shlex.join([*run.command, *options, *words])
-    return command if len(command) <= LONGEST_TEXT else shlex.join(run.command)
+    return shlex.join(run.command if len(words) > _MOST_WORDS else [*run.command, *options, *words])
 
 
 def _patterns(names: Sequence[str], of_run: Sequence[str]) -> list[str]:

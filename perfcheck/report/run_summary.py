@@ -19,7 +19,8 @@ from perfcheck.model import (
     Verdict,
     worst,
 )
-from perfcheck.report.explain import LONGEST_TEXT, reason
+from perfcheck.report.explain import LONGEST_TEXT
+from perfcheck.report.fold import fold, reason_in_short, title
 from perfcheck.text import clean
 from perfcheck.words import plural, short_commit
 
@@ -98,9 +99,9 @@ def headline(run: Run) -> str:
         return _all_within(run)
     counts = ", ".join(f"{count} {word}" for count, word, _ in counts_by_verdict(run))
     counted = f"Of {plural(total, 'endpoint')}: {counts}."
-    first = worst_first(run.endpoints)[0]
-    if first.needs_attention:
-        return f"{clean(first.name)}: {reason(first) or 'could not be measured'}. {counted}"
+    if attention := [result for result in worst_first(run.endpoints) if result.needs_attention]:
+        worst_block = fold(attention)[0]
+        return f"{clean(title(worst_block))}: {reason_in_short(worst_block) or 'could not be measured'}. {counted}"
     finding = next((finding for finding in run.findings if finding.severity is not Severity.NOTE), None)
     message = clean(finding.message, LONGEST_TEXT) if finding else str(run.verdict)
     return f"{message[:1].upper()}{message[1:]}. {counted}"

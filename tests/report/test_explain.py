@@ -44,7 +44,7 @@ def slow(header: str | None) -> EndpointResult:
         ("handler;dur=920, db;dur=300, cache;dur=20", "Server-Timing: handler 920 ms, of which db 300 ms, cache 20 ms"),
         (
             'db;dur=500;desc="9 queries", search;dur=600',
-            "Server-Timing (overlapping): db 500 ms (9 queries), search 600 ms",
+            "Server-Timing (overlapping): search 600 ms, db 500 ms (9 queries)",
         ),
         ("db;dur=900, render;dur=20", "Server-Timing: db 900 ms, render 20 ms"),  # they fit side by side
         (

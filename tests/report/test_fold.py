@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shlex
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from perfcheck.report.explain import Label, explain
 from perfcheck.report.figures import EN_DASH
 from perfcheck.report.fold import explain_block, fold, fold_notes, title
 from perfcheck.report.glyphs import ASCII, UNICODE
-from perfcheck.report.run_summary import in_order
+from perfcheck.report.run_summary import headline, in_order
 
 OVER = {"a": 310.0, "b": 420.0, "c": 350.0}  # within the limits, over the target
 
@@ -214,6 +215,26 @@ def test_a_command_is_never_cut() -> None:
     assert lines(failing)[Label.RERUN] == ["perfcheck run"]
 
 
+def test_a_command_names_a_few_endpoints_or_none() -> None:
+    failing = [refused(f"m{number}") for number in range(21)]
+    assert lines(failing, run([*failing, slow("x")]))[Label.RERUN] == ["perfcheck run"]
+    assert lines(failing[:20], run([*failing, slow("x")]))[Label.RERUN][0].endswith("m18 m19")
+
+
+def test_whatever_the_time_was_too_short_for_is_one_cause() -> None:
+    few = result(endpoint("few"), samples(1, spread(40, 3)), decision(Verdict.NOT_MEASURED, None, requests=3))
+    assert lines([unreached("a"), few, unreached("b")])[Label.WHY] == [
+        "2 of 3: no request was sent: the run ended before its turn",
+        "1 of 3: only 3 of 3 requests gave a latency; 5 are needed",
+    ]
+
+
+def test_spans_are_merged_by_what_most_endpoints_show() -> None:
+    """A busy runner stretches the wait of a few, so that the span which contains the others looks too short."""
+    where = lines([slow(name, header="app;dur=780, db;dur=700") for name in "abc"] + [slow("d", 990)])[Label.WHERE]
+    assert where[0].endswith("Server-Timing: app 780 ms, of which db 700 ms")
+
+
 def test_notes_on_endpoints_that_are_fine_are_folded_as_well() -> None:
     over = [result(endpoint(name), samples(1, spread(ms)), decision(Verdict.OK, ms)) for name, ms in OVER.items()]
     ((subject, note),) = fold_notes(over)
@@ -250,6 +271,23 @@ def test_forty_failing_endpoints_are_one_block_for_people_and_each_its_own_for_m
     assert junit.render(one).count("<failure") == 40
     assert github.render(one).count("::error") == 10  # as many as are shown
     assert "and 40 more" not in on_terminal(one)
+
+
+@pytest.mark.parametrize(
+    "one", [run([refused(f"m.{n}") for n in range(300)]), run([unreached(f"m.{n}") for n in range(300)])]
+)
+def test_three_hundred_with_one_cause_are_a_few_lines(one: Run) -> None:
+    """Also in tables, charts and the headline: what is the same in each is not shown three hundred times."""
+    terminal, text, page = on_terminal(one), markdown.render(one), html.render(one)
+    assert len(terminal.splitlines()) < 30
+    assert "and 295 more with the same causes (-v shows them)" in terminal
+    assert text.count("\n| ") < 10
+    assert "And 295 more with the same causes" in text
+    assert headline(one).startswith("300 endpoints: ")
+    assert page.count("<article") == 1
+    assert 'class="chart row"' not in page
+    unfolded = re.sub(r"<details>.*?</details>", "", page, flags=re.DOTALL)
+    assert unfolded.count("m.") < 40
 
 
 def test_more_blocks_than_are_shown_are_counted_in_endpoints() -> None:

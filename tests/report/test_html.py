@@ -295,6 +295,24 @@ def test_spans_of_the_service_are_drawn_within_the_time_they_are_a_part_of() -> 
     assert [words for _, words in bars][1:3] == ["service: app925 ms", "of which db700 ms"]
 
 
+def test_a_folded_table_has_no_empty_columns() -> None:
+    failing = [
+        result(
+            endpoint(f"m.{n}"), failed(1, 5), decision(Verdict.NOT_MEASURED, None, failures=5, errors=Verdict.CRITICAL)
+        )
+        for n in range(3)
+    ]
+    heads = [text_of(one) for _, one in html_tags(parsed(render(run(failing)))) if one.get("scope") == "col"]
+    assert heads == ["Endpoint", "Target", "Requests"]
+
+
+def test_of_many_with_one_cause_the_first_have_a_row_and_the_others_a_line() -> None:
+    slow = [critical(f"videos.{n}") for n in range(100)]
+    page = parsed(render(run([*slow, *healthy().endpoints])))
+    assert len([one for _, one in html_tags(page) if one.get("class") == "chart row"]) == 40
+    assert next(text_of(one) for tag, one in html_tags(page) if tag == "h3") == "120 more, a line each"
+
+
 def test_few_samples_are_dots_in_a_table() -> None:
     """Bars of five would have heights by chance."""
     measured = {

@@ -12,7 +12,7 @@ from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
 from perfcheck.report.explain import ExplanationLine, Label, doubt, reasons
 from perfcheck.report.figures import change_text, compared_text, is_within_ideal, measured, ratio_to_target
-from perfcheck.report.fold import Block, explain_block, fold, title
+from perfcheck.report.fold import Block, explain_block, first_rows, fold, title
 from perfcheck.report.html import run_charts
 from perfcheck.report.html.axes import Knee, Linear, Log
 from perfcheck.report.html.endpoint_charts import distribution, over_time, sparkline
@@ -33,12 +33,14 @@ from perfcheck.times import parse_time, rfc3339
 from perfcheck.units import format_ms, format_percentage, format_size
 from perfcheck.words import minute, plural, short_commit
 
-_MOST_ROWS = 80  # of the overview
+_MOST_ROWS = 40  # of the overview
+_MOST_SIMILAR_ROWS = 10  # of endpoints with one cause
 _MOST_CARDS = 30
 _MOST_CHARTS = 10  # endpoints of one card whose requests are drawn
 _MOST_TABLE_ROWS = 25  # that are open from the start
 _LONGEST_NAME = 120
 _LONGEST_NAME_OF_A_ROW = 60
+_NOTABLE = 0.001  # share of the time: below it, digits mean nothing
 _BAR = 12  # pixels
 _MOST_SPANS = 6
 _LONGEST_SPAN_NAME = 40
@@ -85,6 +87,10 @@ class Page:
         self.timeline = run_charts.run_timeline(run)
         attention, fine = split_by_attention(run)
         blocks = fold(attention)
+        self.without_rows = [(block, part) for block in blocks if len(block) > 1 and (part := _without_value(block))]
+        left_out = {id(result) for _, part in self.without_rows for result in part}
+        self._rows = {id(result) for result in [*first_rows(blocks, _MOST_SIMILAR_ROWS)[0], *fine]} - left_out
+        self._with_rug = [result for result in in_order(run) if id(result) not in left_out]
         self.cards = blocks[:_MOST_CARDS]
         self.more_attention = [result for block in blocks[_MOST_CARDS:] for result in block]
         self.fine, self.more_fine = fine[:_MOST_TABLE_ROWS], fine[_MOST_TABLE_ROWS:]
@@ -95,11 +101,15 @@ class Page:
 
     @cached_property
     def _with_target(self) -> list[EndpointResult]:
-        return [result for result in in_order(self.run) if result.target_ms]
+        return [result for result in self._with_rug if result.target_ms]
+
+    @cached_property
+    def _rows_with_target(self) -> list[EndpointResult]:
+        return [result for result in self._with_target if id(result) in self._rows][:_MOST_ROWS]
 
     @cached_property
     def without_target(self) -> list[EndpointResult]:
-        return [result for result in in_order(self.run) if not result.target_ms][:_MOST_ROWS]
+        return [result for result in self._with_rug if not result.target_ms][:_MOST_ROWS]
 
     @cached_property
     def _axis(self) -> Knee:
@@ -117,7 +127,7 @@ class Page:
     def groups(self) -> list[tuple[str, list[EndpointResult]]]:
         """Under the titles of their groups, the group with the worst endpoint first; a single group has no title."""
         groups: dict[str, list[EndpointResult]] = {}
-        for result in self._with_target[:_MOST_ROWS]:
+        for result in self._rows_with_target:
             on_path = result.critical_path and self.run.has_critical_path
             title = clean(self.run.groups.get(result.group or "", ""), _LONGEST_NAME)
             groups.setdefault("Critical path" if on_path else title, []).append(result)
@@ -126,12 +136,13 @@ class Page:
         return list(groups.items())
 
     @cached_property
-    def without_row(self) -> Sequence[EndpointResult]:
-        return self._with_target[_MOST_ROWS:]
+    def in_rug(self) -> Sequence[EndpointResult]:
+        shown = {id(result) for result in self._rows_with_target}
+        return [result for result in self._with_target if id(result) not in shown and result.ratio is not None]
 
     @property
     def rug(self) -> Svg:
-        return run_charts.rug(self.without_row, self._axis)
+        return run_charts.rug(self.in_rug, self._axis)
 
     def axis_marks(self, *, in_ms: bool) -> Svg:
         if in_ms:
@@ -148,7 +159,7 @@ class Page:
 
     @property
     def has_ideals(self) -> bool:
-        return any(result.ideal_ms for result in self.run.endpoints) or not self.run.is_comparison
+        return any(result.ideal_ms for result in self.run.endpoints)
 
     # --- An endpoint ---
 
@@ -192,6 +203,14 @@ class Page:
 
     # --- Tables ---
 
+    def columns_of(self, results: Sequence[EndpointResult], *, with_verdict: bool) -> list[Column]:
+        """Those in which one of these has something."""
+        columns = [column for column in self.columns if with_verdict or column.key != "verdict"]
+        return [column for column in columns if any(self._has(column, result) for result in results)]
+
+    def _has(self, column: Column, result: EndpointResult) -> bool:
+        return bool(result.samples_ms) if column.key == "spread" else self.cell(column, result) not in {"", "-"}
+
     def heading(self, column: Column) -> str:
         return column.title(Report.HTML).capitalize()
 
@@ -205,7 +224,7 @@ class Page:
 
     doubt = staticmethod(doubt)
     title_of = staticmethod(title)
-    first_rows = _MOST_TABLE_ROWS
+    first_rows = _MOST_SIMILAR_ROWS
     first_charts = _MOST_CHARTS
     is_within_ideal = staticmethod(is_within_ideal)
     without_value = staticmethod(run_charts.without_value)
@@ -249,6 +268,10 @@ class Page:
         return ", ".join(f"{name} {format_ms(ms)}" for name, ms in named if ms is not None)
 
 
+def _without_value(block: Block) -> Block:
+    return tuple(result for result in block if result.value_ms is None)
+
+
 def _bar(left: float, right: float, css: str) -> Svg:
     return decoration(_BAR, [rect(0, 1, 5, 2, "rail"), rect(left, max(right, left + 0.004), 0, _BAR, css)], "bar")
 
@@ -275,11 +298,15 @@ def _summary_facts(run: Run) -> list[Fact]:
     ]
 
 
+def _share(share: float) -> str:
+    return format_percentage(share) if share >= _NOTABLE or not share else f"under {format_percentage(_NOTABLE)}"
+
+
 def _about(run: Run) -> list[Fact]:
     """For the foot: enough to make the run again, and to judge the machine that made it."""
     environment, runner = run.environment, run.runner
     shares = [("waited for a CPU", runner.run_queue_share), ("taken by the hypervisor", runner.steal_share)]
-    health = [f"{name} {format_percentage(share)} of the time" for name, share in shares if share is not None]
+    health = [f"{name} {_share(share)} of the time" for name, share in shares if share is not None]
     if runner.cpu_ms_per_request is not None:
         health.insert(0, f"own CPU {format_ms(runner.cpu_ms_per_request)} per request")
     if runner.load_average is not None:

@@ -15,7 +15,7 @@ from perfcheck.model import EarlierRun, EndpointResult, Run, Verdict
 from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
 from perfcheck.report.explain import LONGEST_TEXT, Label, qualified_verdict
-from perfcheck.report.fold import Block, explain_block, fold, title
+from perfcheck.report.fold import Block, explain_block, first_rows, fold, title
 from perfcheck.report.markdown.escape import cell, code, prose, prose_cell, shorten_name, table
 from perfcheck.report.run_summary import (
     before_and_now,
@@ -37,6 +37,7 @@ _LONGEST_MARKER = 200
 _LONGEST_HEADLINE = 600
 _MOST_OPEN = 3  # explanations that are unfolded
 _NAME_IN_LIST = 60
+_MOST_SIMILAR_ROWS = 5  # of endpoints with one cause
 _MOST_NAMED = 5  # endpoints that are new, or gone
 _MOST_NOTES = 10  # on the run itself
 _COMPLETE = "The HTML report and the run file are complete."
@@ -135,16 +136,19 @@ def _size(text: str) -> int:
 def _sections(run: Run, since: EarlierRun | None) -> list[_Section]:
     """In the order in which they are shown, and in which they are kept where there is not room for all."""
     attention, healthy = split_by_attention(run)
+    blocks = fold(attention)
+    rows, similar = first_rows(blocks, _MOST_SIMILAR_ROWS)
     count = plural(len(healthy), "endpoint")
     title = f"{count} {'not found to be slower' if run.is_comparison else 'OK'}"
-    head, lines = _rows(run, attention, since, with_verdict=True)
+    position = {id(result): number for number, result in enumerate(attention)}
+    head, lines = _rows(run, sorted(rows, key=lambda result: position[id(result)]), since, with_verdict=True)
+    more = f"\n*And {similar:,} more with the same causes. {_COMPLETE}*\n" if similar else ""
     folded_head, folded_lines = _rows(run, healthy, since, with_verdict=False)
-    blocks = fold(attention)
     unfolded = " open" if len(blocks) <= _MOST_OPEN else ""
     why = f"<details{unfolded}>\n<summary>Why, and how to check again</summary>\n"
     folded = f"<details>\n<summary>{title}</summary>\n\n{folded_head}"
     sections = [
-        _Section(head, lines, len(lines), "", "the endpoints that need attention"),
+        _Section(head, lines, len(lines), more, "the endpoints that need attention"),
         _Section(why, _explanations(run, blocks, since), len(blocks), "\n</details>", "the explanations"),
         _Section(folded, folded_lines, len(healthy), "\n</details>", "the endpoints within their limits"),
     ]
