@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from perfcheck.model import MonitoredEndpoint, MonitoredRoute, MonitorStatus, Repeated
+from perfcheck.model import MonitoredEndpoint, MonitoredRoute, MonitorStatus, Repeated, SlowStatement
 from perfcheck.text import Redactor
 
 MOST_ENDPOINTS = 10_000
@@ -117,6 +117,7 @@ def _endpoint(name: str, fields: Object, redact: Redactor, *, listed_as_slow: bo
         largest_body=count(fields.get("max_response_bytes")),
         most_queries=count(as_object(fields.get("queries")).get("max_per_request")),
         n_plus_one=tuple(_repeated(fields.get("n_plus_one"), redact)),
+        slowest_statement=_statement(fields.get("slow_statements"), redact),
         listed_as_slow=listed_as_slow,
     )
 
@@ -137,6 +138,14 @@ def _repeated(value: object, redact: Redactor) -> Iterator[Repeated]:
                 caller=text(item.get("caller"), redact) or None,
                 requests=count(item.get("requests")),
             )
+
+
+def _statement(value: object, redact: Redactor) -> SlowStatement | None:
+    """The first of a list."""
+    item = as_object(value[:1]) if isinstance(value, list) else {}
+    seconds = number(item.get("time_per_request"))
+    shape, caller = text(item.get("shape"), redact), text(item.get("caller"), redact)
+    return SlowStatement(shape, None if seconds is None else 1000 * seconds, caller or None) if shape else None
 
 
 def merged(known: Iterable[MonitoredEndpoint], more: Iterable[MonitoredEndpoint]) -> tuple[MonitoredEndpoint, ...]:

@@ -156,7 +156,7 @@ def _latency(
     what = "ceiling" if rule is Rule.CEILING else "limit"
     message = f"{metric} {format_ms(value, distinct_from=limit)}, over its {what} of {format_ms(limit)}{target}"
     message += few
-    remedy = f"'perfcheck run {owner.name}' measures it from outside"
+    remedy = f"{_slowest_statement(reported)}'perfcheck run {owner.name}' measures it from outside"
     yield Finding(
         rule, severity, value=value, limit=limit, unit="ms", message=message, remedy=remedy, line=line_of(owner, rule)
     )
@@ -167,7 +167,7 @@ def _new_slow(reported: MonitoredEndpoint, value: float | None, threshold_ms: fl
         remedy = "the monitor has no route for these requests; see the log of the service for the slow ones"
     else:
         known = f"if it is there under another name, set 'monitor_name: {reported.name}'"
-        remedy = f"add it to the baseline with a target; {known}"
+        remedy = f"{_slowest_statement(reported)}add it to the baseline with a target; {known}"
     return Finding(
         Rule.NEW_SLOW_ENDPOINT,
         Severity.WARNING,
@@ -177,6 +177,16 @@ def _new_slow(reported: MonitoredEndpoint, value: float | None, threshold_ms: fl
         message=message,
         remedy=remedy,
     )
+
+
+def _slowest_statement(reported: MonitoredEndpoint) -> str:
+    """``its slowest statement, 480 ms in a request, is SELECT name FROM labels, from shop/views.py:47; ``"""
+    slowest = reported.slowest_statement
+    if slowest is None:
+        return ""
+    time = f", {format_ms(slowest.ms)} in a request," if slowest.ms is not None else ""
+    caller = f", from {slowest.caller}" if slowest.caller else ""
+    return f"its slowest statement{time} is {slowest.shape}{caller}; "
 
 
 def _how_it_was_read(owners: Sequence[Endpoint], owner: Endpoint | None, metric: Metric) -> Iterator[Finding]:

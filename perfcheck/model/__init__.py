@@ -32,6 +32,7 @@ from perfcheck.model.monitor import (
     MonitorStatus,
     Repeated,
     RouteTable,
+    SlowStatement,
 )
 from perfcheck.model.run import (
     NO_BRANCH,
@@ -115,6 +116,7 @@ __all__ = [
     "Service",
     "ServiceInfo",
     "Severity",
+    "SlowStatement",
     "Source",
     "Stop",
     "Timeline",

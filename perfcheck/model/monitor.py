@@ -42,6 +42,15 @@ class Repeated:
 
 
 @dataclass(frozen=True, slots=True)
+class SlowStatement:
+    """A database statement that takes notable time in a request."""
+
+    shape: str
+    ms: float | None  # in a request
+    caller: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class MonitoredEndpoint:
     """One endpoint by the monitor's figures; None is what it does not report. Latencies in milliseconds."""
 
@@ -61,6 +70,7 @@ class MonitoredEndpoint:
     largest_body: int | None = None  # bytes
     most_queries: int | None = None  # in one request
     n_plus_one: tuple[Repeated, ...] = ()
+    slowest_statement: SlowStatement | None = None  # in total
     listed_as_slow: bool = False  # by the monitor, for the threshold in force
 
 

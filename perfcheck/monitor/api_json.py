@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from perfcheck.monitor.metrics import ProcessUsage
-from perfcheck.monitor.statistics import OVERFLOW, EndpointStatistics, Snapshot
+from perfcheck.monitor.statistics import OVERFLOW, EndpointStatistics, Snapshot, StatementTime
 from perfcheck.times import rfc3339
 from perfcheck.units import format_ms, format_percentage, format_size
 from perfcheck.words import plural
@@ -148,9 +148,17 @@ def _endpoint(endpoint: EndpointStatistics) -> Object:
             "total_time": _s(endpoint.queries.total_s),
         },
         "n_plus_one": [asdict(repeated) for repeated in endpoint.n_plus_one],
+        "slow_statements": [_statement(statement) for statement in endpoint.slow_statements[:_SHOWN]],
         "cache": {"hits": endpoint.cache_hits, "misses": endpoint.cache_misses},
         "latest_at": _time(endpoint.latest_at_s) if endpoint.latest_at_s is not None else None,
     }
+
+
+def _statement(statement: StatementTime) -> Object:
+    """The time is that of a request in which it was slow."""
+    per_request = _s(statement.total_s / statement.requests)
+    known = {"shape": statement.shape, "caller": statement.caller, "requests": statement.requests}
+    return {**known, "total_time": _s(statement.total_s), "time_per_request": per_request}
 
 
 def _slow_endpoint(endpoint: EndpointStatistics) -> Object:
@@ -254,10 +262,17 @@ def _where_to_look(endpoint: EndpointStatistics) -> str:
     queries = endpoint.queries
     if queries.total and queries.total_s > _PART_IN_QUERIES * endpoint.duration.total_s:
         each = format_ms(1000 * queries.total_s / queries.total)
-        return f"most of it in {queries.mean or 0:.3g} queries per request, {each} each: check their query plans"
+        where = f"most of it in {queries.mean or 0:.3g} queries per request, {each} each"
+        return f"{where}: check their query plans" if not endpoint.slow_statements else f"{where}; {_slowest(endpoint)}"
     if queries.total:
         return "less than half of it in the database: measure parts of the handler with 'span(name)'"
     return "instrument its database, or measure parts of the handler with 'span(name)'"
+
+
+def _slowest(endpoint: EndpointStatistics) -> str:
+    slowest = endpoint.slow_statements[0]
+    time = format_ms(1000 * slowest.total_s / slowest.requests)
+    return f"check the plan of the slowest, {time} from {slowest.caller or 'an unknown line'}: {slowest.shape}"
 
 
 def _large(known: list[EndpointStatistics]) -> Iterator[str]:

@@ -31,7 +31,9 @@ from perfcheck.monitor.statistics import (
     RepeatedStatement,
     Sizes,
     Snapshot,
+    StatementTime,
     merge_repeated,
+    merge_times,
 )
 
 FOLD_AT = 512
@@ -45,8 +47,8 @@ class RequestOutcome(IntEnum):
     DISCONNECTED = 2
 
 
-# (queries, their seconds, cache hits, cache misses, repeated statements) of one request
-Traced = tuple[int, float, int, int, tuple[RepeatedStatement, ...]]
+# (queries, their seconds, cache hits, cache misses, slow and repeated statements) of one request
+Traced = tuple[int, float, int, int, tuple[StatementTime, ...], tuple[RepeatedStatement, ...]]
 # (endpoint, when it ended by perf_counter_ns, duration_ns, status, outcome, bytes of the body, figures of the trace)
 Record = tuple[str, int, int, int | None, RequestOutcome, int | None, Traced | None]
 # The same of a call that returned, of which nothing else is known: (endpoint, when it ended, duration_ns)
@@ -65,6 +67,7 @@ class Accumulator:
         self._sizes = Sizes()
         self._queries = Queries()
         self._repeated: tuple[RepeatedStatement, ...] = ()
+        self._slow: tuple[StatementTime, ...] = ()
         self._cache = (0, 0)
 
     def add(self, records: Sequence[Record], offset_ns: int) -> None:
@@ -89,10 +92,12 @@ class Accumulator:
         self._recent.extend([(ended_ns + offset_ns, duration_ns) for _, ended_ns, duration_ns in latest])
 
     def _add_traced(self, traced: Traced) -> None:
-        queries, seconds, hits, misses, repetitions = traced
+        queries, seconds, hits, misses, slow, repetitions = traced
         if queries:
             self._queries += Queries(queries, queries, seconds, 1)
         self._cache = (self._cache[0] + hits, self._cache[1] + misses)
+        if slow:
+            self._slow = merge_times((*self._slow, *slow))
         if repetitions:
             self._repeated = merge_repeated((*self._repeated, *repetitions[:REPETITIONS_KEPT]))
 
@@ -110,6 +115,7 @@ class Accumulator:
             sizes=self._sizes,
             queries=self._queries,
             n_plus_one=self._repeated,
+            slow_statements=self._slow,
             cache_hits=self._cache[0],
             cache_misses=self._cache[1],
         )
@@ -170,7 +176,8 @@ class Registry:
         name = request.endpoint
         traced: Traced | None = None
         if (trace := request.trace) is not None:
-            traced = trace.queries, trace.query_seconds, trace.cache_hits, trace.cache_misses, trace.repetitions
+            queries, cached = (trace.queries, trace.query_seconds), (trace.cache_hits, trace.cache_misses)
+            traced = *queries, *cached, trace.statement_times, trace.repetitions
         self.pending.append((name, ended_ns, duration_ns, status, outcome, response_bytes, traced))
         if len(self.pending) >= FOLD_AT:
             self._fold_unless_busy()

@@ -21,7 +21,7 @@ from zlib import crc32
 from perfcheck.monitor.call_site import call_site
 from perfcheck.monitor.log import log_safely
 from perfcheck.monitor.settings import settings
-from perfcheck.monitor.statistics import RepeatedStatement
+from perfcheck.monitor.statistics import RepeatedStatement, StatementTime
 from perfcheck.words import plural
 
 if TYPE_CHECKING:  # it takes longer to import than all of the monitor
@@ -128,6 +128,10 @@ class Trace:
         """The slowest shapes, all statements of each together."""
         slow = [same for same in list(self._statements.values()) if same.seconds >= _SLOW_S]
         return sorted(slow, key=attrgetter("seconds"), reverse=True)[:_MOST_SLOW]
+
+    @property
+    def statement_times(self) -> tuple[StatementTime, ...]:
+        return tuple(StatementTime(same.shape, same.seconds, same.caller) for same in self.slow_statements)
 
     @property
     def in_words(self) -> str:

@@ -14,6 +14,7 @@ from perfcheck.monitor.settings import settings
 
 OVERFLOW = "(other endpoints)"  # where requests are counted once max_endpoints names are known
 REPETITIONS_KEPT = 10  # statement shapes of one endpoint
+_SLOW_KEPT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,16 @@ class RepeatedStatement:
     most: int  # times in one request
     caller: str | None  # "shop/views.py:42"; None where no line of the application was found
     requests: int = 1  # how many requests had it
+
+
+@dataclass(frozen=True, slots=True)
+class StatementTime:
+    """What a statement shape took, in those requests in which it took notable time."""
+
+    shape: str
+    total_s: float
+    caller: str | None
+    requests: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,7 @@ class EndpointStatistics:
     sizes: Sizes = Sizes()
     queries: Queries = Queries()
     n_plus_one: tuple[RepeatedStatement, ...] = ()  # the most frequent in one request first
+    slow_statements: tuple[StatementTime, ...] = ()  # that took the most in total first
     cache_hits: int = 0
     cache_misses: int = 0
 
@@ -195,6 +207,7 @@ def merge_endpoints(a: EndpointStatistics, b: EndpointStatistics, window: int) -
         duration=duration,
         recent=tuple(sorted((*a.recent, *b.recent))[-window:]),
         n_plus_one=merge_repeated((*a.n_plus_one, *b.n_plus_one)),
+        slow_statements=merge_times((*a.slow_statements, *b.slow_statements)),
         **{name: getattr(a, name) + getattr(b, name) for name in _ADDED},
     )
 
@@ -210,3 +223,15 @@ def merge_repeated(statements: Iterable[RepeatedStatement]) -> tuple[RepeatedSta
             most, requests = max(known.most, statement.most), known.requests + statement.requests
             merged[shape] = RepeatedStatement(shape, most, known.caller or statement.caller, requests)
     return tuple(sorted(merged.values(), key=lambda statement: -statement.most)[:REPETITIONS_KEPT])
+
+
+def merge_times(statements: Iterable[StatementTime]) -> tuple[StatementTime, ...]:
+    """By shape, those that took the most in total first, no more than are kept."""
+    merged: dict[str, StatementTime] = {}
+    for statement in statements:
+        shape, known = statement.shape, merged.get(statement.shape)
+        if known is not None:
+            total_s, requests = known.total_s + statement.total_s, known.requests + statement.requests
+            statement = StatementTime(shape, total_s, known.caller or statement.caller, requests)  # noqa: PLW2901
+        merged[shape] = statement
+    return tuple(sorted(merged.values(), key=lambda statement: -statement.total_s)[:_SLOW_KEPT])

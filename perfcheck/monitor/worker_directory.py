@@ -25,6 +25,7 @@ from perfcheck.monitor.statistics import (
     RepeatedStatement,
     Sizes,
     Snapshot,
+    StatementTime,
     merge_snapshots,
 )
 
@@ -87,6 +88,7 @@ def _encoded(endpoint: EndpointStatistics) -> dict[str, Any]:
         "sizes": astuple(endpoint.sizes),
         "queries": astuple(endpoint.queries),
         "n_plus_one": [astuple(repeated) for repeated in endpoint.n_plus_one],
+        "slow_statements": [astuple(statement) for statement in endpoint.slow_statements],
         "cache": [endpoint.cache_hits, endpoint.cache_misses],
     }
 
@@ -106,6 +108,7 @@ def _decoded(line: dict[str, Any]) -> EndpointStatistics:
         sizes=Sizes(*line["sizes"]),
         queries=Queries(*line["queries"]),
         n_plus_one=tuple(RepeatedStatement(*repeated) for repeated in line["n_plus_one"]),
+        slow_statements=tuple(StatementTime(*statement) for statement in line.get("slow_statements", ())),
         cache_hits=hits,
         cache_misses=misses,
     )

@@ -120,7 +120,7 @@ def test_n_plus_one_is_found_with_the_line_that_sends_it(caplog: pytest.LogCaptu
     with serving("n-plus-one") as client:
         response = client.get("/api/videos/?limit=20")
         found = endpoints(client, 1)["GET /api/videos/"]
-    assert response.headers["Server-Timing"].endswith('desc="62 queries, 20 identical"')
+    assert 'desc="62 queries, 20 identical"' in response.headers["Server-Timing"]
     assert (found["queries"]["total"], found["queries"]["max_per_request"]) == (62, 62)
     assert [one["most"] for one in found["n_plus_one"]] == [20, 20, 20]
     lines = Path(handlers.__file__).read_text(encoding="utf-8").splitlines()

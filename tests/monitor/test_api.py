@@ -20,6 +20,7 @@ from perfcheck.monitor.statistics import (
     RepeatedStatement,
     Sizes,
     Snapshot,
+    StatementTime,
 )
 
 HOST = {"host": "localhost:5001"}
@@ -168,6 +169,28 @@ def test_summary() -> None:
         "GET /slow: 3 MB per response on average; paginate, or send fewer fields",
     ]
     assert [one["endpoint"] for one in summary["top_slow_endpoints"]] == ["GET /worse", "GET /slow"]
+
+
+def test_the_slowest_statements_are_named() -> None:
+    times = (
+        StatementTime("SELECT a FROM t", 1.2, "shop/views.py:42", 3),
+        StatementTime("SELECT b FROM t", 0.6, None, 3),
+    )
+    snapshot = Snapshot((replace(SLOW, slow_statements=times),))
+    assert body(call("/stats", snapshot=snapshot))["all_endpoints"][0]["slow_statements"] == [
+        {
+            "shape": "SELECT a FROM t",
+            "caller": "shop/views.py:42",
+            "requests": 3,
+            "total_time": 1.2,
+            "time_per_request": 0.4,
+        },
+        {"shape": "SELECT b FROM t", "caller": None, "requests": 3, "total_time": 0.6, "time_per_request": 0.2},
+    ]
+    assert (
+        "GET /slow: 800 ms on average; most of it in 100 queries per request, 6.67 ms each; "
+        "check the plan of the slowest, 400 ms from shop/views.py:42: SELECT a FROM t"
+    ) in body(call("/summary", snapshot=snapshot))["recommendations"]
 
 
 def test_health_is_degraded_by_what_is_slow_or_fails() -> None:

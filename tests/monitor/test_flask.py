@@ -251,3 +251,13 @@ endpoints:
     done = perfcheck_command("health", "-f", str(baseline), env={"COLUMNS": "300"})
     lines = [line.split() for line in done.stdout.splitlines() if line.startswith(("OK", "WARNING"))]
     assert [line[:2] for line in lines][:2] == [["WARNING", "by_artist"], ["OK", "by_title"]], done.stdout + done.stderr
+
+
+def test_the_slowest_statement_of_a_slow_endpoint_is_named_by_the_daily_check(client: httpx.Client) -> None:
+    client.get("/api/n-plus-one-slow")
+    (slowest,) = one("GET /api/n-plus-one-slow").slow_statements
+    done = perfcheck_command("health", "-u", str(client.base_url), "--threshold", "1ms", env={"COLUMNS": "300"})
+    statement = (
+        rf"help +its slowest statement, [\d.]+ ms in a request, is WITH RECURSIVE .*, from {slowest.caller}; add it to "
+    )
+    assert re.search(statement, done.stdout), done.stdout

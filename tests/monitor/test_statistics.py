@@ -17,8 +17,10 @@ from perfcheck.monitor.statistics import (
     RepeatedStatement,
     Sizes,
     Snapshot,
+    StatementTime,
     merge_endpoints,
     merge_snapshots,
+    merge_times,
 )
 from perfcheck.monitor.worker_directory import decode_snapshot, encode_snapshot
 
@@ -52,6 +54,7 @@ def test_everything_adds_up() -> None:
         sizes=Sizes(1, 10, 10),
         queries=Queries(5, 4, 0.5, 2),
         n_plus_one=(RepeatedStatement("SELECT ?", 12, None, 3),),
+        slow_statements=(StatementTime("SELECT ?", 0.5, None, 2), StatementTime("UPDATE ?", 0.2, None, 1)),
         cache_hits=1,
     )
     other = endpoint(
@@ -63,6 +66,7 @@ def test_everything_adds_up() -> None:
         sizes=Sizes(2, 50, 30),
         queries=Queries(9, 9, 0.25, 1),
         n_plus_one=(RepeatedStatement("SELECT ?", 40, "app.py:7", 1), RepeatedStatement("UPDATE ?", 11, None, 1)),
+        slow_statements=(StatementTime("UPDATE ?", 0.75, "app.py:8", 3),),
         cache_misses=4,
     )
     both = merge_endpoints(one, other, 100)
@@ -73,6 +77,10 @@ def test_everything_adds_up() -> None:
     assert both.n_plus_one == (
         RepeatedStatement("SELECT ?", 40, "app.py:7", 4),
         RepeatedStatement("UPDATE ?", 11, None, 1),
+    )
+    assert both.slow_statements == (
+        StatementTime("UPDATE ?", 0.95, "app.py:8", 4),
+        StatementTime("SELECT ?", 0.5, None, 2),
     )
     assert (both.mean_s, both.min_s, both.max_s) == (0.002, 0.001, 0.003)
 
@@ -100,6 +108,9 @@ def test_statement_shapes_stay_bounded() -> None:
     ]
     found = merged(*(Snapshot((one,)) for one in many)).endpoints[0].n_plus_one
     assert [one.most for one in found] == [39 - i for i in range(REPETITIONS_KEPT)]
+    times = merge_times(StatementTime(f"SELECT {i}", float(i), None) for i in range(1000))
+    assert [one.total_s for one in times] == [999.0 - i for i in range(len(times))]
+    assert len(times) < 50
 
 
 def test_no_data_is_an_answer() -> None:
@@ -111,7 +122,12 @@ def test_no_data_is_an_answer() -> None:
 @given(st.lists(st.integers(0, 10**12), max_size=30), st.integers(0, 2**70), st.text(max_size=30))
 def test_what_is_written_is_what_is_read(durations: list[int], errors: int, name: str) -> None:
     one = endpoint(
-        name, *durations, errors=errors, statuses={200: 3}, n_plus_one=(RepeatedStatement("S", 3, "a.py:1", 2),)
+        name,
+        *durations,
+        errors=errors,
+        statuses={200: 3},
+        n_plus_one=(RepeatedStatement("S", 3, "a.py:1", 2),),
+        slow_statements=(StatementTime("S", 0.1, None, 7),),
     )
     given_snapshot = Snapshot((one,), started_at=1.5, taken_at=2.5, overflow=3, defects=1)
     read, folded = decode_snapshot(encode_snapshot(given_snapshot, ["1-a"]))
