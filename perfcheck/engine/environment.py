@@ -41,6 +41,8 @@ class EnvironmentProbe:
                 env={**os.environ, "LC_ALL": "C"},
                 start_new_session=True,  # Ctrl-C is for us
             )
+        except FileNotFoundError:
+            self._git, self._error = None, "git is not installed, or not on PATH"
         except OSError as error:
             self._git, self._error = None, f"git cannot be run: {error.strerror}"
 

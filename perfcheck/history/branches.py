@@ -25,7 +25,7 @@ def choose_branch(known: Iterable[BranchRuns], wanted: str | None, default: Call
     """
     names = [branch.branch or "" for branch in known]
     if wanted is not None:
-        if wanted not in names:
+        if names and wanted not in names:
             raise UsageError(f"no runs {of_branch(wanted)} in the history", _suggestion(wanted, names))
         return wanted
     named = [name for name in names if name]

@@ -353,7 +353,7 @@ def test_one_note_with_the_reason_of_git_where_nothing_is_known(
     monkeypatch.setenv("PATH", str(tmp_path))
     _, probe = probed({"CI": "true"})
     (note,) = probe.findings
-    assert note.message.endswith("not known: git cannot be run: No such file or directory")
+    assert note.message.endswith("not known: git is not installed, or not on PATH")
     monkeypatch.chdir(tmp_path)
     _, probe = probed({"CI": "true"})
     assert not probe.findings  # not a repository

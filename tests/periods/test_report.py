@@ -15,6 +15,7 @@ from support.golden import check_golden
 from support.markdown import check_page, parse, rows, text_of
 from support.past import example_report, hostile_report, note, report_on, series
 
+from perfcheck.history.model import BranchRuns
 from perfcheck.periods.model import (
     BaselineHistory,
     EndpointSummary,
@@ -79,6 +80,15 @@ def test_everything_that_was_found_is_shown(style: str) -> None:
 def test_an_empty_period_says_so(style: str) -> None:
     shown = FORMATS[style](report_on([], 0, 30))
     assert "No runs in this period." in shown
+
+
+@every_format
+def test_the_branches_left_out_are_named_also_where_the_branch_has_no_runs(style: str) -> None:
+    report = replace(report_on([], 0, 30), branch="main", other_branches=(BranchRuns("feature", 12),))
+    shown = " ".join(FORMATS[style](report).replace("`", "").split())
+    assert "No runs in this period." in shown
+    assert "12 runs of branch feature (--branch feature)" in shown
+    assert "main" in shown
 
 
 def test_sections_with_nothing_to_say_say_so_in_a_line() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, literal, not_, or_, select
 
 from perfcheck.errors import UsageError
 from perfcheck.history.model import NoSuchRunError, PastRun
@@ -18,6 +18,8 @@ LIST_RUNS = "'perfcheck history list' lists the saved runs"
 
 _IN_RUN = runs.c.number == measurements.c.run
 _BRANCH = func.coalesce(runs.c.branch, "")
+# Of a running service, read from outside any checkout: no branch is wrong for it, so it counts to each.
+_IS_READING = and_(runs.c.branch.is_(None), runs.c.source == str(Source.MONITORED))
 
 _MIN_PREFIX = 4
 _HIGHEST = "\U0010ffff"  # sorts behind whatever may follow a prefix
@@ -82,9 +84,9 @@ def select_count(**filters: Unpack[MeasurementFilter]) -> Select[Any]:
 
 
 def select_branches(endpoint: str | None, **filters: Unpack[RunFilter]) -> Select[Any]:
-    """Each branch, "" for none, and its number of runs; with an ``endpoint``, only of runs that have it."""
+    """Each branch, "" for none, and its runs that count to no other; with an ``endpoint``, only those that have it."""
     columns: tuple[ColumnElement[Any], ...] = (_BRANCH.label("branch"), func.count().label("runs"))
-    query = _filtered(select(*columns), runs, filters)
+    query = _filtered(select(*columns), runs, filters).where(not_(_IS_READING))
     if endpoint is not None:
         query = query.where(runs.c.number.in_(select(measurements.c.run).where(measurements.c.endpoint == endpoint)))
     return query.group_by(_BRANCH).order_by(columns[1].desc(), _BRANCH)
@@ -110,7 +112,7 @@ def _filtered(query: Select[Any], table: Table, filters: RunFilter | Measurement
         elif name == "until":
             query = query.where(table.c.started_at < wanted)
         elif name == "branch":
-            query = query.where(wanted == _BRANCH)
+            query = query.where(or_(wanted == _BRANCH, _IS_READING))
         else:
             query = query.where(table.c[name] == str(wanted))
     return query

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from perfcheck.history.branches import of_branch
 from perfcheck.model import Changed
 from perfcheck.periods.model import ChangeKind, ChartPoint, EndpointSummary, LatencyChange, PeriodReport
 from perfcheck.periods.report import finding_words as words
@@ -30,7 +31,7 @@ Item = tuple[str, str]  # label and text
 def render_console(report: PeriodReport, glyphs: Glyphs, width: int, *, quiet: bool = False) -> RenderableType:
     """For a terminal of ``width`` cells; ``quiet``: only what changed or is slow, and the closing line."""
     parts: list[RenderableType] = [
-        Text(f"perfcheck {clean(report.tool_version)} {glyphs.dot} {period_words.title(report.period)}", style="dim"),
+        Text(f" {glyphs.dot} ".join(_head(report)), style="dim"),
         Text(period_words.span(report.period), style="dim"),
         Text(),
     ]
@@ -43,6 +44,13 @@ def render_console(report: PeriodReport, glyphs: Glyphs, width: int, *, quiet: b
     parts += [Text(clean(text, period_words.LONGEST_TEXT), style="dim") for text in period_words.caveats(report)]
     parts.append(Text(period_words.headline(report), style="bold"))
     return Group(*parts)
+
+
+def _head(report: PeriodReport) -> Iterator[str]:
+    yield f"perfcheck {clean(report.tool_version)}"
+    yield period_words.title(report.period)
+    if report.branch or report.other_branches:
+        yield f"runs {of_branch(report.branch or '')}"
 
 
 def _more(count: int, glyphs: Glyphs, indent: str = "") -> list[Text]:

@@ -109,12 +109,11 @@ def _chapter(heading: str, items: Iterable[str], nothing: str = "") -> Iterator[
 
 
 def _summary(report: PeriodReport) -> str:
-    if not report.endpoints:
-        return "Nothing was measured."
     rows = [_row(report, summary) for summary in report.endpoints]
     lines = table(_HEADERS, [header for header in _HEADERS if header not in _LEFT_ALIGNED], rows)
-    notes = [*(_prose(text) for text in period_words.caveats(report)), _HOW]
-    return "\n".join(lines) + "\n\n" + "<br>\n".join(f"<sub>{note}</sub>" for note in notes)
+    notes = [*(_prose(text) for text in period_words.caveats(report)), *[_HOW] * bool(rows)]
+    small = "<br>\n".join(f"<sub>{note}</sub>" for note in notes)
+    return ("\n".join(lines) if rows else "Nothing was measured.") + (f"\n\n{small}" if small else "")
 
 
 def _row(report: PeriodReport, summary: EndpointSummary) -> list[str]:

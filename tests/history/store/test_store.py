@@ -90,7 +90,7 @@ def test_a_past_run_has_what_a_list_shows(store: History) -> None:
     one = run()
     assert (past.id, past.label, past.started_at, past.duration_ms) == (one.id, "v1.2.3", one.started_at, 12345.6)
     assert (past.verdict, past.exit_code, past.complete, past.counts) == (Verdict.CRITICAL, 1, False, one.counts)
-    assert (past.commit, past.branch, past.dirty, past.ci) == ("0123abc", "main", False, "GitHub Actions")
+    assert (past.commit, past.branch, past.dirty, past.ci) == ("0123abcdef" * 4, "main", False, "GitHub Actions")
     assert (past.source, past.machine) == (Source.MEASURED, "Linux 6.1 x86_64, 2 CPUs")
     assert (past.base_url, past.baseline_file, past.baseline_sha256) == (
         "http://localhost:5001",
@@ -352,6 +352,18 @@ def test_measurements_are_chosen_by_branch(store: History) -> None:
         assert last == points[-1].started_at
     assert [point.run_id for point in store.measurements(branch="feature")] == ["feature"]
     assert [past.id for past in store.runs(branch="", newest_first=False)] == ["detached-1", "detached-2"]
+
+
+def test_a_reading_of_the_monitor_without_a_branch_counts_to_every_branch(store: History) -> None:
+    reading, of_main = (
+        replace(small(name, day=day), command=("perfcheck", "health"))
+        for name, day in (("from outside", 2), ("of a checkout", 3))
+    )
+    reading = replace(reading, environment=replace(reading.environment, branch=None))
+    filled(store, small("main"), small("feature", branch="feature"), reading, of_main)
+    assert store.branches() == (BranchRuns("main", 2), BranchRuns("feature", 1))
+    assert {past.id for past in store.runs(branch="feature")} == {"feature", "from outside"}
+    assert {point.run_id for point in store.measurements(branch="main")} == {"main", "from outside", "of a checkout"}
 
 
 def test_a_screened_endpoint_has_no_latency_in_the_history(store: History) -> None:
