@@ -108,7 +108,7 @@ def format_multiple(value: float, *, distinct_from: float | None = None) -> str:
 
 
 _LEAST_MULTIPLE = 3.0  # from here on a multiple is clearer than a percentage
-_CHANGE_DIGITS = 6  # of a ratio: what is closer to 1 is no change
+_CHANGE_DIGITS = 3  # of a ratio: what is closer to 1 is no change
 
 
 def shown_as_multiple(*ratios: float | None) -> bool:
@@ -120,7 +120,8 @@ def format_change(ratio: float, *, multiple: bool | None = None) -> str:
     """``+27%``, ``-5%``, ``3.4x``: after / before, as a change; by default whichever is clearer."""
     if shown_as_multiple(ratio) if multiple is None else multiple:
         return format_multiple(ratio)
-    return f"{'-' if ratio < 1 else '+' * (ratio > 1)}{_percentage(ratio)}"
+    percentage = _percentage(ratio)
+    return percentage if percentage == "0%" else f"{'-' if ratio < 1 else '+'}{percentage}"
 
 
 def format_change_interval(low: float | None, high: float | None, *, multiple: bool) -> str:
@@ -132,10 +133,12 @@ def format_change_interval(low: float | None, high: float | None, *, multiple: b
 
 
 def format_slower(ratio: float, *, distinct_from: float | None = None, multiple: bool | None = None) -> str:
-    """``27% slower``, ``5% faster``, ``3.4 times as slow``: after / before, in words."""
+    """``27% slower``, ``5% faster``, ``no slower``, ``3.4 times as slow``: after / before, in words."""
     if ratio >= 1 and (shown_as_multiple(ratio) if multiple is None else multiple):
         return f"{format_multiple(ratio, distinct_from=distinct_from)[:-1]} times as slow"
-    return f"{_percentage(ratio, distinct_from)} {'slower' if ratio >= 1 else 'faster'}"
+    if (percentage := _percentage(ratio, distinct_from)) == "0%":
+        return "no slower"
+    return f"{percentage} {'slower' if ratio >= 1 else 'faster'}"
 
 
 def _percentage(ratio: float, distinct_from: float | None = None) -> str:

@@ -229,9 +229,9 @@ def _comparison(before: EndpointResult, after: EndpointResult, pair: PairMeasure
 
 
 def _how_to_settle(pairs: tuple[PairMeasurement, ...]) -> str:
-    stops = {decision.stop: pair.pairs for pair in pairs for decision in pair.after.decisions}
+    stops = {decision.stop for pair in pairs for decision in pair.after.decisions}
     if Stop.BUDGET in stops:
         return "raise --budget"
     if Stop.MAX_REQUESTS in stops:
-        return f"'--max-pairs {2 * stops[Stop.MAX_REQUESTS]}' may settle it"
+        return f"'--max-pairs {2 * max(pair.pairs for pair in pairs)}' may settle it"
     return "see the failures"

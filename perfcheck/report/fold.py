@@ -103,7 +103,7 @@ def explain_block(
         (Label.CHANGE, "; ".join(_common(texts[Label.CHANGE]))),
         (Label.WHERE, in_one_line(_common(phases), _common(spans), usual)),
         *((Label.CAUSE, cause) for cause in _notes(block, texts[Label.CAUSE], "statement")),
-        (Label.EVIDENCE, "; ".join(_common([_parts(lines) for lines in texts[Label.EVIDENCE]]))),
+        (Label.EVIDENCE, "; ".join(filter(None, _common([_parts(lines) for lines in texts[Label.EVIDENCE]])))),
         *((Label.HELP, _merged(remedies)) for _, remedies in _by_pattern(block, texts[Label.HELP])),
         (Label.BASELINE, _in_baseline(run, block)),
         (Label.RERUN, _rerun(run, block)),
@@ -213,8 +213,8 @@ _FIGURE = re.compile(
     r"(?<![\w.:/\N{EN DASH}-])([+-]?\d+(?:,\d{3})*(?:\.\d+)?)( ?(?:ms|s|%|x|kB|MB|GB|B)(?!\w))?"
     r"(?![\w.:/\N{EN DASH}]*\w)(?! [A-Z])(?:(?= -> [\d.,]+ ?(ms|s)\b))?"
 )
-# " (+18% to +34%)", of one endpoint
-_INTERVAL = re.compile(r" \((?:[+-]\d|(?:over|under) [+-]?\d|[\d.]+x to )[^()]*\)")
+# " (+18% to +34%)", "change interval +18% to +34%", of one endpoint
+_INTERVAL = re.compile(r" \((?:[+-]\d|(?:over|under) [+-]?\d|[\d.]+x to )[^()]*\)|^change interval .*")
 _FIRST_BODY = re.compile(r"; first body: .*", re.DOTALL)  # of one endpoint, too
 _PLURAL = re.compile(r"^( \w+?)s\b")  # after a figure
 

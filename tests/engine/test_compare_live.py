@@ -6,10 +6,11 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
-from apps.service import Answer, Handler, ok, service, slow
+from apps.service import Answer, Handler, ok, service, slow, status
 from support.baselines import load
 
 from perfcheck.engine.compare_live import compare_live
@@ -65,6 +66,20 @@ def test_an_endpoint_that_only_one_service_has(tmp_path: Path) -> None:
     assert run.against is not None
     assert run.against.added == ("b",)
     assert run.endpoints[1].verdict is Verdict.OK
+
+
+def test_more_pairs_are_suggested_than_were_sent(tmp_path: Path) -> None:
+    """Also where the last endpoint gave none, since it fails."""
+    calls = count()
+
+    def uneven() -> Answer:
+        return slow(0.06 * (next(calls) % 2))()
+
+    services = {"/a": ok(), "/b": status(500)}, {"/a": uneven, "/b": status(500)}
+    with two_services(tmp_path, *services) as (before, after):
+        run = compare_live(before, after, max_pairs=5).run
+    (finding,) = [finding for finding in run.findings if finding.rule is Rule.CANNOT_TELL]
+    assert finding.remedy == "'--max-pairs 10' may settle it"
 
 
 def test_what_always_timed_out_before_is_no_basis_for_a_comparison(tmp_path: Path) -> None:

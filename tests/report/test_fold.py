@@ -177,6 +177,19 @@ def test_slower_ones() -> None:
     ]
 
 
+def test_the_intervals_of_several_changes_are_left_out() -> None:
+    """A range of their ends would be no interval of any."""
+    of = comparison_run()
+    one = next(one for one in of.endpoints if one.verdict is Verdict.CRITICAL and one.comparison)
+    assert one.comparison is not None
+    intervals = [(2.05, 2.19), (2.0, 2.2), (2.1, 2.15)]
+    changed = [
+        replace(one, name=f"a{number}", comparison=replace(one.comparison, ratio_interval=interval))
+        for number, interval in enumerate(intervals)
+    ]
+    assert lines(changed, of)[Label.EVIDENCE] == ["40 requests before, 40 now"]
+
+
 def test_a_note_that_not_all_have_names_those_that_do() -> None:
     note = Finding.note(Rule.ERRORS_SEEN, "1 of 5 requests failed (20%): timeout")
     other = Finding.note(Rule.ERRORS_SEEN, "2 of 9 requests failed (22%): timeout")
