@@ -53,13 +53,12 @@ def test_a_real_application_without_a_baseline(shop: str, tmp_path: Path) -> Non
     first = done.stdout.splitlines()[0]
     assert re.fullmatch(r"the monitor responds and reports degraded: 4 endpoints, 17 requests since .* UTC", first)
     assert "4 of 4 requests failed (100%), over 5%" in done.stdout
-    assert re.search(r"mean 6\d\d ms, over 500 ms, and not in the baseline", done.stdout)
+    assert re.search(r"mean [6-9]\d\d ms, over 500 ms, and not in the baseline", done.stdout)
     assert "25 times per request, in 6 requests, from" in done.stdout.replace("\n", " ")
     assert "flask_app.py:" in done.stdout
     assert f"perfcheck health -u {shop} 'GET /api/fails'" in done.stdout
-    assert done.stdout.splitlines()[-1].endswith(
-        "17 requests counted by the monitor · exit 1: CRITICAL fails the check"
-    )
+    closing = " ".join(done.stdout.split())  # wherever it breaks: latencies are longer on a busy machine
+    assert closing.endswith("17 requests counted by the monitor · exit 1: CRITICAL fails the check")
     assert done.stderr == ""
 
 

@@ -100,7 +100,8 @@ def test_a_failing_endpoint_is_reported_with_what_it_answers(tmp_path: Path) -> 
     with served(tmp_path, {"/a": broken, "/b": ok()}) as baseline:
         (finding, *_) = check(override(baseline, confirm=0), names=["a"]).run.endpoints[0].findings
     assert finding.message.startswith("5 of 5 requests failed (100%), over 5%: 5x 500 Internal Server Error")
-    assert finding.message.endswith('; first body: {"error": "request 1 failed"}')
+    # Request 0 was that of the wait for the service, 1 the warm-up.
+    assert finding.message.endswith('; first body: {"error": "request 2 failed"}')
 
 
 def test_secrets_are_in_neither_label_nor_command(tmp_path: Path) -> None:
