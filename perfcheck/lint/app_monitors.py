@@ -34,6 +34,7 @@ _HOLDERS = {"Mount", "Host"}
 _BEHIND_A_PATH = {"mount", "add_router", *_HOLDERS}  # what is attached is the second argument
 _ADD_TO_LIST = {"append", "extend", "insert"}
 _DISPATCHER = "DispatcherMiddleware"  # of Werkzeug
+_DJANGO = "all of Django"
 _APP_UNKNOWN = "its app cannot be determined"
 
 
@@ -59,6 +60,8 @@ class AppMonitors:
         self._frameworks: set[Framework] = set()  # those with any monitor
         self._unplaced: list[tuple[SourceLocation, set[Framework]]] = []  # monitors of apps that are unknown
         self._parents: defaultdict[Hashable, list[Meaning | None]] = defaultdict(list)
+        settings = [module.django_settings for module in modules if not module.monitors_django]
+        self._django_without = next((at for at in settings if at is not None), None)  # settings without the middleware
         for module in modules:
             if module.monitors_django:
                 self._frameworks.add(Framework.DJANGO)
@@ -71,7 +74,7 @@ class AppMonitors:
         """Whether the routes of this app or router are monitored. All of Django is one app."""
         frameworks = _ASYNC if framework in _ASYNC else {framework}
         if framework is Framework.DJANGO and framework in self._frameworks:
-            return Cover(State.MONITORED)
+            return self._of_django()
         found = self._covered(owner, frozenset())
         if not frameworks & self._frameworks:
             return Cover(State.NOT_MONITORED, owner=found.owner)
@@ -81,36 +84,59 @@ class AppMonitors:
             return Cover(State.UNKNOWN, reason)
         return found
 
+    def _of_django(self) -> Cover:
+        at = self._django_without
+        if at is None or _DJANGO in self._monitored:
+            return Cover(State.MONITORED)
+        reason = f"MIDDLEWARE ({at.file}:{at.line}) has no monitor, that of other settings has"
+        return Cover(State.UNKNOWN, reason, Remark(at, "MIDDLEWARE"))
+
     def _covered(self, owner: Meaning | None, below: frozenset[Hashable]) -> Cover:
         """By the worst of the objects that the owner may be; those in ``below`` are what it is registered with."""
         covers = [self._of_object(each, below) for each in self._resolver.origins(owner) if _key(each) not in below]
         return min(covers, key=lambda cover: cover.state, default=Cover(State.UNKNOWN, _APP_UNKNOWN))
 
     def _of_object(self, owner: Meaning | None, below: frozenset[Hashable]) -> Cover:
+        if not isinstance(owner, Variable):
+            return Cover(State.MONITORED) if _key(owner) in self._monitored else Cover(State.UNKNOWN, _APP_UNKNOWN)
+        at, kind = owner.scope.module.location_of(owner.value), self._resolver.kind(owner)
         if self._is_monitored(owner):
             return Cover(State.MONITORED)
-        if not isinstance(owner, Variable):
-            return Cover(State.UNKNOWN, _APP_UNKNOWN)
+        if factory := self._factory(owner):
+            reason = f"{factory.name} makes several apps ({at.file}:{at.line}), and not each has a monitor"
+            return Cover(State.UNKNOWN, reason, Remark(at, factory.name))
         parents = [*self._parents.get(_key(owner), ()), *self._constructed_with(owner)]
         if parents:
             covers = (self._covered(parent, below | {_key(owner)}) for parent in parents)
             return min(covers, key=lambda cover: cover.state)
-        at, kind = owner.scope.module.location_of(owner.value), self._resolver.kind(owner)
         name = owner.name.removeprefix("self.") if owner.name.isidentifier() else ast.unparse(owner.value)[:40]
         state, reason = State.UNKNOWN, f"no app is known that {name} ({at.file}:{at.line}) is registered with"
         if kind is not None and kind.role is Role.APP:
             state, reason = State.NOT_MONITORED, f"its app, {name} ({at.file}:{at.line}), has no monitor"
         return Cover(state, reason, Remark(at, name))
 
-    def _is_monitored(self, owner: Meaning | None) -> bool:
+    def _is_monitored(self, owner: Variable) -> bool:
         if _key(owner) in self._monitored:
-            return True
-        if not isinstance(owner, Variable) or not isinstance(owner.value, ast.Call):
+            return self._factory(owner) is None
+        if not isinstance(owner.value, ast.Call):
             return False
         made = self._resolver.meaning(owner.value.func, owner.scope)
         classes = self._resolver.ancestors(made) if isinstance(made, Definition) else ()
         middleware = self._resolver.meaning(keyword(owner.value, "middleware"), owner.scope)
         return any(_key(each) in self._monitored for each in (middleware, *classes))
+
+    def _factory(self, app: Variable) -> Definition | None:
+        """The function that makes this app, if it is called more often than a monitor is set up for what it returns."""
+        function, sites = app.scope.function, self._monitored.get(_key(app), ())
+        if not sites or function.owner is None or any(self._is_within(site, function) for site in sites):
+            return None
+        return function.owner if len(sites) < len(self._resolver.callers().get(function.owner, ())) else None
+
+    def _is_within(self, site: CallSite, function: Scope) -> bool:
+        """Whether the app that is monitored is named in this function, maybe as what it passes on."""
+        receiver = site.call.func.value if isinstance(site.call.func, ast.Attribute) else None
+        named = [self._resolver.named_in(each, site.scope) for each in (argument(site.call, 0, "app"), receiver)]
+        return any(function in scope.outwards() for scopes in named for scope in scopes)
 
     def _constructed_with(self, owner: Variable) -> list[Meaning | None]:
         """The app of ``api = Api(app)``, the API of ``api.namespace("videos")``."""
@@ -145,13 +171,12 @@ class AppMonitors:
 
     def _mark(self, apps: list[Meaning | None], frameworks: set[Framework], site: CallSite) -> None:
         """The monitor is set up for these apps; what is None among them is unknown."""
+        known = set()
         for app in apps:
+            kind, is_django = self._resolver.kind(app), isinstance(app, External)
             if app is not None:
-                self._monitored[_key(app)].append(site)
-        kinds = [self._resolver.kind(app) for app in apps]
-        known = {kind.framework for kind in kinds if kind is not None}
-        if any(isinstance(app, External) for app in apps):
-            known.add(Framework.DJANGO)
+                self._monitored[_DJANGO if is_django else _key(app)].append(site)
+            known |= {Framework.DJANGO} if is_django else {kind.framework} if kind is not None else set()
         self._frameworks |= known or frameworks
         if not apps or None in apps:
             self._unplaced.append((site.scope.module.location_of(site.call), frameworks))

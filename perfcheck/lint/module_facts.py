@@ -123,9 +123,10 @@ class Module:
     scope: Scope = field(init=False)
     decorated: list[Definition] = field(default_factory=list)
     calls: list[CallSite] = field(default_factory=list)
-    passing: list[CallSite] = field(default_factory=list)  # all calls with an argument: it may be an app
+    all_calls: list[CallSite] = field(default_factory=list)  # any of them may be given an app, or make one
     mentions_monitor: bool = False  # monitor_performance is in it
     monitors_django: bool = False  # settings that name the middleware
+    django_settings: SourceLocation | None = None  # where these set MIDDLEWARE
     ignores: list[Ignore] = field(default_factory=list)
     wide_lines: dict[int, str] = field(default_factory=dict)  # lines in which bytes and characters differ
 

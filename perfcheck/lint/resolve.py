@@ -59,6 +59,14 @@ class Resolver(NameResolver):
             for origin in self.origins(self.meaning(value.node, value.scope)) if value else [None]:
                 yield self.attribute(origin, argument.attributes) if origin else None
 
+    def named_in(self, node: ast.expr | None, scope: Scope, left: int = 8) -> set[Scope]:
+        """The scope of an expression; of a parameter, those of what is passed for it."""
+        meaning, scopes = self.meaning(node, scope), {scope}
+        if isinstance(meaning, Argument) and left > 0:
+            values = [value for value in self.sources(meaning) if value is not None]
+            scopes |= {each for value in values for each in self.named_in(value.node, value.scope, left - 1)}
+        return scopes
+
     def sources(self, argument: Argument) -> list[Value | None]:
         """The expressions of an argument: those of all calls, or the elements of the iterable."""
         match argument.source:
@@ -66,16 +74,17 @@ class Resolver(NameResolver):
                 items = self._items(iterable, scope)
                 return [item and _part(item, index) for item in items]
             case Parameter(position=int()) if (function := argument.scope.owner) is not None:
-                calls = self._callers().get(function, ())
+                calls = self.callers().get(function, ())
                 return [passed(site, function, argument) for site in calls] or [default_of(argument, function)]
         return [None]
 
-    def _callers(self) -> dict[Definition, list[CallSite]]:
+    def callers(self) -> dict[Definition, list[CallSite]]:
+        """The calls of each function; of a class those of its ``__init__``."""
         if self._calls is None:
             self._calls = {}
             steps, self.steps = self.steps, 0  # each call is a search of its own
             for module in self.modules:
-                for site in module.passing:
+                for site in module.all_calls:
                     for function in self._called(site):
                         self._calls.setdefault(function, []).append(site)
             self.steps = steps

@@ -7,15 +7,25 @@ import os
 import re
 from collections.abc import Iterator
 
-from perfcheck.lint.module_facts import CallSite, Definition, Imported, LoopVariable, Module, Parameter, Scope, Value
+from perfcheck.lint.module_facts import (
+    CallSite,
+    Definition,
+    Imported,
+    LoopVariable,
+    Module,
+    Parameter,
+    Scope,
+    Value,
+    parts_of,
+)
 from perfcheck.lint.sources import ignores_in, parse, read_source
 from perfcheck.lint.vocabulary import CALLS, DECORATORS, MONITOR, VERBS
 
 _BLOCKS = ("body", "handlers", "cases", "orelse", "finalbody")
 _MAY_HOLD = (ast.Call, ast.Name, ast.Attribute, ast.IfExp, ast.BoolOp, ast.Await)
-_TEXT = (ast.Constant, ast.JoinedStr)
 _LEAVES = (ast.Name, ast.Constant, ast.expr_context, ast.operator, ast.boolop, ast.cmpop, ast.unaryop)
 _LISTS = {"routes", "middleware"}  # keyword arguments of Starlette's apps, routers and mounts
+_MIDDLEWARE = ("MIDDLEWARE",)
 _MONITOR = re.compile(rf"\b{MONITOR}\b")
 _DJANGO_MONITOR = "perfcheck.monitor.django."
 _DJANGO_MIDDLEWARE = re.compile(re.escape(_DJANGO_MONITOR) + r"(?!urls$|apps\b)[\w.]+")
@@ -70,6 +80,8 @@ class _Scanner:
                 _bind_imports(node, scope)
                 self._names.update(alias.asname for alias in node.names if alias.asname and alias.name in CALLS)
             case ast.Assign(targets=targets, value=value):
+                if _MIDDLEWARE in map(parts_of, targets) and _is_complete(value):
+                    self._module.django_settings = self._module.location_of(node)
                 for target in targets:
                     _bind(target, value, scope)
                 self._calls_in(value, scope)
@@ -122,18 +134,13 @@ class _Scanner:
         while waiting:
             node, inside = waiting.pop()
             if isinstance(node, ast.Call):
-                self._call(CallSite(node, inside, value or node))
+                site = CallSite(node, inside, value or node)
+                self._module.all_calls.append(site)
+                self._module.calls.extend([site] if self._matters(node) else [])
             elif isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp):
                 for loop in node.generators:
                     inside = _loop(loop.target, loop.iter, inside)
             waiting += [(child, inside) for child in ast.iter_child_nodes(node) if not isinstance(child, _LEAVES)]
-
-    def _call(self, site: CallSite) -> None:
-        if self._matters(site.call):
-            self._module.calls.append(site)
-        arguments = (*site.call.args, *(each.value for each in site.call.keywords))
-        if not all(isinstance(each, _TEXT) for each in arguments):
-            self._module.passing.append(site)
 
     def _matters(self, call: ast.Call) -> bool:
         match call.func:
@@ -142,6 +149,12 @@ class _Scanner:
             case ast.Call(func=ast.Attribute(attr=name)):
                 return name in VERBS or name == "route"
         return any(keyword.arg in _LISTS for keyword in call.keywords)
+
+
+def _is_complete(value: ast.expr) -> bool:
+    """A list that takes nothing over from another."""
+    elements = value.elts if isinstance(value, ast.List | ast.Tuple) else []
+    return bool(elements) and not any(isinstance(each, ast.Starred) for each in elements)
 
 
 def _bind_parameters(arguments: ast.arguments, inside: Scope) -> None:

@@ -220,6 +220,17 @@ def test_the_app_without_a_monitor_is_named(tmp_path: Path) -> None:
     assert found == [f"routes.py:3:5 index (GET /): its app, internal ({tmp_path}/app.py:3), has no monitor"]
 
 
+def test_a_factory_with_a_monitor_may_be_called_twice(tmp_path: Path) -> None:
+    files = {
+        "extend.py": "from perfcheck.monitor.flask import init_app\ndef extend(app):\n    init_app(app)\n",
+        "factory.py": "from flask import Flask\nfrom extend import extend\ndef create_app(name='x'):\n"
+        "    app = Flask(name)\n    extend(app)\n    app.get('/')(index)\n    return app\ndef index(): ...\n",
+        "wsgi.py": "from factory import create_app\napp, other = create_app(), create_app('y')\n",
+    }
+    result = lint_sources(tmp_path, files)
+    assert (result.monitored, result.findings, result.unknown) == (1, (), ())
+
+
 APP_UNKNOWN = "its app cannot be determined"
 UNKNOWN = {
     "function that nothing calls": ({"app.py": FLASK, "routes.py": REGISTER}, [f"index: {APP_UNKNOWN}"]),
@@ -270,6 +281,16 @@ UNKNOWN = {
     "handler of a function that nothing calls": (
         {"app.py": FLASK + "def add(view):\n    internal.add_url_rule('/', view_func=view)\n"},
         ["view: which handler this registers cannot be determined"],
+    ),
+    "factory that is called twice": (
+        {
+            "factory.py": "from flask import Flask\ndef create_app(name):\n    app = Flask(name)\n"
+            "    app.add_url_rule('/', view_func=index)\n    return app\ndef index(): ...\n",
+            "wsgi.py": "from factory import create_app\nfrom perfcheck.monitor.flask import init_app\n"
+            "app = create_app('public')\ninit_app(app)\n",
+            "internal.py": "import factory\napp = factory.create_app('internal')\n",
+        },
+        ["index: create_app makes several apps (factory.py:3), and not each has a monitor"],
     ),
     "dispatcher outside the monitor": (
         {

@@ -212,6 +212,21 @@ def test_django_is_not_monitored_by_the_addresses_of_the_api_alone(tmp_path: Pat
     assert handlers(tmp_path, {"views.py": VIEWS, "urls.py": f"{URLS}{no_cover}\n"}) == ["index"]
 
 
+def test_django_settings_without_the_monitor_next_to_some_with_it(tmp_path: Path) -> None:
+    production = "MIDDLEWARE = ['perfcheck.monitor.django.middleware.MonitorMiddleware']\n"
+    files = {"views.py": VIEWS, "urls.py": URLS, "production.py": production, "other.py": "MIDDLEWARE = ['x.Y']\n"}
+    assert (handlers(tmp_path, files), unknown(tmp_path, files)) == (
+        [],
+        ["index: MIDDLEWARE (other.py:1) has no monitor, that of other settings has"],
+    )
+    for other in (
+        "from production import MIDDLEWARE\nMIDDLEWARE = [*MIDDLEWARE, 'x.Y']\n",
+        "from production import *\nMIDDLEWARE += ['x.Y']\n",
+        "MIDDLEWARE = ['x.Y']  # perfcheck: ignore[only for development]\n",
+    ):
+        assert unknown(tmp_path, {**files, "other.py": other}) == []
+
+
 # --- How far it reaches ----------------------------------------------------------------------------------------------
 
 
