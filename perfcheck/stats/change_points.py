@@ -14,14 +14,16 @@ from __future__ import annotations
 
 import math
 import sys
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from itertools import accumulate
 from statistics import median
 
 from perfcheck.stats.drift import CLEARLY, SHORTEST_DRIFT, Drift, find_drift
 from perfcheck.stats.piecewise_fits import Fits, gain
-from perfcheck.stats.rank_window import RankWindow
 from perfcheck.stats.split_score import (
     FEW_RUNS,
     LEAST_CHANGE,
@@ -171,13 +173,11 @@ def _find_splits(logs: Sequence[float], fits: Fits, noise: float) -> tuple[list[
     splits: list[_Split] = []
     doubtful: _Split | None = None
     start = end = next_look = 0
-    window = RankWindow(WINDOW)
     while end < len(logs):
-        window.add(logs[end])
         end += 1
         if end < next_look and end < len(logs):
             continue
-        best = _best_split(window, noise)
+        best = _best_split(logs[max(start, end - WINDOW) : end], noise)
         if best is None or not best.is_change:
             continue
         at: int | None = end - best.after
@@ -190,19 +190,16 @@ def _find_splits(logs: Sequence[float], fits: Fits, noise: float) -> tuple[list[
             continue
         splits.append(_Split(at, best))
         start = end = next_look = at
-        window = RankWindow(WINDOW)
     return splits, doubtful
 
 
-def _best_split(window: RankWindow, noise: float) -> SplitScore | None:
+def _best_split(points: Sequence[float], noise: float) -> SplitScore | None:
     """The highest score of parts that are apart, at some splits and then at the neighbours of the best."""
-    points, count = window.points, len(window.points)
+    count, sums = len(points), sign_sums(points)
     best: SplitScore | None = None
-    for newer in _SIZES:
-        if count - newer < LEAST_RUNS:
-            break
-        if _differ_by_ranks(window, count - newer):
-            best = _better(best, score_split(points, count - newer, noise))
+    for before, least in _gates(count):
+        if abs(sums[count - before - 1]) >= least:
+            best = _better(best, score_split(points, before, noise))
     if best is None or best.score <= _NEARLY:
         return best
     middle = best.before
@@ -211,12 +208,28 @@ def _best_split(window: RankWindow, noise: float) -> SplitScore | None:
     return best
 
 
-def _differ_by_ranks(window: RankWindow, before: int) -> bool:
-    """A quick gate: 2.9 standard deviations of the rank sum or, of few runs, which have none, a part of all pairs."""
-    count = len(window.points)
-    pairs = before * (count - before)
-    share = 0.45 if before < FEW_RUNS else 0.75 if count - before <= LEAST_RUNS + 1 else 0.55
-    return abs(window.rank_sum(before)) >= min(share * pairs, 2.9 * math.sqrt(pairs * (count + 1) / 3))
+def sign_sums(points: Sequence[float]) -> list[int]:
+    """For the newest 1, 2, ... points the sum of ``sign(newer - older)`` over all pairs with the points before them.
+
+    That is Mann and Whitney's rank sum, less its mean: pairs within the newer part cancel out.
+    """
+    ordered, count = sorted(points), len(points)
+    ranks = (bisect_left(ordered, value) + bisect_right(ordered, value) - count for value in reversed(points))
+    return list(accumulate(ranks))
+
+
+@lru_cache(maxsize=2 * WINDOW)
+def _gates(count: int) -> list[tuple[int, float]]:
+    """The splits of so many points, and the rank sum from which on each deserves a closer look.
+
+    That is 2.9 standard deviations or, of few runs, whose sum cannot reach them, a part of all pairs.
+    """
+    gates = []
+    for before in (count - newer for newer in _SIZES if count - newer >= LEAST_RUNS):
+        pairs = before * (count - before)
+        share = 0.45 if before < FEW_RUNS else 0.75 if count - before <= LEAST_RUNS + 1 else 0.55
+        gates.append((before, min(share * pairs, 2.9 * math.sqrt(pairs * (count + 1) / 3))))
+    return gates
 
 
 def _better(best: SplitScore | None, score: SplitScore) -> SplitScore | None:

@@ -7,9 +7,10 @@ speak of, but everyone knows that medians of runs differ by about 5%. The more r
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from operator import mul
 from statistics import median
 
 LEAST_CHANGE = math.log(1.05)
@@ -106,8 +107,8 @@ def score_split(points: Sequence[float], before: int, noise: float = RUN_NOISE) 
     prior, degrees = _SCALE_WEIGHT * noise**2, _degrees(count)
     room = _CLIP * math.sqrt((prior + (count - 2) * deviation**2) / degrees)
     parts = [_centred([min(max(value, -room), room) for value in part]) for part in residuals]
-    squares = sum(value * value for part, _ in parts for value in part)
-    products = sum(value * following for part, _ in parts for value, following in pairwise(part))
+    squares = sum(sum(map(mul, part, part)) for part, _ in parts)
+    products = sum(sum(map(mul, part, part[1:])) for part, _ in parts)
     variance = (prior + squares) / degrees
     correlation = _correlation(squares, products, variance)
     levels = [middle + mean for middle, (_, mean) in zip(middles, parts, strict=True)]
@@ -120,8 +121,8 @@ def score_split(points: Sequence[float], before: int, noise: float = RUN_NOISE) 
         correlation=correlation,
         before=before,
         after=count - before,
-        astray_before=sum((value - halfway) * size > 0 for value in older),
-        astray_after=sum((value - halfway) * size < 0 for value in newer),
+        astray_before=_count_above(older, halfway, size),
+        astray_after=_count_above(newer, halfway, -size),
     )
 
 
@@ -146,6 +147,12 @@ def _smallest_at(split: SplitScore) -> float:
 def _centred(values: Sequence[float]) -> tuple[list[float], float]:
     mean = sum(values) / len(values)
     return [value - mean for value in values], mean
+
+
+def _count_above(values: Sequence[float], limit: float, direction: float) -> int:
+    """Above ``limit`` or, where the direction is negative, below it."""
+    ordered = sorted(values)
+    return len(ordered) - bisect_right(ordered, limit) if direction > 0 else bisect_left(ordered, limit)
 
 
 def _degrees(count: int) -> int:

@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulation.comparing import BASE_MS, Series, simulate_trends
 
-from perfcheck.stats.change_points import TrendState, error_probability, find_trend
+from perfcheck.stats.change_points import TrendState, error_probability, find_trend, sign_sums
 from perfcheck.stats.drift import fitted_line, kendall_score
 from perfcheck.stats.piecewise_fits import Fits, winsorised
-from perfcheck.stats.rank_window import RankWindow
 from perfcheck.stats.split_score import score_split
 
 ANY = st.one_of(st.floats(min_value=0.0), st.just(math.inf), st.sampled_from([1.0, 2.0]))
@@ -30,15 +29,11 @@ def series(cell: Series, seed: int = 1) -> list[float]:
     return cell.values(random.Random(seed))
 
 
-@given(LOGS, st.integers(4, 20))
-def test_rank_sums_are_those_of_all_pairs(values: list[float], most: int) -> None:
-    window = RankWindow(most)
-    for i, value in enumerate(values, start=1):
-        window.add(value)
-        points = values[max(0, i - most) : i]
-        assert window.points == points
-        for k in range(1, len(points)):
-            assert window.rank_sum(k) == sum(sign(newer - older) for older in points[:k] for newer in points[k:])
+@given(LOGS)
+def test_rank_sums_are_those_of_all_pairs(values: list[float]) -> None:
+    for newest, total in enumerate(sign_sums(values), start=1):
+        older, newer = values[: len(values) - newest], values[len(values) - newest :]
+        assert total == sum(sign(a - b) for b in older for a in newer)
 
 
 @given(st.lists(st.floats(min_value=-3, max_value=3), min_size=8, max_size=30))

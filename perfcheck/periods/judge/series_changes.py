@@ -59,8 +59,9 @@ class Series:
         known = [(row, value) for row in self.rows if (value := value_of(row)) and math.isfinite(value)]
         values, rows = [value for _, value in known], [row for row, _ in known]
         start = sum(row.started_at < self.since for row in rows)
-        earlier = _search(values[:start], self.block, noise).steps  # what could be known when the period began
         trend = _search(values, self.block, noise)
+        # What could be known when the period began; of a series without steps, nobody needs to know it.
+        earlier = _search(values[:start], self.block, noise).steps if trend.steps else ()
         steps = tuple(
             LocatedStep(
                 step.index,
