@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import Any
 
-from perfcheck.monitor.asgi_routes import asgi_endpoint_name, router_of
+from perfcheck.monitor.asgi_names import asgi_endpoint_name
+from perfcheck.monitor.asgi_routes import router_of
 from perfcheck.monitor.frameworks import endpoint_name, is_cancellation
 from perfcheck.monitor.lifecycle import Request, begin
 from perfcheck.monitor.registry import default

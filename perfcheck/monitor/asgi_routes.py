@@ -1,4 +1,4 @@
-"""The routes of Starlette and FastAPI, and the name of a request by the one that it reached, mounts included.
+"""The routes of Starlette and FastAPI, and the one that a request reaches, mounts included.
 
 By what routes have, not by their types: nothing is imported for a service that does not use it.
 """
@@ -8,58 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from perfcheck.monitor.frameworks import endpoint_name
 from perfcheck.monitor.routes import PublishedRoute, Router, counted_as, explicit_methods, published
 
-_DEEPEST = 20  # mounts within mounts, middleware around middleware
+DEEPEST = 20  # mounts within mounts, middleware around middleware
 _BELOW = "/*"  # what is mounted has no routes of its own, or none that fits
 
 Scope = Mapping[str, Any]
-
-
-def asgi_endpoint_name(scope: Scope, root_path: str) -> str:
-    """``GET /videos/{id}``. ``root_path`` is what the scope had at first: mounts add to it, and precede the route."""
-    route = scope.get("route")
-    template: object = scope.get("path_template")  # Litestar
-    if route is not None and not is_mount(route):
-        template = _mounts(scope, root_path) + _path_of(scope, route)
-    elif "endpoint" in scope:  # FastAPI leaves neither plain routes nor mounts there, but what these call
-        template, _ = matched(getattr(scope.get("router"), "routes", ()), {**scope, "root_path": root_path})
-    return endpoint_name(scope.get("method"), template if isinstance(template, str) else None)
-
-
-def _path_of(scope: Scope, route: Any) -> str:
-    # FastAPI keeps the router's prefix apart from the route, since the same router may be included more than once.
-    fastapi = scope.get("fastapi")
-    included = fastapi.get("effective_route_context") if isinstance(fastapi, Mapping) else None
-    of_this_request = included is not None and getattr(included, "original_route", None) is route
-    path = getattr(included if of_this_request else route, "path", "")
-    return path if isinstance(path, str) else ""
-
-
-def _mounts(scope: Scope, root_path: str) -> str:
-    """The templates of the mounts that were passed: ``root_path`` has their part of the path as the client sent it."""
-    inside = str(scope.get("root_path") or "")
-    if inside == root_path or not inside.startswith(root_path):
-        return ""
-    return _mounted(getattr(scope.get("router"), "routes", ()), inside[len(root_path) :], 0) or "/(mounted)"
-
-
-def _mounted(routes: Iterable[Any], rest: str, depth: int) -> str | None:
-    for route in in_order(routes):
-        match = route.path_regex.match(f"{rest}/") if is_mount(route) and depth < _DEEPEST else None
-        if match is None:
-            continue
-        beyond = match.group("path").rstrip("/")
-        if not beyond:
-            return str(route.path)
-        inner = _mounted(inner_routes(route), f"/{beyond}", depth + 1)
-        if inner is not None:
-            return f"{route.path}{inner}"
-    return None
-
-
-# --- The table -------------------------------------------------------------------------------------------------------
 
 
 def router_of(app: Any, scope: Scope) -> Router | None:
@@ -69,12 +23,13 @@ def router_of(app: Any, scope: Scope) -> Router | None:
 
         return DjangoRouter(monitored=True)
     routes = _routes_of(app)
-    return None if routes is None else _StarletteRouter(routes, scope)
+    frontends = getattr(getattr(app, "router", None), "_iter_low_priority_routes", tuple)
+    return None if routes is None else _StarletteRouter([*in_order(routes), *frontends()], scope)
 
 
 class _StarletteRouter:
     def __init__(self, routes: list[Any], scope: Scope) -> None:
-        self._routes = list(in_order(routes))
+        self._routes = routes
         self._scope = scope
 
     def routes(self) -> Iterator[PublishedRoute]:
@@ -96,7 +51,7 @@ class _StarletteRouter:
 
 def _routes_of(app: Any) -> list[Any] | None:
     """Of an application, behind its middleware."""
-    for _ in range(_DEEPEST):
+    for _ in range(DEEPEST):
         routes = getattr(app, "routes", None)
         if isinstance(routes, list) and routes and all(hasattr(route, "matches") for route in routes):
             return routes
@@ -129,10 +84,12 @@ def matched(routes: Iterable[Any], scope: dict[str, Any], depth: int = 0) -> tup
     No route but a template: something mounted that has no routes, or none that fits.
     """
     partial: tuple[str | None, Any] = None, None
-    for route in in_order(routes) if depth < _DEEPEST else ():
+    for route in in_order(routes) if depth < DEEPEST else ():
         match, inside = route.matches(scope)
         if not inside:  # no match
             continue
+        if match.name == "FULL" and (rest := frontend_path(inside)) is not None:
+            return frontend_template(scope, rest), None
         if match.name == "FULL" and (is_mount(route) or hasattr(route, "host_regex")):
             template, inner = matched(inner_routes(route), {**scope, **inside}, depth + 1)
             return getattr(route, "path", "") + (template or _BELOW), inner
@@ -144,13 +101,17 @@ def matched(routes: Iterable[Any], scope: dict[str, Any], depth: int = 0) -> tup
 
 
 def _published(routes: Iterable[Any], prefix: str, depth: int) -> Iterator[PublishedRoute]:
-    for route in in_order(routes) if depth < _DEEPEST else ():
+    for route in in_order(routes) if depth < DEEPEST else ():
         path = prefix + getattr(route, "path", "")
         if is_mount(route) or hasattr(route, "host_regex"):
             inner = inner_routes(route)
             yield from _published(inner, path, depth + 1)
             if not inner:
                 yield from published(path + _BELOW, route.app, None, monitored=True)
+        elif hasattr(group := getattr(route, "original_route", route), "add_frontend_route"):
+            for frontend in group.routes:
+                below = getattr(route, "frontend_prefix", "") + frontend.path
+                yield from published(below.rstrip("/") + _BELOW, frontend.app, ["GET"], monitored=True)
         elif hasattr(route, "methods"):  # a WebSocket has none
             yield from published(path, route.endpoint, _methods(route), monitored=True)
 
@@ -161,3 +122,15 @@ def _methods(route: Any) -> list[str] | None:
         return None
     is_implied = "GET" in route.methods and type(route).__module__ == "starlette.routing"
     return explicit_methods(route.methods, route.endpoint, {"HEAD"} if is_implied else ())
+
+
+def frontend_path(scope: Scope) -> str | None:
+    """What FastAPI's ``frontend`` serves of the path, where it does."""
+    fastapi = scope.get("fastapi")
+    rest = fastapi.get("frontend_path") if isinstance(fastapi, Mapping) else None
+    return rest if isinstance(rest, str) else None
+
+
+def frontend_template(scope: Scope, rest: str) -> str:
+    path = str(scope["path"]).removeprefix(str(scope.get("root_path") or ""))
+    return path[: len(path) - len(rest)].rstrip("/") + _BELOW

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import path
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from flask import Flask
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -176,6 +177,30 @@ def test_a_decorator_around_the_monitors_leaves_its_name() -> None:
 
 def _report() -> str:
     return "report"
+
+
+@pytest.mark.parametrize("prefix", ["", "/included"])
+def test_a_frontend_of_fastapi_is_what_no_other_route_takes(tmp_path: Path, prefix: str) -> None:
+    (tmp_path / "index.html").write_text("page", encoding="utf-8")
+    router = APIRouter()
+    router.add_api_route("/items/", lambda: "items")
+    router.frontend("/", directory=tmp_path)
+    router.frontend("/ui", directory=tmp_path)
+    app = FastAPI(openapi_url=None)
+    app.include_router(router, prefix=prefix)
+    monitor_fastapi.init_app(app)
+    expected = {
+        f"GET {prefix}/index.html": f"GET {prefix}/*",
+        f"GET {prefix}/ui/index.html": f"GET {prefix}/ui/*",
+        f"GET {prefix}/items": f"GET {prefix}/items/",
+    }
+    with uvicorn_server(app) as url:
+        for request_line, name in expected.items():
+            httpx.get(url + request_line.removeprefix("GET "), trust_env=False, follow_redirects=True)
+            eventually(lambda name=name: statistics().endpoint(name))  # type: ignore[misc]
+        table = httpx.get(url + ROUTES, params={"request": list(expected)}, trust_env=False).json()
+    assert table["resolved"] == expected
+    assert [row["name"] for row in table["routes"]] == [f"GET {prefix}{path}" for path in ("/items/", "/*", "/ui/*")]
 
 
 def test_an_application_of_another_framework_that_is_mounted() -> None:
