@@ -29,7 +29,8 @@ _HOW_TO_SET_IT = (
 _WRONG_PATH = "is the path right? It is set by 'monitor' under 'service' in the baseline, or by --monitor"
 _STATUS_REMEDIES = {
     401: _HOW_TO_SET_IT,
-    403: f"without a token, the monitor can be read only from the machine of the service; with one, {_HOW_TO_SET_IT}",
+    403: "without a token, the monitor can be read only from the machine of the service, without headers of your own; "
+    f"with one, {_HOW_TO_SET_IT}",
     404: _WRONG_PATH,
     405: _WRONG_PATH,
     407: "the proxy requires a password; set NO_PROXY to bypass it",
