@@ -5,7 +5,8 @@ PerfcheckError
 │   ├── BaselineError           a baseline with errors, each with its location (baseline/file_errors.py)
 │   └── NoSuchRunError          a run that is not, or not yet, in the history (history/model.py)
 ├── CouldNotMeasureError     3  the service cannot be reached, or nothing was measured
-└── OutOfMemoryError         3  the machine, or a limit on the process, gives no more
+└── MachineError             3  the system refused something, such as one more open file
+    └── OutOfMemoryError        it, or a limit on the process, gives no more
 
 Any other exception that ends a command is a bug: 4.
 """
@@ -13,6 +14,7 @@ Any other exception that ends a command is a bug: 4.
 from __future__ import annotations
 
 import errno
+import os
 
 EXIT_OK = 0
 EXIT_CRITICAL = 1
@@ -50,14 +52,26 @@ class CouldNotMeasureError(PerfcheckError):
         self.is_down = is_down
 
 
-class OutOfMemoryError(PerfcheckError):
+class MachineError(PerfcheckError):
     exit_code = EXIT_NOT_MEASURED
 
+
+class OutOfMemoryError(MachineError):
     def __init__(self) -> None:
         super().__init__(
             "out of memory", "free some, raise the limit on this process, or take less at once: fewer endpoints or runs"
         )
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+def caused_by_the_machine(error: BaseException) -> PerfcheckError | None:
+    """What is reported in place of ``error`` where that is no bug: the system refused something, or has no more."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return OutOfMemoryError()
+    if not isinstance(error, OSError):
+        return None
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError:
+        return UsageError("the current folder does not exist any more", "cd to a folder that exists")
+    message = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part is not None)
+    return MachineError(message, "this is an error of the system; PERFCHECK_DEBUG=1 shows where it occurred")

@@ -48,7 +48,8 @@ Other variables:
 | `COLUMNS` | the width of console reports and of help, instead of the terminal's |
 | `LC_ALL`, `LC_CTYPE`, `LANG` | `C` or `POSIX`: plain ASCII |
 | `GITHUB_ACTIONS=true` | enables `--github` |
-| `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY` | proxies to the service, unless it is on this machine |
+| `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` | proxies, which are reported; never for a service on this machine |
+| `NO_PROXY` | exceptions, as in curl and Go: names, addresses, networks, also with a port; or `*` |
 | `SHELL` | the shell whose script `perfcheck completion` prints |
 
 A baseline can use variables of its own: see [the baseline file](baseline.md).

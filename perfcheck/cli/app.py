@@ -21,9 +21,8 @@ from perfcheck.errors import (
     EXIT_OK,
     EXIT_USAGE,
     WITHOUT_DEPENDENCIES,
-    OutOfMemoryError,
     PerfcheckError,
-    is_out_of_memory,
+    caused_by_the_machine,
 )
 from perfcheck.text import Redactor
 
@@ -102,19 +101,15 @@ def run_command_line(arguments: Sequence[str]) -> int:
     except SystemExit:  # click's answer to a reader that went away (``| head``)
         silence_stdout()
         return EXIT_OK
-    except OSError as error:
-        if is_out_of_memory(error):
-            return _report_error(OutOfMemoryError(), session)
-        if error.errno not in _STREAM_ERRORS or error.filename is not None:
-            return _report_bug(error, session)
-        silence_stdout()
-        show_error(f"cannot write to stdout: {error.strerror}")
-        return EXIT_USAGE
     except Exception as error:  # noqa: BLE001 - the last resort, reported as a bug
         if _was_interrupted(error):
             return EXIT_INTERRUPTED
-        if is_out_of_memory(error):
-            return _report_error(OutOfMemoryError(), session)
+        if isinstance(error, OSError) and error.errno in _STREAM_ERRORS and error.filename is None:
+            silence_stdout()
+            show_error(f"cannot write to stdout: {error.strerror}")
+            return EXIT_USAGE
+        if of_machine := caused_by_the_machine(error):
+            return _report_error(of_machine, session)
         if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("perfcheck"):
             show_error(f"the package '{error.name}' is not installed", WITHOUT_DEPENDENCIES)
             return EXIT_USAGE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Self
 
 import httpx
@@ -30,12 +30,13 @@ from perfcheck.client.readiness import Probe, wait_until_ready
 from perfcheck.client.response import Response
 from perfcheck.client.transport import HAS_KERNEL_STAMPS
 from perfcheck.errors import UsageError
-from perfcheck.model import Endpoint, Failure, Fetched, Sample, Service
+from perfcheck.model import Endpoint, Failure, Fetched, Finding, Rule, Sample, Service
 from perfcheck.text import Redactor
 
 _MOST_REDIRECTS = 10
 _LONGEST_SERVER_TIMING = 2000
 _OF_A_STALE_CONNECTION = {Failure.RESET, Failure.PROTOCOL}
+_REQUEST_TIMEOUT = 408
 
 
 class Client:
@@ -101,19 +102,21 @@ class Client:
         return self._redact.clean(url_shown(self._service.base_url, endpoint), limit=2000)
 
     @property
-    def notices(self) -> tuple[str, ...]:
-        """Sentences on how the figures were measured, for whoever reads them."""
-        notices = []
+    def findings(self) -> Iterator[Finding]:
+        """How the figures were measured: a warning where they may not be those of the service."""
+        rule = Rule.CONNECTION
         if self._proxy is not None:
             proxy = self._redact.clean(base_url_shown(str(self._proxy.url)))
-            notices.append(
-                f"requests go through the proxy {proxy}, so its time is part of every latency; {self._bypass}"
-            )
+            message = f"requests go through the proxy {proxy}, so its time and its responses are part of the figures"
+            yield Finding.warning(rule, message, remedy=self._bypass)
         if not self._service.tls.verify:
-            notices.append("TLS certificates are not verified")
+            yield Finding.note(rule, "TLS certificates are not verified")
         if self._service.http2 and self._protocol != "HTTP/2":
-            notices.append(f"service.http2 is set, but the service supports only {self._protocol}")
-        return tuple(notices)
+            yield Finding.note(rule, f"service.http2 is set, but the service supports only {self._protocol}")
+        if self._connector.has_excess:
+            message = "the service sent or announced more bytes than its responses have: they were ignored, and a new "
+            remedy = "look for a body with status 204 or 304 or in response to HEAD, or for a wrong Content-Length"
+            yield Finding.note(rule, f"{message}connection opened", remedy=remedy)
 
     # --- Requests --------------------------------------------------------------------------------------------------
 
@@ -247,16 +250,21 @@ class Client:
     def _send(self, request: WireRequest, exchange: Exchange) -> Steps[tuple[Connection, Response]]:
         """Send ``request``; its connection, and the head of the response.
 
-        The service may close a kept-alive connection just when it is used again. Every client then repeats the request
-        on a new one (RFC 9110, section 9.2.2), so this is no failure of the service.
+        The service may close a kept-alive connection just when it is used again, perhaps with status 408. Every client
+        then repeats the request on a new one (RFC 9110, sections 9.2.2 and 15.5.9), so this is no failure of the
+        service. Nor is what belongs to the response before.
         """
         connection = self._connector.idle(request.origin)
         if connection is not None:
             try:
-                return connection, (yield from _head(connection, request, exchange))
+                response = yield from _head(connection, request, exchange)
+                if response.status != _REQUEST_TIMEOUT and not connection.has_excess:
+                    return connection, response
             except RequestFailedError as error:
-                if exchange.received or error.failure not in _OF_A_STALE_CONNECTION:
+                is_stale = not exchange.received and error.failure in _OF_A_STALE_CONNECTION
+                if not is_stale and not connection.has_excess:
                     raise
+            self._connector.keep(connection)
             exchange.begin()
         connection = yield from self._connector.connect(request.origin, exchange)
         return connection, (yield from _head(connection, request, exchange))

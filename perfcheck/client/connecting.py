@@ -42,6 +42,7 @@ class Connector:
         self._proxy = proxy
         self._peer = Origin.of(proxy.url) if proxy else None  # of every socket, where there is a proxy
         self._idle: list[Connection] = []
+        self.has_excess = False  # a connection had more than was requested
         if service.base_url.lower().startswith("https:") or service.tls.ca or service.tls.cert:
             _ = self._context  # a file that cannot be read is an error of the baseline
         # The kernel stamps nothing until a while after the first socket wants it.
@@ -59,6 +60,7 @@ class Connector:
 
     def keep(self, connection: Connection) -> None:
         """Take back a connection after its use, to be used again or closed."""
+        self.has_excess = self.has_excess or connection.has_excess
         if connection.reusable:
             self._idle.append(connection)
             self.close_idle(but=_MOST_IDLE)
@@ -70,9 +72,10 @@ class Connector:
         for connection in reversed(self._idle[:]):
             if connection.origin == origin:
                 self._idle.remove(connection)
-                if connection.is_idle():
+                connection.reusable = connection.is_idle()
+                if connection.reusable:
                     return connection
-                connection.close()
+                self.keep(connection)
         return None
 
     def connect(self, origin: Origin, exchange: Exchange) -> Steps[Connection]:

@@ -7,6 +7,8 @@ sample.
 
 from __future__ import annotations
 
+import ast
+import re
 import ssl
 import time
 from collections.abc import Iterator
@@ -56,6 +58,7 @@ class Exchange:
         self.received = 0  # bytes of this response, as they came from the socket
         self.received_ns = 0  # when the last bytes arrived, of this response or not
         self.by_kernel = False  # that is the kernel's stamp
+        self.came_before = False  # by that stamp they had arrived before the request was sent
         self.stamps_next = False  # what is written next is the request
         # Setting up a connection may take as long; the first byte of the request starts it anew.
         self.deadline_ns = time.perf_counter_ns() + self.timeout_ns - self._spent_ns
@@ -160,10 +163,28 @@ def _in_the_middle(exchange: Exchange) -> str:
     return f"in the middle of the response, after {format_size(exchange.received)}"
 
 
+CHANGED_PROTOCOL = "the service changed the protocol, which was not requested"
+_REWORDED = {  # by a part of h11's message
+    "_SWITCH_UPGRADE": CHANGED_PROTOCOL,
+    "illegal request line": "the response does not begin with a status line",
+    "Receive buffer too long": "the head of the response is too long",
+    "status_code": "the response has an illegal status",
+}
+_BYTES = re.compile(r"""(?:bytearray\()?(b'(?:[^'\\]|\\.)*'|b"(?:[^"\\]|\\.)*")\)?""")
+_IDENTIFIER = re.compile(r"\w_\w|\w\.\w|[a-z][A-Z]")
+
+
 def not_http(error: Exception) -> RequestFailedError:
-    """What a parser raises, whatever it is, is about what the service sent."""
-    text = str(error)
-    return RequestFailedError(Failure.PROTOCOL, text if " " in text else f"{type(error).__name__} {text}".strip())
+    """What a parser raises, whatever it is, is about what the service sent: in a sentence, with that as it came."""
+    template = str(error)
+    for part, sentence in _REWORDED.items():
+        if part in template:
+            return RequestFailedError(Failure.PROTOCOL, sentence)
+    own = _BYTES.sub("", template)  # of the parser
+    if " " not in own or _IDENTIFIER.search(own):
+        return RequestFailedError(Failure.PROTOCOL, "the response is not valid HTTP")
+    text = _BYTES.sub(lambda quoted: ast.literal_eval(quoted[1]).decode("utf-8", "replace"), template)
+    return RequestFailedError(Failure.PROTOCOL, text)
 
 
 def tls_failed(error: OSError, host: str | None) -> RequestFailedError:

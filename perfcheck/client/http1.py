@@ -8,7 +8,14 @@ from typing import Any
 
 import h11
 
-from perfcheck.client.exchange import Exchange, RequestFailedError, connection_lost, not_http, truncated
+from perfcheck.client.exchange import (
+    CHANGED_PROTOCOL,
+    Exchange,
+    RequestFailedError,
+    connection_lost,
+    not_http,
+    truncated,
+)
 from perfcheck.client.loop import Steps
 from perfcheck.client.prepared_request import Origin, WireRequest, send_with
 from perfcheck.client.response import Response
@@ -16,6 +23,9 @@ from perfcheck.client.transport import Layer
 from perfcheck.model import Failure
 
 _LONGEST_HEAD = 100 * 1024
+_START = b"HTTP/"
+_IDLE_TOO_LONG = re.compile(rb"HTTP/1\.\d 408 ")  # with which some services close a connection
+_NO_CONTENT = 204
 _SWITCHING_PROTOCOLS = 101
 
 
@@ -25,6 +35,7 @@ class Connection(ABC):
     def __init__(self, layer: Layer, origin: Origin) -> None:
         self.origin = origin
         self.reusable = False
+        self.has_excess = False  # more has arrived than was requested
         self._layer = layer
         self._unsendable: OSError | None = None
 
@@ -103,15 +114,19 @@ class Http1Connection(Connection):
 
     def is_idle(self) -> bool:
         try:
-            return self._layer.poll() is None
+            data = self._layer.poll()
         except OSError:
             return False
+        self.has_excess = bool(data) and not _IDLE_TOO_LONG.match(data or b"")
+        return data is None
 
     def head(self, request: WireRequest, exchange: Exchange) -> Steps[Response]:
         self.reusable = False
         exchange.stamps_next = True
         yield from self._write(request.data, exchange)
         data = yield from self._take(exchange)
+        # On a connection that was used before, this is the end of what came then.
+        self.has_excess = exchange.came_before or not data.startswith(_START[: len(data)])
         if request.head.method not in {b"HEAD", b"CONNECT"} and (plain := plain_response(data)):
             self._parser = None
             response, self._missing = plain
@@ -121,33 +136,31 @@ class Http1Connection(Connection):
         self._parser.receive_data(data)
         while not isinstance(event := (yield from self._next(self._parser, exchange)), h11.Response):
             if not isinstance(event, h11.InformationalResponse) or event.status_code == _SWITCHING_PROTOCOLS:
-                raise _unexpected(event)
+                raise RequestFailedError(Failure.PROTOCOL, CHANGED_PROTOCOL)
         version = "HTTP/" + event.http_version.decode("ascii")
         return Response(event.status_code, event.reason, list(event.headers), version)
 
     def body(self, exchange: Exchange, response: Response) -> Steps[None]:
         if self._parser is None:
             yield from self._plain_body(exchange, response)
-            self.reusable = self._unsendable is None
+            self.reusable = self._unsendable is None and not self.has_excess
             return
         while not isinstance(event := (yield from self._next(self._parser, exchange)), h11.EndOfMessage):
             if not isinstance(event, h11.Data):
-                raise _unexpected(event)
+                raise truncated(exchange)
             response.add(bytes(event.data))
-        if self._parser.trailing_data[0]:
-            raise _overlong()
+        self.has_excess = bool(self._parser.trailing_data[0]) or _announces_what_it_must_not_send(response)
         is_done = self._parser.our_state is self._parser.their_state is h11.DONE
-        self.reusable = is_done and self._unsendable is None
+        self.reusable = is_done and self._unsendable is None and not self.has_excess
 
     def _plain_body(self, exchange: Exchange, response: Response) -> Steps[None]:
         while self._missing:
             data = yield from self._take(exchange)
             if not data:
                 raise truncated(exchange)
-            self._missing -= len(data)
-            if self._missing < 0:
-                raise _overlong()
-            response.add(data)
+            response.add(data[: self._missing])
+            self.has_excess = len(data) > self._missing
+            self._missing -= min(self._missing, len(data))
 
     def _next(self, parser: h11.Connection, exchange: Exchange) -> Steps[Any]:
         ended = False
@@ -168,9 +181,7 @@ class Http1Connection(Connection):
         return data
 
 
-def _overlong() -> RequestFailedError:
-    return RequestFailedError(Failure.PROTOCOL, "the response was longer than announced")
-
-
-def _unexpected(event: object) -> RequestFailedError:
-    return RequestFailedError(Failure.PROTOCOL, f"unexpected in a response: {type(event).__name__}")
+def _announces_what_it_must_not_send(response: Response) -> bool:
+    """A body of status 204, which then arrives at any time (RFC 9112, section 6.3)."""
+    framing = response.header(b"transfer-encoding") or response.header(b"content-length").strip("0")
+    return response.status == _NO_CONTENT and bool(framing)

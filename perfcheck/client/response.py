@@ -86,6 +86,7 @@ class Response:
 BODY_CAP = 64 * 1024 * 1024  # on the wire, and decoded
 _PIECE = 64 * 1024
 _MOST_CODINGS = 4
+_GZIP_MEMBER = 0x1F  # its first byte; a body may have several (RFC 1952, section 2.2)
 
 
 def _too_large(size: int, how: str) -> RequestFailedError:
@@ -120,14 +121,16 @@ def _inflate(stream: Iterable[bytes], coding: str, window_bits: Callable[[int], 
     decoder: Any = None
     for piece in stream:
         data = piece
-        if decoder is None and data:
-            decoder = zlib.decompressobj(window_bits(data[0]))
-        while data and not decoder.eof:  # what follows the end is padding
+        while data:
+            if decoder is None or (decoder.eof and coding == "gzip" and data[0] == _GZIP_MEMBER):
+                decoder = zlib.decompressobj(window_bits(data[0]))
+            if decoder.eof:
+                break  # padding
             try:
                 yield decoder.decompress(data, _PIECE)
             except zlib.error as error:
                 raise _garbage(coding, error) from None
-            data = decoder.unconsumed_tail
+            data = decoder.unconsumed_tail or decoder.unused_data
     while decoder is not None and not decoder.eof:
         rest = decoder.decompress(b"", _PIECE)
         if not rest:

@@ -43,6 +43,7 @@ def note_arrival(ancillary: list[tuple[int, int, bytes]], exchange: Exchange) ->
         if (level, kind, len(value)) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS, _TIMESPEC.size):
             seconds, rest_ns = _TIMESPEC.unpack(value)
             arrived_ns = exchange.sent_ns + seconds * 1_000_000_000 + rest_ns - exchange.wall_ns
+            exchange.came_before = arrived_ns <= exchange.sent_ns
             if exchange.sent_ns < arrived_ns <= now_ns:
                 exchange.received_ns, exchange.by_kernel = arrived_ns, True
 

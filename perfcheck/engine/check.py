@@ -109,7 +109,7 @@ def check(
             *(partial_findings(results) if allow_partial and execution.is_whole else ()),
             *of_service,
             *failures_under_load(sampler.measurements()),
-            *execution.findings(client.notices, environment, results),
+            *execution.findings(client.findings, environment, results),
             *probe.findings,
             *from_monitor,
         ),

@@ -120,7 +120,7 @@ def compare_live(
             judged,
             findings=(
                 *execution.findings(
-                    list(dict.fromkeys(notice for client in clients for notice in client.notices)), environment
+                    dict.fromkeys(finding for client in clients for finding in client.findings), environment
                 ),
                 *added_and_removed(added, (), "the service before"),
                 *_judged_by_a_tail(endpoints),

@@ -91,7 +91,7 @@ def check_health(
         Execution(started_at, started_s, duration_ms, RunnerHealth(), interrupted=False, error=error),
         health.results,
         (health.verdict, health.counts, health.exit_code),
-        findings=(*health.findings, *_connection_findings(service), *probe.findings),
+        findings=(*health.findings, *client.findings, *probe.findings),
         complete=bool(health.results),
         redact=redact,
         command=command,
@@ -110,9 +110,3 @@ def _unread(endpoints: Sequence[Endpoint], client: Client, reason: CouldNotMeasu
         results.append(unreached(result, reason))
     finding = Finding.warning(Rule.MONITOR, reason.message, remedy=reason.remedy)
     return Health(tuple(results), (finding,), Verdict.NOT_MEASURED, Counts(0, 0, 0, len(results)), EXIT_NOT_MEASURED)
-
-
-def _connection_findings(service: Service) -> tuple[Finding, ...]:
-    if service.tls.verify:
-        return ()
-    return (Finding.note(Rule.CONNECTION, "TLS certificates are not verified"),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,9 +17,8 @@ from perfcheck.errors import (
     EXIT_BUG,
     EXIT_INTERRUPTED,
     CouldNotMeasureError,
-    OutOfMemoryError,
     PerfcheckError,
-    is_out_of_memory,
+    caused_by_the_machine,
 )
 from perfcheck.judge.runner import runner_findings
 from perfcheck.judge.verdict import excluded_failure_rates
@@ -96,11 +95,11 @@ class Execution:
         return judged
 
     def findings(
-        self, notices: Sequence[str], environment: Environment, results: Sequence[EndpointResult] = ()
+        self, connection: Iterable[Finding], environment: Environment, results: Sequence[EndpointResult] = ()
     ) -> Iterator[Finding]:
         """Run-level findings: warnings for what keeps the run from passing or may have changed a verdict, else notes.
 
-        ``notices`` are the client's; ``results`` those that a busy runner may have slowed.
+        ``connection`` are the client's; ``results`` those that a busy runner may have slowed.
         """
         if self.interrupted:
             yield Finding.warning(Rule.INTERRUPTED, "interrupted: these are the measurements up to then")
@@ -110,8 +109,7 @@ class Execution:
             yield Finding.warning(Rule.INTERRUPTED, f"{self.error.message}: these are the measurements up to then")
         elif self.error is not None:
             yield Finding.warning(Rule.BUG, "a bug in perfcheck ended the run: these are the measurements up to then")
-        for notice in notices:
-            yield Finding.note(Rule.CONNECTION, notice)
+        yield from connection
         yield from runner_findings(self.runner, environment.cpus, results)
 
     def unless_unreached(self, results: tuple[EndpointResult, ...]) -> tuple[EndpointResult, ...]:
@@ -166,7 +164,7 @@ def measure(
         measured()  # in case the interruption came in the line before it
         interrupted = True
     except Exception as failure:  # noqa: BLE001 - raised again once the reports are written
-        error = OutOfMemoryError() if is_out_of_memory(failure) else failure
+        error = caused_by_the_machine(failure) or failure
     duration_ms = (time.perf_counter() - started_s) * 1000
     return Execution(started_at, started_s, duration_ms, runner.finish(len(samples())), interrupted, error)
 

@@ -226,17 +226,24 @@ def test_4_for_a_bug_of_ours_and_what_was_measured_is_kept(
     assert sum(len(one["timeline"]["at_ms"]) for one in saved["endpoints"]) == 4
 
 
-@pytest.mark.parametrize("error", ["MemoryError", "OSError(12, 'Cannot allocate memory')"])
-def test_3_when_memory_runs_out_and_what_was_measured_is_kept(
-    healthy: Path, tmp_path_factory: pytest.TempPathFactory, error: str
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        ("MemoryError", "out of memory"),
+        ("OSError(12, 'Cannot allocate memory')", "out of memory"),
+        ("OSError(24, 'Too many open files')", "Too many open files"),
+    ],
+)
+def test_3_when_the_machine_has_no_more_and_what_was_measured_is_kept(
+    healthy: Path, tmp_path_factory: pytest.TempPathFactory, error: str, message: str
 ) -> None:
     folder = tmp_path_factory.mktemp("site")
     broken = BROKEN.replace('RuntimeError("bug near SECRET")', error)
     (folder / "sitecustomize.py").write_text(broken, encoding="utf-8")
     done = perfcheck("run", "-o", "results.json", cwd=healthy.parent, env={"PYTHONPATH": str(folder)})
     assert done.returncode == 3
-    assert done.stderr.splitlines()[-2] == "error: out of memory"
-    assert "out of memory: these are the measurements up to then" in done.stdout
+    assert done.stderr.splitlines()[-2] == f"error: {message}"
+    assert f"{message}: these are the measurements up to then" in done.stdout
     assert "bug" not in done.stdout + done.stderr
     saved = json.loads((healthy.parent / "results.json").read_text())
     assert (saved["complete"], saved["exit_code"]) == (False, 3)
@@ -651,3 +658,42 @@ def test_a_hang_does_not_eat_the_budget_of_the_others(tmp_path: Path) -> None:
     assert verdicts["tail"] == ("OK", True)
     assert verdicts["hang"][0] == "CRITICAL"
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize("arguments", [("run",), ("validate",), ("history", "list"), ("run", "--demo", "settings.get")])
+def test_2_where_the_current_folder_was_deleted(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    folder = tmp_path / "deleted"
+    folder.mkdir()
+    command = f'cd "{folder}" && rmdir "{folder}" && exec "$0" "$@"'
+    done = subprocess.run(
+        ["sh", "-c", command, PERFCHECK, *arguments],
+        check=False,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "error: the current folder does not exist any more",
+        "help: cd to a folder that exists",
+    ]
+
+
+@pytest.mark.parametrize("query", ["x" * 70_000, "\\ud800"])
+def test_a_query_that_makes_no_url_is_an_error_of_the_baseline(tmp_path: Path, query: str) -> None:
+    with service({"/a": ok()}) as url:
+        baseline(tmp_path, url, f'  a: {{path: /a, target: 2s, query: {{q: "{query}"}}}}\n')
+        done = perfcheck("run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "bug" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "health"])
+def test_a_proxy_is_shown_even_with_quiet(tmp_path: Path, command: str) -> None:
+    body = b'{"status": "HEALTHY", "all_endpoints": [{"endpoint": "a", "avg_response_time": 5, "total_requests": 9}]}'
+    paths = ["/a", *(f"/api/performance/{name}" for name in ("health", "stats", "slow"))]
+    with service({f"http://service.invalid{path}": lambda: (200, {}, body) for path in paths}) as url:
+        baseline(tmp_path, "http://service.invalid", "  a: {path: /a, target: 2s}\n")
+        done = perfcheck(command, "-q", cwd=tmp_path, env={"HTTP_PROXY": url, "NO_PROXY": "other.invalid"})
+    assert f"requests go through the proxy {url}" in " ".join(done.stdout.split())

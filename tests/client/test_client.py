@@ -400,7 +400,7 @@ def test_the_client_describes_itself() -> None:
     with client_of("http://127.0.0.1:9") as client:
         clock = "kernel timestamps" if sys.platform == "linux" else "process clock"
         assert client.description == f"perfcheck {__version__}, HTTP/1.1, {clock}"
-        assert client.notices == ()
+        assert list(client.findings) == []
 
 
 @pytest.mark.parametrize(

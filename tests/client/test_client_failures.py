@@ -203,6 +203,27 @@ def test_garbage_instead_of_http(garbage: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "illegal status line: SSH-2.0-OpenSSH_9.6"),
+        (HEAD + b'it\'s "x" \\ \xc3\xa4\r\n\r\n', 'illegal header line: it\'s "x" \\ \xe4'),
+        (b"HTTP/1.1 099 Early\r\n\r\n", "the response has an illegal status"),
+        (
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+            "the service changed the protocol, which was not requested",
+        ),
+        (HEAD + b"X: " + b"x" * 200_000, "the head of the response is too long"),
+        (b"\x00\x01", "the response does not begin with a status line"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nhello\r\n", "illegal chunk header: hello"),
+        (HEAD + b"Transfer-Encoding: gzip\r\n\r\n", "Only Transfer-Encoding: chunked is supported"),
+    ],
+)
+def test_what_is_not_http_is_described_without_the_words_of_a_parser(answer: bytes, sentence: str) -> None:
+    sample = answer_to(sending(answer, then=wait_for_the_client_to_leave))
+    assert (sample.failure, sample.detail) == (Failure.PROTOCOL, sentence)
+
+
+@pytest.mark.parametrize(
     "start",
     [
         HEAD + b"Content-Length: 100\r\n\r\nonly this",
@@ -212,38 +233,6 @@ def test_garbage_instead_of_http(garbage: bytes) -> None:
 )
 def test_a_truncated_answer(start: bytes) -> None:
     failed(answer_to(once(start)), Failure.TRUNCATED, "the connection was closed in the middle of the response, after ")
-
-
-@pytest.mark.parametrize(
-    "whole",
-    [response(b"hello") + b"and more", HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nand more"],
-)
-def test_a_body_longer_than_announced(whole: bytes) -> None:
-    endpoint = Endpoint(name="it", path="/", line=1)
-    with server(every_request(whole)) as running:
-        with Client(Service(base_url=running.url()), redact=Redactor()) as client:
-            for _ in range(2):
-                failed(client.send(endpoint), Failure.PROTOCOL, "longer than announced")
-        assert running.connections == 2  # such a connection is not used again
-
-
-def test_what_comes_late_is_not_taken_for_the_next_answer() -> None:
-    late = threading.Event()
-
-    def converse(connection: socket.socket) -> None:
-        while read_request(connection):
-            connection.sendall(response(b"first"))
-            connection.sendall(response(b"not asked for", status="500 Stray"))
-            late.set()
-
-    endpoint = Endpoint(name="it", path="/", line=1)
-    with server(converse) as running, Client(Service(base_url=running.url()), redact=Redactor()) as client:
-        for _ in range(3):
-            late.clear()
-            sample = client.send(endpoint)
-            late.wait(5)
-            assert sample.status == 200
-            assert sample.failure in {None, Failure.PROTOCOL}
 
 
 def test_a_status_that_is_not_expected() -> None:
@@ -355,6 +344,22 @@ def test_a_body_without_end_is_cut(announced: bool) -> None:  # noqa: FBT001
 def test_a_body_that_explodes_when_decoded(coding: str, pack: Callable[[bytes], bytes]) -> None:
     converse = every_request(response(pack(bytes(80_000_000)), f"Content-Encoding: {coding}"))
     failed(answer_to(converse), Failure.BODY_TOO_LARGE, "the body is over 67.1 MB once decoded")
+
+
+@pytest.mark.parametrize("pieces", [1, 7])
+def test_every_member_of_a_gzip_body_is_counted(pieces: int) -> None:
+    packed = gzip.compress(b"hello ") + gzip.compress(b"world") + gzip.compress(b"") + gzip.compress(b"x" * 100_000)
+    chunks = b"".join(
+        b"%x\r\n%s\r\n" % (len(packed[at : at + pieces]), packed[at : at + pieces])
+        for at in range(0, len(packed), pieces)
+    )
+    whole = HEAD + b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+    sample = answer_to(every_request(whole))
+    assert (sample.failure, sample.body_bytes) == (None, 100_011)
+
+
+def test_what_pads_a_gzip_body_is_not() -> None:
+    assert answer_to(every_request(response(gzip.compress(b"hello") + bytes(99), GZIP))).body_bytes == 5
 
 
 @pytest.mark.parametrize(

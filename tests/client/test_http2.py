@@ -103,7 +103,7 @@ def test_http2_over_tls(context: ssl.SSLContext, tmp_path: Path) -> None:
             client.wait_until_ready()
             samples = [client.send(IT) for _ in range(3)]
             assert ", HTTP/2, " in client.description
-            assert client.notices == ()
+            assert list(client.findings) == []
         assert running.connections == 2  # one to see that it is ready
     for sample in samples:
         assert (sample.status, sample.failure, sample.body_bytes) == (200, None, 5000)
@@ -174,7 +174,9 @@ def test_a_service_that_speaks_http_1_only_is_measured_and_that_is_reported(
         with Client(service, redact=Redactor()) as client:
             assert client.send(IT).failure is None
             assert ", HTTP/1.1, " in client.description
-            assert client.notices == ("service.http2 is set, but the service supports only HTTP/1.1",)
+            assert [finding.message for finding in client.findings] == [
+                "service.http2 is set, but the service supports only HTTP/1.1"
+            ]
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

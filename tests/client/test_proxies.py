@@ -14,7 +14,7 @@ from apps.faulty_server import Conversation, every_request, once, read_request, 
 
 from perfcheck.client.client import Client
 from perfcheck.errors import UsageError
-from perfcheck.model import Endpoint, Failure, Service, Tls
+from perfcheck.model import Endpoint, Failure, Service, Severity, Tls
 from perfcheck.text import Redactor
 
 IT = Endpoint(name="it", path="/it", line=1)
@@ -74,13 +74,14 @@ def test_a_proxy_for_http(no_proxies: pytest.MonkeyPatch) -> None:
             with Client(Service(base_url="http://service.invalid", ready="/health"), redact=Redactor()) as client:
                 client.wait_until_ready()
                 sample = client.send(IT)
-                (notice,) = client.notices
+                (warning,) = client.findings
     assert (sample.failure, sample.body_bytes) == (None, 5)
     assert proxy.asked[0] == "GET http://service.invalid/health HTTP/1.1"
     assert proxy.asked[1] == "Proxy-Authorization: Basic dXNlcjpwYTU1d29yZA=="
-    assert notice.startswith("requests go through the proxy http://127.0.0.1:")
-    assert "pa55word" not in notice
-    assert notice.endswith("set NO_PROXY=service.invalid to bypass it")
+    assert warning.severity is Severity.WARNING
+    assert warning.message.startswith("requests go through the proxy http://127.0.0.1:")
+    assert "pa55word" not in warning.message
+    assert warning.remedy == "set NO_PROXY=service.invalid to bypass it"
 
 
 def test_a_redirect_goes_through_the_proxy_too(no_proxies: pytest.MonkeyPatch) -> None:
@@ -141,31 +142,75 @@ def test_a_proxy_that_refuses(no_proxies: pytest.MonkeyPatch) -> None:
     assert sample.detail == "the proxy refused the connection: 403 Not for [1myou"
 
 
-@pytest.mark.parametrize("base_url", ["http://localhost", "http://127.0.0.1", "http://[::1]", "http://a.internal:8000"])
-def test_hosts_that_are_reached_directly(no_proxies: pytest.MonkeyPatch, base_url: str) -> None:
-    no_proxies.setenv("http_proxy", "http://proxy.invalid:3128")
-    no_proxies.setenv("no_proxy", ".internal")
+def is_direct(base_url: str) -> bool:
     with Client(Service(base_url=base_url), redact=Redactor()) as client:
-        assert client.notices == ()
+        return not list(client.findings)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost", "localhost.", "LOCALHOST", "a.localhost", "127.0.0.1", "127.0.0.1.", "127.1", "0x7f.1"),
+        *("2130706433", "0.0.0.0", "0", "127.9.9.9", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"),
+        socket.gethostname(),
+    ],
+)
+def test_this_machine_is_reached_directly(no_proxies: pytest.MonkeyPatch, host: str) -> None:
+    no_proxies.setenv("http_proxy", "http://proxy.invalid:3128")
+    assert is_direct(f"http://{host}:8000")
+    assert not is_direct("http://192.0.2.1:8000")  # an address of documentation
+    assert not is_direct("http://localhost.example:8000")
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "direct", "not_direct"),
+    [
+        ("*", ["a.example", "192.0.2.1", "[2001:db8::1]"], []),
+        (
+            "a.example",
+            ["a.example", "A.EXAMPLE", "a.example.", "b.a.example", "a.example:81"],
+            ["ba.example", "example"],
+        ),
+        (".a.example", ["a.example", "b.a.example"], ["ba.example"]),
+        ("*.a.example", ["b.a.example"], ["ba.example"]),
+        ("A.example.", ["a.example"], []),
+        ("a.example:81", ["a.example:81", "b.a.example:81"], ["a.example", "a.example:8", "a.example:811"]),
+        ("a.example:80", ["a.example"], ["a.example:81"]),
+        ("x, 192.0.2.0/28 ,y", ["192.0.2.1", "192.0.2.15:81", "[::ffff:192.0.2.1]"], ["192.0.2.16", "a.example"]),
+        ("192.0.2.1 192.0.2.2", ["192.0.2.1", "192.0.2.2:81"], ["192.0.2.3", "192.0.2.10"]),
+        ("192.0.2.1:81", ["192.0.2.1:81"], ["192.0.2.1"]),
+        ("2001:db8::1", ["[2001:db8::1]", "[2001:DB8:0::1]:81"], ["[2001:db8::2]"]),
+        ("[2001:db8::1]", ["[2001:db8::1]", "[2001:db8::1]:81"], ["[2001:db8::2]"]),
+        ("[2001:db8::1]:81", ["[2001:db8::1]:81"], ["[2001:db8::1]"]),
+        ("2001:db8::/112", ["[2001:db8::1]", "[2001:db8::ffff]:81"], ["[2001:db8::1:0]", "192.0.2.1"]),
+        (" , .,:,[],/8,192.0.2.1/99,", [], ["a.example", "192.0.2.1"]),
+    ],
+)
+def test_no_proxy(no_proxies: pytest.MonkeyPatch, no_proxy: str, direct: list[str], not_direct: list[str]) -> None:
+    no_proxies.setenv("http_proxy", "http://proxy.invalid:3128")
+    no_proxies.setenv("NO_PROXY", no_proxy)
+    hosts = [*direct, *not_direct]
+    assert [host for host in hosts if is_direct(f"http://{host}")] == direct
 
 
 def test_a_unix_socket_is_reached_directly(no_proxies: pytest.MonkeyPatch) -> None:
     no_proxies.setenv("http_proxy", "http://proxy.invalid:3128")
     with Client(Service(base_url="http://service.invalid", unix_socket="/nowhere"), redact=Redactor()) as client:
-        assert client.notices == ()
+        assert list(client.findings) == []
 
 
-@pytest.mark.parametrize("address", ["quic://proxy.invalid", "http://proxy:port", "http://"])
+@pytest.mark.parametrize("address", ["quic://proxy.invalid", "http://proxy:port", "http://", "http://xn--a"])
 def test_a_proxy_that_cannot_be_used(no_proxies: pytest.MonkeyPatch, address: str) -> None:
     no_proxies.setenv("http_proxy", address)
     with pytest.raises(UsageError) as caught:
         Client(Service(base_url="http://service.invalid"), redact=Redactor())
-    assert "NO_PROXY" in (caught.value.remedy or "")
+    assert caught.value.message.startswith("http_proxy is ")
+    assert caught.value.remedy == "correct http_proxy in the environment, or set NO_PROXY=service.invalid to bypass it"
 
 
 def test_a_socks_proxy_is_refused(no_proxies: pytest.MonkeyPatch) -> None:
     no_proxies.setenv("all_proxy", "socks5://proxy.invalid:1080")
     with pytest.raises(UsageError) as caught:
         Client(Service(base_url="http://service.invalid"), redact=Redactor())
-    assert caught.value.message == "the environment sets a SOCKS proxy, which is not supported: socks5://proxy.invalid"
-    assert caught.value.remedy == "unset ALL_PROXY, or set NO_PROXY=service.invalid to bypass it"
+    assert caught.value.message == "all_proxy is a SOCKS proxy, which is not supported: socks5://proxy.invalid"
+    assert caught.value.remedy == "unset all_proxy, or set NO_PROXY=service.invalid to bypass it"

@@ -102,6 +102,25 @@ def context_of(cert: str, key: str) -> ssl.SSLContext:
     return context
 
 
+def test_no_context_of_tls_is_made_for_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    of_ssl = ssl.SSLContext.__new__
+
+    def note(cls: type[ssl.SSLContext], *arguments: int, **options: int) -> ssl.SSLContext:
+        made.append(cls)
+        return of_ssl(cls, *arguments, **options)
+
+    monkeypatch.setattr(ssl.SSLContext, "__new__", note)
+    with server(every_request(response(b"", "Location: /there", status="302 Found"))) as running:
+        service = Service(base_url=running.url())
+        with Client(service, redact=Redactor()) as client:
+            client.wait_until_ready([IT])
+            client.send(replace(IT, follow_redirects=True))
+        assert made == []
+        with Client(replace(service, base_url="https://localhost"), redact=Redactor()):
+            assert made
+
+
 def test_a_ca_of_ones_own(authority: trustme.CA, ca: str) -> None:
     with secure(context_for(authority, "localhost")) as running:
         first, second, third = ask(running.url("https", "localhost"), Tls(ca=ca), times=3)
@@ -177,7 +196,7 @@ def test_verification_can_be_turned_off_and_that_is_reported(tmp_path: Path) -> 
         service = Service(base_url=running.url("https", "127.0.0.1"), tls=Tls(verify=False))
         with Client(service, redact=Redactor()) as client:
             assert client.send(IT).failure is None
-            assert client.notices == ("TLS certificates are not verified",)
+            assert [finding.message for finding in client.findings] == ["TLS certificates are not verified"]
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -17,7 +17,7 @@ from apps.faulty_server import every_request, read_request, reset, response, ser
 from perfcheck.client.client import Client
 from perfcheck.client.exchange import Exchange
 from perfcheck.client.transport import note_arrival
-from perfcheck.model import Endpoint, Failure, Sample, Service
+from perfcheck.model import Endpoint, Failure, Sample, Service, Severity
 from perfcheck.text import Redactor
 
 IT = Endpoint(name="it", path="/it", line=1, timeout_s=0.3)
@@ -119,14 +119,130 @@ def test_the_next_address_is_tried_when_one_refuses(monkeypatch: pytest.MonkeyPa
     assert sample.failure is None
 
 
-def test_the_rest_of_an_answer_is_not_taken_for_the_next_one() -> None:
-    # Two equal lengths are allowed.
-    twice = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}"
-    with server(every_request(twice + response(status="200 Stray"))) as running:
-        samples = ask(running.url(), times=3)
+# --- More than was requested ---------------------------------------------------------------------------------------
+
+NO_CONTENT = b"HTTP/1.1 204 No Content\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+
+
+def notes_of(client: Client) -> list[str]:
+    return [finding.message for finding in client.findings if finding.severity is Severity.NOTE]
+
+
+@pytest.mark.parametrize(
+    ("whole", "status", "size"),
+    [
+        (response(b"hello") + b"and more", 200, 5),
+        (response(b"") + b"and more", 200, 0),
+        (CHUNKED + b"and more", 200, 5),
+        (response(b"hello") + response(b"twice", status="500 Stray"), 200, 5),
+        # Two equal lengths are allowed.
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}more", 200, 2),
+        (NO_CONTENT + b"\r\nand more", 204, 0),
+        (NO_CONTENT + b"Content-Length: 5\r\n\r\nhello", 204, 0),
+        (NO_CONTENT + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 204, 0),
+        (NO_CONTENT + b"Transfer-Encoding: chunked\r\n\r\n", 204, 0),
+        (b"HTTP/1.1 304 Not Modified\r\n\r\n<html>", 304, 0),
+    ],
+)
+def test_bytes_after_a_response_change_nothing(whole: bytes, status: int, size: int) -> None:
+    endpoint = replace(IT, expect=((200, 399),), timeout_s=10)
+    with server(every_request(whole)) as running:
+        with Client(Service(base_url=running.url()), redact=Redactor()) as client:
+            samples = [client.send(endpoint) for _ in range(3)]
+            (note,) = notes_of(client)
         assert running.connections == 3
-    assert [(sample.status, sample.failure) for sample in samples] == [(200, Failure.PROTOCOL)] * 3
-    assert samples[0].detail == "the response was longer than announced"
+    assert [(sample.status, sample.failure, sample.body_bytes) for sample in samples] == [(status, None, size)] * 3
+    assert note.startswith("the service sent or announced more bytes than its responses have")
+
+
+def test_a_body_in_response_to_head() -> None:
+    with server(every_request(response(b"hello"))) as running:
+        samples = ask(running.url(), replace(IT, method="HEAD", timeout_s=10), times=3)
+        assert running.connections == 3
+    assert [(sample.status, sample.failure, sample.body_bytes) for sample in samples] == [(200, None, 0)] * 3
+
+
+def test_what_arrives_while_a_connection_idles_belongs_to_no_request() -> None:
+    sent = threading.Event()
+
+    def converse(connection: socket.socket) -> None:
+        while read_request(connection):
+            connection.sendall(response(b"first"))
+            connection.sendall(response(b"not asked for", status="500 Stray"))
+            sent.set()
+
+    with server(converse) as running, Client(Service(base_url=running.url()), redact=Redactor()) as client:
+        for _ in range(3):
+            sent.clear()
+            sample = client.send(replace(IT, timeout_s=10))
+            assert (sample.status, sample.failure, sample.body_bytes) == (200, None, 5)
+            assert sent.wait(10)
+        assert len(notes_of(client)) == 1
+        assert running.connections == 3
+
+
+def test_the_end_of_a_body_that_comes_with_the_next_request_is_not_its_response() -> None:
+    def converse(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(response(b"first"))
+        read_request(connection)
+        connection.sendall(b"0\r\n\r\n")
+
+    with server(converse) as running, Client(Service(base_url=running.url()), redact=Redactor()) as client:
+        samples = [client.send(replace(IT, timeout_s=10)) for _ in range(3)]
+        assert len(notes_of(client)) == 1
+    assert [(sample.status, sample.failure, sample.body_bytes) for sample in samples] == [(200, None, 5)] * 3
+
+
+def test_a_response_that_came_before_its_request_belongs_to_no_request() -> None:
+    sock, peer = socket.socketpair()
+    with sock, peer:
+        exchange = Exchange(timeout_s=10)
+        exchange.sent_ns, exchange.wall_ns = time.perf_counter_ns(), time.time_ns()
+        stamp = struct.pack("@ll", *divmod(exchange.wall_ns - 1000, S))
+        note_arrival([(socket.SOL_SOCKET, 35, stamp)], exchange)
+    assert exchange.came_before
+
+
+@pytest.mark.parametrize("head", [b"Connection: close\r\n", b""])
+def test_a_request_timeout_on_a_connection_kept_alive_is_sent_again(head: bytes) -> None:
+    def converse(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(response(b"hello"))
+        if read_request(connection):
+            connection.sendall(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n" + head + b"\r\n")
+
+    with server(converse) as running, Client(Service(base_url=running.url()), redact=Redactor()) as client:
+        samples = [client.send(replace(IT, timeout_s=10)) for _ in range(3)]
+        assert running.connections == 3
+        assert notes_of(client) == []
+    assert [(sample.status, sample.failure) for sample in samples] == [(200, None)] * 3
+
+
+def test_a_goodbye_on_an_idle_connection_is_no_excess() -> None:
+    said = threading.Event()
+
+    def converse(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(response())
+        connection.sendall(response(b"", "Connection: close", status="408 Request Timeout"))
+        connection.close()
+        said.set()
+
+    with server(converse) as running, Client(Service(base_url=running.url()), redact=Redactor()) as client:
+        first = client.send(IT)
+        assert said.wait(10)
+        assert [first.failure, client.send(IT).failure] == [None, None]
+
+
+def test_a_request_timeout_on_a_new_connection_is_a_failure() -> None:
+    with server(every_request(response(status="408 Request Timeout"))) as running:
+        (sample,) = ask(running.url(), replace(IT, timeout_s=10))
+    assert (sample.status, sample.failure) == (408, Failure.STATUS)
+
+
+# --- Redirects -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("close", [reset, socket.socket.close], ids=["reset", "closed"])
