@@ -215,15 +215,23 @@ def _unknown_errors(results: Sequence[EndpointResult]) -> Iterator[Finding]:
 def _unseen(endpoints: Sequence[Endpoint], matches: Mapping[str, str], reading: MonitorReading) -> Iterator[Finding]:
     figures = {reported.name for reported in reading.endpoints if has_figures(reported)}
     unseen = [endpoint for endpoint in endpoints if matches.get(endpoint.name) not in figures]
+    resolved = reading.table.resolved if reading.table is not None else {}
+    unused = [endpoint for endpoint in unseen if endpoint.monitor_name is None and resolved.get(endpoint.name)]
+    unknown = [endpoint for endpoint in unseen if endpoint not in unused]
     remedy = "it got no requests, its handler is not monitored, or 'monitor_name' must be set to its name there"
-    if len(unseen) > 1:
-        names = and_more([endpoint.name for endpoint in unseen], MOST_NAMED)
-        message = f"{len(unseen)} endpoints of the baseline are unknown to the monitor: {names}"
+    yield from _never_seen(unknown, "is in the baseline and unknown", "are unknown", "to the monitor", remedy)
+    remedy = "the route exists; check whether clients still use it"
+    yield from _never_seen(unused, "got no requests", "got no requests", "since the monitor started", remedy)
+
+
+def _never_seen(endpoints: Sequence[Endpoint], one: str, many: str, since: str, remedy: str) -> Iterator[Finding]:
+    if len(endpoints) > 1:
+        names = and_more([endpoint.name for endpoint in endpoints], MOST_NAMED)
+        message = f"{len(endpoints)} endpoints of the baseline {many} {since}: {names}"
         yield Finding.note(Rule.NEVER_SEEN, message, remedy=remedy)
         return
-    for endpoint in unseen:
-        message = f"{endpoint.name} is in the baseline and unknown to the monitor"
-        yield Finding.note(Rule.NEVER_SEEN, message, remedy=remedy, line=endpoint.line)
+    for endpoint in endpoints:
+        yield Finding.note(Rule.NEVER_SEEN, f"{endpoint.name} {one} {since}", remedy=remedy, line=endpoint.line)
 
 
 def _when(text: str) -> str:

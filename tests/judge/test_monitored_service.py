@@ -16,9 +16,11 @@ from perfcheck.model import (
     EndpointResult,
     Metric,
     MonitoredEndpoint,
+    MonitoredRoute,
     MonitorReading,
     MonitorStatus,
     Repeated,
+    RouteTable,
     Rule,
     Service,
     Severity,
@@ -149,6 +151,18 @@ def test_what_the_monitor_never_saw_is_noted_and_folded_when_there_is_much_of_it
     assert folded[0].startswith("30 endpoints of the baseline are unknown to the monitor: e0, e1,")
     assert folded[0].endswith("and 20 more")
     assert (few.verdict, few.exit_code) == (Verdict.OK, 0)
+
+
+def test_an_endpoint_whose_route_is_known_got_no_requests() -> None:
+    """A name to set would be that of another route."""
+    table = RouteTable((MonitoredRoute("GET", "/e0", "GET /e0"),), {"e0": "GET /e0", "e1": None, "e2": "GET /e2"})
+    three = judged(reading(seen("other"), table=table), *(endpoint(f"e{i}") for i in range(3)))
+    notes = [(finding.message, finding.remedy) for finding in three.findings if finding.rule is Rule.NEVER_SEEN]
+    assert [message for message, _ in notes] == [
+        "e1 is in the baseline and unknown to the monitor",
+        "2 endpoints of the baseline got no requests since the monitor started: e0, e2",
+    ]
+    assert ["monitor_name" in (remedy or "") for _, remedy in notes] == [True, False]
 
 
 # --- Errors --------------------------------------------------------------------------------------------------------
