@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from perfcheck.periods.model import (
 from perfcheck.periods.report import html, markdown
 from perfcheck.periods.report.console import render_console
 from perfcheck.periods.report.period_words import focus_heading, span, title
-from perfcheck.periods.report.time_chart import time_axis
+from perfcheck.periods.report.time_chart import draw_over_time, draw_spark, time_axis
 from perfcheck.report.glyphs import ASCII, UNICODE, Glyphs
 from perfcheck.text import clean
 from perfcheck.words import minute
@@ -193,6 +194,40 @@ def test_little_room_still_gives_a_page(limit: int) -> None:
     shown = markdown.render(hostile_report(), limit=limit)
     assert "Omitted for lack of room" in shown
     check_page(shown, more=OWN_ELEMENTS, comments=0)
+
+
+def chart_of(values: list[float], target_ms: float) -> str:
+    rows_of = [replace(one, target_ms=target_ms) for one in series("a", values)]
+    report = report_on(rows_of, 30, 60)
+    chart = draw_over_time(report.endpoints[0], report.period, report.labels)
+    assert chart is not None
+    return chart
+
+
+def test_a_target_far_above_does_not_flatten_the_runs() -> None:
+    """It is named, and not drawn: below a target of 400 ms, a step from 60 to 47 ms was four pixels."""
+    values = [60.0] * 45 + [47.0] * 15
+    far, near = chart_of(values, 400.0), chart_of(values, 100.0)
+    assert "target 400 ms, far above" in far
+    assert 'class="target"' not in far
+    assert 'class="target"' in near
+    assert "60 ms" in far
+
+
+def test_without_releases_there_is_no_room_for_their_names() -> None:
+    chart = chart_of([60.0] * 60, 100.0)
+    lowest = max(float(y) for y in re.findall(r'<text[^>]* y="([\d.]+)"', chart))
+    height = float(re.findall(r'height="(\d+)"', chart)[0])
+    assert lowest <= height <= lowest + 20
+
+
+def test_a_small_chart_uses_its_height() -> None:
+    report = report_on(series("a", [100.0] * 45 + [120.0] * 15), 30, 60)
+    spark = draw_spark(report.endpoints[0], report.period)
+    assert spark is not None
+    levels = re.findall(r'class="level" d="M\d+ (\d+)', spark)
+    assert len(levels) == 2
+    assert abs(int(levels[0]) - int(levels[1])) > 500  # of a thousand
 
 
 # --- Foreign text --------------------------------------------------------------------------------------------------

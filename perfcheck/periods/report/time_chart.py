@@ -36,12 +36,13 @@ from perfcheck.times import parse_time
 from perfcheck.units import format_change, format_from_to, format_ms
 from perfcheck.words import day, plural
 
-_HEIGHT = 214
+_HEIGHT, _HEIGHT_WITHOUT_RELEASES = 214, 190
 _TOP, _BOTTOM = 26.0, 168.0
 _PLOT = _BOTTOM - _TOP
 _LABEL = 14.0  # pixels between two labels
 _SPARK = 26
-_AIR = 1.12  # above the highest level
+_NEAR = 2.0  # times the highest level: a target farther above is named only
+_AIR, _AIR_FOR_A_NAME = 1.12, 1.4  # above the highest level
 _OUTLIERS = 1.6  # times the highest level: a run beyond it stands at the edge
 _GAP = 0.17  # fraction of the width between two labels
 _MONTHS = 12
@@ -60,17 +61,19 @@ def draw_over_time(summary: EndpointSummary, period: Period, labels: Sequence[Ru
     parts.append(layer(_data(summary, period, x, y), top=_TOP, height=_PLOT))
     parts += [*_target_name(summary, y), *_marks(summary, x)]
     parts += [horizontal(0, 1, _BOTTOM, "base"), *_dates(x), *_releases(labels, x)]
-    names = _names(y)
-    return with_labels(names, chart(_HEIGHT, parts, title=_title(summary), css="chart time"), _HEIGHT)
+    height = _HEIGHT if any(run.label for run in labels) else _HEIGHT_WITHOUT_RELEASES
+    return with_labels(_names(y), chart(height, parts, title=_title(summary), css="chart time"), height)
 
 
 def _latency_axis(summary: EndpointSummary) -> Linear:
-    """From 0; a few outliers do not flatten all others."""
+    """From 0; a few outliers, or a target far above, do not flatten all others."""
     levels = [ms for level in summary.levels for ms in (level.begin_ms, level.end_ms)]
-    targets = [point.target_ms for point in summary.points if point.target_ms]
-    highest = max([*levels, *targets], default=1.0)
-    runs = max((point.value_ms for point in summary.points), default=highest)
-    return Linear(0.0, max(min(runs, max(levels, default=highest) * _OUTLIERS), highest) * _AIR)
+    runs = max((point.value_ms for point in summary.points), default=1.0)
+    highest = max(levels, default=runs)
+    targets = {point.target_ms for point in summary.points if point.target_ms} | {summary.target_ms or 0.0}
+    near = [target for target in targets if target <= _NEAR * highest]
+    air = _AIR if len(near) == len(targets) else _AIR_FOR_A_NAME
+    return Linear(0.0, max([min(runs, highest * _OUTLIERS), highest, *near]) * air)
 
 
 def _data(summary: EndpointSummary, period: Period, x: TimeAxis, y: Linear) -> list[str]:
@@ -98,13 +101,15 @@ def _targets(points: Sequence[ChartPoint], x: TimeAxis, y: Linear) -> Iterator[s
     runs = [(target, next(group)) for target, group in groupby(points, key=lambda point: point.target_ms)]
     starts = [0.0, *(x(first.started_at) for _, first in runs[1:]), 1.0]
     for (target, _), left, right in zip(runs, starts, starts[1:], strict=False):
-        if target:
+        if target and target <= y.high:
             yield horizontal(left, right, _BOTTOM - y(target) * _PLOT, "target")
 
 
 def _target_name(summary: EndpointSummary, y: Linear) -> Iterator[str]:
-    """Above its line, or below it where the runs are above."""
-    if summary.target_ms:
+    """Above its line, or below it where the runs are above; at the top where it is too far above to be drawn."""
+    if summary.target_ms and summary.target_ms > y.high:
+        yield text_at(1, _TOP + 12, f"target {format_ms(summary.target_ms)}, far above", "remark", "end")
+    elif summary.target_ms:
         is_above = summary.end_ms is not None and summary.end_ms > summary.target_ms * 0.97
         at = _BOTTOM - y(summary.target_ms) * _PLOT + (14 if is_above else -5)
         yield text_at(1, at, f"target {format_ms(summary.target_ms)}", "remark", "end")
@@ -156,13 +161,13 @@ def _title(summary: EndpointSummary) -> str:
 
 
 def draw_spark(summary: EndpointSummary, period: Period) -> Svg | None:
-    """Without axes: every run as a dot, the levels as lines; the lowest value just above the bottom."""
+    """Without axes: every run as a dot, the levels as lines, over the full height; noise alone stays flat."""
     x = time_axis([point.started_at for point in summary.points])
     if x is None:
         return None
     levels = [ms for level in summary.levels for ms in (level.begin_ms, level.end_ms)]
-    low, high = min(levels) * 0.9, max(max(levels) * 1.1, min(levels) * 1.35)
-    y = Linear(low, high)
+    air = max(0.15 * (max(levels) - min(levels)), 0.06 * max(levels))
+    y = Linear(min(levels) - air, max(levels) + air)
     points = dots(((x(point.started_at), 1 - y(point.value_ms)) for point in summary.points), "faint")
     lines = [outline(_ends(level, x, y), "level") for level in summary.levels]
     changes = [vertical(x(at), 0, _SPARK, f"moved-at {'crit' if ratio > 1 else 'ok'}") for at, ratio in summary.marks]
