@@ -10,6 +10,8 @@ from perfcheck.model import ComparedHow, Run
 
 def certainty(run: Run) -> str:
     """What the verdicts are worth: their error probability, and how many do not have it."""
+    if run.counts.not_measured == len(run.endpoints):
+        return "No endpoint was measured, so there is no verdict."
     if run.is_of_monitor:
         return (
             "Judged by the figures of the monitor inside the service, which cover all of its requests, not a sample: "

@@ -141,6 +141,14 @@ def test_why_a_run_did_not_pass(results: tuple[EndpointResult, ...], found: tupl
     assert on_terminal(one).rstrip().endswith(f"exit 3: {meaning}")
 
 
+@pytest.mark.parametrize("results", [(), (NO_TIME, FAILING)])
+def test_a_run_that_measured_nothing_claims_nothing(results: tuple[EndpointResult, ...]) -> None:
+    one = judged(*results)
+    for report, text in every_report(one).items():
+        assert "95% confident" not in text, report
+    assert "No endpoint was measured, so there is no verdict." in on_terminal(one)
+
+
 # --- Warnings of the run ------------------------------------------------------------------------------------------
 
 
