@@ -161,6 +161,24 @@ def test_a_run_imports_neither_the_transport_nor_the_command_line_of_httpx() -> 
     assert not found & {"httpcore", "anyio", "certifi", "h2", "pygments"}
 
 
+def test_a_run_that_is_saved_imports_the_database_library_after_the_measuring(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from perfcheck.cli.app import run_command_line\n"
+        "from perfcheck.client.client import Client\n"
+        "close = Client.close\n"
+        "def note(client):\n"
+        "    print('sqlalchemy' in sys.modules, file=sys.stderr)\n"
+        "    close(client)\n"
+        "Client.close = note\n"
+        f"history = {str(tmp_path / 'history.sqlite')!r}\n"
+        "run_command_line(['run', '--demo', 'settings.get', '-q', '--save', '--history', history])\n"
+        "print('sqlalchemy' in sys.modules, file=sys.stderr)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert result.stderr.split() == ["False", "True"]
+
+
 def test_only_what_needs_the_history_imports_a_database_library() -> None:
     heavy = {"sqlalchemy", "psycopg", "perfcheck.history"}
     assert not imported_by("history", "--help") & heavy

@@ -28,6 +28,7 @@ from perfcheck.model import Failure, Service
 _Address = tuple[socket.AddressFamily, Any]  # and what connect() takes
 _MOST_IDLE = 20  # connections; redirects may lead to any number of services
 _FULL_QUEUE_NS = 2_000_000  # between attempts to connect
+_OF_THIS_MACHINE = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _NOT_CONNECTED = 300  # from here on, the status of a CONNECT request
 
 
@@ -197,6 +198,8 @@ def _connect_to_any(addresses: Sequence[_Address], where: str, exchange: Exchang
         try:
             return (yield from _connect(family, address, time.perf_counter_ns() + share_ns))
         except OSError as error:
+            if error.errno in _OF_THIS_MACHINE:  # no failure of the service
+                raise
             last = error
     raise _not_connected(last or OSError(errno.EADDRNOTAVAIL, "no address"), where, exchange) from last
 

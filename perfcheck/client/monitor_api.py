@@ -42,7 +42,6 @@ _REMEDIES = {
     Failure.CONNECT: "is the service running? Set another address with --base-url",
     Failure.TIMEOUT: "is the service overloaded, or hanging? A monitor responds within milliseconds",
     Failure.RESET: "look for a crash in the log of the service",
-    Failure.TLS: "set the CA with 'tls: {ca: FILE}' under 'service', or use --insecure for a test system",
     Failure.BODY_TOO_LARGE: "is the path right? The statistics of a monitor are smaller",
 }
 _LOG = "see the log of the service"
@@ -148,7 +147,7 @@ def _json(response: Fetched, where: str, redact: Redactor) -> object:
 
 def _failed(response: Fetched, where: str, redact: Redactor) -> _NotReadError:
     if response.failure is not Failure.STATUS:
-        remedy = _REMEDIES.get(response.failure or Failure.CONNECT, "try it with 'curl -v'")
+        remedy = response.remedy or _REMEDIES.get(response.failure or Failure.CONNECT, "try it with 'curl -v'")
         return _NotReadError(f"no response from the monitor at {where}: {response.detail}", remedy)
     status = response.status or 0
     reason = _reason(response, redact)

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from perfcheck.client.client import Client
+from perfcheck.client.monitor_api import read_monitor
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Endpoint, Failure, Sample, Service, Tls
 from perfcheck.text import Redactor
@@ -279,6 +280,14 @@ def test_each_error_of_tls_has_its_own_remedy(authority: trustme.CA, ca: str) ->
         "use a host name that the service knows in service.base_url",
         "write http:// in service.base_url",
     ]
+
+
+def test_a_health_check_has_the_same_remedies(authority: trustme.CA) -> None:
+    with secure(context_for(authority, "other.example")) as running:
+        service = Service(base_url=running.url("https", "localhost"), tls=Tls(verify=True))
+        with Client(service, redact=Redactor()) as client:
+            reading = read_monitor(service, client.fetch, threshold_ms=500, redact=Redactor(), shown=client.url_shown)
+    assert reading.remedy == "set service.tls.ca to its CA, or use --insecure for a test system"
 
 
 @pytest.mark.parametrize("ready", ["/health", None])

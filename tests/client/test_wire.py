@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import socket
 import struct
@@ -106,6 +107,18 @@ def test_a_name_without_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
     (sample,) = ask("http://empty.invalid")
     assert (sample.failure, sample.detail) == (Failure.CONNECT, "cannot connect to empty.invalid:80: no address")
+
+
+def test_a_socket_that_the_system_refuses_is_no_failure_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Client(Service(base_url="http://127.0.0.1:1"), redact=Redactor()) as client:
+
+        def refuse(*_: object) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        monkeypatch.setattr(socket, "socket", refuse)
+        with pytest.raises(OSError, match="Too many open files"):
+            client.send(IT)
+        monkeypatch.undo()
 
 
 def test_the_next_address_is_tried_when_one_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
