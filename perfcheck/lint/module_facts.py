@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import takewhile
 
 from perfcheck.lint.sources import Ignore
-from perfcheck.lint.vocabulary import KNOWN_PACKAGES, SourceLocation
+from perfcheck.lint.vocabulary import SourceLocation
 
 Parts = tuple[str, ...]  # ``app.router.get`` as ("app", "router", "get")
 
@@ -31,12 +30,17 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
-    """Of a function; without a position it is a name that is only annotated."""
+class Annotated:
+    """A name of which only the type is known."""
 
+    annotation: ast.expr
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
     annotation: ast.expr | None
-    position: int | None = None
-    default: ast.expr | None = None
+    position: int
+    default: Value | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class LoopVariable:
     iterable: ast.expr
     scope: Scope
     index: int | None
-    annotation: None = None
+    annotation: None = None  # never
 
 
 @dataclass(slots=True, eq=False)
@@ -67,7 +71,8 @@ class Definition:
     mentions_monitor: bool = False  # monitor_performance is in its source
 
 
-Binding = Imported | Value | Parameter | LoopVariable | Definition
+Source = Annotated | Parameter | LoopVariable  # of an object that is made elsewhere
+Binding = Imported | Value | Source | Definition
 
 
 @dataclass(slots=True, eq=False)
@@ -151,44 +156,9 @@ def parts_of(node: ast.AST) -> Parts | None:
     return (node.id, *reversed(names))
 
 
-# --- Modules by name ------------------------------------------------------------------------------------------------
-
-
-class Project:
-    """Modules by path. A name is looked up as Python would, from whatever folder makes the import work."""
-
-    def __init__(self, modules: Iterable[Module]) -> None:
-        self.modules = list(modules)
-        self._by_path: dict[Parts, Module] = {}
-        self._by_last: dict[str, list[Module]] = {}
-        for module in self.modules:
-            if self._by_path.setdefault(module.path, module) is module and module.path:
-                self._by_last.setdefault(module.path[-1], []).append(module)
-
-    def find(self, name: Parts, level: int, importer: Module) -> Module | None:
-        """The module that ``importer`` means by ``from ..name import``, with ``level`` dots; None if not read."""
-        if level:
-            package = importer.path if importer.is_package else importer.path[:-1]
-            return self._by_path.get((*package[: len(package) - (level - 1)], *name))
-        if not name or name[0] in KNOWN_PACKAGES:
-            return None
-        folder = importer.path[:-1]
-        fitting = [
-            module
-            for module in self._by_last.get(name[-1], ())
-            if module.path[-len(name) :] == name and self._can_be_imported_from(module.path[: -len(name)], folder)
-        ]
-        return max(fitting, key=lambda module: (_shared(module.path, folder), -len(module.path)), default=None)
-
-    def _can_be_imported_from(self, root: Parts, folder: Parts) -> bool:
-        """A top-level module is in the folder of the importer, or in a folder that is not itself a package."""
-        package = self._by_path.get(root)
-        return root == folder or package is None or not package.is_package
-
-
-def _shared(path: Parts, other: Parts) -> int:
-    """How many leading parts are the same."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(path, other, strict=False)))
+def last_name(node: ast.expr) -> str:
+    """``c`` of ``a.b.c`` and of ``f().c``; empty for what is not a name."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 # --- What a name may refer to ---------------------------------------------------------------------------------------
@@ -216,7 +186,7 @@ class Argument:
 
     scope: Scope
     name: str
-    source: Parameter | LoopVariable
+    source: Source
     attributes: Parts = ()
 
 
@@ -244,22 +214,17 @@ def unquoted(annotation: ast.expr) -> ast.expr:
     return annotation
 
 
-def passed(site: CallSite, function: Definition, parameter: Argument) -> Value | None:
+def passed(site: CallSite, function: Definition, name: str, parameter: Parameter) -> Value | None:
     """What a call passes for a parameter, else its default; None where that cannot be determined."""
     call, is_method = site.call, function.outside.owner is not None and function.outside.owner.is_class
-    position = (getattr(parameter.source, "position", None) or 0) - (is_method and not _is_static(function))
+    position = parameter.position - (is_method and not _is_static(function))
     given = call.args[: position + 1]
     if any(isinstance(each, ast.Starred) for each in given):
         return None
-    node = given[position] if 0 <= position < len(given) else keyword(call, parameter.name)
+    node = given[position] if 0 <= position < len(given) else keyword(call, name)
     if node is not None:
         return Value(node, site.scope)
-    return None if any(each.arg is None for each in call.keywords) else default_of(parameter, function)
-
-
-def default_of(parameter: Argument, function: Definition) -> Value | None:
-    default = getattr(parameter.source, "default", None)
-    return Value(default, function.outside) if default is not None else None
+    return None if any(each.arg is None for each in call.keywords) else parameter.default
 
 
 def _is_static(function: Definition) -> bool:

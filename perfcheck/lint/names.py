@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 
 from perfcheck.lint.module_facts import (
+    Annotated,
     Argument,
     Binding,
     CallSite,
@@ -18,7 +19,6 @@ from perfcheck.lint.module_facts import (
     Module,
     Parameter,
     Parts,
-    Project,
     Scope,
     Value,
     Variable,
@@ -26,6 +26,7 @@ from perfcheck.lint.module_facts import (
     passed,
     unquoted,
 )
+from perfcheck.lint.project import Project
 from perfcheck.lint.vocabulary import ObjectKind, kind_of
 
 _MOST = 300  # names looked into for one: real ones take a handful, but two names may multiply without end
@@ -47,15 +48,11 @@ class NameResolver:
         return self._project.modules
 
     def meaning(self, node: ast.expr | None, scope: Scope) -> Meaning | None:
-        """Of an expression made of names, or a call of a name; None when unknown, and for no expression."""
-        if isinstance(node, ast.Await):
-            node = node.value
-        if isinstance(node, ast.Call):
-            made = self.callee(node, scope)
-            if isinstance(made, External) and kind_of(made.name) is None and not made.name.startswith("perfcheck."):
-                return made  # get_wsgi_application(): whose object it is suffices
-            return self._made_by(node, "(call)", scope)
-        return self.of(parts_of(node), scope) if node is not None else None
+        """Of an expression made of names and calls; None when unknown, and for no expression."""
+        made = self.callee(node, scope) if isinstance(node, ast.Call) else None
+        if isinstance(made, External) and kind_of(made.name) is None and not made.name.startswith("perfcheck."):
+            return made  # get_wsgi_application(): whose object it is suffices
+        return self._best(self._assigned(node, ("(call)",), scope)) if node is not None else None
 
     def of(self, parts: Parts | None, scope: Scope) -> Meaning | None:
         """Of a name with its attributes; None for what is not a name."""
@@ -123,7 +120,7 @@ class NameResolver:
         match binding:
             case Definition():
                 yield self.attribute(binding, rest)
-            case Parameter() | LoopVariable():
+            case Annotated() | Parameter() | LoopVariable():
                 yield self.attribute(Argument(scope, parts[0], binding), rest)
             case Imported():
                 yield from self._imported(binding, rest, scope)
@@ -167,8 +164,8 @@ class NameResolver:
         """What a function returns; of its parameter, what this call passes."""
         if not isinstance(meaning, Argument):
             yield meaning
-        elif meaning.scope is function.inside:
-            value = passed(site, function, meaning)
+        elif meaning.scope is function.inside and isinstance(meaning.source, Parameter):
+            value = passed(site, function, meaning.name, meaning.source)
             if value and (given := self.meaning(value.node, value.scope)):
                 yield self.attribute(given, meaning.attributes)
 

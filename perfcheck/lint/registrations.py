@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from perfcheck.lint.app_monitors import holder
+from perfcheck.lint.app_graph import holder
 from perfcheck.lint.module_facts import (
     CallSite,
     Definition,
@@ -16,6 +16,7 @@ from perfcheck.lint.module_facts import (
     Variable,
     argument,
     keyword,
+    last_name,
     parts_of,
 )
 from perfcheck.lint.monitors import HandlerMonitors, methods_of
@@ -39,7 +40,6 @@ class Registration:
     lines: range  # of the route, for comments
     framework: Framework
     owner: Meaning | None  # the app or router; None when unknown
-    monitored: bool | None  # by itself; its app may be monitored as well; None: unknown
     reason: str | None = None
 
 
@@ -80,7 +80,6 @@ class RegistrationFinder:
                     definition.header,
                     framework,
                     owner,
-                    monitored=below,
                     reason=_ABOVE if any(monitors[:index]) and not below else None,
                 )
 
@@ -135,7 +134,7 @@ class RegistrationFinder:
             yield from self._applied(call, call.func, scope)
             return
         parts = parts_of(call.func)
-        name = call.func.attr if isinstance(call.func, ast.Attribute) else parts[-1] if parts else ""
+        name = last_name(call.func)
         meaning = self._resolver.of(parts, scope)
         external = getattr(meaning, "name", "") if not isinstance(meaning, Definition | Variable) else ""
         last = external.rpartition(".")[2] if external else name
@@ -196,7 +195,7 @@ class RegistrationFinder:
     ) -> Registration:
         route = RegisteredRoute(methods, shown_path(path), scope.module.location_of(call))
         lines = range(call.lineno, (call.end_lineno or call.lineno) + 1)
-        return Registration(target, route, lines, framework, owner, monitored=target.monitored)
+        return Registration(target, route, lines, framework, owner)
 
 
 # Methods that register: the framework where that is not known otherwise, and the view by position and by name.

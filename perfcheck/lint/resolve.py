@@ -12,14 +12,13 @@ from perfcheck.lint.module_facts import (
     LoopVariable,
     Meaning,
     Parameter,
-    Project,
     Scope,
     Value,
     Variable,
-    default_of,
     passed,
 )
 from perfcheck.lint.names import FARTHEST, LITERALS, NameResolver
+from perfcheck.lint.project import Project
 from perfcheck.lint.vocabulary import ObjectKind
 
 _SAME_ITEMS = {"list", "tuple", "set", "sorted", "reversed", "iter"}
@@ -73,9 +72,9 @@ class Resolver(NameResolver):
             case LoopVariable(iterable, scope, index):
                 items = self._items(iterable, scope)
                 return [item and _part(item, index) for item in items]
-            case Parameter(position=int()) if (function := argument.scope.owner) is not None:
+            case Parameter(default=default) as parameter if (function := argument.scope.owner) is not None:
                 calls = self.callers().get(function, ())
-                return [passed(site, function, argument) for site in calls] or [default_of(argument, function)]
+                return [passed(site, function, argument.name, parameter) for site in calls] or [default]
         return [None]
 
     def callers(self) -> dict[Definition, list[CallSite]]:
@@ -133,11 +132,10 @@ class Resolver(NameResolver):
 
     def _literal(self, node: ast.expr, scope: Scope) -> Value | None:
         """The list, tuple, set or dictionary that an expression refers to."""
-        if isinstance(node, LITERALS):
-            return Value(node, scope)
-        meaning = self.meaning(node, scope)
-        is_literal = isinstance(meaning, Variable) and isinstance(meaning.value, LITERALS)
-        return Value(meaning.value, meaning.scope) if isinstance(meaning, Variable) and is_literal else None
+        match self.meaning(node, scope):
+            case Variable(where, _, value) if isinstance(value, LITERALS):
+                return Value(value, where)
+        return None
 
 
 def _part(item: Value, index: int | None) -> Value | None:

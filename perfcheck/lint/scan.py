@@ -7,23 +7,21 @@ import os
 import re
 from collections.abc import Iterator
 
+from perfcheck.lint.bindings import bind, bind_imports, bind_parameters, loop_scope, may_hold_app
 from perfcheck.lint.module_facts import (
     CallSite,
     Definition,
-    Imported,
-    LoopVariable,
     Module,
-    Parameter,
     Scope,
-    Value,
+    last_name,
     parts_of,
 )
 from perfcheck.lint.sources import ignores_in, parse, read_source
 from perfcheck.lint.vocabulary import CALLS, DECORATORS, MONITOR, VERBS
 
 _BLOCKS = ("body", "handlers", "cases", "orelse", "finalbody")
-_MAY_HOLD = (ast.Call, ast.Name, ast.Attribute, ast.IfExp, ast.BoolOp, ast.Await)
 _LEAVES = (ast.Name, ast.Constant, ast.expr_context, ast.operator, ast.boolop, ast.cmpop, ast.unaryop)
+_APPLIED = VERBS | {"route"}  # app.get("/")(view)
 _LISTS = {"routes", "middleware"}  # keyword arguments of Starlette's apps, routers and mounts
 _MIDDLEWARE = ("MIDDLEWARE",)
 _MONITOR = re.compile(rf"\b{MONITOR}\b")
@@ -77,27 +75,27 @@ class _Scanner:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 return self._define(node, scope).inside
             case ast.Import() | ast.ImportFrom():
-                _bind_imports(node, scope)
+                bind_imports(node, scope)
                 self._names.update(alias.asname for alias in node.names if alias.asname and alias.name in CALLS)
             case ast.Assign(targets=targets, value=value):
                 if _MIDDLEWARE in map(parts_of, targets) and _is_complete(value):
                     self._module.django_settings = self._module.location_of(node)
                 for target in targets:
-                    _bind(target, value, scope)
+                    bind(target, value, scope)
                 self._calls_in(value, scope)
             case ast.AnnAssign(target=target, annotation=annotation, value=value):
-                _bind(target, value, scope, annotation)
+                bind(target, value, scope, annotation)
                 self._calls_in(value, scope)
             case ast.Return(value=value) if value is not None:
-                if scope.owner is not None and _may_hold_app(value):
+                if scope.owner is not None and may_hold_app(value):
                     scope.owner.returns.append(value)
                 self._calls_in(value, scope)
             case ast.AugAssign(target=target, value=value):
-                _bind(target, value, scope)
+                bind(target, value, scope)
                 self._calls_in(value, scope)
             case ast.For(target=target, iter=iterable) | ast.AsyncFor(target=target, iter=iterable):
                 self._calls_in(iterable, scope)
-                return _loop(target, iterable, scope)
+                return loop_scope(target, iterable, scope)
             case ast.Expr(value=value):
                 self._calls_in(value, scope)
             case ast.Global(names=names):
@@ -123,9 +121,10 @@ class _Scanner:
         )
         inside.owner = definition
         if not isinstance(node, ast.ClassDef):
-            _bind_parameters(node.args, inside)
+            bind_parameters(node.args, scope, inside)
         scope.bind(node.name, definition)
-        if any(_registers(decorator) for decorator in node.decorator_list):
+        calls = (decorator.func for decorator in node.decorator_list if isinstance(decorator, ast.Call))
+        if not DECORATORS.isdisjoint(map(last_name, calls)):
             self._module.decorated.append(definition)
         return definition
 
@@ -139,85 +138,16 @@ class _Scanner:
                 self._module.calls.extend([site] if self._matters(node) else [])
             elif isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp):
                 for loop in node.generators:
-                    inside = _loop(loop.target, loop.iter, inside)
+                    inside = loop_scope(loop.target, loop.iter, inside)
             waiting += [(child, inside) for child in ast.iter_child_nodes(node) if not isinstance(child, _LEAVES)]
 
     def _matters(self, call: ast.Call) -> bool:
-        match call.func:
-            case ast.Name(id=name) | ast.Attribute(attr=name) if name in self._names:
-                return True
-            case ast.Call(func=ast.Attribute(attr=name)):
-                return name in VERBS or name == "route"
-        return any(keyword.arg in _LISTS for keyword in call.keywords)
+        if isinstance(call.func, ast.Call):
+            return last_name(call.func.func) in _APPLIED
+        return last_name(call.func) in self._names or any(keyword.arg in _LISTS for keyword in call.keywords)
 
 
 def _is_complete(value: ast.expr) -> bool:
     """A list that takes nothing over from another."""
     elements = value.elts if isinstance(value, ast.List | ast.Tuple) else []
     return bool(elements) and not any(isinstance(each, ast.Starred) for each in elements)
-
-
-def _bind_parameters(arguments: ast.arguments, inside: Scope) -> None:
-    named = [*arguments.posonlyargs, *arguments.args]
-    defaults = [*[None] * (len(named) - len(arguments.defaults)), *arguments.defaults, *arguments.kw_defaults]
-    for position, (argument, default) in enumerate(zip([*named, *arguments.kwonlyargs], defaults, strict=True)):
-        inside.bind(argument.arg, Parameter(argument.annotation, position, default))
-
-
-def _registers(decorator: ast.expr) -> bool:
-    match decorator:
-        case ast.Call(func=ast.Attribute(attr=name)) | ast.Call(func=ast.Name(id=name)):
-            return name in DECORATORS
-    return False
-
-
-def _bind(target: ast.expr, value: ast.expr | None, scope: Scope, annotation: ast.expr | None = None) -> None:
-    match target, value:
-        case (ast.Tuple(elts=targets), ast.Tuple(elts=values)) if len(targets) == len(values):
-            for each, its_value in zip(targets, values, strict=True):
-                _bind(each, its_value, scope)
-            return
-        case ast.Name(id=name), _:
-            holder: Scope | None = scope
-        case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=attr), _:
-            around = scope.class_around
-            holder, name = (around.inside if around else None), f"self.{attr}"
-        case _:
-            return
-    if holder is None:
-        return
-    if annotation is not None:
-        holder.bind(name, Parameter(annotation))
-    if value is not None:
-        holder.bind(name, Value(value, scope) if _may_hold_app(value) else None)
-
-
-def _may_hold_app(value: ast.expr) -> bool:
-    """Most values are none, and are not kept."""
-    match value:
-        case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items) | ast.Dict(values=items):
-            return not items or not isinstance(items[0], ast.Constant)
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return isinstance(left, ast.List | ast.Tuple) or isinstance(right, ast.List | ast.Tuple)
-    return isinstance(value, _MAY_HOLD)
-
-
-def _loop(target: ast.expr, iterable: ast.expr, scope: Scope) -> Scope:
-    """The scope of a loop's body."""
-    inside = Scope(scope.module, scope, scope.owner, is_loop=True)
-    targets = [(None, target)] if isinstance(target, ast.Name) else enumerate(getattr(target, "elts", ()))
-    for index, each in targets:
-        if isinstance(each, ast.Name):
-            inside.bindings[each.id] = [LoopVariable(iterable, scope, index)]
-    return inside
-
-
-def _bind_imports(node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
-    for alias in node.names:
-        if isinstance(node, ast.Import):
-            top = alias.name.partition(".")[0]
-            scope.bind(alias.asname or top, Imported(alias.name if alias.asname else top, 0, None))
-        elif alias.name == "*":
-            scope.stars.append(Imported(node.module or "", node.level, None))
-        else:
-            scope.bind(alias.asname or alias.name, Imported(node.module or "", node.level, alias.name))

@@ -13,6 +13,7 @@ from perfcheck.lint.module_facts import (
     Scope,
     Variable,
     argument,
+    last_name,
     parts_of,
 )
 from perfcheck.lint.monitors import HandlerMonitors
@@ -33,7 +34,7 @@ class Target:
     name: str
     location: SourceLocation
     definition: Definition | None
-    monitored: bool | None  # None: unknown
+    monitored: bool | None  # by itself, whether or not its app is; None: unknown
 
 
 class TargetFinder:
@@ -58,7 +59,7 @@ class TargetFinder:
 
     def _named(self, node: ast.Name | ast.Attribute, scope: Scope, left: int) -> list[Target]:
         parts = parts_of(node)
-        if (parts or (node.attr if isinstance(node, ast.Attribute) else "",))[-1] in _NOT_HANDLERS:
+        if last_name(node) in _NOT_HANDLERS:
             return []
         meaning = self._resolver.of(parts, scope)
         match meaning:
@@ -84,7 +85,7 @@ class TargetFinder:
 
     def _call(self, node: ast.Call, scope: Scope, left: int) -> list[Target]:
         called = parts_of(node.func)
-        last = called[-1] if called else getattr(node.func, "attr", "")
+        last = last_name(node.func)
         if last in _NOT_HANDLERS or left <= 0:
             return []
         if last.startswith("as_") and last.endswith("view") and isinstance(node.func, ast.Attribute):

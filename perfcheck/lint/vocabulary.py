@@ -95,8 +95,7 @@ ATTACH = {
     "register_api",
     "init_app",
 }
-COVER = {"init_app", "Monitor", "add_middleware", "Middleware", "DispatcherMiddleware"}
-CALLS = REGISTER | URLS | ROUTES | ATTACH | COVER
+CALLS = REGISTER | URLS | ROUTES | ATTACH | {"Monitor", "add_middleware", "Middleware", "DispatcherMiddleware"}
 MONITOR = "monitor_performance"
 
 

@@ -157,6 +157,24 @@ def test_blueprints_that_stand_in_each_other_end(tmp_path: Path) -> None:
     assert handlers(tmp_path, source) == ["index"]
 
 
+def test_blueprints_that_are_all_registered_with_each_other_end(tmp_path: Path) -> None:
+    names = [f"b{n}" for n in range(40)]
+    made = "\n".join(f"{name} = Blueprint('{name}', 'x')" for name in names)
+    registered = "\n".join(f"{a}.register_blueprint({b})" for a, b in itertools.permutations(names, 2))
+    source = (
+        "from flask import Blueprint, Flask\nfrom perfcheck.monitor.flask import init_app\napp = Flask('app')\n"
+        f"{made}\n{registered}\n@b39.get('/')\ndef index(): ...\napp.register_blueprint(b0)\ninit_app(app)\n"
+    )
+    assert lint_sources(tmp_path, source).monitored == 1
+
+
+def test_functions_that_pass_on_what_they_are_given_end(tmp_path: Path) -> None:
+    passing = "\n".join(f"def f{n}(app):\n    f{n + 1}(app)\n    f{(n * 7) % 200}(app)" for n in range(200))
+    last = "def f200(app):\n    @app.get('/')\n    def f(): ...\n"
+    source = f"from flask import Flask\napp = Flask('x')\n{passing}\n{last}f0(app)\n"
+    assert handlers(tmp_path, source) == ["f"]
+
+
 def test_long_chains_end(tmp_path: Path) -> None:
     names = [f"v{n}" for n in range(400)]
     chain = "\n".join(f"{b} = {a}" for a, b in itertools.pairwise(names))
