@@ -14,7 +14,7 @@ from rich.console import Console
 from simulation.runs import hostile_names
 from support.golden import check_golden
 from support.markdown import check_page, parse, rows, text_of
-from support.past import example_report, hostile_report, note, report_on, series
+from support.past import example_report, hostile_report, measurement, note, report_on, series
 
 from perfcheck.history.model import BranchRuns
 from perfcheck.periods.model import (
@@ -27,7 +27,7 @@ from perfcheck.periods.model import (
 )
 from perfcheck.periods.report import html, markdown
 from perfcheck.periods.report.console import render_console
-from perfcheck.periods.report.period_words import focus_heading, span, title
+from perfcheck.periods.report.period_words import focus_heading, headline, span, title
 from perfcheck.periods.report.time_chart import draw_over_time, draw_spark, time_axis
 from perfcheck.report.glyphs import ASCII, UNICODE, Glyphs
 from perfcheck.text import clean
@@ -168,6 +168,14 @@ def test_a_trend_uses_the_height_of_its_line() -> None:
     trend = next(line for line in shown.splitlines() if line.startswith("OK"))
     assert UNICODE.bars[0] in trend
     assert UNICODE.bars[-1] in trend
+
+
+@pytest.mark.parametrize(
+    ("names", "state"), [("a", "The endpoint has no target now."), ("ab", "None of 2 endpoints has a target now.")]
+)
+def test_no_endpoint_is_within_limits_that_it_does_not_have(names: str, state: str) -> None:
+    measured = [measurement(name, number, 100.0, target_ms=None) for name in names for number in range(20)]
+    assert headline(report_on(measured, 10, 20)).endswith(state)
 
 
 def test_quiet_leaves_the_table_out() -> None:

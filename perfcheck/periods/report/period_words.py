@@ -126,6 +126,8 @@ def _state_now(report: PeriodReport) -> str:
         slow = names(sorted({slow.endpoint for slow in report.slow}))
         state = "is within its limits" if within == 1 or count == 1 else "are within their limits"
         return f"{within} of {plural(count, 'endpoint')} {state} now; slow: {slow}."
+    if not any(summary.target_ms for summary in report.endpoints):
+        return f"{f'None of {count} endpoints has a' if count > 1 else 'The endpoint has no'} target now."
     if count == 1:
         return "The endpoint is within its limits now."
     return f"All {count} endpoints are within their limits now."
