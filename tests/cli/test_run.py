@@ -506,11 +506,11 @@ def test_demo_with_a_regression_names_the_slow_endpoint_and_not_the_other(tmp_pa
 # --- Odd places to write to, and odd moments to be stopped ---------------------------------------------------------
 
 
-def shell(command: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],
         cwd=folder,
-        env=environment(PATH=f"{Path(PERFCHECK).parent}:{os.environ['PATH']}", **variables),
+        env=environment(PATH=f"{Path(PERFCHECK).parent}:{os.environ['PATH']}", TMPDIR=str(folder)),
         capture_output=True,
         text=True,
         timeout=60,
@@ -561,7 +561,7 @@ def test_closed_and_full_streams_are_no_bug(healthy: Path, command: str, code: i
 @pytest.mark.parametrize("style", ["console", "json"])
 def test_a_report_that_cannot_be_written_is_an_error_and_is_kept(healthy: Path, style: str) -> None:
     folder = healthy.parent
-    done = shell(f"perfcheck run --report {style} -o run.json >/dev/full", folder, TMPDIR=str(folder))
+    done = shell(f"perfcheck run --report {style} -o run.json >/dev/full", folder)
     assert done.returncode == 2
     assert "error: cannot write to stdout: No space left on device; the report was kept in " in done.stderr
     (kept,) = folder.glob("perfcheck-*")
