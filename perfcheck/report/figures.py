@@ -11,12 +11,12 @@ AT_MOST = "\N{LESS-THAN OR EQUAL TO}"  # before the figures of a screened endpoi
 _STATES = {Changed.NO_CHANGE: "no change", Changed.CANNOT_TELL: "inconclusive"}
 
 
-def measured(result: EndpointResult) -> str:
-    """``812``, ``p95 172``, ``>10000``, ``≤210`` of a screened endpoint: in milliseconds, without the unit."""
+def measured(result: EndpointResult, *, unit: bool = False) -> str:
+    """``812``, ``p95 172``, ``>10000``, ``≤210`` of a screened endpoint, in milliseconds; with ``unit``: ``>10 s``."""
     if result.value_ms is None:
         return "-"
     metric = "" if result.metric is Metric.MEDIAN else f"{result.metric} "
-    value = format_ms(result.value_ms, distinct_from=_nearest_limit(result), unit=False)
+    value = format_ms(result.value_ms, distinct_from=_nearest_limit(result), unit=unit)
     return f"{metric}{_bound(result)}{value}"
 
 

@@ -281,6 +281,8 @@ def test_a_change_is_drawn_within_its_interval() -> None:
             assert left <= at <= left + width
             drawn += 1
     assert drawn == 7
+    axis = next(one for _, one in tags("comparison") if one.get("class") == "axis")
+    assert [text_of(one) for one in axis.iter(f"{SVG}text")][:3] == ["-100%", "-50%", "before"]
 
 
 def test_spans_of_the_service_are_drawn_within_the_time_they_are_a_part_of() -> None:
@@ -311,6 +313,26 @@ def test_of_many_with_one_cause_the_first_have_a_row_and_the_others_a_line() -> 
     page = parsed(render(run([*slow, *healthy().endpoints])))
     assert len([one for _, one in html_tags(page) if one.get("class") == "chart row"]) == 40
     assert next(text_of(one) for tag, one in html_tags(page) if tag == "h3") == "120 more, a line each"
+
+
+def test_what_fails_shows_how_often_in_place_of_how_fast() -> None:
+    """In the colour of the verdict: a red "no change" is no reason for it."""
+    shown = text_of(tree("comparison"))
+    (row,) = [text_of(one) for tag, one in tags("comparison") if tag == "li" and "search.failing" in text_of(one)]
+    assert row.endswith("75% failed")
+    assert "75% of requests failed" in shown
+
+
+def test_seconds_are_shown_as_such() -> None:
+    (row,) = [text_of(one) for tag, one in tags("example") if tag == "li" and "search.hanging" in text_of(one)]
+    assert ">10 s" in row
+    assert "10000" not in row
+
+
+def test_notes_on_the_run_are_one_list_below_its_warnings() -> None:
+    lists = [one for _, one in tags("comparison") if (one.get("class") or "").startswith("finding")]
+    assert [one.get("class") for one in lists] == ["finding note"]
+    assert len(list(lists[0].iter("li"))) == 5
 
 
 def test_few_samples_are_dots_in_a_table() -> None:

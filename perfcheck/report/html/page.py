@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from perfcheck.model import EarlierRun, EndpointChange, EndpointResult, Reference, Rule, Run
+from perfcheck.model import EarlierRun, EndpointChange, EndpointResult, Reference, Rule, Run, Severity
 from perfcheck.report.causes import Sums, longest_first, sums_of
 from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
@@ -44,6 +44,7 @@ _NOTABLE = 0.001  # share of the time: below it, digits mean nothing
 _BAR = 12  # pixels
 _MOST_SPANS = 6
 _LONGEST_SPAN_NAME = 40
+_HEAVIEST_FIRST = (Severity.CRITICAL, Severity.WARNING, Severity.NOTE)
 _SPAN = {1: "service:", 2: "of which"}
 _MINOR = 0.01  # of the longest: a phase below it explains nothing
 _CSS_OF_COLUMN = dict.fromkeys(("target", "before", "requests"), "n wide") | {
@@ -82,6 +83,8 @@ class Page:
         self.certainty = certainty(run)
         self.compared_with = "" if run.is_comparison else compared_with(run, since)  # among the facts, if it is one
         self.counts = counts_by_verdict(run)
+        of_run = {severity: [one for one in run.findings if one.severity is severity] for severity in _HEAVIEST_FIRST}
+        self.run_findings = [(severity, findings) for severity, findings in of_run.items() if findings]
         self.facts = [fact for fact in _summary_facts(run) if clean(fact.text)]
         self.about = [fact for fact in _about(run) if clean(fact.text)]
         self.timeline = run_charts.run_timeline(run)
@@ -153,6 +156,9 @@ class Page:
         return run_charts.row(result, self._axis if result.target_ms else self._axis_in_ms, self.change(result))
 
     def ratio(self, result: EndpointResult) -> str:
+        """In the colour of the verdict, and so what the verdict is about."""
+        if result.value_ms is not None and (rate := run_charts.judged_failure_rate(result)):
+            return f"{format_percentage(rate)} failed"
         if result.ratio is None:
             return ""
         return compared_text(result) if self.run.is_comparison else ratio_to_target(result)
@@ -176,14 +182,14 @@ class Page:
 
     def value(self, result: EndpointResult) -> str:
         """``812 ms``; empty without a latency."""
-        return f"{measured(result)} ms" if result.value_ms is not None else ""
+        return measured(result, unit=True) if result.value_ms is not None else ""
 
     def figure(self, result: EndpointResult) -> str:
         """What weighs most, in large type: ``75% of requests failed``, ``1.2 MB``, ``+26%``, ``812 ms``."""
         heaviest = next(iter(reasons(result)), None)
         if heaviest and heaviest.value is not None and heaviest.rule is Rule.BODY_SIZE:
             return format_size(int(heaviest.value))
-        if result.value_ms is None or (heaviest and heaviest.rule is Rule.ERROR_RATE):
+        if result.value_ms is None or run_charts.judged_failure_rate(result):
             return run_charts.without_value(result)
         return compared_text(result) if result.comparison and self.run.is_comparison else self.value(result)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median_high
 
 from perfcheck.model import EndpointChange, EndpointResult, Reference, Rule, Run, Verdict
-from perfcheck.report.explain import qualified_verdict
+from perfcheck.report.explain import qualified_verdict, reasons
 from perfcheck.report.figures import (
     change_interval,
     change_text,
@@ -85,9 +85,8 @@ def absolute_axis(results: Sequence[EndpointResult]) -> Linear | Log:
 
 def ratio_scale_marks(scale: Knee, reference: Reference) -> Svg:
     figure = format_change if reference is Reference.BEFORE else "{:,.10g}x".format
-    ticks = [
-        (scale(tick), str(reference) if tick == 1 else figure(tick) if tick else "0") for tick in ratio_ticks(scale)
-    ]
+    names = {0.0: "-100%" if reference is Reference.BEFORE else "0", 1.0: str(reference)}
+    ticks = [(scale(tick), names.get(tick) or figure(tick)) for tick in ratio_ticks(scale)]
     return decoration(_AXIS, [label(at, 13, name, "tick", edge=0.02) for at, name in ticks], "axis")
 
 
@@ -137,10 +136,15 @@ def _interval_bar(result: EndpointResult, factor: float, scale: Scale, y: float,
     return parts
 
 
+def judged_failure_rate(result: EndpointResult) -> float | None:
+    """Where it is the first reason for the verdict."""
+    heaviest = next(iter(reasons(result)), None)
+    return heaviest.value if heaviest and heaviest.rule is Rule.ERROR_RATE else None
+
+
 def without_value(result: EndpointResult) -> str:
     """Why an endpoint has no value, in a few words."""
-    judged = [finding.value for finding in result.findings if finding.rule is Rule.ERROR_RATE]
-    if rate := next(iter(judged), result.error_rate):
+    if rate := judged_failure_rate(result) or result.error_rate:
         return f"{format_percentage(rate)} of requests failed"
     return f"{plural(result.requests.sent, 'request')}, too few" if result.requests.sent else "no request sent"
 
@@ -151,7 +155,7 @@ def _row_in_words(result: EndpointResult, change: EndpointChange | None) -> str:
     if result.value_ms is None:
         words.append(without_value(result))
     elif result.promise is Reference.TARGET:
-        words.append(f"{result.metric} {measured(result).split()[-1]} ms")
+        words.append(f"{result.metric} {measured(result, unit=True).removeprefix(f'{result.metric} ')}")
     if result.target_ms:
         words.append(relation_to_reference(result))
     if result.comparison and result.promise is Reference.BEFORE:
