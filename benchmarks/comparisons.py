@@ -12,13 +12,24 @@ import argparse
 import json
 import math
 import multiprocessing
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from acceptance import Criterion, conclude, show, table
-from simulation.comparing import Live, Outcomes, Series, Stored, simulate_live, simulate_stored, simulate_trends
+from simulation.comparing import (
+    Live,
+    Outcomes,
+    Proposed,
+    Series,
+    Stored,
+    simulate_live,
+    simulate_proposals,
+    simulate_stored,
+    simulate_trends,
+)
 from simulation.noise import SHAPES
 
 from perfcheck.model import Changed, Metric, Verdict
@@ -77,6 +88,8 @@ DRIFTS = [
 DRIFT_THEN_STEP = Series(260, drift=0.3, step=0.2, step_at=200)
 TRENDS = [QUIET, RESTLESS, *FIRST_WEEKS, *EARLY_STEPS, BAD_FIRST_RUN, INCIDENT, CLEAN_STEP, *STEPS, *DRIFTS]
 TRENDS += [DRIFT_THEN_STEP]
+QUICK_ENDPOINT = Proposed(3.0)
+PROPOSED = [QUICK_ENDPOINT, *(Proposed(median) for median in (10.0, 30.0, 100.0)), Proposed(3.0, machines=0.3)]
 
 
 def with_chance(rate: float, runs: int) -> float:
@@ -263,6 +276,23 @@ def share(trends: Sequence[Trend], is_so: Callable[[Trend], bool]) -> float:
     return 100 * sum(map(is_so, trends)) / len(trends)
 
 
+# --- 4. Targets ----------------------------------------------------------------------------------------------------
+
+
+def target_section(proposed: dict[Proposed, list[tuple[float, float, bool]]]) -> Iterator[str | Criterion]:
+    rows = []
+    for cell, services in proposed.items():
+        targets, warnings, criticals = zip(*services, strict=True)
+        rows.append([f"{cell.median_ms:g} ms", f"{cell.machines:.0%}", f"{statistics.median(targets):.2f}"])
+        rows[-1] += [f"{100 * statistics.mean(warnings):.2f}", f"{100 * statistics.mean(criticals):.2f}"]
+    head = ["median", "machines differ by", "target / median", "later runs over 1.5x %", "services ever over 2x %"]
+    yield from table(head, rows)
+    yield "A target from five daily runs, and a hundred later runs of the same service."
+    yield ""
+    ever = statistics.mean(critical for _, _, critical in proposed[QUICK_ENDPOINT])
+    yield Criterion("3 ms, machines that differ by 20%: CRITICAL in any of 100 runs", 100 * ever, 0)
+
+
 # --- Running and printing ------------------------------------------------------------------------------------------
 
 
@@ -283,7 +313,9 @@ def main() -> int:
         stored = dict(zip(stored_cells, found, strict=True))
         series = pool.map(partial(simulate_trends, runs=runs), TRENDS, chunksize=1)
         trends = dict(zip(TRENDS, series, strict=True))
-    print(f"# Comparisons and trends\n\n{runs} runs of each situation.")
+        targets = pool.map(partial(simulate_proposals, services=runs), PROPOSED, chunksize=1)
+        proposed = dict(zip(PROPOSED, targets, strict=True))
+    print(f"# Comparisons, trends and targets\n\n{runs} runs of each situation.")
     criteria = [
         *show("Two services, pair by pair", live_section(live)),
         *show("Pairs and the theoretical bound", bound_section(live)),
@@ -291,6 +323,7 @@ def main() -> int:
         *show("Stored samples, independent", stored_section({cell: stored[cell] for cell in STORED})),
         *show("Stored samples, and a machine that drifted", apart_section(stored)),
         *show("Trends", trend_section(trends)),
+        *show("Targets from past runs", target_section(proposed)),
     ]
     if options.json:
         rows = [{**asdict(criterion), "is_met": criterion.is_met} for criterion in criteria]

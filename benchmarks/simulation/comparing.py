@@ -12,13 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from simulation.noise import SHAPES, Bursts, unit
+from simulation.past_values import past
+from simulation.runs import endpoint
 
+from perfcheck.history.propose import propose
 from perfcheck.model import Changed, CompareLimits, Metric, Verdict
 from perfcheck.stats.change_points import Trend, find_trend
 from perfcheck.stats.pairs import PairTest
 from perfcheck.stats.two_sample import compare_samples
 
 BASE_MS = 100.0
+WARNING, CRITICAL = 1.5, 2.0  # times the target
 LIMITS = CompareLimits()
 
 
@@ -157,3 +161,27 @@ class Series:
 def simulate_trends(cell: Series, runs: int) -> list[Trend]:
     rng = random.Random(repr(cell))
     return [find_trend(cell.values(rng)) for _ in range(runs)]
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A first target, from five daily runs, of an endpoint on machines that differ in their speed."""
+
+    median_ms: float
+    machines: float = 0.2  # standard deviation of the logarithm of a run's median
+    later_runs: int = 100
+
+
+def simulate_proposals(cell: Proposed, services: int) -> list[tuple[float, float, bool]]:
+    """Of each service the target over its median, the share of later runs over 1.5x, and whether any was over 2x."""
+    rng = random.Random(repr(cell))
+    outcomes = []
+    for _ in range(services):
+        values = [cell.median_ms * rng.lognormvariate(0, cell.machines) for _ in range(5 + cell.later_runs)]
+        rows = [past("e", value, index) for index, value in enumerate(values[:5])]
+        target = propose(endpoint("e", target=None), rows).target
+        assert target is not None, "five runs on five occasions"
+        ratios = [value / target.after_ms for value in values[5:]]
+        over = sum(ratio > WARNING for ratio in ratios) / len(ratios)
+        outcomes.append((target.after_ms / cell.median_ms, over, max(ratios) > CRITICAL))
+    return outcomes

@@ -42,3 +42,18 @@ def test_a_file_that_has_changed_since_is_left_alone(proposed: Update) -> None:
     with pytest.raises(UsageError, match="has changed since it was read"):
         write_update(proposed)
     assert proposed.file.read_text(encoding="utf-8") == BASELINE + "# changed\n"
+
+
+def test_levels_before_and_after_a_change_are_not_mixed(tmp_path: Path) -> None:
+    """Seven quick runs, and then sixteen at three times as long: the target is that of the sixteen."""
+    quick, slow = [18.4, 20.6, 17.2, 19.9, 22.3, 18.1, 20.5], [61.0, 52.3, 77.1, 68.8] * 4
+    file = tmp_path / "baselines.yaml"
+    file.write_text(BASELINE, encoding="utf-8")
+    targets = []
+    for name, values in (("changed", [*quick, *slow]), ("slow", slow), ("forming", [*quick, *slow[:2]])):
+        fill(tmp_path / f"{name}.sqlite", past_runs({"a": values}))
+        with open_history(str(tmp_path / f"{name}.sqlite"), tmp_path) as store:
+            (proposal,) = propose_update(file, [], store, ProposalRule(runs=30)).proposals
+        targets.append((proposal.target.after_ms if proposal.target else None, proposal.runs, proposal.why))
+    assert targets[0][:2] == targets[1][:2] == (100, 16)
+    assert targets[2] == (None, 9, "its newest runs differ from those before: cannot tell yet: 1 more run")
