@@ -74,7 +74,7 @@ class AppMonitors:
                 continue
             seen.add(key_of(each))
             cover = self._by_itself(each)
-            parents = self._parents(each) if cover is None and isinstance(each, Variable) else []
+            parents = self._parents(each) if cover is None else []
             waiting += [origin for parent in parents for origin in self._resolver.origins(parent)]
             if cover is not None or not parents:
                 covers.append(cover or self._alone(each))
@@ -125,7 +125,12 @@ class AppMonitors:
         named = [self._resolver.named_in(each, site.scope) for each in (argument(site.call, 0, "app"), receiver)]
         return any(function in scope.outwards() for scopes in named for scope in scopes)
 
-    def _parents(self, owner: Variable) -> list[Meaning | None]:
+    def _parents(self, owner: Meaning | None) -> list[Meaning | None]:
+        """What it is registered with; of a class that registers on itself, its objects."""
+        if isinstance(owner, Definition):
+            return [Variable(site.scope, "(call)", site.call) for site in self._resolver.callers().get(owner, ())]
+        if not isinstance(owner, Variable):
+            return []
         return [*self._graph.parents.get(key_of(owner), ()), *self._constructed_with(owner)]
 
     def _constructed_with(self, owner: Variable) -> list[Meaning | None]:

@@ -78,7 +78,7 @@ class Resolver(NameResolver):
         return [None]
 
     def callers(self) -> dict[Definition, list[CallSite]]:
-        """The calls of each function; of a class those of its ``__init__``."""
+        """The calls of each function; of a class those that make an object of it or of a subclass."""
         if self._calls is None:
             self._calls = {}
             steps, self.steps = self.steps, 0  # each call is a search of its own
@@ -94,10 +94,11 @@ class Resolver(NameResolver):
         callee = self.callee(site.call, site.scope)
         is_loop = isinstance(callee, Argument) and isinstance(callee.source, LoopVariable)
         for called in self.origins(callee) if is_loop else [callee]:
-            is_class = isinstance(called, Definition) and called.is_class
-            function = self.member(called, "__init__", ()) if isinstance(called, Definition) and is_class else called
-            if isinstance(function, Definition):
-                yield function
+            if isinstance(called, Definition) and called.is_class:
+                yield from self.ancestors(called)
+                called = self.member(called, "__init__", ())  # noqa: PLW2901
+            if isinstance(called, Definition):
+                yield called
 
     def _items(self, node: ast.expr, scope: Scope, left: int = 8) -> Iterator[Value | None]:
         """The elements of an iterable; None for those that cannot be determined."""

@@ -149,6 +149,13 @@ PER_APP = {
         )
         + "app = APP()\n@app.get('/')\ndef index(): ...\n",
     },
+    "class of apps that registers on itself": {
+        "app.py": FLASK.replace(
+            "init_app(public)",
+            "class Own(Flask):\n    def __init__(self):\n        self.add_url_rule('/', view_func=self.index)\n"
+            "    def index(self): ...\nclass Sub(Own): ...\nAPP = Sub()\ninit_app(public)",
+        ),
+    },
     "behind a dispatcher": {
         "app.py": FLASK.replace("init_app(public)\n", "")
         + "from werkzeug.middleware.dispatcher import DispatcherMiddleware\nAPP.get('/')(index)\ndef index(): ...\n"
@@ -211,7 +218,7 @@ def test_a_route_is_followed_to_its_app(tmp_path: Path, files: dict[str, str]) -
     internal = lint_sources(tmp_path / "int", {name: text.replace("APP", "internal") for name, text in files.items()})
     assert {finding.handler.rpartition(".")[2] for finding in internal.findings} <= {"index", "found", "other_view"}
     assert (len(internal.findings) > 0, internal.unknown) == (True, ())
-    assert [app.message for app in internal.apps] in (["internal"], ["app"])
+    assert [app.message for app in internal.apps] in (["internal"], ["app"], ["Sub()"])
 
 
 def test_the_app_without_a_monitor_is_named(tmp_path: Path) -> None:
