@@ -12,6 +12,7 @@ from perfcheck.model import (
     EarlierRun,
     EndpointResult,
     Finding,
+    Metric,
     Reference,
     Rule,
     Run,
@@ -82,9 +83,15 @@ def explain(
 
 
 def _change(run: Run, result: EndpointResult, earlier: EarlierRun | None) -> str:
-    """``640 -> 812 ms (+27%)``; empty in a comparison, whose reasons and evidence have it."""
+    """``640 -> 812 ms (+27%)``; empty in a comparison, whose reasons and evidence have it.
+
+    A change that all requests show need not be the quotient of the two medians.
+    """
     change = earlier.changes.get(result.name) if earlier and not run.is_comparison else None
-    return f"{format_from_to(change.before_ms, change.now_ms)} ({change_text(change)})" if change else ""
+    if change is None:
+        return ""
+    of_all = bool(change.comparison) and change.clear and result.metric is Metric.MEDIAN
+    return f"{format_from_to(change.before_ms, change.now_ms)} ({change_text(change)}{' over all requests' * of_all})"
 
 
 # --- Why -----------------------------------------------------------------------------------------------------------

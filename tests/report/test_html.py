@@ -323,6 +323,16 @@ def test_what_fails_shows_how_often_in_place_of_how_fast() -> None:
     assert "75% of requests failed" in shown
 
 
+def test_a_release_that_became_slower_shows_by_how_much() -> None:
+    """Within its limits, or nearly: the change is the reason, and has the colour of the verdict."""
+    page = render(comparison_run(with_targets=True))
+    (row,) = [one for tag, one in html_tags(parsed(page)) if tag == "li" and "videos.list" in text_of(one)]
+    coloured = [text_of(one) for one in row.iter("span") if "crit" in (one.get("class") or "").split()]
+    assert coloured == ["+112%"]
+    assert '<b class="crit">+112%</b>' in page
+    assert "203 → 434 ms (+112% over all requests)" in page  # not the quotient of the medians
+
+
 def test_seconds_are_shown_as_such() -> None:
     (row,) = [text_of(one) for tag, one in tags("example") if tag == "li" and "search.hanging" in text_of(one)]
     assert ">10 s" in row

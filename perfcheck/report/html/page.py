@@ -191,7 +191,13 @@ class Page:
             return format_size(int(heaviest.value))
         if result.value_ms is None or run_charts.judged_failure_rate(result):
             return run_charts.without_value(result)
-        return compared_text(result) if result.comparison and self.run.is_comparison else self.value(result)
+        by_change = self.run.is_comparison or self.is_by_change(result)
+        return compared_text(result) if result.comparison and by_change else self.value(result)
+
+    def is_by_change(self, result: EndpointResult) -> bool:
+        """Whether, of a check against targets, the change since an earlier run is the first reason for the verdict."""
+        heaviest = next(iter(reasons(result)), None)
+        return bool(heaviest and heaviest.rule is Rule.SLOWER) and not self.run.is_comparison
 
     def change(self, result: EndpointResult) -> EndpointChange | None:
         return self.since.changes.get(result.name) if self.since else None
