@@ -25,6 +25,7 @@ from perfcheck.model import (
     Environment,
     MonitoredEndpoint,
     Run,
+    Severity,
     Stop,
     Verdict,
 )
@@ -92,7 +93,8 @@ def some_comparison(rng: random.Random) -> Run:
             judged = decision(Verdict.OK, median(latencies), requests=count)
             side.append(result(endpoint(f"e{number}"), samples(1, latencies), judged))
     before, after = run(sides[0][: rng.choice([1, 4])]), run(sides[1])
-    before = replace(before, complete=rng.random() < 0.5, started_at="2026-11-23T11:59:00.000Z")
+    elsewhere = Environment(rng.choice(["Linux 6.1 x86_64", "Darwin"]), 2, None, None, None, dirty=None)
+    before = replace(before, complete=rng.random() < 0.5, started_at="2026-11-23T11:59:00.000Z", environment=elsewhere)
     results, against, findings = compare_runs(before, after, CompareLimits(), with_targets=rng.random() < 0.3)
     if rng.random() < 0.5:
         against = replace(against, how=ComparedHow.LIVE)
@@ -113,6 +115,13 @@ def test_no_report_of_any_run_has_a_wrong_phrase(make: Callable[[random.Random],
         made = make(random.Random(seed))
         page = unescape(html.render(made)) if seed < _MOST_PAGES else ""
         assert wrong_phrases(shown(made) + page) == [], seed
+
+
+def test_a_warning_of_a_comparison_has_a_consequence() -> None:
+    for seed in range(100):
+        made = some_comparison(random.Random(seed))
+        if any(finding.severity is not Severity.NOTE for finding in made.findings):
+            assert made.verdict is not Verdict.OK, seed
 
 
 @pytest.mark.parametrize("file", TEXTS, ids=lambda path: path.name)
