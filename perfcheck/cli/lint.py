@@ -59,7 +59,7 @@ def command(
     # The result goes to stdout; files that could not be read, and annotations along with text, to stderr.
     for line in problems(result):
         click.echo(line, err=True)
-    if not result.handlers:
+    if not result.handlers and not result.problems:
         click.echo(_NO_HANDLER, err=True)
     for_github = partial(as_github, workspace=github_workspace())
     renderers: dict[str, Callable[[LintResult], str]] = {"text": text, "json": as_json, "github": for_github}

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from perfcheck.lint.app_graph import ASYNC, DJANGO, AppGraph, key_of
-from perfcheck.lint.module_facts import CallSite, Definition, Meaning, Module, Scope, Variable, argument, keyword
+from perfcheck.lint.module_facts import (
+    CallSite,
+    Definition,
+    Meaning,
+    Module,
+    Scope,
+    Variable,
+    argument,
+    keyword,
+    last_name,
+)
 from perfcheck.lint.resolve import Resolver
 from perfcheck.lint.vocabulary import Framework, Remark, Role
 
@@ -96,7 +106,8 @@ class AppMonitors:
         if not isinstance(owner, Variable):
             return _APP_UNKNOWN
         at, kind = owner.scope.module.location_of(owner.value), self._resolver.kind(owner)
-        name = owner.name.removeprefix("self.") if owner.name.isidentifier() else ast.unparse(owner.value)[:40]
+        made = f"{last_name(owner.value.func)}()" if isinstance(owner.value, ast.Call) else owner.name
+        name = made if owner.name == "(call)" else owner.name.removeprefix("self.")
         state, reason = State.UNKNOWN, f"no app is known that {name} ({at.file}:{at.line}) is registered with"
         if kind is not None and kind.role is Role.APP:
             state, reason = State.NOT_MONITORED, f"its app, {name} ({at.file}:{at.line}), has no monitor"

@@ -1,4 +1,4 @@
-"""What is kept of a source file: its names, its definitions, and the calls that may register a handler."""
+"""What is kept of a source file: its names, its definitions and its calls."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class CallSite:
-    """A call that may register or monitor something, or pass on what does."""
+    """A call, and where it is."""
 
     call: ast.Call
     scope: Scope
@@ -127,7 +127,7 @@ class Module:
     is_package: bool
     scope: Scope = field(init=False)
     decorated: list[Definition] = field(default_factory=list)
-    calls: list[CallSite] = field(default_factory=list)
+    calls: list[CallSite] = field(default_factory=list)  # those that may register or monitor something
     all_calls: list[CallSite] = field(default_factory=list)  # any of them may be given an app, or make one
     mentions_monitor: bool = False  # monitor_performance is in it
     monitors_django: bool = False  # settings that name the middleware

@@ -1,4 +1,4 @@
-"""From a source file to its facts: one pass over the statements, and into the expressions of lines that matter."""
+"""From a source file to its facts: one pass over the statements and the calls in them."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class TargetFinder:
         self._monitors = monitors
 
     def of(self, node: ast.expr | None, scope: Scope, left: int = _DEEPEST) -> list[Target]:
-        """None for anything but a handler, such as other routes; several for a loop's variable or a parameter."""
+        """None at all for other things, such as included routes; several for a loop's variable or a parameter."""
         match node:
             case ast.Call():
                 return self._call(node, scope, left)
