@@ -40,8 +40,7 @@ def open_history(url: str | None, cwd: Path, *, create: bool = True, timeout_s: 
             _prepare_folder(Path(parsed.database or ""), location, create=create, is_default=not url)
         engine = _engine(parsed, location, timeout_s)
         try:
-            with location.translate_damage():
-                _prepare_tables(engine, location, create=create)
+            _prepare_tables(engine, location, create=create)
         except BaseException:
             engine.dispose()
             raise

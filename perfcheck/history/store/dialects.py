@@ -123,23 +123,17 @@ class HistoryLocation:
 
     @contextmanager
     def translate_errors(self) -> Iterator[None]:
-        """Raise errors of the database and the system as UsageError."""
+        """Raise errors of the database and the system, and rows that another program wrote, as UsageError."""
         try:
             yield
+        except DamagedRowError as error:
+            raise self.damaged(str(error)) from error
         except DBAPIError as error:
             raise self._usage_error(error.orig or error) from error
         except SQLAlchemyError as error:
             raise self._usage_error(error) from error
         except OSError as error:
             raise UsageError(f"cannot use the history {self.shown}: {error.strerror}", _ELSEWHERE) from error
-
-    @contextmanager
-    def translate_damage(self) -> Iterator[None]:
-        """Raise UsageError for a row that cannot be decoded: another program wrote it."""
-        try:
-            yield
-        except DamagedRowError as error:
-            raise self.damaged(str(error)) from error
 
     def damaged(self, error: str) -> UsageError:
         remedy = "restore it from a backup; readable runs can still be exported: perfcheck history export RUN"

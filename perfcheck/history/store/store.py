@@ -68,7 +68,7 @@ class History:
         new = 0
         iterator = iter(runs_to_save)
         while batch := list(islice(iterator, _RUNS_AT_ONCE)):
-            with self._location.translate_errors(), write_transaction(self._engine) as connection:
+            with self._writing() as connection:
                 new += sum(writing.insert_run(connection, run, encode_run(run)) for run in batch)
         return new
 
@@ -76,16 +76,12 @@ class History:
         if run.is_comparison:
             remedy = "import the two runs that it compared"
             raise UsageError(f"{name} is a comparison, and the history stores runs only", remedy)
-        with self._location.translate_errors(), write_transaction(self._engine) as connection:
+        with self._writing() as connection:
             return writing.insert_run(connection, run, content)
 
     def set_label(self, run_id: str, label: str | None) -> None:
         """None removes the label. The document stays as it was saved."""
-        with (
-            self._location.translate_errors(),
-            self._location.translate_damage(),
-            write_transaction(self._engine) as connection,
-        ):
+        with self._writing() as connection:
             reading.find_run(connection, run_id)
             writing.update_label(connection, run_id, label)
 
@@ -102,7 +98,7 @@ class History:
         texts = {"run_id": run_id, "commit": commit, "incident": incident, "cause": cause, "fix": fix}
         row: dict[str, Any] = {name: writing.storable(text) for name, text in texts.items()}
         row["created_at"] = rfc3339(datetime.now(UTC))
-        with self._location.translate_errors(), write_transaction(self._engine) as connection:
+        with self._writing() as connection:
             key = connection.execute(insert(notes).values(row)).inserted_primary_key
             return Note(id=key[0] if key else 0, **row)
 
@@ -113,7 +109,7 @@ class History:
         """
         if older_than is None and keep is None:
             return 0
-        with self._location.translate_errors(), write_transaction(self._engine) as connection:
+        with self._writing() as connection:
             numbers = writing.select_prunable(connection, older_than, keep)
             if not dry_run:
                 writing.delete_runs(connection, numbers)
@@ -125,7 +121,7 @@ class History:
         """The run file of a run, byte for byte as it was saved. Raises UsageError when there is no such run."""
         content = rows.as_stored(documents.c.content)
         query = select(content).join(runs, runs.c.number == documents.c.run).where(runs.c.id == run_id)
-        with self._location.translate_errors(), self._engine.connect() as connection:
+        with self._reading() as connection:
             row = connection.execute(query).first()
         if row is None:
             raise NoSuchRunError(f"no run '{run_id}' in the history", reading.LIST_RUNS)
@@ -227,5 +223,10 @@ class History:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with self._location.translate_errors(), self._location.translate_damage(), self._engine.connect() as connection:
+        with self._location.translate_errors(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._location.translate_errors(), write_transaction(self._engine) as connection:
             yield connection
