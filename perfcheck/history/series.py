@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from perfcheck.history.model import Note, PastMeasurement
 from perfcheck.model import Source
@@ -16,6 +16,7 @@ from perfcheck.stats.split_score import SPREAD_NOISE
 
 if TYPE_CHECKING:
     from perfcheck.history.store import History
+    from perfcheck.history.store.reading import Filter
 
 _RECENT_RUNS = 500  # that are searched first
 _MIN_KEPT = 200  # measurements of a series, for the trend; more when more good runs are wanted
@@ -35,23 +36,11 @@ class SeriesHistory:
     earlier: int = 0  # older measurements that were left out
 
 
-def read_series(
-    store: History,
-    endpoint: str,
-    *,
-    since: str | None = None,
-    until: str | None = None,
-    branch: str | None = None,
-    source: Source | None = None,
-    most: int,
-) -> list[SeriesHistory]:
+def read_series(store: History, endpoint: str, *, most: int, **filters: Unpack[Filter]) -> list[SeriesHistory]:
     """Every series of the endpoint, the one with the newest run first; of each the last ``most`` measurements."""
     notes = store.notes()
-    histories = [
-        _history(tuple(points), notes, earlier)
-        for points, earlier in store.latest(endpoint, since=since, until=until, branch=branch, most=most)
-        if source is None or points[-1].source is source
-    ]
+    latest = store.latest(endpoint, most=most, **filters)
+    histories = [_history(tuple(points), notes, earlier) for points, earlier in latest]
     return sorted(histories, key=lambda series: series.points[-1].started_at, reverse=True)
 
 

@@ -28,24 +28,23 @@ _MAX_CANDIDATES = 500  # runs and labels, the newest first, that a misspelt refe
 _MIN_SIMILARITY = 0.5  # difflib's ratio: v2 and v1
 
 
-class RunFilter(TypedDict, total=False):
+class Filter(TypedDict, total=False):
     """``since`` is inclusive, ``until`` is not; None is no condition, and the branch "" that of runs without one."""
 
     since: str | None
     until: str | None
     branch: str | None
+    source: Source | None
+
+
+class RunFilter(Filter, total=False):
     label: str | None
     machine: str | None
-    source: Source | None
 
 
-class MeasurementFilter(TypedDict, total=False):
-    since: str | None
-    until: str | None
-    branch: str | None
+class MeasurementFilter(Filter, total=False):
     endpoint: str | None
     series: str | None
-    source: Source | None
 
 
 def select_runs(limit: int | None, *, newest_first: bool, **filters: Unpack[RunFilter]) -> Select[Any]:

@@ -16,7 +16,7 @@ from perfcheck.errors import UsageError
 from perfcheck.history.model import BranchRuns, NoSuchRunError, Note, PastMeasurement, PastRun
 from perfcheck.history.store import reading, rows, writing
 from perfcheck.history.store.dialects import HistoryLocation, write_transaction
-from perfcheck.history.store.reading import MeasurementFilter, RunFilter
+from perfcheck.history.store.reading import Filter, MeasurementFilter, RunFilter
 from perfcheck.history.store.tables import documents, measurements, notes, runs
 from perfcheck.model import Run
 from perfcheck.runfile import decode_run, encode_run
@@ -158,13 +158,7 @@ class History:
         return self._stream(reading.select_measurements(**filters), rows.past_measurements)
 
     def latest(
-        self,
-        endpoint: str,
-        *,
-        since: str | None = None,
-        until: str | None = None,
-        branch: str | None = None,
-        most: int,
+        self, endpoint: str, *, most: int, **filters: Unpack[Filter]
     ) -> Iterator[tuple[list[PastMeasurement], int]]:
         """Of each series of the endpoint the last ``most`` measurements that have a value, in order of time.
 
@@ -173,8 +167,7 @@ class History:
         table = measurements.c
         with self._reading() as connection:
             for series in self._names(connection, table.series, table.endpoint == endpoint):
-                span: MeasurementFilter = {"since": since, "until": until, "branch": branch}
-                span |= {"endpoint": endpoint, "series": series}
+                span: MeasurementFilter = {**filters, "endpoint": endpoint, "series": series}
                 newest = connection.execute(reading.select_latest(most, **span)).all()
                 newest_first = rows.past_measurements(newest)
                 earlier = 0

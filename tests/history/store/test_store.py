@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 import pytest
 from simulation.runs import HOSTILE_NAME, decision, endpoint, hostile_run, result, run, samples, spread
@@ -12,6 +13,7 @@ from simulation.runs import HOSTILE_NAME, decision, endpoint, hostile_run, resul
 from perfcheck.errors import UsageError
 from perfcheck.history.model import BranchRuns, PastMeasurement
 from perfcheck.history.store import History, open_history
+from perfcheck.history.store.reading import Filter
 from perfcheck.model import EndpointResult, Run, Source, Verdict
 from perfcheck.runfile import encode_run
 
@@ -279,7 +281,7 @@ def test_the_latest_of_each_series(store: History) -> None:
     unmeasured = replace(small("x", day=9), endpoints=(result(endpoint("videos.list"), []),))
     filled(store, *(small(f"r{day}", day=day) for day in (3, 1, 2, 5, 4)), *other, unmeasured)
 
-    def ids(most: int, **span: str) -> list[tuple[str, int]]:
+    def ids(most: int, **span: Unpack[Filter]) -> list[tuple[str, int]]:
         found = [
             (" ".join(one.run_id for one in some), earlier)
             for some, earlier in store.latest("videos.list", most=most, **span)
