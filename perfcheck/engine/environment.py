@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
-import re
-import signal
-import subprocess
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Self
 
 from perfcheck.engine.ci import read_ci_build
 from perfcheck.history import repository_root
-from perfcheck.history.git import GitError, git
+from perfcheck.history.git import GitError, GitProcess, git
 from perfcheck.model import Environment, Finding, Rule
 from perfcheck.text import clean
 
 _GIT_TIMEOUT_S = 2.0
-_REMEDY_BY_GIT = re.compile(r"^\s+(git .+)$", re.MULTILINE)  # a command, in the lines after the error
 
 
 class EnvironmentProbe:
@@ -28,40 +23,28 @@ class EnvironmentProbe:
     def __init__(self, env: Mapping[str, str] = os.environ) -> None:
         self._env = env
         self.findings: tuple[Finding, ...] = ()  # once it has finished
-        self._error = ""  # of git
-        command = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
-        try:
-            self._git: subprocess.Popen[str] | None = subprocess.Popen(  # noqa: S603 - a fixed command
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                env={**os.environ, "LC_ALL": "C"},
-                start_new_session=True,  # Ctrl-C is for us
-            )
-        except FileNotFoundError:
-            self._git, self._error = None, "git is not installed, or not on PATH"
-        except OSError as error:
-            self._git, self._error = None, f"git cannot be run: {error.strerror}"
+        self._git = GitProcess(Path.cwd(), "status", "--porcelain=v2", "--branch", "--untracked-files=no")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._git is not None and self._git.returncode is None:
-            self._kill()
+        self._git.stop()
 
     def finish(self) -> Environment:
         """Before the first request, which git would disturb."""
-        output = self._git_output()
+        output, failure = "", None
+        try:
+            output = self._git.output(_GIT_TIMEOUT_S).decode("utf-8", "replace")
+        except GitError as error:
+            failure = error
         commit, branch, dirty = _parse_git_status(output)
         ci = read_ci_build(self._env)
         if ci is not None and (commit or not output):  # not in a repository without commits, which is another one
             commit, branch = ci.commit_and_branch(commit, branch, _parents_of_head)
-        if commit is None and self._error and repository_root(Path.cwd()):
-            self.findings = (_unknown_commit(self._error),)
+        if commit is None and failure is not None and repository_root(Path.cwd()):
+            message = f"the commit and the branch of this run are not known: {failure}"
+            self.findings = (Finding.note(Rule.COMMIT, message, remedy=failure.remedy),)
         return Environment(
             platform=f"{platform.system()} {platform.release()} {platform.machine()}",
             cpus=_usable_cpus(),
@@ -70,30 +53,6 @@ class EnvironmentProbe:
             branch=branch,
             dirty=dirty,
         )
-
-    def _git_output(self) -> str:
-        if self._git is None:
-            return ""
-        try:
-            output, self._error = self._git.communicate(timeout=_GIT_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._kill()
-            self._error = f"git did not finish within {_GIT_TIMEOUT_S:.0f} s"
-            return ""
-        return output if self._git.returncode == 0 else ""
-
-    def _kill(self) -> None:
-        """With its children, one of which may hold the pipe open; and without waiting for the rest of it."""
-        if self._git is None:
-            return
-        with contextlib.suppress(OSError):
-            if hasattr(os, "killpg"):
-                os.killpg(self._git.pid, signal.SIGKILL)  # its own session, so its own group
-            else:
-                self._git.kill()
-        self._git.wait()
-        for pipe in filter(None, (self._git.stdout, self._git.stderr)):
-            pipe.close()
 
 
 def _usable_cpus() -> int:
@@ -109,13 +68,6 @@ def _parents_of_head() -> Collection[str]:
     except GitError:
         return ()
     return [line.split()[1].decode() for line in headers.splitlines() if line.startswith(b"parent ")]
-
-
-def _unknown_commit(error: str) -> Finding:
-    remedy = _REMEDY_BY_GIT.search(error)
-    reason = clean(error.strip().partition("\n")[0].removeprefix("fatal: "))
-    message = f"the commit and the branch of this run are not known: {reason}"
-    return Finding.note(Rule.COMMIT, message, remedy=clean(remedy[1]) if remedy else None)
 
 
 def _parse_git_status(output: str) -> tuple[str | None, str | None, bool | None]:

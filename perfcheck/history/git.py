@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import signal
 import subprocess
 from pathlib import Path
+from typing import Self
 
 from perfcheck.history import repository_root
 from perfcheck.text import clean
@@ -14,32 +18,77 @@ _GIT = (
     *("git", "--no-optional-locks", "--literal-pathspecs", "--no-replace-objects", "-c", "core.fsmonitor=false"),
     *("-c", "core.hooksPath=/dev/null", "-c", "log.showSignature=false"),
 )
+_REMEDY = re.compile(r"^\s+(git .+)$", re.MULTILINE)  # a command, in the lines after the error
 
 
 class GitError(Exception):
-    """git has no answer, and the message gives the reason."""
+    """git has no answer, and the message gives the reason. ``remedy``: the command that git recommends."""
+
+    def __init__(self, message: str, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 def git(folder: Path, *arguments: str, timeout_s: float = _TIMEOUT_S) -> bytes:
     """What git prints in ``folder``. Raises GitError."""
-    try:
-        process = subprocess.run(  # noqa: S603 - no shell, and what the user named comes after -- or a commit
-            [*_GIT, *arguments],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "", "LC_ALL": "C"},
-            timeout=timeout_s,
-            check=False,
-            start_new_session=True,  # Ctrl-C is for us
-        )
-    except subprocess.TimeoutExpired:
-        raise GitError(f"git did not finish within {timeout_s:.0f} s") from None
-    except OSError as error:
-        raise GitError(f"git cannot be run: {error.strerror}") from None
-    if process.returncode and repository_root(folder) is None and "GIT_DIR" not in os.environ:
-        raise GitError("not in a git repository")  # git exits with 128 for this as for all else
-    if process.returncode:
-        message = clean(process.stderr.decode("utf-8", "replace").removeprefix("fatal: "))
-        raise GitError(f"git failed: {message}")
-    return process.stdout
+    with GitProcess(folder, *arguments) as process:
+        return process.output(timeout_s)
+
+
+class GitProcess:
+    """git in ``folder``, which runs from now on. A context manager: whatever happens, git does not outlive it."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._error = ""
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - no shell, and what the user named comes after -- or a commit
+                [*_GIT, *arguments],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "", "LC_ALL": "C"},
+                start_new_session=True,  # Ctrl-C is for us
+            )
+        except OSError as error:
+            is_missing = error.filename == _GIT[0]  # else it is the folder, or not executable
+            self._error = (
+                "git is not installed, or not on PATH" if is_missing else f"git cannot be run: {error.strerror}"
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """With its children, one of which may hold the pipe open; and without waiting for the rest of it."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with process, contextlib.suppress(OSError):
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, signal.SIGKILL)  # its own session, so its own group
+            else:
+                process.kill()
+
+    def output(self, timeout_s: float) -> bytes:
+        """All of it, once git has finished. Raises GitError."""
+        if self._process is None:
+            raise GitError(self._error)
+        try:
+            output, errors = self._process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            raise GitError(f"git did not finish within {timeout_s:.0f} s") from None
+        if not self._process.returncode:
+            return output
+        if repository_root(self._folder) is None and "GIT_DIR" not in os.environ:
+            raise GitError("not in a git repository")  # git exits with 128 for this as for all else
+        message = errors.decode("utf-8", "replace").strip()
+        remedy = _REMEDY.search(message)
+        reason = clean(message.partition("\n")[0].removeprefix("fatal: "))
+        raise GitError(reason, clean(remedy[1]) if remedy else None)

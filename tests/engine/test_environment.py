@@ -339,6 +339,20 @@ def test_names_that_are_no_commits_and_hostile_branches(monkeypatch: pytest.Monk
     assert (found.commit, found.branch) == (origin.base, "[31mmain")
 
 
+def test_the_configuration_of_a_repository_runs_no_program(
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(tmp_path, "clone", "-q", str(origin.folder), "clone")
+    program, trace = tmp_path / "program", tmp_path / "trace"
+    program.write_text(f"#!/bin/sh\ntouch '{trace}'\n", encoding="utf-8")
+    program.chmod(0o755)
+    git(tmp_path / "clone", "config", "core.fsmonitor", str(program))
+    monkeypatch.chdir(tmp_path / "clone")
+    found, _ = probed({})
+    assert found.commit == origin.merge
+    assert not trace.exists()
+
+
 def test_one_note_with_the_reason_of_git_where_nothing_is_known(
     origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
