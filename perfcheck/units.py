@@ -149,12 +149,18 @@ def _percentage(ratio: float, distinct_from: float | None = None) -> str:
 
 
 def _distinct(value: float, other: float | None, render: Callable[[float, int], str]) -> str:
-    """``value`` with no more digits than it takes to look different from ``other``, if it is."""
-    for digits in range(3, 12):
-        shown = render(value, digits)
-        if other is None or value == other or shown != render(other, digits):
+    """``value`` with no more digits than it takes to look different from ``other``, if it is.
+
+    ``other`` is usually shown next to it with three digits, and may round to ``value`` itself: ``500.0 ms`` is over the
+    limit of 499.5 ms, shown as ``500 ms``.
+    """
+    if other is None or value == other:
+        return render(value, 3)
+    for digits in range(3, 13):
+        if (shown := render(value, digits)) not in {render(other, digits), render(other, 3)}:
             return shown
-    return render(value, 12)
+    number, space, unit = shown.partition(" ")
+    return f"{number}{'0' if '.' in number else '.0'}{space}{unit}"
 
 
 def _milliseconds_or_seconds(value: float, digits: int) -> str:

@@ -77,6 +77,9 @@ def test_errors_suggest_the_remedy(parse: object, text: str, message: str) -> No
         (450.0003, 450.0, "450.0003 ms"),
         (449.7, 450.0, "449.7 ms"),
         (999.7, 1000.0, "0.9997 s"),
+        (500.0, 499.5, "500.0 ms"),
+        (1.0, 0.99999, "1.0 ms"),
+        (1500.0, 1499.6, "1.50 s"),
     ],
 )
 def test_format_ms(value: float | None, other: float | None, expected: str) -> None:
