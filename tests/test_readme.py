@@ -37,7 +37,7 @@ def commands() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "command"), commands())
 def test_commands_are_accepted(page: str, command: str) -> None:
     words = shlex.split(command, comments=True)[1:]
-    context = click.Context(cli, info_name="perfcheck")
+    context = click.Context(cli, info_name="perfcheck", **cli.context_settings)
     _, subcommand, rest = cli.resolve_command(context, words)
     assert subcommand is not None, page
     subcommand.make_context(subcommand.name, rest, parent=context)
