@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from perfcheck.text import clean
 from perfcheck.times import parse_time
@@ -11,6 +12,8 @@ _IRREGULAR = {"query": "queries", "latency": "latencies", "miss": "misses", "bra
 _COMMIT_LENGTH = 10
 _RUN_ID_LENGTH = 8
 _LONGEST_TIME = 40
+_LONGEST_COMPARED = 60  # 'did you mean' takes time quadratic in it
+_MOST_COMPARED = 1000
 
 
 def plural(count: int, noun: str) -> str:
@@ -22,6 +25,16 @@ def and_more(items: Sequence[str], most: int) -> str:
     """``a, b and 3 more``: the first ``most`` of them."""
     more = len(items) - most
     return ", ".join(items[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def did_you_mean(word: str, known: Iterable[str], *, most: int = 1, similarity: float = 0.6) -> str | None:
+    """``did you mean 'target'?``, or None when nothing is similar. ``similarity`` is difflib's ratio."""
+    from difflib import get_close_matches  # noqa: PLC0415 - not in a service, whose monitor never needs it
+
+    names = {name.lower(): name for name in islice(known, _MOST_COMPARED)}
+    near = get_close_matches(word[:_LONGEST_COMPARED].lower(), names, most, similarity)
+    shown = " or ".join(f"'{clean(names[name])}'" for name in near)
+    return f"did you mean {shown}?" if near else None
 
 
 def short_commit(commit: str) -> str:

@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 from yaml import Node, ScalarNode
 
 from perfcheck.baseline.context import Context, Entries, Entry
-from perfcheck.baseline.file_errors import did_you_mean
 from perfcheck.baseline.keys import CHANGING
 from perfcheck.baseline.sections import NamedSection
 from perfcheck.baseline.value_types import Limit
 from perfcheck.model import CompareLimits, Endpoint, ErrorLimits, Sampling, Secret
 from perfcheck.text import clean
 from perfcheck.units import format_ms, format_percentage
+from perfcheck.words import did_you_mean
 
 _BODIES = {"json": "application/json", "form": "application/x-www-form-urlencoded", "body": None}
 _WARNING = Limit(1.5, of_target=True)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
-from itertools import islice
 
 from perfcheck.errors import UsageError
 from perfcheck.text import clean
@@ -16,8 +13,6 @@ from perfcheck.words import plural
 MOST_ERRORS = 100  # reading stops here: the file as a whole is wrong
 _MOST_SHOWN = 20
 _WIDTH = 100  # of a source line that is shown; a longer one is cut around the caret
-_LONGEST_COMPARED = 60  # 'did you mean' takes time quadratic in it
-_MOST_COMPARED = 500
 _LONGEST_SENTENCE = 400
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as YAML defines it
 
@@ -101,15 +96,6 @@ class ErrorCollector:
 
     def in_order(self) -> tuple[FileError, ...]:
         return tuple(error for _, error in sorted(self._errors.items(), key=lambda item: item[0][:2]))
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """``did you mean 'target'?``, or None when nothing is similar."""
-    known = list(islice(known, _MOST_COMPARED))
-    near = get_close_matches(word[:_LONGEST_COMPARED].lower(), {name.lower(): name for name in known}, n=1)
-    if not near:
-        return None
-    return f"did you mean '{next(name for name in known if name.lower() == near[0])}'?"
 
 
 def _formatted(file: str, errors: tuple[FileError, ...]) -> str:

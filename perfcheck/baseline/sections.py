@@ -10,10 +10,10 @@ from typing import Any
 from yaml import MappingNode, Node, ScalarNode
 
 from perfcheck.baseline.context import Context, Entries, Entry
-from perfcheck.baseline.file_errors import did_you_mean
 from perfcheck.baseline.tree import line_of
 from perfcheck.baseline.value_types import ValueType
 from perfcheck.text import clean
+from perfcheck.words import did_you_mean
 
 _LONGEST_NAME = 200
 _REMEDY = "write its keys below it, indented, without '- ' in front"

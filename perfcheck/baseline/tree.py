@@ -14,8 +14,9 @@ from typing import Any
 import yaml
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
-from perfcheck.baseline.file_errors import ErrorCollector, Location, StopReading, did_you_mean
+from perfcheck.baseline.file_errors import ErrorCollector, Location, StopReading
 from perfcheck.text import clean
+from perfcheck.words import did_you_mean
 
 # The parser in C, where PyYAML was built with it, is seven times as fast.
 _PARSER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

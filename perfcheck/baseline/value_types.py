@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Protocol
 from yaml import Node
 
 from perfcheck.baseline.context import Context, shown
-from perfcheck.baseline.file_errors import did_you_mean
 from perfcheck.model import MOST_CONNECTIONS
 from perfcheck.text import clean
 from perfcheck.units import WrongValueError, parse_duration_ms, parse_multiple, parse_percentage, parse_size
+from perfcheck.words import did_you_mean
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{"}
 _DAY_MS = 86_400_000.0

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Literal, TypeVar
 
 from perfcheck.errors import UsageError
 from perfcheck.model import Baseline, Endpoint, EndpointResult, ErrorProof, Metric, Run
 from perfcheck.text import clean
-from perfcheck.words import and_more, short_run
+from perfcheck.words import and_more, did_you_mean, short_run
 
 _MOST_NAMED = 10
 
@@ -43,8 +42,7 @@ def select_names(known: Sequence[str], patterns: Sequence[str]) -> Sequence[str]
     for pattern in patterns:
         matches = _matches(pattern, known)
         if not matches:
-            near = get_close_matches(pattern, known, n=1)
-            remedy = f"did you mean '{near[0]}'?" if near else "'perfcheck health' without a name lists all"
+            remedy = did_you_mean(pattern, known) or "'perfcheck health' without a name lists all"
             raise UsageError(f"the monitor has no endpoint '{pattern}'", remedy)
         selected += matches
     return selected
@@ -85,8 +83,7 @@ def _unknown(kind: str, name: str, known: Sequence[str], where: str) -> UsageErr
         return UsageError(message, f"did you mean '-f {name}'?")
     if not known:
         return UsageError(message, f"it has no {kind}s at all")
-    near = get_close_matches(name, known, n=1)
-    return UsageError(message, f"did you mean '{near[0]}'?" if near else f"it has: {and_more(known, _MOST_NAMED)}")
+    return UsageError(message, did_you_mean(name, known) or f"it has: {and_more(known, _MOST_NAMED)}")
 
 
 # --- Options of one run --------------------------------------------------------------------------------------------

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 
 from perfcheck.errors import UsageError
 from perfcheck.history.model import BranchRuns
 from perfcheck.model import NO_BRANCH
 from perfcheck.text import clean
-from perfcheck.words import and_more, plural
+from perfcheck.words import and_more, did_you_mean, plural
 
 _USUAL_DEFAULTS = ("main", "master")
 _MAX_SHOWN = 3
@@ -26,17 +25,14 @@ def choose_branch(known: Iterable[BranchRuns], wanted: str | None, default: Call
     names = [branch.branch or "" for branch in known]
     if wanted is not None:
         if names and wanted not in names:
-            raise UsageError(f"no runs {of_branch(wanted)} in the history", _suggestion(wanted, names))
+            near = did_you_mean(wanted, filter(None, names), most=3, similarity=0.5)
+            remedy = near or "'perfcheck history list' shows the branches"
+            raise UsageError(f"no runs {of_branch(wanted)} in the history", remedy)
         return wanted
     named = [name for name in names if name]
     if not named:
         return ""
     return default() or next((name for name in _USUAL_DEFAULTS if name in named), named[0])
-
-
-def _suggestion(wanted: str, names: Iterable[str]) -> str:
-    near = get_close_matches(wanted, filter(None, names), n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(map(clean, near))}?" if near else "'perfcheck history list' shows the branches"
 
 
 def of_branch(branch: str) -> str:

@@ -279,7 +279,7 @@ def test_a_series_is_of_the_default_branch_unless_another_one_is_named(folder: P
     assert len(json.loads(history("list --limit 100 --json"))["runs"]) == 39  # a list is no series
     assert len(json.loads(history("list --branch - --json"))["runs"]) == 2
     assert history("show videos.list --branch featrue", code=2) == ""
-    assert history.stderr.startswith("error: no runs of branch featrue in the history\nhelp: did you mean feature?")
+    assert history.stderr.startswith("error: no runs of branch featrue in the history\nhelp: did you mean 'feature'?")
     assert history("show videos.list --since 2026-10-19 --until 2026-10-27 --branch -", code=2) == ""
     assert "without a branch\nhelp: there are 8 runs of branch main (--branch main), 6 runs of" in history.stderr
 
@@ -296,8 +296,8 @@ def test_a_history_without_branches_is_one_series(tmp_path: Path, history: Conso
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("show videos.lits", "no run and no endpoint 'videos.lits' in the history\nhelp: did you mean videos.list"),
-        ("show v1.2.4", "no run and no endpoint 'v1.2.4' in the history\nhelp: did you mean v1.2.3"),
+        ("show videos.lits", "no run and no endpoint 'videos.lits' in the history\nhelp: did you mean 'videos.list'"),
+        ("show v1.2.4", "no run and no endpoint 'v1.2.4' in the history\nhelp: did you mean 'v1.2.3'"),
         (
             "show videos.list --until 2020-01-01",
             "no measurement of 'videos.list' in that time among the runs of branch main\nhelp: leave out --since",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,6 +24,7 @@ from perfcheck.cli.ui.output import as_json, print_page, write_to_stdout
 from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.model import Source
 from perfcheck.text import clean
+from perfcheck.words import did_you_mean
 
 if TYPE_CHECKING:
     from perfcheck.history.model import PastRun
@@ -83,8 +83,7 @@ def _run(store: History, name: str, endpoints: list[str]) -> PastRun:
     try:
         return store.past_run(name)
     except NoSuchRunError as error:
-        near = get_close_matches(name, endpoints, n=3)
-        remedy = f"did you mean {' or '.join(map(clean, near))}?" if near else error.remedy
+        remedy = did_you_mean(name, endpoints, most=3) or error.remedy
         raise UsageError(f"no run and no endpoint '{clean(name)}' in the history", remedy) from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, literal, not_, or_, select
@@ -13,6 +12,7 @@ from perfcheck.history.store.rows import MEASUREMENT_COLUMNS, NOTE_COLUMNS, RUN_
 from perfcheck.history.store.tables import measurements, notes, runs
 from perfcheck.model import Source
 from perfcheck.text import clean
+from perfcheck.words import did_you_mean
 
 LIST_RUNS = "'perfcheck history list' lists the saved runs"
 
@@ -147,5 +147,4 @@ def _suggestion(connection: Connection, reference: str) -> str:
     names = dict.fromkeys(text_in(runs.c.label, row.label) for row in connection.execute(labelled))
     ids = (text_in(runs.c.id, row.id) for row in connection.execute(newest))
     names |= dict.fromkeys(run_id[: max(len(reference), 8)] for run_id in ids)
-    near = get_close_matches(reference, names, n=_MAX_SUGGESTIONS, cutoff=_MIN_SIMILARITY)
-    return f"did you mean {' or '.join(map(clean, near))}?" if near else LIST_RUNS
+    return did_you_mean(reference, names, most=_MAX_SUGGESTIONS, similarity=_MIN_SIMILARITY) or LIST_RUNS

@@ -152,7 +152,7 @@ def test_a_run_is_found_by_id_label_and_first_digits(store: History, reference: 
 @pytest.mark.parametrize(
     ("reference", "message", "remedy"),
     [
-        ("v2", "no run 'v2' in the history", "did you mean v1?"),
+        ("v2", "no run 'v2' in the history", "did you mean 'v1'?"),
         ("5e0", "no run '5e0' in the history", "did you mean"),
         ("5e0c", "several run ids begin with '5e0c'", "use a longer prefix: 5e0c0000-0000, 5e0c1111-0000"),
         ("qqqq\x1b[31m", "no run 'qqqq[31m' in the history", "'perfcheck history list' lists the saved runs"),
