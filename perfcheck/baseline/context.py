@@ -97,9 +97,9 @@ def has_surrogates(text: str) -> bool:
     return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def shown(text: Interpolated, limit: int = 60) -> str:
+def shown(text: Interpolated) -> str:
     """A wrong value in a message: never the value of a variable."""
-    return "the value with its variables expanded" if text.has_variable else f"'{clean(text.value, limit)}'"
+    return "the value with its variables expanded" if text.has_variable else f"'{clean(text.value, 60)}'"
 
 
 # --- Variables -------------------------------------------------------------------------------------------------------

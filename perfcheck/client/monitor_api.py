@@ -187,7 +187,6 @@ def _reading(health: object, stats: object, slow: object, problems: list[str], r
         issues=issues,
         endpoints=endpoints,
         since=fields.text(about.get("counting_since"), redact) or None,
-        generated_at=fields.text(figures.get("generated_at"), redact) or None,
         workers=fields.count(about.get("workers")),
         problems=(*fields.texts(about.get("problems"), redact), *problems, *_lost(about)),
     )

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from perfcheck.demo.database import QuerySession
 
 JsonObject = dict[str, Any]
-PAGE = 50
-LARGEST_PAGE = 200
+_PAGE = 50
+_LARGEST_PAGE = 200
 _LONGEST_TEXT = 100
 _MOST_FIELDS = 20
 _MOST_DIGITS = 9  # enough for any offset, and too few to overflow an integer of the database
@@ -85,9 +85,9 @@ class Parameters:
             raise _wrong(f"{name} contains a null character")
         return value
 
-    def page(self, limit: int = PAGE, largest: int = LARGEST_PAGE) -> tuple[int, int]:
+    def page(self) -> tuple[int, int]:
         """The parameters ``limit`` and ``offset``."""
-        return self.integer("limit", limit, 1, largest), self.integer("offset", 0, 0)
+        return self.integer("limit", _PAGE, 1, _LARGEST_PAGE), self.integer("offset", 0, 0)
 
 
 def like(text: str) -> str:

@@ -61,14 +61,12 @@ class MonitoredEndpoint:
     min_ms: float | None = None
     max_ms: float | None = None
     stdev_ms: float | None = None
-    latest_ms: float | None = None
     median_ms: float | None = None
     p75_ms: float | None = None
     p90_ms: float | None = None
     p95_ms: float | None = None
     p99_ms: float | None = None
     largest_body: int | None = None  # bytes
-    most_queries: int | None = None  # in one request
     n_plus_one: tuple[Repeated, ...] = ()
     slowest_statement: SlowStatement | None = None  # in total
     listed_as_slow: bool = False  # by the monitor, for the threshold in force
@@ -105,7 +103,6 @@ class MonitorReading:
     issues: tuple[str, ...] = ()
     endpoints: tuple[MonitoredEndpoint, ...] = ()
     since: str | None = None  # when it started counting, as the monitor writes it
-    generated_at: str | None = None
     workers: int | None = None
     problems: tuple[str, ...] = ()  # why the figures may be incomplete
     table: RouteTable | None = None  # None: the monitor has none

@@ -89,12 +89,12 @@ def change_axis(ratios: Iterable[float], limits: Iterable[float]) -> Knee:
     return Knee(knee, max(knee * 1.1, max(known) * 1.1), low=0.5 if min(known) > 0.5 else 0.0)  # noqa: PLR2004
 
 
-def ratio_ticks(scale: Knee, apart: float = 0.1) -> list[float]:
+def ratio_ticks(scale: Knee) -> list[float]:
     """Round multiples, none so near to another that their labels touch; 1 has room in any case."""
     multiples = [multiple for multiple in _one_two_five(scale.high, 3.0) if multiple > 3.0]  # noqa: PLR2004
     quarters = (0.75, 1.25) if scale.low else ()
     ticks = (1.0, 0.0, 0.5, *quarters, 1.5, 2.0, 3.0, *multiples)
-    return sorted(far_apart((tick for tick in ticks if scale.low <= tick <= scale.high), scale, apart))
+    return sorted(far_apart((tick for tick in ticks if scale.low <= tick <= scale.high), scale, 0.1))
 
 
 def far_apart(items: Iterable[Item], position: Callable[[Item], float], apart: float) -> list[Item]:
