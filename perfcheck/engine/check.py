@@ -22,7 +22,7 @@ from perfcheck.judge.verdict import (
     partial_findings,
     service_findings,
 )
-from perfcheck.model import Baseline, EndpointResult, Finding, Run, Sample, Stop, Verdict
+from perfcheck.model import Baseline, EndpointResult, Finding, Run, Verdict
 from perfcheck.sampling.sampler import Sampler
 from perfcheck.text import Redactor
 
@@ -77,8 +77,7 @@ def check(
             observe=lambda *_: progress(sampler),
             measured_alone=dict if against is not None and alone is None else alone,
         )
-        progress(sampler)
-        execution = measure(sampler.run, lambda: _samples(sampler), error=error, measured=callbacks.measured)
+        execution = measure(sampler, error, callbacks)
         results = tuple(
             judge_endpoint(
                 endpoint,
@@ -113,7 +112,7 @@ def check(
             *probe.findings,
             *from_monitor,
         ),
-        complete=not counts.not_measured and not _ran_out_of_time(sampler),
+        complete=not counts.not_measured and not any(each.ran_out_of_time for each in sampler.measurements()),
         redact=redact,
         command=command,
         label=label,
@@ -126,10 +125,6 @@ def check(
     return compared_with(
         against, outcome, baseline.compare, fail_on, selected=bool(names or groups), allow_partial=allow_partial
     )
-
-
-def _samples(sampler: Sampler) -> list[Sample]:
-    return [sample for measurement in sampler.measurements() for _, sample in measurement.samples]
 
 
 def _with_the_monitor(
@@ -165,7 +160,3 @@ def _with_the_monitor(
         whole=len(baseline.endpoints) == len(results),
         coverage=with_coverage,
     )
-
-
-def _ran_out_of_time(sampler: Sampler) -> bool:
-    return any(decision.stop is Stop.BUDGET for m in sampler.measurements() for decision in m.decisions[-1:])

@@ -34,7 +34,6 @@ from perfcheck.model import (
     Finding,
     Metric,
     Rule,
-    Sample,
     Stop,
     UndecidedPolicy,
     Verdict,
@@ -98,10 +97,7 @@ def compare_live(
             max_pairs=max_pairs,
             observe=lambda: progress(sampler),
         )
-        progress(sampler)
-        execution = measure(
-            sampler.run, lambda: _samples(sampler.measurements()), error=error, measured=callbacks.measured
-        )
+        execution = measure(sampler, error, callbacks)
         pairs = sampler.measurements()
         results = execution.unless_unreached(
             tuple(
@@ -127,7 +123,7 @@ def compare_live(
                 *cannot_tell(results, "run it again" if execution.interrupted else _how_to_settle(pairs)),
                 *(noise_findings(results, _latencies(pairs)) if how is ComparedHow.SAME else ()),
             ),
-            complete=not counts.not_measured and not _ran_out_of_time(pairs),
+            complete=not counts.not_measured and not any(pair.after.ran_out_of_time for pair in pairs),
             redact=redact,
             command=command,
             seed=seed,
@@ -143,10 +139,6 @@ def compare_live(
                 added=added,
             ),
         )
-
-
-def _samples(pairs: tuple[PairMeasurement, ...]) -> list[Sample]:
-    return [sample for pair in pairs for side in (pair.before, pair.after) for _, sample in side.samples]
 
 
 def _judged_by_a_tail(endpoints: Sequence[Endpoint]) -> Iterator[Finding]:
@@ -165,10 +157,6 @@ def _latencies(pairs: tuple[PairMeasurement, ...]) -> Iterator[tuple[float, floa
         for (stage, before), (_, after) in zip(pair.before.samples, pair.after.samples, strict=True):
             if stage and before.latency_ms is not None and after.latency_ms is not None:
                 yield before.latency_ms, after.latency_ms
-
-
-def _ran_out_of_time(pairs: tuple[PairMeasurement, ...]) -> bool:
-    return any(decision.stop is Stop.BUDGET for pair in pairs for decision in pair.after.decisions)
 
 
 def _result(

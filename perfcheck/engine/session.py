@@ -34,7 +34,6 @@ from perfcheck.model import (
     Rule,
     Run,
     RunnerHealth,
-    Sample,
     Sampling,
     ServiceInfo,
     Tool,
@@ -140,33 +139,25 @@ def wait_for(
     return None
 
 
-def measure(
-    run: Callable[[], None],
-    samples: Callable[[], Sequence[Sample]],
-    *,
-    error: Exception | None,
-    measured: Callable[[], None],
-) -> Execution:
-    """Call ``run`` unless there is an ``error`` already; the measurements stay, whatever it raises.
-
-    ``samples`` returns them at the end, ``measured`` is called when no more will come.
-    """
+def measure(sampler: Sampler | PairSampler, error: Exception | None, callbacks: Callbacks) -> Execution:
+    """Run the sampler unless there is an ``error`` already; the measurements stay, whatever it raises."""
+    callbacks.progress(sampler)
     runner = RunnerMonitor()
     started_at, started_s = datetime.now(UTC), time.perf_counter()
     interrupted = False
     try:
         if error is None:
             try:
-                run()
+                sampler.run()
             finally:
-                measured()
+                callbacks.measured()
     except KeyboardInterrupt:
-        measured()  # in case the interruption came in the line before it
+        callbacks.measured()  # in case the interruption came in the line before it
         interrupted = True
     except Exception as failure:  # noqa: BLE001 - raised again once the reports are written
         error = caused_by_the_machine(failure) or failure
     duration_ms = (time.perf_counter() - started_s) * 1000
-    return Execution(started_at, started_s, duration_ms, runner.finish(len(samples())), interrupted, error)
+    return Execution(started_at, started_s, duration_ms, runner.finish(sampler.requests()), interrupted, error)
 
 
 def unreached(result: EndpointResult, reason: CouldNotMeasureError) -> EndpointResult:

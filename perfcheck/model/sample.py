@@ -106,6 +106,10 @@ class Measurement:
     is_void: bool = False  # slow or failing under load, and not measured alone by the end
     failed_under_load: tuple[Sample, ...] = ()  # of those that are not judged: other requests were in flight
 
+    @property
+    def ran_out_of_time(self) -> bool:
+        return any(decision.stop is Stop.BUDGET for decision in self.decisions[-1:])
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointProgress:

@@ -94,6 +94,9 @@ class PairSampler:
         """What was measured so far, in the order of the endpoints. May be called at any time."""
         return tuple(session.measurement(self._cut_short) for session in self._sessions)
 
+    def requests(self) -> int:
+        return sum(2 * len(pair.after.samples) for pair in self.measurements())
+
     def forecast(self) -> Forecast:
         """What the rest will take."""
         return self._schedule.forecast()

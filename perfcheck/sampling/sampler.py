@@ -86,6 +86,9 @@ class Sampler:
         """What was measured and decided so far, in the order of the endpoints. May be called at any time."""
         return tuple(session.measurement(self._cut_short) for session in self._sessions)
 
+    def requests(self) -> int:
+        return sum(len(measurement.samples) for measurement in self.measurements())
+
     def forecast(self) -> Forecast:
         """What the rest will take."""
         return self._schedule.forecast()
