@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 
 from perfcheck.client.client import Client
-from perfcheck.engine.environment import EnvironmentProbe
+from perfcheck.engine.ci import read_ci_build
+from perfcheck.engine.environment import runner_environment
 from perfcheck.engine.selection import select_endpoints
 from perfcheck.engine.session import (
     Callbacks,
@@ -69,7 +70,6 @@ def compare_live(
     redact, progress = Redactor(before.secrets | after.secrets), callbacks.progress
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
     with (
-        EnvironmentProbe() as probe,
         Client(before.service, redact=redact) as before_client,
         # One with itself over the same connections: a service with one thread serves no second one.
         (
@@ -85,8 +85,7 @@ def compare_live(
             for client in dict.fromkeys(clients)
         )
         error = next(filter(None, errors), None)  # without the first, the second is not waited for
-        # The commit is that of this folder, and may be neither side's.
-        environment = replace(probe.finish(), commit=None, branch=None, dirty=None)
+        environment = runner_environment(read_ci_build(os.environ))  # the commit of this folder may be neither side's
         sampler = PairSampler(
             endpoints,
             (before_client, after_client),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from perfcheck.engine.ci import read_ci_build
+from perfcheck.engine.ci import CiBuild, read_ci_build
 from perfcheck.history import repository_root
 from perfcheck.history.git import GitError, GitProcess, git
 from perfcheck.model import Environment, Finding, Rule
@@ -45,14 +46,13 @@ class EnvironmentProbe:
         if commit is None and failure is not None and repository_root(Path.cwd()):
             message = f"the commit and the branch of this run are not known: {failure}"
             self.findings = (Finding.note(Rule.COMMIT, message, remedy=failure.remedy),)
-        return Environment(
-            platform=f"{platform.system()} {platform.release()} {platform.machine()}",
-            cpus=_usable_cpus(),
-            ci=ci.system if ci else None,
-            commit=commit,
-            branch=branch,
-            dirty=dirty,
-        )
+        return replace(runner_environment(ci), commit=commit, branch=branch, dirty=dirty)
+
+
+def runner_environment(ci: CiBuild | None) -> Environment:
+    """Of a run that is of no commit."""
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    return Environment(system, _usable_cpus(), ci.system if ci else None, commit=None, branch=None, dirty=None)
 
 
 def _usable_cpus() -> int:
