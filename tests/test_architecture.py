@@ -23,6 +23,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "text": (set(), set()),
     "times": (set(), set()),
     "words": ({"text", "times"}, set()),
+    "git": ({"text"}, set()),
     "model": (set(), set()),
     "stats": ({"model"}, set()),
     # Which of its modules may import which framework: tests/monitor/test_imports.py.
@@ -33,11 +34,11 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "client": (HELPERS | {"model"}, {"httpx", "h11", "h2"}),
     "judge": (CORE, set()),
     "sampling": (CORE | {"judge"}, set()),
-    "history": (CORE | {"report", "runfile"}, {"sqlalchemy", "rich"}),
-    "periods": (CORE | {"baseline", "report", "runfile", "history"}, {"msgspec", "rich", "jinja2"}),
+    "history": (CORE | {"report", "runfile", "git"}, {"sqlalchemy", "rich"}),
+    "periods": (CORE | {"git", "baseline", "report", "runfile", "history"}, {"msgspec", "rich", "jinja2"}),
     "lint": (HELPERS | {"model", "report"}, set()),
     "demo": (HELPERS | {"model", "monitor"}, set()),
-    "engine": (CORE | {"baseline", "client", "judge", "sampling", "runfile", "history"}, set()),
+    "engine": (CORE | {"git", "baseline", "client", "judge", "sampling", "runfile", "history"}, set()),
     "cli": (
         CORE | {"baseline", "client", "report", "runfile", "judge", "history", "periods", "lint", "demo", "engine"},
         {"click", "rich", "rich_click"},

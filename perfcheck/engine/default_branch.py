@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perfcheck.engine.ci import read_ci_build
+from perfcheck.git import GitError, git
 from perfcheck.history.branches import choose_branch
-from perfcheck.history.git import GitError, git
 from perfcheck.text import clean
 
 if TYPE_CHECKING:

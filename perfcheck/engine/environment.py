@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from perfcheck.engine.ci import CiBuild, read_ci_build
-from perfcheck.history import repository_root
-from perfcheck.history.git import GitError, GitProcess, git
+from perfcheck.git import GitError, GitProcess, git, repository_root
 from perfcheck.model import Environment, Finding, Rule
 from perfcheck.text import clean
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from perfcheck.git import repository_root
+
 _FOLDER = ".perfcheck"
 _HISTORY = "history.sqlite"
 
@@ -11,11 +13,6 @@ _HISTORY = "history.sqlite"
 def default_file(cwd: Path) -> Path:
     """In the root of the repository around ``cwd``, or in ``cwd`` outside one."""
     return (repository_root(cwd) or cwd) / _FOLDER / _HISTORY
-
-
-def repository_root(folder: Path) -> Path | None:
-    """The nearest folder that has a ``.git``."""
-    return next((path for path in (folder, *folder.absolute().parents) if (path / ".git").exists()), None)
 
 
 def make_folder(file: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from perfcheck.baseline import find_baseline
 from perfcheck.baseline.load import read_past_endpoints
 from perfcheck.errors import UsageError
-from perfcheck.history.git import GitError, git
+from perfcheck.git import GitError, git
 from perfcheck.model import Endpoint
 from perfcheck.periods.model import BaselineHistory, Period, TargetChange, TargetKey
 from perfcheck.text import clean

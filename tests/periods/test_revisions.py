@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from simulation.year import commit_baseline
 
-from perfcheck.history.git import GitError
+from perfcheck.git import GitError
 from perfcheck.periods.baseline_history import Revision, baseline_history, revisions
 from perfcheck.periods.model import BaselineHistory, Period, PeriodKind
 

@@ -10,7 +10,6 @@ import subprocess
 from pathlib import Path
 from typing import Self
 
-from perfcheck.history import repository_root
 from perfcheck.text import clean
 
 _TIMEOUT_S = 20.0
@@ -19,6 +18,11 @@ _GIT = (
     *("-c", "core.hooksPath=/dev/null", "-c", "log.showSignature=false"),
 )
 _REMEDY = re.compile(r"^\s+(git .+)$", re.MULTILINE)  # a command, in the lines after the error
+
+
+def repository_root(folder: Path) -> Path | None:
+    """The nearest folder that has a ``.git``."""
+    return next((path for path in (folder, *folder.absolute().parents) if (path / ".git").exists()), None)
 
 
 class GitError(Exception):
