@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,4 +38,4 @@ def past(endpoint: str, value_ms: float | None, index: int = 0, **more: Any) -> 
         requests=6,
         critical_path=False,
     )
-    return replace(usual, **more)
+    return usual._replace(**more)

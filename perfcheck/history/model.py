@@ -6,6 +6,7 @@ Types only. Times are UTC as a run file has them (RFC 3339), which sort as they 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from perfcheck.errors import UsageError
 from perfcheck.model import Counts, Metric, Source, Verdict
@@ -46,9 +47,8 @@ class BranchRuns:
     runs: int
 
 
-@dataclass(frozen=True, slots=True)
-class PastMeasurement:
-    """One endpoint in one past run."""
+class PastMeasurement(NamedTuple):
+    """One endpoint in one past run. A tuple, since there may be hundreds of thousands, and no class is made as fast."""
 
     run_id: str
     started_at: str

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 import sys
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -214,8 +213,9 @@ def sign_sums(points: Sequence[float]) -> list[int]:
     That is Mann and Whitney's rank sum, less its mean: pairs within the newer part cancel out.
     """
     ordered, count = sorted(points), len(points)
-    ranks = (bisect_left(ordered, value) + bisect_right(ordered, value) - count for value in reversed(points))
-    return list(accumulate(ranks))
+    last = dict(zip(ordered, range(count), strict=True))  # among those that are equal
+    first = dict(zip(reversed(ordered), reversed(range(count)), strict=True))
+    return list(accumulate([first[value] + last[value] + 1 - count for value in reversed(points)]))
 
 
 @lru_cache(maxsize=2 * WINDOW)

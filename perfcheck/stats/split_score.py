@@ -106,7 +106,9 @@ def score_split(points: Sequence[float], before: int, noise: float = RUN_NOISE) 
     deviation *= math.sqrt(count / (count - 2))
     prior, degrees = _SCALE_WEIGHT * noise**2, _degrees(count)
     room = _CLIP * math.sqrt((prior + (count - 2) * deviation**2) / degrees)
-    parts = [_centred([min(max(value, -room), room) for value in part]) for part in residuals]
+    parts = [
+        _centred([value if abs(value) <= room else math.copysign(room, value) for value in part]) for part in residuals
+    ]
     squares = sum(sum(map(mul, part, part)) for part, _ in parts)
     products = sum(sum(map(mul, part, part[1:])) for part, _ in parts)
     variance = (prior + squares) / degrees

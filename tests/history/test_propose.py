@@ -131,7 +131,7 @@ def test_runs_of_one_hour_are_one_occasion(hours: Sequence[float], missing: str 
 def test_runs_are_added_until_they_are_of_five_occasions() -> None:
     """The last five of these are of one hour; the slow one that counts is of the day before."""
     runs = at_hours(0, 24, 30, 36, *(48 + minute / 60 for minute in range(5)))
-    runs[1] = replace(runs[1], value_ms=200.0)
+    runs[1] = runs[1]._replace(value_ms=200.0)
     found = propose(LISTED, runs, ProposalRule(runs=5))
     assert (found.runs, moved(found)[0]) == (9, 250)
 
@@ -204,7 +204,7 @@ def test_without_an_ideal_none_is_made_up() -> None:
 )
 def test_runs_that_are_not_good_do_not_count(odd: dict[str, Any]) -> None:
     runs = series([100.0] * 5)
-    runs[2] = replace(runs[2], **odd)
+    runs[2] = runs[2]._replace(**odd)
     assert propose(LISTED, runs).why == "4 good runs, 1 more occasion is needed, an hour apart; 1 more was not good"
     assert propose(LISTED, [*runs, past("videos.list", 100.0, 5)]).runs == 5
 
@@ -212,7 +212,7 @@ def test_runs_that_are_not_good_do_not_count(odd: dict[str, Any]) -> None:
 @pytest.mark.parametrize("odd", [{"verdict": Verdict.WARNING}, {"decided": False}, {"error_rate": 0.01}], ids=str)
 def test_runs_that_count_all_the_same(odd: dict[str, Any]) -> None:
     runs = series([100.0] * 5)
-    runs[2] = replace(runs[2], **odd)
+    runs[2] = runs[2]._replace(**odd)
     assert propose(LISTED, runs).runs == 5
 
 

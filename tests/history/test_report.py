@@ -157,7 +157,7 @@ def test_a_series_of_any_length_fits(count: int, width: int) -> None:
 
 def test_hostile_texts_are_shown_and_not_obeyed() -> None:
     for name in hostile_names():
-        point = replace(measured(0, 5.0), label=name, commit=name, machine=name)
+        point = measured(0, 5.0)._replace(label=name, commit=name, machine=name)
         note = Note(1, "2026-02-04T09:00:00.000Z", None, name, name, name, name)
         one = SeriesHistory((point,), Trend((Step(0, 5.0, 4.0, 5.0, 0.1),)), Trend(), ((0, note),))
         assert "\x1b" not in shown(render_series(name, [one], UNICODE, 60), 60)

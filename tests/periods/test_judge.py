@@ -164,7 +164,7 @@ def test_a_spread_that_grows_is_a_loss_of_consistency() -> None:
 
 def test_critical_paths_come_first() -> None:
     small, large = series("small", noisy((100, 60), (120, 30))), series("large", noisy((100, 60), (190, 30)))
-    small = [replace(one, critical_path=True) for one in small]
+    small = [one._replace(critical_path=True) for one in small]
     report = report_on([*small, *large], 50, 90)
     assert [one.endpoint for one in report.regressions] == ["small", "large"]
 
@@ -263,7 +263,7 @@ def test_one_run_of_some_endpoints_makes_none_of_the_others_gone() -> None:
 
 
 def elsewhere(rows: list[PastMeasurement], machine: str, key: str) -> list[PastMeasurement]:
-    return [replace(one, machine=machine, series=key) for one in rows]
+    return [one._replace(machine=machine, series=key) for one in rows]
 
 
 def test_machines_are_not_compared_with_one_another() -> None:
@@ -291,7 +291,7 @@ def test_the_release_of_a_kernel_makes_no_other_machine() -> None:
 def monitored(name: str, counts: list[int], first: int = 0) -> list[PastMeasurement]:
     rows = series(name, [100.0] * len(counts), first)
     return [
-        replace(one, source=Source.MONITORED, series="monitor", requests=count)
+        one._replace(source=Source.MONITORED, series="monitor", requests=count)
         for one, count in zip(rows, counts, strict=True)
     ]
 
@@ -367,7 +367,7 @@ def test_very_many_runs_are_compared_in_blocks_and_the_step_has_its_run() -> Non
     count, step = 6 * MAX_COMPARED, 4 * MAX_COMPARED + 21
     values = noisy((100, step), (112, count - step))
     rows = [
-        replace(measurement("a", 0, value), run_id=str(i), started_at=f"{i:09}", commit=None)
+        measurement("a", 0, value)._replace(run_id=str(i), started_at=f"{i:09}", commit=None)
         for i, value in enumerate(values)
     ]
     runs = [replace(past_run(0), id=str(i), started_at=f"{i:09}") for i in range(count)]

@@ -205,7 +205,7 @@ def test_little_room_still_gives_a_page(limit: int) -> None:
 
 
 def chart_of(values: list[float], target_ms: float) -> str:
-    rows_of = [replace(one, target_ms=target_ms) for one in series("a", values)]
+    rows_of = [one._replace(target_ms=target_ms) for one in series("a", values)]
     report = report_on(rows_of, 30, 60)
     chart = draw_over_time(report.endpoints[0], report.period, report.labels)
     assert chart is not None

@@ -157,7 +157,7 @@ def hostile_report() -> PeriodReport:
     rows = [series(name, kinds[i % len(kinds)]) for i, name in enumerate(names)]
     rows += [series(f"new {names[0]}", [50.0] * 5, 85), series(f"gone {names[0]}", [50.0] * 60)]
     hostile = [
-        replace(one, label=HOSTILE_NAME, machine=HOSTILE_NAME, commit=HOSTILE_NAME) for one in chain.from_iterable(rows)
+        one._replace(label=HOSTILE_NAME, machine=HOSTILE_NAME, commit=HOSTILE_NAME) for one in chain.from_iterable(rows)
     ]
     runs = [
         replace(past_run(i), label=HOSTILE_NAME, machine=HOSTILE_NAME, base_url=HOSTILE_NAME, branch=HOSTILE_NAME)

@@ -145,7 +145,7 @@ def _series_as_json(series: SeriesHistory) -> dict[str, Any]:
     return {
         "series": series.points[-1].series,
         "earlier": series.earlier,
-        "points": [asdict(point) for point in series.points],
+        "points": [point._asdict() for point in series.points],
         "steps": [asdict(step) for step in trend.steps],
         "drift": asdict(trend.drift) if trend.drift else None,
         "forming": asdict(trend.forming) if trend.forming else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Double, Integer, Row, Text, type_coerce
@@ -38,7 +39,16 @@ _MEASUREMENT_COLUMNS = (
     *(measurements.c[name] for name in ("median_ms", "p95_ms", "spread", "target_ms", "ideal_ms", "error_rate")),
     *(measurements.c[name] for name in ("requests", "critical_path")),
 )
-
+# Of many measurements at once, column by column: a line of Python for each of them takes longer than reading them.
+_CONVERSIONS: dict[str, Callable[[Any], object]] = {
+    "source": _SOURCES.__getitem__,
+    "verdict": _VERDICTS.__getitem__,
+    "decided": bool,
+    "metric": _METRICS.__getitem__,
+    "critical_path": bool,
+}
+_INTERVAL = slice(13, 15)  # low_ms and high_ms
+_AS_MEASUREMENT: Callable[[Iterable[Any]], PastMeasurement] = partial(tuple.__new__, PastMeasurement)
 
 Rows = Sequence[Row[Any]]
 
@@ -51,8 +61,13 @@ def past_runs(rows: Rows) -> list[PastRun]:
 
 def past_measurements(rows: Rows) -> list[PastMeasurement]:
     """Of the columns in ``MEASUREMENT_COLUMNS``."""
-    _check(rows, _MEASUREMENT_FIELDS, "{4} in the run {0}")
-    return list(map(_past_measurement, rows))
+    checked = _check(rows, _MEASUREMENT_FIELDS, "{4} in the run {0}")
+    columns: list[Iterable[object]] = [
+        map(_CONVERSIONS[field.name], values) if field.name in _CONVERSIONS else values
+        for field, values in zip(_MEASUREMENT_FIELDS, checked, strict=bool(rows))
+    ]
+    columns[_INTERVAL] = [zip(*columns[_INTERVAL], strict=True)]
+    return list(map(_AS_MEASUREMENT, zip(*columns, strict=True)))
 
 
 def past_notes(rows: Rows) -> list[Note]:
@@ -76,14 +91,6 @@ def _past_run(row: Row[Any]) -> PastRun:
     return PastRun(*values)
 
 
-def _past_measurement(row: Row[Any]) -> PastMeasurement:
-    values: list[Any] = list(row)
-    values[8], values[9], values[11] = _SOURCES[values[8]], _VERDICTS[values[9]], _METRICS[values[11]]
-    values[10], values[22] = bool(values[10]), bool(values[22])
-    values[13:15] = [(values[13], values[14])]  # the interval
-    return PastMeasurement(*values)
-
-
 # --- What a column may hold ----------------------------------------------------------------------------------------
 # Of many rows at once, column by column: a check of each value would take as long as all the rest of reading it.
 
@@ -103,8 +110,11 @@ def _are_amounts(values: _Values) -> bool:
     return set(map(type, values)) <= {float, int} and min(values, default=0) >= 0 and sum(values) < math.inf
 
 
+_parse_time = lru_cache(maxsize=16_384)(parse_time)  # every endpoint of a run has the same
+
+
 def _are_times(values: _Values) -> bool:
-    return _are_texts(values) and all(map(parse_time, values))
+    return _are_texts(values) and all(map(_parse_time, values))
 
 
 _BY_NAME: dict[str, Callable[[_Values], bool]] = {
@@ -140,12 +150,14 @@ class _Field(NamedTuple):
         return self.are_valid(distinct)
 
 
-def _check(rows: Rows, fields: Sequence[_Field], what: str) -> None:
-    """``what`` the row is that a message is about, by the numbers of its columns."""
-    for at, (field, values) in enumerate(zip(fields, zip(*rows, strict=True), strict=False)):
+def _check(rows: Rows, fields: Sequence[_Field], what: str) -> list[tuple[Any, ...]]:
+    """The columns of the rows. ``what`` the row is that a message is about, by the numbers of its columns."""
+    columns = list(zip(*rows, strict=True))
+    for at, (field, values) in enumerate(zip(fields, columns, strict=False)):
         if not field.may_hold(values):
             row = next(row for row in rows if not field.may_hold([row[at]]))
             raise _damaged(what.format(*(clean(str(value), 80) for value in row)), field.name, row[at])
+    return columns
 
 
 def _damaged(what: str, name: str, value: object) -> DamagedRowError:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from operator import attrgetter
 
 from perfcheck.history.model import PastMeasurement
 from perfcheck.model import Changed, Source, Verdict, worst
@@ -48,7 +49,7 @@ _MAX_POINTS = 430  # points of one chart
 
 def _summarise(series: Series, changes: SeriesChanges, spread: SeriesChanges, *, is_current: bool) -> EndpointSummary:
     """``changes`` are of the metric, ``spread`` of the spread. The judge sets later what depends on other series."""
-    p95 = series.follow(changes, lambda row: row.p95_ms)
+    p95 = series.follow(changes, attrgetter("p95_ms"))
     rows, newest = series.in_period, series.newest
     begin, end = begin_level(changes), end_level(changes) if changes.values else None
     target = newest.target_ms
@@ -190,8 +191,8 @@ class _Gathered:
 
     def _add_series(self, series: Series, *, is_current: bool, is_gone: bool) -> None:
         period = self.tally.period
-        changes = series.search(lambda row: row.value_ms)
-        spread = series.search(lambda row: row.spread, SPREAD_NOISE)
+        changes = series.search(attrgetter("value_ms"))
+        spread = series.search(attrgetter("spread"), SPREAD_NOISE)
         self.changes += latency_changes(series, changes, period)
         if is_current and (forming := forming_change(series, changes, period)):
             self.forming.append(forming)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections import deque
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
+from operator import attrgetter
 
 from perfcheck.history.model import PastMeasurement
 from perfcheck.periods.judge.tally import context_runs
@@ -58,7 +59,7 @@ class Series:
         """Steps and drift of the values; measurements without one are left out."""
         known = [(row, value) for row in self.rows if (value := value_of(row)) and math.isfinite(value)]
         values, rows = [value for _, value in known], [row for row, _ in known]
-        start = sum(row.started_at < self.since for row in rows)
+        start = _first_since(self.since, rows)
         trend = _search(values, self.block, noise)
         # What could be known when the period began; of a series without steps, nobody needs to know it.
         earlier = _search(values[:start], self.block, noise).steps if trend.steps else ()
@@ -87,16 +88,18 @@ class Series:
 
 def series_of_endpoints(measurements: Iterable[PastMeasurement], period: Period, block: int) -> Iterator[list[Series]]:
     """Endpoint by endpoint, its series; ``measurements`` by endpoint, series and time. Holds one endpoint at a time."""
-    for _, rows in groupby(measurements, key=lambda row: row.endpoint):
-        yield [_series(group, period, block) for _, group in groupby(rows, key=lambda row: row.series)]
+    for _, rows in groupby(measurements, key=attrgetter("endpoint")):
+        yield [_series(list(group), period, block) for _, group in groupby(rows, key=attrgetter("series"))]
 
 
-def _series(rows: Iterable[PastMeasurement], period: Period, block: int) -> Series:
-    before: deque[PastMeasurement] = deque(maxlen=context_runs(block))
-    within: list[PastMeasurement] = []
-    for row in rows:
-        (before if row.started_at < period.since else within).append(row)
-    return Series([*before, *within], len(before), period.since, block)
+def _series(rows: list[PastMeasurement], period: Period, block: int) -> Series:
+    start = _first_since(period.since, rows)
+    first = max(start - context_runs(block), 0)
+    return Series(rows[first:], start - first, period.since, block)
+
+
+def _first_since(time: str, rows: Sequence[PastMeasurement]) -> int:
+    return bisect_left(rows, time, key=attrgetter("started_at"))
 
 
 def _is_new(step: Step, earlier: Sequence[Step], start: int, block: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 
 from perfcheck.history.model import BranchRuns, Note, PastRun
 from perfcheck.model import Source, Verdict
@@ -94,7 +94,8 @@ class PeriodTally:
 
     def _is_whole(self, run: PastRun) -> bool:
         """Whether it covered most endpoints: a run of a few selected ones does not make the others gone."""
-        endpoints: int = sum(astuple(run.counts))
+        counts = run.counts
+        endpoints = counts.ok + counts.warning + counts.critical + counts.not_measured
         key = machine_key(run.machine, run.source)
         self.largest[key] = max(self.largest.get(key, 0), endpoints)
         return 2 * endpoints >= self.largest[key]

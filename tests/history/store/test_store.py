@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import pytest
 from simulation.runs import HOSTILE_NAME, decision, endpoint, hostile_run, result, run, samples, spread
@@ -14,6 +15,7 @@ from perfcheck.errors import UsageError
 from perfcheck.history.model import BranchRuns, PastMeasurement
 from perfcheck.history.store import History, open_history
 from perfcheck.history.store.reading import Filter
+from perfcheck.history.store.rows import past_measurements
 from perfcheck.model import EndpointResult, Run, Source, Verdict
 from perfcheck.runfile import encode_run
 
@@ -219,6 +221,21 @@ def test_pruning_leaves_what_has_a_label_or_a_note(store: History) -> None:
 
 
 # --- Measurements --------------------------------------------------------------------------------------------------
+
+
+def test_measurements_are_converted_by_the_column(store: History) -> None:
+    """No function of Python is called for each: a report reads hundreds of thousands."""
+    store.save(small("one"))
+    past = only(store)
+    row: Any = (*past[:13], *past.interval_ms, *past[14:])
+    calls: list[str] = []
+    sys.setprofile(lambda frame, event, _: calls.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        found = past_measurements([row] * 1000)
+    finally:
+        sys.setprofile(None)
+    assert found == [past] * 1000
+    assert len(calls) < len(found)
 
 
 def only(store: History) -> PastMeasurement:
