@@ -144,7 +144,7 @@ def format_slower(ratio: float, *, distinct_from: float | None = None, multiple:
 def _percentage(ratio: float, distinct_from: float | None = None) -> str:
     """Without its sign: ``27%``; ``0.4%``, since that is not 0; ``10.4%``, where it is distinct from 10%."""
     if distinct_from is None:
-        ratio, distinct_from = round(ratio, _CHANGE_DIGITS), 1.0
+        ratio, distinct_from = 1.0 if round(ratio, _CHANGE_DIGITS) == 1 else ratio, 1.0
     return _distinct(ratio, distinct_from, lambda value, digits: f"{abs(value - 1) * 100:.{digits - 3}f}%")
 
 

@@ -141,6 +141,7 @@ def test_both_ends_of_a_change_are_in_one_unit(
         (3.4, None, "3.4x", "3.4 times as slow"),
         (1.004, None, "+0.4%", "0.4% slower"),  # not 0% slower
         (0.996, None, "-0.4%", "0.4% faster"),
+        (0.64535, None, "-35%", "35% faster"),  # rounded once
         (1.0, None, "0%", "no slower"),
         (0.9996, None, "0%", "no slower"),
         (1.104, 1.1, "+10%", "10.4% slower"),  # not 10% slower, over 10%
