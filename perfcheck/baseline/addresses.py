@@ -37,6 +37,8 @@ def check_base_url(text: str) -> str:
         raise WrongValueError("the URL must start with http:// or https://", f"write, for example, {_EXAMPLE}")
     if not _is_host(parts):
         raise WrongValueError("the URL has no valid host", f"write, for example, {_EXAMPLE}")
+    if parts.netloc.endswith(":"):  # as from http://localhost:$PORT with a variable that is not set
+        raise WrongValueError("the URL has no port after ':'", f"write, for example, {_EXAMPLE}")
     if parts.query or parts.fragment or any(char.isspace() or not char.isprintable() for char in text):
         message = "the URL of a service cannot have a query, a fragment or spaces"
         raise WrongValueError(message, "write a query under 'query' of the endpoints")

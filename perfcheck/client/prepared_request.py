@@ -12,7 +12,7 @@ import httpx
 
 from perfcheck import __version__
 from perfcheck.client.exchange import RequestFailedError, not_http
-from perfcheck.client.response import ACCEPTED_CODINGS, Response
+from perfcheck.client.response import ACCEPTED_CODINGS, REDIRECTS, Response
 from perfcheck.errors import UsageError
 from perfcheck.model import Endpoint, Failure, Secret, Service, displayed, sent
 from perfcheck.text import MASK
@@ -131,8 +131,6 @@ def _address(base_url: str, path: str, query: str) -> str:
 
 # --- Redirects -------------------------------------------------------------------------------------------------------
 
-_REDIRECTS = {301, 302, 303, 307, 308}
-
 
 class Redirects:
     """Where the responses of one sample lead.
@@ -150,7 +148,7 @@ class Redirects:
 
         Raises RequestFailedError for a location that cannot be followed.
         """
-        if response.status not in _REDIRECTS:
+        if response.status not in REDIRECTS:
             return None
         self._received = httpx.Response(response.status, headers=list(filter(_is_sendable, response.headers)))
         invalid = RequestFailedError(Failure.REDIRECTS, f"a redirect to {response.header(b'location')}")

@@ -12,6 +12,7 @@ import httpx
 
 from perfcheck.errors import UsageError
 
+_LAST_PORT = 65535
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -27,21 +28,22 @@ def proxy_for(url: httpx.URL) -> httpx.Proxy | None:
     if _is_this_machine(host) or any(_excepts(entry, host, port) for entry in exceptions):
         return None
     kind = url.scheme if proxies.get(url.scheme) else "all"
-    address = proxies.get(kind)
+    address = proxies.get(kind, "").strip()
     if not address:
         return None
     variable = f"{kind}_proxy" if f"{kind}_proxy" in os.environ else f"{kind}_proxy".upper()
     remedy = f"correct {variable} in the environment, or set NO_PROXY={host} to bypass it"
+    invalid = UsageError(f"{variable} is not the URL of an HTTP proxy", remedy)
     try:
         proxy = httpx.URL(address if "://" in address else f"http://{address}")
         name = proxy.host  # raises for one that is no name
     except (httpx.InvalidURL, UnicodeError):
-        raise UsageError(f"{variable} is not the URL of a proxy", remedy) from None
+        raise invalid from None
     if proxy.scheme.startswith("socks"):
         message = f"{variable} is a SOCKS proxy, which is not supported: {proxy.scheme}://{name}"
         raise UsageError(message, f"unset {variable}, or set NO_PROXY={host} to bypass it")
-    if proxy.scheme not in {"http", "https"} or not name:
-        raise UsageError(f"{variable} is a proxy of an unknown kind: {proxy.scheme}://{name}", remedy)
+    if proxy.scheme not in {"http", "https"} or not name or (proxy.port or 0) > _LAST_PORT:
+        raise invalid
     return httpx.Proxy(proxy)
 
 

@@ -28,6 +28,7 @@ _REMEDIES = {  # where something answers
 }
 _UNREACHABLE = {Failure.NAME: "correct service.base_url, or give its address with --base-url"}
 _START_IT = "start it, or give its address with --base-url"
+_SEE_LOG = "see the service's log: it accepts connections, and does not respond"
 _SPEAKS_TLS = Fetched(
     failure=Failure.TLS, detail="the service speaks TLS on this port", remedy="write https:// in service.base_url"
 )
@@ -78,10 +79,13 @@ class Probe:
         others = self.requests[1 : 1 + _MOST_OTHERS]
         return last.failure in _COMPLETE or any(self.fetch(other).failure in _COMPLETE for other in others)
 
+    def hangs(self, last: Fetched) -> bool:
+        """Whether it accepted the connection and did not respond; with ``service.ready`` it may not have accepted."""
+        return last.failure is Failure.TIMEOUT and self.service.ready is None
+
     def is_down(self, last: Fetched) -> bool:
-        hangs = last.failure is Failure.TIMEOUT and self.service.ready is None
         is_error = last.status is not None and last.status < _SERVER_ERROR
-        return last.failure not in _FINAL and not hangs and not is_error
+        return last.failure not in _FINAL and not self.hangs(last) and not is_error
 
 
 def wait_until_ready(
@@ -105,7 +109,8 @@ def wait_until_ready(
             return
         if is_last:
             after = "" if failure in _FINAL else f" after {format_ms(waited_s * 1000)}"
-            fitting = response.remedy or remedy or _REMEDIES.get(failure) or unreachable
+            observed = _SEE_LOG if probe.hangs(response) else _REMEDIES.get(failure)
+            fitting = response.remedy or remedy or observed or unreachable
             raise CouldNotMeasureError(
                 f"{shown(probe.requests[0])} is not ready{after}: {response.detail}",
                 fitting or _UNREACHABLE.get(failure, _START_IT),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import importlib
 import importlib.util
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -14,6 +15,8 @@ from perfcheck.model import Failure
 from perfcheck.units import format_size
 
 _MOST_DIGITS = 20
+REDIRECTS = {301, 302, 303, 307, 308}
+_FOLLOWABLE = re.compile(r"https?:|(?![a-z][a-z0-9+.-]*:)", re.IGNORECASE)  # not myapp:callback
 
 
 class Response:
@@ -58,7 +61,8 @@ class Response:
         if status in {429, 503} and (retry := self.header(b"retry-after")):
             line = f"{line}, Retry-After: {retry}"
         if 300 <= status <= 399 and (location := self.header(b"location")):  # noqa: PLR2004
-            remedy = "follow_redirects: true would follow it"
+            would_follow = status in REDIRECTS and _FOLLOWABLE.match(location)
+            remedy = "follow_redirects: true would follow it" if would_follow else None
             return RequestFailedError(Failure.STATUS, f"{line}, to {location}", remedy)
         return RequestFailedError(Failure.STATUS, line)
 

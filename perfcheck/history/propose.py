@@ -126,7 +126,9 @@ def _missing_occasions(good: Sequence[PastMeasurement]) -> str | None:
             occasions.append(second)
     missing = MIN_OCCASIONS - len(occasions)
     if missing > 0:
-        return f"{plural(missing, 'more occasion')} {'is' if missing == 1 else 'are'} needed, an hour apart"
+        if missing == 1:
+            return "1 more occasion is needed, an hour later"
+        return f"{missing} more occasions are needed, an hour apart"
     return None if times[-1] - times[0] >= _MIN_SPAN_S else "all within a day: one a day after the first is needed"
 
 

@@ -21,8 +21,9 @@ def certainty(run: Run) -> str:
         stored = run.against is not None and run.against.how is ComparedHow.STORED
         bound = "0.5%, provided the machine was equally fast in both runs" if stored else "1.6%, whenever it stops"
         return f"The probability that an unchanged endpoint is reported as slower is at most {bound}."
+    has_latency = any(result.value_ms is not None for result in run.endpoints)
     claims = [
-        f"Latency verdicts are {1 - run.alpha:.0%} confident",
+        f"Latency verdicts are {1 - run.alpha:.0%} confident" if has_latency else "No latency was judged",
         *_excluded_failures(run),
         *_without_confidence(run),
     ]

@@ -260,7 +260,18 @@ def test_base_url_may_be_given_in_place_of_the_one_in_the_file(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "url", ["localhost:1", "ftp://a", "http://", "http://a:99999", "http://a b", "http://a..b", "http://xn--a/"]
+    "url",
+    [
+        "localhost:1",
+        "ftp://a",
+        "http://",
+        "http://a:99999",
+        "http://a b",
+        "http://a..b",
+        "http://xn--a/",
+        "http://a:",
+        "http://a:/b",
+    ],
 )
 def test_a_wrong_base_url_from_elsewhere_is_a_usage_error(tmp_path: Path, url: str) -> None:
     with pytest.raises(UsageError, match="--base-url") as caught:

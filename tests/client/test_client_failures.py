@@ -263,6 +263,14 @@ def test_a_redirect_that_is_not_followed() -> None:
     failed(sample, Failure.STATUS, "302 Found, to /login; follow_redirects: true would follow it")
 
 
+@pytest.mark.parametrize(
+    ("status", "location"), [("302 Found", "myapp:callback"), ("302 Found", "FTP://a/"), ("304 Not Modified", "/login")]
+)
+def test_a_redirect_that_could_not_be_followed_has_no_advice_to_follow_it(status: str, location: str) -> None:
+    sample = answer_to(every_request(response(b"", f"Location: {location}", status=status)))
+    assert sample.detail == f"{status}, to {location}"
+
+
 def test_a_redirect_loop() -> None:
     converse = every_request(response(b"", "Location: /it", status="302 Found"))
     failed(answer_to(converse, follow=True), Failure.REDIRECTS, "over 10 redirects, the last to http://127.0.0.1:")

@@ -8,11 +8,13 @@ import ssl
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 import trustme
 from apps.faulty_server import Conversation, every_request, once, read_request, response, server
 
 from perfcheck.client.client import Client
+from perfcheck.client.proxies import proxy_for
 from perfcheck.errors import UsageError
 from perfcheck.model import Endpoint, Failure, Service, Severity, Tls
 from perfcheck.text import Redactor
@@ -199,13 +201,20 @@ def test_a_unix_socket_is_reached_directly(no_proxies: pytest.MonkeyPatch) -> No
         assert list(client.findings) == []
 
 
-@pytest.mark.parametrize("address", ["quic://proxy.invalid", "http://proxy:port", "http://", "http://xn--a"])
+@pytest.mark.parametrize(
+    "address", ["quic://proxy.invalid", "http://proxy:port", "http://", "http://xn--a", "ht!tp://x", "http://x:99999"]
+)
 def test_a_proxy_that_cannot_be_used(no_proxies: pytest.MonkeyPatch, address: str) -> None:
     no_proxies.setenv("http_proxy", address)
     with pytest.raises(UsageError) as caught:
         Client(Service(base_url="http://service.invalid"), redact=Redactor())
-    assert caught.value.message.startswith("http_proxy is ")
+    assert caught.value.message == "http_proxy is not the URL of an HTTP proxy"
     assert caught.value.remedy == "correct http_proxy in the environment, or set NO_PROXY=service.invalid to bypass it"
+
+
+def test_a_blank_variable_is_no_proxy(no_proxies: pytest.MonkeyPatch) -> None:
+    no_proxies.setenv("http_proxy", " ")
+    assert proxy_for(httpx.URL("http://service.invalid")) is None
 
 
 def test_a_socks_proxy_is_refused(no_proxies: pytest.MonkeyPatch) -> None:

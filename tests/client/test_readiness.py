@@ -208,6 +208,7 @@ def test_a_service_that_hangs_is_not_down() -> None:
         with Client(service, redact=Redactor()) as client, pytest.raises(CouldNotMeasureError) as caught:
             client.wait_until_ready([replace(ENDPOINT, timeout_s=0.2)])
     assert "no response within 200 ms" in caught.value.message
+    assert caught.value.remedy == "see the service's log: it accepts connections, and does not respond"
     assert not caught.value.is_down
 
 

@@ -75,7 +75,7 @@ def test_what_lies_before_the_last_step_is_another_service() -> None:
     assert moved(found)[0] == 120
     assert found.why.startswith("6 good runs since it changed took at most 100 ms")
     few = propose(LISTED, series(values), since=12)
-    assert few.why == "4 good runs since it changed, 1 more occasion is needed, an hour apart"
+    assert few.why == "4 good runs since it changed, 1 more occasion is needed, an hour later"
 
 
 @pytest.mark.parametrize(("margin", "target", "ideal"), [(0.0, 120, 100), (0.5, 150, 120), (1.0, 200, 150)])
@@ -118,7 +118,7 @@ def at_hours(*hours: float) -> list[PastMeasurement]:
         ((0, 1, 2, 3, 24), None),
         ((0, 0.1, 0.2, 0.3, 0.4), "4 more occasions are needed, an hour apart"),
         ((0, 1, 2, 3, 4, 5), "all within a day: one a day after the first is needed"),
-        ((0, 10, 20, 30, 30.5), "1 more occasion is needed, an hour apart"),
+        ((0, 10, 20, 30, 30.5), "1 more occasion is needed, an hour later"),
     ],
 )
 def test_runs_of_one_hour_are_one_occasion(hours: Sequence[float], missing: str | None) -> None:
@@ -205,7 +205,7 @@ def test_without_an_ideal_none_is_made_up() -> None:
 def test_runs_that_are_not_good_do_not_count(odd: dict[str, Any]) -> None:
     runs = series([100.0] * 5)
     runs[2] = runs[2]._replace(**odd)
-    assert propose(LISTED, runs).why == "4 good runs, 1 more occasion is needed, an hour apart; 1 more was not good"
+    assert propose(LISTED, runs).why == "4 good runs, 1 more occasion is needed, an hour later; 1 more was not good"
     assert propose(LISTED, [*runs, past("videos.list", 100.0, 5)]).runs == 5
 
 

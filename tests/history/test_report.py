@@ -146,6 +146,11 @@ def test_series_at_widths(glyphs: Glyphs, width: int) -> None:
     check_golden(GOLDEN / f"series-{'ascii' if glyphs is ASCII else 'unicode'}-{width}.txt", page)
 
 
+def test_equal_spreads_are_not_a_range() -> None:
+    one = SeriesHistory((measured(0, 100.0, spread=0.05),), Trend(), Trend())
+    assert "  5% of the median" in shown(render_series("x", [one], ASCII, 60), 60)
+
+
 @pytest.mark.parametrize("count", [1, 2, 5, 59, 60, 2000])
 @pytest.mark.parametrize("width", [40, 60, 120])
 def test_a_series_of_any_length_fits(count: int, width: int) -> None:

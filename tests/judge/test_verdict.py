@@ -285,7 +285,9 @@ def test_a_body_apart_from_its_headers_is_pointed_out() -> None:
     assert rules(one) == [("delayed-ack", Severity.NOTE)]
 
 
-@pytest.mark.parametrize(("code", "remedy"), [(404, "is 'path' right?"), (401, "token"), (500, "service's log")])
+@pytest.mark.parametrize(
+    ("code", "remedy"), [(404, "is 'path' right?"), (401, "token"), (407, "the proxy requires"), (500, "service's log")]
+)
 def test_a_status_has_its_own_remedy(code: int, remedy: str) -> None:
     answers = [(1, Sample(100.0, None, failure=Failure.STATUS, status=code, detail=str(code)))] * 5
     one = result(LIST, answers, decision(Verdict.NOT_MEASURED, None, failures=5, errors=Verdict.CRITICAL))

@@ -24,7 +24,7 @@ from perfcheck.periods.model import (
     RankedBy,
 )
 from perfcheck.periods.report.finding_words import outcome, worse_items
-from perfcheck.periods.report.period_words import checklist
+from perfcheck.periods.report.period_words import checklist, headline
 
 
 def noisy(*levels: tuple[float, int], seed: int = 1) -> list[float | None]:
@@ -198,6 +198,8 @@ def test_what_the_newest_runs_may_become() -> None:
     assert "a" in dict(worse_items(report))
     checked = dict(checklist(report))
     assert checked["Degradation"] == "cannot tell yet: a"
+    both = report_on([*series("a", noisy((20, 7), (60, 2))), *series("b", noisy((20, 9)))], 0, 9)
+    assert headline(both).startswith("No changes found in 9 runs; cannot tell yet: a. ")
 
 
 def test_an_incident_has_its_length() -> None:

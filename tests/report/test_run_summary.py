@@ -6,7 +6,7 @@ import shlex
 from dataclasses import replace
 
 import pytest
-from simulation.runs import HOSTILE_NAME, decision, endpoint, example_results, result, run, samples, spread
+from simulation.runs import HOSTILE_NAME, decision, endpoint, example_results, failed, result, run, samples, spread
 
 from perfcheck.model import EarlierRun, EndpointChange, EndpointResult, Verdict
 from perfcheck.report import claims, explain, figures, run_summary
@@ -56,6 +56,13 @@ def test_worst_first_and_the_farthest_over_its_target_first_among_equals() -> No
 def test_certainty_states_how_many_are_undecided() -> None:
     assert "; 1 undecided, judged by estimate" in claims.certainty(run())
     assert "undecided" not in claims.certainty(run([healthy("a")]))
+
+
+FAILING = decision(Verdict.OK, None, failures=5, errors=Verdict.CRITICAL)
+
+
+def test_nothing_is_confident_about_latency_where_every_request_failed() -> None:
+    assert claims.certainty(run([result(endpoint("a"), failed(1, 5), FAILING)])).startswith("No latency was judged")
 
 
 @pytest.mark.parametrize("name", ["videos.list", "-q", "a b; rm -rf ~", HOSTILE_NAME])

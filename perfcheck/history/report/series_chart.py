@@ -74,8 +74,8 @@ def _series(series: SeriesHistory, glyphs: Glyphs, width: int) -> Iterator[Rende
     if bars := draw_bars(spreads, columns, glyphs.bars):
         known = [spread for spread in spreads if spread is not None]
         yield Text(f"{'spread':>{_AXIS_WIDTH}} {glyphs.rule}{bars}", no_wrap=True, overflow="crop")
-        ends = f"{format_percentage(min(known))} to {format_percentage(max(known))} of the median"
-        yield Text(" " * (_AXIS_WIDTH + 2) + ends, style="dim")
+        ends = " to ".join(dict.fromkeys(format_percentage(end) for end in (min(known), max(known))))
+        yield Text(f"{' ' * (_AXIS_WIDTH + 2)}{ends} of the median", style="dim")
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from perfcheck.history.branches import with_options
 from perfcheck.model import Changed, Source
-from perfcheck.periods.model import BaselineHistory, ChangeKind, Period, PeriodKind, PeriodReport
+from perfcheck.periods.model import BaselineHistory, ChangeKind, EndpointSummary, Period, PeriodKind, PeriodReport
 from perfcheck.text import clean
 from perfcheck.words import and_more, minute, plural
 
@@ -97,11 +97,17 @@ def _what_changed(report: PeriodReport) -> str:
     parts += [f"{plural(slower, 'endpoint')} getting slower run by run"] if slower else []
     if not parts:
         runs = plural(report.runs, "run")
-        if all(summary.changed is Changed.CANNOT_TELL for summary in report.endpoints):
+        unknown = _unknown(report)
+        if len(unknown) == len(report.endpoints):
             return f"Cannot tell yet what changed, from {runs}."
-        return f"No changes found in {runs}."
+        reserve = f"; cannot tell yet: {names(sorted({summary.name for summary in unknown}))}" if unknown else ""
+        return f"No changes found in {runs}{reserve}."
     sentence = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
     return f"{sentence}, in {plural(report.runs, 'run')}."
+
+
+def _unknown(report: PeriodReport) -> list[EndpointSummary]:
+    return [summary for summary in report.endpoints if summary.changed is Changed.CANNOT_TELL]
 
 
 def fate(report: PeriodReport) -> str:
@@ -169,7 +175,7 @@ def caveats(report: PeriodReport) -> Iterator[str]:
     block = max((summary.block_runs for summary in report.endpoints), default=1)
     if block > 1:
         yield f"Changes were searched for in medians of {block} neighbouring runs."
-    if few := sorted({summary.name for summary in report.endpoints if summary.changed is Changed.CANNOT_TELL}):
+    if few := sorted({summary.name for summary in _unknown(report)}):
         yield f"{_why_not_known(report)}: {names(few)}."
     if report.baseline.known_since:
         yield (
@@ -180,8 +186,7 @@ def caveats(report: PeriodReport) -> Iterator[str]:
 
 def _why_not_known(report: PeriodReport) -> str:
     """``Too few runs to show a change, 2 to 5 more needed``."""
-    needed = [summary.runs_needed for summary in report.endpoints if summary.changed is Changed.CANNOT_TELL]
-    known = sorted({runs for runs in needed if runs})
+    known = sorted({summary.runs_needed for summary in _unknown(report) if summary.runs_needed})
     if not known:
         return "Runs that differ too much to show a change"
     more = f"{known[0]} more" if len(known) == 1 else f"{known[0]} to {known[-1]} more"
@@ -219,7 +224,7 @@ def _degradation(report: PeriodReport) -> str:
         "less consistent": [change.endpoint for change in report.consistency if change.ratio > 1],
         "errors over 1%": failing,
     }
-    unknown = [summary.name for summary in report.endpoints if summary.changed is Changed.CANNOT_TELL]
+    unknown = [summary.name for summary in _unknown(report)]
     found = _listed(lists) or ("" if unknown else "none in latency, consistency or error rate")
     return "; ".join(filter(None, [found, f"cannot tell yet: {names(unknown)}" if unknown else ""]))
 
