@@ -21,6 +21,13 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun if count == 1 else _IRREGULAR.get(noun, noun + 's')}"
 
 
+def are_all(count: int, noun: str, state: str) -> str:
+    """``The endpoint is``, ``Both endpoints are``, ``All 11 endpoints are`` in that ``state``."""
+    if count == 1:
+        return f"The {noun} is {state.replace('their', 'its')}"
+    return f"{'Both' if count == 2 else f'All {count:,}'} {noun}s are {state}"  # noqa: PLR2004 - what both means
+
+
 def and_more(items: Sequence[str], most: int) -> str:
     """``a, b and 3 more``: the first ``most`` of them."""
     more = len(items) - most

@@ -22,7 +22,7 @@ from perfcheck.model import (
 from perfcheck.report.explain import LONGEST_TEXT
 from perfcheck.report.fold import fold, reason_in_short, title
 from perfcheck.text import clean
-from perfcheck.words import plural, short_commit
+from perfcheck.words import are_all, plural, short_commit
 
 _ORDER = [Verdict.CRITICAL, Verdict.WARNING, Verdict.NOT_MEASURED, Verdict.OK]
 
@@ -113,7 +113,7 @@ def _all_within(run: Run) -> str:
     if without == total:
         which = f"none of {total} endpoints" if total > 1 else "the endpoint"
         return f"No failures and nothing slow, but {which} has {'a' if total > 1 else 'no'} target."
-    within = f"All {total} endpoints are within their limits" if total > 1 else "The endpoint is within its limits"
+    within = are_all(total, "endpoint", "within their limits")
     return f"{within}; {without} of them {'has' if without == 1 else 'have'} no target." if without else f"{within}."
 
 

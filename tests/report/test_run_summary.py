@@ -28,11 +28,11 @@ def test_headline_names_the_worst_and_counts_the_rest() -> None:
 @pytest.mark.parametrize(
     ("results", "expected"),
     [
-        ([healthy("a"), healthy("b")], "All 2 endpoints are within their limits."),
+        ([healthy("a"), healthy("b")], "Both endpoints are within their limits."),
         ([healthy("a")], "The endpoint is within its limits."),
         ([NO_TARGET] * 2, "No failures and nothing slow, but none of 2 endpoints has a target."),
         ([NO_TARGET], "No failures and nothing slow, but the endpoint has no target."),
-        ([healthy("a"), NO_TARGET], "All 2 endpoints are within their limits; 1 of them has no target."),
+        ([healthy("a"), NO_TARGET], "Both endpoints are within their limits; 1 of them has no target."),
         ([healthy("a"), NO_TARGET, NO_TARGET], "All 3 endpoints are within their limits; 2 of them have no target."),
         ([], "Nothing was measured."),
         (

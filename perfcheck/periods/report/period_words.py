@@ -9,7 +9,7 @@ from perfcheck.history.branches import with_options
 from perfcheck.model import Changed, Source
 from perfcheck.periods.model import BaselineHistory, ChangeKind, EndpointSummary, Period, PeriodKind, PeriodReport
 from perfcheck.text import clean
-from perfcheck.words import and_more, minute, plural
+from perfcheck.words import and_more, are_all, minute, plural
 
 LONGEST_NAME = 120
 LONGEST_TEXT = 2000
@@ -134,9 +134,7 @@ def _state_now(report: PeriodReport) -> str:
         return f"{within} of {plural(count, 'endpoint')} {state} now; slow: {slow}."
     if not any(summary.target_ms for summary in report.endpoints):
         return f"{f'None of {count} endpoints has a' if count > 1 else 'The endpoint has no'} target now."
-    if count == 1:
-        return "The endpoint is within its limits now."
-    return f"All {count} endpoints are within their limits now."
+    return f"{are_all(count, 'endpoint', 'within their limits')} now."
 
 
 def facts(report: PeriodReport) -> Iterator[tuple[str, str]]:
