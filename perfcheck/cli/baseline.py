@@ -97,10 +97,10 @@ def update(
 ) -> int:
     """Propose targets and ideals from the runs in the history, as a diff of the baseline.
 
-    The target is the 90th percentile of the recent good runs plus a margin, and at least 5 ms above their median, rounded
-    up to a number such as 250 or 300; the ideal is their median plus a quarter of the margin. It takes runs of five
-    occasions, an hour apart, over at least a day. Targets only become tighter, by 10% or more; an endpoint without a target
-    gets one. Runs before the last change, on another machine or of another branch are not used.
+    The target is the 90th percentile of the recent good runs plus a margin, and at least 5 ms above their median,
+    rounded up to a number such as 250 or 300; the ideal is their median plus a quarter of the margin. It takes runs of
+    five occasions, an hour apart, over at least a day. Targets only become tighter, by 10% or more; an endpoint without
+    a target gets one. Runs before the last change, on another machine or of another branch are not used.
 
     NAME is an endpoint of the baseline, or a pattern such as 'videos.*'. Without --write, nothing is changed.
 
