@@ -180,7 +180,7 @@ def _find_splits(logs: Sequence[float], fits: Fits, noise: float) -> tuple[list[
         if best is None or not best.is_change:
             continue
         at: int | None = end - best.after
-        if end - start >= SHORTEST_DRIFT:
+        if end - start >= SHORTEST_DRIFT and best.after > LEAST_RUNS:  # no drift is so large within three runs
             at = _index_of_step(fits, start, end, best, final=end == len(logs))
         if at is None:
             if end == len(logs):
