@@ -181,7 +181,7 @@ def _rescue(content: bytes, suffix: str) -> str:
 
 
 def _previous_run(reference: str, history: str | None) -> Run | None:
-    """An earlier run, to show the changes since; None, with a note, where there is none, as in the first run."""
+    """An earlier run, to show the changes since; None, with a note, where it is not there yet."""
     from perfcheck.engine.saved_runs import find_earlier_run
     from perfcheck.history.model import NoSuchRunError
 

@@ -154,7 +154,7 @@ class Redirects:
         invalid = RequestFailedError(Failure.REDIRECTS, f"a redirect to {response.header(b'location')}")
         try:
             following = self._http.send(request, follow_redirects=False).next_request
-        except Exception as error:  # of any kind: httpx and its parsers have many for an address that is none
+        except Exception as error:  # of any kind: httpx and its parsers have many for an invalid address
             raise invalid from error
         if following is None:
             return None
