@@ -1,4 +1,4 @@
-"""The manual page, made from the commands themselves: ``python tools/manual.py > docs/cli.md``."""
+"""The manual page, made from the commands themselves: ``python tools/manual.py > docs/reference/cli.md``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WIDTH = 120
 _CELLS = re.compile(r"\s{2,}")
 _CODE = re.compile(r"(?<!\S)(\d{1,3})\s{2,}(.+?)(?=\s{2,}\d+\s{2}|$)")
 _HEAD = """\
-<!-- Made from the commands: change those, then run `python tools/manual.py > docs/cli.md` -->
+<!-- Made from the commands: change those, then run `python tools/manual.py > docs/reference/cli.md` -->
 
 # perfcheck(1)
 
@@ -69,8 +69,8 @@ Every report is written to a temporary file and then renamed, so that no reader 
 
 ## SEE ALSO
 
-[The baseline file](baseline.md), [how it decides](how-it-decides.md), [the history](history.md),
-[benchmarks](benchmarks.md).
+[The baseline file](baseline.md), [how it decides](../explanation/how-it-decides.md),
+[the history](../how-to/history.md), [benchmarks](../benchmarks.md).
 """
 
 

@@ -1,4 +1,4 @@
-"""Targets and ideals from past runs, by the rule that docs/baseline-update.md states. Pure."""
+"""Targets and ideals from past runs, by the rule that docs/how-to/baseline-update.md states. Pure."""
 
 from __future__ import annotations
 

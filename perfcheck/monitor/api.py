@@ -3,7 +3,7 @@
 Seven addresses under ``settings().prefix``; every other path is left to the application. Responses are JSON
 (``/metrics`` is OpenMetrics) and are never cached.
 
-They go to this machine only, or to a client with the token: docs/monitor.md says why each of the checks is there.
+They go to this machine only, or to a client with the token: docs/how-to/monitor.md says why each check is there.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 An endpoint is measured in turns: one request, or a pair of them. Where the need is long and the service bears it,
 turns of different endpoints overlap (screening). Load can only slow a request, so what comes out OK under load is OK.
-Anything else is measured afresh alone, one turn at a time: see the drawing in docs/how-it-decides.md.
+Anything else is measured afresh alone, one turn at a time: see the drawing in docs/explanation/how-it-decides.md.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def test_every_key_is_described() -> None:
 
 @pytest.mark.parametrize(("section", "name"), DOCUMENTED)
 def test_the_reference_explains_every_key_and_its_default(section: str, name: str) -> None:
-    page = (ROOT / "docs" / "baseline.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "baseline.md").read_text(encoding="utf-8")
     part = page.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     rows = [line for line in part.splitlines() if line.startswith(f"| `{name}` |")]
     assert len(rows) == 1, f"{section}: {name}"

@@ -1,4 +1,4 @@
-"""What docs/baseline-update.md says of the rule is what the rule is."""
+"""What docs/how-to/baseline-update.md says of the rule is what the rule is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from perfcheck.history.propose import MIN_OCCASIONS, PREFERRED_NUMBERS, ProposalRule
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "baseline-update.md").read_text(encoding="utf-8")
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "how-to" / "baseline-update.md").read_text(encoding="utf-8")
 GOLDEN = (Path(__file__).parent / "golden" / "baseline-update.txt").read_text(encoding="utf-8")
 
 

@@ -17,13 +17,13 @@ from perfcheck.cli.ui.commands import variables
 from perfcheck.cli.ui.help_page import visible_options
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "cli.md"
-REGENERATE = "python tools/manual.py > docs/cli.md"
+PAGE = ROOT / "docs" / "reference" / "cli.md"
+REGENERATE = "python tools/manual.py > docs/reference/cli.md"
 
 
 def test_the_page_has_not_drifted() -> None:
     assert PAGE.read_text(encoding="utf-8") == manual(), (
-        f"docs/cli.md is not what the commands say now; run: {REGENERATE}"
+        f"docs/reference/cli.md is not what the commands say now; run: {REGENERATE}"
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from apps.service import ok, service
 from support.command import environment
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "engine.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "how-to" / "engine.md"
 
 
 def test_the_ten_lines_of_the_page_check_a_service(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""docs/monitor.md as it stands: every example is run, the frameworks on a socket, and its tables are complete."""
+"""docs/how-to/monitor.md as it is: every example is run, the frameworks on a socket, and its tables are complete."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import perfcheck.monitor
 from perfcheck.monitor import api, statistics
 from perfcheck.monitor.settings import Settings
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "monitor.md").read_text(encoding="utf-8")
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "how-to" / "monitor.md").read_text(encoding="utf-8")
 SERVED = {
     "Flask": (werkzeug, "GET /api/videos/<int:number>"),
     "FastAPI and Starlette": (uvicorn_server, "GET /api/videos/{number}"),

@@ -17,7 +17,7 @@ import pytest
 from support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
-DOCUMENT = (ROOT / "docs" / "monitor.md").read_text(encoding="utf-8")
+DOCUMENT = (ROOT / "docs" / "how-to" / "monitor.md").read_text(encoding="utf-8")
 SERVE = """
 from werkzeug.serving import make_server
 server = make_server("127.0.0.1", 0, app, threaded=True)

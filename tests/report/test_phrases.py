@@ -34,7 +34,7 @@ from perfcheck.report.console import render_console
 from perfcheck.report.glyphs import ASCII
 
 ROOT = Path(__file__).parents[2]
-TEXTS = sorted([*ROOT.glob("docs/*.md"), ROOT / "README.md", *(ROOT / "tests").glob("*/golden/**/*.*")], key=str)
+TEXTS = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", *(ROOT / "tests").glob("*/golden/**/*.*")], key=str)
 
 
 _MOST_PAGES = 5  # which take ten times as long as all others
