@@ -18,7 +18,7 @@ _PAGE = 50
 _LARGEST_PAGE = 200
 _LONGEST_TEXT = 100
 _MOST_FIELDS = 20
-_MOST_DIGITS = 9  # enough for any offset, and too few to overflow an integer of the database
+MOST_DIGITS = 9  # enough for any offset, and too few to overflow an integer of the database
 
 
 class RefusedError(Exception):
@@ -37,6 +37,7 @@ class Call:
     parameters: Parameters
     session: QuerySession
     regressions: frozenset[Regression]
+    identifier: int | None = None  # of what the path names
 
 
 class Parameters:
@@ -68,7 +69,7 @@ class Parameters:
 
     def integer(self, name: str, default: int, low: int, high: int | None = None) -> int:
         text = self._values.get(name, str(default))
-        if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
+        if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS:
             value = int(text)
             if low <= value and (high is None or value <= high):
                 return value

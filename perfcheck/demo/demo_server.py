@@ -19,7 +19,8 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from perfcheck.demo import DEFAULT_HOST, DEFAULT_ROUND_TRIP_MS, DEFAULT_SEED, Regression
-from perfcheck.demo.service import ROUTES, Reply, SampleService, refusal
+from perfcheck.demo.api_description import DOCUMENT_PATH, DemoRouter, openapi_document
+from perfcheck.demo.service import Reply, SampleService, refusal, route_of
 from perfcheck.monitor.frameworks import endpoint_name
 from perfcheck.monitor.lifecycle import Request, begin
 from perfcheck.monitor.registry import default
@@ -72,19 +73,22 @@ class HttpHandler(BaseHTTPRequestHandler):
         except ValueError:
             self._send(refusal(HTTPStatus.BAD_REQUEST, "the URL cannot be read"))
             return
-        if not self._serve_statistics(target):
+        if target.path == DOCUMENT_PATH and allowed:  # no endpoint of the catalogue: the monitor does not count it
+            self._send(Reply(HTTPStatus.OK, openapi_document()))
+        elif not self._serve_statistics(target):
             self._serve(target, allowed=allowed)
 
     def _serve(self, target: SplitResult, *, allowed: bool) -> None:
         """Counted by the monitor from here to the last byte, under its route: the number of paths is unlimited."""
-        name = endpoint_name(self.command, target.path if allowed and target.path in ROUTES else None)
+        route, _ = route_of(target.path)
+        name = endpoint_name(self.command, route if allowed else None)
         request = begin(name, query=target.query)
         try:
             if allowed and self._service.hangs(target.path):
                 self._hang()
                 request.finish(disconnected=True)
             else:
-                reply = self._reply(target) if allowed or target.path not in ROUTES else self._not_allowed()
+                reply = self._reply(target) if allowed or route is None else self._not_allowed()
                 request.finish(status=reply.status, response_bytes=self._send(reply, request))
         except BaseException as error:
             request.finish(error=True, disconnected=isinstance(error, ConnectionError))
@@ -107,7 +111,8 @@ class HttpHandler(BaseHTTPRequestHandler):
         from perfcheck.monitor import api  # noqa: PLC0415 - start-up need not wait for it
 
         headers = {name.lower(): ", ".join(self.headers.get_all(name, ())) for name in self.headers}
-        answer = api.answer(self.command, target.path, target.query, headers, str(self.client_address[0]))
+        client = str(self.client_address[0])
+        answer = api.answer(self.command, target.path, target.query, headers, client, router=DemoRouter)
         if answer is not None:
             self._write(HTTPStatus(answer.status), answer.headers, answer.body, "the monitor's API")
         return answer is not None

@@ -13,7 +13,7 @@ from perfcheck.demo.call import Call, JsonObject, like
 from perfcheck.demo.catalogue import STATUSES
 from perfcheck.demo.database import QuerySession, as_set
 
-_COLUMNS = "v.id, v.title, v.status, v.created_at, v.duration_s, v.views, v.description, v.artist_id, v.label_id"
+VIDEO_COLUMNS = "v.id, v.title, v.status, v.created_at, v.duration_s, v.views, v.description, v.artist_id, v.label_id"
 _SHOWN = ("id", "title", "status", "created_at", "duration_s", "views", "description")
 _VIDEO_COUNTS = """
 SELECT artist_id, count(*) FROM videos WHERE artist_id IN (SELECT value FROM json_each(?)) GROUP BY artist_id
@@ -21,14 +21,14 @@ SELECT artist_id, count(*) FROM videos WHERE artist_id IN (SELECT value FROM jso
 
 # --- Video lists and the video search: joins only where the sorting needs them --------------------------------------
 
-_WITH_ARTIST = f"{_COLUMNS}, a.name AS artist_name, a.country AS artist_country"
-_SORTS = {
+_WITH_ARTIST = f"{VIDEO_COLUMNS}, a.name AS artist_name, a.country AS artist_country"
+SORTS = {
     "title": "v.title {order}, v.id {order}",
     "created_at": "v.created_at {order}, v.id {order}",
     "status": "v.status {order}, v.id {order}",
     "artist_name": "a.name {order}, v.title {order}, v.id {order}",
 }
-_ORDERS = ("asc", "desc")
+SORT_ORDERS = ("asc", "desc")
 
 _WITH_ARTISTS = "videos v JOIN artists a ON a.id = v.artist_id"
 _JOIN_OF_EVERYTHING = f"""{_WITH_ARTISTS} JOIN labels l ON l.id = v.label_id
@@ -67,7 +67,7 @@ def search_videos(call: Call) -> JsonObject:
     bound = {"like": like(text), "status": status, "limit": limit, "offset": offset}
     total = call.session.value(f"SELECT count(*) FROM {_WITH_ARTISTS} WHERE {where}", bound)
     rows = call.session.rows(
-        f"SELECT {_COLUMNS} FROM {_WITH_ARTISTS} WHERE {where} ORDER BY {_SORTS[sort].format(order=order)}"
+        f"SELECT {VIDEO_COLUMNS} FROM {_WITH_ARTISTS} WHERE {where} ORDER BY {SORTS[sort].format(order=order)}"
         " LIMIT :limit OFFSET :offset",
         bound,
     )
@@ -80,18 +80,20 @@ def search_videos(call: Call) -> JsonObject:
 
 
 def _sorting(call: Call) -> tuple[str, str]:
-    return call.parameters.choice("sort", _SORTS, "title"), call.parameters.choice("order", _ORDERS, "asc")
+    return call.parameters.choice("sort", SORTS, "title"), call.parameters.choice("order", SORT_ORDERS, "asc")
 
 
 def _listed(call: Call, sort: str, order: str, page: tuple[int, int]) -> tuple[int, list[sqlite3.Row]]:
-    columns, source, count = _COLUMNS, "videos v", "SELECT count(*) FROM videos"
+    columns, source, count = VIDEO_COLUMNS, "videos v", "SELECT count(*) FROM videos"
     if sort == "artist_name":
         columns, source = _WITH_ARTIST, _WITH_ARTISTS
         count = f"SELECT count(*) FROM {_WITH_ARTISTS}"
     if Regression.JOIN_ALWAYS in call.regressions:
         source = _JOIN_OF_EVERYTHING
-        count = f"SELECT count(*) FROM (SELECT {_COLUMNS}, l.name, group_concat(t.name) FROM {_JOIN_OF_EVERYTHING})"
-    ordering = _SORTS[sort].format(order=order)
+        count = (
+            f"SELECT count(*) FROM (SELECT {VIDEO_COLUMNS}, l.name, group_concat(t.name) FROM {_JOIN_OF_EVERYTHING})"
+        )
+    ordering = SORTS[sort].format(order=order)
     total: int = call.session.value(count)
     return total, call.session.rows(f"SELECT {columns} FROM {source} ORDER BY {ordering} LIMIT ? OFFSET ?", page)
 
@@ -155,7 +157,7 @@ _HITS = 10
 _MOST_HITS = 50
 _COUNT_VIDEOS = r"SELECT count(*) FROM videos WHERE title LIKE :like ESCAPE '\'"
 _FOUND_VIDEOS = (
-    f"SELECT {_COLUMNS} FROM videos v "
+    f"SELECT {VIDEO_COLUMNS} FROM videos v "
     r"WHERE v.title LIKE :like ESCAPE '\' ORDER BY v.views DESC, v.id LIMIT :limit"
 )
 _COUNT_ARTISTS = r"SELECT count(*) FROM artists WHERE name LIKE :like ESCAPE '\'"
@@ -197,7 +199,7 @@ _ARTISTS = "SELECT id, name, country, formed FROM artists ORDER BY name LIMIT ? 
 _LATEST = """
 SELECT artist_id, max(created_at) FROM videos WHERE artist_id IN (SELECT value FROM json_each(?)) GROUP BY artist_id
 """
-_ALL_VIDEOS = f"SELECT {_COLUMNS} FROM videos v ORDER BY v.artist_id, v.id"
+_ALL_VIDEOS = f"SELECT {VIDEO_COLUMNS} FROM videos v ORDER BY v.artist_id, v.id"
 
 
 def health(call: Call) -> JsonObject:

@@ -9,8 +9,8 @@ from random import Random
 from threading import Lock
 from time import perf_counter, sleep
 
-from perfcheck.demo import Regression, handlers
-from perfcheck.demo.call import Call, JsonObject, Parameters, RefusedError
+from perfcheck.demo import Regression, handlers, lookups
+from perfcheck.demo.call import MOST_DIGITS, Call, JsonObject, Parameters, RefusedError
 from perfcheck.demo.database import Database
 
 _LONGEST_ECHO = 80
@@ -21,7 +21,7 @@ _HEALTH = "/api/health"
 
 _RouteHandler = Callable[[Call], JsonObject]
 
-# The handler of each path, and the parameters that it takes.
+# The handler of each route, and the parameters that it takes in the query.
 ROUTES: dict[str, tuple[_RouteHandler, tuple[str, ...]]] = {
     "/api/videos/": (handlers.list_videos, ("sort", "order", "limit", "offset")),
     _SEARCH: (handlers.search_videos, ("q", "status", "sort", "order", "limit", "offset")),
@@ -29,7 +29,21 @@ ROUTES: dict[str, tuple[_RouteHandler, tuple[str, ...]]] = {
     _SETTINGS: (handlers.settings, ()),
     "/api/artists/": (handlers.list_artists, ("limit", "offset")),
     _HEALTH: (handlers.health, ()),
+    "/api/videos/{id}": (lookups.get_video, ()),
+    "/api/artists/{id}": (lookups.get_artist, ()),
+    "/api/labels/": (lookups.list_labels, ()),
+    "/api/labels/{id}": (lookups.get_label, ()),
+    "/api/tags/": (lookups.list_tags, ()),
 }
+
+
+def route_of(path: str) -> tuple[str | None, int | None]:
+    """The route that a path reaches, and the id in it; None for neither."""
+    folder, _, last = path.rpartition("/")
+    route = f"{folder}/{{id}}"
+    if route in ROUTES and last.isascii() and last.isdigit() and len(last) <= MOST_DIGITS:
+        return route, int(last)
+    return (path, None) if path in ROUTES and path != route else (None, None)
 
 
 # Regressions that are not in a query wait or fail. Settings take about 13 ms by themselves. With this they lie between
@@ -72,15 +86,16 @@ class SampleService:
     def get(self, path: str, query: str) -> Reply:
         """The reply to a GET request. Never raises because of what a client sent."""
         try:
-            if path not in ROUTES:
+            route, identifier = route_of(path)
+            if route is None:
                 message = f"nothing at {path[:_LONGEST_ECHO]}; known paths: {', '.join(ROUTES)}"
                 return refusal(HTTPStatus.NOT_FOUND, message)
-            handler, known = ROUTES[path]
+            handler, known = ROUTES[route]
             parameters = Parameters(query, known)
             self._inject_before(path)
             started_s = perf_counter()
             with self._database.session() as session:
-                body = handler(Call(parameters, session, self._regressions))
+                body = handler(Call(parameters, session, self._regressions, identifier))
                 if path == _SEARCH and Regression.SLOWER_SEARCH in self._regressions:
                     sleep(_SLOWER_BY * (perf_counter() - started_s))
                 return Reply(HTTPStatus.OK, body, session.queries)

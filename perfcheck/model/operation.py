@@ -1,4 +1,4 @@
-"""The operations of a service, as documents, route tables, recordings and logs describe them, and what came of a try."""
+"""The operations of a service, as documents, route tables, recordings and logs describe them, and what a try showed."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ from perfcheck.demo import demo_baseline, handlers
 from perfcheck.demo.catalogue import STATUSES
 from perfcheck.demo.demo_process import start_demo
 from perfcheck.demo.demo_server import create_server
+from perfcheck.demo.service import ROUTES
 from perfcheck.model import sent
 from perfcheck.monitor import statistics
 from perfcheck.monitor.flask import init_app
@@ -114,6 +115,18 @@ def test_requests_are_counted_by_route_whatever_the_path_and_query() -> None:
     assert found["GET /api/videos/"]["queries"]["total"] == 10
     assert found["GET /api/videos/"]["max_response_bytes"] == max(sizes)
     assert found["HEAD /api/health"]["max_response_bytes"] == 0
+
+
+def test_the_route_table_has_every_route_under_the_name_of_the_statistics() -> None:
+    with serving() as client:
+        for path in ("/api/videos/7", "/api/labels/", "/openapi.json"):
+            client.get(path).raise_for_status()
+        found = endpoints(client, 2)
+        requests = {"GET /api/videos/7": "GET /api/videos/{id}", "GET /api/nothing/7": None, "POST /api/labels/": None}
+        table = client.get("/api/performance/routes", params={"request": list(requests)}).json()
+    assert {row["template"]: row["name"] for row in table["routes"]} == {route: f"GET {route}" for route in ROUTES}
+    assert found.keys() == {"GET /api/videos/{id}", "GET /api/labels/"}
+    assert table["resolved"] == requests
 
 
 def test_n_plus_one_is_found_with_the_line_that_sends_it(caplog: pytest.LogCaptureFixture) -> None:

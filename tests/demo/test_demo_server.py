@@ -20,6 +20,7 @@ from perfcheck.demo.service import ROUTES, SampleService
 from perfcheck.judge.verdict import parse_descriptions, parse_server_timing
 
 QUERIES = {"/api/videos/search": "q=love", "/api/videos/universal-search": "q=love"}
+PATHS = [route.replace("{id}", "7") for route in ROUTES]
 
 
 @contextmanager
@@ -159,6 +160,54 @@ def test_artists_come_by_name_in_pages(client: httpx.Client) -> None:
     assert sum(artist["videos"] for artist in found) == 3000
 
 
+def test_what_a_list_has_is_found_by_its_id(client: httpx.Client) -> None:
+    video = answer(client, "/api/videos/", limit=1, sort="created_at")["videos"][0]
+    assert answer(client, f"/api/videos/{video['id']}") == {"video": video}
+    artist = answer(client, "/api/artists/", limit=1)["artists"][0]
+    assert answer(client, f"/api/artists/{artist['id']}") == {"artist": artist}
+    label = answer(client, "/api/labels/")["labels"][3]
+    assert answer(client, f"/api/labels/{label['id']}") == {"label": label}
+
+
+def test_labels_and_tags_come_by_name_with_their_videos(client: httpx.Client) -> None:
+    labels, tags = answer(client, "/api/labels/"), answer(client, "/api/tags/")
+    assert labels["total"] == len(labels["labels"]) == 20
+    assert sum(label["videos"] for label in labels["labels"]) == 3000
+    names = [tag["name"] for tag in tags["tags"]]
+    assert tags["total"] == len(names) > 40
+    assert names == sorted(set(names))
+
+
+@pytest.mark.parametrize("kind", ["video", "artist", "label"])
+@pytest.mark.parametrize("identifier", [0, 3001, 999_999_999])
+def test_what_does_not_exist_is_not_found(client: httpx.Client, kind: str, identifier: int) -> None:
+    response = client.get(f"/api/{kind}s/{identifier}")
+    assert response.status_code == 404
+    assert response.json()["message"] == f"no {kind} has the id {identifier}"
+
+
+def test_the_openapi_document_has_every_route_with_what_it_takes(client: httpx.Client) -> None:
+    document = answer(client, "/openapi.json")
+    assert document["paths"].keys() == ROUTES.keys()
+    for route, methods in document["paths"].items():
+        parameters = methods["get"]["parameters"]
+        assert tuple(each["name"] for each in parameters if each["in"] == "query") == ROUTES[route][1]
+        assert [each["name"] for each in parameters if each["in"] == "path"] == ["id"] * route.count("{id}")
+        path = route.replace("{id}", "7")
+        given = {each["name"]: each["example"] for each in parameters if "example" in each}
+        assert answer(client, path, **given)
+
+
+def test_every_value_of_the_openapi_document_is_accepted(client: httpx.Client) -> None:
+    for path, methods in answer(client, "/openapi.json")["paths"].items():
+        for parameter in methods["get"]["parameters"]:
+            schema = parameter["schema"]
+            bounds = [schema[name] for name in ("minimum", "maximum", "default") if name in schema]
+            required = {"q": "love"} if path in QUERIES else {}
+            for value in [*schema.get("enum", ()), *bounds] if parameter["in"] == "query" else ():
+                answer(client, path, **{**required, parameter["name"]: value})
+
+
 def test_health(client: httpx.Client) -> None:
     assert answer(client, "/api/health") == {"status": "ok", "schema": 6}
 
@@ -202,7 +251,20 @@ def test_wrong_parameters_are_reported(client: httpx.Client, target: str, words:
     assert words in response.json()["message"]
 
 
-@pytest.mark.parametrize("path", ["/", "/api/videos", "/api/videos/1", "/api/health/", "/favicon.ico", "/api/videos//"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/api/videos", "/api/videos/x", "/api/videos/1/", "/api/videos/{id}", "/api/videos/-1"),
+        *(
+            "/api/videos/1000000000",
+            "/api/videos/%C2%B2",
+            "/api/tags/1",
+            "/api/health/",
+            "/favicon.ico",
+            "/api/videos//",
+        ),
+    ],
+)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_unknown_paths_are_not_found(client: httpx.Client, method: str, path: str) -> None:
     response = client.request(method, path)
@@ -210,7 +272,7 @@ def test_unknown_paths_are_not_found(client: httpx.Client, method: str, path: st
     assert "/api/health" in response.json()["message"]
 
 
-@pytest.mark.parametrize("path", ROUTES)
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_other_methods_are_not_allowed(client: httpx.Client, method: str, path: str) -> None:
     response = client.request(method, path, content=b"x" * 100_000)
@@ -257,7 +319,7 @@ def test_a_defect_is_a_500_without_details_and_goes_to_the_log(monkeypatch: pyte
 # --- HTTP ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ROUTES)
+@pytest.mark.parametrize("path", PATHS)
 def test_head_has_the_headers_of_get_and_no_body(client: httpx.Client, path: str) -> None:
     target = f"{path}?{QUERIES.get(path, '')}"
     get, head = client.get(target), client.head(target)

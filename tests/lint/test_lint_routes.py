@@ -21,7 +21,6 @@ from django.test import override_settings
 
 import perfcheck.demo
 import perfcheck.monitor
-from perfcheck.demo.demo_process import running_demo
 from perfcheck.lint import LintResult, UnmonitoredHandler, lint
 
 APPS = TESTS / "apps"
@@ -201,8 +200,6 @@ def names_of(row: dict[str, Any]) -> set[str]:
     return {parts[-1], ".".join(parts[-2:]), *parts[-2:-1]}
 
 
-def test_the_sample_service_has_a_router_that_neither_knows() -> None:
+def test_the_sample_service_has_a_router_that_the_lint_does_not_know() -> None:
     folder = Path(perfcheck.demo.__file__).parent
     assert lint([str(folder)]).handlers == 0
-    with running_demo() as url:
-        assert httpx.get(url + ROUTES, trust_env=False).status_code == httpx.codes.NOT_IMPLEMENTED
