@@ -1,0 +1,215 @@
+"""One request to each operation: which of them respond as they should, and why the others are left out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+
+from perfcheck.discover.actions import action_word
+from perfcheck.discover.fill import Filled, ways_to_fill
+from perfcheck.discover.harvest import Harvest
+from perfcheck.discover.merge import shape
+from perfcheck.model import Endpoint, Failure, Fetched, Service
+from perfcheck.model.operation import Candidate, LeftOut, Operation, Survey
+from perfcheck.words import and_more
+
+Fetch = Callable[[Endpoint], Fetched]
+
+_TIMEOUT_S = 5.0  # of one request
+_LONGEST_S = 60.0  # of all of them
+_PASSES = 3  # over what did not respond as it should, with what was harvested since
+_MOST_TRIES = 3  # of one operation
+_LARGEST_HARVESTED = 5_000_000  # bytes
+_SAFE = {"GET", "HEAD"}
+_IGNORED = {"OPTIONS", "TRACE", "CONNECT"}
+_READS = ("search", "filter", "query", "count", "list", "find", "lookup", "paginate")
+_NOWHERE = "/perfcheck-finds-nothing-here"
+_NO_LOGIN = {401, 403, 407}
+_WRONG_VALUE = {400, 404, 410, 422}
+_MOST_NAMED = 3
+
+
+def survey(
+    operations: Iterable[Operation],
+    service: Service,
+    fetch: Fetch,
+    *,
+    allowed: Collection[str] = (),
+    progress: Callable[[int, int], None] = lambda *_: None,
+    now: Callable[[], float] = time.monotonic,
+    longest_s: float = _LONGEST_S,
+) -> Survey:
+    """Send a request to each of ``operations`` that is safe to repeat: fewest parameters first, since lists have ids.
+
+    ``allowed`` are patterns of what is requested although it may change something: ``/cache/clear``,
+    ``POST /videos/search``. ``progress`` is called with how many operations are done, of how many. Whatever the service
+    does, each operation is a candidate or left out with a reason; after ``longest_s`` the rest is left out.
+    """
+    tries, left_out = [], []
+    for operation in _distinct(operations):
+        refusal = _refusal(operation, allowed)
+        if refusal is None:
+            tries.append(_Try(operation))
+        else:
+            left_out.append(refusal)
+    tries.sort(key=lambda each: (each.operation.template.count("{"), len(each.operation.template)))
+    surveyor = _Surveyor(service, fetch, now() + longest_s, now)
+    for number in range(_PASSES if tries else 0):
+        pending = [each for each in tries if each.candidate is None]
+        for done, each in enumerate(pending, len(tries) - len(pending)):
+            if not number:
+                progress(done, len(tries))
+            surveyor.attempt(each)
+    progress(len(tries), len(tries))
+    return Survey(
+        tuple(each.candidate for each in tries if each.candidate is not None),
+        (*(each.left_out() for each in tries if each.candidate is None), *left_out),
+    )
+
+
+# --- What is requested -----------------------------------------------------------------------------------------------
+
+
+def _distinct(operations: Iterable[Operation]) -> Iterator[Operation]:
+    """Without what frameworks add to every route: OPTIONS, and HEAD where there is a GET."""
+    listed = list(operations)
+    gets = {shape(operation.template) for operation in listed if operation.method == "GET"}
+    for operation in listed:
+        if operation.method in _IGNORED or (operation.method == "HEAD" and shape(operation.template) in gets):
+            continue
+        yield operation
+
+
+def _refusal(operation: Operation, allowed: Collection[str]) -> LeftOut | None:
+    """Why no request is sent; None where one may be."""
+    name = f"{operation.method} {operation.template}"
+    if any(fnmatchcase(name, pattern) for pattern in allowed):
+        return None
+    if operation.method not in _SAFE:
+        if operation.method == "POST" and _is_read(operation.template):
+            return LeftOut(operation, "a POST that may only read", f"--allow '{name}' measures it: it is then repeated")
+        return LeftOut(operation, "may change something")
+    if any(fnmatchcase(operation.template, pattern) for pattern in allowed):
+        return None
+    if operation.reason is not None:
+        return LeftOut(operation, operation.reason)
+    if word := action_word(operation.template):
+        return LeftOut(operation, f"'{word}' looks like an action", f"--allow '{operation.template}' measures it")
+    return None
+
+
+def _is_read(template: str) -> bool:
+    last = template.rstrip("/").rpartition("/")[2].lower().replace("_", "-")
+    return any(word in _READS for word in last.split("-"))
+
+
+# --- Requests --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Try:
+    """An operation and what came of its requests so far."""
+
+    operation: Operation
+    candidate: Candidate | None = None
+    sent: list[Filled] = field(default_factory=list)
+    last: tuple[Filled, Fetched] | None = None
+    missing: list[str] = field(default_factory=list)
+    no_time: bool = False
+    is_fallback: bool = False
+
+    def left_out(self) -> LeftOut:
+        if self.last is None:
+            if self.no_time:
+                return LeftOut(self.operation, "no time was left")
+            names = and_more([f"{{{name}}}" for name in self.missing], _MOST_NAMED)
+            remedy = "a recording, or an example in the OpenAPI document, would have a value"
+            return LeftOut(self.operation, f"no value known for {names}", remedy)
+        filled, response = self.last
+        if self.is_fallback:
+            return LeftOut(self.operation, "returned the page that the service returns for any path")
+        return LeftOut(self.operation, *_explained(filled, response))
+
+
+def _explained(filled: Filled, response: Fetched) -> tuple[str, str | None]:
+    """Why this response is none to measure, and the remedy."""
+    if response.failure is Failure.STATUS and response.status is not None:
+        if response.status in _NO_LOGIN:
+            return f"HTTP {response.status}", "log in with service.headers in the baseline"
+        if response.status in _WRONG_VALUE and filled.made_up:
+            names = and_more([f"{{{name}}}" for name in filled.made_up], _MOST_NAMED)
+            return f"no id to be had: HTTP {response.status} with a made-up value for {names}", None
+        return f"HTTP {response.status}", None
+    if response.failure is Failure.TIMEOUT and response.status is not None:
+        return "the response does not end: a stream?", None
+    return response.detail or "no response", response.remedy
+
+
+class _Surveyor:
+    def __init__(self, service: Service, fetch: Fetch, until_s: float, now: Callable[[], float]) -> None:
+        self._headers = service.headers
+        self._fetch = fetch
+        self._until_s = until_s
+        self._now = now
+        self._harvest = Harvest()
+        self._fallback = self._page_for_any_path()
+
+    def attempt(self, attempt: _Try) -> None:
+        """Send one request that was not sent yet, if there is one."""
+        if len(attempt.sent) >= _MOST_TRIES:
+            return
+        for filled in ways_to_fill(attempt.operation, self._harvest):
+            if filled.missing:
+                attempt.missing = filled.missing
+            elif filled not in attempt.sent:
+                attempt.no_time = self._now() > self._until_s
+                if not attempt.no_time:
+                    self._send(attempt, filled)
+                return
+
+    def _send(self, attempt: _Try, filled: Filled) -> None:
+        attempt.sent.append(filled)
+        endpoint = filled.endpoint(attempt.operation, self._headers, _TIMEOUT_S)
+        response, latency_ms = self._timed(endpoint)
+        if response.status is not None and response.status in range(300, 400):  # most often for want of a last slash
+            path = endpoint.path.rstrip("/") if endpoint.path.endswith("/") else f"{endpoint.path}/"
+            other = replace(endpoint, path=path)
+            found, other_ms = self._timed(other)
+            if found.failure is None:
+                endpoint, response, latency_ms = other, found, other_ms
+        attempt.last = filled, response
+        attempt.is_fallback = response.failure is None and self._is_fallback(response)
+        if response.failure is None and not attempt.is_fallback:
+            attempt.candidate = Candidate(attempt.operation, endpoint, latency_ms)
+            self._add(attempt.operation.template, endpoint.path, response)
+
+    def _timed(self, endpoint: Endpoint) -> tuple[Fetched, float]:
+        started_s = self._now()
+        response = self._fetch(endpoint)
+        return response, (self._now() - started_s) * 1000
+
+    def _add(self, template: str, path: str, response: Fetched) -> None:
+        if len(response.body) > _LARGEST_HARVESTED or "html" in response.content_type:
+            return
+        try:
+            body = json.loads(response.body)
+        except (ValueError, RecursionError):
+            return
+        for collection in dict.fromkeys((path, template)):
+            self._harvest.add(collection, body)
+
+    def _page_for_any_path(self) -> bytes | None:
+        """What the service of a single-page application returns for any path; None for most services."""
+        response = self._fetch(Endpoint(name=_NOWHERE, path=_NOWHERE, line=0, headers=self._headers))
+        return response.body if response.failure is None else None
+
+    def _is_fallback(self, response: Fetched) -> bool:
+        return self._fallback is not None and response.body == self._fallback and bool(response.body)
+
+
+def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that cost users the most time first: by requests seen times latency."""
+    return sorted(candidates, key=lambda each: -(each.operation.requests or 1) * each.latency_ms)

@@ -1,0 +1,190 @@
+"""Which operations of a real service become candidates, and why the others do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from apps.serving import werkzeug
+from flask import Flask, Response, jsonify, request
+
+from perfcheck.client.client import Client
+from perfcheck.discover.merge import merge
+from perfcheck.discover.survey import survey
+from perfcheck.model import Service
+from perfcheck.model.operation import Basis, FoundIn, Operation, Parameter, ParameterLocation, Survey
+from perfcheck.text import Redactor
+
+PARTS = {7: ["bolt", "nut"], 9: ["washer"]}
+
+
+def library(log: list[str]) -> Flask:
+    app = Flask(__name__)
+
+    @app.before_request
+    def note() -> None:
+        log.append(f"{request.method} {request.full_path.rstrip('?')}")
+
+    @app.get("/things/")
+    def things() -> Any:
+        return jsonify({"count": 2, "results": [{"id": number, "owner": "ada"} for number in PARTS]})
+
+    @app.get("/things/<int:number>")
+    def thing(number: int) -> Any:
+        return (jsonify({"id": number}), 200) if number in PARTS else (jsonify({}), 404)
+
+    @app.get("/things/<int:number>/parts")
+    def parts(number: int) -> Any:
+        return jsonify(PARTS[number])
+
+    @app.get("/things/<int:number>/parts/<name>")
+    def part(number: int, name: str) -> Any:
+        return (jsonify({"name": name}), 200) if name in PARTS[number] else (jsonify({}), 404)
+
+    @app.get("/by-owner")
+    def by_owner() -> Any:
+        return jsonify({"owner": request.args["owner"]}), 200 if request.args["owner"] == "ada" else 404
+
+    @app.get("/orders/<int:number>")
+    def order(number: int) -> Any:
+        return jsonify({"number": number}), 404
+
+    @app.get("/private")
+    def private() -> Any:
+        return jsonify({}), 401
+
+    @app.get("/logout")
+    @app.post("/things/search")
+    @app.delete("/things/<int:number>")
+    def change(number: int = 0) -> Any:
+        return jsonify({"number": number})
+
+    return app
+
+
+def operation(line: str, *parameters: Parameter, found_in: FoundIn = FoundIn.OPENAPI, **values: Any) -> Operation:
+    method, _, template = line.partition(" ")
+    return Operation(method, template, (found_in,), parameters=parameters, **values)
+
+
+def query(name: str, value: str | None = None, basis: Basis = Basis.GUESS) -> Parameter:
+    return Parameter(name, ParameterLocation.QUERY, value=value, basis=basis)
+
+
+def path(name: str, value: str, basis: Basis = Basis.GUESS) -> Parameter:
+    return Parameter(name, ParameterLocation.PATH, value=value, basis=basis)
+
+
+OPERATIONS = (
+    operation("GET /things/{thing_id}/parts/{part}", path("thing_id", "1"), path("part", "a")),
+    operation("GET /things/{thing_id}/parts", path("thing_id", "1")),
+    operation("GET /things/{thing_id}", path("thing_id", "1")),
+    operation("HEAD /things/"),
+    operation("OPTIONS /things/"),
+    operation("GET /things"),
+    operation("GET /by-owner", query("owner", "a")),
+    operation("GET /orders/{order_id}", path("order_id", "1")),
+    operation("GET /private"),
+    operation("GET /logout"),
+    operation("POST /things/search"),
+    operation("DELETE /things/{thing_id}"),
+    operation("GET /old", reason="deprecated"),
+    operation("GET /colours/{colour}"),
+)
+
+
+@pytest.fixture
+def log() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def client(log: list[str]) -> Iterator[Client]:
+    with werkzeug(library(log)) as url, Client(Service(url), redact=Redactor()) as client:
+        yield client
+
+
+def surveyed(client: Client, operations: tuple[Operation, ...] = OPERATIONS, **options: Any) -> Survey:
+    return survey(merge(operations), Service(client.base_url_shown), client.fetch, **options)
+
+
+def test_ids_come_from_the_lists_before(client: Client) -> None:
+    found = surveyed(client)
+    assert {(each.operation.template, each.endpoint.path, each.endpoint.query) for each in found.candidates} == {
+        ("/things", "/things/", ()),
+        ("/things/{thing_id}", "/things/7", ()),
+        ("/things/{thing_id}/parts", "/things/7/parts", ()),
+        ("/things/{thing_id}/parts/{part}", "/things/7/parts/bolt", ()),
+        ("/by-owner", "/by-owner", (("owner", "ada"),)),
+    }
+
+
+def test_everything_else_is_left_out_with_a_reason(client: Client) -> None:
+    left_out = {f"{each.operation.method} {each.operation.template}": each for each in surveyed(client).left_out}
+    assert {name: each.reason for name, each in left_out.items()} == {
+        "GET /orders/{order_id}": "no id to be had: HTTP 404 with a made-up value for {order_id}",
+        "GET /private": "HTTP 401",
+        "GET /logout": "'logout' looks like an action",
+        "POST /things/search": "a POST that may only read",
+        "DELETE /things/{thing_id}": "may change something",
+        "GET /old": "deprecated",
+        "GET /colours/{colour}": "no value known for {colour}",
+    }
+    assert "service.headers" in (left_out["GET /private"].remedy or "")
+
+
+def test_nothing_that_may_change_something_is_requested(client: Client, log: list[str]) -> None:
+    surveyed(client)
+    assert {line.partition(" ")[0] for line in log} == {"GET"}
+    assert not [line for line in log if "logout" in line]
+
+
+def test_what_is_named_is_requested_all_the_same(client: Client, log: list[str]) -> None:
+    found = surveyed(client, allowed=["/logout", "POST /things/*"])
+    assert {"GET /logout", "POST /things/search"} <= set(log)
+    assert {"/logout", "/things/search"} <= {each.operation.template for each in found.candidates}
+    assert not [line for line in log if line.startswith("DELETE")]
+
+
+def test_an_operation_costs_at_most_three_requests(client: Client, log: list[str]) -> None:
+    surveyed(client)
+    paths = [line.partition("?")[0] for line in log]
+    assert max(paths.count(each) for each in set(paths)) <= 3
+
+
+def test_without_time_every_operation_is_left_out_for_that(client: Client) -> None:
+    found = surveyed(client, (operation("GET /things/"),), longest_s=-1.0)
+    assert [each.reason for each in found.left_out] == ["no time was left"]
+
+
+def test_a_page_that_is_returned_for_any_path_is_no_operation() -> None:
+    app = Flask(__name__)
+
+    @app.get("/<path:anything>")
+    def page(anything: str) -> Response:
+        return jsonify([]) if anything == "api/things" else Response("<html>app</html>", mimetype="text/html")
+
+    with werkzeug(app) as url, Client(Service(url), redact=Redactor()) as client:
+        found = surveyed(client, (operation("GET /api/things"), operation("GET /api/lost")))
+    assert [each.operation.template for each in found.candidates] == ["/api/things"]
+    assert [each.reason for each in found.left_out] == ["returned the page that the service returns for any path"]
+
+
+def test_what_was_seen_is_an_operation_of_the_document_that_it_fits() -> None:
+    seen = operation("GET /things/7", found_in=FoundIn.HAR, requests=12)
+    other = operation("GET /elsewhere/{id}", path("id", "3", Basis.OBSERVED), found_in=FoundIn.ACCESS_LOG)
+    listed = operation("GET /things/{thing_id}", path("thing_id", "1"), name="getThing")
+    first, second = merge((seen, other, listed))
+    assert (first.template, first.requests, first.name) == ("/things/{thing_id}", 12, "getThing")
+    assert first.found_in == (FoundIn.OPENAPI, FoundIn.HAR)
+    assert first.parameters == (path("thing_id", "7", Basis.OBSERVED),)
+    assert second.template == "/elsewhere/{id}"
+
+
+def test_names_of_path_parameters_are_those_of_the_source_that_is_trusted_most() -> None:
+    monitor = operation("GET /things/{number}", found_in=FoundIn.MONITOR, monitor_name="GET /things/<int:number>")
+    document = operation("GET /things/{thing_id}", path("thing_id", "5", Basis.EXAMPLE))
+    (merged,) = merge((document, monitor))
+    assert merged.template == "/things/{number}"
+    assert merged.parameters == (path("number", "5", Basis.EXAMPLE),)
