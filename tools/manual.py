@@ -154,7 +154,7 @@ def _options(command: click.Command) -> Iterator[str]:
         for option in options:
             names, _ = option.get_help_record(context) or ("", "")
             yield f"- **`{names}`**\n\n"
-            yield _paragraph(" ".join(_sentences(option)), indent="  ")
+            yield _paragraph(" ".join(_sentences(option)), indent="    ")
 
 
 def _sentences(option: click.Option) -> Iterator[str]:
