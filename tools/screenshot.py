@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from perfcheck.report.glyphs import UNICODE
 from perfcheck.runfile import read_run
 
 WIDTH = 100
-COMMAND = ["run", "--demo", "--regress", "n-plus-one"]
+COMMAND = ["run", "--demo", "--regress", "n-plus-one", "videos.list", "search.*", "settings.get"]
 
 
 def main() -> None:
@@ -25,7 +26,7 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "perfcheck", *COMMAND, "-o", str(file)], check=False)
         run = read_run(file)
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
-    command = " ".join(["perfcheck", *COMMAND])
+    command = shlex.join(["perfcheck", *COMMAND])
     console.print(f"$ {command}\n", highlight=False)
     console.print(render_console(run, UNICODE, WIDTH))
     picture = Path(__file__).parent.parent / "docs" / "run.svg"
