@@ -1,4 +1,7 @@
-"""git, which only reads here: a repository's configuration must not run a program, and nothing is written to it."""
+"""git, without the programs that a repository's configuration names, except the filters of a checkout (such as LFS).
+
+Nothing is written to a repository but worktrees, by ``engine/worktrees.py``, which removes them again.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ _GIT = (
     *("git", "--no-optional-locks", "--literal-pathspecs", "--no-replace-objects", "-c", "core.fsmonitor=false"),
     *("-c", "core.hooksPath=/dev/null", "-c", "log.showSignature=false"),
 )
+# A hook of git has these set for its own repository and index; a program in another worktree must not use them.
+HOOK_VARIABLES = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
 _REMEDY = re.compile(r"^\s+(git .+)$", re.MULTILINE)  # a command, in the lines after the error
 
 
@@ -46,6 +51,8 @@ class GitProcess:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._error = ""
+        env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "", "LC_ALL": "C"}
+        env.pop("GIT_INDEX_FILE", None)  # a worktree that is added would get this index, and spoil it
         try:
             self._process = subprocess.Popen(  # noqa: S603 - no shell, and what the user named comes after -- or a commit
                 [*_GIT, *arguments],
@@ -53,7 +60,7 @@ class GitProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "", "LC_ALL": "C"},
+                env=env,
                 start_new_session=True,  # Ctrl-C is for us
             )
         except OSError as error:
@@ -90,9 +97,9 @@ class GitProcess:
             raise GitError(f"git did not finish within {timeout_s:.0f} s") from None
         if not self._process.returncode:
             return output
-        if repository_root(self._folder) is None and "GIT_DIR" not in os.environ:
-            raise GitError("not in a git repository")  # git exits with 128 for this as for all else
         message = errors.decode("utf-8", "replace").strip()
+        if message.startswith("fatal: not a git repository (or any"):  # of its parents
+            raise GitError("not in a git repository")
         remedy = _REMEDY.search(message)
         reason = clean(message.partition("\n")[0].removeprefix("fatal: "))
         raise GitError(reason, clean(remedy[1]) if remedy else None)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.repositories import git
 
 from perfcheck.engine.ci import read_ci_build
 from perfcheck.engine.environment import EnvironmentProbe
@@ -48,13 +47,6 @@ class Origin:
             git(clone, "checkout", "-q", "--detach", "FETCH_HEAD")
             self._clones[ref, shallow] = clone
         return self._clones[ref, shallow]
-
-
-def git(folder: Path, *arguments: str) -> str:
-    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"}
-    env |= {f"GIT_{who}_{what}": "tester" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    done = subprocess.run(["git", *arguments], cwd=folder, env=env, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from support.repositories import git
 
 from perfcheck.engine.default_branch import default_branch
 from perfcheck.errors import UsageError
@@ -55,12 +54,6 @@ def test_the_options_that_show_other_branches() -> None:
         "20 runs of branch fix/a b (--branch 'fix/a b'), 19 runs without a branch (--branch -), "
         "18 runs of branch main (--branch main) and 2 more"
     )
-
-
-def git(folder: Path, *arguments: str) -> None:
-    env = {"PATH": os.environ["PATH"], "HOME": str(folder)}
-    env |= {f"GIT_{who}_{what}": "tester" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    subprocess.run(["git", *arguments], cwd=folder, env=env, check=True, capture_output=True)
 
 
 def test_the_default_branch_is_that_of_the_clone_or_else_of_the_ci_system(tmp_path: Path) -> None:

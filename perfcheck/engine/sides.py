@@ -1,0 +1,91 @@
+"""The two sides of a comparison of commits: what each ref is, in the repository around the current folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from perfcheck.errors import UsageError
+from perfcheck.git import GitError, git
+from perfcheck.text import clean
+from perfcheck.words import did_you_mean, short_commit
+
+WORKING_TREE = "."  # in place of a ref: the working tree as it is, with uncommitted changes
+_HASH = re.compile(r"[0-9a-f]{7,64}")
+_HASH = re.compile(r"[0-9a-f]{7,64}")
+_BRANCH, _REMOTE_BRANCH = "refs/heads/", "refs/remotes/origin/"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """``name`` is before or after. ``commit`` is None for a working tree without one, ``branch`` without a branch."""
+
+    name: str
+    ref: str
+    commit: str | None
+    branch: str | None = None
+    in_place: bool = False  # the working tree: nothing is checked out
+    dirty: bool | None = None
+
+    @property
+    def shown(self) -> str:
+        """``main (1a2b3c4d5e)``."""
+        commit = short_commit(self.commit or "") + (" with uncommitted changes" if self.dirty else "")
+        label = clean(self.ref)
+        return label if not commit or label == commit else f"{label} ({commit})"
+
+
+def find_sides(folder: Path, before: str, after: str) -> tuple[Side, Side]:
+    """Raises UsageError for a ref that is no commit, or outside of a repository."""
+    try:
+        git(folder, "rev-parse", "--git-dir")
+        return _find_side(folder, "before", before), _find_side(folder, "after", after)
+    except GitError as error:
+        remedy = "run it in the repository of the service, in the folder in which its commands are run"
+        raise UsageError(f"the commits cannot be compared: {error}", error.remedy or remedy) from error
+
+
+def _find_side(folder: Path, name: str, ref: str) -> Side:
+    if ref == WORKING_TREE:
+        dirty = bool(git(folder, "status", "--porcelain", "--untracked-files=no"))
+        commit = _commit(folder, "HEAD")
+        return Side(name, "working tree", commit, _branch(folder, "HEAD"), in_place=True, dirty=dirty and bool(commit))
+    for candidate in (ref, f"origin/{ref}"):  # a clone in CI has the branches of its remote, and none of its own
+        if commit := _commit(folder, candidate):
+            return Side(name, candidate, commit, _branch(folder, candidate))
+    raise _unknown(folder, ref)
+
+
+def _commit(folder: Path, ref: str) -> str | None:
+    if ref.startswith("-"):  # no ref does, and git would take it for an option
+        return None
+    try:
+        return git(folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").decode().strip()
+    except GitError:
+        return None
+
+
+def _branch(folder: Path, ref: str) -> str | None:
+    """Of a ref that names one, or of a HEAD that is on one."""
+    try:
+        full = git(folder, "rev-parse", "--symbolic-full-name", ref).decode("utf-8", "replace").strip()
+    except GitError:
+        return None
+    return next((clean(full.removeprefix(p)) for p in (_BRANCH, _REMOTE_BRANCH) if full.startswith(p)), None)
+
+
+def _unknown(folder: Path, ref: str) -> UsageError:
+    message = f"'{clean(ref)}' is not a commit of this repository"
+    if git(folder, "rev-parse", "--is-shallow-repository").strip() == b"true":
+        name = clean(ref).removeprefix("origin/")
+        what = name if _HASH.fullmatch(name) else f"{name}:{_REMOTE_BRANCH}{name}"
+        remedy = f"fetch it: 'git fetch --depth 1 origin {what}'; or clone all: fetch-depth: 0 in actions/checkout"
+        return UsageError(f"{message}, which is a shallow clone", remedy)
+    return UsageError(message, did_you_mean(ref, _refs(folder)) or "'git branch --all' and 'git tag' list names")
+
+
+def _refs(folder: Path) -> Iterator[str]:
+    for line in git(folder, "for-each-ref", "--format=%(refname:short)").decode("utf-8", "replace").splitlines():
+        yield line.removeprefix("origin/")
