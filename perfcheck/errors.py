@@ -43,13 +43,19 @@ class UsageError(PerfcheckError):
 
 
 class CouldNotMeasureError(PerfcheckError):
-    """``is_down``: the service does not accept connections, or not yet; otherwise it is up and responds with errors."""
+    """``is_down``: the service does not accept connections, or not yet; otherwise it is up and responds with errors.
+
+    ``output``: the last lines that the command wrote that was to start it.
+    """
 
     exit_code = EXIT_NOT_MEASURED
 
-    def __init__(self, message: str, remedy: str | None = None, *, is_down: bool = True) -> None:
+    def __init__(
+        self, message: str, remedy: str | None = None, *, is_down: bool = True, output: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(message, remedy)
         self.is_down = is_down
+        self.output = output
 
 
 class MachineError(PerfcheckError):

@@ -24,6 +24,8 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "times": (set(), set()),
     "words": ({"text", "times"}, set()),
     "git": ({"text"}, set()),
+    "supervisor": (set(), set()),  # a script of its own, run by service_process
+    "service_process": ({"errors", "text"}, set()),
     "model": (set(), set()),
     "stats": ({"model"}, set()),
     # Which of its modules may import which framework: tests/monitor/test_imports.py.
@@ -38,11 +40,15 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "history": (CORE | {"report", "runfile", "git"}, {"sqlalchemy", "rich"}),
     "periods": (CORE | {"git", "baseline", "report", "runfile", "history"}, {"msgspec", "rich", "jinja2"}),
     "lint": (HELPERS | {"model", "report"}, set()),
-    "demo": (HELPERS | {"model", "monitor"}, set()),
-    "engine": (CORE | {"git", "baseline", "client", "judge", "sampling", "discover", "runfile", "history"}, set()),
+    "demo": (HELPERS | {"model", "monitor", "service_process"}, set()),
+    "engine": (
+        CORE | {"git", "service_process", "baseline", "client", "judge", "sampling", "discover", "runfile", "history"},
+        set(),
+    ),
     "cli": (
         CORE
         | {
+            "service_process",
             "baseline",
             "client",
             "report",

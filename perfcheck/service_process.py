@@ -1,0 +1,163 @@
+"""A command that serves HTTP, started on a port of this machine; however perfcheck ends, all that it started ends."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from perfcheck.errors import CouldNotMeasureError
+from perfcheck.text import clean
+
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_GRACE_S = 10.0  # between SIGTERM and SIGKILL
+_PORTS = range(20_000, 30_000)  # below those that systems give to outgoing connections, which might take a free one
+_PORT_VARIABLES = ("PORT", "FLASK_RUN_PORT", "UVICORN_PORT")
+_OPTIONS = "PERFCHECK_"  # variables that set options of this process, not of the command
+_PASSED_ON = ("PERFCHECK_MONITOR_", "PERFCHECK_DEBUG")
+_LAST_LINES = 30
+_LAST_BYTES = 64 * 1024
+_LONGEST_LINE = 300
+_DEEPEST_INDENT = 40
+_SIGNALLED = 128  # added to the number of the signal that ended a command
+_NOT_FOUND = 127
+
+
+class ServiceProcess:
+    """A port, reserved until ``start`` runs a command that is to listen there. A context manager that ends it.
+
+    The command is in a session of its own, which Ctrl-C in a terminal does not reach.
+    """
+
+    def __init__(self, port: int | None = None) -> None:
+        """On any free port; ``port`` is that of a command that cannot be given one."""
+        self._reserved = None if port else _reserve_port()
+        self.port: int = self._reserved.getsockname()[1] if self._reserved else port or 0
+        self.command = ""
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - nameless, so that it never stays behind
+        self._supervisor: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self, command: str, *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
+        """Run ``command`` by the shell, with ``{port}`` replaced and ``env`` added to the environment.
+
+        Returns at once; may be called once. Raises CouldNotMeasureError where the system starts no process.
+        """
+        self.command = command
+        if self._reserved:
+            self._reserved.close()
+        in_shell = command.replace("{port}", str(self.port))
+        try:
+            self._supervisor = subprocess.Popen(  # noqa: S603 - ourselves
+                [sys.executable, "-I", "-S", str(_SUPERVISOR), str(_GRACE_S), in_shell],
+                cwd=cwd,
+                env={**_environment(), **dict.fromkeys(_PORT_VARIABLES, str(self.port)), **(env or {})},
+                stdin=subprocess.PIPE,
+                stdout=self._log,
+                stderr=self._log,
+                start_new_session=True,
+            )
+        except OSError as error:
+            message = f"the service could not be started: {error.strerror or error}"
+            raise CouldNotMeasureError(message, "start it yourself, and give its address with -u URL") from error
+
+    def exit_code(self) -> int | None:
+        """Of the command once it has ended, and with it all that it started; None as long as it runs."""
+        return self._supervisor.poll() if self._supervisor else None
+
+    def check(self) -> None:
+        """Raises CouldNotMeasureError, with the last output, when the command has ended."""
+        code = self.exit_code()
+        if code is not None:
+            message = f"the command that starts the service ended with exit code {_shown_code(code)}"
+            raise CouldNotMeasureError(f"{message}: {clean(self.command)}", self._remedy(code), output=self.output())
+
+    @property
+    def must_listen(self) -> str:
+        """The remedy where nothing answers on the port."""
+        return (
+            f"the command has to listen on $PORT, here {self.port}, which also replaces {{port}} in it; "
+            "raise service.ready_timeout if it needs more time"
+        )
+
+    def output(self) -> tuple[str, ...]:
+        """The last lines that the command wrote, without control characters."""
+        size = os.fstat(self._log.fileno()).st_size
+        written = os.pread(self._log.fileno(), _LAST_BYTES, max(size - _LAST_BYTES, 0)).decode(errors="replace")
+        lines = [line for line in written.splitlines() if line.strip()]
+        return tuple(map(_shown_line, lines[-_LAST_LINES:]))
+
+    def stop(self) -> None:
+        """End the command and all that it started, and wait for that. May be called again."""
+        if self._reserved:
+            self._reserved.close()
+        try:
+            if self._supervisor:
+                _stop(self._supervisor)
+        finally:
+            self._log.close()
+
+    def _remedy(self, code: int) -> str:
+        if code == _NOT_FOUND:
+            return "a program in it was not found: correct its name, or activate the environment that has it"
+        if code == 0:
+            return "it has to stay in the foreground: leave out '&', '-d' or '--daemon'"
+        return f"see its output; it has to listen on $PORT, here {self.port}, which also replaces {{port}} in it"
+
+
+def _reserve_port() -> socket.socket:
+    """A socket that keeps a port of loopback from others."""
+    while True:
+        reserved = socket.socket()
+        try:
+            reserved.bind(("127.0.0.1", random.choice(_PORTS)))  # noqa: S311 - not a secret
+        except OSError:
+            reserved.close()
+        else:
+            return reserved
+
+
+def _environment() -> dict[str, str]:
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(_PASSED_ON) or not name.startswith(_OPTIONS)
+    }
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    try:
+        if process.stdin:
+            process.stdin.close()  # by which the supervisor ends everything
+        process.wait()
+    except BaseException:  # an impatient Ctrl-C
+        for _ in range(2):  # a second SIGTERM ends the grace
+            process.terminate()
+        process.wait()
+        raise
+
+
+def _shown_code(code: int) -> str:
+    with suppress(ValueError):
+        return f"{code} ({signal.Signals(code - _SIGNALLED).name})"
+    return str(code)
+
+
+def _shown_line(line: str) -> str:
+    """With its indentation, so that a traceback stays readable."""
+    expanded = line.expandtabs()
+    indent = len(expanded) - len(expanded.lstrip())
+    return " " * min(indent, _DEEPEST_INDENT) + clean(line, _LONGEST_LINE)
