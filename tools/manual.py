@@ -61,7 +61,7 @@ _FILES = """\
 | file | what it is |
 |---|---|
 | `baselines.yaml` | the targets of the service; searched for in this folder and above it, up to the repository's root |
-| `baselines.schema.json` | the JSON schema of the baseline, for editors |
+| `baselines.schema.json` | the JSON Schema of the baseline, for editors, as `perfcheck schema` prints it |
 | `.perfcheck/history.sqlite` | the runs saved with `--save`, at the repository's root; git ignores the folder |
 | the file of `-o` | a run with every sample, as JSON; read by `perfcheck report --from` and `--compare-to` |
 

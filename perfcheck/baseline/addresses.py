@@ -96,7 +96,8 @@ def _read_base_url(context: Context, node: Node, name: str) -> Any:
 BASE_URL = CustomType(_read_base_url, _BASE_URL.json)
 
 
-def _path(text: str) -> str:
+def check_path(text: str) -> str:
+    """``text``. Raises WrongValueError for anything but the path of an endpoint."""
     if "://" in text:
         raise WrongValueError("expected a path, not a URL", "leave out the part that 'base_url' of 'service' has")
     if not text.startswith("/") or text.startswith("//"):
@@ -109,7 +110,7 @@ def _path(text: str) -> str:
     return text
 
 
-PATH = ScalarType("a path", "/api/health", _path, {"type": "string", "pattern": r"^/|\$\{"}, secret=True)
+PATH = ScalarType("a path", "/api/health", check_path, {"type": "string", "pattern": r"^/|\$\{"}, secret=True)
 
 
 def file_path(*, must_exist: bool) -> CustomType:

@@ -17,8 +17,8 @@ from perfcheck.units import format_ms, format_percentage
 from perfcheck.words import did_you_mean
 
 _BODIES = {"json": "application/json", "form": "application/x-www-form-urlencoded", "body": None}
-_WARNING = Limit(1.5, of_target=True)
-_CRITICAL = Limit(2.0, of_target=True)
+WARNING = Limit(1.5, of_target=True)
+CRITICAL = Limit(2.0, of_target=True)
 _TIMEOUT_S = 10.0
 # A key of the file -> its field in the model, where the field has a unit.
 _FIELDS = {
@@ -182,8 +182,8 @@ class _LimitResolver:
         target: float | None = value_of(self._merged, "target")
         warning_ms = critical_ms = None
         if target is not None:
-            warning_ms = value_of(self._merged, "warning", _WARNING).ms(target)
-            critical_ms = value_of(self._merged, "critical", _CRITICAL).ms(target)
+            warning_ms = value_of(self._merged, "warning", WARNING).ms(target)
+            critical_ms = value_of(self._merged, "critical", CRITICAL).ms(target)
             self._check_order(target, value_of(self._merged, "ideal"), value_of(self._merged, "ceiling"))
             self._check_limits(target, warning_ms, critical_ms)
         elif not is_wrong(self._merged, "target"):

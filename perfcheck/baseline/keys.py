@@ -169,7 +169,7 @@ SECTIONS = {
 
 
 def json_schema() -> dict[str, Any]:
-    """The file as JSON Schema, draft 2020-12, for editors: published as ``docs/baselines.schema.json``.
+    """The file as JSON Schema, draft 2020-12, for editors.
 
     It accepts more than the validator: it does not compare values with each other, or expand variables.
     """

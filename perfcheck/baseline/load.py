@@ -58,7 +58,8 @@ def find_baseline(explicit: str | None, env: Mapping[str, str], cwd: Path) -> Pa
     file = next((candidate for candidate in candidates if candidate.exists()), None)
     if file is None:
         message = f"{NAME} not found in this folder or its parents, up to the root of the repository"
-        raise UsageError(message, f"name the file with -f FILE or in {VARIABLE}")
+        remedy = f"'perfcheck init' writes one for a running service; or name the file with -f FILE or in {VARIABLE}"
+        raise UsageError(message, remedy)
     if cwd.absolute() == Path.cwd():  # messages show the path as a user would write it
         file = Path(os.path.relpath(file, cwd))
     if file.name != NAME:
@@ -154,7 +155,7 @@ def read_bytes(path: Path, shown_as: str | None = None) -> bytes:
                 if len(content) <= MOST_BYTES:
                     return content
     except FileNotFoundError:
-        remedy = "check its name, or create one: it needs only version, service and endpoints"
+        remedy = "check its name; 'perfcheck init' writes one for a running service"
         raise _whole_file(file, "file not found", remedy) from None
     except IsADirectoryError:
         raise _whole_file(file, "this is a folder", "name the file in it, such as baselines.yaml") from None

@@ -32,6 +32,7 @@ _COMMANDS = {
     "compare": "Compare two releases: saved runs or running services.",
     "report": "Report on a week, a month or a release; or render a saved run.",
     "validate": "Check the baseline file, offline.",
+    "schema": "Print the JSON Schema of the baseline, for editors.",
     "health": "Check the figures of the monitor inside the service.",
     "history": "Past runs: list, show, import, export, label, note, prune.",
     "baseline": "Update the targets from past runs.",

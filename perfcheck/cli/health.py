@@ -89,9 +89,9 @@ def _load(frame: Frame) -> Baseline:
     except UsageError as error:
         if not base_url:
             raise UsageError(error.message, f"{error.remedy}; without a baseline, give the address: -u URL") from error
-        from perfcheck.engine.health import baseline_of
+        from perfcheck.baseline.from_urls import baseline_of_service
 
-        (baseline,) = frame.prepare(baseline_of(base_url))
+        (baseline,) = frame.prepare(baseline_of_service(base_url))
         return baseline
     (baseline,) = frame.load(base_url)
     return baseline

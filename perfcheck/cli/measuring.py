@@ -46,6 +46,7 @@ class Options:
     """The command line of run, compare or health; what a command has no option for keeps its default."""
 
     names: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()  # what is checked without a baseline
     sides: tuple[str, ...] = ()  # what is compared: addresses or saved runs, none with --demo
     baseline: str | None = None
     base_url: str | None = None
@@ -65,6 +66,7 @@ class Options:
     insecure: bool = False
     require_service: bool = True
     metric: str | None = None
+    target: float | None = None  # in seconds, of each URL
     threshold: float = 0.5  # in seconds
     against: str | None = None
     fail_on: str = "critical"
@@ -136,6 +138,8 @@ class Frame:
 
     def load(self, *base_urls: str | None) -> list[Baseline]:
         """The baseline for the service at each address (None: its own), with the values of the command line."""
+        if self.options.urls:
+            return self._of_urls()
         from perfcheck.baseline import BaselineError, load_baseline
 
         file, shown_as = self.baseline_file()
@@ -148,6 +152,12 @@ class Frame:
                 annotate_baseline(error)
             raise
         return self.prepare(*baselines)
+
+    def _of_urls(self) -> list[Baseline]:
+        from perfcheck.baseline.from_urls import baseline_of_urls
+
+        target_s = self.options.target
+        return self.prepare(baseline_of_urls(self.options.urls, None if target_s is None else target_s * 1000))
 
     def prepare(self, *baselines: Baseline) -> list[Baseline]:
         """With the values of the command line in place of their own. From here on no message shows their secrets."""
@@ -224,16 +234,20 @@ def sample_services(*regressions: Sequence[str]) -> Iterator[list[DemoProcess]]:
 
 
 def rerun_command(command: str, options: Options) -> tuple[str, ...]:
-    """The words that, followed by its name, check an endpoint again: same service and baseline, usual budget."""
-    from perfcheck.client.prepared_request import base_url_shown
-    from perfcheck.units import format_ms
+    """The words that, followed by its name, check an endpoint again: same service and baseline, usual budget.
 
-    threshold = format_ms(options.threshold * 1000).replace(" ", "")
+    URLs are among the words, and no name follows.
+    """
+    from perfcheck.client.prepared_request import without_password
+    from perfcheck.units import format_duration
+
+    threshold = format_duration(options.threshold * 1000)
     values = {
         "-f": options.baseline,
-        "-u": base_url_shown(options.base_url) if options.base_url else None,
+        "-u": without_password(options.base_url) if options.base_url else None,
         "--monitor": options.monitor,
         "--metric": options.metric,
+        "--target": None if options.target is None else format_duration(options.target * 1000),
         "--threshold": None if threshold == _DEFAULT_THRESHOLD else threshold,
         "--against": options.against,
     }
@@ -241,7 +255,7 @@ def rerun_command(command: str, options: Options) -> tuple[str, ...]:
     words = [word for flag, value in values.items() if value for word in (flag, value)]
     words += [flag for flag, is_set in flags.items() if is_set]
     words += [word for name in options.regress for word in ("--regress", name)]
-    return ("perfcheck", command, *words, *map(base_url_shown, options.sides))
+    return ("perfcheck", command, *words, *map(without_password, (*options.sides, *options.urls)))
 
 
 # --- On stderr -----------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from perfcheck.cli.ui.options import (
     budget_option,
     compare_to_option,
     connections_option,
+    duration,
     group_option,
     history_option,
     opened,
@@ -50,6 +51,7 @@ Examples:
   perfcheck run --demo                       try it with a sample service
   perfcheck run                              every endpoint of baselines.yaml
   perfcheck run 'videos.*' -g core           only these
+  perfcheck run http://localhost:8000/api/videos --target 300ms
   perfcheck run -u http://localhost:8000 -o results.json
   perfcheck run --max-time 15s --fail-on warning
   perfcheck run --save --label v1.4          save it to the history
@@ -58,7 +60,7 @@ Examples:
 
 
 @click.command("run", cls=Command, epilog=_EXAMPLES + exit_codes())
-@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_endpoints)
+@click.argument("words", nargs=-1, metavar="[NAME|URL]...", shell_complete=complete_endpoints)
 @shared_options
 @base_url_option
 @group_option
@@ -67,6 +69,12 @@ Examples:
     type=click.Choice([str(metric) for metric in Metric]),
     metavar="METRIC",
     help="Judge every endpoint by this metric: median, p75, p90, p95, p99 or mean.",
+)
+@option(
+    "--target",
+    type=duration("ms"),
+    metavar="DURATION",
+    help="The target of each URL; its limits are 1.5x and 2x. Without it a URL is WARNING over 500 ms.",
 )
 @label_option
 @budget_option
@@ -121,18 +129,17 @@ Examples:
 @option("--demo", is_flag=True, help="Check the sample service, started on a free port.")
 @regress_option
 @click.pass_obj
-def command(session: Session, /, **options: Any) -> int:
+def command(session: Session, /, words: tuple[str, ...], **options: Any) -> int:
     """Check a running service: measure every endpoint of the baseline and judge it by its targets.
 
-    NAME is an endpoint of the baseline, or a pattern such as 'videos.*'.
+    NAME is an endpoint of the baseline, or a pattern such as 'videos.*'. A URL is checked by itself, without a
+    baseline.
     """
-    context = click.get_current_context()
-    # What the environment sets for every command does not contradict what was typed.
-    for name in ("base_url", "baseline") if options["demo"] else ("regress",):
-        if context.get_parameter_source(name) is ParameterSource.ENVIRONMENT:
-            options[name] = () if name == "regress" else None
-    given = Options(**options)
+    urls = tuple(word for word in words if "://" in word)  # an endpoint with such a name is reached by a pattern
+    names = tuple(word for word in words if word not in urls)
+    given = Options(names=names, urls=urls, **_without_contradictions(options, has_urls=bool(urls)))
     check_demo_options(given, "run")
+    _check_urls(given)
     if given.demo and given.base_url:
         raise UsageError("--demo and --base-url name two services", "leave one of them out")
     if given.against and given.compare_to:
@@ -165,6 +172,28 @@ def command(session: Session, /, **options: Any) -> int:
                 )
 
     return carry_out(given, session, check_service)
+
+
+def _without_contradictions(options: dict[str, Any], *, has_urls: bool) -> dict[str, Any]:
+    """What the environment sets for every command does not contradict what was typed."""
+    unused = {"base_url", "baseline"} if options["demo"] or has_urls else set()
+    unused |= {"group"} if has_urls else {"target"}
+    unused |= set() if options["demo"] else {"regress"}
+    source = click.get_current_context().get_parameter_source
+    ignored = {name for name in unused if source(name) is ParameterSource.ENVIRONMENT}
+    return {name: value for name, value in options.items() if name not in ignored}
+
+
+def _check_urls(given: Options) -> None:
+    if given.target is not None and not given.urls:
+        remedy = "perfcheck run URL --target 300ms; the targets of a baseline are in the file"
+        raise UsageError("--target needs a URL", remedy)
+    if given.urls and given.names:
+        raise UsageError(f"'{given.names[0]}' is not a URL", "give only URLs, or only endpoints of the baseline")
+    needless = {"--demo": given.demo, "-u": given.base_url, "-f": given.baseline, "-g": given.group}
+    for flag, value in needless.items():
+        if given.urls and value:
+            raise UsageError(f"{flag} cannot be used with a URL, which is checked by itself", "leave one of them out")
 
 
 def _measured_alone(history: str | None, branch: str) -> Mapping[str, str]:

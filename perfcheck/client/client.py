@@ -20,10 +20,10 @@ from perfcheck.client.prepared_request import (
     PreparedRequest,
     Redirects,
     WireRequest,
-    base_url_shown,
     prepare,
     url_shown,
     wire_request,
+    without_password,
 )
 from perfcheck.client.proxies import proxy_for
 from perfcheck.client.readiness import Probe, wait_until_ready
@@ -95,7 +95,7 @@ class Client:
 
     @property
     def base_url_shown(self) -> str:
-        return self._redact.clean(base_url_shown(self._service.base_url), limit=2000)
+        return self._redact.clean(without_password(self._service.base_url), limit=2000)
 
     def url_shown(self, endpoint: Endpoint) -> str:
         """The URL of ``endpoint`` with *** in place of every secret."""
@@ -106,7 +106,7 @@ class Client:
         """How the figures were measured: a warning where they may not be those of the service."""
         rule = Rule.CONNECTION
         if self._proxy is not None:
-            proxy = self._redact.clean(base_url_shown(str(self._proxy.url)))
+            proxy = self._redact.clean(without_password(str(self._proxy.url)))
             message = f"requests go through the proxy {proxy}, so its time and its responses are part of the figures"
             yield Finding.warning(rule, message, remedy=self._bypass)
         if not self._service.tls.verify:
@@ -285,7 +285,7 @@ def _latency_ms(failed: RequestFailedError | None, latency_ms: float) -> float |
 
 
 def _base_url(service: Service, redact: Redactor) -> httpx.URL:
-    shown = redact.clean(base_url_shown(service.base_url))
+    shown = redact.clean(without_password(service.base_url))
     remedy = "service.base_url needs a scheme and a host, such as http://localhost:5001"
     try:
         url = httpx.URL(service.base_url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
@@ -110,18 +111,17 @@ def proxy_headers(proxy: httpx.Proxy) -> list[tuple[bytes, bytes]]:
 def url_shown(base_url: str, endpoint: Endpoint) -> str:
     """The URL without the secrets of the endpoint; the redactor masks all others."""
     query = urlencode([(name, displayed(value)) for name, value in endpoint.query], quote_via=quote, safe="*/")
-    return _address(base_url_shown(base_url), endpoint.path, query)
+    return _address(without_password(base_url), endpoint.path, query)
 
 
-def base_url_shown(base_url: str) -> str:
-    """Without the password in it, if any."""
-    scheme, slashes, rest = base_url.partition("://")
-    authority, slash, path = rest.partition("/")
+def without_password(url: str) -> str:
+    """The URL with ``***`` for the password in it, if any."""
+    scheme, slashes, rest = url.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     user, at, host = authority.rpartition("@")
-    if at:
-        name, colon, _ = user.partition(":")
-        authority = f"{name}:{MASK}@{host}" if colon else f"{MASK}@{host}"
-    return f"{scheme}{slashes}{authority}{slash}{path}"
+    name, colon, _ = user.partition(":")
+    shown = f"{name}:{MASK}" if colon else MASK
+    return f"{scheme}{slashes}{shown}{at}{host}{rest.removeprefix(authority)}" if at else url
 
 
 def _address(base_url: str, path: str, query: str) -> str:

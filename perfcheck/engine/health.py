@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from perfcheck.baseline.addresses import base_url_option, passwords_of
 from perfcheck.client.client import Client
 from perfcheck.client.monitor_api import DEFAULT_PATH, read_monitor, stats_of
 from perfcheck.engine.environment import EnvironmentProbe
@@ -24,19 +23,10 @@ from perfcheck.model import (
     Measurement,
     Rule,
     RunnerHealth,
-    Sampling,
-    Service,
     UndecidedPolicy,
     Verdict,
 )
 from perfcheck.text import Redactor
-
-
-def baseline_of(base_url: str) -> Baseline:
-    """For a service without a baseline file: its address, and no endpoints. Raises UsageError for a wrong address."""
-    base_url = base_url_option(base_url)
-    secrets = frozenset(passwords_of(base_url))
-    return Baseline("", "", Service(base_url), Sampling(), groups=(), endpoints=(), secrets=secrets)
 
 
 def check_health(

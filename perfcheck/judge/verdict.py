@@ -151,6 +151,8 @@ def no_target_findings(results: Sequence[EndpointResult]) -> Iterator[Finding]:
         remedy = (
             "'perfcheck run --save' and then 'perfcheck baseline update' propose targets from what was measured; or "
             "write 'target: 300ms' on an endpoint"
+            if any(result.line for result in results)
+            else "set one, for example --target 300ms"
         )
         yield Finding.note(Rule.NO_TARGET, message, remedy=remedy)
 

@@ -140,7 +140,7 @@ def _phrase(finding: Finding) -> str:
     if rule is Rule.OVER_TARGET:
         return f"over its target of {format_ms(limit)}"
     if rule is Rule.NEW_SLOW_ENDPOINT:
-        return f"over {format_ms(limit)}, {'without a target' if finding.line else 'not in the baseline'}"
+        return f"over {format_ms(limit)}, {'not in the baseline' if finding.line is None else 'without a target'}"
     if rule.is_about_latency:
         return f"over {'the ceiling' if rule is Rule.CEILING else 'its limit'} of {format_ms(limit)}"
     if rule is Rule.ERROR_RATE and value is not None:
@@ -193,8 +193,13 @@ def baseline_lines(result: EndpointResult) -> list[int]:
     return list(lines) or [result.line] * (result.line > 0)
 
 
+def reruns_everything(run: Run, result: EndpointResult) -> bool:
+    """Whether no name follows the command: the monitor is always read as a whole, and URLs are in the command."""
+    return run.command[1:2] == ("run",) and (result.is_monitored or not run.baseline.file)
+
+
 def rerun(run: Run, result: EndpointResult) -> str:
-    """The command that checks this endpoint again, quoted for a shell; the monitor is always read as a whole."""
-    if run.command[1:2] == ("run",) and result.is_monitored:
+    """The command that checks this endpoint again, quoted for a shell."""
+    if reruns_everything(run, result):
         return shlex.join(run.command)
     return shlex.join([*run.command, *(["--"] if result.name.startswith("-") else []), result.name])

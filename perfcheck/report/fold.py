@@ -19,6 +19,7 @@ from perfcheck.report.explain import (
     reason,
     reasons,
     rerun,
+    reruns_everything,
 )
 from perfcheck.text import clean
 from perfcheck.words import and_more, plural
@@ -165,7 +166,7 @@ def _in_baseline(run: Run, block: Block) -> str:
 
 def _rerun(run: Run, block: Block) -> str:
     """One command for all of them; the whole run again where it would name too many."""
-    if run.command[1:2] == ("run",) and block[0].is_monitored:
+    if reruns_everything(run, block[0]):
         return rerun(run, block[0])
     words = _patterns([result.name for result in block], [result.name for result in run.endpoints])
     options = ["--"] if any(word.startswith("-") for word in words) else []

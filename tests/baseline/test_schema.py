@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from support.command import perfcheck
 from support.golden import check_golden
 
 from perfcheck.baseline.keys import (
@@ -49,9 +51,14 @@ def errors(text: str) -> list[str]:
     return [error.message for error in DRAFT(json_schema()).iter_errors(yaml.safe_load(text))]
 
 
-def test_the_published_schema_is_the_current_one() -> None:
-    current = json.dumps(json_schema(), indent=2, ensure_ascii=False)
-    check_golden(ROOT / "docs" / "baselines.schema.json", f"{current}\n")
+def test_the_file_that_the_example_names_is_what_the_command_prints() -> None:
+    done = perfcheck("schema")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == json_schema()
+    (name,) = re.findall(
+        r"^# yaml-language-server: \$schema=(.*)", (ROOT / "baselines.yaml").read_text(encoding="utf-8")
+    )
+    check_golden(ROOT / name, done.stdout)
 
 
 def test_it_is_a_valid_schema() -> None:

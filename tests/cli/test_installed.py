@@ -43,6 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("compare run.json run.json", 3),
         ("health", 3),
         ("lint .", 0),
+        ("schema", 0),
         ("help run", 0),
     ],
 )

@@ -9,7 +9,8 @@ from apps.monitored import YEARS, answer, monitored, plain
 from apps.service import ok, service
 from support.baselines import load
 
-from perfcheck.engine.health import baseline_of, check_health
+from perfcheck.baseline.from_urls import baseline_of_service
+from perfcheck.engine.health import check_health
 from perfcheck.engine.session import Callbacks
 from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK, CouldNotMeasureError, UsageError
 from perfcheck.model import Source, Verdict
@@ -18,7 +19,7 @@ from perfcheck.model import Source, Verdict
 def test_without_a_baseline(capfd: pytest.CaptureFixture[str]) -> None:
     measured = []
     with monitored(plain("GET /a", 0.02), plain("GET /b", 0.9)) as url:
-        outcome = check_health(baseline_of(url), callbacks=Callbacks(measured=lambda: measured.append(True)))
+        outcome = check_health(baseline_of_service(url), callbacks=Callbacks(measured=lambda: measured.append(True)))
     run = outcome.run
     assert outcome.error is None
     assert {result.name: result.verdict for result in run.endpoints} == {
@@ -33,7 +34,7 @@ def test_without_a_baseline(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_the_threshold_and_the_names() -> None:
     with monitored(plain("GET /a", 0.02), plain("GET /b", 0.9)) as url:
-        baseline = baseline_of(url)
+        baseline = baseline_of_service(url)
         assert check_health(baseline, threshold_ms=1000.0).run.verdict is Verdict.OK
         strict = check_health(baseline, names=["*/b"], fail_on=Verdict.WARNING).run
         with pytest.raises(UsageError, match="the monitor has no endpoint 'GET /c'") as error:
@@ -83,5 +84,5 @@ def test_a_service_without_a_monitor(tmp_path: Path) -> None:
 
 def test_a_wrong_address() -> None:
     with pytest.raises(UsageError, match="--base-url: the URL has no scheme"):
-        baseline_of("localhost:5001")
-    assert "pass-word" in baseline_of("http://user:pass-word@localhost").secrets
+        baseline_of_service("localhost:5001")
+    assert "pass-word" in baseline_of_service("http://user:pass-word@localhost").secrets

@@ -21,7 +21,7 @@ _SECTIONS = {
         *("budget", "connections", "errors", "min_requests", "max_requests", "max_pairs", "confirm", "seed"),
         "insecure",
     ),
-    "How it is judged": ("metric", "threshold", "against", "fail_on", "allow_partial", "require_service"),
+    "How it is judged": ("metric", "target", "threshold", "against", "fail_on", "allow_partial", "require_service"),
     "What is reported": ("report", "output", "save", "history", "compare_to", "github", "label", "quiet", "verbose"),
 }
 _FEW = 9  # options that are read at a glance, without sections
