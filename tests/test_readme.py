@@ -26,11 +26,12 @@ def blocks(language: str) -> Iterator[tuple[str, str]]:
 
 
 def commands() -> list[tuple[str, str]]:
-    """Every perfcheck command of every console block."""
+    """Every perfcheck command of every console block, without the file that its output is written to."""
     found = []
     for page, block in blocks("console"):
         for line in block.splitlines():
-            found += [(page, part.strip()) for part in line.split("&&") if part.strip().startswith("perfcheck ")]
+            parts = [part.strip().partition(" > ")[0] for part in line.split("&&")]
+            found += [(page, part) for part in parts if part.startswith("perfcheck ")]
     return found
 
 
