@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 
 from perfcheck.client.client import Client
 from perfcheck.engine.ci import read_ci_build
@@ -21,6 +22,7 @@ from perfcheck.engine.session import (
     sampling_of,
     wait_for,
 )
+from perfcheck.engine.sides import Side, what_sides_are
 from perfcheck.judge.compare_endpoint import EndpointPair, cannot_tell, compared_alone, noise_findings
 from perfcheck.judge.compare_runs import added_and_removed
 from perfcheck.judge.verdict import judge_endpoint, judge_run
@@ -55,6 +57,7 @@ def compare_live(
     names: Sequence[str] = (),
     groups: Sequence[str] = (),
     how: ComparedHow = ComparedHow.LIVE,
+    sides: tuple[Side, Side] | None = None,
     fail_on: Verdict | None = Verdict.CRITICAL,
     command: tuple[str, ...] = ("perfcheck", "compare"),
     max_pairs: int | None = None,
@@ -63,8 +66,8 @@ def compare_live(
 ) -> Outcome:
     """Send the requests of a baseline to two services in pairs, and judge which endpoints became slower.
 
-    ``before`` and ``after`` are the same baseline with the address of one service each. Other parameters, the outcome
-    and what is raised: as of ``check``.
+    ``before`` and ``after`` are the same baseline with the address of one service each, and ``sides`` are the commits
+    that these run, if that is known. Other parameters, the outcome and what is raised: as of ``check``.
     """
     endpoints = select_endpoints(after, names, groups)
     redact, progress = Redactor(before.secrets | after.secrets), callbacks.progress
@@ -86,6 +89,9 @@ def compare_live(
         )
         error = next(filter(None, errors), None)  # without the first, the second is not waited for
         environment = runner_environment(read_ci_build(os.environ))  # the commit of this folder may be neither side's
+        if sides:
+            this = sides[1]
+            environment = replace(environment, commit=this.commit, branch=this.branch, dirty=this.dirty)
         sampler = PairSampler(
             endpoints,
             (before_client, after_client),
@@ -117,6 +123,7 @@ def compare_live(
                 *execution.findings(
                     dict.fromkeys(finding for client in clients for finding in client.findings), environment
                 ),
+                *(what_sides_are(*sides) if sides else ()),
                 *added_and_removed(added, (), "the service before"),
                 *_judged_by_a_tail(endpoints),
                 *cannot_tell(results, "run it again" if execution.interrupted else _how_to_settle(pairs)),
@@ -126,12 +133,13 @@ def compare_live(
             redact=redact,
             command=command,
             seed=seed,
+            label=sides[1].ref if sides else None,
             against=Against(
                 how=how,
-                label=None,
+                label=sides[0].ref if sides else None,
                 run_id=None,
                 started_at=None,
-                commit=None,
+                commit=sides[0].commit if sides else None,
                 base_url=before_client.base_url_shown,
                 limits=after.compare,
                 with_targets=False,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from perfcheck.errors import UsageError
 from perfcheck.git import GitError, git
+from perfcheck.model import Finding, Rule
 from perfcheck.text import clean
-from perfcheck.words import did_you_mean, short_commit
+from perfcheck.words import did_you_mean, plural, short_commit
 
 WORKING_TREE = "."  # in place of a ref: the working tree as it is, with uncommitted changes
 _HASH = re.compile(r"[0-9a-f]{7,64}")
@@ -28,6 +29,7 @@ class Side:
     branch: str | None = None
     in_place: bool = False  # the working tree: nothing is checked out
     dirty: bool | None = None
+    ahead: int = 0  # commits that the other side lacks
 
     @property
     def shown(self) -> str:
@@ -41,10 +43,22 @@ def find_sides(folder: Path, before: str, after: str) -> tuple[Side, Side]:
     """Raises UsageError for a ref that is no commit, or outside of a repository."""
     try:
         git(folder, "rev-parse", "--git-dir")
-        return _find_side(folder, "before", before), _find_side(folder, "after", after)
+        sides = _find_side(folder, "before", before), _find_side(folder, "after", after)
+        return replace(sides[0], ahead=_ahead(folder, *sides)), sides[1]
     except GitError as error:
         remedy = "run it in the repository of the service, in the folder in which its commands are run"
         raise UsageError(f"the commits cannot be compared: {error}", error.remedy or remedy) from error
+
+
+def what_sides_are(before: Side, after: Side) -> Iterator[Finding]:
+    """Notes on a comparison that may not be the one that was meant."""
+    if before.commit and before.commit == after.commit and not before.dirty and not after.dirty:
+        yield Finding.note(Rule.COMMIT, f"both sides are commit {short_commit(before.commit)}: any difference is noise")
+    if before.ahead:
+        names = clean(before.ref), clean(after.ref)
+        message = f"{names[0]} has {plural(before.ahead, 'commit')} that {names[1]} lacks: what they changed counts too"
+        remedy = "compare with the common ancestor: perfcheck compare $(git merge-base {} {}) ...".format(*names)
+        yield Finding.note(Rule.COMMIT, message, remedy=remedy)
 
 
 def _find_side(folder: Path, name: str, ref: str) -> Side:
@@ -76,9 +90,20 @@ def _branch(folder: Path, ref: str) -> str | None:
     return next((clean(full.removeprefix(p)) for p in (_BRANCH, _REMOTE_BRANCH) if full.startswith(p)), None)
 
 
+def _ahead(folder: Path, before: Side, after: Side) -> int:
+    """0 where it is not known: a shallow clone does not have the commits before."""
+    if not before.commit or not after.commit or _is_shallow(folder):
+        return 0
+    return int(git(folder, "rev-list", "--count", f"{after.commit}..{before.commit}"))
+
+
+def _is_shallow(folder: Path) -> bool:
+    return git(folder, "rev-parse", "--is-shallow-repository").strip() == b"true"
+
+
 def _unknown(folder: Path, ref: str) -> UsageError:
     message = f"'{clean(ref)}' is not a commit of this repository"
-    if git(folder, "rev-parse", "--is-shallow-repository").strip() == b"true":
+    if _is_shallow(folder):
         name = clean(ref).removeprefix("origin/")
         what = name if _HASH.fullmatch(name) else f"{name}:{_REMOTE_BRANCH}{name}"
         remedy = f"fetch it: 'git fetch --depth 1 origin {what}'; or clone all: fetch-depth: 0 in actions/checkout"

@@ -178,13 +178,19 @@ def compared_with(run: Run, earlier: EarlierRun | None) -> str:
 
 
 def before_and_now(run: Run) -> tuple[str, str]:
-    """The two sides of a comparison: labels if there are any, else addresses or times."""
-    against = run.against
-    if against is None or against.how is not ComparedHow.STORED:
-        before = against.base_url if against else ""
-        return clean(before), clean(run.service.base_url)
-    before = _named(against.label, against.started_at or "", against.commit)
-    return before, _named(run.label, run.started_at, run.environment.commit)
+    """The two sides of a comparison: labels if there are any, such as refs, else addresses or times."""
+    against, environment = run.against, run.environment
+    if against is not None and against.how is ComparedHow.STORED:
+        before = _named(against.label, against.started_at or "", against.commit)
+        return before, _named(run.label, run.started_at, environment.commit)
+    if against is not None and against.label:
+        return _ref(against.label, against.commit), _ref(run.label or "", environment.commit)
+    return clean(against.base_url) if against else "", clean(run.service.base_url)
+
+
+def _ref(label: str, commit: str | None) -> str:
+    """``main (0943df9a1b)``."""
+    return f"{clean(label)} ({short_commit(commit)})" if commit else clean(label)
 
 
 def _named(label: str | None, started_at: str, commit: str | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.repositories import commit, git, repository
 
-from perfcheck.engine.sides import Side, find_sides
+from perfcheck.engine.sides import Side, find_sides, what_sides_are
 from perfcheck.errors import UsageError
 
 
@@ -104,3 +104,29 @@ def test_a_bare_repository_has_commits_and_no_working_tree(tmp_path: Path) -> No
     assert before.commit == after.commit
     with pytest.raises(UsageError, match="work tree"):
         find_sides(tmp_path / "bare", ".", "HEAD")
+
+
+# --- A comparison that may not be the one that was meant ----------------------------------------------------------
+
+
+def test_one_commit_on_both_sides_is_noted(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "r", {"a": "1"})
+    (note,) = what_sides_are(*find_sides(folder, "main", "HEAD"))
+    assert note.message.startswith("both sides are commit ")
+    assert list(what_sides_are(*find_sides(folder, "HEAD", "."))) == [note]
+    (folder / "a").write_text("2")
+    assert not list(what_sides_are(*find_sides(folder, "HEAD", ".")))
+
+
+def test_a_branch_that_went_on_is_noted(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "r")
+    git(folder, "switch", "-q", "-c", "feature")
+    commit(folder)
+    assert not list(what_sides_are(*find_sides(folder, "main", "feature")))
+    git(folder, "switch", "-q", "main")
+    commit(folder)
+    (note,) = what_sides_are(*find_sides(folder, "main", "feature"))
+    assert note.message == "main has 1 commit that feature lacks: what they changed counts too"
+    assert "$(git merge-base main feature)" in (note.remedy or "")
+    base = git(folder, "merge-base", "main", "feature")
+    assert not list(what_sides_are(*find_sides(folder, base, "feature")))

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
+
+
+_NUMBERS = count()  # two commits of one second and one content would be the same commit
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -31,5 +35,5 @@ def commit(folder: Path, files: Mapping[str, str] = {}) -> str:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content, encoding="utf-8")
     git(folder, "add", "--all", ".")
-    git(folder, "commit", "-q", "--allow-empty", "-m", "a commit")
+    git(folder, "commit", "-q", "--allow-empty", "-m", f"commit {next(_NUMBERS)}")
     return git(folder, "rev-parse", "HEAD")
