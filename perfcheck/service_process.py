@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from perfcheck.errors import CouldNotMeasureError
+from perfcheck.git import HOOK_VARIABLES
 from perfcheck.text import clean
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -31,16 +32,13 @@ _SIGNALLED = 128  # added to the number of the signal that ended a command
 _NOT_FOUND = 127
 
 
-class ServiceProcess:
-    """A port, reserved until ``start`` runs a command that is to listen there. A context manager that ends it.
+class ShellCommand:
+    """A command that runs in the background, run by the shell. A context manager that ends it.
 
-    The command is in a session of its own, which Ctrl-C in a terminal does not reach.
+    It is in a session of its own, which Ctrl-C in a terminal does not reach.
     """
 
-    def __init__(self, port: int | None = None) -> None:
-        """On any free port; ``port`` is that of a command that cannot be given one."""
-        self._reserved = None if port else _reserve_port()
-        self.port: int = self._reserved.getsockname()[1] if self._reserved else port or 0
+    def __init__(self) -> None:
         self.command = ""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - nameless, so that it never stays behind
         self._supervisor: subprocess.Popen[bytes] | None = None
@@ -52,31 +50,65 @@ class ServiceProcess:
         self.stop()
 
     def start(self, command: str, *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
-        """Run ``command`` by the shell, with ``{port}`` replaced and ``env`` added to the environment.
+        """Run ``command``, with ``env`` added to the environment.
 
         Returns at once; may be called once. Raises CouldNotMeasureError where the system starts no process.
         """
         self.command = command
-        if self._reserved:
-            self._reserved.close()
-        in_shell = command.replace("{port}", str(self.port))
         try:
             self._supervisor = subprocess.Popen(  # noqa: S603 - ourselves
-                [sys.executable, "-I", "-S", str(_SUPERVISOR), str(_GRACE_S), in_shell],
+                [sys.executable, "-I", "-S", str(_SUPERVISOR), str(_GRACE_S), command],
                 cwd=cwd,
-                env={**_environment(), **dict.fromkeys(_PORT_VARIABLES, str(self.port)), **(env or {})},
+                env={**_environment(), **(env or {})},
                 stdin=subprocess.PIPE,
                 stdout=self._log,
                 stderr=self._log,
                 start_new_session=True,
             )
         except OSError as error:
-            message = f"the service could not be started: {error.strerror or error}"
-            raise CouldNotMeasureError(message, "start it yourself, and give its address with -u URL") from error
+            message = f"the command could not be started: {error.strerror or error}: {clean(command)}"
+            raise CouldNotMeasureError(message) from error
 
     def exit_code(self) -> int | None:
         """Of the command once it has ended, and with it all that it started; None as long as it runs."""
         return self._supervisor.poll() if self._supervisor else None
+
+    def wait(self) -> int:
+        """Until the command has ended; its exit code."""
+        return self._supervisor.wait() if self._supervisor else 0
+
+    def output(self) -> tuple[str, ...]:
+        """The last lines that the command wrote, without control characters."""
+        size = os.fstat(self._log.fileno()).st_size
+        written = os.pread(self._log.fileno(), _LAST_BYTES, max(size - _LAST_BYTES, 0)).decode(errors="replace")
+        lines = [line for line in written.splitlines() if line.strip()]
+        return tuple(map(_shown_line, lines[-_LAST_LINES:]))
+
+    def stop(self) -> None:
+        """End the command and all that it started, and wait for that. May be called again."""
+        try:
+            if self._supervisor:
+                _stop(self._supervisor)
+        finally:
+            self._log.close()
+
+
+class ServiceProcess(ShellCommand):
+    """A port, reserved until ``start`` runs a command that is to listen there."""
+
+    def __init__(self, port: int | None = None) -> None:
+        """On any free port; ``port`` is that of a command that cannot be given one."""
+        super().__init__()
+        self._reserved = None if port else _reserve_port()
+        self.port: int = self._reserved.getsockname()[1] if self._reserved else port or 0
+
+    def start(self, command: str, *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
+        """The same, with the port in the environment, and in place of ``{port}`` in the command."""
+        if self._reserved:
+            self._reserved.close()
+        on_port = dict.fromkeys(_PORT_VARIABLES, str(self.port))
+        super().start(command.replace("{port}", str(self.port)), cwd=cwd, env={**on_port, **(env or {})})
+        self.command = command
 
     def check(self) -> None:
         """Raises CouldNotMeasureError, with the last output, when the command has ended."""
@@ -93,22 +125,10 @@ class ServiceProcess:
             "raise service.ready_timeout if it needs more time"
         )
 
-    def output(self) -> tuple[str, ...]:
-        """The last lines that the command wrote, without control characters."""
-        size = os.fstat(self._log.fileno()).st_size
-        written = os.pread(self._log.fileno(), _LAST_BYTES, max(size - _LAST_BYTES, 0)).decode(errors="replace")
-        lines = [line for line in written.splitlines() if line.strip()]
-        return tuple(map(_shown_line, lines[-_LAST_LINES:]))
-
     def stop(self) -> None:
-        """End the command and all that it started, and wait for that. May be called again."""
         if self._reserved:
             self._reserved.close()
-        try:
-            if self._supervisor:
-                _stop(self._supervisor)
-        finally:
-            self._log.close()
+        super().stop()
 
     def _remedy(self, code: int) -> str:
         if code == _NOT_FOUND:
@@ -134,7 +154,7 @@ def _environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name.startswith(_PASSED_ON) or not name.startswith(_OPTIONS)
+        if name.startswith(_PASSED_ON) or not (name.startswith(_OPTIONS) or name in HOOK_VARIABLES)
     }
 
 

@@ -25,7 +25,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "words": ({"text", "times"}, set()),
     "git": ({"text"}, set()),
     "supervisor": (set(), set()),  # a script of its own, run by service_process
-    "service_process": ({"errors", "text"}, set()),
+    "service_process": ({"errors", "text", "git"}, set()),
     "model": (set(), set()),
     "stats": ({"model"}, set()),
     # Which of its modules may import which framework: tests/monitor/test_imports.py.
