@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -30,6 +31,7 @@ _LONGEST_LINE = 300
 _DEEPEST_INDENT = 40
 _SIGNALLED = 128  # added to the number of the signal that ended a command
 _NOT_FOUND = 127
+_IN_USE = re.compile(r"\b(in use|EADDRINUSE)\b", re.IGNORECASE)
 
 
 class ShellCommand:
@@ -110,32 +112,36 @@ class ServiceProcess(ShellCommand):
         super().start(command.replace("{port}", str(self.port)), cwd=cwd, env={**on_port, **(env or {})})
         self.command = command
 
-    def check(self) -> None:
-        """Raises CouldNotMeasureError, with the last output, when the command has ended."""
+    def ended(self) -> CouldNotMeasureError | None:
+        """What is reported when the command has ended, with its last output; None as long as it runs."""
         code = self.exit_code()
-        if code is not None:
-            message = f"the command that starts the service ended with exit code {_shown_code(code)}"
-            raise CouldNotMeasureError(f"{message}: {clean(self.command)}", self._remedy(code), output=self.output())
+        if code is None:
+            return None
+        output = self.output()
+        if code == _NOT_FOUND:
+            remedy = "a program in it was not found: correct its name, or activate the environment that has it"
+        elif code == 0:
+            remedy = "it has to stay in the foreground: leave out '&', '-d' or '--daemon'"
+        elif any(_IN_USE.search(line) for line in output):
+            remedy = self._must_listen
+        else:
+            remedy = "see its output"
+        message = f"the command that starts the service ended with exit code {_shown_code(code)}"
+        return CouldNotMeasureError(f"{message}: {clean(self.command)}", remedy, output=output)
 
     @property
-    def must_listen(self) -> str:
+    def unreachable(self) -> str:
         """The remedy where nothing answers on the port."""
-        return (
-            f"the command has to listen on $PORT, here {self.port}, which also replaces {{port}} in it; "
-            "raise service.ready_timeout if it needs more time"
-        )
+        return f"{self._must_listen}; raise service.ready_timeout if it needs more time"
+
+    @property
+    def _must_listen(self) -> str:
+        return f"the command has to listen on $PORT, here {self.port}, which also replaces {{port}} in it"
 
     def stop(self) -> None:
         if self._reserved:
             self._reserved.close()
         super().stop()
-
-    def _remedy(self, code: int) -> str:
-        if code == _NOT_FOUND:
-            return "a program in it was not found: correct its name, or activate the environment that has it"
-        if code == 0:
-            return "it has to stay in the foreground: leave out '&', '-d' or '--daemon'"
-        return f"see its output; it has to listen on $PORT, here {self.port}, which also replaces {{port}} in it"
 
 
 def _reserve_port() -> socket.socket:
@@ -164,8 +170,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             process.stdin.close()  # by which the supervisor ends everything
         process.wait()
     except BaseException:  # an impatient Ctrl-C
-        for _ in range(2):  # a second SIGTERM ends the grace
-            process.terminate()
+        process.terminate()
         process.wait()
         raise
 

@@ -1,8 +1,8 @@
 """Runs a command until standard input ends, then ends all that it started, and exits with the code of the command.
 
 A script, which imports nothing of the package: ``python -I -S supervisor.py GRACE_S COMMAND``. Standard input is a pipe
-from the process that wants the command: when that closes it, or dies in whatever way, it ends. So does SIGTERM, the
-second one without any grace.
+from the process that wants the command: when that closes it, or dies in whatever way, it ends. SIGTERM
+ends everything at once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class _Supervisor:
     def __init__(self, command: str, grace_s: float) -> None:
         self._grace_s = grace_s
         self._adopts = _adopt_orphans()
-        self._times_terminated = 0
+        self._is_impatient = False
         self._woken, wake = os.pipe()
         os.set_blocking(wake, False)
         self._group = _start(command)  # also the process id of the command
@@ -36,7 +36,7 @@ class _Supervisor:
     def run(self) -> int:
         """The exit code of the command; 0 where it was ended."""
         code = self._exit_code()
-        while code is None and not self._times_terminated:
+        while code is None and not self._is_impatient:
             ready, _, _ = select.select([0, self._woken], [], [])
             if 0 in ready:
                 break
@@ -46,7 +46,7 @@ class _Supervisor:
         return code or 0
 
     def _terminated(self, *_: object) -> None:
-        self._times_terminated += 1
+        self._is_impatient = True
 
     def _exit_code(self) -> int | None:
         """Of the command, which is reaped only after its group got a signal: so nobody else has its number by then."""
@@ -66,7 +66,7 @@ class _Supervisor:
         self._signal_group(signal.SIGTERM)
         terminated = {child for child in self._children() if _group_of(child) == self._group}
         while self._are_any_left():
-            is_over = self._times_terminated > 1 or time.monotonic() > deadline_s
+            is_over = self._is_impatient or time.monotonic() > deadline_s
             # Those of other groups, whose parents have ended, and with them those that go on without a parent.
             for child in self._children() - (set() if is_over else terminated):
                 os.kill(child, signal.SIGKILL if is_over else signal.SIGTERM)

@@ -29,7 +29,7 @@ from perfcheck.client.proxies import proxy_for
 from perfcheck.client.readiness import Probe, wait_until_ready
 from perfcheck.client.response import Response
 from perfcheck.client.transport import HAS_KERNEL_STAMPS
-from perfcheck.errors import UsageError
+from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Endpoint, Failure, Fetched, Finding, Rule, Sample, Service
 from perfcheck.text import Redactor
 
@@ -120,11 +120,17 @@ class Client:
 
     # --- Requests --------------------------------------------------------------------------------------------------
 
-    def wait_until_ready(self, endpoints: Sequence[Endpoint] = (), *, unreachable: str | None = None) -> None:
+    def wait_until_ready(
+        self,
+        endpoints: Sequence[Endpoint] = (),
+        *,
+        unreachable: str | None = None,
+        ended: Callable[[], CouldNotMeasureError | None] = lambda: None,
+    ) -> None:
         """Wait until ``service.ready`` returns 2xx, or without it until the first of ``endpoints`` responds.
 
         Raises CouldNotMeasureError when it does not within ``service.ready_timeout_s``, with ``unreachable`` as the
-        remedy where nothing answers.
+        remedy where nothing answers; and at once when ``ended`` has one, since the process of the service ended.
         """
         origin = Origin.of(self._base)
         probe = Probe(
@@ -139,6 +145,7 @@ class Client:
             shown=self.url_shown,
             remedy=f"the request went through the proxy of the environment; {self._bypass}" if self._proxy else None,
             unreachable=unreachable,
+            ended=ended,
         )
         self._connector.close_idle()  # so that the set-up of a connection is part of the samples
 

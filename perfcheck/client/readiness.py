@@ -89,18 +89,26 @@ class Probe:
 
 
 def wait_until_ready(
-    probe: Probe, *, shown: Callable[[Endpoint], str], remedy: str | None, unreachable: str | None
+    probe: Probe,
+    *,
+    shown: Callable[[Endpoint], str],
+    remedy: str | None,
+    unreachable: str | None,
+    ended: Callable[[], CouldNotMeasureError | None],
 ) -> None:
     """Send the request of ``probe`` until the service is ready, or until its time is up and it can be measured.
 
-    Raises CouldNotMeasureError with the last failure. Its remedy is that of the failure if it has one, else ``remedy``
-    if that is given, else follows from the failure, and is ``unreachable`` where nothing answers.
+    Raises CouldNotMeasureError with the last failure, or with that of a process that has ``ended``. Its remedy is that
+    of the failure if it has one, else ``remedy`` if that is given, else follows from the failure, and is
+    ``unreachable`` where nothing answers.
     """
     started_s = time.monotonic()
     timeout_s, pause_s = probe.service.ready_timeout_s, _FIRST_PAUSE_S
     while True:
         left_s = timeout_s - (time.monotonic() - started_s)
         response = probe.attempt(min(max(left_s, _SHORTEST_TRY_S), _LONGEST_TRY_S))
+        if error := ended():
+            raise error
         if probe.is_ready(response):
             return
         failure, waited_s = response.failure or Failure.CONNECT, time.monotonic() - started_s

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from perfcheck.client.client import Client
 from perfcheck.client.monitor_api import read_monitor, stats_of
 from perfcheck.engine.environment import EnvironmentProbe
 from perfcheck.engine.selection import select_endpoints
-from perfcheck.engine.session import Callbacks, Outcome, assemble_run, measure, sampling_of, wait_for
+from perfcheck.engine.session import Callbacks, Outcome, assemble_run, ended_early, measure, sampling_of, wait_for
 from perfcheck.judge.monitored_service import alongside_a_run, without_a_monitor
 from perfcheck.judge.verdict import (
     failures_under_load,
@@ -25,6 +26,9 @@ from perfcheck.judge.verdict import (
 from perfcheck.model import Baseline, EndpointResult, Finding, Run, Verdict
 from perfcheck.sampling.sampler import Sampler
 from perfcheck.text import Redactor
+
+if TYPE_CHECKING:
+    from perfcheck.service_process import ServiceProcess
 
 REQUESTS_TO_COMPARE = 30  # five prove a healthy median, and are too few to see that it became slower
 _SLOW_MS = 500.0  # on average, of an endpoint that is not in the baseline
@@ -43,6 +47,7 @@ def check(
     max_requests: int | None = None,
     seed: int | None = None,
     measured_alone: Callable[[str], Mapping[str, str]] | None = None,
+    process: ServiceProcess | None = None,
     callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
 ) -> Outcome:
     """Measure the endpoints of ``baseline`` that have these names and groups (all without any), and judge them.
@@ -52,7 +57,8 @@ def check(
     does). With ``allow_partial`` endpoints for which there was no time do not keep the run from passing, as long as one
     was measured; the run has a warning about them. ``command`` are the words that, followed by a name, check that
     endpoint again, for the reports. ``measured_alone`` as of :class:`~perfcheck.sampling.sampler.Sampler`, of the runs
-    of the branch that it is called with, "" for none.
+    of the branch that it is called with, "" for none. ``process`` is that of the service, where the caller started it:
+    when it ends, the wait for the service does.
 
     Raises UsageError for an unknown name. When the service does not answer, the outcome's error is a
     CouldNotMeasureError, and every endpoint not measured. KeyboardInterrupt ends the measuring, not the check: the run
@@ -64,7 +70,7 @@ def check(
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
     redact, progress = Redactor(baseline.secrets), callbacks.progress
     with EnvironmentProbe() as probe, Client(baseline.service, redact=redact) as client:
-        error = wait_for(client, endpoints, baseline.service.ready_timeout_s, callbacks)
+        error = wait_for(client, endpoints, baseline.service.ready_timeout_s, callbacks, process=process)
         environment = probe.finish()
         alone = partial(measured_alone, environment.branch or "") if measured_alone else None
         sampler = Sampler(
@@ -108,6 +114,7 @@ def check(
             *(partial_findings(results) if allow_partial and execution.is_whole else ()),
             *of_service,
             *failures_under_load(sampler.measurements()),
+            *ended_early(process, execution),
             *execution.findings(client.findings, environment, results),
             *probe.findings,
             *from_monitor,

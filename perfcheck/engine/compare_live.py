@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import zip_longest
+from typing import TYPE_CHECKING
 
 from perfcheck.client.client import Client
 from perfcheck.engine.ci import read_ci_build
@@ -18,6 +20,7 @@ from perfcheck.engine.session import (
     Execution,
     Outcome,
     assemble_run,
+    ended_early,
     measure,
     sampling_of,
     wait_for,
@@ -45,6 +48,9 @@ from perfcheck.sampling.pair_sampler import PairMeasurement, PairSampler, withou
 from perfcheck.text import Redactor, clean
 from perfcheck.words import and_more
 
+if TYPE_CHECKING:
+    from perfcheck.service_process import ServiceProcess
+
 _MOST_NAMED = 5
 _NO_SUCH_ENDPOINT = {404, 405, 410, 501}
 _UNREACHABLE = "start it, or correct its address"
@@ -62,12 +68,14 @@ def compare_live(
     command: tuple[str, ...] = ("perfcheck", "compare"),
     max_pairs: int | None = None,
     seed: int | None = None,
+    processes: Sequence[ServiceProcess] = (),
     callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
 ) -> Outcome:
     """Send the requests of a baseline to two services in pairs, and judge which endpoints became slower.
 
-    ``before`` and ``after`` are the same baseline with the address of one service each, and ``sides`` are the commits
-    that these run, if that is known. Other parameters, the outcome and what is raised: as of ``check``.
+    ``before`` and ``after`` are the same baseline with the address of one service each, ``sides`` the commits that these
+    run, if that is known, and ``processes`` those of the services where the caller started them. Other parameters, the
+    outcome and what is raised: as of ``check``.
     """
     endpoints = select_endpoints(after, names, groups)
     redact, progress = Redactor(before.secrets | after.secrets), callbacks.progress
@@ -84,8 +92,8 @@ def compare_live(
         clients = before_client, after_client
         timeout_s = after.service.ready_timeout_s
         errors = (
-            wait_for(client, endpoints, timeout_s, callbacks, unreachable=_UNREACHABLE)
-            for client in dict.fromkeys(clients)
+            wait_for(client, endpoints, timeout_s, callbacks, unreachable=_UNREACHABLE, process=process)
+            for client, process in zip_longest(dict.fromkeys(clients), processes)
         )
         error = next(filter(None, errors), None)  # without the first, the second is not waited for
         environment = runner_environment(read_ci_build(os.environ))  # the commit of this folder may be neither side's
@@ -120,6 +128,7 @@ def compare_live(
             results,
             judged,
             findings=(
+                *(finding for process in processes for finding in ended_early(process, execution)),
                 *execution.findings(
                     dict.fromkeys(finding for client in clients for finding in client.findings), environment
                 ),

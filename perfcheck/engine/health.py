@@ -6,12 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from perfcheck.client.client import Client
 from perfcheck.client.monitor_api import DEFAULT_PATH, read_monitor, stats_of
 from perfcheck.engine.environment import EnvironmentProbe
 from perfcheck.engine.selection import select_names
-from perfcheck.engine.session import Callbacks, Execution, Outcome, assemble_run, unreached
+from perfcheck.engine.session import Callbacks, Execution, Outcome, assemble_run, unreached, wait_for
 from perfcheck.errors import EXIT_NOT_MEASURED, CouldNotMeasureError
 from perfcheck.judge.monitored_service import Health, judge_health, names_in, why_unreadable
 from perfcheck.judge.verdict import judge_endpoint
@@ -21,12 +22,16 @@ from perfcheck.model import (
     Endpoint,
     Finding,
     Measurement,
+    MonitorReading,
     Rule,
     RunnerHealth,
     UndecidedPolicy,
     Verdict,
 )
 from perfcheck.text import Redactor
+
+if TYPE_CHECKING:
+    from perfcheck.service_process import ServiceProcess
 
 
 def check_health(
@@ -37,6 +42,7 @@ def check_health(
     fail_on: Verdict | None = Verdict.CRITICAL,
     label: str | None = None,
     command: tuple[str, ...] = ("perfcheck", "health"),
+    process: ServiceProcess | None = None,
     callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
 ) -> Outcome:
     """Read the monitor of the service and judge its figures by the limits of ``baseline``, as far as it has any.
@@ -49,17 +55,24 @@ def check_health(
     service = replace(baseline.service, monitor=baseline.service.monitor or DEFAULT_PATH)
     started_at, started_s = datetime.now(UTC), time.perf_counter()
     with EnvironmentProbe() as probe, Client(service, redact=redact) as client:
-        reading = read_monitor(
-            service,
-            client.fetch,
-            threshold_ms=threshold_ms,
-            redact=redact,
-            shown=client.url_shown,
-            endpoints=baseline.endpoints,
+        # Only a service that was just started is waited for: any other has figures to read, or is down.
+        endpoints, timeout_s = baseline.endpoints, service.ready_timeout_s
+        error = wait_for(client, endpoints, timeout_s, callbacks, process=process) if process else None
+        reading = (
+            MonitorReading(alive=False)
+            if error
+            else read_monitor(
+                service,
+                client.fetch,
+                threshold_ms=threshold_ms,
+                redact=redact,
+                shown=client.url_shown,
+                endpoints=baseline.endpoints,
+            )
         )
         environment = probe.finish()
-        unreadable = why_unreadable(reading)
-        error = CouldNotMeasureError(*unreadable) if unreadable else None
+        if error is None and (unreadable := why_unreadable(reading)):
+            error = CouldNotMeasureError(*unreadable)
         if error is not None:
             health = _unread(baseline.endpoints, client, error)
         else:

@@ -48,6 +48,7 @@ from perfcheck.times import rfc3339
 if TYPE_CHECKING:
     from perfcheck.sampling.pair_sampler import PairSampler
     from perfcheck.sampling.sampler import Sampler
+    from perfcheck.service_process import ServiceProcess
 
 _LONGEST_PATH = 4096
 
@@ -126,17 +127,31 @@ def wait_for(
     callbacks: Callbacks,
     *,
     unreachable: str | None = None,
+    process: ServiceProcess | None = None,
 ) -> CouldNotMeasureError | None:
     """Wait until the service is ready; returns the error when it does not get so, for the reports.
 
-    ``unreachable`` is the remedy for an address at which nothing answers.
+    ``unreachable`` is the remedy for an address at which nothing answers, ``process`` that of the service if we started
+    it.
     """
     try:
         with callbacks.waiting(timeout_s):
-            client.wait_until_ready(endpoints, unreachable=unreachable)
+            if process is None:
+                client.wait_until_ready(endpoints, unreachable=unreachable)
+            else:
+                client.wait_until_ready(endpoints, unreachable=process.unreachable, ended=process.ended)
     except CouldNotMeasureError as error:
+        if process is not None:
+            error.output = process.output()
         return error
     return None
+
+
+def ended_early(process: ServiceProcess | None, execution: Execution) -> Iterator[Finding]:
+    """A warning where the process of the service has ended while it was measured."""
+    error = process.ended() if process and execution.is_whole else None
+    if error is not None:
+        yield Finding.warning(Rule.SERVICE, error.message, remedy=error.remedy)
 
 
 def measure(sampler: Sampler | PairSampler, error: Exception | None, callbacks: Callbacks) -> Execution:
