@@ -80,6 +80,11 @@ def load_baseline(
     return _parse(content, path, env, shown_as or str(path), base_url=base_url)[0]
 
 
+def parse_baseline(content: bytes, path: Path, env: Mapping[str, str], *, base_url: str | None = None) -> Baseline:
+    """The baseline that ``content`` would be in ``path``. Raises BaselineError with all its errors."""
+    return _parse(content, path, env, str(path), base_url=base_url)[0]
+
+
 def check_baseline(path: Path, env: Mapping[str, str], *, allow_unset: bool = False) -> Summary:
     """Checks the file, without a Baseline to measure by.
 

@@ -55,7 +55,7 @@ def parse_targets(reports: Sequence[str], output: str | None) -> tuple[ReportTar
             raise UsageError(f"two reports would be written to {shown}", "give each a path: --report json=results.json")
         seen.add(location)
         if target.path is not None:
-            _check_writable(target.path)
+            check_writable(target.path)
     return tuple(targets)
 
 
@@ -84,7 +84,7 @@ def _target(name: str, path: str) -> ReportTarget:
     return ReportTarget(name, None if path in {"", "-", "/dev/stdout"} else Path(path))
 
 
-def _check_writable(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """As far as it can be known before: the folder exists and takes a file, and the file may be written."""
     if path.is_dir():
         raise UsageError(f"cannot write {path}: it is a folder", f"name a file in it: {path / 'results.json'}")

@@ -25,6 +25,9 @@ PREFERRED_NUMBERS = (1.0, 1.2, 1.5, 1.8, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0,
 _EXACT = 1 + 1e-9  # what arithmetic adds to a number that is a preferred one already
 
 
+FIRST_LOOK_MARGIN = 0.5  # of a target from one occasion, where the machine was in one mood: docs/how-to/init.md
+
+
 @dataclass(frozen=True, slots=True)
 class ProposalRule:
     """``margin`` and ``min_change`` are fractions: 0.2 is 20%."""
@@ -137,6 +140,14 @@ def _good_runs(count: int, *, changed: bool) -> str:
     return plural(count, "good run") + " since it changed" * changed
 
 
+def first_values(endpoint: Endpoint, values_ms: Sequence[float]) -> tuple[float, float]:
+    """Target and ideal of an endpoint that was never measured before, from all there is: runs on one occasion."""
+    values, rule = sorted(values_ms), ProposalRule(margin=FIRST_LOOK_MARGIN)
+    target_ms, _ = _needed_target(endpoint, values, rule, changed=False)
+    ideal_ms, _ = _needed_ideal(values, target_ms, rule)
+    return target_ms, ideal_ms
+
+
 # --- Values --------------------------------------------------------------------------------------------------------
 
 
@@ -187,14 +198,18 @@ def _ideal(
     before = endpoint.ideal_ms
     if before is None or target_ms is None:
         return None
-    middle, margin = median(values), rule.margin / 4
-    with_margin = round(middle * (1 + margin), 9)
-    after = min(round_up(with_margin), target_ms)
-    why = f"the median is {format_ms(middle)}, plus {format_percentage(margin)}"
-    change = _change(before, after, rule, f"{why} is {format_ms(with_margin)}")
+    after, why = _needed_ideal(values, target_ms, rule)
+    change = _change(before, after, rule, why)
     if change is None and before > target_ms:
         return ProposedValue(before, target_ms, f"the ideal may not exceed the target of {format_ms(target_ms)}")
     return change
+
+
+def _needed_ideal(values: Sequence[float], target_ms: float, rule: ProposalRule) -> tuple[float, str]:
+    middle, margin = median(values), rule.margin / 4
+    with_margin = round(middle * (1 + margin), 9)
+    why = f"the median is {format_ms(middle)}, plus {format_percentage(margin)} is {format_ms(with_margin)}"
+    return min(round_up(with_margin), target_ms), why
 
 
 def _why_unchanged(before: float, needed: float, why: str, rule: ProposalRule) -> str:

@@ -145,7 +145,11 @@ def test_exit_codes_are_read_from_two_columns() -> None:
         ("run --frobnicate", "No such option '--frobnicate'.", "'perfcheck run --help' lists the options"),
         ("run -z", "No such option '-z'.", "'perfcheck run --help' lists the options"),
         ("--demo", "No such option '--demo'.", "'--demo' is an option of: perfcheck run"),
-        ("validate --base-url x", "No such option '--base-url'.", "'--base-url' is an option of: perfcheck run"),
+        (
+            "validate --base-url x",
+            "No such option '--base-url'.",
+            "'--base-url' is an option of: perfcheck init, perfcheck run",
+        ),
         ("rum", "No such command 'rum'.", "did you mean run?"),
         ("help rnu", "No such command 'rnu'.", "did you mean run?"),
         (

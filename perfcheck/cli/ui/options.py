@@ -53,6 +53,15 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # generic in the newes
             return self.fail(str(error), param, ctx)
 
 
+class _Line(click.types.StringParamType):
+    """A text with spaces: several of them in an environment variable are on lines of their own."""
+
+    envvar_list_splitter = "\n"
+
+
+LINE = _Line()
+
+
 def duration(probable_unit: str = "s") -> Parsed:
     """``60s``, ``2m``: given to the command in seconds. The unit is suggested for a bare number."""
     return Parsed("duration", lambda text: parse_duration_ms(text, probable_unit) / 1000)

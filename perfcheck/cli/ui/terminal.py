@@ -115,6 +115,30 @@ def waiting_line(timeout_s: float, *, quiet: bool) -> Iterator[None]:
         timer.cancel()
 
 
+@contextlib.contextmanager
+def status_line(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """What is going on, on stderr: a line that changes on a terminal, and in a log a line for each first word."""
+    is_live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    seen: set[str] = set()
+
+    def show(text: str) -> None:
+        with contextlib.suppress(OSError):
+            if is_live:
+                sys.stderr.write(f"\r\x1b[K{text[: terminal_width(80) - 1]}")
+                sys.stderr.flush()
+            elif (first := text.partition(" ")[0]) not in seen:
+                seen.add(first)
+                click.echo(text, err=True)
+
+    try:
+        yield (lambda _: None) if quiet else show
+    finally:
+        if is_live and not quiet:
+            with contextlib.suppress(OSError):
+                sys.stderr.write("\r\x1b[K")
+                sys.stderr.flush()
+
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

@@ -1,0 +1,92 @@
+"""Names and groups of endpoints, from the routes that they are of: readable, valid, and the same every time."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+from perfcheck.model import Group
+from perfcheck.model.operation import Candidate
+from perfcheck.text import clean
+
+_PREFIXES = re.compile(r"api|rest|v[0-9]+(\.[0-9]+)?|_", re.IGNORECASE)  # segments that say nothing
+_PARAMETER = re.compile(r"\{([^{}:]*)(?::[^{}]*)?\}")
+_NOT_IN_NAMES = re.compile(r"[^\w-]+")
+_LONGEST = 80
+_ROOT = "root"
+_FEWEST = 2  # endpoints of one first segment that make a group
+
+
+def named(candidates: Sequence[Candidate], taken: Collection[str] = ()) -> list[Candidate]:
+    """The candidates, their endpoints with names and groups, in the order of the groups. ``taken`` are names in use."""
+    groups, used, result = _groups(candidates), set(taken), []
+    for candidate, group in zip(candidates, groups, strict=True):
+        operation = candidate.operation
+        name = _free(_names(operation.template, operation.method), used)
+        used.add(name)
+        endpoint = replace(candidate.endpoint, name=name, group=group, monitor_name=operation.monitor_name)
+        result.append(replace(candidate, endpoint=endpoint))
+    order = list(dict.fromkeys(groups))
+    return sorted(result, key=lambda candidate: order.index(candidate.endpoint.group))
+
+
+def groups_of(candidates: Iterable[Candidate]) -> list[Group]:
+    """Those of the endpoints, each with the title that its source has for it."""
+    titles: dict[str, str] = {}
+    for each in candidates:
+        if name := each.endpoint.group:
+            titles.setdefault(name, clean(each.operation.group or "") or name)
+    return [Group(name, _title(title), 0) for name, title in titles.items()]
+
+
+def _title(text: str) -> str:
+    return text[:1].upper() + text[1:].replace("_", " ")
+
+
+def _groups(candidates: Sequence[Candidate]) -> list[str | None]:
+    """By the tag or folder of the source; else by the first segment, where it is that of two endpoints at least."""
+    of_source = [_slug(each.operation.group or "") for each in candidates]
+    first = [next(iter(_segments(each.operation.template)), "") for each in candidates]
+    counts = Counter(first) + Counter(group for group in of_source if group)
+    return [
+        tag or (segment if segment and counts[segment] >= _FEWEST else None)
+        for tag, segment in zip(of_source, first, strict=True)
+    ]
+
+
+def _segments(template: str, *, parameters: bool = False) -> list[str]:
+    """The segments of a path that say something, as words of a name."""
+    words = []
+    for segment in template.strip("/").split("/"):
+        parameter = _PARAMETER.search(segment)
+        if parameter is None and not _PREFIXES.fullmatch(segment):
+            words.append(_slug(segment))
+        elif parameter is not None and parameters:
+            words.append(f"by_{_slug(parameter[1]) or 'value'}")
+    return [word for word in words if word]
+
+
+def _names(template: str, method: str) -> list[str]:
+    """``videos.search``, ``videos.by_id``; those after the first are longer, for where the first is taken."""
+    last = template.rstrip("/").rpartition("/")[2]
+    full = _segments(template, parameters=True)
+    short = [*_segments(template), *(full[-1:] if _PARAMETER.search(last) else [])]
+    suffix = [] if method == "GET" else [method.lower()]
+    return [".".join([*words, *suffix] or [_ROOT])[:_LONGEST] for words in (short, full)]
+
+
+def _free(names: Sequence[str], used: Collection[str]) -> str:
+    number = 2
+    numbered = iter(names)
+    name = next(numbered)
+    while name in used:
+        following = next(numbered, None)
+        name = following or f"{names[0]}_{number}"
+        number += following is None
+    return name
+
+
+def _slug(text: str) -> str:
+    return _NOT_IN_NAMES.sub("_", text).strip("_")

@@ -1,0 +1,156 @@
+"""Endpoints that were never measured before get targets: measured a few times, and checked until all of them pass."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import median
+
+from perfcheck.engine.check import check
+from perfcheck.engine.session import Outcome
+from perfcheck.errors import EXIT_INTERRUPTED
+from perfcheck.history.propose import first_values, round_up
+from perfcheck.model import Baseline, Endpoint, EndpointResult, ErrorProof, Rule, Sampling, Severity, Verdict
+from perfcheck.words import plural
+
+ROUNDS = 3
+ROUND_REQUESTS = 5  # to each endpoint
+_ROUND_S = 8.0  # at most
+_PAUSE_S = 2.0  # between rounds: a burst on the machine rarely lasts longer
+_CHECK_S = 20.0  # at most
+_CHECKS = 3  # of an endpoint that does not pass at once
+_BEYOND = 20.0  # times the latency of the first request: no limit while the latency is not known
+_LEAST_BEYOND_MS = 1000.0
+_BODY_MARGIN = 1.5
+_TIMEOUT_MULTIPLE = 4.0  # of the target
+_BY_LATENCY = {Rule.LATENCY, Rule.UNDECIDED, Rule.MOMENTARY, Rule.CEILING}
+
+
+@dataclass(slots=True)
+class Look:
+    """What is known of the latency of one endpoint."""
+
+    endpoint: Endpoint
+    first_ms: float  # of a single request, when it was found
+    rounds_ms: list[float] = field(default_factory=list)  # medians
+    requests: int = 0
+    reason: str | None = None  # why it is left out
+
+    @property
+    def values_ms(self) -> list[float]:
+        return self.rounds_ms or [self.first_ms]
+
+    def with_target(self) -> Endpoint:
+        target_ms, ideal_ms = first_values(self.endpoint, self.values_ms)
+        timeout_s = self.endpoint.timeout_s
+        if 2 * target_ms >= 1000 * timeout_s:  # a request that is CRITICAL has to be measured, too
+            timeout_s = round_up(_TIMEOUT_MULTIPLE * target_ms / 1000)
+        return replace(self.endpoint, target_ms=target_ms, ideal_ms=ideal_ms, timeout_s=timeout_s)
+
+    @property
+    def median_ms(self) -> float:
+        return median(self.values_ms)
+
+
+def look(
+    baseline: Baseline,
+    looks: Sequence[Look],
+    *,
+    progress: Callable[[str], None] = lambda _: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Measure the endpoints of ``looks`` in a few rounds, those first that have no measurement yet.
+
+    ``baseline`` has the service. Raises CouldNotMeasureError where it stopped responding, and KeyboardInterrupt.
+    """
+    for number in range(1, ROUNDS + 1):
+        if number > 1:
+            sleep(_PAUSE_S)
+        pending = [each for each in looks if not each.rounds_ms and each.reason is None] or list(looks)
+        progress(f"round {number} of {ROUNDS}")
+        endpoints = tuple(_without_limits(each) for each in pending)
+        sampling = Sampling(budget_s=_ROUND_S, confirm=0, errors=ErrorProof.QUICK)
+        service = replace(baseline.service, monitor=None)
+        round_of = replace(baseline, service=service, sampling=sampling, endpoints=endpoints)
+        outcome = _completed(check(round_of, max_requests=ROUND_REQUESTS))
+        for each, result in zip(pending, outcome.run.endpoints, strict=True):
+            _note(each, result)
+
+
+def _without_limits(look: Look) -> Endpoint:
+    target_ms = max(_BEYOND * look.first_ms, _LEAST_BEYOND_MS)
+    return replace(look.endpoint, target_ms=target_ms, warning_ms=1.5 * target_ms, critical_ms=2 * target_ms)
+
+
+def _note(look: Look, result: EndpointResult) -> None:
+    samples = [sample for sample in result.samples_ms if sample is not None and sample < math.inf]
+    if samples:
+        look.rounds_ms.append(median(samples))
+        look.requests += len(samples)
+    elif result.requests.failed:
+        look.reason = _failed(result)
+
+
+def _completed(outcome: Outcome) -> Outcome:
+    """``check`` keeps what was measured up to an interruption or an error; here that is of no use."""
+    if outcome.error is not None:
+        raise outcome.error
+    if outcome.run.exit_code == EXIT_INTERRUPTED:
+        raise KeyboardInterrupt
+    return outcome
+
+
+# --- The check of the file -------------------------------------------------------------------------------------------
+
+
+def check_until_green(
+    load: Callable[[], Baseline], looks: Sequence[Look], progress: Callable[[str], None]
+) -> dict[str, EndpointResult]:
+    """Check the file as ``perfcheck run`` does. An endpoint that does not pass gets a larger target, or is left out.
+
+    ``load`` returns the baseline of those of ``looks`` that are not left out, as they are now. Returns the results of
+    its endpoints by name.
+    """
+    by_name = {each.endpoint.name: each for each in looks}
+    names: list[str] = []
+    results: dict[str, EndpointResult] = {}
+    for number in range(1, _CHECKS + 1):
+        if all(each.reason is not None for each in looks):
+            break
+        progress(f"checking {plural(len(names), 'endpoint')} again" if names else "checking the file")
+        baseline = load()
+        bounded = replace(baseline, sampling=replace(baseline.sampling, budget_s=_CHECK_S))
+        run = _completed(check(bounded, names=names)).run
+        results |= {result.name: result for result in run.endpoints}
+        for result in run.endpoints:
+            if not _passes(result):
+                _adapt(by_name[result.name], result, is_last=number == _CHECKS)
+        names = [each.name for each in run.endpoints if not _passes(each) and by_name[each.name].reason is None]
+        if not names:
+            break
+    return {name: result for name, result in results.items() if by_name[name].reason is None}
+
+
+def _passes(result: EndpointResult) -> bool:
+    """OK, or without an answer only because there was no time for it."""
+    return result.verdict is Verdict.OK or result.lacked_time
+
+
+def _adapt(look: Look, result: EndpointResult, *, is_last: bool) -> None:
+    rules = {finding.rule for finding in result.findings if finding.severity is not Severity.NOTE}
+    if result.verdict is Verdict.NOT_MEASURED or Rule.ERROR_RATE in rules:
+        look.reason = _failed(result)
+    elif is_last:
+        look.reason = next((finding.message for finding in result.findings), "it did not pass its own check")
+    elif Rule.BODY_SIZE in rules and result.body_bytes:
+        limit = round_up(_BODY_MARGIN * result.body_bytes)
+        look.endpoint = replace(look.endpoint, body_limit=math.ceil(limit))
+    if rules & _BY_LATENCY and result.value_ms is not None:
+        look.rounds_ms.append(result.value_ms)
+
+
+def _failed(result: EndpointResult) -> str:
+    kinds = ", ".join(result.errors) or "no response"
+    return f"{result.requests.failed} of {result.requests.sent} requests failed ({kinds})"
