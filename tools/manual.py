@@ -29,30 +29,7 @@ _ENVIRONMENT = """\
 
 Every option can be set by an environment variable, named next to it: `PERFCHECK_BASE_URL` for `--base-url`. The command
 line takes precedence over the environment, and the environment over the baseline file.
-
-- A flag is enabled by `true`, `yes`, `on` or `1`, and disabled by `false`, `no`, `off` or `0`. `--no-github` is
-  `PERFCHECK_GITHUB=false`.
-- A repeatable option takes several values, separated by spaces: `PERFCHECK_GROUP="core videos"`. A value that contains
-  a space can only be given on the command line.
-- An empty variable counts as not set.
-- A variable with a similar name, such as `PERFCHECK_BASEURL`, is reported on stderr and otherwise ignored.
-
-Other variables:
-
-| variable | effect |
-|---|---|
-| `PERFCHECK_DEBUG=1` | shows the traceback of an error |
-| `NO_COLOR` | not empty: no colour and no bold in any output |
-| `FORCE_COLOR` | not empty: colour even if the output is not a terminal |
-| `TERM=dumb` | no live display, and plain ASCII |
-| `COLUMNS` | the width of console reports and of help, instead of the terminal's |
-| `LC_ALL`, `LC_CTYPE`, `LANG` | `C` or `POSIX`: plain ASCII |
-| `GITHUB_ACTIONS=true` | enables `--github` |
-| `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` | proxies, which are reported; never for a service on this machine |
-| `NO_PROXY` | exceptions, as in curl and Go: names, addresses, networks, also with a port; or `*` |
-| `SHELL` | the shell whose script `perfcheck completion` prints |
-
-A baseline can use variables of its own: see [the baseline file](baseline.md).
+[Environment variables](environment.md) has the details, and the other variables that count.
 
 """
 _FILES = """\
