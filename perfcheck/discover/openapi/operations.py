@@ -1,0 +1,119 @@
+"""An OpenAPI document, of version 2.0 to 3.2, as operations.
+
+Documents of the world are rarely right in every line: what makes no sense is ignored, and nothing raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import parse_qsl
+
+from perfcheck.discover.openapi.bodies import Bodies
+from perfcheck.discover.openapi.parameters import ParameterReader
+from perfcheck.discover.openapi.prefixes import prefixes
+from perfcheck.discover.openapi.references import Object, References, as_list, as_object
+from perfcheck.model.operation import Basis, FoundIn, Operation, Parameter, ParameterLocation
+from perfcheck.text import clean
+
+_METHODS = ("get", "head", "query", "options", "trace", "post", "put", "patch", "delete")
+_RARELY_WITH_BODY = {"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"}
+_PLACEHOLDER = re.compile(r"\{[+/.;]?([\w.~-]+)[^{}]*\}")  # {id}, and as routers write it: {id:[0-9]+}, {path*}
+_LONGEST_NAME = 100
+
+
+def read_openapi(document: object, prefix: str | None = None) -> list[Operation]:
+    """All operations of all methods, in the order of the document.
+
+    ``prefix`` is in front of their paths, in place of the one that the document states: one of ``prefixes``.
+    """
+    return list(_Reader(as_object(document), prefix).operations())
+
+
+class _Reader:
+    def __init__(self, document: Object, prefix: str | None) -> None:
+        self._document = document
+        self._prefix = prefixes(document)[0] if prefix is None else prefix
+        self._references = References(document)
+        self._parameters = ParameterReader(self._references)
+        self._bodies = Bodies(document, self._references)
+
+    def operations(self) -> Iterator[Operation]:
+        for path, node in as_object(self._document.get("paths")).items():
+            if path.startswith("x-"):
+                continue
+            self._references.elsewhere.clear()
+            item = {**self._references.object_at(node), **as_object(node)}
+            if self._references.elsewhere:
+                yield self._operation("GET", path, {}, {})
+            for method, operation in _methods(item):
+                self._references.elsewhere.clear()
+                yield self._operation(method, path, item, operation)
+
+    def _operation(self, method: str, path: str, item: Object, operation: Object) -> Operation:
+        template, fixed = _template(path)
+        nodes = self._parameters.nodes(item, operation)
+        parameters = (*fixed, *_in_template(template, self._parameters.read(nodes)))
+        body = self._bodies.of_request(operation, nodes)
+        has_body = body.content is not None and (body.is_required or method not in _RARELY_WITH_BODY)
+        return Operation(
+            method=method,
+            template=self._prefix + template,
+            found_in=(FoundIn.OPENAPI,),
+            name=_name(operation, method, path),
+            group=next(
+                (clean(tag, _LONGEST_NAME) for tag in as_list(operation.get("tags")) if isinstance(tag, str)), None
+            ),
+            parameters=parameters,
+            headers=(("Content-Type", body.media_type),) if has_body and body.media_type else (),
+            content=body.content if has_body else None,
+            reason=self._reason(operation, parameters, lacks_body=body.is_required and not has_body),
+        )
+
+    def _reason(self, operation: Object, parameters: tuple[Parameter, ...], *, lacks_body: bool) -> str | None:
+        if operation.get("deprecated") is True:
+            return "deprecated"
+        if self._bodies.is_stream(operation):
+            return "a stream"
+        elsewhere = self._references.elsewhere
+        lacks_value = any(parameter.required and parameter.value is None for parameter in parameters)
+        if elsewhere and (lacks_body or lacks_value or not operation):
+            return f"described in another document: {clean(elsewhere[0])}"
+        return "needs a body" if lacks_body else None
+
+
+def _methods(item: Object) -> Iterator[tuple[str, Object]]:
+    named = {method: item[method] for method in _METHODS if method in item}
+    for method, operation in {**named, **as_object(item.get("additionalOperations"))}.items():
+        if isinstance(operation, dict) and method.isascii() and method.isalpha():
+            yield method.upper(), operation
+
+
+def _template(path: str) -> tuple[str, list[Parameter]]:
+    """The path with plain placeholders, and what of a query is written in it."""
+    bare, _, query = path.partition("#")[0].partition("?")
+    template = _PLACEHOLDER.sub(lambda match: f"{{{match[1]}}}", bare)
+    pairs = parse_qsl(query, keep_blank_values=True) if "{" not in query else []
+    fixed = [Parameter(name, ParameterLocation.QUERY, value=value, basis=Basis.ENUM) for name, value in pairs]
+    return template if template.startswith("/") else f"/{template}", fixed
+
+
+def _in_template(template: str, parameters: Iterable[Parameter]) -> Iterator[Parameter]:
+    """Those of the path as the template has them, declared or not; and all others."""
+    by_name = {}
+    for parameter in parameters:
+        if parameter.location is ParameterLocation.PATH:
+            by_name[parameter.name] = parameter
+        else:
+            yield parameter
+    for name in dict.fromkeys(re.findall(r"\{([^{}]*)\}", template)):
+        yield by_name.get(name) or Parameter(name, ParameterLocation.PATH, value="1")
+
+
+def _name(operation: Object, method: str, path: str) -> str | None:
+    """The operationId, without the path and method that FastAPI appends to the name of the function."""
+    name = operation.get("operationId")
+    if not isinstance(name, str):
+        return None
+    appended = re.sub(r"\W", "_", path) + f"_{method.lower()}"
+    return clean(name.removesuffix(appended) or name, _LONGEST_NAME) or None
