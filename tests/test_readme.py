@@ -57,6 +57,12 @@ def test_the_readme_begins_with_the_two_commands() -> None:
     assert "pip install -e '.[dev]' && pytest" in consoles
 
 
+def test_the_readme_is_short_and_has_one_picture() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 130
+    assert re.findall(r"!\[[^]]*\]\(([^)]*)\)", text) == ["docs/run.svg"]
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
