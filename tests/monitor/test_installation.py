@@ -59,7 +59,8 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(str(each.locate_file(file)), target)
     # The build backend is one of the development packages; where it is not there yet, pip fetches it.
-    isolation = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
+    has_backend = all(map(importlib.util.find_spec, ("hatchling", "hatch_fancy_pypi_readme")))
+    isolation = ["--no-build-isolation"] if has_backend else []
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     run(*pip, "wheel", "--no-deps", *isolation, "--wheel-dir", folder, ROOT)
     (wheel,) = folder.glob("perfcheck-*.whl")
