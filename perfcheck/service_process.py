@@ -13,18 +13,20 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from perfcheck.errors import CouldNotMeasureError
 from perfcheck.git import HOOK_VARIABLES
-from perfcheck.text import clean
+from perfcheck.text import Redactor
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _GRACE_S = 10.0  # between SIGTERM and SIGKILL
+_LOOPBACK = "127.0.0.1"
 _PORTS = range(20_000, 30_000)  # below those that systems give to outgoing connections, which might take a free one
 _PORT_VARIABLES = ("PORT", "FLASK_RUN_PORT", "UVICORN_PORT")
 _OPTIONS = "PERFCHECK_"  # variables that set options of this process, not of the command
 _PASSED_ON = ("PERFCHECK_MONITOR_", "PERFCHECK_DEBUG")
+_CONNECT_TIMEOUT_S = 1.0
 _LAST_LINES = 30
 _LAST_BYTES = 64 * 1024
 _LONGEST_LINE = 300
@@ -40,9 +42,15 @@ class ShellCommand:
     It is in a session of its own, which Ctrl-C in a terminal does not reach.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep_output: bool = False) -> None:
+        """``keep_output``: in the file ``log``, which stays; otherwise in one without a name, which cannot."""
         self.command = ""
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - nameless, so that it never stays behind
+        self.redact = Redactor()  # of what is shown of the command and its output
+        self.log: str | None = None
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
+        if keep_output:
+            self._log = tempfile.NamedTemporaryFile(prefix="perfcheck-", suffix=".log", delete=False)  # noqa: SIM115
+            self.log = self._log.name
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -68,7 +76,7 @@ class ShellCommand:
                 start_new_session=True,
             )
         except OSError as error:
-            message = f"the command could not be started: {error.strerror or error}: {clean(command)}"
+            message = f"the command could not be started: {error.strerror or error}: {self.redact.clean(command)}"
             raise CouldNotMeasureError(message) from error
 
     def exit_code(self) -> int | None:
@@ -84,7 +92,7 @@ class ShellCommand:
         size = os.fstat(self._log.fileno()).st_size
         written = os.pread(self._log.fileno(), _LAST_BYTES, max(size - _LAST_BYTES, 0)).decode(errors="replace")
         lines = [line for line in written.splitlines() if line.strip()]
-        return tuple(map(_shown_line, lines[-_LAST_LINES:]))
+        return tuple(self._shown_line(line) for line in lines[-_LAST_LINES:])
 
     def stop(self) -> None:
         """End the command and all that it started, and wait for that. May be called again."""
@@ -94,13 +102,19 @@ class ShellCommand:
         finally:
             self._log.close()
 
+    def _shown_line(self, line: str) -> str:
+        """With its indentation, so that a traceback stays readable."""
+        expanded = line.expandtabs()
+        indent = len(expanded) - len(expanded.lstrip())
+        return " " * min(indent, _DEEPEST_INDENT) + self.redact.clean(line, _LONGEST_LINE)
+
 
 class ServiceProcess(ShellCommand):
     """A port, reserved until ``start`` runs a command that is to listen there."""
 
-    def __init__(self, port: int | None = None) -> None:
+    def __init__(self, port: int | None = None, *, keep_output: bool = False) -> None:
         """On any free port; ``port`` is that of a command that cannot be given one."""
-        super().__init__()
+        super().__init__(keep_output=keep_output)
         self._reserved = None if port else _reserve_port()
         self.port: int = self._reserved.getsockname()[1] if self._reserved else port or 0
 
@@ -127,7 +141,11 @@ class ServiceProcess(ShellCommand):
         else:
             remedy = "see its output"
         message = f"the command that starts the service ended with exit code {_shown_code(code)}"
-        return CouldNotMeasureError(f"{message}: {clean(self.command)}", remedy, output=output)
+        return CouldNotMeasureError(f"{message}: {self.redact.clean(self.command)}", remedy, output=output)
+
+    @property
+    def url(self) -> str:
+        return f"http://{_LOOPBACK}:{self.port}"
 
     @property
     def unreachable(self) -> str:
@@ -144,12 +162,26 @@ class ServiceProcess(ShellCommand):
         super().stop()
 
 
+def accepts_connections(address: tuple[str, int] | str) -> bool:
+    """Whether something listens there; a text is the path of a Unix socket."""
+    try:
+        if isinstance(address, str):
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(_CONNECT_TIMEOUT_S)
+                connection.connect(address)
+        else:
+            socket.create_connection(address, _CONNECT_TIMEOUT_S).close()
+    except OSError:
+        return False
+    return True
+
+
 def _reserve_port() -> socket.socket:
     """A socket that keeps a port of loopback from others."""
     while True:
         reserved = socket.socket()
         try:
-            reserved.bind(("127.0.0.1", random.choice(_PORTS)))  # noqa: S311 - not a secret
+            reserved.bind((_LOOPBACK, random.choice(_PORTS)))  # noqa: S311 - not a secret
         except OSError:
             reserved.close()
         else:
@@ -179,10 +211,3 @@ def _shown_code(code: int) -> str:
     with suppress(ValueError):
         return f"{code} ({signal.Signals(code - _SIGNALLED).name})"
     return str(code)
-
-
-def _shown_line(line: str) -> str:
-    """With its indentation, so that a traceback stays readable."""
-    expanded = line.expandtabs()
-    indent = len(expanded) - len(expanded.lstrip())
-    return " " * min(indent, _DEEPEST_INDENT) + clean(line, _LONGEST_LINE)

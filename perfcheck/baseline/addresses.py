@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -75,6 +76,27 @@ def _is_host(parts: SplitResult) -> bool:
     return bool(_HOST.fullmatch(host)) if host.isascii() else host.isprintable()
 
 
+def on_port(base_url: str, port: int) -> str:
+    """Where a service listens that was started on a port of this machine.
+
+    ``base_url`` keeps all but its port; one of another machine, which may be behind TLS, becomes http://127.0.0.1.
+    """
+    parts = urlsplit(base_url)
+    login = parts.netloc.rpartition("@")[0]
+    host = parts.hostname or ""
+    is_here = host == "localhost" or host.endswith(".localhost") or _is_loopback(host)
+    scheme, host = (parts.scheme, host) if is_here else ("http", "127.0.0.1")
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"{scheme}://{login}@{address}{parts.path}" if login else f"{scheme}://{address}{parts.path}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def passwords_of(base_url: str) -> set[str]:
     """The credentials in the URL: as written, decoded, and as sent in an Authorization header."""
     parts = urlsplit(base_url)
@@ -89,8 +111,10 @@ _BASE_URL = ScalarType("an http:// or https:// URL", _EXAMPLE, check_base_url, {
 
 
 def _read_base_url(context: Context, node: Node, name: str) -> Any:
-    """The URL. One from the command line replaces it, so that its variables need not be set."""
-    return _BASE_URL.read(context, node, name) if context.base_url is None else context.base_url
+    """The URL. What replaces it from the command line needs none of its variables."""
+    if context.base_url is not None:
+        return context.base_url
+    return _BASE_URL.read(context if context.port is None else replace(context, allow_unset=True), node, name)
 
 
 BASE_URL = CustomType(_read_base_url, _BASE_URL.json)

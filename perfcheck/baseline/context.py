@@ -41,6 +41,7 @@ class Context:
     env: Mapping[str, str]
     folder: Path  # of the baseline
     base_url: str | None = None  # replaces the one in the file
+    port: int | None = None  # of this machine: replaces the host and port in the file
     secrets: set[str] = field(default_factory=set)
     sections: Mapping[str, str] = field(default_factory=dict)  # key -> the section where it belongs
     allow_unset: bool = False  # a variable without a value is not an error, and what depends on it is not checked

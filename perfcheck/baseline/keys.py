@@ -9,6 +9,7 @@ from perfcheck.baseline.requests import BODY, EXPECT, FORM, HEADERS, JSON, QUERY
 from perfcheck.baseline.sections import Key, NamedSectionsType, SectionType
 from perfcheck.baseline.value_types import (
     BOOLEAN,
+    COMMAND,
     CONNECTIONS,
     DURATION,
     LIMIT,
@@ -47,6 +48,11 @@ ERROR_RATE = SectionType(
 SERVICE = SectionType(
     {
         "base_url": Key(BASE_URL, "URL of the service; the paths of the endpoints are appended to it."),
+        "start": Key(
+            COMMAND,
+            "Shell command that starts the service where --start is given, run in the folder of the baseline. It has "
+            "to listen on $PORT, which also replaces {port} in it.",
+        ),
         "ready": Key(
             PATH,
             "Path that is polled, before the first request, until it returns 2xx. Without it: the first endpoint with "

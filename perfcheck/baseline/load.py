@@ -13,7 +13,7 @@ from pathlib import Path
 
 from yaml import MappingNode
 
-from perfcheck.baseline.addresses import base_url_option, passwords_of
+from perfcheck.baseline.addresses import base_url_option, on_port, passwords_of
 from perfcheck.baseline.context import Context, Entries
 from perfcheck.baseline.endpoints import EndpointBuilder, fields_of, headers_of, is_wrong, limits_of, value_of
 from perfcheck.baseline.file_errors import BaselineError, ErrorCollector, FileError, Location, StopReading
@@ -68,16 +68,22 @@ def find_baseline(explicit: str | None, env: Mapping[str, str], cwd: Path) -> Pa
 
 
 def load_baseline(
-    path: Path, env: Mapping[str, str], *, base_url: str | None = None, shown_as: str | None = None
+    path: Path,
+    env: Mapping[str, str],
+    *,
+    base_url: str | None = None,
+    port: int | None = None,
+    shown_as: str | None = None,
 ) -> Baseline:
-    """The baseline in ``path``, with variables from ``env``. ``base_url`` replaces the one in the file.
+    """The baseline in ``path``, with variables from ``env``. ``base_url`` replaces the one in the file; ``port`` only
+    its host and port, for a service that is started on that port of this machine.
 
     Raises BaselineError with all errors of the file, or UsageError for a wrong ``base_url``.
     """
     if base_url is not None:
         base_url = base_url_option(base_url)
     content = read_bytes(path, shown_as)
-    return _parse(content, path, env, shown_as or str(path), base_url=base_url)[0]
+    return _parse(content, path, env, shown_as or str(path), base_url=base_url, port=port)[0]
 
 
 def parse_baseline(content: bytes, path: Path, env: Mapping[str, str], *, base_url: str | None = None) -> Baseline:
@@ -135,12 +141,13 @@ def _parse(
     file: str,
     *,
     base_url: str | None = None,
+    port: int | None = None,
     allow_unset: bool = False,
 ) -> tuple[Baseline, Summary]:
     """With ``allow_unset`` the Baseline has holes, and is not to be measured by."""
     text = decode(content, file)
     errors = ErrorCollector(text)
-    context = Context(errors, env, path.parent, base_url, sections=SECTIONS, allow_unset=allow_unset)
+    context = Context(errors, env, path.parent, base_url, port, sections=SECTIONS, allow_unset=allow_unset)
     result = None
     with _gc_paused():
         with suppress(StopReading):
@@ -238,8 +245,10 @@ def _check_required(context: Context, top: Entries) -> None:
         remedy = "add one, for example 'endpoints: {health: {path: /api/health, target: 50ms}}'"
         context.error(where, "the file has no endpoints", remedy)
     service = top.get("service")
-    if context.base_url is None and (
-        service is None or (service.value is not None and "base_url" not in service.value)
+    if (
+        context.base_url is None
+        and context.port is None
+        and (service is None or (service.value is not None and "base_url" not in service.value))
     ):
         where = service.node if service else _TOP
         remedy = "add 'service: {base_url: http://localhost:5001}', or use --base-url"
@@ -248,6 +257,8 @@ def _check_required(context: Context, top: Entries) -> None:
 
 def _service(context: Context, entries: Entries) -> Service:
     base_url = context.base_url or value_of(entries, "base_url", "")
+    if context.port is not None:
+        base_url = on_port(base_url, context.port)
     context.secrets.update(passwords_of(base_url))
     fields = {**fields_of(entries), "base_url": base_url, "headers": headers_of(entries)}
     if "tls" in fields:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from yaml import Node
+from yaml import Node, ScalarNode
 
-from perfcheck.baseline.context import Context, shown
+from perfcheck.baseline.context import Context, has_surrogates, shown
+from perfcheck.baseline.tree import is_null
 from perfcheck.model import MOST_CONNECTIONS
 from perfcheck.text import clean
 from perfcheck.units import WrongValueError, parse_duration_ms, parse_multiple, parse_percentage, parse_size
@@ -210,5 +211,20 @@ def _visible_text(text: str) -> str:
     return text
 
 
+def _read_command(context: Context, node: Node, name: str) -> str | None:
+    """As it is written: the shell expands its variables, so that no value of them is ever shown."""
+    remedy = f"write, for example, '{name}: flask run --port $PORT'"
+    if not isinstance(node, ScalarNode) or is_null(node):
+        context.type_error(node, name, "a shell command", remedy)
+    elif not node.value.strip():
+        context.error(node, f"{name} is empty", remedy)
+    elif "\0" in node.value or has_surrogates(node.value):
+        context.error(node, f"{name} contains characters that no command can have", remedy)
+    else:
+        return str(node.value)
+    return None
+
+
 TEXT = ScalarType("text", "some text", _visible_text, {"type": "string"}, secret=True)
+COMMAND = CustomType(_read_command, {"type": "string"})
 REFERENCE = ScalarType("the name of a group", "core", _visible_text, {"type": "string"})  # not a secret

@@ -21,6 +21,7 @@ from perfcheck.errors import (
     EXIT_OK,
     EXIT_USAGE,
     WITHOUT_DEPENDENCIES,
+    CouldNotMeasureError,
     PerfcheckError,
     caused_by_the_machine,
 )
@@ -130,7 +131,8 @@ def _was_interrupted(error: BaseException) -> bool:
 
 
 def _report_error(error: PerfcheckError, session: Session) -> int:
-    show_error(session.redact(error.message), session.redact(error.remedy) if error.remedy else None)
+    output = map(session.redact, error.output) if isinstance(error, CouldNotMeasureError) else ()
+    show_error(session.redact(error.message), session.redact(error.remedy) if error.remedy else None, tuple(output))
     _show_traceback(session)
     return error.exit_code
 

@@ -14,9 +14,9 @@ from perfcheck.cli.measuring import (
     check_demo_options,
     regress_option,
     rerun_command,
-    sample_services,
     shared_options,
 )
+from perfcheck.cli.services import sample_services
 from perfcheck.cli.ui.commands import Command, exit_codes
 from perfcheck.cli.ui.completers import complete_runs
 from perfcheck.cli.ui.options import (
@@ -108,7 +108,7 @@ def _compare_live(frame: Frame) -> Outcome:
     options = frame.options
     regressions = ([()] if options.aa else [(), options.regress]) if options.demo else []
     with sample_services(*regressions) as samples:
-        addresses = [sample.base_url() for sample in samples] or options.sides
+        addresses = [sample.url for sample in samples] or options.sides
         before, after = frame.load(addresses[0], addresses[-1])
         with frame.callbacks() as callbacks:
             return compare_live(
@@ -121,6 +121,7 @@ def _compare_live(frame: Frame) -> Outcome:
                 command=rerun_command("compare", options),
                 max_pairs=options.max_pairs,
                 seed=options.seed,
+                processes=samples,
                 callbacks=callbacks,
             )
 

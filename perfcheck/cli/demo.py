@@ -35,7 +35,6 @@ def run_demo(
     round_trip_ms: float = DEFAULT_ROUND_TRIP_MS,
     seed: int = DEFAULT_SEED,
     verbose: bool = False,
-    stop_with_stdin: bool = False,
 ) -> int:
     """Serve until interrupted; the exit code. Raises UsageError where it cannot listen."""
     from perfcheck.demo.demo_server import serve
@@ -56,8 +55,7 @@ def run_demo(
                 round_trip_ms=round_trip_ms,
                 seed=seed,
                 log=_log if verbose else None,
-                monitor_log=None if stop_with_stdin else _log,  # nobody reads the output of a child process
-                stop_with_stdin=stop_with_stdin,
+                monitor_log=_log,
             )
     except (OSError, UnicodeError) as error:
         if isinstance(error, OSError) and error.errno in {errno.EPIPE, errno.ENOSPC, errno.EIO}:
@@ -116,7 +114,6 @@ def _cannot_listen(error: OSError | UnicodeError, host: str, port: int) -> Usage
     help="Seed of the catalogue and the jitter.",
 )
 @option("-v", "--verbose", is_flag=True, help="Log every request to stderr.")
-@option("--stop-with-stdin", is_flag=True, hidden=True, help="Stop when stdin is closed.")
 def command(host: str, port: int, round_trip_s: float, **options: Any) -> int:
     """Serve a sample service: a music-video catalogue with an API worth checking.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,9 +16,10 @@ from perfcheck.cli.measuring import (
     rerun_command,
     shared_options,
 )
+from perfcheck.cli.services import service_of
 from perfcheck.cli.ui.commands import Command, exit_codes
 from perfcheck.cli.ui.completers import complete_endpoints
-from perfcheck.cli.ui.options import duration, history_option, option, save_option
+from perfcheck.cli.ui.options import duration, history_option, option, save_option, start_option
 from perfcheck.errors import UsageError
 from perfcheck.model import Baseline
 
@@ -38,6 +40,7 @@ _EXIT_CODES = exit_codes(not_measured="the monitor is not alive, or has no data"
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_endpoints)
 @shared_options
 @base_url_option
+@start_option
 @option(
     "--monitor",
     metavar="PATH",
@@ -66,32 +69,35 @@ def command(session: Session, /, **options: Any) -> int:
 
 
 def check_monitor(frame: Frame) -> Outcome:
-    options, baseline = frame.options, _load(frame)
-    from perfcheck.engine.health import check_health
-    from perfcheck.engine.session import Callbacks
+    options = frame.options
+    with service_of(frame, partial(_load, frame)) as (baseline, process):
+        from perfcheck.engine.health import check_health
 
-    return check_health(
-        baseline,
-        names=options.names,
-        threshold_ms=options.threshold * 1000,
-        fail_on=options.lowest_failing,
-        label=options.label,
-        command=rerun_command("health", options),
-        callbacks=Callbacks(measured=frame.interrupts.hold),
-    )
+        with frame.callbacks() as callbacks:
+            return check_health(
+                baseline,
+                names=options.names,
+                threshold_ms=options.threshold * 1000,
+                fail_on=options.lowest_failing,
+                label=options.label,
+                command=rerun_command("health", options),
+                process=process,
+                callbacks=callbacks,
+            )
 
 
-def _load(frame: Frame) -> Baseline:
-    """The baseline that was named or is found; one without endpoints where only an address is given."""
-    base_url = frame.options.base_url
+def _load(frame: Frame, address: str | int | None) -> Baseline:
+    """The baseline that was named or is found; one without endpoints where only an address is known."""
     try:
         frame.baseline_file()
     except UsageError as error:
-        if not base_url:
+        if not address:
             raise UsageError(error.message, f"{error.remedy}; without a baseline, give the address: -u URL") from error
         from perfcheck.baseline.from_urls import baseline_of_service
 
-        (baseline,) = frame.prepare(baseline_of_service(base_url))
+        (baseline,) = frame.prepare(
+            baseline_of_service(f"http://127.0.0.1:{address}" if isinstance(address, int) else address)
+        )
         return baseline
-    (baseline,) = frame.load(base_url)
+    (baseline,) = frame.load(address)
     return baseline

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -32,7 +32,6 @@ from perfcheck.words import short_run
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
-    from perfcheck.demo.demo_process import DemoProcess
     from perfcheck.engine.session import Callbacks, Outcome
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,6 +49,7 @@ class Options:
     sides: tuple[str, ...] = ()  # what is compared: addresses or saved runs, none with --demo
     baseline: str | None = None
     base_url: str | None = None
+    start: str | None = None  # command; "" for that of the baseline, None to start nothing
     monitor: str | None = None
     group: tuple[str, ...] = ()
     aa: bool = False
@@ -136,15 +136,18 @@ class Frame:
             return demo_baseline(), "sample baseline"
         return find_baseline(self.options.baseline, os.environ, Path.cwd()), None
 
-    def load(self, *base_urls: str | None) -> list[Baseline]:
-        """The baseline for the service at each address (None: its own), with the values of the command line."""
+    def load(self, *addresses: str | int | None) -> list[Baseline]:
+        """The baseline for the service at each address, with the values of the command line.
+
+        An address is a URL, a port of this machine on which the service is started, or None for that of the baseline.
+        """
         if self.options.urls:
             return self._of_urls()
-        from perfcheck.baseline import BaselineError, load_baseline
+        from perfcheck.baseline import BaselineError
 
         file, shown_as = self.baseline_file()
         try:
-            baselines = [load_baseline(file, os.environ, base_url=url, shown_as=shown_as) for url in base_urls]
+            baselines = [_load_for(address, file, shown_as) for address in addresses]
         except BaselineError as error:
             if self.annotate:
                 from perfcheck.cli.reports import annotate_baseline
@@ -219,18 +222,19 @@ def carry_out(options: Options, session: Session, work: Callable[[Frame], Outcom
     return outcome.run.exit_code or (EXIT_OK if written else EXIT_USAGE)  # nobody may read a report that is not there
 
 
+def _load_for(address: str | int | None, file: Path, shown_as: str | None) -> Baseline:
+    from perfcheck.baseline import load_baseline
+
+    if isinstance(address, int):
+        return load_baseline(file, os.environ, port=address, shown_as=shown_as)
+    return load_baseline(file, os.environ, base_url=address, shown_as=shown_as)
+
+
 def check_demo_options(options: Options, command: str) -> None:
+    if options.demo and options.start is not None:
+        raise UsageError("--demo and --start name two services", "leave one of them out")
     if options.regress and not options.demo:
         raise UsageError("--regress needs --demo", f"perfcheck {command} --demo --regress {options.regress[0]}")
-
-
-@contextmanager
-def sample_services(*regressions: Sequence[str]) -> Iterator[list[DemoProcess]]:
-    """A sample service for each of these, all starting at once."""
-    with ExitStack() as stack:
-        if regressions:
-            from perfcheck.demo.demo_process import start_demo
-        yield [stack.enter_context(start_demo(names)) for names in regressions]
 
 
 def rerun_command(command: str, options: Options) -> tuple[str, ...]:
@@ -244,6 +248,7 @@ def rerun_command(command: str, options: Options) -> tuple[str, ...]:
     threshold = format_duration(options.threshold * 1000)
     values = {
         "-f": options.baseline,
+        "--start": options.start,
         "-u": without_password(options.base_url) if options.base_url else None,
         "--monitor": options.monitor,
         "--metric": options.metric,
@@ -251,7 +256,12 @@ def rerun_command(command: str, options: Options) -> tuple[str, ...]:
         "--threshold": None if threshold == _DEFAULT_THRESHOLD else threshold,
         "--against": options.against,
     }
-    flags = {"--insecure": options.insecure, "--aa": options.aa, "--demo": options.demo}
+    flags = {
+        "--start=": options.start == "",
+        "--insecure": options.insecure,
+        "--aa": options.aa,
+        "--demo": options.demo,
+    }
     words = [word for flag, value in values.items() if value for word in (flag, value)]
     words += [flag for flag, is_set in flags.items() if is_set]
     words += [word for name in options.regress for word in ("--regress", name)]

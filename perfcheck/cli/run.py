@@ -19,9 +19,9 @@ from perfcheck.cli.measuring import (
     label_option,
     regress_option,
     rerun_command,
-    sample_services,
     shared_options,
 )
+from perfcheck.cli.services import service_of
 from perfcheck.cli.ui.commands import Command, exit_codes
 from perfcheck.cli.ui.completers import complete_endpoints, complete_runs
 from perfcheck.cli.ui.options import (
@@ -35,6 +35,7 @@ from perfcheck.cli.ui.options import (
     option,
     save_option,
     seed_option,
+    start_option,
 )
 from perfcheck.errors import UsageError
 from perfcheck.model import ErrorProof, Metric
@@ -63,6 +64,7 @@ Examples:
 @click.argument("words", nargs=-1, metavar="[NAME|URL]...", shell_complete=complete_endpoints)
 @shared_options
 @base_url_option
+@start_option
 @group_option
 @option(
     "--metric",
@@ -140,6 +142,9 @@ def command(session: Session, /, words: tuple[str, ...], **options: Any) -> int:
     given = Options(names=names, urls=urls, **_without_contradictions(options, has_urls=bool(urls)))
     check_demo_options(given, "run")
     _check_urls(given)
+    if given.start is not None and not given.require_service:
+        remedy = "leave one of them out: what --start starts has to respond"
+        raise UsageError("--skip-unreachable is for a service that may be down", remedy)
     if given.demo and given.base_url:
         raise UsageError("--demo and --base-url name two services", "leave one of them out")
     if given.against and given.compare_to:
@@ -151,10 +156,9 @@ def command(session: Session, /, words: tuple[str, ...], **options: Any) -> int:
         earlier = find_earlier_run(given.against, given.history)
 
     def check_service(frame: Frame) -> Outcome:
-        with sample_services(*[given.regress] * given.demo) as samples:
-            from perfcheck.engine.check import check  # while the sample service starts
+        with service_of(frame, lambda address: frame.load(address)[0]) as (baseline, process):
+            from perfcheck.engine.check import check  # while the service starts
 
-            (baseline,) = frame.load(samples[0].base_url() if samples else given.base_url)
             with frame.callbacks() as callbacks:
                 return check(
                     baseline,
@@ -168,6 +172,7 @@ def command(session: Session, /, words: tuple[str, ...], **options: Any) -> int:
                     max_requests=given.max_requests,
                     seed=given.seed,
                     measured_alone=partial(_measured_alone, given.history) if given.save else None,
+                    process=process,
                     callbacks=callbacks,
                 )
 
@@ -176,7 +181,7 @@ def command(session: Session, /, words: tuple[str, ...], **options: Any) -> int:
 
 def _without_contradictions(options: dict[str, Any], *, has_urls: bool) -> dict[str, Any]:
     """What the environment sets for every command does not contradict what was typed."""
-    unused = {"base_url", "baseline"} if options["demo"] or has_urls else set()
+    unused = {"base_url", "baseline", "start"} if options["demo"] or has_urls else set()
     unused |= {"group"} if has_urls else {"target"}
     unused |= set() if options["demo"] else {"regress"}
     source = click.get_current_context().get_parameter_source

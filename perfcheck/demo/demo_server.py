@@ -252,10 +252,8 @@ def serve(
     seed: int = DEFAULT_SEED,
     log: Callable[[str], None] | None = None,
     monitor_log: Callable[[str], None] | None = None,
-    stop_with_stdin: bool = False,
 ) -> None:
-    """Serve until interrupted, or with ``stop_with_stdin`` until standard input ends. Calls ``ready`` with the
-    base URL once it listens.
+    """Serve until interrupted. Calls ``ready`` with the base URL once it listens.
 
     ``log`` gets a line for each request, ``monitor_log`` the monitor's lines: slow responses, N+1 queries.
     Raises OSError when it cannot listen there.
@@ -263,19 +261,9 @@ def serve(
     with suppress(KeyboardInterrupt), _monitor_logging_to(monitor_log):
         server = create_server(host, port, regressions=regressions, round_trip_ms=round_trip_ms, seed=seed, log=log)
         with server:
-            if stop_with_stdin:
-                threading.Thread(target=_stop_when_stdin_ends, args=(server,), daemon=True).start()
             ready(server.url)
             server.service.prepare()  # while the first client starts: its connection waits in the backlog
             server.serve_forever(_POLL_S)
-
-
-def _stop_when_stdin_ends(server: DemoServer) -> None:
-    """The process at the other end has closed it or died. Bypasses Python's buffer, whose lock would block the exit."""
-    with suppress(OSError):
-        while os.read(0, 1024):
-            pass
-    server.shutdown()
 
 
 @contextmanager

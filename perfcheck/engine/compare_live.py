@@ -73,9 +73,9 @@ def compare_live(
 ) -> Outcome:
     """Send the requests of a baseline to two services in pairs, and judge which endpoints became slower.
 
-    ``before`` and ``after`` are the same baseline with the address of one service each, ``sides`` the commits that these
-    run, if that is known, and ``processes`` those of the services where the caller started them. Other parameters, the
-    outcome and what is raised: as of ``check``.
+    ``before`` and ``after`` are the same baseline with the address of one service each, ``sides`` the commits that
+    these run, if that is known, and ``processes`` those of the services where the caller started them. Other
+    parameters, the outcome and what is raised: as of ``check``.
     """
     endpoints = select_endpoints(after, names, groups)
     redact, progress = Redactor(before.secrets | after.secrets), callbacks.progress

@@ -151,7 +151,8 @@ def ended_early(process: ServiceProcess | None, execution: Execution) -> Iterato
     """A warning where the process of the service has ended while it was measured."""
     error = process.ended() if process and execution.is_whole else None
     if error is not None:
-        yield Finding.warning(Rule.SERVICE, error.message, remedy=error.remedy)
+        remedy = "see its output, which -v keeps in a file"
+        yield Finding.warning(Rule.SERVICE, f"during the measurement {error.message}", remedy=remedy)
 
 
 def measure(sampler: Sampler | PairSampler, error: Exception | None, callbacks: Callbacks) -> Execution:

@@ -49,6 +49,7 @@ class Tls:
 @dataclass(frozen=True, slots=True)
 class Service:
     base_url: str
+    start: str | None = None  # shell command that starts it, run only where that is wanted
     ready: str | None = None  # path polled until it answers 2xx, before the first sample
     ready_timeout_s: float = 30.0
     headers: tuple[tuple[str, str | Secret], ...] = ()

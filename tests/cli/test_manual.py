@@ -56,10 +56,6 @@ def test_every_command_and_option_is_in_it() -> None:
             assert all(f"`{name}`" in section for name in variables(option))
 
 
-def test_hidden_options_are_not() -> None:
-    assert "--stop-with-stdin" not in manual()
-
-
 def test_it_is_good_markdown() -> None:
     tokens = MarkdownIt("commonmark").enable("table").parse(manual())
     tables = [token for token in tokens if token.type == "table_open"]

@@ -24,7 +24,7 @@ import perfcheck.monitor
 from perfcheck.baseline import load_baseline
 from perfcheck.demo import demo_baseline, handlers
 from perfcheck.demo.catalogue import STATUSES
-from perfcheck.demo.demo_process import start_demo
+from perfcheck.demo.demo_process import running_demo
 from perfcheck.demo.demo_server import create_server
 from perfcheck.demo.service import ROUTES
 from perfcheck.model import sent
@@ -182,8 +182,8 @@ def test_the_lines_of_a_daily_script_work_word_for_word() -> None:
     bash = shutil.which("bash")
     assert bash
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    with start_demo(options=["--round-trip", "1ms"]) as process:
-        url = httpx.URL(process.base_url())
+    with running_demo(options=["--round-trip", "1ms"]) as base_url:
+        url = httpx.URL(base_url)
         httpx.get(f"{url}/api/health", trust_env=False).raise_for_status()
 
         def printed() -> list[str]:
@@ -195,9 +195,8 @@ def test_the_lines_of_a_daily_script_work_word_for_word() -> None:
         eventually(lambda: printed() == list(DAILY_LINES.values()))
 
 
-@pytest.mark.parametrize(("options", "told"), [([], True), (["--stop-with-stdin"], False)])
-def test_what_the_monitor_finds_is_reported_unless_nobody_reads_it(options: list[str], told: bool) -> None:  # noqa: FBT001
-    command = [sys.executable, "-m", "perfcheck", "demo", "--port", "0", "--regress", "n-plus-one", *options]
+def test_what_the_monitor_finds_is_reported() -> None:
+    command = [sys.executable, "-m", "perfcheck", "demo", "--port", "0", "--regress", "n-plus-one"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
         try:
@@ -207,5 +206,4 @@ def test_what_the_monitor_finds_is_reported_unless_nobody_reads_it(options: list
         finally:
             process.terminate()
         errors = process.communicate(timeout=30)[1]
-    assert ("monitor: warning: N+1: GET /api/videos/ sent the same statement 50 times" in errors) is told
-    assert ("monitor: " in errors) is told
+    assert "monitor: warning: N+1: GET /api/videos/ sent the same statement 50 times" in errors

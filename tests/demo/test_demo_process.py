@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -80,64 +79,18 @@ def test_the_same_seed_serves_the_same_in_every_process() -> None:
         assert get(one, path).json() == get(same, path).json() != get(other, path).json()
 
 
-def test_starting_and_waiting_are_apart_and_both_may_be_repeated() -> None:
-    with start_demo() as process:
-        url = process.base_url()
-        assert process.base_url() == url
-        assert get(url, "/api/health").status_code == 200
-        assert process.stop() == 0
-        assert process.stop() == 0
-    assert not listens(url)
-
-
-def test_a_child_that_was_never_waited_for_ends_too() -> None:
-    with start_demo() as process:
-        pass
-    assert process.stop() in {0, -signal.SIGTERM}  # the latter before it had begun to listen for signals
-
-
-def test_the_child_stands_apart_from_the_terminal() -> None:
-    with start_demo() as process:
-        process.base_url()
-        assert os.getsid(process.pid) != os.getsid(0)
-
-
-def test_the_child_follows_a_parent_that_was_killed() -> None:
-    code = (
-        "import time\n"
-        "from perfcheck.demo.demo_process import start_demo\n"
-        "process = start_demo()\n"
-        "print(process.base_url(), flush=True)\n"
-        "time.sleep(60)\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        url = parent.stdout.readline().strip()
-        assert listens(url)
-        parent.kill()
-    assert within_time(lambda: not listens(url))
-
-
-def test_a_child_that_ignores_a_request_to_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perfcheck.demo.demo_process._STOP_TIMEOUT_S", 0.2)
-    with start_demo() as process:
-        process.base_url()
-        os.kill(process.pid, signal.SIGSTOP)  # which no termination gets through
-        assert process.stop() == -signal.SIGKILL
-
-
 def test_a_child_that_does_not_come_up_is_reported_with_its_own_words() -> None:
-    with start_demo(options=["--sesame"]) as process, pytest.raises(CouldNotMeasureError) as caught:
-        process.base_url()
-    assert "did not start" in caught.value.message
-    assert "--sesame" in caught.value.message
+    with pytest.raises(CouldNotMeasureError) as caught, running_demo(options=["--sesame"]):
+        pass
+    assert "ended with exit code 2" in caught.value.message
+    assert any("--sesame" in line for line in caught.value.output)
     assert caught.value.remedy
 
 
 def test_a_child_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("perfcheck.demo.demo_process._START_TIMEOUT_S", 0.0)
-    with start_demo() as process, pytest.raises(CouldNotMeasureError, match="did not start"):
-        process.base_url()
+    with pytest.raises(CouldNotMeasureError, match="did not start"), running_demo():
+        pass
 
 
 def test_an_interpreter_that_is_gone_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 
-
 _NUMBERS = count()  # two commits of one second and one content would be the same commit
 
 

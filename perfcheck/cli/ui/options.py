@@ -86,6 +86,14 @@ baseline_option = option(
     shell_complete=complete_files,
     help="Baseline file. Default: baselines.yaml here or in a folder above, up to the repository's root.",
 )
+start_option = option(
+    "--start",
+    is_flag=False,
+    flag_value="",
+    metavar="[CMD]",
+    help="Start the service with this shell command, and end it afterwards. It has to listen on $PORT, which also "
+    "replaces {port} in it. Without CMD: service.start of the baseline.",
+)
 group_option = option(
     "-g",
     "--group",

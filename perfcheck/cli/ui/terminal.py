@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from threading import Timer
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
@@ -54,9 +54,10 @@ def color_by_environment() -> bool | None:
     return False if os.environ.get("TERM") == "dumb" else None
 
 
-def show_error(message: str, remedy: str | None = None) -> None:
-    """On stderr, with the first word in red where there is colour."""
-    _show(click.style("error: ", fg="red", bold=True) + message, remedy)
+def show_error(message: str, remedy: str | None = None, output: Sequence[str] = ()) -> None:
+    """On stderr, with the first word in red where there is colour; with the last lines of the program that failed."""
+    quoted = ["its last output:", *(f"  {line}" for line in output)] if output else []
+    _show("\n".join([click.style("error: ", fg="red", bold=True) + message, *quoted]), remedy)
 
 
 def show_warning(message: str, remedy: str | None = None) -> None:
