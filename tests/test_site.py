@@ -57,10 +57,10 @@ def parse(page: Path) -> Element:
 
 
 def test_the_navigation_has_every_page_once() -> None:
-    def pages(items: list[Any]) -> Iterator[str]:
-        for item in items:
-            for target in item.values():
-                yield from pages(target) if isinstance(target, list) else [target]
+    def pages(item: Any) -> list[str]:
+        if isinstance(item, str):
+            return [item]
+        return [page for part in (item.values() if isinstance(item, dict) else item) for page in pages(part)]
 
     config = tomllib.loads((ROOT / CONFIG).read_text(encoding="utf-8"))
     assert sorted(pages(config["project"]["nav"])) == [str(page.relative_to(DOCS)) for page in PAGES]
