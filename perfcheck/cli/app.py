@@ -30,6 +30,7 @@ from perfcheck.text import Redactor
 # Name -> one line for the list of commands.
 _COMMANDS = {
     "init": "Write a baseline for a service that has none.",
+    "coverage": "List operations that the baseline does not measure.",
     "run": "Check a running service against its baseline.",
     "compare": "Compare two releases: saved runs or running services.",
     "report": "Report on a week, a month or a release; or render a saved run.",

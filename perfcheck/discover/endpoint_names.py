@@ -19,17 +19,27 @@ _ROOT = "root"
 _FEWEST = 2  # endpoints of one first segment that make a group
 
 
-def named(candidates: Sequence[Candidate], taken: Collection[str] = ()) -> list[Candidate]:
-    """The candidates, their endpoints with names and groups, in the order of the groups. ``taken`` are names in use."""
-    groups, used, result = _groups(candidates), set(taken), []
+def named(
+    candidates: Sequence[Candidate], taken: Collection[str] = (), known_groups: Collection[str] = ()
+) -> list[Candidate]:
+    """The candidates, their endpoints with names and groups: in groups of their own, or in those of a baseline.
+
+    ``taken`` are names in use. A group of one endpoint is none, unless it is known.
+    """
+    groups, used, result = _groups(candidates, known_groups), set(taken), []
     for candidate, group in zip(candidates, groups, strict=True):
         operation = candidate.operation
         name = _free(_names(operation.template, operation.method), used)
         used.add(name)
         endpoint = replace(candidate.endpoint, name=name, group=group, monitor_name=operation.monitor_name)
         result.append(replace(candidate, endpoint=endpoint))
-    order = list(dict.fromkeys(groups))
-    return sorted(result, key=lambda candidate: order.index(candidate.endpoint.group))
+    return result
+
+
+def in_order_of_groups(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """By group, each where its first endpoint is."""
+    order = list(dict.fromkeys(each.endpoint.group for each in candidates))
+    return sorted(candidates, key=lambda candidate: order.index(candidate.endpoint.group))
 
 
 def groups_of(candidates: Iterable[Candidate]) -> list[Group]:
@@ -45,13 +55,13 @@ def _title(text: str) -> str:
     return text[:1].upper() + text[1:].replace("_", " ")
 
 
-def _groups(candidates: Sequence[Candidate]) -> list[str | None]:
+def _groups(candidates: Sequence[Candidate], known: Collection[str]) -> list[str | None]:
     """By the tag or folder of the source; else by the first segment, where it is that of two endpoints at least."""
     of_source = [_slug(each.operation.group or "") for each in candidates]
     first = [next(iter(_segments(each.operation.template)), "") for each in candidates]
     counts = Counter(first) + Counter(group for group in of_source if group)
     return [
-        tag or (segment if segment and counts[segment] >= _FEWEST else None)
+        tag or (segment if segment and (segment in known or counts[segment] >= _FEWEST) else None)
         for tag, segment in zip(of_source, first, strict=True)
     ]
 

@@ -50,11 +50,11 @@ def survey(
     """
     tries, left_out = [], []
     for operation in _distinct(operations):
-        refusal = _refusal(operation, allowed)
-        if refusal is None:
+        refused = refusal(operation, allowed)
+        if refused is None:
             tries.append(_Try(operation))
         else:
-            left_out.append(refusal)
+            left_out.append(refused)
     tries.sort(key=lambda each: (each.operation.template.count("{"), len(each.operation.template)))
     surveyor = _Surveyor(service, fetch, now() + longest_s, now)
     for number in range(_PASSES if tries else 0):
@@ -83,7 +83,7 @@ def _distinct(operations: Iterable[Operation]) -> Iterator[Operation]:
         yield operation
 
 
-def _refusal(operation: Operation, allowed: Collection[str]) -> LeftOut | None:
+def refusal(operation: Operation, allowed: Collection[str]) -> LeftOut | None:
     """Why no request is sent; None where one may be."""
     name = f"{operation.method} {operation.template}"
     if any(fnmatchcase(name, pattern) for pattern in allowed):

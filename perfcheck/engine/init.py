@@ -15,7 +15,7 @@ from perfcheck.baseline.file_errors import BaselineError
 from perfcheck.baseline.load import parse_baseline
 from perfcheck.baseline.writer import NewBaseline, baseline_text, quoted
 from perfcheck.client.prepared_request import without_password
-from perfcheck.discover.endpoint_names import groups_of, named
+from perfcheck.discover.endpoint_names import groups_of, in_order_of_groups, named
 from perfcheck.discover.left_out import by_reason
 from perfcheck.engine.discover import Discovery
 from perfcheck.engine.first_look import ROUND_REQUESTS, ROUNDS, Look, check_until_green, look
@@ -156,7 +156,7 @@ def make_draft(
     in_order = sorted(
         discovery.survey.candidates, key=lambda each: order[each.operation.method, each.operation.template]
     )
-    candidates = named(in_order)
+    candidates = in_order_of_groups(named(in_order))
     looks = [Look(replace(each.endpoint, timeout_s=10.0), each.latency_ms) for each in candidates]
     draft = Draft(service, baseline, file, discovery, candidates, looks, {}, now())
     if looks:

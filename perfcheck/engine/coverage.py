@@ -1,0 +1,84 @@
+"""Which operations of a service a baseline measures and which not, and which of its endpoints no longer exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from perfcheck.baseline.writer import stanza
+from perfcheck.client.prepared_request import without_password
+from perfcheck.discover.endpoint_names import named
+from perfcheck.discover.survey import ranked, refusal
+from perfcheck.engine.discover import Discovery
+from perfcheck.engine.first_look import Look
+from perfcheck.judge.match_endpoints import match_endpoints
+from perfcheck.judge.route_templates import parse_template
+from perfcheck.model import Baseline, Endpoint, Failure, Fetched, MonitoredRoute, RouteTable
+from perfcheck.model.coverage import Coverage, Gone, Uncovered
+from perfcheck.model.operation import Candidate, LeftOut, Operation
+from perfcheck.units import format_ms
+
+_ABSENT = {404, 405, 410, 501}
+
+
+def coverage(baseline: Baseline, discovery: Discovery, fetch: Callable[[Endpoint], Fetched]) -> Coverage:
+    """Compare the endpoints of ``baseline`` with what was found of its service.
+
+    ``fetch`` sends a request: an endpoint that is none of the operations found may exist all the same.
+    """
+    survey = discovery.survey
+    operations = [
+        *(each.operation for each in survey.candidates),
+        *(each.operation for each in survey.left_out),
+    ]
+    by_endpoint = _operations_of(baseline, operations)
+    endpoints: dict[Operation, list[str]] = {}
+    for name, operation in by_endpoint.items():
+        endpoints.setdefault(operation, []).append(name)
+    candidates = [each for each in survey.candidates if each.operation not in endpoints]
+    left_out = [each for each in survey.left_out if each.operation not in endpoints]
+    not_counted = [each for each in left_out if refusal(each.operation, ()) is not None]
+    failed = [each for each in left_out if refusal(each.operation, ()) is None]
+    return Coverage(
+        file=baseline.file,
+        base_url=without_password(baseline.service.base_url),
+        covered=tuple((each, tuple(endpoints[each])) for each in operations if each in endpoints),
+        uncovered=(*_with_stanzas(baseline, candidates), *map(_without_response, failed)),
+        not_counted=tuple(not_counted),
+        gone=tuple(_gone([each for each in baseline.endpoints if each.name not in by_endpoint], fetch)),
+    )
+
+
+def _operations_of(baseline: Baseline, operations: Sequence[Operation]) -> dict[str, Operation]:
+    """Name of an endpoint -> the operation that it is a request of. The narrowest template counts, as in a router."""
+    routes = {f"{each.method} {each.template}": each for each in operations}
+    parsed = {name: parse_template(name, each.method, each.template) for name, each in routes.items()}
+    in_order = sorted(routes, key=lambda name: template.ranks if (template := parsed[name]) else ())
+    table = RouteTable(tuple(MonitoredRoute(routes[name].method, routes[name].template, name) for name in in_order))
+    requests = [
+        replace(each, monitor_name=None, method="GET" if each.method == "HEAD" else each.method)
+        for each in baseline.endpoints
+    ]
+    matches = match_endpoints(requests, routes, baseline.service.base_url, table)
+    return {endpoint: routes[name] for endpoint, name in matches.items()}
+
+
+def _with_stanzas(baseline: Baseline, candidates: Sequence[Candidate]) -> Iterator[Uncovered]:
+    groups = {group.name for group in baseline.groups}
+    common = baseline.service.headers
+    for each in named(ranked(candidates), {endpoint.name for endpoint in baseline.endpoints}, groups):
+        group = each.endpoint.group if each.endpoint.group in groups else None
+        look = Look(replace(each.endpoint, group=group), each.latency_ms)
+        lines = stanza(look.with_target(), common=common, note=f"one request took {format_ms(each.latency_ms)}")
+        yield Uncovered(each.operation, each.latency_ms, tuple(lines))
+
+
+def _without_response(left_out: LeftOut) -> Uncovered:
+    return Uncovered(left_out.operation, reason=left_out.reason, remedy=left_out.remedy)
+
+
+def _gone(endpoints: Iterable[Endpoint], fetch: Callable[[Endpoint], Fetched]) -> Iterator[Gone]:
+    for endpoint in endpoints:
+        response = fetch(endpoint)
+        if response.failure is Failure.STATUS and response.status in _ABSENT:
+            yield Gone(endpoint.name, endpoint.line, response.detail or f"HTTP {response.status}")
