@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
-from perfcheck.model import Group
+from perfcheck.model import Endpoint, Group
 from perfcheck.model.operation import Candidate
 from perfcheck.text import clean
 
@@ -16,6 +16,7 @@ _PARAMETER = re.compile(r"\{([^{}:]*)(?::[^{}]*)?\}")
 _NOT_IN_NAMES = re.compile(r"[^\w-]+")
 _LONGEST = 80
 _ROOT = "root"
+_TIMEOUT_S = Endpoint(name="", path="", line=0).timeout_s  # and not that of a first try
 _FEWEST = 2  # endpoints of one first segment that make a group
 
 
@@ -31,7 +32,9 @@ def named(
         operation = candidate.operation
         name = _free(_names(operation.template, operation.method), used)
         used.add(name)
-        endpoint = replace(candidate.endpoint, name=name, group=group, monitor_name=operation.monitor_name)
+        endpoint = replace(
+            candidate.endpoint, name=name, group=group, monitor_name=operation.monitor_name, timeout_s=_TIMEOUT_S
+        )
         result.append(replace(candidate, endpoint=endpoint))
     return result
 

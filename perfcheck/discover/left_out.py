@@ -10,7 +10,6 @@ from perfcheck.model.operation import LeftOut, Operation
 from perfcheck.text import clean
 
 _OWN_PART = re.compile(r"'[^']*'|\{[^{}]*\}(?:, \{[^{}]*\})*")  # what a reason says of one operation alone
-_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class ReasonGroup:
 
     @property
     def names(self) -> list[str]:
-        return [operation_name(operation) for operation in self.operations]
+        return [clean(operation.request_line) for operation in self.operations]
 
 
 def by_reason(left_out: Iterable[LeftOut]) -> list[ReasonGroup]:
@@ -36,8 +35,3 @@ def by_reason(left_out: Iterable[LeftOut]) -> list[ReasonGroup]:
         for group in sorted(groups.values(), key=len, reverse=True)
         for first in group[:1]
     ]
-
-
-def operation_name(operation: Operation) -> str:
-    """``GET /videos/{id}``, safe to show."""
-    return clean(f"{operation.method} {operation.template}", _LONGEST)

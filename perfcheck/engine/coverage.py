@@ -51,7 +51,7 @@ def coverage(baseline: Baseline, discovery: Discovery, fetch: Callable[[Endpoint
 
 def _operations_of(baseline: Baseline, operations: Sequence[Operation]) -> dict[str, Operation]:
     """Name of an endpoint -> the operation that it is a request of. The narrowest template counts, as in a router."""
-    routes = {f"{each.method} {each.template}": each for each in operations}
+    routes = {each.request_line: each for each in operations}
     parsed = {name: parse_template(name, each.method, each.template) for name, each in routes.items()}
     in_order = sorted(routes, key=lambda name: template.ranks if (template := parsed[name]) else ())
     table = RouteTable(tuple(MonitoredRoute(routes[name].method, routes[name].template, name) for name in in_order))

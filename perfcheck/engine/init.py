@@ -113,6 +113,17 @@ class Draft:
     def load(self) -> Baseline:
         return parse_baseline(self.text().encode(), self.file, os.environ, base_url=self.service.base_url)
 
+    def leave_out_what_cannot_be_written(self) -> None:
+        """A document may have paths that are none, such as one with a query in it."""
+        try:
+            self.load()
+        except BaselineError:
+            for each in self.looks:
+                try:
+                    replace(self, looks=[each]).load()
+                except BaselineError as error:
+                    each.reason = error.errors[0].message
+
     def _service_lines(self) -> dict[str, str]:
         lines = self.service.lines()
         ready = _ready(each.endpoint for each in self.kept)
@@ -152,15 +163,14 @@ def make_draft(
 
     ``baseline`` has the service. Raises CouldNotMeasureError where it stops responding, and KeyboardInterrupt.
     """
-    order = {(each.method, each.template): index for index, each in enumerate(discovery.operations)}
-    in_order = sorted(
-        discovery.survey.candidates, key=lambda each: order[each.operation.method, each.operation.template]
-    )
+    order = {each.request_line: index for index, each in enumerate(discovery.operations)}
+    in_order = sorted(discovery.survey.candidates, key=lambda each: order[each.operation.request_line])
     candidates = in_order_of_groups(named(in_order))
-    looks = [Look(replace(each.endpoint, timeout_s=10.0), each.latency_ms) for each in candidates]
+    looks = [Look(each.endpoint, each.latency_ms) for each in candidates]
     draft = Draft(service, baseline, file, discovery, candidates, looks, {}, now())
-    if looks:
-        look(baseline, looks, progress=progress)
+    draft.leave_out_what_cannot_be_written()
+    if draft.kept:
+        look(baseline, draft.kept, progress=progress)
         draft.results = check_until_green(draft.load, looks, progress)
     return draft
 

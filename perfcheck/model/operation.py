@@ -66,6 +66,11 @@ class Operation:
     monitor_name: str | None = None
     reason: str | None = None  # why no request is sent: "deprecated", "needs a body"
 
+    @property
+    def request_line(self) -> str:
+        """``GET /api/videos/{id}``, which no other operation of the service has."""
+        return f"{self.method} {self.template}"
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:

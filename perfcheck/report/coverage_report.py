@@ -16,13 +16,7 @@ from perfcheck.units import format_ms, format_percentage
 from perfcheck.words import plural
 
 FORMAT = "perfcheck.coverage/1"
-_LONGEST = 200
 _MOST_SHOWN = 10
-
-
-def operation_name(operation: Operation) -> str:
-    """``GET /videos/{id}``, safe to show."""
-    return clean(f"{operation.method} {operation.template}", _LONGEST)
 
 
 def headline(coverage: Coverage, least: float | None) -> str:
@@ -57,7 +51,7 @@ def _lines(coverage: Coverage, least: float | None, *, verbose: bool) -> Iterato
     shown = uncovered if verbose else uncovered[:_MOST_SHOWN]
     if shown:
         yield f"\nnot covered: {len(uncovered)}"
-        yield from (f"  {operation_name(each.operation)}  {_why(each)}" for each in shown)
+        yield from (f"  {clean(each.operation.request_line)}  {_why(each)}" for each in shown)
         if len(shown) < len(uncovered):
             yield f"  and {len(uncovered) - len(shown)} more: -v shows all"
     if any(each.stanza for each in shown):
@@ -144,7 +138,7 @@ def _markdown(coverage: Coverage, least: float | None) -> Iterator[str]:
     mark = "\N{WHITE HEAVY CHECK MARK}" if is_enough(coverage, least) else "\N{CROSS MARK}"
     yield f"### {mark} {prose(headline(coverage, least), 400).capitalize()}"
     if coverage.uncovered:
-        rows = [[code(operation_name(each.operation)), prose(_why(each), 400)] for each in coverage.uncovered]
+        rows = [[code(clean(each.operation.request_line)), prose(_why(each), 400)] for each in coverage.uncovered]
         yield from ("", *table(["Not covered", "One request"], (), rows))
     lines = [line for each in coverage.uncovered for line in each.stanza]
     if lines:
@@ -166,7 +160,7 @@ def as_junit(coverage: Coverage, least: float | None) -> str:
     name = "the required coverage"
     operations = [operation for operation, _ in coverage.covered]
     operations += [each.operation for each in coverage.uncovered]
-    *names, name = distinct_names([*map(operation_name, operations), name])
+    *names, name = distinct_names([*(each.request_line for each in operations), name])
     root = ET.Element("testsuites")
     suite = ET.SubElement(root, "testsuite")
     for index, operation in enumerate(names):
