@@ -60,8 +60,10 @@ AWKWARD = st.sampled_from(
 VALUES = AWKWARD | st.text(ANY, max_size=30)
 NAMES = (AWKWARD | st.text(SHOWN, max_size=20)).filter(lambda name: name.strip() and name.isprintable())
 TITLES = NAMES
-PATHS = st.text(SHOWN, max_size=30).filter(str.isprintable).map(
-    lambda text: "/" + text.lstrip("/").replace("?", "").replace("#", "").replace("%", "%25").replace("://", "")
+PATHS = (
+    st.text(SHOWN, max_size=30)
+    .filter(str.isprintable)
+    .map(lambda text: "/" + text.lstrip("/").replace("?", "").replace("#", "").replace("%", "%25").replace("://", ""))
 )
 HEADER_NAMES = st.from_regex(r"[A-Za-z!#$&'*+.^_`|~-][A-Za-z0-9-]{0,9}", fullmatch=True).filter(
     lambda name: name.lower() not in {"content-length", "transfer-encoding", "content-type"}

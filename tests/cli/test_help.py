@@ -148,7 +148,7 @@ def test_exit_codes_are_read_from_two_columns() -> None:
         (
             "validate --base-url x",
             "No such option '--base-url'.",
-            "'--base-url' is an option of: perfcheck init, perfcheck run",
+            "'--base-url' is an option of: perfcheck init, perfcheck coverage",
         ),
         ("rum", "No such command 'rum'.", "did you mean run?"),
         ("help rnu", "No such command 'rnu'.", "did you mean run?"),

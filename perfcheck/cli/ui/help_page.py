@@ -16,12 +16,22 @@ from perfcheck.cli.ui.terminal import terminal_width
 # Title -> names of options, in the order of the help. An option that is not here comes last.
 _SECTIONS = {
     "What is reported on": ("source", "period", "since", "until", "branch"),
-    "What is checked": ("baseline", "base_url", "monitor", "group", "aa", "demo", "regress"),
+    "What is checked": ("baseline", "base_url", "start", "monitor", "group", "aa", "demo", "regress"),
+    "What is tried": ("header", "allow"),
     "How it is measured": (
         *("budget", "connections", "errors", "min_requests", "max_requests", "max_pairs", "confirm", "seed"),
         "insecure",
     ),
-    "How it is judged": ("metric", "target", "threshold", "against", "fail_on", "allow_partial", "require_service"),
+    "How it is judged": (
+        "least",
+        "metric",
+        "target",
+        "threshold",
+        "against",
+        "fail_on",
+        "allow_partial",
+        "require_service",
+    ),
     "What is reported": ("report", "output", "save", "history", "compare_to", "github", "label", "quiet", "verbose"),
 }
 _FEW = 9  # options that are read at a glance, without sections
