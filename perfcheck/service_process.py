@@ -9,10 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import IO, Self
 
 from perfcheck.errors import CouldNotMeasureError
@@ -46,11 +46,8 @@ class ShellCommand:
         """``keep_output``: in the file ``log``, which stays; otherwise in one without a name, which cannot."""
         self.command = ""
         self.redact = Redactor()  # of what is shown of the command and its output
-        self.log: str | None = None
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
-        if keep_output:
-            self._log = tempfile.NamedTemporaryFile(prefix="perfcheck-", suffix=".log", delete=False)  # noqa: SIM115
-            self.log = self._log.name
+        self._log = _log_file(keep=keep_output)
+        self.log: str | None = self._log.name if keep_output else None
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -160,6 +157,10 @@ class ServiceProcess(ShellCommand):
         if self._reserved:
             self._reserved.close()
         super().stop()
+
+
+def _log_file(*, keep: bool) -> IO[bytes]:
+    return NamedTemporaryFile(prefix="perfcheck-", suffix=".log", delete=False) if keep else TemporaryFile()
 
 
 def accepts_connections(address: tuple[str, int] | str) -> bool:

@@ -20,6 +20,7 @@ from perfcheck.cli.services import service_of
 from perfcheck.cli.ui.commands import Command, exit_codes
 from perfcheck.cli.ui.completers import complete_endpoints
 from perfcheck.cli.ui.options import duration, history_option, option, save_option, start_option
+from perfcheck.cli.ui.terminal import waiting_line
 from perfcheck.errors import UsageError
 from perfcheck.model import Baseline
 
@@ -72,18 +73,19 @@ def check_monitor(frame: Frame) -> Outcome:
     options = frame.options
     with service_of(frame, partial(_load, frame)) as (baseline, process):
         from perfcheck.engine.health import check_health
+        from perfcheck.engine.session import Callbacks
 
-        with frame.callbacks() as callbacks:
-            return check_health(
-                baseline,
-                names=options.names,
-                threshold_ms=options.threshold * 1000,
-                fail_on=options.lowest_failing,
-                label=options.label,
-                command=rerun_command("health", options),
-                process=process,
-                callbacks=callbacks,
-            )
+        waiting = partial(waiting_line, quiet=options.quiet)
+        return check_health(
+            baseline,
+            names=options.names,
+            threshold_ms=options.threshold * 1000,
+            fail_on=options.lowest_failing,
+            label=options.label,
+            command=rerun_command("health", options),
+            process=process,
+            callbacks=Callbacks(measured=frame.interrupts.hold, waiting=waiting),
+        )
 
 
 def _load(frame: Frame, address: str | int | None) -> Baseline:
