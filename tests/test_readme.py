@@ -29,8 +29,8 @@ def commands() -> list[tuple[str, str]]:
     """Every perfcheck command of every console block, without the file that its output is written to."""
     found = []
     for page, block in blocks("console"):
-        for line in block.splitlines():
-            parts = [part.strip().partition(" > ")[0] for part in line.split("&&")]
+        for line in block.replace("\\\n", "").splitlines():
+            parts = [part.strip().partition(" > ")[0] for part in re.split("&& *(?=perfcheck )", line)]
             found += [(page, part) for part in parts if part.startswith("perfcheck ")]
     return found
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from perfcheck.cli.measuring import (
     Frame,
@@ -18,7 +22,7 @@ from perfcheck.cli.measuring import (
 )
 from perfcheck.cli.services import sample_services
 from perfcheck.cli.ui.commands import Command, exit_codes
-from perfcheck.cli.ui.completers import complete_runs
+from perfcheck.cli.ui.completers import complete_files, complete_runs
 from perfcheck.cli.ui.options import (
     budget_option,
     connections_option,
@@ -33,10 +37,12 @@ from perfcheck.model import ComparedHow
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
     from perfcheck.engine.session import Outcome
+    from perfcheck.history.model import NoSuchRunError
 
 _HOST_AND_PORT = re.compile(r"[\w.-]+:\d+(/|$)", re.ASCII)
 _EXAMPLES = """\b
 Examples:
+  perfcheck compare main HEAD --start 'flask run'  two commits
   perfcheck compare http://localhost:5001 http://localhost:5002
   perfcheck compare --aa http://localhost:5001     the noise floor
   perfcheck compare v1.4.json v1.5.json            two saved runs
@@ -62,35 +68,83 @@ Examples:
     help="At most this many pairs of requests per endpoint. Default: 200.",
 )
 @seed_option
+@option(
+    "--start",
+    is_flag=False,
+    flag_value="",
+    metavar="[CMD]",
+    help="BEFORE and AFTER are git refs: start the service of each with this shell command, in a checkout, and compare "
+    "the two. It has to listen on $PORT, which also replaces {port} in it. Without CMD: service.start of the baseline.",
+)
+@option(
+    "--setup",
+    metavar="CMD",
+    help="With --start: run this first in each checkout, such as the installation of its packages.",
+)
+@option(
+    "--setup-inputs",
+    multiple=True,
+    metavar="GLOB",
+    help="With --setup: keep its result for the next comparison, as long as the files that match stay the same, such "
+    "as 'requirements*.txt'. Repeatable.",
+)
+@option(
+    "--copy",
+    multiple=True,
+    metavar="FILE",
+    shell_complete=complete_files,
+    help="With --start: copy this file or folder, which git ignores, from the working tree into each checkout. "
+    "Repeatable.",
+)
 @click.pass_obj
 def command(session: Session, /, words: tuple[str, ...], **options: Any) -> int:
     """Compare two releases, endpoint by endpoint: which became slower, by how much, and with what confidence.
 
-    BEFORE and AFTER are either the addresses of two running services, which are measured in pairs of requests until
-    each endpoint is decided, or two saved runs: files, labels or ids in the history. NAME is an endpoint, or a pattern
-    such as 'videos.*'.
+    BEFORE and AFTER are the addresses of two running services; with --start two commits, by any name that git has for
+    them, '.' being the working tree as it is; or two saved runs: files, labels or ids in the history. Services are
+    measured in pairs of requests until each endpoint is decided. NAME is an endpoint, or a pattern such as 'videos.*'.
     """
     count = 0 if options["demo"] else 1 if options["aa"] else 2
     if len(words) < count:
         missing = "--aa needs the address of the service" if options["aa"] else "BEFORE and AFTER are needed"
-        raise UsageError(missing, "'perfcheck compare --help' has examples")
+        taken = f"; --start has taken '{options['start']}' as its command" if options["start"] else ""
+        raise UsageError(f"{missing}{taken}", "'perfcheck compare --help' has examples")
+    if options["demo"] or options["aa"] or any(map(_is_address, words[:count])):
+        options = _without_start_of_environment(options)
     given = Options(sides=words[:count], names=words[count:], **options)
     check_demo_options(given, "compare")
+    if given.start is not None:
+        from perfcheck.cli.comparing_refs import compare_refs
+
+        _check_refs(given)
+        return carry_out(given, session, compare_refs)
+    for flag, value in {"--setup": given.setup, "--setup-inputs": given.setup_inputs, "--copy": given.copy}.items():
+        if value:
+            raise UsageError(f"{flag} needs --start", "perfcheck compare main HEAD --start 'flask run'")
     _check_sides(given)
     if given.aa or given.demo or any(map(_is_address, given.sides)):
         return carry_out(given, session, _compare_live)
-    only_live = {"--budget": given.budget, "--connections": given.connections, "--max-pairs": given.max_pairs}
-    for flag, value in only_live.items():
-        if value is not None:
+    only_live: dict[str, object] = {
+        "--budget": given.budget,
+        "--connections": given.connections,
+        "--max-pairs": given.max_pairs,
+    }
+    for flag, limit in only_live.items():
+        if limit is not None:
             raise UsageError(f"{flag} is for running services; saved runs are compared as they are")
     return carry_out(given, session, _compare_saved)
 
 
 def _compare_saved(frame: Frame) -> Outcome:
     from perfcheck.engine.saved_runs import compare_saved, find_earlier_run, limits_in_force
+    from perfcheck.history.model import NoSuchRunError
 
     options = frame.options
-    before, after = (find_earlier_run(side, options.history) for side in options.sides)
+    try:
+        before, after = (find_earlier_run(side, options.history) for side in options.sides)
+    except NoSuchRunError as error:
+        _suggest_start(error, options.sides)
+        raise
     return compare_saved(
         before,
         after,
@@ -131,6 +185,34 @@ def _compare_live(frame: Frame) -> Outcome:
 
 def _is_address(text: str) -> bool:
     return text.startswith(("http://", "https://"))
+
+
+def _without_start_of_environment(options: dict[str, Any]) -> dict[str, Any]:
+    """Where it is not two commits that are compared, what the environment sets for all commands is not for this one."""
+    source = click.get_current_context().get_parameter_source
+    of_commits = ("start", "setup", "setup_inputs", "copy")
+    unused = {name for name in of_commits if source(name) is ParameterSource.ENVIRONMENT}
+    return {name: value for name, value in options.items() if name not in unused}
+
+
+def _check_refs(options: Options) -> None:
+    if options.aa:
+        raise UsageError("--aa and --start exclude each other", "name one commit twice instead")
+    for side in options.sides:
+        if _is_address(side):
+            raise UsageError(f"{side} is an address, and --start takes two commits", "leave --start out, or name refs")
+
+
+def _suggest_start(error: NoSuchRunError, sides: tuple[str, ...]) -> None:
+    """Where the words that are no runs are commits."""
+    from perfcheck.engine.sides import find_sides
+
+    with suppress(UsageError):
+        find_sides(Path.cwd(), *sides)
+        words = shlex.join(sides)
+        error.remedy = (
+            f"to compare two commits: perfcheck compare {words} --start 'the command that starts the service'"
+        )
 
 
 def _check_sides(options: Options) -> None:

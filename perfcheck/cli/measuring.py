@@ -28,7 +28,7 @@ from perfcheck.cli.ui.terminal import Interrupts, live_display, show_error, show
 from perfcheck.demo import Regression
 from perfcheck.errors import EXIT_OK, EXIT_USAGE, CouldNotMeasureError, UsageError
 from perfcheck.model import Baseline, ErrorProof, Metric, Run, Verdict
-from perfcheck.words import did_you_mean_url, short_run
+from perfcheck.words import short_run
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
@@ -61,6 +61,9 @@ class Options:
     min_requests: int | None = None
     max_requests: int | None = None
     max_pairs: int | None = None
+    setup: str | None = None
+    setup_inputs: tuple[str, ...] = ()
+    copy: tuple[str, ...] = ()
     confirm: int | None = None
     seed: int | None = None
     insecure: bool = False
@@ -134,24 +137,21 @@ class Frame:
             from perfcheck.demo import demo_baseline
 
             return demo_baseline(), "sample baseline"
-        try:
-            return find_baseline(self.options.baseline, os.environ, Path.cwd()), None
-        except UsageError as error:
-            urls = filter(None, map(did_you_mean_url, self.options.names))
-            raise UsageError(error.message, next(urls, error.remedy)) from error
+        return find_baseline(self.options.baseline, os.environ, Path.cwd()), None
 
-    def load(self, *addresses: str | int | None) -> list[Baseline]:
+    def load(self, *addresses: str | int | None, file: tuple[Path, str | None] | None = None) -> list[Baseline]:
         """The baseline for the service at each address, with the values of the command line.
 
         An address is a URL, a port of this machine on which the service is started, or None for that of the baseline.
+        ``file`` as from ``baseline_file``, where it is another one.
         """
         if self.options.urls:
             return self._of_urls()
         from perfcheck.baseline import BaselineError
 
-        file, shown_as = self.baseline_file()
+        path, shown_as = file or self.baseline_file()
         try:
-            baselines = [_load_for(address, file, shown_as) for address in addresses]
+            baselines = [_load_for(address, path, shown_as) for address in addresses]
         except BaselineError as error:
             if self.annotate:
                 from perfcheck.cli.reports import annotate_baseline
@@ -259,6 +259,7 @@ def rerun_command(command: str, options: Options) -> tuple[str, ...]:
         "--target": None if options.target is None else format_duration(options.target * 1000),
         "--threshold": None if threshold == _DEFAULT_THRESHOLD else threshold,
         "--against": options.against,
+        "--setup": options.setup,
     }
     flags = {
         "--start=": options.start == "",
@@ -268,7 +269,8 @@ def rerun_command(command: str, options: Options) -> tuple[str, ...]:
     }
     words = [word for flag, value in values.items() if value for word in (flag, value)]
     words += [flag for flag, is_set in flags.items() if is_set]
-    words += [word for name in options.regress for word in ("--regress", name)]
+    repeated = {"--regress": options.regress, "--setup-inputs": options.setup_inputs, "--copy": options.copy}
+    words += [word for flag, values in repeated.items() for value in values for word in (flag, value)]
     return ("perfcheck", command, *words, *map(without_password, (*options.sides, *options.urls)))
 
 

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from perfcheck.service_process import ServiceProcess
 
 REQUESTS_TO_COMPARE = 30  # five prove a healthy median, and are too few to see that it became slower
-_CHECK_URL = "start it, or correct the URL"
 _SLOW_MS = 500.0  # on average, of an endpoint that is not in the baseline
 
 
@@ -71,8 +70,7 @@ def check(
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
     redact, progress = Redactor(baseline.secrets), callbacks.progress
     with EnvironmentProbe() as probe, Client(baseline.service, redact=redact) as client:
-        timeout_s, unreachable = baseline.service.ready_timeout_s, None if baseline.file else _CHECK_URL
-        error = wait_for(client, endpoints, timeout_s, callbacks, unreachable=unreachable, process=process)
+        error = wait_for(client, endpoints, baseline.service.ready_timeout_s, callbacks, process=process)
         environment = probe.finish()
         alone = partial(measured_alone, environment.branch or "") if measured_alone else None
         sampler = Sampler(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.repositories import commit, git, repository
 from support.steps import EXPRESSION, ROOT, Done, load, path_with, run_step, step_named, steps_of
 
 from perfcheck import __version__
@@ -25,6 +26,20 @@ groups: {core: {title: Core}, other: {title: Other}}
 endpoints:
   health: {group: core, path: /api/health, target: 2s}
   settings.get: {group: other, path: /api/settings/, target: %s}
+"""
+
+
+APP = """
+import os, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+PAUSE_S = 0
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        time.sleep(PAUSE_S)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 """
 
 
@@ -130,6 +145,26 @@ def test_two_services_are_compared(installed: Done, sample_service: str, tmp_pat
     assert "before-url needs base-url" in alone.log
 
 
+def test_a_pull_request_is_compared_with_its_base(installed: Done, tmp_path: Path) -> None:
+    work = repository(tmp_path / "work", {"app.py": APP, "baselines.yaml": BASELINE % "2s"})
+    git(work, "switch", "-q", "-c", "feature")
+    commit(work, {"app.py": APP.replace("PAUSE_S = 0", "PAUSE_S = 0.05")})
+    git(work, "switch", "-q", "--detach", "main")
+    git(work, "merge", "-q", "--no-ff", "-m", "merge", "feature")  # as GitHub makes one for the job
+    inputs = {
+        "before_ref": "HEAD^1",
+        "setup": "touch set-up",
+        "start": f"[ -e set-up ] && exec {sys.executable} app.py",
+    }
+    done = check(tmp_path, installed.outputs["command"], **inputs, args="--max-pairs=10", names="health")
+    assert done.code == 1, done.log
+    assert (done.outputs["verdict"], done.outputs["critical"]) == ("CRITICAL", "1")
+    assert f"HEAD^1 ({git(work, 'rev-parse', 'main')[:10]})" in done.log
+    alone = check(tmp_path, installed.outputs["command"], before_ref="HEAD^1", base_url="http://localhost:1")
+    assert alone.code == 2
+    assert "before-ref excludes before-url and base-url" in alone.log
+
+
 def test_a_service_that_is_not_there(installed: Done, tmp_path: Path) -> None:
     baseline = tmp_path / "work" / "b.yaml"
     baseline.parent.mkdir()
@@ -176,9 +211,9 @@ HOSTILE = [
 ONE_A_LINE = ("names", "groups", "reports", "args")
 
 
-@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize("before", [None, "before-url", "before-ref"])
 @pytest.mark.parametrize("value", HOSTILE)
-def test_what_an_input_holds_is_never_run(tmp_path: Path, value: str, live: bool) -> None:  # noqa: FBT001
+def test_what_an_input_holds_is_never_run(tmp_path: Path, value: str, before: str | None) -> None:
     """A program that records its arguments replaces perfcheck: they are the input, character by
     character.
     """
@@ -186,23 +221,22 @@ def test_what_an_input_holds_is_never_run(tmp_path: Path, value: str, live: bool
     recorder.write_text('#!/bin/sh\nprintf "%s\\0" "$@" >../arguments\n')
     recorder.chmod(0o755)
     names = [name.removeprefix("inputs.") for name in DEFAULTS]
-    left_out = {"working-directory", "python-version"} | (set() if live else {"before-url"})
+    left_out = {"working-directory", "python-version", "before-url", "before-ref"} - {before}
+    left_out |= {"base-url"} if before == "before-ref" else {"setup"}
     taken = [name for name in names if name not in left_out]
     done = check(tmp_path, str(recorder), **{name.replace("-", "_"): value for name in taken})
     assert done.code == 0, done.log
     arguments = (tmp_path / "arguments").read_text().split("\0")[:-1]
     lines = [line.strip() for line in value.splitlines()]
-    single = ["baseline", "base-url", "budget", "fail-on", "label", "compare-to"]
-    if live:
-        single.remove("base-url")
+    special = {None: ["start", "base-url"], "before-url": ["start"], "before-ref": ["start", "setup"]}[before]
     assert arguments == [
-        "compare" if live else "run",
-        *(f"--{name}={value}" for name in single),
+        "compare" if before else "run",
+        *(f"--{name}={value}" for name in ["baseline", *special, "budget", "fail-on", "label", "compare-to"]),
         *(f"--group={line}" for line in lines),
         *(f"--report={line}" for line in lines),
         *lines,
         "--",
-        *[value] * 2 * live,
+        *{None: [], "before-url": [value, value], "before-ref": [value, "HEAD"]}[before],
         *lines,
     ]
     assert not list(tmp_path.rglob("pwned"))

@@ -18,6 +18,7 @@ CI = ROOT / "docs" / "ci"
 WORKFLOWS = [ROOT / ".github" / "workflows" / "ci.yml", *sorted(CI.glob("github*.yml"))]
 ACTION = ROOT / "action.yml"
 GITLAB = CI / "gitlab-ci.yml"
+PULL_REQUEST = CI / "github-pull-request.yml"
 JENKINS = CI / "Jenkinsfile"
 NAMES = [path.name for path in WORKFLOWS]
 
@@ -51,7 +52,7 @@ def test_the_published_schema_accepts_it(schema: str, path: Path) -> None:
 @pytest.mark.parametrize("path", [*WORKFLOWS, ACTION], ids=lambda path: path.name)
 def test_every_script_is_bash_and_holds_no_expression(path: Path) -> None:
     found = list(scripts(path))
-    assert found
+    assert found or path == PULL_REQUEST
     for script in found:
         assert is_valid_shell(script), script
         assert "${{" not in script, "a value pasted into a script is run: it goes through env"
@@ -152,6 +153,13 @@ def test_the_inputs_in_the_templates_are_the_actions() -> None:
     assert len(given) == 3
     for inputs in given:
         assert set(inputs) <= known
+
+
+def test_a_pull_request_is_judged_in_twelve_lines() -> None:
+    lines = PULL_REQUEST.read_text(encoding="utf-8").splitlines()
+    assert len([line for line in lines if not line.startswith("#")]) == 12
+    steps = re.sub(r"( *#)? CHANGE$", "", "\n".join(lines[-4:]), flags=re.MULTILINE)
+    assert steps in (ROOT / "docs" / "how-to" / "pull-requests.md").read_text(encoding="utf-8")
 
 
 def test_the_readme_lists_every_template() -> None:
