@@ -36,7 +36,20 @@ _TOO_DEEP = f"nested more than {_DEEPEST} levels deep"
 
 
 class UnreadableError(Exception):
-    """As text it begins with what the document is: ``not valid JSON: ...``, ``larger than 32 MB``."""
+    """As text: ``not valid JSON: ...``, ``larger than 32 MB``."""
+
+
+def parse_openapi(content: bytes) -> dict[str, Any]:
+    """Raises UnreadableError."""
+    parsed = parse_document(content)
+    if not is_openapi(parsed):
+        raise UnreadableError("it has neither 'openapi' nor 'swagger' with a version")
+    return dict(parsed)
+
+
+def is_openapi(parsed: object) -> bool:
+    """Not: a list of links, one of them with the name 'openapi'."""
+    return isinstance(parsed, dict) and any(str(parsed.get(key))[:1].isdigit() for key in ("openapi", "swagger"))
 
 
 def parse_document(content: bytes) -> Any:

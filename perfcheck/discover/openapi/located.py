@@ -1,0 +1,55 @@
+"""The operations of a document under the prefix that the service has them under."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from perfcheck.discover.actions import action_word
+from perfcheck.discover.openapi.documents import OpenApiDocument
+from perfcheck.discover.openapi.operations import read_openapi
+from perfcheck.discover.openapi.prefixes import prefixes
+from perfcheck.model import Endpoint, Fetched, Service
+from perfcheck.model.operation import Operation
+
+_MOST_PROBES = 5  # of one prefix
+_TIMEOUT_S = 5.0
+_NOT_FOUND = 404
+
+
+def located_operations(
+    document: OpenApiDocument, service: Service, fetch: Callable[[Endpoint], Fetched]
+) -> list[Operation]:
+    """Under the prefix for which the most of a few requests find something; under the stated one where none does."""
+    base_path = urlsplit(service.base_url).path
+    candidates = prefixes(document.content, location=document.path, base_path=base_path)
+    best, most_found = candidates[0], 0
+    for prefix in candidates:
+        probes = _probes(read_openapi(document.content, prefix))
+        found = sum(_is_found(fetch(_endpoint(path, service))) for path in probes)
+        if found > most_found:
+            best, most_found = prefix, found
+        if found == len(probes):
+            break
+    return read_openapi(document.content, best)
+
+
+def _probes(operations: list[Operation]) -> list[str]:
+    plain = (
+        operation.template
+        for operation in operations
+        if operation.method == "GET"
+        and operation.reason is None
+        and not any(parameter.required for parameter in operation.parameters)
+        and action_word(operation.template) is None
+    )
+    return list(dict.fromkeys(plain))[:_MOST_PROBES]
+
+
+def _endpoint(path: str, service: Service) -> Endpoint:
+    return Endpoint(path, path, 0, headers=service.headers, timeout_s=_TIMEOUT_S)
+
+
+def _is_found(response: Fetched) -> bool:
+    """A page may be what a single-page application returns for any path."""
+    return response.status not in {None, _NOT_FOUND} and "html" not in response.content_type
