@@ -27,7 +27,7 @@ from perfcheck.client.prepared_request import (
 )
 from perfcheck.client.proxies import proxy_for
 from perfcheck.client.readiness import Probe, wait_until_ready
-from perfcheck.client.response import Response
+from perfcheck.client.response import REDIRECTS, Response
 from perfcheck.client.transport import HAS_KERNEL_STAMPS
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Endpoint, Failure, Fetched, Finding, Rule, Sample, Service
@@ -219,6 +219,7 @@ class Client:
         return Fetched(
             status=response.status if response else None,
             content_type=self._redact.clean(response.header(b"content-type") if response else ""),
+            location=response.header(b"location") if response and response.status in REDIRECTS else "",
             body=body,
             failure=failed.failure if failed else None,
             detail=self._redact.clean(failed.detail) if failed else None,

@@ -28,7 +28,7 @@ _CONVERTERS = {
     "path": (_REST, ".+"),
     **dict.fromkeys(("", "str", "string", "default"), (_ANY, _ONE_SEGMENT)),
 }
-_PLACEHOLDER = re.compile(r"<(?:(\w+)(?:\(([^()<>]*)\))?:)?\w*>|\{\w*(?::(\w+))?\}|(?<=/)\*\Z")
+_PLACEHOLDER = re.compile(r"<(?:(\w+)(?:\(([^()<>]*)\))?:)?(\w*)>|\{(\w*)(?::(\w+))?\}|(?<=/)\*\Z")
 _REGEX = re.compile(r"\(\?P<|(?:\A|/)\^|\$\Z")
 _ANCHORS = re.compile(r"(?:\A|(?<=/))\^|(?:\$|\\Z)\Z")
 _HARMFUL = re.compile(r"\(\?(?!P<|:)|\\[0-9]|\)[*+{]")  # look-arounds, references, groups that repeat
@@ -89,7 +89,7 @@ def parse_template(name: str, method: str | None, path: str) -> RouteTemplate | 
 def _of_placeholders(name: str, method: str | None, path: str) -> RouteTemplate | None:
     pattern, end, ranks, free, is_known = "", 0, [], [], True
     for number, placeholder in enumerate(_PLACEHOLDER.finditer(path)):
-        converter = placeholder[1] or placeholder[3] or ("path" if placeholder[0] == "*" else "")
+        converter = placeholder[1] or placeholder[5] or ("path" if placeholder[0] == "*" else "")
         rank, accepted = _accepted(converter, placeholder[2] or "")
         is_known = is_known and accepted is not None
         ranks.append(rank)

@@ -15,6 +15,7 @@ class Fetched:
 
     status: int | None = None
     content_type: str = ""
+    location: str = ""  # of a redirect that was not followed
     body: bytes = b""  # decoded, as far as it came; also with an unexpected status
     failure: Failure | None = None
     detail: str | None = None  # one clean line about a failure

@@ -73,6 +73,14 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Discovered:
+    """What one source has."""
+
+    operations: tuple[Operation, ...]
+    notes: tuple[str, ...] = ()  # for the user: what was left out of it, or taken for something else
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """An operation that responded as it should, as the endpoint that may be measured."""
 

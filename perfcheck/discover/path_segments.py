@@ -1,0 +1,97 @@
+"""The segments of a path: which are words of a route, and which are values, such as ids."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import quote, unquote, unquote_to_bytes
+
+from perfcheck.discover.harvest import singular
+
+_ID = re.compile(
+    r"-?[0-9]+"
+    r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    r"|(?=[a-f]*[0-9])[0-9a-f]{8,}"
+    r"|[0-9]{4}-[0-9]{2}(?:-[0-9]{2}(?:T[0-9:.+Z-]*)?)?"  # dates
+    r"|-?[0-9.]+,-?[0-9.]+"  # coordinates
+    r"|(?!v[0-9])[a-z]{1,12}[-_:][0-9]+"  # video-7
+    r"|[^/@\s]+@[^/@\s]+\.[^/@\s]+",
+    re.IGNORECASE | re.ASCII,
+)
+_WITH_SUFFIX = re.compile(r"(.+)\.(?:json|xml|html|csv|pdf)")
+_OPAQUE = re.compile(r"[A-Za-z0-9_~=-]{16,}", re.ASCII)
+_OPAQUE_DIGITS = 3
+_SLUG = re.compile(r"[^/]*[-0-9.%@ ][^/]*")
+
+_STATIC = re.compile(
+    r"\.(?:css|js|mjs|map|png|jpe?g|gif|svg|ico|webp|avif|bmp|woff2?|ttf|eot|otf|mp[34]|webm|ogg|wasm|zip|gz)\Z"
+    r"|(?:\A|/)(?:static|assets|node_modules|_next|__webpack_hmr|favicon|robots\.txt|sitemap)(?:\Z|/)",
+    re.IGNORECASE,
+)
+
+_LONGEST_PATH = 1000
+_DEEPEST = 30
+_SAFE_IN_PATH = "!$&'()*+,;=:@~"
+
+
+def is_static(path: str) -> bool:
+    """Whether a path looks like a file that a page includes: style sheets, scripts, images, fonts."""
+    return _STATIC.search(path) is not None
+
+
+def is_id(segment: str) -> bool:
+    """Whether a decoded segment is a value by itself, not a word of the route."""
+    if (named := _WITH_SUFFIX.fullmatch(segment)) is not None:
+        segment = named[1]
+    if _ID.fullmatch(segment):
+        return True
+    return bool(_OPAQUE.fullmatch(segment)) and sum(char.isdigit() for char in segment) >= _OPAQUE_DIGITS
+
+
+def is_slug(segment: str) -> bool:
+    """Whether a decoded segment may be the title or the name of something."""
+    return _SLUG.fullmatch(segment) is not None
+
+
+def shape_of(path: str, names: Sequence[str] = ()) -> str:
+    """The same text for requests of one route, by path and names in the query alone: ``/things/{}?page``."""
+    shape = "/".join("{}" if is_id(unquote(segment)) else segment for segment in path.split("/"))
+    return "?".join([shape, *sorted(set(names))])
+
+
+def split_path(path: str) -> list[str] | None:
+    """The segments, each in one spelling; None for what is no path of a service."""
+    if not path.startswith("/") or "//" in path or len(path) > _LONGEST_PATH:
+        return None
+    segments = [quote(unquote_to_bytes(segment), safe=_SAFE_IN_PATH) for segment in path[1:].split("/")]
+    return None if len(segments) > _DEEPEST or {".", ".."}.intersection(segments) else segments
+
+
+def path_below(prefix: str, path: str) -> str | None:
+    """``path`` without the ``prefix`` that the URL of the service has; None where it is not below that."""
+    prefix = prefix.rstrip("/")
+    if not f"{path or '/'}/".startswith(f"{prefix}/"):
+        return None
+    return path[len(prefix) :] or "/"
+
+
+def template_of(segments: Sequence[str | None]) -> tuple[str, list[str]]:
+    """A template with a name for each value (None), and these names: ``id``, of several each after its collection."""
+    names: list[str] = []
+    parts: list[str] = []
+    is_alone = sum(segment is None for segment in segments) == 1
+    for index, segment in enumerate(segments):
+        if segment is None:
+            name = "id" if is_alone else _after(segments[index - 1] if index else None)
+            names.append(next(each for each in _numbered(name, len(names)) if each not in names))
+        parts.append(segment if segment is not None else f"{{{names[-1]}}}")
+    return "/" + "/".join(parts), names
+
+
+def _numbered(name: str, most: int) -> list[str]:
+    return [name, *(f"{name}{number}" for number in range(2, most + 2))]
+
+
+def _after(collection: str | None) -> str:
+    word = re.sub(r"\W", "_", unquote(collection or "")).strip("_").lower()
+    return f"{singular(word)}_id" if word.isascii() and word[:1].isalpha() else "id"

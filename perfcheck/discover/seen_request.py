@@ -1,0 +1,67 @@
+"""A request that was seen, in a recording or as a link, and the operation that it is of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from perfcheck.discover.path_segments import template_of
+from perfcheck.discover.recorded_secrets import is_secret, kept_headers, secret_in_body
+from perfcheck.model.operation import Basis, FoundIn, Operation, Parameter, ParameterLocation
+
+Pairs = tuple[tuple[str, str], ...]
+
+_NOISE = re.compile(r"_|utm_\w+|fbclid|gclid|_ga|cache_?bust(?:er)?", re.IGNORECASE)
+_LONGEST_VALUE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRequest:
+    """``path`` is percent-encoded, and without that of base_url."""
+
+    method: str
+    path: str
+    query: Pairs = ()
+    headers: Pairs = ()
+    content: str | None = None
+    name: str | None = None
+    group: str | None = None
+
+
+def operation_of(
+    seen: SeenRequest,
+    segments: Sequence[str | None],
+    values: Sequence[str | None],
+    found_in: FoundIn,
+    requests: int | None = None,
+) -> Operation:
+    """``segments`` are those of its path, None where one is a value, and ``values`` are these, decoded.
+
+    No secret is taken over: a parameter that looks like one has no value, and the reason says so.
+    """
+    template, names = template_of(segments)
+    path = ParameterLocation.PATH
+    # In a path a parameter has its name from us: only its value counts.
+    in_path = [_observed(name, value, path, "") for name, value in zip(names, values, strict=True)]
+    query = ((name, value) for name, value in seen.query if not _NOISE.fullmatch(name))
+    in_query = [_observed(name, value, ParameterLocation.QUERY, name) for name, value in query]
+    in_body = secret_in_body(seen.content) if seen.content else None
+    secret = next((each.name for each in in_query if each.value is None), in_body)
+    return Operation(
+        method=seen.method,
+        template=template,
+        found_in=(found_in,),
+        name=seen.name,
+        group=seen.group,
+        parameters=(*in_path, *in_query),
+        headers=tuple(kept_headers(seen.headers, has_body=seen.content is not None)),
+        content=None if in_body else seen.content,
+        requests=requests,
+        reason=f"a secret in '{secret}' of what was recorded" if secret else None,
+    )
+
+
+def _observed(name: str, value: str | None, location: ParameterLocation, own_name: str) -> Parameter:
+    is_known = value is not None and len(value) <= _LONGEST_VALUE and not is_secret(own_name, value)
+    return Parameter(name, location, value=value if is_known else None, basis=Basis.OBSERVED)
