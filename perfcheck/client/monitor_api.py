@@ -71,13 +71,14 @@ def read_monitor(
     redact: Redactor,
     shown: Callable[[Endpoint], str],
     endpoints: Sequence[Endpoint] = (),
+    routes: bool = False,
 ) -> MonitorReading:
     """Fetch ``/health``, ``/stats``, ``/slow`` and ``/routes`` below ``service.monitor``.
 
     ``fetch`` sends a request, ``shown`` returns its URL without secrets. Whatever the service does, there is a reading;
     one that is not ``alive`` has a message that explains why. ``/slow`` and ``/routes`` may be missing, and one of the
-    other two. ``endpoints`` are those of the baseline, which the service's router resolves; without any, there is no
-    need for its routes.
+    other two. ``endpoints`` are those of the baseline, which the service's router resolves; without any, its routes are
+    read only for ``routes``.
     """
     missing: list[_NotReadError] = []
 
@@ -107,7 +108,7 @@ def read_monitor(
         problems = [error.message for error in missing]
         slow = tried("slow", ("threshold", f"{threshold_ms:.12g}"))
         reading = _reading(health, stats, slow, problems, redact)
-        if not endpoints:
+        if not endpoints and not routes:
             return reading
         path = _address(service, "routes", ()).path
         table = read_routes(lambda query: tried("routes", *query), path, endpoints, service.base_url, redact)

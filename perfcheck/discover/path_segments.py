@@ -83,13 +83,15 @@ def template_of(segments: Sequence[str | None]) -> tuple[str, list[str]]:
     for index, segment in enumerate(segments):
         if segment is None:
             name = "id" if is_alone else _after(segments[index - 1] if index else None)
-            names.append(next(each for each in _numbered(name, len(names)) if each not in names))
+            names.append(unused_name(name, names))
         parts.append(segment if segment is not None else f"{{{names[-1]}}}")
     return "/" + "/".join(parts), names
 
 
-def _numbered(name: str, most: int) -> list[str]:
-    return [name, *(f"{name}{number}" for number in range(2, most + 2))]
+def unused_name(name: str, taken: Sequence[str]) -> str:
+    """``name``, or ``name2``."""
+    numbered = (f"{name}{number}" for number in range(2, len(taken) + 2))
+    return next(each for each in (name, *numbered) if each not in taken)
 
 
 def _after(collection: str | None) -> str:

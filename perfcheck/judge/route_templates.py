@@ -15,7 +15,7 @@ _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _LONGEST_TEMPLATE = 500
 _LONGEST_PATH = 1000
 _MOST_REPEATS = 4  # in one regular expression
-_MOST_PLACEHOLDERS = 3  # in one segment
+_MOSTPLACEHOLDERS = 3  # in one segment
 _UUID = "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
 _ONE_SEGMENT = "[^/]+"
 # What a segment leaves open, from nothing to everything.
@@ -28,7 +28,8 @@ _CONVERTERS = {
     "path": (_REST, ".+"),
     **dict.fromkeys(("", "str", "string", "default"), (_ANY, _ONE_SEGMENT)),
 }
-_PLACEHOLDER = re.compile(r"<(?:(\w+)(?:\(([^()<>]*)\))?:)?(\w*)>|\{(\w*)(?::(\w+))?\}|(?<=/)\*\Z")
+# Converter, its options and name of Flask's and Django's; name and converter of Starlette's.
+PLACEHOLDER = re.compile(r"<(?:(\w+)(?:\(([^()<>]*)\))?:)?(\w*)>|\{(\w*)(?::(\w+))?\}|(?<=/)\*\Z")
 _REGEX = re.compile(r"\(\?P<|(?:\A|/)\^|\$\Z")
 _ANCHORS = re.compile(r"(?:\A|(?<=/))\^|(?:\$|\\Z)\Z")
 _HARMFUL = re.compile(r"\(\?(?!P<|:)|\\[0-9]|\)[*+{]")  # look-arounds, references, groups that repeat
@@ -81,14 +82,14 @@ def parse_template(name: str, method: str | None, path: str) -> RouteTemplate | 
     if _REGEX.search(path):
         return _of_regex(name, method, path)
     path = f"/{path.lstrip('/')}"
-    if _PLACEHOLDER.search(path):
+    if PLACEHOLDER.search(path):
         return _of_placeholders(name, method, path)
     return RouteTemplate(name, method, path, ranks=(_TEXT,) * path.count("/"))
 
 
 def _of_placeholders(name: str, method: str | None, path: str) -> RouteTemplate | None:
     pattern, end, ranks, free, is_known = "", 0, [], [], True
-    for number, placeholder in enumerate(_PLACEHOLDER.finditer(path)):
+    for number, placeholder in enumerate(PLACEHOLDER.finditer(path)):
         converter = placeholder[1] or placeholder[5] or ("path" if placeholder[0] == "*" else "")
         rank, accepted = _accepted(converter, placeholder[2] or "")
         is_known = is_known and accepted is not None
@@ -98,7 +99,7 @@ def _of_placeholders(name: str, method: str | None, path: str) -> RouteTemplate 
         pattern += re.escape(path[end : placeholder.start()]) + f"(?P<g{number}>{accepted or _ONE_SEGMENT})"
         end = placeholder.end()
     by_segment = list(_ranks_by_segment(path, ranks))
-    if max(count for _, count in by_segment) > _MOST_PLACEHOLDERS or ranks.count(_REST) > _MOST_PLACEHOLDERS - 1:
+    if max(count for _, count in by_segment) > _MOSTPLACEHOLDERS or ranks.count(_REST) > _MOSTPLACEHOLDERS - 1:
         return None
     compiled = re.compile(pattern + re.escape(path[end:]))
     return RouteTemplate(name, method, path, compiled, tuple(rank for rank, _ in by_segment), tuple(free), is_known)
@@ -118,7 +119,7 @@ def _accepted(converter: str, options: str) -> tuple[int, str | None]:
 def _ranks_by_segment(path: str, ranks: list[int]) -> Iterator[tuple[int, int]]:
     """Each with its number of placeholders."""
     left = iter(ranks)
-    marked = _PLACEHOLDER.sub("\0", path)
+    marked = PLACEHOLDER.sub("\0", path)
     for segment in marked.split("/")[1:]:
         own = [next(left) for _ in range(segment.count("\0"))]
         alone = own[0] if segment == "\0" else _MIXED
