@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcheck.cli.measuring import base_url_option
+from perfcheck.cli.discovery import discovered, discovery_options, require_operations
+from perfcheck.cli.measuring import Options
 from perfcheck.cli.ui.commands import Command
-from perfcheck.cli.ui.options import (
-    LINE,
-    PERCENTAGE,
-    baseline_option,
-    insecure_option,
-    option,
-    output_option,
-    quiet_option,
-    verbose_option,
-)
-from perfcheck.cli.ui.terminal import Interrupts, show_error, status_line
+from perfcheck.cli.ui.options import PERCENTAGE, baseline_option, option, output_option
+from perfcheck.cli.ui.terminal import show_error
 from perfcheck.errors import EXIT_CRITICAL, EXIT_OK, EXIT_USAGE, UsageError
 
 if TYPE_CHECKING:
@@ -47,16 +37,8 @@ _FORMATS = ("console", "json", "markdown", "junit")
 
 @click.command("coverage", cls=Command, epilog=_EXAMPLES)
 @baseline_option
-@base_url_option
-@insecure_option
+@discovery_options
 @option("--min", "least", type=PERCENTAGE, help="Fail if less than this share of the operations is covered: 80%.")
-@option(
-    "--allow",
-    multiple=True,
-    type=LINE,
-    metavar="OPERATION",
-    help="Try what looks like an action or may change something as well, as in perfcheck init. Repeatable.",
-)
 @option(
     "--report",
     multiple=True,
@@ -65,23 +47,8 @@ _FORMATS = ("console", "json", "markdown", "junit")
     "Repeatable.",
 )
 @output_option
-@quiet_option
-@verbose_option
 @click.pass_obj
-def command(
-    session: Session,
-    /,
-    baseline: str | None,
-    base_url: str | None,
-    least: float | None,
-    allow: tuple[str, ...],
-    report: tuple[str, ...],
-    output: str | None,
-    *,
-    insecure: bool,
-    quiet: bool,
-    verbose: bool,
-) -> int:
+def command(session: Session, /, least: float | None, allow: tuple[str, ...], **options: Any) -> int:
     """List the operations of a running service that its baseline does not measure, slow and busy ones first.
 
     Finds operations as perfcheck init does, and sends one request to each that only reads. Each that is not covered
@@ -91,47 +58,23 @@ def command(
     from perfcheck.cli.reports import parse_targets, write_all
     from perfcheck.report.coverage_report import is_enough
 
-    targets = parse_targets(report, output)
+    given = Options(**options)
+    targets = parse_targets(given.report, given.output)
     for target in targets:
         if target.format not in _FORMATS:
             raise UsageError(f"coverage has no {target.format} report", f"it can be {', '.join(_FORMATS)}")
-    with Interrupts():
-        coverage = _coverage(session, baseline, base_url, allow, insecure=insecure, quiet=quiet)
-    render = partial(_render, coverage, least, quiet=quiet, verbose=verbose)
-    errors = [error for _, error in write_all(targets, render, quiet=quiet) if error is not None]
+    with discovered(session, given, lambda frame, address: frame.load(address)[0], allow) as found:
+        from perfcheck.engine.coverage import coverage
+
+        require_operations(found.discovery, found.client.base_url_shown)
+        result = coverage(found.baseline, found.discovery, found.client.fetch)
+    render = partial(_render, result, least, quiet=given.quiet, verbose=given.verbose)
+    errors = [error for _, error in write_all(targets, render, quiet=given.quiet) if error is not None]
     for error in errors:
         show_error(error)
-    if not is_enough(coverage, least):
+    if not is_enough(result, least):
         return EXIT_CRITICAL
     return EXIT_USAGE if errors else EXIT_OK
-
-
-def _coverage(
-    session: Session,
-    file: str | None,
-    base_url: str | None,
-    allow: tuple[str, ...],
-    *,
-    insecure: bool,
-    quiet: bool,
-) -> Coverage:
-    from perfcheck.baseline import find_baseline, load_baseline
-    from perfcheck.client.client import Client
-    from perfcheck.engine.coverage import coverage
-    from perfcheck.engine.discover import discover
-    from perfcheck.engine.selection import override
-    from perfcheck.text import Redactor
-
-    path = find_baseline(file, os.environ, Path.cwd())
-    baseline = override(load_baseline(path, os.environ, base_url=base_url), insecure=insecure)
-    session.redact = redact = Redactor(baseline.secrets)
-    with status_line(quiet=quiet) as show, Client(baseline.service, redact=redact) as client:
-        show("looking for operations")
-        client.wait_until_ready(baseline.endpoints)
-        found = discover(
-            baseline.service, client, allowed=allow, progress=lambda done, total: show(f"trying {done}/{total}")
-        )
-        return coverage(baseline, found, client.fetch)
 
 
 def _render(coverage: Coverage, least: float | None, target: ReportTarget, *, quiet: bool, verbose: bool) -> bytes:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcheck.cli.measuring import base_url_option
+from perfcheck.cli.discovery import Found, discovered, discovery_options, require_operations
+from perfcheck.cli.measuring import Frame, Options
 from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_files
-from perfcheck.cli.ui.options import LINE, option, quiet_option
-from perfcheck.cli.ui.terminal import Interrupts, show_note, status_line
+from perfcheck.cli.ui.options import LINE, option
+from perfcheck.cli.ui.terminal import show_note
 from perfcheck.errors import EXIT_OK, CouldNotMeasureError, UsageError
+from perfcheck.model import Baseline
 from perfcheck.words import and_more, plural
 
 if TYPE_CHECKING:
@@ -43,7 +46,6 @@ _MOST_NAMED = 2
 
 @click.command("init", cls=Command, epilog=_EXAMPLES)
 @click.argument("url", required=False)
-@base_url_option
 @option(
     "-f",
     "--baseline",
@@ -53,8 +55,7 @@ _MOST_NAMED = 2
     shell_complete=complete_files,
     help="The file to write.",
 )
-@option("--dry-run", is_flag=True, help="Print the file to stdout, and write nothing.")
-@option("--force", is_flag=True, help="Replace a file that exists.")
+@discovery_options
 @option(
     "--header",
     multiple=True,
@@ -63,79 +64,79 @@ _MOST_NAMED = 2
     help="A header of every request, such as 'Authorization: Bearer ${API_TOKEN}': written as it is, sent with the "
     "value of the variable. Repeatable.",
 )
-@option(
-    "--allow",
-    multiple=True,
-    type=LINE,
-    metavar="OPERATION",
-    help="Measure what looks like an action ('/cache/clear') or may change something ('POST /videos/search'): it is "
-    "sent many times. A pattern; repeatable.",
-)
-@quiet_option
+@option("--dry-run", is_flag=True, help="Print the file to stdout, and write nothing.")
+@option("--force", is_flag=True, help="Replace a file that exists.")
 @click.pass_obj
 def command(
     session: Session,
     /,
     url: str | None,
-    base_url: str | None,
-    baseline: str,
-    header: tuple[str, ...],
     allow: tuple[str, ...],
+    header: tuple[str, ...],
     *,
     dry_run: bool,
     force: bool,
-    quiet: bool,
+    **options: Any,
 ) -> int:
     """Write a baseline for a running service: its endpoints, each with a target that it keeps now.
 
     Finds the operations of the service at URL in its OpenAPI document, its monitor and its links, sends one request to
     each that only reads, measures those that respond as they should, and checks the file before it is written.
     """
-    file = Path(baseline)
+    given = Options(**options)
+    file = Path(options["baseline"])
     if not dry_run:
         _check_file(file, force=force)
-    address = url or base_url or _requested_address()
-    with Interrupts():
-        draft = _draft(session, address, file, header, allow, quiet=quiet)
+    address = url or given.base_url
+    if address is None and given.start is None:
+        address = _requested_address()
+    headers = tuple(map(_header, header))
+    draft = _draft(session, replace(given, base_url=address), file, headers, allow)
     _require_endpoints(draft)
     if dry_run:
         click.echo(draft.text(), nl=False)
     else:
         _write(file, draft.text())
-    for line in _summary(draft, file, written=not dry_run, quiet=quiet):
+    for line in _summary(draft, file, written=not dry_run, quiet=given.quiet):
         click.echo(line, err=dry_run)
     return EXIT_OK
 
 
 def _draft(
-    session: Session, address: str, file: Path, header: Sequence[str], allow: Sequence[str], *, quiet: bool
+    session: Session, options: Options, file: Path, headers: tuple[tuple[str, str], ...], allow: Sequence[str]
 ) -> Draft:
     from perfcheck.baseline.addresses import base_url_option as checked_url
-    from perfcheck.client.client import Client
-    from perfcheck.engine.discover import discover
     from perfcheck.engine.init import NewService, make_draft, service_baseline
     from perfcheck.text import Redactor
 
-    service = NewService(checked_url(address), tuple(map(_header, header)))
-    baseline = service_baseline(service, file)
-    session.redact = redact = Redactor(baseline.secrets)
+    def service_at(url: str) -> NewService:
+        return NewService(url, headers, start=options.start, has_own_port=options.base_url is None)
+
+    def load(_: Frame, address: str | int | None) -> Baseline:
+        url = f"http://127.0.0.1:{address}" if isinstance(address, int) else checked_url(address or "")
+        baseline = service_baseline(service_at(url), file, insecure=options.insecure)
+        session.redact = Redactor(baseline.secrets)
+        return baseline
+
     found = None
-    with status_line(quiet=quiet) as show:
-        try:
-            with Client(baseline.service, redact=redact) as client:
-                show("looking for operations")
-                client.wait_until_ready()
-                found = discover(
-                    baseline.service, client, allowed=allow, progress=lambda done, total: show(f"trying {done}/{total}")
-                )
-            return make_draft(service, baseline, found, file, progress=show)
-        except KeyboardInterrupt:
-            what = ""
-            if found is not None:
-                ready = plural(len(found.survey.candidates), "endpoint")
-                what = f"; {plural(len(found.operations), 'operation')} found, {ready} to be measured"
-            show_note(f"interrupted: nothing was written{what}")
-            raise
+    try:
+        with discovered(session, options, load, allow) as found:
+            require_operations(found.discovery, found.client.base_url_shown)
+            service = service_at(found.baseline.service.base_url)
+            return make_draft(
+                service, found.baseline, found.discovery, file, process=found.process, progress=found.show
+            )
+    except KeyboardInterrupt:
+        _note_interruption(found)
+        raise
+
+
+def _note_interruption(found: Found | None) -> None:
+    what = ""
+    if found is not None:
+        ready = plural(len(found.discovery.survey.candidates), "endpoint")
+        what = f"; {plural(len(found.discovery.operations), 'operation')} found, {ready} to be measured"
+    show_note(f"interrupted: nothing was written{what}")
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -183,12 +184,6 @@ def _require_endpoints(draft: Draft) -> None:
     if draft.kept:
         return
     found = len(draft.discovery.operations)
-    if not found:
-        raise CouldNotMeasureError(
-            f"no operation of {draft.service.base_url} was found: no OpenAPI document, no monitor, no links",
-            "name what knows them: --openapi, --har, --source",
-            is_down=False,
-        )
     from perfcheck.discover.left_out import by_reason
 
     groups = by_reason(draft.left_out)
@@ -229,7 +224,12 @@ def _summary(draft: Draft, file: Path, *, written: bool, quiet: bool) -> Iterato
             more = sum(len(group.operations) for group in groups[_MOST_REASONS:])
             yield f"{more:>5}  for {plural(len(groups) - _MOST_REASONS, 'other reason')}"
     if written:
-        yield f"next: perfcheck run{'' if str(file) == 'baselines.yaml' else f' -f {shlex.quote(str(file))}'}"
+        yield f"next: {shlex.join(_next_command(draft, file))}"
+
+
+def _next_command(draft: Draft, file: Path) -> list[str]:
+    named = [] if str(file) == "baselines.yaml" else ["-f", str(file)]
+    return ["perfcheck", "run", *named, *["--start"] * draft.service.has_own_port]
 
 
 def _reason(group: ReasonGroup) -> Iterator[str]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
+from typing import TYPE_CHECKING
 
 from perfcheck.engine.check import check
 from perfcheck.engine.session import Outcome
@@ -14,6 +15,9 @@ from perfcheck.errors import EXIT_INTERRUPTED
 from perfcheck.history.propose import first_values, round_up
 from perfcheck.model import Baseline, Endpoint, EndpointResult, ErrorProof, Rule, Sampling, Severity, Verdict
 from perfcheck.words import plural
+
+if TYPE_CHECKING:
+    from perfcheck.service_process import ServiceProcess
 
 ROUNDS = 3
 ROUND_REQUESTS = 5  # to each endpoint
@@ -58,6 +62,7 @@ def look(
     baseline: Baseline,
     looks: Sequence[Look],
     *,
+    process: ServiceProcess | None = None,
     progress: Callable[[str], None] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
@@ -74,7 +79,7 @@ def look(
         sampling = Sampling(budget_s=_ROUND_S, confirm=0, errors=ErrorProof.QUICK)
         service = replace(baseline.service, monitor=None)
         round_of = replace(baseline, service=service, sampling=sampling, endpoints=endpoints)
-        outcome = _completed(check(round_of, max_requests=ROUND_REQUESTS))
+        outcome = _completed(check(round_of, max_requests=ROUND_REQUESTS, process=process))
         for each, result in zip(pending, outcome.run.endpoints, strict=True):
             _note(each, result)
 
@@ -106,7 +111,11 @@ def _completed(outcome: Outcome) -> Outcome:
 
 
 def check_until_green(
-    load: Callable[[], Baseline], looks: Sequence[Look], progress: Callable[[str], None]
+    load: Callable[[], Baseline],
+    looks: Sequence[Look],
+    *,
+    process: ServiceProcess | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, EndpointResult]:
     """Check the file as ``perfcheck run`` does. An endpoint that does not pass gets a larger target, or is left out.
 
@@ -122,7 +131,7 @@ def check_until_green(
         progress(f"checking {plural(len(names), 'endpoint')} again" if names else "checking the file")
         baseline = load()
         bounded = replace(baseline, sampling=replace(baseline.sampling, budget_s=_CHECK_S))
-        run = _completed(check(bounded, names=names)).run
+        run = _completed(check(bounded, names=names, process=process)).run
         results |= {result.name: result for result in run.endpoints}
         for result in run.endpoints:
             if not _passes(result):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from perfcheck import __version__
 from perfcheck.baseline.file_errors import BaselineError
@@ -19,6 +20,7 @@ from perfcheck.discover.endpoint_names import groups_of, in_order_of_groups, nam
 from perfcheck.discover.left_out import by_reason
 from perfcheck.engine.discover import Discovery
 from perfcheck.engine.first_look import ROUND_REQUESTS, ROUNDS, Look, check_until_green, look
+from perfcheck.engine.selection import override
 from perfcheck.errors import UsageError
 from perfcheck.history.propose import FIRST_LOOK_MARGIN
 from perfcheck.model import Baseline, Endpoint, EndpointResult
@@ -28,8 +30,12 @@ from perfcheck.units import format_ms, format_percentage
 from perfcheck.words import day, plural
 
 _READY = ("readyz", "ready", "readiness", "healthz", "health", "healthcheck", "livez", "live", "liveness", "ping")
+_USUAL_URL = "http://localhost:8000"
 _WIDTH = 116
 _MOST_NAMED = 50  # of the operations that are left out for one reason
+
+if TYPE_CHECKING:
+    from perfcheck.service_process import ServiceProcess
 
 Progress = Callable[[str], None]
 
@@ -42,12 +48,17 @@ class NewService:
     headers: tuple[tuple[str, str], ...] = ()  # as they are written, with ${VARIABLES}
     monitor: str | None = None
     openapi: str | None = None
-    start: str | None = None
+    start: str | None = None  # the command; "" for none of its own
+    has_own_port: bool = False  # one that is free, as long as the command runs
+
+    @property
+    def written_url(self) -> str:
+        return _USUAL_URL if self.has_own_port else without_password(self.base_url)
 
     def lines(self) -> dict[str, str]:
         """Key -> value, in YAML."""
-        known = {"monitor": self.monitor, "openapi": self.openapi, "start": self.start}
-        lines = {"base_url": _base_url(self.base_url)}
+        known = {"monitor": self.monitor, "openapi": self.openapi, "start": self.start or None}
+        lines = {"base_url": _base_url(self.written_url)}
         if self.headers:
             lines["headers"] = f"{{{', '.join(f'{name}: {quoted(value)}' for name, value in self.headers)}}}"
         return lines | {key: quoted(value.replace("$", "$$")) for key, value in known.items() if value is not None}
@@ -59,11 +70,12 @@ def _base_url(url: str) -> str:
     return f"${{PERFCHECK_BASE_URL:-{url}}}" if is_plain else "${PERFCHECK_BASE_URL}"
 
 
-def service_baseline(service: NewService, file: Path) -> Baseline:
+def service_baseline(service: NewService, file: Path, *, insecure: bool = False) -> Baseline:
     """With the service and no endpoint worth a name, to find some. Raises UsageError for a wrong header."""
     text = baseline_text(NewBaseline((), service.lines(), (), [Endpoint("root", "/", 0)], {}))
     try:
-        return replace(parse_baseline(text.encode(), file, os.environ, base_url=service.base_url), endpoints=())
+        baseline = parse_baseline(text.encode(), file, os.environ, base_url=service.base_url)
+        return override(replace(baseline, endpoints=()), insecure=insecure)
     except BaselineError as error:
         first = error.errors[0]
         raise UsageError(f"the service cannot be written to a baseline: {first.message}", first.remedy) from None
@@ -111,7 +123,8 @@ class Draft:
         )
 
     def load(self) -> Baseline:
-        return parse_baseline(self.text().encode(), self.file, os.environ, base_url=self.service.base_url)
+        baseline = parse_baseline(self.text().encode(), self.file, os.environ, base_url=self.service.base_url)
+        return override(baseline, insecure=not self.baseline.service.tls.verify)
 
     def leave_out_what_cannot_be_written(self) -> None:
         """A document may have paths that are none, such as one with a query in it."""
@@ -135,7 +148,7 @@ class Draft:
         date = day(rfc3339(self.created_at))
         rest = "those that are not are listed at its end" if self.left_out else "none is left out"
         yield from _wrapped(
-            f"Latency targets of {without_password(self.service.base_url)}, written by perfcheck init {__version__} on "
+            f"Latency targets of {self.service.written_url}, written by perfcheck init {__version__} on "
             f"{date}. {plural(len(found), 'operation')} found ({sources(found)}): {len(self.kept)} measured by this "
             f"file, {rest}."
         )
@@ -156,6 +169,7 @@ def make_draft(
     discovery: Discovery,
     file: Path,
     *,
+    process: ServiceProcess | None = None,
     progress: Progress = lambda _: None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Draft:
@@ -170,8 +184,8 @@ def make_draft(
     draft = Draft(service, baseline, file, discovery, candidates, looks, {}, now())
     draft.leave_out_what_cannot_be_written()
     if draft.kept:
-        look(baseline, draft.kept, progress=progress)
-        draft.results = check_until_green(draft.load, looks, progress)
+        look(baseline, draft.kept, process=process, progress=progress)
+        draft.results = check_until_green(draft.load, looks, process=process, progress=progress)
     return draft
 
 

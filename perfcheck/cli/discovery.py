@@ -1,0 +1,102 @@
+"""What init and coverage share: their options, and the way from a running service to what was found of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from perfcheck.cli.measuring import Frame, Options, base_url_option
+from perfcheck.cli.services import service_of
+from perfcheck.cli.ui.options import (
+    LINE,
+    insecure_option,
+    option,
+    quiet_option,
+    start_option,
+    verbose_option,
+)
+from perfcheck.cli.ui.terminal import Interrupts, status_line
+from perfcheck.errors import CouldNotMeasureError
+from perfcheck.model import Baseline
+
+if TYPE_CHECKING:
+    from perfcheck.cli.app import Session
+    from perfcheck.client.client import Client
+    from perfcheck.engine.discover import Discovery
+    from perfcheck.service_process import ServiceProcess
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+allow_option = option(
+    "--allow",
+    multiple=True,
+    type=LINE,
+    metavar="OPERATION",
+    help="Send requests also to what looks like an action ('/cache/clear') or may change something ('POST "
+    "/videos/search'). A pattern; repeatable.",
+)
+
+
+def discovery_options(command: F) -> F:
+    """The options that both commands have, but for the file."""
+    for decorate in reversed(
+        (base_url_option, start_option, allow_option, insecure_option, quiet_option, verbose_option)
+    ):
+        command = decorate(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A running service, and what was found of it. ``show`` is what goes on, on stderr."""
+
+    baseline: Baseline
+    discovery: Discovery
+    client: Client
+    process: ServiceProcess | None
+    show: Callable[[str], None]
+
+
+@contextmanager
+def discovered(
+    session: Session, options: Options, load: Callable[[Frame, str | int | None], Baseline], allow: Sequence[str]
+) -> Iterator[Found]:
+    """The operations of the service of the baseline that ``load`` returns for an address, started where need be.
+
+    Raises CouldNotMeasureError where it does not respond.
+    """
+    with (
+        Interrupts() as interrupts,
+        status_line(quiet=options.quiet) as show,
+        service_of(frame := Frame(options, session, interrupts, annotate=False), lambda url: load(frame, url)) as (
+            baseline,
+            process,
+        ),
+    ):
+        from perfcheck.client.client import Client
+        from perfcheck.engine.discover import discover
+        from perfcheck.engine.session import Callbacks, wait_for
+
+        with Client(baseline.service, redact=session.redact) as client:
+            show("waiting for the service")
+            timeout_s = baseline.service.ready_timeout_s
+            error = wait_for(client, baseline.endpoints, timeout_s, Callbacks(), process=process)
+            if error is not None:
+                raise error
+            show("finding operations")
+            discovery = discover(
+                baseline.service, client, allowed=allow, progress=lambda done, total: show(f"trying {done} of {total}")
+            )
+            yield Found(baseline, discovery, client, process, show)
+
+
+def require_operations(discovery: Discovery, base_url: str) -> None:
+    """Raises CouldNotMeasureError where nothing was found at all."""
+    if not discovery.operations:
+        raise CouldNotMeasureError(
+            f"no operation of {base_url} was found: it has no OpenAPI document, no monitor and no links",
+            "name what knows its operations, such as --openapi FILE or --har FILE",
+            is_down=False,
+        )
