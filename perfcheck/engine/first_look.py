@@ -95,7 +95,7 @@ def _note(look: Look, result: EndpointResult) -> None:
         look.rounds_ms.append(median(samples))
         look.requests += len(samples)
     elif result.requests.failed:
-        look.reason = _failed(result)
+        look.reason = _reason(result)
 
 
 def _completed(outcome: Outcome) -> Outcome:
@@ -149,10 +149,8 @@ def _passes(result: EndpointResult) -> bool:
 
 def _adapt(look: Look, result: EndpointResult, *, is_last: bool) -> None:
     rules = {finding.rule for finding in result.findings if finding.severity is not Severity.NOTE}
-    if result.verdict is Verdict.NOT_MEASURED or Rule.ERROR_RATE in rules:
-        look.reason = _failed(result)
-    elif is_last:
-        look.reason = next((finding.message for finding in result.findings), "it did not pass its own check")
+    if result.verdict is Verdict.NOT_MEASURED or Rule.ERROR_RATE in rules or is_last:
+        look.reason = _reason(result)
     elif Rule.BODY_SIZE in rules and result.body_bytes:
         limit = round_up(_BODY_MARGIN * result.body_bytes)
         look.endpoint = replace(look.endpoint, body_limit=math.ceil(limit))
@@ -160,6 +158,7 @@ def _adapt(look: Look, result: EndpointResult, *, is_last: bool) -> None:
         look.rounds_ms.append(result.value_ms)
 
 
-def _failed(result: EndpointResult) -> str:
-    kinds = ", ".join(result.errors) or "no response"
-    return f"{result.requests.failed} of {result.requests.sent} requests failed ({kinds})"
+def _reason(result: EndpointResult) -> str:
+    """What the check says of it."""
+    by_weight = sorted(result.findings, key=lambda finding: finding.severity is Severity.NOTE)
+    return by_weight[0].message if by_weight else "it does not pass its own check"
