@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.baselines import load, load_endpoint
 
-from perfcheck.baseline import load_baseline
+from perfcheck.baseline import BaselineError, load_baseline
 from perfcheck.baseline.value_types import Limit
 from perfcheck.errors import UsageError
 from perfcheck.model import ErrorLimits, ErrorProof, Metric, Sampling, Service, Tls, UndecidedPolicy
@@ -208,6 +208,7 @@ def test_service_and_sampling(tmp_path: Path) -> None:
     text = """version: 1
 service:
   base_url: https://[::1]:8443/base/
+  start: exec serve --port ${PORT} --pid $$ --root ${ROOT:-.}
   ready: /ready
   ready_timeout: 2m
   monitor: /stats
@@ -221,6 +222,7 @@ endpoints: {a: {path: /a}, b: {path: /b, min_requests: 50}}
     baseline = load(tmp_path, text)
     assert baseline.service == Service(
         "https://[::1]:8443/base",
+        start="exec serve --port ${PORT} --pid $$ --root ${ROOT:-.}",
         ready="/ready",
         ready_timeout_s=120,
         monitor="/stats",
@@ -231,6 +233,30 @@ endpoints: {a: {path: /a}, b: {path: /b, min_requests: 50}}
     )
     assert baseline.sampling == Sampling(60, 2, 0, 20, undecided=UndecidedPolicy.WARNING)
     assert [endpoint.min_requests for endpoint in baseline.endpoints] == [20, 50]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "expected"),
+    [
+        ("http://localhost:5001/v2", "http://localhost:7000/v2"),
+        ("https://user:word@127.0.0.1/v2/", "https://user:word@127.0.0.1:7000/v2"),
+        ("https://app.localhost", "https://app.localhost:7000"),
+        ("http://[::1]:5001", "http://[::1]:7000"),
+        ("https://shop.example.com/v2", "http://127.0.0.1:7000/v2"),
+        ("http://user@10.0.0.1:80", "http://user@127.0.0.1:7000"),
+        ("${NOT_SET}/v2", "http://127.0.0.1:7000"),
+    ],
+)
+def test_the_base_url_of_a_service_that_is_started_on_a_port(tmp_path: Path, base_url: str, expected: str) -> None:
+    file = tmp_path / "baselines.yaml"
+    rest = "endpoints: {a: {path: /a}}\n"
+    file.write_text(f"version: 1\nservice: {{base_url: '{base_url}'}}\n{rest}", encoding="utf-8")
+    assert load_baseline(file, {}, port=7000).service.base_url == expected
+    file.write_text(f"version: 1\nservice: {{}}\n{rest}", encoding="utf-8")
+    assert load_baseline(file, {}, port=7000).service.base_url == "http://127.0.0.1:7000"
+    file.write_text(f"version: 1\nservice: {{base_url: ftp://localhost}}\n{rest}", encoding="utf-8")
+    with pytest.raises(BaselineError, match="must start with http"):
+        load_baseline(file, {}, port=7000)
 
 
 def test_anchors_merge_keys_and_extensions(tmp_path: Path) -> None:
