@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from perfcheck.judge.route_templates import RouteTemplate, parse_template
@@ -12,6 +12,7 @@ from perfcheck.model.operation import Basis, FoundIn, Operation, Parameter, Para
 _PARAMETER = re.compile(r"\{([^{}]*)\}")
 _COMPLETE = {FoundIn.MONITOR, FoundIn.OPENAPI, FoundIn.SOURCE}  # what these do not list is no route of its own
 _SEEN = {FoundIn.HAR, FoundIn.POSTMAN, FoundIn.CURL, FoundIn.ACCESS_LOG, FoundIn.LINK}
+_IGNORED = {"OPTIONS", "TRACE", "CONNECT"}
 _TRUST = {found_in: rank for rank, found_in in enumerate(FoundIn)}
 # A value that was sent before one that the service showed, and that before any that a document states.
 BEST_FIRST = (Basis.OBSERVED, Basis.HARVESTED, Basis.EXAMPLE, Basis.DEFAULT, Basis.ENUM, Basis.GUESS)
@@ -30,7 +31,13 @@ def merge(operations: Iterable[Operation]) -> list[Operation]:
         known = routes.of(operation) if operation.found_in[0] in _SEEN else operation
         key = known.method, shape(known.template)
         merged[key] = _combined(merged[key], known) if key in merged else known
-    return list(merged.values())
+    return [operation for key, operation in merged.items() if not _is_added(key, merged)]
+
+
+def _is_added(key: tuple[str, str], merged: Container[tuple[str, str]]) -> bool:
+    """Whether frameworks add it to every route by themselves: OPTIONS, and HEAD where there is a GET."""
+    method, path = key
+    return method in _IGNORED or (method == "HEAD" and ("GET", path) in merged)
 
 
 def shape(template: str) -> str:

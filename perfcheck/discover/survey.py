@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from perfcheck.discover.actions import action_word
+from perfcheck.discover.fallback import FallbackPage, Fetch
 from perfcheck.discover.fill import Filled, ways_to_fill
 from perfcheck.discover.harvest import Harvest
-from perfcheck.discover.merge import shape
 from perfcheck.model import Endpoint, Failure, Fetched, Service
 from perfcheck.model.operation import Candidate, LeftOut, Operation, Survey
 from perfcheck.words import and_more
-
-Fetch = Callable[[Endpoint], Fetched]
 
 _TIMEOUT_S = 5.0  # of one request
 _LONGEST_S = 60.0  # of all of them
@@ -24,9 +22,7 @@ _PASSES = 3  # over what did not respond as it should, with what was harvested s
 _MOST_TRIES = 3  # of one operation
 _LARGEST_HARVESTED = 5_000_000  # bytes
 _SAFE = {"GET", "HEAD"}
-_IGNORED = {"OPTIONS", "TRACE", "CONNECT"}
 _READS = ("search", "filter", "query", "count", "list", "find", "lookup", "paginate")
-_NOWHERE = "/perfcheck-finds-nothing-here"
 _NO_LOGIN = {401, 403, 407}
 _WRONG_VALUE = {400, 404, 410, 422}
 _MOST_NAMED = 3
@@ -36,6 +32,7 @@ def survey(
     operations: Iterable[Operation],
     service: Service,
     fetch: Fetch,
+    fallback: FallbackPage,
     *,
     allowed: Collection[str] = (),
     progress: Callable[[int, int], None] = lambda *_: None,
@@ -49,14 +46,14 @@ def survey(
     does, each operation is a candidate or left out with a reason; after ``longest_s`` the rest is left out.
     """
     tries, left_out = [], []
-    for operation in _distinct(operations):
+    for operation in operations:
         refused = refusal(operation, allowed)
         if refused is None:
             tries.append(_Try(operation))
         else:
             left_out.append(refused)
     tries.sort(key=lambda each: (each.operation.template.count("{"), len(each.operation.template)))
-    surveyor = _Surveyor(service, fetch, now() + longest_s, now)
+    surveyor = _Surveyor(service, fetch, fallback, now() + longest_s, now)
     for number in range(_PASSES if tries else 0):
         pending = [each for each in tries if each.candidate is None]
         for done, each in enumerate(pending, len(tries) - len(pending)):
@@ -71,16 +68,6 @@ def survey(
 
 
 # --- What is requested -----------------------------------------------------------------------------------------------
-
-
-def _distinct(operations: Iterable[Operation]) -> Iterator[Operation]:
-    """Without what frameworks add to every route: OPTIONS, and HEAD where there is a GET."""
-    listed = list(operations)
-    gets = {shape(operation.template) for operation in listed if operation.method == "GET"}
-    for operation in listed:
-        if operation.method in _IGNORED or (operation.method == "HEAD" and shape(operation.template) in gets):
-            continue
-        yield operation
 
 
 def refusal(operation: Operation, allowed: Collection[str]) -> LeftOut | None:
@@ -149,13 +136,15 @@ def _explained(filled: Filled, response: Fetched) -> tuple[str, str | None]:
 
 
 class _Surveyor:
-    def __init__(self, service: Service, fetch: Fetch, until_s: float, now: Callable[[], float]) -> None:
+    def __init__(
+        self, service: Service, fetch: Fetch, fallback: FallbackPage, until_s: float, now: Callable[[], float]
+    ) -> None:
         self._headers = service.headers
         self._fetch = fetch
         self._until_s = until_s
         self._now = now
         self._harvest = Harvest()
-        self._fallback = self._page_for_any_path()
+        self._fallback = fallback
 
     def attempt(self, attempt: _Try) -> None:
         """Send one request that was not sent yet, if there is one."""
@@ -181,7 +170,7 @@ class _Surveyor:
             if found.failure is None:
                 endpoint, response, latency_ms = other, found, other_ms
         attempt.last = filled, response
-        attempt.is_fallback = response.failure is None and self._is_fallback(response)
+        attempt.is_fallback = self._fallback.is_in(response)
         if response.failure is None and not attempt.is_fallback:
             attempt.candidate = Candidate(attempt.operation, endpoint, latency_ms)
             self._add(attempt.operation.template, endpoint.path, response)
@@ -200,14 +189,6 @@ class _Surveyor:
             return
         for collection in dict.fromkeys((path, template)):
             self._harvest.add(collection, body)
-
-    def _page_for_any_path(self) -> bytes | None:
-        """What the service of a single-page application returns for any path; None for most services."""
-        response = self._fetch(Endpoint(name=_NOWHERE, path=_NOWHERE, line=0, headers=self._headers))
-        return response.body if response.failure is None else None
-
-    def _is_fallback(self, response: Fetched) -> bool:
-        return self._fallback is not None and response.body == self._fallback and bool(response.body)
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:

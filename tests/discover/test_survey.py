@@ -10,6 +10,7 @@ from apps.serving import werkzeug
 from flask import Flask, Response, jsonify, request
 
 from perfcheck.client.client import Client
+from perfcheck.discover.fallback import FallbackPage
 from perfcheck.discover.merge import merge
 from perfcheck.discover.survey import survey
 from perfcheck.model import Service
@@ -106,7 +107,8 @@ def client(log: list[str]) -> Iterator[Client]:
 
 
 def surveyed(client: Client, operations: tuple[Operation, ...] = OPERATIONS, **options: Any) -> Survey:
-    return survey(merge(operations), Service(client.base_url_shown), client.fetch, **options)
+    fallback = FallbackPage(client.fetch, ())
+    return survey(merge(operations), Service(client.base_url_shown), client.fetch, fallback, **options)
 
 
 def test_ids_come_from_the_lists_before(client: Client) -> None:
