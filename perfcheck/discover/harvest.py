@@ -43,7 +43,10 @@ class Harvest:
 
     def _of_collection(self, prefix: str, name: str) -> list[str]:
         """Those of the rows of the collection itself."""
-        short = name.removeprefix(singular(prefix.rpartition("/")[2].lower())).lstrip("_-")
+        parent, _, last = prefix.rpartition("/")
+        if last.lower() == name or last.lower() in _KEYS:  # /flows/name/{name}
+            return self._values.get((parent, last.lower()), [])
+        short = name.removeprefix(singular(last.lower())).lstrip("_-")
         for field in dict.fromkeys((name, short, *_KEYS)):
             if values := self._values.get((prefix, field)):
                 return values

@@ -173,22 +173,23 @@ class _Surveyor:
         attempt.is_fallback = self._fallback.is_in(response)
         if response.failure is None and not attempt.is_fallback:
             attempt.candidate = Candidate(attempt.operation, endpoint, latency_ms)
-            self._add(attempt.operation.template, endpoint.path, response)
+            self._add(attempt.operation, endpoint.path, response)
 
     def _timed(self, endpoint: Endpoint) -> tuple[Fetched, float]:
         started_s = self._now()
         response = self._fetch(endpoint)
         return response, (self._now() - started_s) * 1000
 
-    def _add(self, template: str, path: str, response: Fetched) -> None:
+    def _add(self, operation: Operation, path: str, response: Fetched) -> None:
         if len(response.body) > _LARGEST_HARVESTED or "html" in response.content_type:
             return
         try:
             body = json.loads(response.body)
         except (ValueError, RecursionError):
             return
-        for collection in dict.fromkeys((path, template)):
-            self._harvest.add(collection, body)
+        for collection in dict.fromkeys((path, operation.template)):
+            below = collection.rstrip("/").rpartition("/")[0]
+            self._harvest.add(below if operation.method == "POST" else collection, body)  # /things/search lists things
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:

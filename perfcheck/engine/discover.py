@@ -15,7 +15,7 @@ from perfcheck.discover.openapi.mounted import mounted_operations
 from perfcheck.discover.routes import monitored_operations
 from perfcheck.discover.survey import survey
 from perfcheck.model import Service
-from perfcheck.model.operation import Discovered, FoundIn, Operation, Survey
+from perfcheck.model.operation import Discovered, Operation, Survey
 from perfcheck.text import Redactor
 
 _THRESHOLD_MS = 500.0
@@ -55,7 +55,7 @@ def discover(
     source = openapi or service.openapi
     documents = named_documents(source, service, redact) if source else find_documents(service, redact)
     fallback = FallbackPage(client.fetch, service.headers)
-    described = [mounted_operations(each, service, client.fetch, fallback) for each in documents]
+    described = mounted_operations(documents, service, client.fetch, fallback)
     progress("following links")
     linked = crawl(client.fetch, service.base_url, headers=service.headers)
     discovered = (*([monitored] if monitored else []), *(Discovered(tuple(each)) for each in described), *known, linked)
@@ -94,9 +94,6 @@ def _monitored(service: Service, client: Client, redact: Redactor) -> Discovered
 def _without_documents(
     discovered: Collection[Discovered], documents: Collection[OpenApiDocument]
 ) -> Iterator[Operation]:
-    """Of the links, without the documents themselves and the pages that show them: nobody's users wait for those."""
+    """Without the documents themselves: nobody's users wait for those."""
     paths = {document.path.partition("?")[0] for document in documents}
-    for each in discovered:
-        for operation in each.operations:
-            if operation.found_in != (FoundIn.LINK,) or operation.template not in paths:
-                yield operation
+    return (each for found in discovered for each in found.operations if each.template not in paths)

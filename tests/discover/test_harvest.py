@@ -27,6 +27,7 @@ JSON = st.recursive(
         ("/names", ["a", "b"], "/names/", "name", ["a", "b"]),
         ("/kernels", {"python3": {"spec": 1}, "julia": {"spec": 2}}, "/kernels/", "kernel_name", ["python3", "julia"]),
         ("/things", [{"id": 7, "owner_login": "ada"}], "/people/", "owner_login", ["ada"]),
+        ("/flows", [{"id": 5, "name": "nightly"}], "/flows/name/", "name", ["nightly"]),
         ("/users", [{"id": 5}], "/reports/by/", "user_id", ["5"]),
         ("/categories", [{"id": 5, "slug": "toys"}], "/shop/", "category_slug", ["toys"]),
     ],

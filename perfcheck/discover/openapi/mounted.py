@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from urllib.parse import urlsplit
 
 from perfcheck.discover.actions import action_word
@@ -11,6 +11,7 @@ from perfcheck.discover.fallback import FallbackPage, Fetch
 from perfcheck.discover.openapi.documents import OpenApiDocument
 from perfcheck.discover.openapi.operations import read_openapi
 from perfcheck.discover.openapi.prefixes import prefixes
+from perfcheck.discover.openapi.references import Object, as_object
 from perfcheck.model import Endpoint, Fetched, Service
 from perfcheck.model.operation import Operation
 
@@ -20,11 +21,23 @@ _NO_SUCH_PATH = {404, 405}
 
 
 def mounted_operations(
-    document: OpenApiDocument, service: Service, fetch: Fetch, fallback: FallbackPage
+    documents: Iterable[OpenApiDocument], service: Service, fetch: Fetch, fallback: FallbackPage
+) -> Iterator[list[Operation]]:
+    """Of each document; one that is found at several paths, as that of a mounted application is, counts once."""
+    base_path = urlsplit(service.base_url).path
+    copies: dict[tuple[str, ...], list[OpenApiDocument]] = {}
+    for document in documents:
+        copies.setdefault(tuple(as_object(document.content.get("paths"))), []).append(document)
+    for same in copies.values():
+        ranked = [prefixes(each.content, location=each.path, base_path=base_path) for each in same]
+        yield _under_the_right(same[0].content, dict.fromkeys(chain(*ranked)), service, fetch, fallback)
+
+
+def _under_the_right(
+    content: Object, candidates: Iterable[str], service: Service, fetch: Fetch, fallback: FallbackPage
 ) -> list[Operation]:
     """Those of the first prefix under which one of them responds; of the one that the document states, if none does."""
-    candidates = prefixes(document.content, location=document.path, base_path=urlsplit(service.base_url).path)
-    found = [read_openapi(document.content, prefix) for prefix in candidates]
+    found = [read_openapi(content, prefix) for prefix in candidates]
     if len(found) == 1:
         return found[0]
     responded: list[Operation] | None = None
