@@ -11,7 +11,7 @@ from perfcheck.discover.fallback import FallbackPage
 from perfcheck.discover.links import crawl
 from perfcheck.discover.merge import merge
 from perfcheck.discover.openapi.documents import OpenApiDocument, find_documents, named_documents
-from perfcheck.discover.openapi.mounted import mounted_operations
+from perfcheck.discover.openapi.located import located_operations
 from perfcheck.discover.routes import monitored_operations
 from perfcheck.discover.survey import survey
 from perfcheck.model import Service
@@ -55,7 +55,7 @@ def discover(
     source = openapi or service.openapi
     documents = named_documents(source, service, redact) if source else find_documents(service, redact)
     fallback = FallbackPage(client.fetch, service.headers)
-    described = mounted_operations(documents, service, client.fetch, fallback)
+    described = located_operations(documents, service, client.fetch)
     progress("following links")
     linked = crawl(client.fetch, service.base_url, headers=service.headers)
     discovered = (*([monitored] if monitored else []), *(Discovered(tuple(each)) for each in described), *known, linked)

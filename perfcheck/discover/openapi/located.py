@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from urllib.parse import urlsplit
 
 from perfcheck.discover.actions import action_word
 from perfcheck.discover.openapi.documents import OpenApiDocument
 from perfcheck.discover.openapi.operations import read_openapi
 from perfcheck.discover.openapi.prefixes import prefixes
+from perfcheck.discover.openapi.references import Object, as_object
 from perfcheck.model import Endpoint, Fetched, Service
 from perfcheck.model.operation import Operation
 
@@ -18,20 +20,33 @@ _NOT_FOUND = 404
 
 
 def located_operations(
-    document: OpenApiDocument, service: Service, fetch: Callable[[Endpoint], Fetched]
-) -> list[Operation]:
-    """Under the prefix for which the most of a few requests find something; under the stated one where none does."""
+    documents: Iterable[OpenApiDocument], service: Service, fetch: Callable[[Endpoint], Fetched]
+) -> Iterator[list[Operation]]:
+    """Of each document; one that is at several paths, as that of a mounted application is, counts once.
+
+    Under the prefix for which the most of a few requests find something; under the stated one where none does.
+    """
     base_path = urlsplit(service.base_url).path
-    candidates = prefixes(document.content, location=document.path, base_path=base_path)
+    copies: dict[tuple[str, ...], list[OpenApiDocument]] = {}
+    for document in documents:
+        copies.setdefault(tuple(as_object(document.content.get("paths"))), []).append(document)
+    for same in copies.values():
+        candidates = [prefixes(each.content, location=each.path, base_path=base_path) for each in same]
+        yield _under_the_best(same[0].content, list(dict.fromkeys(chain(*candidates))), service, fetch)
+
+
+def _under_the_best(
+    content: Object, candidates: Sequence[str], service: Service, fetch: Callable[[Endpoint], Fetched]
+) -> list[Operation]:
     best, most_found = candidates[0], 0
     for prefix in candidates:
-        probes = _probes(read_openapi(document.content, prefix))
+        probes = _probes(read_openapi(content, prefix))
         found = sum(_is_found(fetch(_endpoint(path, service))) for path in probes)
         if found > most_found:
             best, most_found = prefix, found
         if found == len(probes):
             break
-    return read_openapi(document.content, best)
+    return read_openapi(content, best)
 
 
 def _probes(operations: list[Operation]) -> list[str]:

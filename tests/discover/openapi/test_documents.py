@@ -74,7 +74,7 @@ def test_fastapi_with_an_application_mounted_in_it() -> None:
         documents = find_documents(service, REDACT)
         assert [each.location for each in documents] == ["/openapi.json", "/api/v1/openapi.json"]
         with Client(service, redact=REDACT) as client:
-            (thing,), (part,) = (located_operations(each, service, client.fetch) for each in documents)
+            (thing,), (part,) = located_operations(documents, service, client.fetch)
     assert (thing.template, thing.name, thing.group) == ("/things/{thing_id}", "read_thing", "things")
     assert [(each.name, each.value) for each in thing.parameters if each.required] == [("lang", "a"), ("thing_id", "1")]
     assert (part.template, part.name) == ("/api/v1/parts", "parts")
@@ -304,7 +304,7 @@ def test_an_address_without_a_document(source: str, error: type[PerfcheckError],
 def test_the_prefix_that_finds_something(stated: Any, place: str, real: str, template: str) -> None:
     with site({place: document(**stated), real: '{"id": 1}'}) as service, Client(service, redact=REDACT) as client:
         (only,) = find_documents(service, REDACT)
-        assert [each.template for each in located_operations(only, service, client.fetch)] == [template]
+        assert [each.template for (each,) in located_operations([only], service, client.fetch)] == [template]
 
 
 def test_a_template_is_below_the_base_url() -> None:
@@ -312,4 +312,4 @@ def test_a_template_is_below_the_base_url() -> None:
         below = Service(f"{service.base_url}/app")
         (only,) = find_documents(below, REDACT)
         with Client(below, redact=REDACT) as client:
-            assert [each.template for each in located_operations(only, below, client.fetch)] == ["/v1/things"]
+            assert [each.template for (each,) in located_operations([only], below, client.fetch)] == ["/v1/things"]
