@@ -86,9 +86,7 @@ def discovered(
             if error is not None:
                 raise error
             show("finding operations")
-            discovery = discover(
-                baseline.service, client, allowed=allow, progress=lambda done, total: show(f"trying {done} of {total}")
-            )
+            discovery = discover(baseline.service, client, session.redact, allowed=allow, progress=show)
             yield Found(baseline, discovery, client, process, show)
 
 

@@ -122,7 +122,8 @@ def _draft(
     try:
         with discovered(session, options, load, allow) as found:
             require_operations(found.discovery, found.client.base_url_shown)
-            service = service_at(found.baseline.service.base_url)
+            paths = {"monitor": found.discovery.monitor, "openapi": found.discovery.openapi}
+            service = replace(service_at(found.baseline.service.base_url), **paths)
             return make_draft(
                 service, found.baseline, found.discovery, file, process=found.process, progress=found.show
             )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
 
 from perfcheck.discover.actions import action_word
 from perfcheck.discover.fallback import FallbackPage, Fetch
@@ -23,8 +25,10 @@ _MOST_TRIES = 3  # of one operation
 _LARGEST_HARVESTED = 5_000_000  # bytes
 _SAFE = {"GET", "HEAD"}
 _READS = ("search", "filter", "query", "count", "list", "find", "lookup", "paginate")
+_LOG_IN = "log in with service.headers in the baseline"
 _NO_LOGIN = {401, 403, 407}
 _WRONG_VALUE = {400, 404, 410, 422}
+_LOGIN = re.compile(r"(?i)\b(log-?in|sign-?in|sso|auth|oauth2?|authorize|saml)\b")
 _MOST_NAMED = 3
 
 
@@ -125,14 +129,30 @@ def _explained(filled: Filled, response: Fetched) -> tuple[str, str | None]:
     """Why this response is none to measure, and the remedy."""
     if response.failure is Failure.STATUS and response.status is not None:
         if response.status in _NO_LOGIN:
-            return f"HTTP {response.status}", "log in with service.headers in the baseline"
+            return f"HTTP {response.status}", _LOG_IN
         if response.status in _WRONG_VALUE and filled.made_up:
             names = and_more([f"{{{name}}}" for name in filled.made_up], _MOST_NAMED)
             return f"no id to be had: HTTP {response.status} with a made-up value for {names}", None
+        if response.location:
+            is_login = _LOGIN.search(urlsplit(response.location).path)
+            return ("redirects to a login", _LOG_IN) if is_login else (f"HTTP {response.status}", None)
         return f"HTTP {response.status}", None
     if response.failure is Failure.TIMEOUT and response.status is not None:
         return "the response does not end: a stream?", None
     return response.detail or "no response", response.remedy
+
+
+def _after_redirect(endpoint: Endpoint, location: str) -> Endpoint:
+    """What to request instead: the same with the slash at its end that the service wants, or following the redirect.
+
+    A redirect to a login is not followed: the page of the login is not what is measured.
+    """
+    path = urlsplit(location).path
+    if not location or _LOGIN.search(path):
+        return endpoint
+    if path.rstrip("/").endswith(endpoint.path.rstrip("/")) and endpoint.path != "/":
+        return replace(endpoint, path=endpoint.path.rstrip("/") + "/" * path.endswith("/"))
+    return replace(endpoint, follow_redirects=True)
 
 
 class _Surveyor:
@@ -163,12 +183,10 @@ class _Surveyor:
         attempt.sent.append(filled)
         endpoint = filled.endpoint(attempt.operation, self._headers, _TIMEOUT_S)
         response, latency_ms = self._timed(endpoint)
-        if response.status is not None and response.status in range(300, 400):  # most often for want of a last slash
-            path = endpoint.path.rstrip("/") if endpoint.path.endswith("/") else f"{endpoint.path}/"
-            other = replace(endpoint, path=path)
-            found, other_ms = self._timed(other)
-            if found.failure is None:
-                endpoint, response, latency_ms = other, found, other_ms
+        other = _after_redirect(endpoint, response.location)
+        if other != endpoint:
+            endpoint = other
+            response, latency_ms = self._timed(endpoint)
         attempt.last = filled, response
         attempt.is_fallback = self._fallback.is_in(response)
         if response.failure is None and not attempt.is_fallback:

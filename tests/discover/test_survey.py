@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from apps.serving import werkzeug
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, jsonify, redirect, request
 
 from perfcheck.client.client import Client
 from perfcheck.discover.fallback import FallbackPage
@@ -190,3 +190,26 @@ def test_names_of_path_parameters_are_those_of_the_source_that_is_trusted_most()
     (merged,) = merge((document, monitor))
     assert merged.template == "/things/{number}"
     assert merged.parameters == (path("number", "5", Basis.EXAMPLE),)
+
+
+def test_a_redirect_is_followed_but_to_a_login() -> None:
+    app = Flask(__name__)
+    app.add_url_rule("/", "home", lambda: redirect("/start"))
+    app.add_url_rule("/start", "start", lambda: "start")
+    app.add_url_rule("/account", "account", lambda: redirect("/accounts/login?next=/account"))
+    app.add_url_rule("/accounts/login", "login", lambda: "log in")
+    lines = ("GET /", "GET /account")
+    with werkzeug(app) as url, Client(Service(url), redact=Redactor()) as client:
+        found = surveyed(client, tuple(operation(line) for line in lines))
+    assert [(each.endpoint.path, each.endpoint.follow_redirects) for each in found.candidates] == [("/", True)]
+    assert [(each.operation.template, each.reason) for each in found.left_out] == [("/account", "redirects to a login")]
+
+
+def test_a_post_that_reads_has_ids_as_a_list_has() -> None:
+    app = Flask(__name__)
+    app.add_url_rule("/flows/filter", "filter", lambda: jsonify([{"id": 3}]), methods=["POST"])
+    app.add_url_rule("/flows/<int:number>", "flow", lambda number: (jsonify(number), 200 if number == 3 else 404))
+    operations = (operation("POST /flows/filter"), operation("GET /flows/{id}", path("id", "1")))
+    with werkzeug(app) as url, Client(Service(url), redact=Redactor()) as client:
+        found = surveyed(client, operations, allowed=["POST */filter"])
+    assert [each.endpoint.path for each in found.candidates] == ["/flows/filter", "/flows/3"]
