@@ -122,8 +122,11 @@ def _draft(
     try:
         with discovered(session, options, load, allow) as found:
             require_operations(found.discovery, found.client.base_url_shown)
-            paths = {"monitor": found.discovery.monitor, "openapi": found.discovery.openapi}
-            service = replace(service_at(found.baseline.service.base_url), **paths)
+            service = replace(
+                service_at(found.baseline.service.base_url),
+                monitor=found.discovery.monitor,
+                openapi=found.discovery.openapi,
+            )
             return make_draft(
                 service, found.baseline, found.discovery, file, process=found.process, progress=found.show
             )
