@@ -17,7 +17,7 @@ from typing import IO, Self
 
 from perfcheck.errors import CouldNotMeasureError
 from perfcheck.git import HOOK_VARIABLES
-from perfcheck.text import Redactor
+from perfcheck.text import Redactor, without_credentials
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _GRACE_S = 10.0  # between SIGTERM and SIGKILL
@@ -73,7 +73,7 @@ class ShellCommand:
                 start_new_session=True,
             )
         except OSError as error:
-            message = f"the command could not be started: {error.strerror or error}: {self.redact.clean(command)}"
+            message = f"the command could not be started: {error.strerror or error}: {self._shown(command)}"
             raise CouldNotMeasureError(message) from error
 
     def exit_code(self) -> int | None:
@@ -98,6 +98,9 @@ class ShellCommand:
                 _stop(self._supervisor)
         finally:
             self._log.close()
+
+    def _shown(self, command: str) -> str:
+        return self.redact.clean(without_credentials(command))
 
     def _shown_line(self, line: str) -> str:
         """With its indentation, so that a traceback stays readable."""
@@ -138,7 +141,7 @@ class ServiceProcess(ShellCommand):
         else:
             remedy = "see its output"
         message = f"the command that starts the service ended with exit code {_shown_code(code)}"
-        return CouldNotMeasureError(f"{message}: {self.redact.clean(self.command)}", remedy, output=output)
+        return CouldNotMeasureError(f"{message}: {self._shown(self.command)}", remedy, output=output)
 
     @property
     def url(self) -> str:

@@ -17,6 +17,7 @@ from contextlib import suppress
 _PR_SET_CHILD_SUBREAPER = 36
 _CHILDREN = f"/proc/self/task/{os.getpid()}/children"
 _POLL_S = 0.02
+_GIVE_UP_S = 5.0  # after the first SIGKILL
 _SIGNALLED = 128  # added to the number of the signal that ended a command, as shells do
 _NOT_FOUND = 127
 
@@ -65,11 +66,16 @@ class _Supervisor:
         deadline_s = time.monotonic() + self._grace_s
         self._signal_group(signal.SIGTERM)
         terminated = {child for child in self._children() if _group_of(child) == self._group}
-        while self._are_any_left():
-            is_over = self._is_impatient or time.monotonic() > deadline_s
+        while (
+            self._are_any_left() and time.monotonic() < deadline_s + _GIVE_UP_S
+        ):  # one of another user, such as sudo's
+            if self._is_impatient:
+                deadline_s = min(deadline_s, time.monotonic())
+            is_over = time.monotonic() >= deadline_s
             # Those of other groups, whose parents have ended, and with them those that go on without a parent.
             for child in self._children() - (set() if is_over else terminated):
-                os.kill(child, signal.SIGKILL if is_over else signal.SIGTERM)
+                with suppress(OSError):
+                    os.kill(child, signal.SIGKILL if is_over else signal.SIGTERM)
                 terminated.add(child)
             if is_over and not self._adopts:
                 self._signal_group(signal.SIGKILL)

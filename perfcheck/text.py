@@ -63,6 +63,19 @@ def _in_any_form(char: str) -> str:
     return f"(?:{re.escape(char)}|(?i:{'|'.join(map(re.escape, sorted(escaped, key=len, reverse=True)))}))"
 
 
+_ASSIGNMENT = r"\b\w*(?:token|secret|passw|pwd|key|credential|auth)\w*="
+_PLAIN_VALUE = r"""(?!["']?\$)(?:'[^']*'|"[^"]*"|[^\s'"]+)"""  # not a variable of the shell
+_CREDENTIAL = re.compile(rf"((?i:{_ASSIGNMENT}))(?:{_PLAIN_VALUE})|(://[^/\s:@'\"]*:)(?!\$)[^@\s/'\"]+(?=@)")
+
+
+def without_credentials(command: str) -> str:
+    """A shell command as it may be shown: the shell that it was typed in may have put secrets into it.
+
+    Masks what is assigned to a name that sounds like one (``API_KEY=...``), and passwords in URLs.
+    """
+    return _CREDENTIAL.sub(lambda match: (match[1] or match[2]) + MASK, command)
+
+
 def distinct_names(names: Iterable[str], limit: int = LONGEST_NAME, *, without: str = "") -> list[str]:
     """The names in their order, each cleaned to at most ``limit`` characters and different from all others.
 

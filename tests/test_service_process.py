@@ -183,19 +183,24 @@ def test_it_follows_a_parent_that_was_killed(tmp_path: Path) -> None:
     eventually(lambda: not any(map(is_running, pids)))
 
 
-# --- Where the system does not let orphans be adopted --------------------------------------------------------------
+# --- On other systems, or for another user -------------------------------------------------------------------------
+
+
+def supervised(command: str, change: str, cwd: Path) -> subprocess.Popen[bytes]:
+    """The supervisor alone, with a change to its module ``s``."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(supervisor.__file__).parent)!r})\n"
+        f"import supervisor as s\n{change}\n"
+        "sys.exit(s._Supervisor(sys.argv[1], 0.2).run())\n"
+    )
+    pipe = subprocess.PIPE
+    return subprocess.Popen([sys.executable, "-c", code, command], cwd=cwd, stdin=pipe, stderr=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize("missing", ["", "del s.os.waitid"], ids=["waitid", "no-waitid"])
 @pytest.mark.parametrize("command", ["sleep 1000 & echo $! >> pids; echo $$ >> pids; wait", f"{STUBBORN} & {STUBBORN}"])
 def test_without_adoption_the_process_group_ends(tmp_path: Path, missing: str, command: str) -> None:
-    code = (
-        f"import sys; sys.path.insert(0, {str(Path(supervisor.__file__).parent)!r})\n"
-        f"import supervisor as s; s._adopt_orphans = lambda: False; {missing}\n"
-        "sys.exit(s._Supervisor(sys.argv[1], 0.2).run())\n"
-    )
-    script = [sys.executable, "-c", code, command]
-    with subprocess.Popen(script, cwd=tmp_path, stdin=subprocess.PIPE, start_new_session=True) as process:
+    with supervised(command, f"s._adopt_orphans = lambda: False; {missing}", tmp_path) as process:
         pids = written_pids(tmp_path, 2)
         assert process.stdin
         process.stdin.close()
@@ -203,15 +208,19 @@ def test_without_adoption_the_process_group_ends(tmp_path: Path, missing: str, c
     eventually(lambda: not any(map(is_running, pids)))
 
 
+def test_processes_that_may_not_be_signalled_are_given_up(tmp_path: Path) -> None:
+    """Such as those of ``sudo``."""
+    refusing = "def refuse(*_): raise PermissionError\ns.os.kill = s.os.killpg = refuse; s._GIVE_UP_S = 0.2"
+    with supervised("echo $$ >> pids; exec sleep 1000", refusing, tmp_path) as process:
+        (pid,) = written_pids(tmp_path, 1)
+        assert process.stdin
+        process.stdin.close()
+        assert process.wait(20) == 0
+    os.kill(pid, signal.SIGKILL)
+
+
 @pytest.mark.parametrize("missing", ["", "del s.os.waitid"], ids=["waitid", "no-waitid"])
 @pytest.mark.parametrize(("command", "code"), [("exit 3", 3), ("kill -9 $$", 137), ("no-such-program", 127)])
-def test_its_exit_code_is_that_of_the_command(missing: str, command: str, code: int) -> None:
-    script = (
-        f"import sys; sys.path.insert(0, {str(Path(supervisor.__file__).parent)!r})\n"
-        f"import supervisor as s; s._adopt_orphans = lambda: not {missing!r}; {missing}\n"
-        "sys.exit(s._Supervisor(sys.argv[1], 5).run())\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", script, command], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as process:
+def test_its_exit_code_is_that_of_the_command(tmp_path: Path, missing: str, command: str, code: int) -> None:
+    with supervised(command, f"s._adopt_orphans = lambda: not {missing!r}; {missing}", tmp_path) as process:
         assert process.wait(20) == code

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcheck.text import Redactor, clean
+from perfcheck.text import Redactor, clean, without_credentials
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,21 @@ from perfcheck.text import Redactor, clean
 )
 def test_clean(text: str, expected: str) -> None:
     assert clean(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("flask run --port $PORT", "flask run --port $PORT"),
+        ("API_KEY=abc1 DEBUG=1 flask run", "API_KEY=*** DEBUG=1 flask run"),
+        ("db_password='a b' Token=\"x y\" run --secret=s3", "db_password=*** Token=*** run --secret=***"),
+        ('API_KEY=$API_KEY TOKEN="$TOKEN" run', 'API_KEY=$API_KEY TOKEN="$TOKEN" run'),
+        ("DB=postgres://app:pass@db/x run", "DB=postgres://app:***@db/x run"),
+        ("DB=postgres://app:$PASS@db/x curl http://a:80/b@c", "DB=postgres://app:$PASS@db/x curl http://a:80/b@c"),
+    ],
+)
+def test_a_command_is_shown_without_the_secrets_in_it(command: str, shown: str) -> None:
+    assert without_credentials(command) == shown
 
 
 @given(st.text(), st.integers(min_value=4, max_value=50))

@@ -247,19 +247,20 @@ def rerun_command(command: str, options: Options) -> tuple[str, ...]:
     URLs are among the words, and no name follows.
     """
     from perfcheck.client.prepared_request import without_password
+    from perfcheck.text import without_credentials
     from perfcheck.units import format_duration
 
     threshold = format_duration(options.threshold * 1000)
     values = {
         "-f": options.baseline,
-        "--start": options.start,
+        "--start": without_credentials(options.start or ""),
         "-u": without_password(options.base_url) if options.base_url else None,
         "--monitor": options.monitor,
         "--metric": options.metric,
         "--target": None if options.target is None else format_duration(options.target * 1000),
         "--threshold": None if threshold == _DEFAULT_THRESHOLD else threshold,
         "--against": options.against,
-        "--setup": options.setup,
+        "--setup": without_credentials(options.setup or ""),
     }
     flags = {
         "--start=": options.start == "",
