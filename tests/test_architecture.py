@@ -63,6 +63,8 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         },
         {"click", "rich", "rich_click"},
     ),
+    # A plugin of pytest, which imports it: what a check needs only when a test uses the fixture.
+    "pytest": (CORE | {"baseline", "report", "engine"}, {"pytest"}),
     "__main__": ({"cli", "errors"}, set()),
 }
 

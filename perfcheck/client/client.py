@@ -1,46 +1,27 @@
-"""The HTTP client: timed requests over kept-alive connections, from one thread; failures are data."""
+"""The client of a service on the network."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Self
 
 import httpx
 
 from perfcheck import __version__
 from perfcheck.client.connecting import Connector
-from perfcheck.client.excerpt import excerpt
-from perfcheck.client.exchange import Exchange, RequestFailedError
-from perfcheck.client.http1 import Connection
-from perfcheck.client.loop import Loop, Steps
-from perfcheck.client.prepared_request import (
-    Origin,
-    PreparedRequest,
-    Redirects,
-    WireRequest,
-    prepare,
-    url_shown,
-    wire_request,
-    without_password,
-)
+from perfcheck.client.http1 import SocketConnection
+from perfcheck.client.http_client import HttpClient
+from perfcheck.client.loop import Loop
+from perfcheck.client.prepared_request import Origin, without_password
 from perfcheck.client.proxies import proxy_for
 from perfcheck.client.readiness import Probe, wait_until_ready
-from perfcheck.client.response import REDIRECTS, Response
-from perfcheck.client.transport import HAS_KERNEL_STAMPS
 from perfcheck.errors import CouldNotMeasureError, UsageError
-from perfcheck.model import Endpoint, Failure, Fetched, Finding, Rule, Sample, Service
+from perfcheck.model import Endpoint, Finding, Rule, Service
 from perfcheck.text import Redactor
 
-_MOST_REDIRECTS = 10
-_LONGEST_SERVER_TIMING = 2000
-_OF_A_STALE_CONNECTION = {Failure.RESET, Failure.PROTOCOL}
-_REQUEST_TIMEOUT = 408
 
-
-class Client:
-    """Sends the requests of one service, from one thread, several at once if need be. A context manager."""
+class Client(HttpClient[SocketConnection]):
+    """Over kept-alive connections of its own."""
 
     def __init__(
         self,
@@ -50,39 +31,12 @@ class Client:
         now: Callable[[], float] = time.perf_counter,
         loop: Loop | None = None,
     ) -> None:
-        """``now`` is the clock of the samples, in seconds; ``loop`` may serve several clients. Raises UsageError."""
-        self._service = service
-        self._redact = redact
-        self._now = now
+        """Raises UsageError."""
         self._base = _base_url(service, redact)
-        self._proxy = None if service.unix_socket else proxy_for(self._base)
+        proxy = None if service.unix_socket else proxy_for(self._base)
         self._bypass = f"set NO_PROXY={self._base.raw_host.decode('ascii')} to bypass it"
-        self._connector = Connector(service, self._proxy)
-        self._prepared: dict[str, PreparedRequest] = {}
-        self._protocol = "HTTP/2" if service.http2 else "HTTP/1.1"  # until a response has come
-        self._by_kernel = HAS_KERNEL_STAMPS and not service.unix_socket
-        self._in_flight: set[object] = set()
-        self._owns_loop = loop is None
-        self.loop = loop or Loop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        for tag in list(self._in_flight):
-            self.cancel(tag)
-        self._connector.close()
-        if self._owns_loop:
-            self.loop.close()
-
-    def close_idle(self) -> None:
-        """Close the kept-alive connections that are not in use, but one."""
-        self._connector.close_idle(but=1)
-
-    # --- Its description ------------------------------------------------------------------------------------------
+        self._connector = Connector(service, proxy)
+        super().__init__(service, self._connector, redact=redact, proxy=proxy, now=now, loop=loop)
 
     @property
     def description(self) -> str:
@@ -92,14 +46,6 @@ class Client:
         """
         clock = "kernel timestamps" if self._by_kernel else "process clock"
         return f"perfcheck {__version__}, {self._protocol}, {clock}"
-
-    @property
-    def base_url_shown(self) -> str:
-        return self._redact.clean(without_password(self._service.base_url), limit=2000)
-
-    def url_shown(self, endpoint: Endpoint) -> str:
-        """The URL of ``endpoint`` with *** in place of every secret."""
-        return self._redact.clean(url_shown(self._service.base_url, endpoint), limit=2000)
 
     @property
     def findings(self) -> Iterator[Finding]:
@@ -117,8 +63,6 @@ class Client:
             message = "the service sent or announced more bytes than its responses have: they were ignored, and a new "
             remedy = "look for a body with status 204 or 304 or in response to HEAD, or for a wrong Content-Length"
             yield Finding.note(rule, f"{message}connection opened", remedy=remedy)
-
-    # --- Requests --------------------------------------------------------------------------------------------------
 
     def wait_until_ready(
         self,
@@ -148,148 +92,6 @@ class Client:
             ended=ended,
         )
         self._connector.close_idle()  # so that the set-up of a connection is part of the samples
-
-    def start(self, endpoint: Endpoint, tag: object) -> None:
-        """Begin one timed request; ``wait`` returns its sample with ``tag``, which is hashable and not in flight.
-
-        Failures of the service are in the sample. Raises UsageError for what makes no request.
-        """
-        steps = self._sample(self._prepare(endpoint), tag)
-        self._in_flight.add(tag)
-        self.loop.start(steps, tag)
-
-    def cancel(self, tag: object) -> None:
-        """Abandon a request in flight: its connection is closed, and no sample comes."""
-        self.loop.cancel(tag)
-        self._in_flight.discard(tag)
-
-    def wait(self, until_s: float | None = None) -> list[tuple[object, Sample]]:
-        """As ``loop.wait``: the requests that have ended, of every client of the loop, as (tag, sample)."""
-        return self.loop.wait(until_s)
-
-    def send(self, endpoint: Endpoint) -> Sample:
-        """One timed request. Failures are in the sample; only UsageError and KeyboardInterrupt are raised."""
-        return self.loop.run(self._sample(self._prepare(endpoint)))
-
-    def fetch(self, endpoint: Endpoint) -> Fetched:
-        """One request for its body, not its latency. Failures are in what is returned; raises as ``send`` does."""
-        return self.loop.run(self._fetched(prepare(self._service, endpoint, self._proxy)))
-
-    def _prepare(self, endpoint: Endpoint) -> PreparedRequest:
-        prepared = self._prepared.get(endpoint.name)
-        if prepared is None or prepared.endpoint is not endpoint:
-            prepared = self._prepared[endpoint.name] = prepare(self._service, endpoint, self._proxy)
-        return prepared
-
-    def _sample(self, prepared: PreparedRequest, tag: object = None) -> Steps[Sample]:
-        tried_at_s, tried_ns = self._now(), time.perf_counter_ns()
-        exchange = Exchange(prepared.endpoint.timeout_s)
-        response, failed = yield from self._request(prepared, exchange)
-        size = None
-        if response is not None and failed is None:
-            self._by_kernel = exchange.by_kernel
-            try:
-                size = sum(map(len, response.decoded()))
-            except RequestFailedError as error:
-                failed = error
-        self._in_flight.discard(tag)
-        phases = exchange.phases()
-        server_timing = response.header(b"server-timing") if response else ""
-        return Sample(
-            at_s=tried_at_s + ((exchange.first_sent_ns or tried_ns) - tried_ns) / 1e9,
-            latency_ms=_latency_ms(failed, (phases.wait_ms or 0.0) + (phases.download_ms or 0.0)),
-            failure=failed.failure if failed else None,
-            status=response.status if response else None,
-            detail=self._redact.clean(str(failed)) if failed else None,
-            phases=phases,
-            body_bytes=size,
-            server_timing=self._redact.clean(server_timing, limit=_LONGEST_SERVER_TIMING) if server_timing else None,
-            body_excerpt=(
-                excerpt(response, self._redact) if response and failed and failed.failure is Failure.STATUS else None
-            ),
-        )
-
-    def _fetched(self, prepared: PreparedRequest) -> Steps[Fetched]:
-        response, failed = yield from self._request(prepared, Exchange(prepared.endpoint.timeout_s))
-        body = b""
-        try:
-            body = b"".join(response.decoded()) if response else b""
-        except RequestFailedError as error:
-            failed = failed or error
-        return Fetched(
-            status=response.status if response else None,
-            content_type=self._redact.clean(response.header(b"content-type") if response else ""),
-            location=response.header(b"location") if response and response.status in REDIRECTS else "",
-            body=body,
-            failure=failed.failure if failed else None,
-            detail=self._redact.clean(failed.detail) if failed else None,
-            remedy=self._redact.clean(failed.remedy) if failed and failed.remedy else None,
-        )
-
-    def _request(
-        self, prepared: PreparedRequest, exchange: Exchange
-    ) -> Steps[tuple[Response | None, RequestFailedError | None]]:
-        """Send the request and follow its redirects; the last response as far as it came, and what went wrong."""
-        request, on_wire = prepared.request, prepared.wire_request
-        redirects = Redirects(prepared.endpoint) if prepared.endpoint.follow_redirects else None
-        response: Response | None = None
-        try:
-            for _ in range(_MOST_REDIRECTS + 1):
-                connection, hop = yield from self._send(on_wire, exchange)
-                try:
-                    self._protocol = hop.version
-                    following = redirects.following(request, hop) if redirects else None
-                    if following is None:
-                        response = hop
-                    if on_wire.head.method != b"HEAD":
-                        hop.check_length()
-                    yield from connection.body(exchange, hop)
-                finally:
-                    self._connector.keep(connection)
-                if following is None:
-                    return hop, hop.problem(prepared.endpoint.expect, None)
-                request, on_wire = following, wire_request(following, self._proxy)
-                exchange.begin_next()
-        except RequestFailedError as error:
-            return response, response.problem(prepared.endpoint.expect, error) if response else error
-        last = f"over {_MOST_REDIRECTS} redirects, the last to {request.url}"
-        return None, RequestFailedError(Failure.REDIRECTS, last)
-
-    def _send(self, request: WireRequest, exchange: Exchange) -> Steps[tuple[Connection, Response]]:
-        """Send ``request``; its connection, and the head of the response.
-
-        The service may close a kept-alive connection just when it is used again, perhaps with status 408. Every client
-        then repeats the request on a new one (RFC 9110, sections 9.2.2 and 15.5.9), so this is no failure of the
-        service. Nor is what belongs to the response before.
-        """
-        connection = self._connector.idle(request.origin)
-        if connection is not None:
-            try:
-                response = yield from _head(connection, request, exchange)
-                if response.status != _REQUEST_TIMEOUT and not connection.has_excess:
-                    return connection, response
-            except RequestFailedError as error:
-                is_stale = not exchange.received and error.failure in _OF_A_STALE_CONNECTION
-                if not is_stale and not connection.has_excess:
-                    raise
-            self._connector.keep(connection)
-            exchange.begin()
-        connection = yield from self._connector.connect(request.origin, exchange)
-        return connection, (yield from _head(connection, request, exchange))
-
-
-def _head(connection: Connection, request: WireRequest, exchange: Exchange) -> Steps[Response]:
-    try:
-        return (yield from connection.head(request, exchange))
-    except BaseException:
-        connection.close()
-        raise
-
-
-def _latency_ms(failed: RequestFailedError | None, latency_ms: float) -> float | None:
-    if failed is None:
-        return latency_ms
-    return math.inf if failed.failure is Failure.TIMEOUT else None
 
 
 def _base_url(service: Service, redact: Redactor) -> httpx.URL:

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from perfcheck.client.exchange import IS_IT_TLS, Exchange, RequestFailedError, timed_out, tls_failed
-from perfcheck.client.http1 import Connection, Http1Connection
+from perfcheck.client.http1 import Http1Connection, SocketConnection
 from perfcheck.client.loop import READ, WRITE, Steps, Wait
 from perfcheck.client.prepared_request import Origin, proxy_headers, serialise
 from perfcheck.client.tls import tls_context
@@ -42,7 +42,7 @@ class Connector:
         self._service = service
         self._proxy = proxy
         self._peer = Origin.of(proxy.url) if proxy else None  # of every socket, where there is a proxy
-        self._idle: list[Connection] = []
+        self._idle: list[SocketConnection] = []
         self.has_excess = False  # a connection had more than was requested
         if service.base_url.lower().startswith("https:") or service.tls.ca or service.tls.cert:
             _ = self._context  # a file that cannot be read is an error of the baseline
@@ -59,7 +59,7 @@ class Connector:
         while len(self._idle) > but:
             self._idle.pop(0).close()
 
-    def keep(self, connection: Connection) -> None:
+    def keep(self, connection: SocketConnection) -> None:
         """Take back a connection after its use, to be used again or closed."""
         self.has_excess = self.has_excess or connection.has_excess
         if connection.reusable:
@@ -68,7 +68,7 @@ class Connector:
         else:
             connection.close()
 
-    def idle(self, origin: Origin) -> Connection | None:
+    def idle(self, origin: Origin) -> SocketConnection | None:
         """The connection to ``origin`` that was used last, if it is still there."""
         for connection in reversed(self._idle[:]):
             if connection.origin == origin:
@@ -79,7 +79,7 @@ class Connector:
                 self.keep(connection)
         return None
 
-    def connect(self, origin: Origin, exchange: Exchange) -> Steps[Connection]:
+    def connect(self, origin: Origin, exchange: Exchange) -> Steps[SocketConnection]:
         """A new connection. Raises RequestFailedError."""
         sock = yield from self._connect(origin, exchange)
         layer: Layer = Socket(sock)

@@ -1,13 +1,14 @@
-"""A connection to the service, and HTTP/1.1 on it."""
+"""A connection through a socket, and HTTP/1.1 on it."""
 
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Any
 
 import h11
 
+from perfcheck.client.connection import Connection
 from perfcheck.client.exchange import (
     CHANGED_PROTOCOL,
     Exchange,
@@ -29,27 +30,15 @@ _NO_CONTENT = 204
 _SWITCHING_PROTOCOLS = 101
 
 
-class Connection(ABC):
-    """``head``, then ``body``, then perhaps another request. Both raise RequestFailedError."""
-
+class SocketConnection(Connection):
     def __init__(self, layer: Layer, origin: Origin) -> None:
-        self.origin = origin
-        self.reusable = False
-        self.has_excess = False  # more has arrived than was requested
+        super().__init__(origin)
         self._layer = layer
         self._unsendable: OSError | None = None
 
     @abstractmethod
     def is_idle(self) -> bool:
         """Whether another request may be sent: the service has neither closed the connection nor sent anything."""
-
-    @abstractmethod
-    def head(self, request: WireRequest, exchange: Exchange) -> Steps[Response]:
-        """Send the request; returns the head of its response."""
-
-    @abstractmethod
-    def body(self, exchange: Exchange, response: Response) -> Steps[None]:
-        """Read the rest of the response into ``response``."""
 
     def close(self) -> None:
         self.reusable = False
@@ -104,7 +93,7 @@ def plain_response(data: bytes) -> tuple[Response, int] | None:
     return response, int(length) - len(rest)
 
 
-class Http1Connection(Connection):
+class Http1Connection(SocketConnection):
     """Plain responses are read here, and all others by h11, which takes five times as long."""
 
     def __init__(self, layer: Layer, origin: Origin) -> None:

@@ -11,7 +11,7 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
 from perfcheck.client.exchange import Exchange, RequestFailedError, connection_lost, not_http, truncated
-from perfcheck.client.http1 import Connection
+from perfcheck.client.http1 import SocketConnection
 from perfcheck.client.loop import Steps
 from perfcheck.client.prepared_request import Origin, WireRequest
 from perfcheck.client.response import Response
@@ -24,7 +24,7 @@ _STATUS_DIGITS = 3
 _OF_HTTP1 = {b"host", b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
 
 
-class Http2Connection(Connection):
+class Http2Connection(SocketConnection):
     def __init__(self, layer: Layer, origin: Origin) -> None:
         super().__init__(layer, origin)
         self._h2 = H2Connection(H2Configuration(header_encoding=None, validate_inbound_headers=False))

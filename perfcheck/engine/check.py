@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perfcheck.client.client import Client
+from perfcheck.client.http_client import HttpClient
 from perfcheck.client.monitor_api import read_monitor, stats_of
 from perfcheck.engine.environment import EnvironmentProbe
 from perfcheck.engine.selection import select_endpoints
@@ -23,7 +24,7 @@ from perfcheck.judge.verdict import (
     partial_findings,
     service_findings,
 )
-from perfcheck.model import Baseline, EndpointResult, Finding, Run, Verdict
+from perfcheck.model import Baseline, EndpointResult, Finding, Run, Service, Verdict
 from perfcheck.sampling.sampler import Sampler
 from perfcheck.text import Redactor
 
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 REQUESTS_TO_COMPARE = 30  # five prove a healthy median, and are too few to see that it became slower
 _SLOW_MS = 500.0  # on average, of an endpoint that is not in the baseline
+
+
+def _over_the_network(service: Service, redact: Redactor) -> HttpClient[Any]:
+    return Client(service, redact=redact)
 
 
 def check(
@@ -49,6 +54,7 @@ def check(
     measured_alone: Callable[[str], Mapping[str, str]] | None = None,
     process: ServiceProcess | None = None,
     callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
+    open_client: Callable[[Service, Redactor], HttpClient[Any]] = _over_the_network,
 ) -> Outcome:
     """Measure the endpoints of ``baseline`` that have these names and groups (all without any), and judge them.
 
@@ -69,7 +75,7 @@ def check(
         endpoints = tuple(replace(e, min_requests=max(e.min_requests, REQUESTS_TO_COMPARE)) for e in endpoints)
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
     redact, progress = Redactor(baseline.secrets), callbacks.progress
-    with EnvironmentProbe() as probe, Client(baseline.service, redact=redact) as client:
+    with EnvironmentProbe() as probe, open_client(baseline.service, redact) as client:
         error = wait_for(client, endpoints, baseline.service.ready_timeout_s, callbacks, process=process)
         environment = probe.finish()
         alone = partial(measured_alone, environment.branch or "") if measured_alone else None
@@ -137,7 +143,7 @@ def check(
 def _with_the_monitor(
     baseline: Baseline,
     results: tuple[EndpointResult, ...],
-    client: Client,
+    client: HttpClient[Any],
     redact: Redactor,
     *,
     with_coverage: bool,

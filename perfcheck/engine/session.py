@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perfcheck import __version__
-from perfcheck.client.client import Client
+from perfcheck.client.http_client import HttpClient
 from perfcheck.errors import (
     EXIT_BUG,
     EXIT_INTERRUPTED,
@@ -121,7 +121,7 @@ class Execution:
 
 
 def wait_for(
-    client: Client,
+    client: HttpClient[Any],
     endpoints: Sequence[Endpoint],
     timeout_s: float,
     callbacks: Callbacks,
@@ -191,7 +191,7 @@ def sampling_of(baseline: Baseline) -> Sampling:
 
 
 def assemble_run(
-    client: Client,
+    client: HttpClient[Any],
     environment: Environment,
     baseline: Baseline,
     execution: Execution,

@@ -1,0 +1,32 @@
+"""An endpoint whose keys are given in a program instead of a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from perfcheck.baseline.file_errors import BaselineError
+from perfcheck.baseline.load import parse_baseline
+from perfcheck.errors import UsageError
+from perfcheck.model import Baseline
+
+
+def baseline_of(name: str, keys: Mapping[str, object], *, base_url: str) -> Baseline:
+    """A baseline of one endpoint with these keys, as they are in a file; a dollar sign is a dollar sign.
+
+    It has no file. Raises UsageError with the first error.
+    """
+    document = {"version": 1, "service": {"base_url": base_url}, "endpoints": {name: dict(keys)}}
+    try:
+        text = json.dumps(document, ensure_ascii=False)  # which YAML reads as well
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"not a value of a baseline: {error}", "use text, numbers, lists and mappings") from None
+    try:
+        baseline = parse_baseline(text.replace("$", "$$").encode(), Path(), {})
+    except BaselineError as error:
+        first = error.errors[0]
+        raise UsageError(first.message, first.remedy) from None
+    endpoints = tuple(replace(endpoint, line=0, lines={}) for endpoint in baseline.endpoints)
+    return replace(baseline, file="", sha256="", endpoints=endpoints)

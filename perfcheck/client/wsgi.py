@@ -1,0 +1,49 @@
+"""A WSGI application, called in this thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import httpx
+
+from perfcheck.client.reply import Reply
+
+
+class WsgiApplication:
+    interface = "WSGI"
+
+    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+        self._application = application
+
+    def start(self, timeout_s: float) -> None:
+        """WSGI has nothing to start."""
+
+    def stop(self) -> None: ...
+
+    def respond(self, request: httpx.Request, reply: Reply, timeout_s: float) -> None:  # noqa: ARG002
+        """Nothing can interrupt the application: it takes as long as it takes, whatever ``timeout_s``."""
+
+        def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            def begin(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+                code, _, reason = status.partition(" ")
+                reply.begin(int(code), reason, [(n.encode("latin-1"), v.encode("latin-1")) for n, v in headers])
+                if exc_info:
+                    reply.raised = exc_info[1]
+                return start_response(status, [])
+
+            # As PEP 3333 wants it: bytes, each as the character of that number.
+            environ["PATH_INFO"] = environ["PATH_INFO"].encode().decode("latin-1")
+            reply.call()
+            return self._application(environ, begin)
+
+        try:
+            stream = httpx.WSGITransport(application, raise_app_exceptions=False).handle_request(request).stream
+            try:
+                for piece in stream:  # type: ignore[union-attr]
+                    reply.add(piece)
+                reply.end()
+            finally:
+                stream.close()  # type: ignore[union-attr]
+        except Exception as error:  # noqa: BLE001 - whatever the application raises is its failure
+            reply.fail(error)

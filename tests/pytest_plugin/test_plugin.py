@@ -1,0 +1,380 @@
+"""The plugin in a project of its own: pytest as a user runs it, with a Flask and a FastAPI application."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PERFCHECK"))}
+APPS = """
+import time
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from flask import Flask
+
+shop = Flask("shop")
+shop.testing = True
+
+@shop.get("/api/videos/")
+def videos():
+    return {"videos": []}
+
+@shop.get("/api/slow")
+def slow():
+    time.sleep(0.02)
+    return "slow"
+
+@shop.get("/api/raises")
+def raises():
+    return {}["title"]
+
+@asynccontextmanager
+async def lifespan(app):
+    app.state.videos = ["one"]
+    yield
+
+api = FastAPI(lifespan=lifespan)
+
+@api.get("/api/videos/")
+async def api_videos() -> list[str]:
+    return api.state.videos
+
+@api.get("/api/slow")
+def api_slow() -> None:
+    time.sleep(0.02)
+
+@api.get("/api/raises")
+def api_raises() -> None:
+    raise LookupError("no title")
+"""
+BASELINE = """
+version: 1
+service: {base_url: "http://localhost:5001"}
+endpoints:
+  videos.list: {path: /api/videos/, target: 2s}
+  videos.slow: {path: /api/slow, target: 5ms}
+"""
+
+
+@dataclass
+class Project:
+    """The files of a project, and pytest run in it."""
+
+    folder: Path
+
+    def write(self, **files: str) -> None:
+        for name, text in files.items():
+            suffix = {"baselines": ".yaml", "pytest": ".ini"}.get(name, ".py")
+            (self.folder / f"{name}{suffix}").write_text(text, encoding="utf-8")
+
+    def run(self, *options: str, **variables: str) -> Session:
+        plugins = ("perfcheck.pytest", "xdist.plugin", "anyio.pytest_plugin")
+        command = [sys.executable, "-m", "pytest", *(word for name in plugins for word in ("-p", name)), *options]
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**ENVIRONMENT, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": "200", **variables},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return Session(done.returncode, done.stdout + done.stderr)
+
+    def test(self, body: str, *options: str, **variables: str) -> Session:
+        """One module of tests with these lines."""
+        self.write(test_it=f"import pytest\nfrom apps import api, shop\n\n{body}")
+        return self.run(*options, **variables)
+
+
+@dataclass
+class Session:
+    exit_code: int
+    output: str
+
+    @property
+    def summary(self) -> list[str]:
+        """The lines of the section of perfcheck."""
+        section = re.search(
+            r"^=+ perfcheck: in-process latencies =+\n(.*?)(?=^=)", self.output, re.MULTILINE | re.DOTALL
+        )
+        return section[1].splitlines() if section else []
+
+    @property
+    def outcomes(self) -> str:
+        """``1 failed, 2 passed``."""
+        found = re.findall(r"^=+ (.*) in [\d.]+s.* =+$", self.output, re.MULTILINE)
+        assert found, self.output
+        return str(found[-1])
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    made = Project(tmp_path)
+    made.write(apps=APPS, baselines=BASELINE, pytest="[pytest]\n")
+    return made
+
+
+Apps = pytest.mark.parametrize("app", ["shop", "api"])
+
+
+@Apps
+def test_an_endpoint_within_its_target_passes(project: Project, app: str) -> None:
+    session = project.test(
+        f"""
+def test_list(perfcheck):
+    result = perfcheck.check("videos.list", app={app})
+    assert result.verdict == "OK"
+    assert result.name == "videos.list"
+    assert result.value_ms < result.target_ms == 2000
+"""
+    )
+    assert session.outcomes == "1 passed", session.output
+    (line,) = session.summary
+    assert re.fullmatch(
+        r"OK       videos\.list: median [\d.]+ ms, target 2 s, \d+ requests \(test_it\.py::test_list\)", line
+    )
+
+
+@Apps
+def test_a_slow_endpoint_fails_its_test_with_the_explanation(project: Project, app: str) -> None:
+    session = project.test(f'def test_slow(perfcheck):\n    perfcheck.check("videos.slow", app={app})\n')
+    assert (session.exit_code, session.outcomes) == (1, "1 failed"), session.output
+    for part in (
+        r"perfcheck: CRITICAL videos\.slow: median [\d.]+ ms, over its limit of 10 ms$",
+        r"  request   GET http://testserver/api/slow$",
+        r"  why       median [\d.]+ ms, over 2x its target of 5 ms \(limit 10 ms\)$",
+        r"  evidence  \d+ requests, then \d+ to confirm; ",
+        r"  baseline  baselines\.yaml:6$",
+        r"  note      in process: latencies are the time that the application takes, without network, ",
+    ):
+        assert re.search("^" + part, session.output, re.MULTILINE), session.output
+    assert re.search(
+        r"^FAILED test_it\.py::test_slow - Failed: perfcheck: CRITICAL videos\.slow: ", session.output, re.MULTILINE
+    )
+    assert "Traceback" not in session.output
+    assert "rerun" not in session.output
+    assert session.summary[0].startswith("CRITICAL videos.slow: median ")
+
+
+def test_a_warning_passes_and_is_shown_unless_it_is_to_fail(project: Project) -> None:
+    session = project.test(
+        """
+REQUEST = dict(app=shop, target="1ms", warning="2ms", critical="10s")
+
+def test_passes(perfcheck):
+    assert perfcheck.check("/api/slow", **REQUEST).verdict == "WARNING"
+
+def test_fails(perfcheck):
+    perfcheck.check("/api/slow", fail_on="warning", **REQUEST)
+
+@pytest.mark.perfcheck(fail_on="never")
+def test_never_fails(perfcheck):
+    assert perfcheck.check("/api/slow", app=shop, target="1ms").verdict == "CRITICAL"
+"""
+    )
+    assert session.outcomes == "1 failed, 2 passed", session.output
+    shown = [(line.split()[0], line.partition("::")[2]) for line in session.summary]
+    assert shown == [("CRITICAL", "test_never_fails)"), ("WARNING", "test_fails)"), ("WARNING", "test_passes)")]
+
+
+@pytest.mark.parametrize(("app", "error"), [("shop", "KeyError: 'title'"), ("api", "LookupError: no title")])
+def test_a_handler_that_raises_fails_the_test_with_its_traceback_once(project: Project, app: str, error: str) -> None:
+    session = project.test(f'def test_it(perfcheck):\n    perfcheck.check("/api/raises", app={app}, target="1s")\n')
+    assert session.outcomes == "1 failed", session.output
+    assert "perfcheck: CRITICAL GET /api/raises: 100% of requests failed\n" in session.output
+    assert session.output.count("Traceback (most recent call last)") == 1, session.output
+    assert session.output.count(f"\n{error}\n") == 1, session.output
+    assert "in raises" in session.output or "in api_raises" in session.output
+
+
+def test_a_request_without_a_baseline_has_the_keys_of_an_endpoint(project: Project) -> None:
+    (project.folder / "baselines.yaml").unlink()
+    project.write(
+        echo="""
+from flask import Flask, request
+app = Flask("echo")
+
+@app.post("/search")
+def search():
+    assert request.get_json() == {"q": "$1 ${HOME}"} and request.headers["X-Key"] == "k"
+    return "", 201
+"""
+    )
+    session = project.test(
+        """
+from echo import app
+
+def test_it(perfcheck):
+    result = perfcheck.check(
+        "POST /search", app=app, target="2s", metric="p75", json={"q": "$1 ${HOME}"}, headers={"X-Key": "k"},
+        expect=201, repeatable=True,
+    )
+    assert (result.method, result.metric, result.url) == ("POST", "p75", "http://testserver/search")
+"""
+    )
+    assert session.outcomes == "1 passed", session.output
+
+
+def test_the_closest_marker_counts_and_an_argument_before_it(project: Project) -> None:
+    session = project.test(
+        """
+pytestmark = pytest.mark.perfcheck(target="1s", metric="mean")
+
+@pytest.mark.perfcheck(target="3s")
+class TestIt:
+    @pytest.mark.perfcheck(metric="p75")
+    def test_marked(self, perfcheck):
+        result = perfcheck.check("videos.slow", app=shop)
+        assert (result.target_ms, result.warning_ms, result.critical_ms) == (3000, 4500, 6000)
+        assert result.metric == "p75"
+        assert perfcheck.check("videos.slow", app=shop, target="4s").target_ms == 4000
+""",
+        "--strict-markers",
+    )
+    assert session.outcomes == "1 passed", session.output
+    assert len(session.summary) == 2
+
+
+WRONG = {  # the arguments of a call -> what is wrong, and the remedy
+    "'video.list', app=shop": ("baselines.yaml has no endpoint 'video.list'", "did you mean 'videos.list'?"),
+    "'videos.*', app=shop": ("'videos.*' matches 2 endpoints", "name one of them"),
+    "'videos.list', app=shop, expect=404": (
+        "'expect' cannot be given with the name of an endpoint",
+        "it belongs in baselines.yaml:5",
+    ),
+    "'/api/videos/', app=shop, target=50": ("target: a duration needs a unit", "did you mean 50ms?"),
+    "'/api/', app=shop, traget='1s'": ("unknown key 'traget' in endpoint 'GET /api/'", "did you mean 'target'?"),
+    "'POST /api', app=shop, target='1s'": (
+        "POST can change the state of the service, and requests are repeated",
+        "add 'repeatable: true' if that does no harm",
+    ),
+    "'/', app=shop, body=b'x'": (
+        "not a value of a baseline: Object of type bytes is not JSON serializable",
+        "use text, numbers, lists and mappings",
+    ),
+    "'/', app=shop, fail_on='ok'": ("fail_on: 'ok'", "one of 'critical', 'warning', 'never'"),
+    "'/', app=None": ("not a WSGI or ASGI application: None", "pass the application itself, as a server does"),
+}
+
+
+def test_a_wrong_call_fails_with_a_remedy(project: Project) -> None:
+    session = project.test(
+        "\n".join(
+            f"def test_{number}(perfcheck):\n    perfcheck.check({arguments})\n"
+            for number, arguments in enumerate(WRONG)
+        )
+    )
+    assert session.outcomes == f"{len(WRONG)} failed", session.output
+    shown = re.findall(r"^_+ test_\d+ _+\nperfcheck: (.*)\n  help      (.*)$", session.output, re.MULTILINE)
+    assert shown == list(WRONG.values())
+    assert not session.summary
+
+
+def test_a_startup_that_fails_fails_the_test(project: Project) -> None:
+    session = project.test(
+        """
+from fastapi import FastAPI
+
+def lifespan(app):
+    raise OSError("no database")
+
+def test_it(perfcheck):
+    perfcheck.check("/", app=FastAPI(lifespan=lifespan), target="1s")
+"""
+    )
+    assert session.outcomes == "1 failed", session.output
+    assert "perfcheck: the application did not start: OSError: no database\n" in session.output
+    assert 'in lifespan\n    raise OSError("no database")' in session.output
+
+
+def test_what_was_not_measured_does_not_pass(project: Project) -> None:
+    baseline = BASELINE.replace("version: 1", "version: 1\nsampling: {budget: 10ms}")
+    project.write(baselines=baseline)
+    session = project.test(
+        "@pytest.mark.perfcheck(fail_on='never')\n"
+        "def test_it(perfcheck):\n    perfcheck.check('videos.slow', app=shop)\n"
+    )
+    assert session.outcomes == "1 failed", session.output
+    assert "perfcheck: not measured videos.slow: " in session.output
+    assert session.summary[0].startswith("not measured videos.slow: ")
+
+
+ASYNCHRONOUS = """
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+@pytest.mark.anyio
+async def test_async(perfcheck):
+    assert perfcheck.check("videos.list", app=api).verdict == "OK"
+    assert perfcheck.check("videos.list", app=shop).verdict == "OK"
+
+def test_plain(perfcheck):
+    assert perfcheck.check("videos.list", app=api).verdict == "OK"
+"""
+
+
+def test_an_asynchronous_test_may_check_as_well(project: Project) -> None:
+    session = project.test(ASYNCHRONOUS, "-W", "error")
+    assert session.outcomes == "2 passed", session.output
+
+
+def test_workers_of_xdist_report_to_the_summary(project: Project) -> None:
+    session = project.test(
+        """
+@pytest.mark.parametrize("number", range(4))
+def test_it(perfcheck, number):
+    perfcheck.check("videos.list", app=shop)
+""",
+        "-n2",
+    )
+    assert session.outcomes == "4 passed", session.output
+    assert [line.rpartition("::")[2] for line in session.summary] == [f"test_it[{number}])" for number in range(4)]
+
+
+def test_the_baseline_is_found_from_the_rootdir_or_named(project: Project, tmp_path: Path) -> None:
+    check = "def test_it(perfcheck):\n    assert perfcheck.check('videos.list', app=shop).target_ms == {}\n"
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_below.py").write_text(
+        f"from apps import shop\n\n{check.format(2000)}", encoding="utf-8"
+    )
+    project.write(pytest="[pytest]\npythonpath = .\n")
+    assert Project(tmp_path / "tests").run().outcomes == "1 passed"
+    (tmp_path / "other.yaml").write_text(BASELINE.replace("2s", "3s"), encoding="utf-8")
+    assert project.test(check.format(3000), "test_it.py", PERFCHECK_BASELINE="other.yaml").outcomes == "1 passed"
+    project.write(pytest="[pytest]\nperfcheck_baseline = other.yaml\n")
+    assert project.test(check.format(3000), "test_it.py").outcomes == "1 passed"
+    project.write(pytest="[pytest]\nperfcheck_baseline = absent.yaml\n")
+    session = project.test(check.format(3000), "test_it.py")
+    assert "absent.yaml: error: file not found" in session.output
+    (tmp_path / "baselines.yaml").unlink()
+    project.write(pytest="[pytest]\n")
+    session = project.test(check.format(2000), "test_it.py")
+    assert "perfcheck: baselines.yaml not found in this folder" in session.output
+    assert "name it in perfcheck_baseline of the pytest configuration, or check a path" in session.output
+
+
+def test_nothing_is_shown_where_nothing_is_checked(project: Project) -> None:
+    session = project.test("def test_it(perfcheck):\n    pass\n")
+    assert session.outcomes == "1 passed"
+    assert "in-process" not in session.output
+
+
+def test_every_run_of_pytest_pays_for_nothing_but_pytest() -> None:
+    code = (
+        "import sys\n"
+        "import pytest\n"
+        "before = set(sys.modules)\n"
+        "import perfcheck.pytest\n"
+        "print(*sorted(set(sys.modules) - before))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["perfcheck", "perfcheck.pytest"]
