@@ -7,7 +7,7 @@ import ipaddress
 import re
 from dataclasses import replace
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from yaml import Node
 
@@ -19,6 +19,8 @@ from perfcheck.units import WrongValueError
 _EXAMPLE = "http://localhost:5001"
 _HOST = re.compile(r"[A-Za-z0-9._~-]+")
 _MALFORMED_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")  # RFC 3986 section 2.1
+_SIMPLE = re.compile(r"[\w.-]{1,40}", re.ASCII)  # a text that YAML takes as it is
+_MOST_PAIRS = 5
 _LOOKS_LIKE_A_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?(/.*)?")
 
 
@@ -127,11 +129,21 @@ def check_path(text: str) -> str:
     if not text.startswith("/") or text.startswith("//"):
         raise WrongValueError("a path must start with a single '/'", "write, for example, /api/health")
     if "?" in text:
-        raise WrongValueError("the path contains a query", "move it to 'query', for example 'query: {q: love}'")
+        raise WrongValueError("the path contains a query", f"move it to 'query', for example '{_query_key(text)}'")
     if "#" in text or any(not char.isprintable() for char in text):
         raise WrongValueError("the path contains '#' or control characters", "percent-encode them, for example %23")
     _check_percent_signs(text, "path")
     return text
+
+
+def _query_key(path: str) -> str:
+    """The query of ``path`` as the key of a baseline, if that is as simple as the example that is returned else."""
+    pairs = parse_qsl(path.partition("?")[2], keep_blank_values=True)
+    names = [name for name, _ in pairs]
+    is_simple = all(_SIMPLE.fullmatch(text) for pair in pairs for text in pair) and len({*names}) == len(names)
+    if not pairs or not is_simple or len(pairs) > _MOST_PAIRS:
+        return "query: {q: love}"
+    return f"query: {{{', '.join(f'{name}: {value}' for name, value in pairs)}}}"
 
 
 PATH = ScalarType("a path", "/api/health", check_path, {"type": "string", "pattern": r"^/|\$\{"}, secret=True)

@@ -19,7 +19,8 @@ def explain(error: click.ClickException) -> tuple[str, str | None]:
     """The message and the remedy for an error of click."""
     if not isinstance(error, click.UsageError) or not error.ctx:
         return error.format_message(), None
-    where_to_look = f"'{error.ctx.command_path} --help' lists the options"
+    listed = "commands" if isinstance(error, click.exceptions.NoSuchCommand) else "options"
+    where_to_look = f"'{error.ctx.command_path} --help' lists the {listed}"
     if isinstance(error, (click.NoSuchOption, click.exceptions.NoSuchCommand)):
         return error.message, _suggestion(error, error.ctx) or where_to_look
     return _message(error, error.ctx), _purpose(error, error.ctx) or where_to_look
