@@ -103,7 +103,7 @@ def check(
         from_monitor: tuple[Finding, ...] = ()
         if execution.is_whole:
             results, from_monitor = _with_the_monitor(
-                baseline, results, client, redact, with_coverage=against is not None
+                baseline, results, client, redact, with_coverage=against is not None and bool(baseline.file)
             )
     results = execution.unless_unreached(results)
     of_service = service_findings(results)
@@ -135,9 +135,8 @@ def check(
         return outcome
     from perfcheck.engine.saved_runs import compared_with
 
-    return compared_with(
-        against, outcome, baseline.compare, fail_on, selected=bool(names or groups), allow_partial=allow_partial
-    )
+    selected = bool(names or groups or not baseline.file)
+    return compared_with(against, outcome, baseline.compare, fail_on, selected=selected, allow_partial=allow_partial)
 
 
 def _with_the_monitor(

@@ -139,7 +139,7 @@ def match_file_names(name: str, other: str) -> int:
     if name == other:
         return 2
     short, long = sorted((_parts(name), _parts(other)), key=len)
-    return int(long[len(long) - len(short) :] == short)
+    return int(bool(short) and long[len(long) - len(short) :] == short)
 
 
 def _parts(name: str) -> list[str]:

@@ -281,6 +281,7 @@ def test_runs_by_another_baseline_do_not_count(folder: Path) -> None:
         ("services/a/baselines.yaml", "a/baselines.yaml", 1),
         ("services/a/baselines.yaml", "services/b/baselines.yaml", 0),
         ("baselines.yaml", "baseline.yaml", 0),
+        ("baselines.yaml", "", 0),  # of a run without a baseline
     ],
 )
 def test_names_of_one_file(one: str, other: str, expected: int) -> None:

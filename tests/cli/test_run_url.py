@@ -71,10 +71,12 @@ def test_every_report_shows_it_and_no_secret(url: str, tmp_path: Path, format_: 
 
 
 def test_its_runs_can_be_saved_and_compared(url: str, tmp_path: Path) -> None:
-    for options in (("--save", "--label", "v1"), ("--against", "v1")):
+    for options in ((f"{url}/", "--save", "--label", "v1"), ("--against", "v1")):
         done = perfcheck("run", f"{url}/a", "--target", "2s", *options, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-    assert "v1" in done.stdout
+    assert "Compared with v1" in done.stdout
+    assert "gone" not in done.stdout
+    assert "monitor" not in done.stdout
 
 
 @pytest.mark.parametrize(
