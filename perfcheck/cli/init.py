@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,14 +16,14 @@ from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_files
 from perfcheck.cli.ui.options import LINE, option
 from perfcheck.cli.ui.terminal import show_note
-from perfcheck.errors import EXIT_OK, CouldNotMeasureError, UsageError
+from perfcheck.errors import EXIT_OK, UsageError
 from perfcheck.model import Baseline
-from perfcheck.words import and_more, plural
+from perfcheck.words import plural
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
-    from perfcheck.discover.left_out import ReasonGroup
     from perfcheck.engine.init import Draft
+    from perfcheck.engine.pipelines import Pipeline
 
 _EXAMPLES = """\b
 Examples:
@@ -40,8 +39,6 @@ Exit codes:
   130  interrupted
 """
 _USUAL_PORTS = (8000, 5000, 8080, 3000, 5001)
-_MOST_REASONS = 6
-_MOST_NAMED = 2
 
 
 @click.command("init", cls=Command, epilog=_EXAMPLES)
@@ -66,6 +63,11 @@ _MOST_NAMED = 2
 )
 @option("--dry-run", is_flag=True, help="Print the file to stdout, and write nothing.")
 @option("--force", is_flag=True, help="Replace a file that exists.")
+@option(
+    "--ci",
+    type=click.Choice(["github", "gitlab"]),
+    help="Also write the pipeline that runs the check: .github/workflows/perfcheck.yml or .gitlab-ci.yml.",
+)
 @click.pass_obj
 def command(
     session: Session,
@@ -73,6 +75,7 @@ def command(
     url: str | None,
     allow: tuple[str, ...],
     header: tuple[str, ...],
+    ci: str | None,
     *,
     dry_run: bool,
     force: bool,
@@ -87,19 +90,41 @@ def command(
     file = Path(options["baseline"])
     if not dry_run:
         _check_file(file, force=force)
+    made = _pipeline(ci, file, starts=bool(given.start), force=force) if ci and not dry_run else None
     address = url or given.base_url
     if address is None and given.start is None:
         address = _requested_address()
     headers = tuple(map(_header, header))
+    from perfcheck.cli.init_summary import require_endpoints, summary
+
     draft = _draft(session, replace(given, base_url=address), file, headers, allow)
-    _require_endpoints(draft)
+    require_endpoints(draft)
     if dry_run:
         click.echo(draft.text(), nl=False)
     else:
         _write(file, draft.text())
-    for line in _summary(draft, file, written=not dry_run, quiet=given.quiet):
+    for line in summary(draft, file, written=not dry_run, quiet=given.quiet):
         click.echo(line, err=dry_run)
+    if made is not None:
+        _write_pipeline(made)
     return EXIT_OK
+
+
+def _pipeline(system: str, file: Path, *, starts: bool, force: bool) -> Pipeline:
+    """Before anything is measured, so that an error costs no time."""
+    from perfcheck.engine.pipelines import pipeline
+
+    return pipeline(system, file, starts=starts, force=force)
+
+
+def _write_pipeline(made: Pipeline) -> None:
+    from perfcheck.engine.pipelines import write_pipeline
+
+    if made.is_to_be_pasted:
+        click.echo(f"{made.shown} exists and was not changed; add this job to it:\n\n{made.text}", nl=False)
+    else:
+        write_pipeline(made)
+        click.echo(f"wrote {made.shown}: adapt the lines marked CHANGE")
 
 
 def _draft(
@@ -184,19 +209,6 @@ def _listening() -> str:
     return f"http://localhost:{_USUAL_PORTS[0]}"
 
 
-def _require_endpoints(draft: Draft) -> None:
-    if draft.kept:
-        return
-    found = len(draft.discovery.operations)
-    from perfcheck.discover.left_out import by_reason
-
-    groups = by_reason(draft.left_out)
-    reasons = "; ".join(f"{each.reason} ({len(each.operations)})" for each in groups[:3])
-    remedy = next((each.remedy for each in groups if each.remedy), None)
-    message = f"none of {plural(found, 'operation')} can be measured, so nothing was written: {reasons}"
-    raise CouldNotMeasureError(message, remedy, is_down=False)
-
-
 def _write(file: Path, text: str) -> None:
     from perfcheck.runfile import write_atomically
 
@@ -204,39 +216,3 @@ def _write(file: Path, text: str) -> None:
         write_atomically(file, text.encode(), keep_mode=True)
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror}", "--dry-run prints it") from error
-
-
-def _summary(draft: Draft, file: Path, *, written: bool, quiet: bool) -> Iterator[str]:
-    from perfcheck.discover.left_out import by_reason
-    from perfcheck.engine.init import sources
-
-    kept, operations = draft.kept, draft.discovery.operations
-    left_out = draft.left_out
-    if not quiet:
-        yield f"found {plural(len(operations), 'operation')} ({sources(operations)})"
-    unchecked = sum(result.lacked_time for result in draft.results.values())
-    checked = "all OK when checked" if not unchecked else f"OK when checked, {unchecked} for want of time not checked"
-    yield f"{'wrote' if written else 'would write'} {file}: {plural(len(kept), 'endpoint')}, {checked}"
-    if quiet:
-        return
-    if left_out:
-        yield f"left out {plural(len(left_out), 'operation')}, listed at the end of the file:"
-        groups = by_reason(left_out)
-        for group in groups[:_MOST_REASONS]:
-            yield from _reason(group)
-        if len(groups) > _MOST_REASONS:
-            more = sum(len(group.operations) for group in groups[_MOST_REASONS:])
-            yield f"{more:>5}  for {plural(len(groups) - _MOST_REASONS, 'other reason')}"
-    if written:
-        yield f"next: {shlex.join(_next_command(draft, file))}"
-
-
-def _next_command(draft: Draft, file: Path) -> list[str]:
-    named = [] if str(file) == "baselines.yaml" else ["-f", str(file)]
-    return ["perfcheck", "run", *named, *["--start"] * draft.service.has_own_port]
-
-
-def _reason(group: ReasonGroup) -> Iterator[str]:
-    yield f"{len(group.operations):>5}  {group.reason}: {and_more(group.names, _MOST_NAMED)}"
-    if group.remedy:
-        yield f"       {group.remedy}"

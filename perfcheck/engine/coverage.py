@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from perfcheck.baseline.writer import stanza
 from perfcheck.client.prepared_request import without_password
@@ -16,6 +17,7 @@ from perfcheck.judge.route_templates import parse_template
 from perfcheck.model import Baseline, Endpoint, Failure, Fetched, MonitoredRoute, RouteTable
 from perfcheck.model.coverage import Coverage, Gone, Uncovered
 from perfcheck.model.operation import Candidate, LeftOut, Operation
+from perfcheck.times import rfc3339
 from perfcheck.units import format_ms
 
 _ABSENT = {404, 405, 410, 501}
@@ -42,6 +44,7 @@ def coverage(baseline: Baseline, discovery: Discovery, fetch: Callable[[Endpoint
     return Coverage(
         file=baseline.file,
         base_url=without_password(baseline.service.base_url),
+        at=rfc3339(datetime.now(UTC)),
         covered=tuple((each, tuple(endpoints[each])) for each in operations if each in endpoints),
         uncovered=(*_with_stanzas(baseline, candidates), *map(_without_response, failed)),
         not_counted=tuple(not_counted),

@@ -67,7 +67,11 @@ class NewService:
 def _base_url(url: str) -> str:
     """Overridden by the variable; a URL with a password comes from there alone."""
     is_plain = not set('$}"\\') & set(url) and "@" not in url
-    return f"${{PERFCHECK_BASE_URL:-{url}}}" if is_plain else "${PERFCHECK_BASE_URL}"
+    return (
+        f"${{PERFCHECK_BASE_URL:-{url}}}"
+        if is_plain
+        else "${PERFCHECK_BASE_URL:?the address of the service, with its password}"
+    )
 
 
 def service_baseline(service: NewService, file: Path, *, insecure: bool = False) -> Baseline:

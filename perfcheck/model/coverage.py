@@ -35,6 +35,7 @@ class Gone:
 class Coverage:
     file: str
     base_url: str  # safe to show
+    at: str  # UTC, RFC 3339
     covered: tuple[tuple[Operation, tuple[str, ...]], ...]  # with the endpoints that measure it
     uncovered: tuple[Uncovered, ...]  # those that cost users the most time first
     not_counted: tuple[LeftOut, ...]  # never measured: they may change something, or are deprecated

@@ -90,6 +90,7 @@ def as_json(coverage: Coverage, least: float | None) -> str:
     """Ends with a line break."""
     document = {
         "format": FORMAT,
+        "at": coverage.at,
         "baseline": clean(coverage.file, 4096),
         "service": {"base_url": coverage.base_url},
         "coverage": coverage.share,
@@ -171,14 +172,17 @@ def as_junit(coverage: Coverage, least: float | None) -> str:
     if least is not None:
         case = ET.SubElement(suite, "testcase", classname="perfcheck.coverage", name=name)
         if not is_enough(coverage, least):
-            ET.SubElement(case, "failure", message=headline(coverage, least), type="coverage")
+            message = headline(coverage, least)  # as text as well: GitLab shows no attribute
+            ET.SubElement(case, "failure", message=message, type="coverage").text = message
     totals = {
         "name": "perfcheck coverage",
         "tests": str(len(suite)),
         "failures": str(len(suite.findall("testcase/failure"))),
         "errors": "0",
+        "time": "0",
     }
     root.attrib.update(totals)
-    suite.attrib.update(totals | {"skipped": str(len(suite.findall("testcase/skipped")))})
+    skipped = str(len(suite.findall("testcase/skipped")))
+    suite.attrib.update(totals | {"skipped": skipped, "timestamp": coverage.at.partition(".")[0]})
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
