@@ -89,12 +89,12 @@ def _comment(line: str) -> str:
 
 def _values(endpoint: Endpoint, common: list[tuple[str, str | Secret]]) -> Iterator[tuple[str, str]]:
     if endpoint.group is not None:
-        yield "group", _block(endpoint.group)
+        yield "group", scalar(endpoint.group)
     if endpoint.method != _DEFAULT.method:
         yield "method", endpoint.method
     if endpoint.method in CHANGING:
         yield "repeatable", "true # it is sent many times"
-    yield "path", _block(endpoint.path)
+    yield "path", scalar(endpoint.path)
     if endpoint.query:
         yield "query", _mapping(endpoint.query)
     headers = [pair for pair in endpoint.headers if pair not in common]
@@ -112,7 +112,7 @@ def _values(endpoint: Endpoint, common: list[tuple[str, str | Secret]]) -> Itera
     if endpoint.body_limit != _DEFAULT.body_limit:
         yield "body_limit", _size(endpoint.body_limit)
     if endpoint.monitor_name is not None:
-        yield "monitor_name", _block(endpoint.monitor_name)
+        yield "monitor_name", scalar(endpoint.monitor_name)
     if endpoint.target_ms is not None:
         yield "target", format_duration(endpoint.target_ms)
     if endpoint.ideal_ms is not None:
@@ -181,7 +181,8 @@ def _flow(value: str | Secret) -> str:
     return _key(_interpolated(value))
 
 
-def _block(value: str) -> str:
+def scalar(value: str) -> str:
+    """A value as it is written on a line of its own."""
     text = _interpolated(value)
     return text if _IN_BLOCK.fullmatch(text) and text not in _NULLS else quoted(text)
 

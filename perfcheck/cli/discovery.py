@@ -85,7 +85,6 @@ def discovered(
             error = wait_for(client, baseline.endpoints, timeout_s, Callbacks(), process=process)
             if error is not None:
                 raise error
-            show("finding operations")
             discovery = discover(baseline.service, client, session.redact, allowed=allow, progress=show)
             yield Found(baseline, discovery, client, process, show)
 

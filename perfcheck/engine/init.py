@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from perfcheck import __version__
 from perfcheck.baseline.file_errors import BaselineError
 from perfcheck.baseline.load import parse_baseline
-from perfcheck.baseline.writer import NewBaseline, baseline_text, quoted
+from perfcheck.baseline.writer import NewBaseline, baseline_text, quoted, scalar
 from perfcheck.client.prepared_request import without_password
 from perfcheck.discover.endpoint_names import groups_of, in_order_of_groups, named
 from perfcheck.discover.left_out import by_reason
@@ -61,7 +61,7 @@ class NewService:
         lines = {"base_url": _base_url(self.written_url)}
         if self.headers:
             lines["headers"] = f"{{{', '.join(f'{name}: {quoted(value)}' for name, value in self.headers)}}}"
-        return lines | {key: quoted(value.replace("$", "$$")) for key, value in known.items() if value is not None}
+        return lines | {key: scalar(value) for key, value in known.items() if value is not None}
 
 
 def _base_url(url: str) -> str:

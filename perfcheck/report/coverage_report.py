@@ -164,6 +164,9 @@ def as_junit(coverage: Coverage, least: float | None) -> str:
     *names, name = distinct_names([*(each.request_line for each in operations), name])
     root = ET.Element("testsuites")
     suite = ET.SubElement(root, "testsuite")
+    properties = ET.SubElement(suite, "properties")
+    for key, value in (("baseline", clean(coverage.file, 4096)), ("base_url", coverage.base_url)):
+        ET.SubElement(properties, "property", name=key, value=value)
     for index, operation in enumerate(names):
         case = ET.SubElement(suite, "testcase", classname="perfcheck.coverage", name=operation)
         if index >= len(coverage.covered):
@@ -174,9 +177,10 @@ def as_junit(coverage: Coverage, least: float | None) -> str:
         if not is_enough(coverage, least):
             message = headline(coverage, least)  # as text as well: GitLab shows no attribute
             ET.SubElement(case, "failure", message=message, type="coverage").text = message
+    ET.SubElement(suite, "system-out").text = headline(coverage, least)
     totals = {
         "name": "perfcheck coverage",
-        "tests": str(len(suite)),
+        "tests": str(len(suite.findall("testcase"))),
         "failures": str(len(suite.findall("testcase/failure"))),
         "errors": "0",
         "time": "0",

@@ -14,6 +14,7 @@ from flask import Flask, Response, jsonify
 from support.baselines import load
 
 from perfcheck.client.client import Client
+from perfcheck.discover.fallback import FallbackPage
 from perfcheck.discover.merge import merge
 from perfcheck.discover.survey import survey
 from perfcheck.engine.check import check
@@ -72,7 +73,11 @@ def coverage_of(baseline: Baseline, operations: Sequence[Any] = OPERATIONS) -> C
         for method, template, reason in operations
     )
     with Client(baseline.service, redact=Redactor()) as client:
-        return coverage(baseline, Discovery(tuple(found), survey(found, baseline.service, client.fetch)), client.fetch)
+        return coverage(
+            baseline,
+            Discovery(tuple(found), survey(found, baseline.service, client.fetch, FallbackPage(client.fetch, ()))),
+            client.fetch,
+        )
 
 
 def test_every_operation_that_can_be_measured_is_covered(tmp_path: Path, url: str) -> None:
