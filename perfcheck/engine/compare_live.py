@@ -25,7 +25,7 @@ from perfcheck.engine.session import (
     sampling_of,
     wait_for,
 )
-from perfcheck.engine.sides import Side, what_sides_are
+from perfcheck.engine.sides import Side
 from perfcheck.errors import CouldNotMeasureError
 from perfcheck.judge.compare_endpoint import EndpointPair, cannot_tell, compared_alone, noise_findings
 from perfcheck.judge.compare_runs import added_and_removed
@@ -70,13 +70,14 @@ def compare_live(
     max_pairs: int | None = None,
     seed: int | None = None,
     processes: Sequence[ServiceProcess] = (),
+    notes: Sequence[Finding] = (),
     callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
 ) -> Outcome:
     """Send the requests of a baseline to two services in pairs, and judge which endpoints became slower.
 
     ``before`` and ``after`` are the same baseline with the address of one service each, ``sides`` the commits that
-    these run, if that is known, and ``processes`` those of the services where the caller started them. Other
-    parameters, the outcome and what is raised: as of ``check``.
+    these run, if that is known, and ``processes`` those of the services where the caller started them. ``notes`` are
+    put among the findings of the run. Other parameters, the outcome and what is raised: as of ``check``.
     """
     endpoints = select_endpoints(after, names, groups)
     redact, progress = Redactor(before.secrets | after.secrets), callbacks.progress
@@ -133,7 +134,7 @@ def compare_live(
                 *execution.findings(
                     dict.fromkeys(finding for client in clients for finding in client.findings), environment
                 ),
-                *(what_sides_are(*sides) if sides else ()),
+                *notes,
                 *added_and_removed(added, (), "the service before"),
                 *_judged_by_a_tail(endpoints),
                 *cannot_tell(results, "run it again" if execution.interrupted else _how_to_settle(pairs)),

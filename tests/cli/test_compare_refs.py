@@ -48,6 +48,35 @@ def list_():
 def other():
     return "other"
 """
+DESCRIBED_APP = """
+import json, os, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+PAUSE_S = 0.001
+ANSWER = {"200": {"description": "OK"}}
+BY_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}
+PATHS = {
+    "/things": {"get": {"responses": ANSWER}, "post": {"responses": ANSWER}},
+    "/things/{id}": {"get": {"parameters": [BY_ID], "responses": ANSWER}},
+}
+INFO = {"title": "Things", "version": "1"}
+BODIES = {
+    "/things": [{"id": 7}],
+    "/things/7": {"id": 7},
+    "/openapi.json": {"openapi": "3.1.0", "info": INFO, "paths": PATHS},
+}
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        time.sleep(PAUSE_S if self.path.endswith("/7") else 0)
+        body = json.dumps(BODIES.get(self.path)).encode()
+        self.send_response(200 if self.path in BODIES else 404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
 START = f"exec {sys.executable} app.py"
 FEW = ("--max-pairs", "5")
 
@@ -255,6 +284,29 @@ def test_a_wrong_baseline_costs_no_setup(source: Path, temporary: Path, env: dic
         assert "baselines.yaml:4" in done.stderr or "no endpoint 'nope'" in done.stderr
         assert str(temporary) not in done.stderr
     assert not (tmp_path / "notes" / "setup").exists()
+    assert_nothing_is_left(source, temporary)
+
+
+def test_without_a_baseline_the_endpoints_are_those_that_the_service_has(
+    source: Path, temporary: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    git(source, "switch", "-q", "--orphan", "other")
+    git(source, "branch", "-q", "-D", "main", "feature")
+    first = commit(source, {"app.py": DESCRIBED_APP})
+    git(source, "branch", "main")
+    git(source, "switch", "-q", "-c", "feature")
+    commit(source, {"app.py": DESCRIBED_APP.replace("PAUSE_S = 0.001", "PAUSE_S = 0.05")})
+    git(source, "branch", "-q", "-D", "other")
+    done = perfcheck("compare", "main", "HEAD", "--start", START, cwd=source, env=env)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "neither commit has a baseline: 2 endpoints found (OpenAPI 2), 1 operation left out\n" in done.stderr
+    assert "CRITICAL things.by_id" in done.stdout
+    assert f"before: main ({first[:10]})" in done.stdout
+    assert_nothing_is_left(source, temporary)
+    commit(source, {"app.py": APP})
+    done = perfcheck("compare", "HEAD", "HEAD", "--start", START, cwd=source, env=env)
+    assert done.returncode == 3
+    assert "no operation that can be measured was found" in done.stderr
     assert_nothing_is_left(source, temporary)
 
 
