@@ -7,6 +7,7 @@ import selectors
 import socket
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -120,4 +121,5 @@ class Loop:
     def _forget(self, task: _Task) -> None:
         del self._tasks[task.tag]
         if task.wait is not None:
-            self._selector.unregister(task.wait.sock)
+            with suppress(KeyError, ValueError):  # an interruption may have come just before it was registered
+                self._selector.unregister(task.wait.sock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import selectors
 import socket
 import sys
 import threading
@@ -171,6 +172,26 @@ def test_a_client_that_is_closed_abandons_what_is_in_flight() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no stamps of the kernel")
+@pytest.mark.parametrize("method", ["register", "modify", "unregister"])
+def test_an_interruption_at_any_step_of_the_selector_passes_through(
+    monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """It was a ValueError of the selector, and so a bug of ours, where the socket was not registered yet."""
+    calls = 0
+
+    def interrupt(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise KeyboardInterrupt
+
+    with serving(every_request(response())) as (_, client), monkeypatch.context() as patch:
+        patch.setattr(selectors.DefaultSelector, method, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            client.send(SLOW)
+    assert calls
+
+
 def test_a_busy_client_does_not_lengthen_a_latency() -> None:
     with serving(every_request(response())) as (_, client):
         client.send(FAST)
