@@ -23,6 +23,8 @@ _OPAQUE = re.compile(r"[A-Za-z0-9_~=-]{16,}", re.ASCII)
 _OPAQUE_DIGITS = 3
 _SLUG = re.compile(r"[^/]*[-0-9.%@ ][^/]*")
 
+_VARIABLE = re.compile(r"\$\{?[A-Za-z_]\w*\}?|\{\{.*\}\}|\{\w+\}|<[\w -]+>")
+
 _STATIC = re.compile(
     r"\.(?:css|js|mjs|map|png|jpe?g|gif|svg|ico|webp|avif|bmp|woff2?|ttf|eot|otf|mp[34]|webm|ogg|wasm|zip|gz)\Z"
     r"|(?:\A|/)(?:static|assets|node_modules|_next|__webpack_hmr|favicon|robots\.txt|sitemap)(?:\Z|/)",
@@ -51,6 +53,11 @@ def is_id(segment: str) -> bool:
 def is_slug(segment: str) -> bool:
     """Whether a decoded segment may be the title or the name of something."""
     return _SLUG.fullmatch(segment) is not None
+
+
+def is_variable(text: str) -> bool:
+    """Whether a decoded segment or value stands for one: ``$ID``, ``${ID}``, ``{{id}}``, ``{id}``, ``<id>``."""
+    return _VARIABLE.fullmatch(text) is not None
 
 
 def shape_of(path: str, names: Sequence[str] = ()) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from perfcheck.discover.path_segments import is_id, is_slug, split_path
+from perfcheck.discover.path_segments import is_id, is_slug, split_path, template_of
 from perfcheck.discover.seen_request import SeenRequest, operation_of
 from perfcheck.model.operation import FoundIn, Operation
 
@@ -160,9 +160,11 @@ class RouteShapes:
         order = sorted(
             leaf.variants.items(), key=lambda pair: (0 if are_links else -pair[1].requests, len(pair[0]), pair[0])
         )
+        template, names = template_of(segments)
+        requests = None if are_links else leaf.requests
         operations = []
         for _, variant in order:
             values = [unquote(each) for each, word in zip(variant.segments, segments, strict=True) if word is None]
-            requests = None if are_links else leaf.requests
-            operations.append(operation_of(variant.latest, segments, values, self._found_in, requests))
+            in_path = zip(names, values, strict=True)
+            operations.append(operation_of(variant.latest, template, in_path, self._found_in, requests))
         return next((each for each in operations if each.reason is None), operations[0])

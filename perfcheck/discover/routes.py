@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from urllib.parse import urlsplit
+from collections.abc import Iterable, Iterator, Mapping
 
 from perfcheck.discover.path_segments import is_static, path_below, unused_name
+from perfcheck.discover.seen_request import below_base_url
 from perfcheck.judge.match_variants import route_of
 from perfcheck.judge.route_templates import PLACEHOLDER, parse_name
 from perfcheck.model import MonitoredRoute, MonitorReading
@@ -72,7 +71,7 @@ def _discovered(
         elif not is_static(readable[0]):
             operations.append(_operation(route, *readable, found_in, counted))
     notes = [f"{plural(len(unread), 'route')} left out: no path fits {clean(unread[0])}"] if unread else []
-    return Discovered(tuple(_below(operations, urlsplit(base_url).path)), tuple(notes))
+    return Discovered(tuple(below_base_url(operations, base_url)), tuple(notes))
 
 
 def _operation(
@@ -95,16 +94,6 @@ def _operation(
         requests=counted.get(name),
         monitor_name=name if is_counted else None,
     )
-
-
-def _below(operations: Sequence[Operation], prefix: str) -> Iterator[Operation]:
-    """Without the path of base_url; all as they are where none is below that, since a proxy removes it."""
-    below = [(operation, path_below(prefix, operation.template)) for operation in operations]
-    if not any(template for _, template in below):
-        yield from operations
-    for operation, template in below:
-        if template is not None:
-            yield replace(operation, template=template)
 
 
 def _readable(template: str) -> tuple[str, tuple[Parameter, ...]] | None:

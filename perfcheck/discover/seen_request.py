@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
-from perfcheck.discover.path_segments import template_of
+from perfcheck.discover.path_segments import path_below
 from perfcheck.discover.recorded_secrets import is_secret, kept_headers, secret_in_body
 from perfcheck.model.operation import Basis, FoundIn, Operation, Parameter, ParameterLocation
 
@@ -22,7 +23,7 @@ class SeenRequest:
 
     method: str
     path: str
-    query: Pairs = ()
+    query: tuple[tuple[str, str | None], ...] = ()  # None: the value is not known
     headers: Pairs = ()
     content: str | None = None
     name: str | None = None
@@ -31,30 +32,28 @@ class SeenRequest:
 
 def operation_of(
     seen: SeenRequest,
-    segments: Sequence[str | None],
-    values: Sequence[str | None],
+    template: str,
+    in_path: Iterable[tuple[str, str | None]],
     found_in: FoundIn,
     requests: int | None = None,
 ) -> Operation:
-    """``segments`` are those of its path, None where one is a value, and ``values`` are these, decoded.
+    """``in_path`` are name and decoded value of each parameter in ``template``.
 
     No secret is taken over: a parameter that looks like one has no value, and the reason says so.
     """
-    template, names = template_of(segments)
-    path = ParameterLocation.PATH
     # In a path a parameter has its name from us: only its value counts.
-    in_path = [_observed(name, value, path, "") for name, value in zip(names, values, strict=True)]
-    query = ((name, value) for name, value in seen.query if not _NOISE.fullmatch(name))
+    path_parameters = [_observed(name, value, ParameterLocation.PATH, "") for name, value in in_path]
+    query = [(name, value) for name, value in seen.query if not _NOISE.fullmatch(name)]
     in_query = [_observed(name, value, ParameterLocation.QUERY, name) for name, value in query]
     in_body = secret_in_body(seen.content) if seen.content else None
-    secret = next((each.name for each in in_query if each.value is None), in_body)
+    secret = next((name for name, value in query if value is not None and is_secret(name, value)), in_body)
     return Operation(
         method=seen.method,
         template=template,
         found_in=(found_in,),
         name=seen.name,
         group=seen.group,
-        parameters=(*in_path, *in_query),
+        parameters=(*path_parameters, *in_query),
         headers=tuple(kept_headers(seen.headers, has_body=seen.content is not None)),
         content=None if in_body else seen.content,
         requests=requests,
@@ -65,3 +64,14 @@ def operation_of(
 def _observed(name: str, value: str | None, location: ParameterLocation, own_name: str) -> Parameter:
     is_known = value is not None and len(value) <= _LONGEST_VALUE and not is_secret(own_name, value)
     return Parameter(name, location, value=value if is_known else None, basis=Basis.OBSERVED)
+
+
+def below_base_url(operations: Sequence[Operation], base_url: str) -> Iterator[Operation]:
+    """Without the path of base_url; all as they are where none is below that, since a proxy adds or removes it."""
+    prefix = urlsplit(base_url).path
+    below = [path_below(prefix, operation.template) for operation in operations]
+    if not any(below):
+        yield from operations
+    for operation, template in zip(operations, below, strict=True):
+        if template is not None:
+            yield replace(operation, template=template)

@@ -1,0 +1,113 @@
+"""Requests that a browser recorded: a HAR file (HTTP Archive 1.2)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from perfcheck.discover.path_segments import is_static
+from perfcheck.discover.recorded_hosts import host_of, requests_of_service
+from perfcheck.discover.route_shapes import RouteShapes
+from perfcheck.discover.seen_request import Pairs, SeenRequest, below_base_url
+from perfcheck.errors import UsageError
+from perfcheck.model.operation import Discovered, FoundIn
+from perfcheck.units import format_size
+
+_LARGEST = 500_000_000  # bytes
+_LONGEST_BODY = 100_000  # of a request
+_SUCCEEDED = range(200, 400)
+_NO_REQUESTS = {"websocket", "eventsource", "image", "stylesheet", "script", "font", "media", "preflight", "ping"}
+_HOW = "save one in the browser: developer tools, Network, 'Save all as HAR'"
+
+
+def read_har(file: str, base_url: str) -> Discovered:
+    """The operations of the requests in ``file`` that succeeded, without style sheets, scripts, images and the like.
+
+    Raises UsageError for a file that is none.
+    """
+    recorded = list(_recorded(read_json(file, "a HAR file", _HOW), file))
+    requests, notes = requests_of_service(recorded, base_url)
+    shapes = RouteShapes(FoundIn.HAR)
+    for request in requests:
+        shapes.add(request)
+    if not requests:
+        notes = ("no request to a service in it, apart from static files and errors",)
+    return Discovered(tuple(below_base_url(shapes.operations(), base_url)), tuple(f"{file}: {note}" for note in notes))
+
+
+def read_json(file: str, kind: str, how: str) -> Any:
+    """The JSON of a file that should be ``kind``. Raises UsageError, with ``how`` to make one."""
+    path = Path(file)
+    try:
+        if (size := path.stat().st_size) > _LARGEST:
+            message = f"{file} has {format_size(size)}, and {kind} may have {format_size(_LARGEST)}"
+            raise UsageError(message, "record less at once, or without the bodies of the responses")
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}", how) from None
+    except RecursionError:
+        raise UsageError(f"{file}: expected {kind}, not JSON nested so deeply", how) from None
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{file}:{error.lineno}:{error.colno}: expected {kind}, in JSON: {error.msg}", how) from None
+    except ValueError:
+        raise UsageError(f"{file}: expected {kind}, in JSON", how) from None
+
+
+def _recorded(har: Any, file: str) -> Iterator[tuple[str, SeenRequest]]:
+    """The host of each request, and the request."""
+    log = har.get("log") if isinstance(har, dict) else None
+    entries = log.get("entries") if isinstance(log, dict) else None
+    if not isinstance(entries, list):
+        raise UsageError(f"{file}: expected a HAR file, with 'entries' in 'log'", _HOW)
+    for number, entry in enumerate(entries, 1):
+        request = entry.get("request") if isinstance(entry, dict) else None
+        if not isinstance(request, dict) or not all(isinstance(request.get(key), str) for key in ("method", "url")):
+            raise UsageError(f"{file}: entry {number} has no 'request' with 'method' and 'url'", _HOW)
+        try:
+            url = urlsplit(request["url"])
+            host = host_of(request["url"])
+        except ValueError:
+            raise UsageError(f"{file}: entry {number} has a 'url' that is not one", _HOW) from None
+        if url.scheme in {"http", "https"} and not is_static(url.path) and _is_read(entry):
+            yield host, _request(request, url.path or "/", url.query)
+
+
+def _is_read(entry: dict[str, Any]) -> bool:
+    """Whether it has a response that succeeded, of the service itself. The type of what was loaded is an extension."""
+    response = entry.get("response")
+    status = response.get("status") if isinstance(response, dict) else None
+    content = response.get("content") if isinstance(response, dict) else None
+    kind = content.get("mimeType") if isinstance(content, dict) else ""
+    if entry.get("_resourceType") in _NO_REQUESTS or (isinstance(kind, str) and kind.startswith("text/event-stream")):
+        return False
+    return isinstance(status, int) and status in _SUCCEEDED
+
+
+def _request(request: dict[str, Any], path: str, query: str) -> SeenRequest:
+    return SeenRequest(
+        method=request["method"].upper(),
+        path=path,
+        query=tuple(parse_qsl(query, keep_blank_values=True)),
+        headers=_pairs(request.get("headers")),
+        content=_content(request.get("postData")),
+    )
+
+
+def _pairs(value: Any) -> Pairs:
+    """Of a list of objects with ``name`` and ``value``."""
+    items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    pairs = ((item.get("name"), item.get("value")) for item in items)
+    return tuple((name, text) for name, text in pairs if isinstance(name, str) and isinstance(text, str))
+
+
+def _content(data: Any) -> str | None:
+    if not isinstance(data, dict):
+        return None
+    text = data.get("text")
+    if not isinstance(text, str) or not text:
+        params = _pairs(data.get("params"))
+        text = urlencode(params) if params else None
+    return text if text and len(text) <= _LONGEST_BODY else None
