@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import IO, Any
 from urllib.parse import parse_qsl
 
@@ -24,9 +26,10 @@ from perfcheck.errors import UsageError
 from perfcheck.model.operation import Discovered, FoundIn
 from perfcheck.words import plural
 
+MOST_BYTES = 300_000_000  # some two million lines, read in less than a minute
 _LONGEST_LINE = 65_536
 _LINE = re.compile(
-    r'"(?:\x1b\[[0-9;]*m)*([A-Z]{3,10}) (\S+)(?: HTTP/[0-9.]+)?(?:\x1b\[[0-9;]*m)*" (?:- )?([1-5][0-9]{2})\b(.*)',
+    r'"(?:\x1b\[[0-9;]*m)*([A-Z]{3,10}) ([^\s"]+)(?: HTTP/[0-9.]+)?(?:\x1b\[[0-9;]*m)*" (?:- )?([1-5][0-9]{2})\b(.*)',
     re.DOTALL,
 )
 _REQUEST = re.compile(r"([A-Z]{3,10}) (\S+)(?: HTTP/[0-9.]+)?")
@@ -43,11 +46,12 @@ _TARGET = ("requesturi", "uri", "originalurl", "url", "requesturl", "requestpath
 _STATUS = ("status", "statuscode", "responsestatus", "httpstatus", "responsecode", "responsestatuscode")
 _AGENT = ("useragent", "httpuseragent", "agent")
 _INSIDE = ("request", "log", "message", "msg", "event")  # a line, or a part of one, as text
+_HOW = "name an access log, or - for standard input"
 _EXAMPLE = 'expected lines such as 127.0.0.1 - - [18/Jun/2026:10:00:00 +0000] "GET /things HTTP/1.1" 200 512'
 
 
 class _Line:
-    """What a line has of a request."""
+    """The request of a line, as it is written there."""
 
     __slots__ = ("agent", "method", "status", "target")
 
@@ -58,7 +62,8 @@ class _Line:
 def read_access_log(file: str, base_url: str) -> Discovered:
     """The operations of the requests in ``file`` that succeeded, with their number; those of bots are left out.
 
-    ``file`` may be compressed (``.gz``), or ``-`` for standard input. It is read line by line: its size does not matter.
+    ``file`` may be compressed (``.gz``), or ``-`` for standard input. Of a large one, the last part is read where that
+    can be found without the rest, else the first: what it shows does not change with more.
     Raises UsageError where it cannot be read, or no line of it is a request.
     """
     where = "standard input" if file == "-" else file
@@ -86,7 +91,12 @@ def _kind(line: _Line | None) -> str:
         return _ERRORS
     if is_static(line.target.partition("?")[0]):
         return _FILES
-    return _BOTS if _BOT.search(line.agent) else _TAKEN
+    return _BOTS if _is_bot(line.agent) else _TAKEN
+
+
+@lru_cache(maxsize=10_000)
+def _is_bot(agent: str) -> bool:
+    return _BOT.search(agent) is not None
 
 
 def _summary(counts: Counter[str]) -> str:
@@ -96,24 +106,29 @@ def _summary(counts: Counter[str]) -> str:
 
 
 @contextmanager
-def _opened(file: str) -> Iterator[IO[bytes]]:
+def _opened(file: str) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    """At its beginning, or where the last ``MOST_BYTES`` begin."""
     if file == "-":
         yield sys.stdin.buffer
         return
     with gzip.open(file) if file.endswith(".gz") else open(file, "rb") as stream:  # noqa: PTH123
+        size = os.fstat(stream.fileno()).st_size
+        if not file.endswith(".gz") and size > MOST_BYTES:
+            stream.seek(size - MOST_BYTES)
+            stream.readline(_LONGEST_LINE)
         yield stream
 
 
 def _lines(file: str, where: str) -> Iterator[str]:
+    left = MOST_BYTES
     try:
         with _opened(file) as stream:
-            while line := stream.readline(_LONGEST_LINE):
+            while left > 0 and (line := stream.readline(_LONGEST_LINE)):
+                left -= len(line)
                 yield line.decode("utf-8", "replace")
     except (OSError, EOFError, zlib.error) as error:
         message = getattr(error, "strerror", None) or f"{error}"
-        raise UsageError(
-            f"{where} cannot be read: {message}", "name an access log; --access-log - reads standard input"
-        ) from None
+        raise UsageError(f"{where} cannot be read: {message}", _HOW) from None
 
 
 def _read(text: str) -> _Line | None:
@@ -124,7 +139,7 @@ def _read(text: str) -> _Line | None:
 
 def _of_text(text: str) -> _Line | None:
     match = _LINE.search(text)
-    return _Line(match[1], match[2], int(match[3]), match[4]) if match else None
+    return _Line(match[1], match[2], int(match[3]), match[4].partition('"')[2]) if match else None
 
 
 def _of_json(text: str) -> _Line | None:
