@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcheck.cli.discovery import discovered, discovery_options, require_operations
+from perfcheck.cli.discovery import Sources, discovered, discovery_options, require_operations
 from perfcheck.cli.measuring import Options
 from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.options import PERCENTAGE, baseline_option, option, output_option
@@ -48,7 +48,9 @@ _FORMATS = ("console", "json", "markdown", "junit")
 )
 @output_option
 @click.pass_obj
-def command(session: Session, /, least: float | None, allow: tuple[str, ...], **options: Any) -> int:
+def command(
+    session: Session, /, least: float | None, openapi: str | None, allow: tuple[str, ...], **options: Any
+) -> int:
     """List the operations of a running service that its baseline does not measure, slow and busy ones first.
 
     Finds operations as perfcheck init does, and sends one request to each that only reads. Each that is not covered
@@ -63,7 +65,7 @@ def command(session: Session, /, least: float | None, allow: tuple[str, ...], **
     for target in targets:
         if target.format not in _FORMATS:
             raise UsageError(f"coverage has no {target.format} report", f"it can be {', '.join(_FORMATS)}")
-    with discovered(session, given, lambda frame, address: frame.load(address)[0], allow) as found:
+    with discovered(session, given, lambda frame, address: frame.load(address)[0], Sources(openapi, allow)) as found:
         from perfcheck.engine.coverage import coverage
 
         require_operations(found.discovery, found.client.base_url_shown)

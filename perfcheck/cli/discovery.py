@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from perfcheck.cli.measuring import Frame, Options, base_url_option
 from perfcheck.cli.services import service_of
+from perfcheck.cli.ui.completers import complete_files
 from perfcheck.cli.ui.options import (
     LINE,
     insecure_option,
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+openapi_option = option(
+    "--openapi",
+    metavar="FILE|URL|PATH",
+    shell_complete=complete_files,
+    help="The OpenAPI document: a file, a URL, or a path of the service. Default: that of the baseline, else "
+    "wherever the service has one.",
+)
 allow_option = option(
     "--allow",
     multiple=True,
@@ -42,10 +50,18 @@ allow_option = option(
 def discovery_options(command: F) -> F:
     """The options that both commands have, but for the file."""
     for decorate in reversed(
-        (base_url_option, start_option, allow_option, insecure_option, quiet_option, verbose_option)
+        (base_url_option, start_option, openapi_option, allow_option, insecure_option, quiet_option, verbose_option)
     ):
         command = decorate(command)
     return command
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the command line names, in addition to what the service itself has."""
+
+    openapi: str | None = None
+    allow: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +77,7 @@ class Found:
 
 @contextmanager
 def discovered(
-    session: Session, options: Options, load: Callable[[Frame, str | int | None], Baseline], allow: Sequence[str]
+    session: Session, options: Options, load: Callable[[Frame, str | int | None], Baseline], sources: Sources
 ) -> Iterator[Found]:
     """The operations of the service of the baseline that ``load`` returns for an address, started where need be.
 
@@ -85,7 +101,14 @@ def discovered(
             error = wait_for(client, baseline.endpoints, timeout_s, Callbacks(), process=process)
             if error is not None:
                 raise error
-            discovery = discover(baseline.service, client, session.redact, allowed=allow, progress=show)
+            discovery = discover(
+                baseline.service,
+                client,
+                session.redact,
+                openapi=sources.openapi,
+                allowed=sources.allow,
+                progress=show,
+            )
             yield Found(baseline, discovery, client, process, show)
 
 

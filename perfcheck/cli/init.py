@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcheck.cli.discovery import Found, discovered, discovery_options, require_operations
+from perfcheck.cli.discovery import Found, Sources, discovered, discovery_options, require_operations
 from perfcheck.cli.measuring import Frame, Options
 from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.completers import complete_files
@@ -38,6 +37,7 @@ Exit codes:
   3  nothing to measure    4  a bug in perfcheck
   130  interrupted
 """
+_TIMEOUT_S = 5.0
 _USUAL_PORTS = (8000, 5000, 8080, 3000, 5001)
 
 
@@ -73,6 +73,7 @@ def command(
     session: Session,
     /,
     url: str | None,
+    openapi: str | None,
     allow: tuple[str, ...],
     header: tuple[str, ...],
     ci: str | None,
@@ -97,7 +98,7 @@ def command(
     headers = tuple(map(_header, header))
     from perfcheck.cli.init_summary import require_endpoints, summary
 
-    draft = _draft(session, replace(given, base_url=address), file, headers, allow)
+    draft = _draft(session, replace(given, base_url=address), file, headers, Sources(openapi, allow))
     require_endpoints(draft)
     if dry_run:
         click.echo(draft.text(), nl=False)
@@ -128,7 +129,7 @@ def _write_pipeline(made: Pipeline) -> None:
 
 
 def _draft(
-    session: Session, options: Options, file: Path, headers: tuple[tuple[str, str], ...], allow: Sequence[str]
+    session: Session, options: Options, file: Path, headers: tuple[tuple[str, str], ...], sources: Sources
 ) -> Draft:
     from perfcheck.baseline.addresses import base_url_option as checked_url
     from perfcheck.engine.init import NewService, make_draft, service_baseline
@@ -140,12 +141,14 @@ def _draft(
     def load(_: Frame, address: str | int | None) -> Baseline:
         url = f"http://127.0.0.1:{address}" if isinstance(address, int) else checked_url(address or "")
         baseline = service_baseline(service_at(url), file, insecure=options.insecure)
+        if options.start is None:  # somebody has just typed the address of a service that runs
+            baseline = replace(baseline, service=replace(baseline.service, ready_timeout_s=_TIMEOUT_S))
         session.redact = Redactor(baseline.secrets)
         return baseline
 
     found = None
     try:
-        with discovered(session, options, load, allow) as found:
+        with discovered(session, options, load, sources) as found:
             require_operations(found.discovery, found.client.base_url_shown)
             service = replace(
                 service_at(found.baseline.service.base_url),

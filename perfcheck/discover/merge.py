@@ -85,7 +85,7 @@ def _with_values(template: str, parameters: Sequence[Parameter]) -> str:
 def _combined(first: Operation, second: Operation) -> Operation:
     """``first`` is of the source that is trusted more."""
     counts = [each.requests for each in (first, second) if each.requests is not None]
-    parameters = _named_alike(first, second)
+    parameters = _with_names_of(first, second)
     return replace(
         first,
         found_in=tuple(dict.fromkeys((*first.found_in, *second.found_in))),
@@ -100,7 +100,7 @@ def _combined(first: Operation, second: Operation) -> Operation:
     )
 
 
-def _named_alike(first: Operation, second: Operation) -> Iterator[Parameter]:
+def _with_names_of(first: Operation, second: Operation) -> Iterator[Parameter]:
     """Those of ``second``, of the path by the names that ``first`` has for them."""
     names = dict(zip(_PARAMETER.findall(second.template), _PARAMETER.findall(first.template), strict=False))
     for each in second.parameters:
