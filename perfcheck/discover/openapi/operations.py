@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from urllib.parse import parse_qsl
 
 from perfcheck.discover.openapi.bodies import Bodies
@@ -20,6 +21,7 @@ _METHODS = ("get", "head", "query", "options", "trace", "post", "put", "patch", 
 _RARELY_WITH_BODY = {"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"}
 _PLACEHOLDER = re.compile(r"\{[+/.;]?([\w.~-]+)[^{}]*\}")  # {id}, and as routers write it: {id:[0-9]+}, {path*}
 _LONGEST_NAME = 100
+_MOST_OPERATIONS = 50_000
 
 
 def read_openapi(document: object, prefix: str | None = None) -> list[Operation]:
@@ -27,7 +29,7 @@ def read_openapi(document: object, prefix: str | None = None) -> list[Operation]
 
     ``prefix`` is in front of their paths, in place of the one that the document states: one of ``prefixes``.
     """
-    return list(_Reader(as_object(document), prefix).operations())
+    return list(islice(_Reader(as_object(document), prefix).operations(), _MOST_OPERATIONS))
 
 
 class _Reader:

@@ -10,6 +10,7 @@ from perfcheck.discover.openapi.references import Object, References, as_list, a
 from perfcheck.discover.openapi.schema_values import SchemaValues, Value
 from perfcheck.model.operation import Basis, Parameter, ParameterLocation
 
+_MOST_PARAMETERS = 500  # of one operation
 _LONGEST_TEXT = 2000  # of a parameter, which is a part of an address
 _LOCATIONS = {location.value: location for location in ParameterLocation}
 _CREDENTIALS = re.compile(r"(?i)authorization|cookie|api[-_]?key|token|secret|password|session")
@@ -35,7 +36,7 @@ class ParameterReader:
     def nodes(self, path_item: Object, operation: Object) -> list[Object]:
         """The parameters of the path item, and of the operation in their place."""
         parameters = [*as_list(path_item.get("parameters")), *as_list(operation.get("parameters"))]
-        nodes = map(self._references.object_at, parameters)
+        nodes = map(self._references.object_at, parameters[:_MOST_PARAMETERS])
         named = (node for node in nodes if isinstance(node.get("name"), str) and isinstance(node.get("in"), str))
         return list({(node["in"], node["name"]): node for node in named}.values())
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -122,3 +125,38 @@ def test_what_is_written_as_yaml_is_read_again(value: Any) -> None:
 def test_no_text_raises_anything_else(content: bytes) -> None:
     with suppress(UnreadableError):
         parse_document(content)
+
+
+# --- Large documents -------------------------------------------------------------------------------------------------
+
+READ_LARGE = """
+import json, re, sys
+from pathlib import Path
+from perfcheck.discover.openapi.operations import read_openapi
+from perfcheck.discover.openapi.parser import parse_document
+
+def peak_mb():
+    return int(re.findall(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[0]) / 1e3
+
+before = peak_mb()
+found = len(read_openapi(parse_document(Path(sys.argv[1]).read_bytes())))
+print(found, peak_mb() - before)
+"""
+
+
+@pytest.mark.parametrize("beginning", ["", "--- "], ids=["JSON", "YAML"])
+def test_10_mb_take_bounded_memory(tmp_path: Path, beginning: str) -> None:
+    fields = {f"field_{number}": {"type": "string", "description": "A field"} for number in range(150)}
+    thing = {"type": "object", "properties": fields}
+    responses = {"200": {"content": {"application/json": {"schema": thing}}}}
+    key = {"name": "id", "in": "path", "schema": {"type": "integer"}}
+    item = {"parameters": [key], "get": {"responses": responses}}
+    document = {"openapi": "3.0.0", "paths": {f"/things{number}/{{id}}": item for number in range(1000)}}
+    text = beginning + json.dumps(document)
+    file = tmp_path / "api"
+    file.write_text(text, encoding="utf-8")
+    command = [sys.executable, "-c", READ_LARGE, str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    operations, megabytes = done.stdout.split()
+    assert operations == "1000"
+    assert float(megabytes) < 20 * len(text) / 1e6
