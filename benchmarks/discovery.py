@@ -184,12 +184,18 @@ def _tried(service: Tried, folder: Path, lists: httpx.Client) -> tuple[Found, di
     bin_folder = folder / "env" / "bin"
     if not bin_folder.exists():
         venv.create(folder / "env", with_pip=True)
-        subprocess.run([bin_folder / "pip", "install", "--quiet", *service.packages], check=True)
+        subprocess.run([bin_folder / "pip", "install", "--quiet", *service.packages], check=True, capture_output=True)
     work = folder / "work"
     if not work.exists():
         work.mkdir()
         if service.prepare:
-            subprocess.run(["sh", "-ec", service.prepare], cwd=work, env=_environment(bin_folder, home), check=True)
+            subprocess.run(
+                ["sh", "-ec", service.prepare],
+                cwd=work,
+                env=_environment(bin_folder, home),
+                check=True,
+                capture_output=True,
+            )
     with ServiceProcess() as process:
         process.start(service.start, cwd=work, env=_environment(bin_folder, home))
         _await(process, service.ready)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from perfcheck.lint.app_monitors import AppMonitors, Cover, State
@@ -15,8 +12,8 @@ from perfcheck.lint.monitors import HandlerMonitors
 from perfcheck.lint.project import Project
 from perfcheck.lint.registrations import Registration, RegistrationFinder
 from perfcheck.lint.resolve import Resolver
-from perfcheck.lint.scan import read_module
-from perfcheck.lint.sources import Ignore, UnreadableSourceError, python_files
+from perfcheck.lint.scan import quick_and_quiet, read_modules
+from perfcheck.lint.sources import Ignore, python_files
 from perfcheck.lint.vocabulary import Framework, LintResult, RegisteredRoute, Remark, SourceLocation, UnmonitoredHandler
 
 __all__ = ["Framework", "LintResult", "RegisteredRoute", "Remark", "SourceLocation", "UnmonitoredHandler", "lint"]
@@ -28,20 +25,9 @@ _NOT_NEEDED = "this ignore is not needed: no unmonitored handler is on this line
 def lint(paths: Sequence[str], exclude: Sequence[str] = (), *, include_tests: bool = False) -> LintResult:
     """Read the source and list the route handlers that no monitor covers. Raises UsageError for a path without any."""
     files = python_files(paths, exclude, include_tests=include_tests)
-    with _quick_and_quiet():
-        modules, problems = _read(files)
+    with quick_and_quiet():
+        modules, problems = read_modules(files)
         return _judge(modules, problems, len(files))
-
-
-def _read(files: Iterable[str]) -> tuple[list[Module], list[Remark]]:
-    modules: list[Module] = []
-    problems: list[Remark] = []
-    for file in files:
-        try:
-            modules.append(read_module(file))
-        except UnreadableSourceError as error:
-            problems.append(Remark(SourceLocation(file, error.line, error.column), error.message))
-    return modules, problems
 
 
 def _judge(modules: list[Module], problems: list[Remark], files: int) -> LintResult:
@@ -144,17 +130,3 @@ def _finding(judged: list[_Judged]) -> UnmonitoredHandler:
         reason=next((reason for reason in reasons if reason), None),
         is_certain=judged[0].cover.state is State.NOT_MONITORED,
     )
-
-
-@contextmanager
-def _quick_and_quiet() -> Iterator[None]:
-    """Syntax trees have no cycles, and collecting garbage takes a third of the time; warnings are of no use here."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        if collecting:
-            gc.enable()

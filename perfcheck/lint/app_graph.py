@@ -41,6 +41,7 @@ class AppGraph:
         self.frameworks: set[Framework] = set()  # those with any monitor
         self.unplaced: list[tuple[SourceLocation, set[Framework]]] = []  # monitors of apps that are unknown
         self.parents: defaultdict[Hashable, list[Meaning | None]] = defaultdict(list)
+        self.prefixes: defaultdict[Hashable, list[ast.expr | None]] = defaultdict(list)  # one for each of the parents
         sites = [site for module in modules for site in module.calls]
         for site in sites:
             self._read_call(site)
@@ -100,12 +101,15 @@ class AppGraph:
     def _attach(self, site: CallSite, method: str) -> None:
         call, scope = site.call, site.scope
         attached = argument(call, 1 if method in _BEHIND_A_PATH else 0, "router", "blueprint", "app", "ns")
+        prefix = keyword(call, "url_prefix", "prefix", "path")
+        if prefix is None and method in _BEHIND_A_PATH:
+            prefix = argument(call, 0)
         if not isinstance(call.func, ast.Attribute) or method in _HOLDERS:
-            self._place(attached, holder(site, self._resolver), scope)
+            self._place(attached, holder(site, self._resolver), scope, prefix)
         elif method == "init_app":  # api.init_app(app): the other way round
             self._place(call.func.value, self._resolver.meaning(attached, scope), scope)
         else:
-            self._place(attached, self._resolver.meaning(call.func.value, scope), scope)
+            self._place(attached, self._resolver.meaning(call.func.value, scope), scope, prefix)
 
     def _dispatch(self, site: CallSite) -> None:
         """The apps behind the paths are monitored if the monitor was put around the dispatcher later on."""
@@ -117,10 +121,13 @@ class AppGraph:
                     for each in mounted:
                         self._place(each, app if is_around else None, site.scope)
 
-    def _place(self, child: ast.expr | None, parent: Meaning | None, scope: Scope) -> None:
+    def _place(
+        self, child: ast.expr | None, parent: Meaning | None, scope: Scope, prefix: ast.expr | None = None
+    ) -> None:
         for each in self._apps_in(child, scope):
             if isinstance(each, Variable) and each != parent:
                 self.parents[key_of(each)].append(parent)
+                self.prefixes[key_of(each)].append(prefix)
 
     def _external(self, node: ast.expr | None, scope: Scope) -> str:
         meaning = self._resolver.meaning(node, scope) if not isinstance(node, ast.Call) else None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import gc
 import os
 import re
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from perfcheck.lint.bindings import bind, bind_imports, bind_parameters, loop_scope, may_hold_app
 from perfcheck.lint.module_facts import (
@@ -16,8 +19,8 @@ from perfcheck.lint.module_facts import (
     last_name,
     parts_of,
 )
-from perfcheck.lint.sources import ignores_in, parse, read_source
-from perfcheck.lint.vocabulary import CALLS, DECORATORS, MONITOR, VERBS
+from perfcheck.lint.sources import UnreadableSourceError, ignores_in, parse, read_source
+from perfcheck.lint.vocabulary import CALLS, DECORATORS, MONITOR, VERBS, Remark, SourceLocation
 
 _BLOCKS = ("body", "handlers", "cases", "orelse", "finalbody")
 _LEAVES = (ast.Name, ast.Constant, ast.expr_context, ast.operator, ast.boolop, ast.cmpop, ast.unaryop)
@@ -27,6 +30,18 @@ _MIDDLEWARE = ("MIDDLEWARE",)
 _MONITOR = re.compile(rf"\b{MONITOR}\b")
 _DJANGO_MONITOR = "perfcheck.monitor.django."
 _DJANGO_MIDDLEWARE = re.compile(re.escape(_DJANGO_MONITOR) + r"(?!urls$|apps\b)[\w.]+")
+
+
+def read_modules(files: Iterable[str]) -> tuple[list[Module], list[Remark]]:
+    """The modules that can be read, and why others cannot."""
+    modules: list[Module] = []
+    problems: list[Remark] = []
+    for file in files:
+        try:
+            modules.append(read_module(file))
+        except UnreadableSourceError as error:
+            problems.append(Remark(SourceLocation(file, error.line, error.column), error.message))
+    return modules, problems
 
 
 def read_module(file: str) -> Module:
@@ -42,6 +57,20 @@ def read_module(file: str) -> Module:
     module.ignores = ignores_in(text, file)
     _Scanner(module, text).scan(tree)
     return module
+
+
+@contextmanager
+def quick_and_quiet() -> Iterator[None]:
+    """Syntax trees have no cycles, and collecting garbage takes a third of the time; warnings are of no use here."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class _Scanner:
