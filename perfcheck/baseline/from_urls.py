@@ -39,6 +39,8 @@ def _split(url: str) -> tuple[str, Endpoint]:
     """The base URL, and the rest as an endpoint. Raises WrongValueError, with a message that quotes nothing of them."""
     if "#" in url:
         raise WrongValueError("the URL has a fragment (#...), which is never sent", "leave it out")
+    if any(char.isspace() or not char.isprintable() for char in url):
+        raise WrongValueError("the URL contains spaces or control characters", "percent-encode them: a space is %20")
     address, _, query = url.partition("?")
     check_base_url(address)
     parts = urlsplit(address)

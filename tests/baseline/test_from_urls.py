@@ -63,7 +63,8 @@ def test_what_may_be_secret_is_not_shown() -> None:
         (["http://a//s3cr3t"], "single '/'"),
         (["http://a/?q=s3cr3t%ff"], "not valid UTF-8"),
         (["http://a:99999/s3cr3t"], "not a valid URL"),
-        (["http://a/s3cr3t b"], "spaces"),
+        (["http://a/s3cr3t b"], "spaces or control characters"),
+        (["http://a/?q=s3cr3t\n"], "spaces or control characters"),
     ],
 )
 def test_a_wrong_url_is_an_error_that_does_not_quote_it(urls: list[str], message: str) -> None:
