@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from perfcheck.cli.discovery import source_operations
 from perfcheck.cli.measuring import Frame, rerun_command
 from perfcheck.cli.services import start_command
 from perfcheck.cli.ui.terminal import status_line
@@ -57,7 +58,7 @@ def compare_refs(frame: Frame) -> Outcome:
             process.start(start, cwd=checkout.folder, env=checkout.env)
             if process.log:
                 report(f"{checkout.side.name}: output of the service: {process.log}")
-        before, after = baselines or _discovered(frame, frame.prepare(*bare), processes[1], report)
+        before, after = baselines or _discovered(frame, frame.prepare(*bare), processes[1], checkouts[1].folder, report)
         with frame.callbacks() as callbacks:
             return compare_live(
                 before,
@@ -98,7 +99,9 @@ def _load(frame: Frame, checkouts: Sequence[Checkout], ports: Sequence[int], rep
     return None
 
 
-def _discovered(frame: Frame, baselines: Sequence[Baseline], process: ServiceProcess, report: Report) -> list[Baseline]:
+def _discovered(
+    frame: Frame, baselines: Sequence[Baseline], process: ServiceProcess, folder: Path, report: Report
+) -> list[Baseline]:
     """With the operations that the service after turns out to have, and without targets."""
     from perfcheck.client.client import Client
     from perfcheck.discover.endpoint_names import groups_of, in_order_of_groups, named
@@ -111,7 +114,10 @@ def _discovered(frame: Frame, baselines: Sequence[Baseline], process: ServicePro
         show("waiting for the service")
         if error := wait_for(client, (), service.ready_timeout_s, Callbacks(), process=process):
             raise error
-        found = discover(service, client, redact, progress=show)
+        known = []
+        with suppress(UsageError):  # a service that is not written in Python
+            known = [source_operations([str(folder)], service.base_url)]
+        found = discover(service, client, redact, known=known, progress=show)
     candidates = in_order_of_groups(named(found.survey.candidates))
     if not candidates:
         message = "neither commit has a baseline, and no operation that can be measured was found"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from perfcheck.cli.app import Session
     from perfcheck.client.client import Client
     from perfcheck.engine.discover import Discovery
+    from perfcheck.model.operation import Discovered
     from perfcheck.service_process import ServiceProcess
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -110,6 +111,17 @@ def discovered(
                 progress=show,
             )
             yield Found(baseline, discovery, client, process, show)
+
+
+def source_operations(paths: Sequence[str], base_url: str) -> Discovered:
+    """The routes that Python source registers. Raises UsageError for a path without any Python file."""
+    from perfcheck.discover.routes import source_operations as operations
+    from perfcheck.lint.route_list import source_routes
+
+    routes = source_routes(paths)
+    return operations(
+        [(method, each.template, each.handler) for each in routes for method in each.methods or (None,)], base_url
+    )
 
 
 def require_operations(discovery: Discovery, base_url: str) -> None:
