@@ -11,7 +11,8 @@ import click
 from perfcheck.cli.discovery import Sources, discovered, discovery_options, require_operations
 from perfcheck.cli.measuring import Options
 from perfcheck.cli.ui.commands import Command
-from perfcheck.cli.ui.options import PERCENTAGE, baseline_option, option, output_option
+from perfcheck.cli.ui.completers import complete_files
+from perfcheck.cli.ui.options import PERCENTAGE, baseline_option, option
 from perfcheck.cli.ui.terminal import show_error
 from perfcheck.errors import EXIT_CRITICAL, EXIT_OK, EXIT_USAGE, UsageError
 
@@ -46,11 +47,15 @@ _FORMATS = ("console", "json", "markdown", "junit")
     help="Write a report: console, json, markdown or junit. FORMAT=FILE writes it to a file, FORMAT alone to stdout. "
     "Repeatable.",
 )
-@output_option
+@option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=complete_files,
+    help="Save the coverage as JSON; same as --report json=FILE.",
+)
 @click.pass_obj
-def command(
-    session: Session, /, least: float | None, openapi: str | None, allow: tuple[str, ...], **options: Any
-) -> int:
+def command(session: Session, /, least: float | None, **options: Any) -> int:
     """List the operations of a running service that its baseline does not measure, slow and busy ones first.
 
     Finds operations as perfcheck init does, and sends one request to each that only reads. Each that is not covered
@@ -60,12 +65,12 @@ def command(
     from perfcheck.cli.reports import parse_targets, write_all
     from perfcheck.report.coverage_report import is_enough
 
-    given = Options(**options)
+    sources, given = Sources.taken_from(options), Options(**options)
     targets = parse_targets(given.report, given.output)
     for target in targets:
         if target.format not in _FORMATS:
             raise UsageError(f"coverage has no {target.format} report", f"it can be {', '.join(_FORMATS)}")
-    with discovered(session, given, lambda frame, address: frame.load(address)[0], Sources(openapi, allow)) as found:
+    with discovered(session, given, lambda frame, address: frame.load(address)[0], sources) as found:
         from perfcheck.engine.coverage import coverage
 
         require_operations(found.discovery, found.client.base_url_shown)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from perfcheck.cli.measuring import Frame, Options, base_url_option
@@ -18,8 +20,8 @@ from perfcheck.cli.ui.options import (
     start_option,
     verbose_option,
 )
-from perfcheck.cli.ui.terminal import Interrupts, status_line
-from perfcheck.errors import CouldNotMeasureError
+from perfcheck.cli.ui.terminal import Interrupts, show_note, status_line
+from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Baseline
 
 if TYPE_CHECKING:
@@ -31,28 +33,48 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-openapi_option = option(
-    "--openapi",
-    metavar="FILE|URL|PATH",
-    shell_complete=complete_files,
-    help="The OpenAPI document: a file, a URL, or a path of the service. Default: that of the baseline, else "
-    "wherever the service has one.",
-)
-allow_option = option(
-    "--allow",
-    multiple=True,
-    type=LINE,
-    metavar="OPERATION",
-    help="Send requests also to what looks like an action ('/cache/clear') or may change something ('POST "
-    "/videos/search'). A pattern; repeatable.",
+_SOURCES = (
+    option(
+        "--openapi",
+        metavar="FILE|URL|PATH",
+        shell_complete=complete_files,
+        help="The OpenAPI document: a file, a URL, or a path of the service. Default: that of the baseline, else "
+        "wherever the service has one.",
+    ),
+    option(
+        "--har",
+        multiple=True,
+        metavar="FILE",
+        shell_complete=complete_files,
+        help="Requests that a browser recorded (HAR). Repeatable.",
+    ),
+    option(
+        "--curl",
+        metavar="FILE|-",
+        shell_complete=complete_files,
+        help="curl commands, as browsers and documentation have them; '-' reads them from stdin.",
+    ),
+    option(
+        "--access-log",
+        multiple=True,
+        metavar="FILE",
+        shell_complete=complete_files,
+        help="An access log of the service; what is requested most comes first. Repeatable.",
+    ),
+    option(
+        "--allow",
+        multiple=True,
+        type=LINE,
+        metavar="OPERATION",
+        help="Send requests also to what looks like an action ('/cache/clear') or may change something ('POST "
+        "/videos/search'). A pattern; repeatable.",
+    ),
 )
 
 
 def discovery_options(command: F) -> F:
     """The options that both commands have, but for the file."""
-    for decorate in reversed(
-        (base_url_option, start_option, openapi_option, allow_option, insecure_option, quiet_option, verbose_option)
-    ):
+    for decorate in reversed((base_url_option, start_option, *_SOURCES, insecure_option, quiet_option, verbose_option)):
         command = decorate(command)
     return command
 
@@ -62,7 +84,38 @@ class Sources:
     """What the command line names, in addition to what the service itself has."""
 
     openapi: str | None = None
-    allow: Sequence[str] = ()
+    har: tuple[str, ...] = ()
+    curl: str | None = None
+    access_log: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+
+    @classmethod
+    def taken_from(cls, options: dict[str, Any]) -> Sources:
+        """Of the options of a command, which then has the others left."""
+        return cls(**{field.name: options.pop(field.name) for field in fields(cls)})
+
+    def read(self, base_url: str) -> list[Discovered]:
+        """What the files have. Raises UsageError for one that cannot be read."""
+        from perfcheck.discover.access_log import read_access_log
+        from perfcheck.discover.curl import read_curl
+        from perfcheck.discover.har import read_har
+
+        found = [read_har(file, base_url) for file in self.har]
+        if self.curl is not None:
+            found.append(read_curl(_text_of(self.curl), base_url, _shown(self.curl)))
+        return found + [read_access_log(file, base_url) for file in self.access_log]
+
+
+def _shown(file: str) -> str:
+    return "standard input" if file == "-" else file
+
+
+def _text_of(file: str) -> str:
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {_shown(file)}: {error.strerror}", "name a file with curl commands") from error
+    return content.decode(errors="replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +149,7 @@ def discovered(
         from perfcheck.engine.discover import discover
         from perfcheck.engine.session import Callbacks, wait_for
 
+        known = sources.read(baseline.service.base_url)
         with Client(baseline.service, redact=session.redact) as client:
             show("waiting for the service")
             timeout_s = baseline.service.ready_timeout_s
@@ -106,10 +160,14 @@ def discovered(
                 baseline.service,
                 client,
                 session.redact,
+                known=known,
                 openapi=sources.openapi,
                 allowed=sources.allow,
                 progress=show,
             )
+            show("")
+            for note in discovery.notes:
+                show_note(note)
             yield Found(baseline, discovery, client, process, show)
 
 

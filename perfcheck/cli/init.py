@@ -73,8 +73,6 @@ def command(
     session: Session,
     /,
     url: str | None,
-    openapi: str | None,
-    allow: tuple[str, ...],
     header: tuple[str, ...],
     ci: str | None,
     *,
@@ -87,7 +85,7 @@ def command(
     Finds the operations of the service at URL in its OpenAPI document, its monitor and its links, sends one request to
     each that only reads, measures those that respond as they should, and checks the file before it is written.
     """
-    given = Options(**options)
+    sources, given = Sources.taken_from(options), Options(**options)
     file = Path(options["baseline"])
     if not dry_run:
         _check_file(file, force=force)
@@ -98,7 +96,7 @@ def command(
     headers = tuple(map(_header, header))
     from perfcheck.cli.init_summary import require_endpoints, summary
 
-    draft = _draft(session, replace(given, base_url=address), file, headers, Sources(openapi, allow))
+    draft = _draft(session, replace(given, base_url=address), file, headers, sources)
     require_endpoints(draft)
     if dry_run:
         click.echo(draft.text(), nl=False)

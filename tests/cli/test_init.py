@@ -309,6 +309,42 @@ def test_a_password_in_the_address_is_not_written(tmp_path: Path) -> None:
     assert again.returncode == 0
 
 
+def test_what_was_recorded_is_measured_with_the_values_that_were_sent(tmp_path: Path) -> None:
+    app = Flask(__name__)
+    app.add_url_rule("/seen/<int:number>", "seen", lambda number: str(number) + request.args.get("q", ""))
+    app.add_url_rule("/pasted", "pasted", lambda: "x")
+    app.add_url_rule("/logged", "logged", lambda: "x")
+    with werkzeug(app) as url:
+        entry = {
+            "request": {"method": "GET", "url": f"{url}/seen/7?q=love", "headers": [], "queryString": []},
+            "response": {"status": 200, "headers": [], "content": {"mimeType": "application/json"}},
+        }
+        har = json.dumps({"log": {"version": "1.2", "entries": [entry]}})
+        (tmp_path / "recorded.har").write_text(har, encoding="utf-8")
+        (tmp_path / "commands.txt").write_text(f"curl '{url}/pasted' -H 'Accept: */*'\n", encoding="utf-8")
+        line = '127.0.0.1 - - [01/Nov/2026:10:00:00 +0000] "GET /logged HTTP/1.1" 200 12 "-" "Mozilla/5.0"\n'
+        (tmp_path / "access.log").write_text(3 * line, encoding="utf-8")
+        files = ("--har", "recorded.har", "--curl", "commands.txt", "--access-log", "access.log")
+        done = init(tmp_path, url, *files)
+        missing = perfcheck("coverage", *files, "--har", "no.har", cwd=tmp_path)
+    by_path = {endpoint.path: endpoint for endpoint in loaded(tmp_path).endpoints}
+    assert set(by_path) == {"/seen/7", "/pasted", "/logged"}
+    assert by_path["/seen/7"].query == (("q", "love"),)
+    assert "found 3 operations (HAR 1, curl 1, access log 1)" in done.stdout
+    assert (missing.returncode, missing.stderr.splitlines()[0]) == (
+        2,
+        "error: no.har cannot be read: No such file or directory",
+    )
+
+
+def test_the_openapi_document_may_be_a_file(tmp_path: Path) -> None:
+    (tmp_path / "api.json").write_text(json.dumps(document("GET /a")), encoding="utf-8")
+    with service({"/a": ok()}) as url:
+        init(tmp_path, url, "--openapi", "api.json")
+    assert [endpoint.name for endpoint in loaded(tmp_path).endpoints] == ["a"]
+    assert loaded(tmp_path).service.openapi is None
+
+
 # --- What there is nothing to write for ------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from perfcheck.cli.ui.terminal import terminal_width
 _SECTIONS = {
     "What is reported on": ("source", "period", "since", "until", "branch"),
     "What is checked": ("baseline", "base_url", "start", "monitor", "group", "aa", "demo", "regress"),
-    "What is tried": ("openapi", "header", "allow"),
+    "Where operations are found": ("openapi", "har", "postman", "curl", "access_log", "source", "header", "allow"),
     "How it is measured": (
         *("budget", "connections", "errors", "min_requests", "max_requests", "max_pairs", "confirm", "seed"),
         "insecure",

@@ -127,7 +127,7 @@ def status_line(*, quiet: bool) -> Iterator[Callable[[str], None]]:
             if is_live:
                 sys.stderr.write(f"\r\x1b[K{text[: terminal_width(80) - 1]}")
                 sys.stderr.flush()
-            elif (first := text.partition(" ")[0]) not in seen:
+            elif text and (first := text.partition(" ")[0]) not in seen:
                 seen.add(first)
                 click.echo(text, err=True)
 
