@@ -24,6 +24,7 @@ _GRACE_S = 10.0  # between SIGTERM and SIGKILL
 _LOOPBACK = "127.0.0.1"
 _PORTS = range(20_000, 30_000)  # below those that systems give to outgoing connections, which might take a free one
 _PORT_VARIABLES = ("PORT", "FLASK_RUN_PORT", "UVICORN_PORT")
+_PORT_PLACE = re.compile(r"(?<!\$)\{port\}")  # ${port} is a variable of the shell
 _OPTIONS = "PERFCHECK_"  # variables that set options of this process, not of the command
 _PASSED_ON = ("PERFCHECK_MONITOR_", "PERFCHECK_DEBUG")
 _CONNECT_TIMEOUT_S = 1.0
@@ -123,7 +124,7 @@ class ServiceProcess(ShellCommand):
         if self._reserved:
             self._reserved.close()
         on_port = dict.fromkeys(_PORT_VARIABLES, str(self.port))
-        super().start(command.replace("{port}", str(self.port)), cwd=cwd, env={**on_port, **(env or {})})
+        super().start(_PORT_PLACE.sub(str(self.port), command), cwd=cwd, env={**on_port, **(env or {})})
         self.command = command
 
     def ended(self) -> CouldNotMeasureError | None:
@@ -182,14 +183,16 @@ def accepts_connections(address: tuple[str, int] | str) -> bool:
 
 def _reserve_port() -> socket.socket:
     """A socket that keeps a port of loopback from others."""
-    while True:
+    for port in random.sample(_PORTS, len(_PORTS)):
         reserved = socket.socket()
         try:
-            reserved.bind((_LOOPBACK, random.choice(_PORTS)))  # noqa: S311 - not a secret
+            reserved.bind((_LOOPBACK, port))
         except OSError:
             reserved.close()
         else:
             return reserved
+    remedy = f"free one of the ports {_PORTS[0]} to {_PORTS[-1]} of {_LOOPBACK}"
+    raise CouldNotMeasureError("the system has no free port for the service", remedy)
 
 
 def _environment() -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Runs a command until standard input ends, then ends all that it started, and exits with the code of the command.
 
 A script, which imports nothing of the package: ``python -I -S supervisor.py GRACE_S COMMAND``. Standard input is a pipe
-from the process that wants the command: when that closes it, or dies in whatever way, it ends. SIGTERM
-ends everything at once.
+from the process that wants the command: when that closes it, or dies in whatever way, it ends. SIGTERM ends everything
+at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import suppress
 _PR_SET_CHILD_SUBREAPER = 36
 _CHILDREN = f"/proc/self/task/{os.getpid()}/children"
 _POLL_S = 0.02
-_GIVE_UP_S = 5.0  # after the first SIGKILL
+_GIVE_UP_S = 5.0  # after the first SIGKILL: a process of another user, such as that of sudo, gets none
 _SIGNALLED = 128  # added to the number of the signal that ended a command, as shells do
 _NOT_FOUND = 127
 
@@ -66,9 +66,7 @@ class _Supervisor:
         deadline_s = time.monotonic() + self._grace_s
         self._signal_group(signal.SIGTERM)
         terminated = {child for child in self._children() if _group_of(child) == self._group}
-        while (
-            self._are_any_left() and time.monotonic() < deadline_s + _GIVE_UP_S
-        ):  # one of another user, such as sudo's
+        while self._are_any_left() and time.monotonic() < deadline_s + _GIVE_UP_S:
             if self._is_impatient:
                 deadline_s = min(deadline_s, time.monotonic())
             is_over = time.monotonic() >= deadline_s

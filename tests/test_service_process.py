@@ -41,12 +41,13 @@ def test_it_gets_its_port_and_no_option_of_perfcheck(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PERFCHECK_MONITOR_TOKEN", "for-the-monitor")
     monkeypatch.setenv("GIT_DIR", "/of/a/hook")
     (tmp_path / "below").mkdir()
-    line = "echo $PORT {port} $FLASK_RUN_PORT $UVICORN_PORT; echo $PWD; echo $SIDE; cat; env | grep -E '^(PERFC|GIT_D)'"
+    line = "port=1; echo $PORT {port} $FLASK_RUN_PORT $UVICORN_PORT ${port}; echo $PWD; echo $SIDE; cat; "
+    line += "env | grep -E '^(PERFCHECK|GIT_DIR)'"
     with ServiceProcess() as process:
         process.start(line, cwd=tmp_path / "below", env={"SIDE": "before"})
         ended(process)
         ports, folder, side, *variables = process.output()
-    assert ports.split() == [str(process.port)] * 4
+    assert ports.split() == [*[str(process.port)] * 4, "1"]
     assert (folder, side) == (str(tmp_path / "below"), "before")
     assert variables == ["PERFCHECK_MONITOR_TOKEN=for-the-monitor"]
 
