@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from perfcheck.discover.openapi.parameters import json_text
@@ -13,6 +12,7 @@ from perfcheck.discover.openapi.schema_values import SchemaValues
 _LARGEST = 100_000  # characters
 _JSON = re.compile(r"(?i)application/(?:[\w.+-]+\+)?json\s*(?:;|$)")
 _STREAM = re.compile(r"(?i)(?:text/event-stream|application/(?:x-)?ndjson|application/(?:x-)?jsonl|multipart/x-mixed)")
+_MEDIA = re.compile(r"(?:image|audio|video|font)/[\w.+-]+\Z")
 _SWITCHING_PROTOCOLS = "101"
 
 
@@ -42,17 +42,23 @@ class Bodies:
 
     def is_stream(self, operation: Object) -> bool:
         """No success has another form than a stream, which ends when it likes."""
-        responses = as_object(operation.get("responses"))
-        successes = {status: node for status, node in responses.items() if status.startswith("2")}
-        media_types = list(self._response_types(operation, successes))
+        responses, media_types = as_object(operation.get("responses")), self._response_types(operation)
         if not media_types:
-            return _SWITCHING_PROTOCOLS in responses and not successes
+            return _SWITCHING_PROTOCOLS in responses and not any(_is_success(status) for status in responses)
         return all(_STREAM.match(media_type) for media_type in media_types)
 
-    def _response_types(self, operation: Object, responses: Object) -> Iterator[str]:
-        yield from self._media_types(operation, "produces")
-        for response in map(self._references.object_at, responses.values()):
-            yield from as_object(response.get("content"))
+    def accepted(self, operation: Object) -> str | None:
+        """What to accept of an operation that returns pictures and the like alone: some services insist on it."""
+        media_types = self._response_types(operation)
+        is_media = media_types and all(_MEDIA.match(media_type) for media_type in media_types)
+        return ", ".join(dict.fromkeys(media_types)) if is_media else None
+
+    def _response_types(self, operation: Object) -> list[str]:
+        media_types = self._media_types(operation, "produces")
+        for status, response in as_object(operation.get("responses")).items():
+            if _is_success(status):
+                media_types += as_object(self._references.object_at(response).get("content"))
+        return media_types
 
     def _media_types(self, operation: Object, key: str) -> list[str]:
         """In version 2, of the operation or of the document."""
@@ -67,3 +73,7 @@ class Bodies:
         value = self._values.stated(node) or self._values.of_schema(node.get("schema", False))
         text = json_text(value.value) if value else None if is_required else "{}"
         return Body(is_required, media_type, text if text and len(text) <= _LARGEST else None)
+
+
+def _is_success(status: str) -> bool:
+    return status.startswith("2")

@@ -57,6 +57,7 @@ class _Reader:
         nodes = self._parameters.nodes(item, operation)
         parameters = (*fixed, *_in_template(template, self._parameters.read(nodes)))
         body = self._bodies.of_request(operation, nodes)
+        accepted = self._bodies.accepted(operation)
         has_body = body.content is not None and (body.is_required or method not in _RARELY_WITH_BODY)
         return Operation(
             method=method,
@@ -67,7 +68,10 @@ class _Reader:
                 (clean(tag, _LONGEST_NAME) for tag in as_list(operation.get("tags")) if isinstance(tag, str)), None
             ),
             parameters=parameters,
-            headers=(("Content-Type", body.media_type),) if has_body and body.media_type else (),
+            headers=(
+                *([("Accept", accepted)] if accepted else []),
+                *([("Content-Type", body.media_type)] if has_body and body.media_type else []),
+            ),
             content=body.content if has_body else None,
             reason=self._reason(operation, parameters, lacks_body=body.is_required and not has_body),
         )

@@ -365,3 +365,21 @@ def test_no_document_raises(one: Any, two: Any, three: Any) -> None:
             json.dumps(found.content)
             for parameter in found.parameters:
                 assert parameter.value is None or parameter.value.encode() is not None
+
+
+@pytest.mark.parametrize(
+    ("media_types", "headers"),
+    [
+        (["image/webp", "image/png"], (("Accept", "image/webp, image/png"),)),
+        (["image/png", "application/json"], ()),
+        (["*/*"], ()),
+        (["image/*"], ()),
+        (["image/png\r\nX: y"], ()),
+        ([], ()),
+    ],
+)
+def test_what_pictures_alone_are_accepted_as(media_types: list[str], headers: tuple[tuple[str, str], ...]) -> None:
+    in_two = only({"produces": media_types, "responses": {"200": {}}}, version="2.0")
+    content: dict[str, Any] = {media_type: {} for media_type in media_types}
+    in_three = only({"responses": {"200": {"content": content}, "404": {"content": {"a/b": {}}}}})
+    assert in_two.headers == in_three.headers == headers
