@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from perfcheck.discover.json_file import read_json
 from perfcheck.discover.path_segments import is_static
 from perfcheck.discover.recorded_hosts import host_of, requests_of_service
 from perfcheck.discover.route_shapes import RouteShapes
 from perfcheck.discover.seen_request import Pairs, SeenRequest, below_base_url
 from perfcheck.errors import UsageError
 from perfcheck.model.operation import Discovered, FoundIn
-from perfcheck.units import format_size
 
-_LARGEST = 500_000_000  # bytes
 _LONGEST_BODY = 100_000  # of a request
 _SUCCEEDED = range(200, 400)
 _NO_REQUESTS = {"websocket", "eventsource", "image", "stylesheet", "script", "font", "media", "preflight", "ping"}
@@ -36,24 +33,6 @@ def read_har(file: str, base_url: str) -> Discovered:
     if not requests:
         notes = ("no request to a service in it, apart from static files and errors",)
     return Discovered(tuple(below_base_url(shapes.operations(), base_url)), tuple(f"{file}: {note}" for note in notes))
-
-
-def read_json(file: str, kind: str, how: str) -> Any:
-    """The JSON of a file that should be ``kind``. Raises UsageError, with ``how`` to make one."""
-    path = Path(file)
-    try:
-        if (size := path.stat().st_size) > _LARGEST:
-            message = f"{file} has {format_size(size)}, and {kind} may have {format_size(_LARGEST)}"
-            raise UsageError(message, "record less at once, or without the bodies of the responses")
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}", how) from None
-    except RecursionError:
-        raise UsageError(f"{file}: expected {kind}, not JSON nested so deeply", how) from None
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{file}:{error.lineno}:{error.colno}: expected {kind}, in JSON: {error.msg}", how) from None
-    except ValueError:
-        raise UsageError(f"{file}: expected {kind}, in JSON", how) from None
 
 
 def _recorded(har: Any, file: str) -> Iterator[tuple[str, SeenRequest]]:

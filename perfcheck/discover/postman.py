@@ -1,0 +1,175 @@
+"""Postman collections, version 2.0 and 2.1, as Postman, Insomnia and others export them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlencode
+
+from perfcheck.discover.json_file import read_json
+from perfcheck.discover.path_segments import is_id, is_static, is_variable, split_path, template_of, unused_name
+from perfcheck.discover.seen_request import SeenRequest, below_base_url, operation_of
+from perfcheck.errors import UsageError
+from perfcheck.model.operation import Discovered, FoundIn, Operation
+
+_HOW = "export the collection from Postman as 'Collection v2.1'"
+_VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
+_VALUE = re.compile(r"\A:.|\{\{.*\}\}", re.DOTALL)
+_HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?[^/?#]*", re.IGNORECASE)
+_MOST_ITEMS = 50_000
+_DEEPEST_VARIABLE = 5  # variables in the values of variables
+_LONGEST_VALUE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A request of the collection, the folder it is in, and the variables that hold there."""
+
+    name: str | None
+    group: str | None
+    request: dict[str, Any]
+    variables: Mapping[str, str]
+
+
+def read_postman(file: str, base_url: str) -> Discovered:
+    """The operations of a collection; of any host, since that is most often a variable. Raises UsageError."""
+    collection = read_json(file, "a Postman collection", _HOW)
+    if isinstance(collection, dict) and isinstance(collection.get("collection"), dict):  # as Postman's API returns it
+        collection = collection["collection"]
+    if not isinstance(collection, dict) or not isinstance(collection.get("item"), list):
+        is_old = isinstance(collection, dict) and "requests" in collection
+        what = (
+            "a collection of version 1 cannot be read" if is_old else "expected a Postman collection, with 'item' in it"
+        )
+        raise UsageError(f"{file}: {what}", _HOW)
+    operations = [operation for item in _items(collection) if (operation := _operation(item)) is not None]
+    notes = () if operations else (f"{file}: no request in this collection",)
+    return Discovered(tuple(below_base_url(operations, base_url)), notes)
+
+
+def _items(collection: dict[str, Any]) -> Iterator[_Item]:
+    waiting: list[tuple[Any, str | None, Mapping[str, str]]] = [(collection, None, {})]
+    is_root, seen = True, 0
+    while waiting and seen < _MOST_ITEMS:
+        item, group, variables = waiting.pop()
+        if not isinstance(item, dict):
+            continue
+        seen += 1
+        name = item.get("name") if isinstance(item.get("name"), str) else None
+        inside = {**variables, **_values(item.get("variable"))}
+        if isinstance(item.get("item"), list):
+            folder = group if is_root or group else name  # the outermost one
+            waiting += [(each, folder, inside) for each in reversed(item["item"])]
+        elif isinstance(item.get("request"), str | dict):
+            request = {"url": item["request"]} if isinstance(item["request"], str) else item["request"]
+            yield _Item(name, group, request, inside)
+        is_root = False
+
+
+def _values(variables: Any) -> dict[str, str]:
+    """Of a list of objects with ``key`` (or ``id``) and ``value``; without those that are disabled."""
+    items = [each for each in variables if isinstance(each, dict)] if isinstance(variables, list) else []
+    pairs = ((each.get("key", each.get("id")), each.get("value")) for each in items if not each.get("disabled"))
+    return {name: str(value) for name, value in pairs if isinstance(name, str) and isinstance(value, str | int | float)}
+
+
+def _operation(item: _Item) -> Operation | None:
+    url = item.request.get("url")
+    parts: dict[str, Any] = url if isinstance(url, dict) else {"raw": url}
+    raw = _raw(parts)
+    host = match[0] if (match := _HOST.match(raw)) else ""  # which may be a variable that has a path in it
+    below = _HOST.sub("", _with_values(host, item.variables), count=1).rstrip("/")
+    path, _, query = f"{below}{raw[len(host) :]}".partition("#")[0].partition("?")
+    segments = split_path(path if path.startswith("/") else f"/{path}")
+    if segments is None or is_static(path):
+        return None
+    template, in_path = _in_path(segments, {**item.variables, **_values(parts.get("variable"))})
+    method = item.request.get("method")
+    content = _content(item.request.get("body"), item.variables)
+    seen = SeenRequest(
+        method=method.upper() if isinstance(method, str) and method.isalpha() else "GET",
+        path=path,
+        query=tuple(_query(parts.get("query"), query, item.variables)),
+        headers=tuple(_headers(item.request.get("header"), item.variables)),
+        content=content,
+        name=item.name,
+        group=item.group,
+    )
+    return operation_of(seen, template, in_path, FoundIn.POSTMAN)
+
+
+def _raw(parts: dict[str, Any]) -> str:
+    """The address as it is written, else put together from its parts."""
+    raw = parts.get("raw")
+    if isinstance(raw, str) and raw:
+        return raw
+    return f"{'.'.join(_texts(parts.get('host')))}/{'/'.join(_texts(parts.get('path')))}"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    for each in value if isinstance(value, list) else [value]:
+        text = each.get("value") if isinstance(each, dict) else each
+        if isinstance(text, str):
+            yield text.strip("/")
+
+
+def _with_values(text: str, variables: Mapping[str, str]) -> str:
+    """With the variables of the collection in place; one that it does not have, or that has no end, stays as it is."""
+    filled = text
+    for _ in range(_DEEPEST_VARIABLE):
+        if len(filled) <= _LONGEST_VALUE:
+            filled = _VARIABLE.sub(lambda match: variables.get(match[1]) or match[0], filled)
+    return filled if len(filled) <= _LONGEST_VALUE else text
+
+
+def _known(text: str, variables: Mapping[str, str]) -> str | None:
+    """None for a value with a variable that is not known, and for what stands for a value: ``<string>``."""
+    value = _with_values(text, variables)
+    return None if not value or _VARIABLE.search(value) or is_variable(value) else value
+
+
+def _in_path(segments: list[str], variables: Mapping[str, str]) -> tuple[str, list[tuple[str, str | None]]]:
+    """The template, and its parameters: ``:id``, ``{{id}}``, and what looks like an id."""
+    decoded = [unquote(segment) for segment in segments]
+    is_value = [bool(_VALUE.search(text)) or is_id(text) for text in decoded]
+    _, given = template_of([None if value else word for word, value in zip(segments, is_value, strict=True)])
+    parameters: list[tuple[str, str | None]] = []
+    words = list(segments)
+    for index in (index for index, value in enumerate(is_value) if value):
+        text = decoded[index]
+        variable = text[1:] if text[:1] == ":" else match[1] if (match := _VARIABLE.fullmatch(text)) else None
+        own_name = re.sub(r"\W", "_", variable) if variable else given[len(parameters)]
+        name = unused_name(own_name, [known for known, _ in parameters])
+        value = _known(variables.get(variable, ""), variables) if variable else _known(text, variables)
+        parameters.append((name, value))
+        words[index] = f"{{{name}}}"
+    return "/" + "/".join(words), parameters
+
+
+def _query(listed: Any, raw: str, variables: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
+    """The list says which are disabled; without one, what the address has."""
+    if isinstance(listed, list):
+        pairs = [(name, value) for each in listed for name, value in _values([each]).items()]
+    else:
+        pairs = parse_qsl(raw, keep_blank_values=True)
+    for name, value in pairs:
+        yield name, "" if value == "" else _known(value, variables)
+
+
+def _headers(listed: Any, variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name, text in _values(listed).items():
+        if (value := _known(text, variables)) is not None:
+            yield name, value
+
+
+def _content(body: Any, variables: Mapping[str, str]) -> str | None:
+    if not isinstance(body, dict) or body.get("disabled"):
+        return None
+    mode = body.get("mode")
+    if mode == "raw" and isinstance(body.get("raw"), str):
+        return _known(body["raw"], variables)
+    if mode == "urlencoded":
+        return _known(urlencode(_values(body.get("urlencoded")), safe="{}"), variables)
+    return None
