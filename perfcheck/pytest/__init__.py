@@ -36,6 +36,10 @@ class Perfcheck:
         from perfcheck.pytest.checking import check_endpoint
 
         for marker in self._node.iter_markers("perfcheck"):  # the closest first
+            if marker.args:
+                pytest.fail(
+                    f"perfcheck: @pytest.mark.perfcheck takes keyword arguments, not {marker.args}", pytrace=False
+                )
             options = {**marker.kwargs, **options}
         checked = check_endpoint(endpoint, app, options, self._node.config)
         if checked.line:

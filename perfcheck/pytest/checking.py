@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
+import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,7 @@ from perfcheck.model import Baseline, Endpoint, EndpointResult, Run, Verdict
 from perfcheck.report.explain import LONGEST_TEXT, Label, explain, in_short
 from perfcheck.text import clean
 from perfcheck.units import format_ms
-from perfcheck.words import plural
+from perfcheck.words import did_you_mean, plural
 
 _REQUEST = re.compile(r"(?:([A-Za-z]+) +)?(/.*)")
 _OF_A_NAME = ("target", "warning", "critical", "metric")  # the keys that replace those of the baseline
@@ -30,6 +33,7 @@ _BASE_URL = "http://localhost"  # which is replaced
 _INI = "perfcheck_baseline"
 _FAIL_ON = {"critical": Verdict.CRITICAL, "warning": Verdict.WARNING, "never": None}
 _MOST_FRAMES = 8
+_LOOKS = 10_000  # take longer than the resolution of any clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,33 @@ def _check(
     endpoint: str, application: object, keys: dict[str, Any], config: pytest.Config, raised: list[BaseException]
 ) -> Outcome:
     """Raises UsageError."""
+    if _clock_stands_still():
+        raise UsageError("the clock stands still in this test", "freeze the time around other lines only")
     fail_on, lifespan = _fail_on(keys.pop("fail_on", "critical")), bool(keys.pop("lifespan", True))
     baseline, name = _request(endpoint, keys) or _named(endpoint, keys, config)
-    return check_in_process(
-        baseline, application, names=[name], fail_on=fail_on, lifespan=lifespan, raised=raised.append
-    )
+    with _without_what_tests_left():
+        return check_in_process(
+            baseline, application, names=[name], fail_on=fail_on, lifespan=lifespan, raised=raised.append
+        )
+
+
+@contextmanager
+def _without_what_tests_left() -> Iterator[None]:
+    """The garbage collector works as in a server, but does not search the objects of all the tests before.
+
+    With three million of them one request in 400 took 750 ms instead of 1 ms.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _clock_stands_still() -> bool:
+    """As freezegun makes it do: every latency would be 0."""
+    before_ns = time.perf_counter_ns()
+    return not any(time.perf_counter_ns() > before_ns for _ in range(_LOOKS))
 
 
 # --- Which endpoint ------------------------------------------------------------------------------------------------
@@ -89,8 +115,8 @@ def _named(name: str, keys: Mapping[str, Any], config: pytest.Config) -> tuple[B
     if others:
         raise UsageError(f"'{name}' matches {plural(len(others) + 1, 'endpoint')}", "name one of them")
     if foreign := [key for key in keys if key not in _OF_A_NAME]:
-        where = f"{baseline.file}:{endpoint.line}"
-        raise UsageError(f"'{foreign[0]}' cannot be given with the name of an endpoint", f"it belongs in {where}")
+        remedy = did_you_mean(foreign[0], _OF_A_NAME) or f"write it in {baseline.file}:{endpoint.line}"
+        raise UsageError(f"'{foreign[0]}' cannot be given with the name of an endpoint", remedy)
     replaced = _with_keys(endpoint, keys) if keys else endpoint
     return replace(baseline, endpoints=(replaced,)), endpoint.name
 

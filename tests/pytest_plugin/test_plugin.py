@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PERFCHECK"))}
 APPS = """
 import time
@@ -248,7 +250,11 @@ WRONG = {  # the arguments of a call -> what is wrong, and the remedy
     "'videos.*', app=shop": ("'videos.*' matches 2 endpoints", "name one of them"),
     "'videos.list', app=shop, expect=404": (
         "'expect' cannot be given with the name of an endpoint",
-        "it belongs in baselines.yaml:5",
+        "write it in baselines.yaml:5",
+    ),
+    "'videos.list', app=shop, traget='1s'": (
+        "'traget' cannot be given with the name of an endpoint",
+        "did you mean 'target'?",
     ),
     "'/api/videos/', app=shop, target=50": ("target: a duration needs a unit", "did you mean 50ms?"),
     "'/api/', app=shop, traget='1s'": ("unknown key 'traget' in endpoint 'GET /api/'", "did you mean 'target'?"),
@@ -278,6 +284,25 @@ def test_a_wrong_call_fails_with_a_remedy(project: Project) -> None:
     assert not session.summary
 
 
+def test_no_latency_is_measured_with_a_clock_that_stands_still(project: Project) -> None:
+    session = project.test(
+        """
+import time
+
+def test_frozen(perfcheck, monkeypatch):
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: 1)
+    perfcheck.check("videos.list", app=shop)
+
+@pytest.mark.perfcheck("50ms")
+def test_marker(perfcheck):
+    perfcheck.check("videos.list", app=shop)
+"""
+    )
+    assert session.outcomes == "2 failed", session.output
+    assert "\nperfcheck: the clock stands still in this test\n" in session.output
+    assert "\nperfcheck: @pytest.mark.perfcheck takes keyword arguments, not ('50ms',)\n" in session.output
+
+
 def test_a_startup_that_fails_fails_the_test(project: Project) -> None:
     session = project.test(
         """
@@ -295,16 +320,22 @@ def test_it(perfcheck):
     assert 'in lifespan\n    raise OSError("no database")' in session.output
 
 
-def test_what_was_not_measured_does_not_pass(project: Project) -> None:
-    baseline = BASELINE.replace("version: 1", "version: 1\nsampling: {budget: 10ms}")
-    project.write(baselines=baseline)
+def test_what_was_not_measured_or_not_confirmed_does_not_pass(project: Project) -> None:
+    for name, budget in {"none": "10ms", "short": "2s"}.items():
+        text = BASELINE.replace("version: 1", f"version: 1\nsampling: {{budget: {budget}}}")
+        (project.folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     session = project.test(
-        "@pytest.mark.perfcheck(fail_on='never')\n"
-        "def test_it(perfcheck):\n    perfcheck.check('videos.slow', app=shop)\n"
+        """
+@pytest.mark.perfcheck(fail_on="never")
+@pytest.mark.parametrize("name", ["none", "short"])
+def test_it(perfcheck, monkeypatch, name):
+    monkeypatch.setenv("PERFCHECK_BASELINE", f"{name}.yaml")
+    perfcheck.check("videos.slow", app=shop, fail_on="never" if name == "none" else "critical")
+"""
     )
-    assert session.outcomes == "1 failed", session.output
+    assert session.outcomes == "2 failed", session.output
     assert "perfcheck: not measured videos.slow: " in session.output
-    assert session.summary[0].startswith("not measured videos.slow: ")
+    assert session.summary[-1].startswith("not measured videos.slow: ")
 
 
 ASYNCHRONOUS = """
@@ -378,3 +409,21 @@ def test_every_run_of_pytest_pays_for_nothing_but_pytest() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == ["perfcheck", "perfcheck.pytest"]
+
+
+def test_installing_the_package_is_enough(project: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "installed"
+    # The build backend is one of the development packages; where it is not there yet, pip fetches it.
+    isolation = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-deps"]
+    subprocess.run([*pip, *isolation, "--target", folder, ROOT], check=True, timeout=120)
+    project.write(
+        test_it="from apps import shop\n\ndef test_it(perfcheck):\n    perfcheck.check('/api/videos/', app=shop)\n"
+    )
+    command = [sys.executable, "-m", "pytest", "test_it.py"]
+    variables = {**ENVIRONMENT, "PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        command, cwd=project.folder, env=variables, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "\nOK       GET /api/videos/: median " in done.stdout
