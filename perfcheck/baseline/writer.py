@@ -16,7 +16,6 @@ from perfcheck.baseline.keys import CHANGING, INHERITED
 from perfcheck.model import Endpoint, Group, Secret
 from perfcheck.units import format_duration
 
-MODELINE = "# yaml-language-server: $schema=./baselines.schema.json"
 _IN_FLOW = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./+@-]*")
 _IN_BLOCK = re.compile(r"[A-Za-z0-9_/](?:[A-Za-z0-9_./+@%=~*<>{}-]|:(?=[^\s])| (?=[^\s#]))*")
 _NULLS = {"null", "Null", "NULL"}
@@ -46,7 +45,7 @@ class NewBaseline:
 
 def baseline_text(new: NewBaseline) -> str:
     """The whole file. Ends with a line break."""
-    lines = [MODELINE, "#", *map(_comment, new.head), "version: 1", "", "service:"]
+    lines = [*map(_comment, new.head), "version: 1", "", "service:"]
     lines += [f"  {key}: {value}" for key, value in new.service.items()]
     lines += ["", *_defaults()]
     if new.groups:

@@ -164,7 +164,8 @@ class Draft:
             "target changes here, in a reviewed diff."
         )
         yield ""
-        yield "`perfcheck schema > baselines.schema.json` gives editors completion and help for every key."
+        yield "For completion and help in editors: `perfcheck schema > baselines.schema.json`, and as the first line here"
+        yield "  # yaml-language-server: $schema=./baselines.schema.json"
 
 
 def make_draft(
