@@ -10,9 +10,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "docs" / page for page in ("troubleshooting.md", "how-to/noisy-runners.md", "how-to/init.md")]
 FEWEST_WORDS = 3  # of a phrase between two figures; fewer say nothing
-BETWEEN = (
-    r"^(?:note|warning|why|help) |\w+\.\w+|\b(?:requests?|pairs?|ms|s)\b|[^A-Za-z' \n-]+"  # two phrases of a message
-)
+# What lies between two phrases of a message.
+BETWEEN = r"\n\n|^(?:note|warning|why|help) |\w+\.\w+|\b(?:requests?|pairs?|ms|s)\b|[^A-Za-z' \n-]+"
 
 
 def source() -> str:
