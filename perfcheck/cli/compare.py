@@ -22,7 +22,7 @@ from perfcheck.cli.measuring import (
 )
 from perfcheck.cli.services import sample_services
 from perfcheck.cli.ui.commands import Command, exit_codes
-from perfcheck.cli.ui.completers import complete_files, complete_runs
+from perfcheck.cli.ui.completers import complete_files, complete_sides
 from perfcheck.cli.ui.options import (
     budget_option,
     connections_option,
@@ -52,7 +52,7 @@ Examples:
 
 
 @click.command("compare", cls=Command, epilog=_EXAMPLES + exit_codes(passed="none slower, or WARNING"))
-@click.argument("words", nargs=-1, metavar="BEFORE AFTER [NAME]...", shell_complete=complete_runs)
+@click.argument("words", nargs=-1, metavar="BEFORE AFTER [NAME]...", shell_complete=complete_sides)
 @shared_options
 @option("--aa", is_flag=True, help="Compare one service with itself: any difference is noise.")
 @group_option

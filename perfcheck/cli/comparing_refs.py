@@ -51,11 +51,14 @@ def compare_refs(frame: Frame) -> Outcome:
         if baselines:
             select_endpoints(baselines[1], options.names, options.group)
         start = start_command(options.start or "", bare[1])
+        if socket := bare[1].service.unix_socket:
+            message = f"two services cannot listen on one Unix socket: {clean(socket)}"
+            raise UsageError(message, "leave service.unix_socket out of the baseline: they listen on $PORT here")
         for checkout in checkouts:
             checkout.set_up(recipe, report)
         for checkout, process in zip(checkouts, processes, strict=True):
             process.redact = Redactor(bare[1].secrets)
-            process.start(start, cwd=checkout.folder, env=checkout.env)
+            process.start(start, cwd=_folder_of_command(frame, checkout, bare[1]), env=checkout.env)
             if process.log:
                 report(f"{checkout.side.name}: output of the service: {process.log}")
         before, after = baselines or _discovered(frame, frame.prepare(*bare), processes[1], checkouts[1].folder, report)
@@ -97,6 +100,12 @@ def _load(frame: Frame, checkouts: Sequence[Checkout], ports: Sequence[int], rep
         message = f"neither {checkouts[0].side.shown} nor {checkouts[1].side.shown} has {clean(named)}"
         raise UsageError(message, "commit it, or name it with its full path: -f /path/to/baselines.yaml")
     return None
+
+
+def _folder_of_command(frame: Frame, checkout: Checkout, baseline: Baseline) -> Path:
+    """The command of a baseline runs in its folder, which is that of the same name in either checkout."""
+    is_of_checkout = not frame.options.start and not Path(baseline.file).is_absolute()
+    return checkout.folder / Path(baseline.file).parent if is_of_checkout else checkout.folder
 
 
 def _discovered(

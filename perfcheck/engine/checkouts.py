@@ -85,7 +85,7 @@ def checked_out(folder: Path, sides: Sequence[Side], recipe: Recipe) -> Iterator
             tree = stack.enter_context(worktree(folder, side.commit, side.name, key))
             own = tree.folder / prefix
             if not own.is_dir():
-                message = f"{side.shown} has no folder {clean(prefix)}"
+                message = f"{side.shown} has no folder {clean(prefix.rstrip('/'))}"
                 raise UsageError(message, "run it in a folder that both sides have, such as the repository's root")
             for name in copied:
                 _copy(folder / name, own / name)

@@ -108,9 +108,12 @@ def _unknown(folder: Path, ref: str) -> UsageError:
         what = name if _HASH.fullmatch(name) else f"{name}:{_REMOTE_BRANCH}{name}"
         remedy = f"fetch it: 'git fetch --depth 1 origin {what}'; or clone all: fetch-depth: 0 in actions/checkout"
         return UsageError(f"{message}, which is a shallow clone", remedy)
-    return UsageError(message, did_you_mean(ref, _refs(folder)) or "'git branch --all' and 'git tag' list names")
+    return UsageError(
+        message, did_you_mean(ref, names_of_commits(folder)) or "'git branch --all' and 'git tag' list names"
+    )
 
 
-def _refs(folder: Path) -> Iterator[str]:
+def names_of_commits(folder: Path) -> Iterator[str]:
+    """Branches and tags, those of the remote without its name. Raises GitError."""
     for line in git(folder, "for-each-ref", "--format=%(refname:short)").decode("utf-8", "replace").splitlines():
         yield line.removeprefix("origin/")

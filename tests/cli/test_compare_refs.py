@@ -275,6 +275,20 @@ def test_a_baseline_may_be_named_with_its_full_path(source: Path, env: dict[str,
     assert "elsewhere" in done.stdout
 
 
+def test_the_command_of_the_baseline_runs_in_its_folder(source: Path, env: dict[str, str], tmp_path: Path) -> None:
+    start = f"pwd >$NOTES/$PERFCHECK_SIDE.start; {START}"
+    commit(source, {"baselines.yaml": BASELINE.replace("localhost:1", f"localhost:1, start: '{start}'"), "sub/x": ""})
+    git(source, "branch", "-f", "main", "HEAD")
+    done = perfcheck("compare", "main", "HEAD", *FEW, "--start", cwd=source / "sub", env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for side in ("before", "after"):
+        assert (tmp_path / "notes" / f"{side}.start").read_text().endswith(f"/{side}\n")
+    commit(source, {"baselines.yaml": BASELINE.replace("localhost:1", "localhost:1, unix_socket: /tmp/x")})
+    done = perfcheck("compare", "main", "HEAD", "--start", START, cwd=source, env=env)
+    assert done.returncode == 2
+    assert "two services cannot listen on one Unix socket: /tmp/x" in done.stderr
+
+
 def test_a_wrong_baseline_costs_no_setup(source: Path, temporary: Path, env: dict[str, str], tmp_path: Path) -> None:
     setup = ("--setup", 'touch "$NOTES/setup"')
     for names, baseline in ((("nope",), BASELINE), ((), BASELINE.replace("path:", "pth:"))):

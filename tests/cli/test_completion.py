@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from simulation.runs import run
 from support.command import PERFCHECK, environment, perfcheck
+from support.repositories import git, repository
 
 from perfcheck.history.store import open_history
 
@@ -54,6 +55,13 @@ def folder(original: Path, tmp_path: Path) -> Path:
 
 def with_perfcheck(**variables: str) -> dict[str, str]:
     return environment(**{"PATH": f"{Path(PERFCHECK).parent}:{os.environ['PATH']}", **variables})
+
+
+def test_compare_offers_runs_branches_and_tags(folder: Path) -> None:
+    repository(folder)
+    git(folder, "branch", "v2/feature")
+    git(folder, "tag", "v1.5")
+    assert bash(folder, "compare", "v") == ["v1.4", "v2/feature", "v1.5"]
 
 
 # --- bash ----------------------------------------------------------------------------------------------------------

@@ -59,6 +59,17 @@ def complete_runs(ctx: click.Context, param: click.Parameter, incomplete: str) -
     return matching(dict.fromkeys((*_names(ctx, _LABELS), *ids)), incomplete)
 
 
+def complete_sides(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Runs, and the branches and tags of the repository."""
+    from perfcheck.engine.sides import names_of_commits
+
+    try:
+        names = list(dict.fromkeys(names_of_commits(Path.cwd())))
+    except Exception:  # noqa: BLE001 - no repository, or no git
+        names = []
+    return complete_runs(ctx, param, incomplete) + matching(names, incomplete)
+
+
 def complete_runs_and_endpoints(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Endpoints of the baseline, then runs."""
     try:
