@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from perfcheck.client.client import Client
 from perfcheck.client.monitor_api import DEFAULT_PATH, read_monitor
@@ -59,7 +60,7 @@ def discover(
     progress("following links")
     linked = crawl(client.fetch, service.base_url, headers=service.headers)
     discovered = (*([monitored] if monitored else []), *(Discovered(tuple(each)) for each in described), *known, linked)
-    operations = merge(_without_documents(discovered, documents))
+    operations = merge(_without_documents(discovered, documents, service))
     found = survey(
         operations,
         service,
@@ -73,7 +74,7 @@ def discover(
         found,
         notes=tuple(note for each in discovered for note in each.notes),
         monitor=(service.monitor or DEFAULT_PATH) if monitored else None,
-        openapi=next((each.location for each in documents if each.location.startswith("/")), None),
+        openapi=next(filter(None, (each.below(service) for each in documents)), None),
     )
 
 
@@ -92,8 +93,9 @@ def _monitored(service: Service, client: Client, redact: Redactor) -> Discovered
 
 
 def _without_documents(
-    discovered: Collection[Discovered], documents: Collection[OpenApiDocument]
+    discovered: Collection[Discovered], documents: Collection[OpenApiDocument], service: Service
 ) -> Iterator[Operation]:
     """Without the documents themselves: nobody's users wait for those."""
-    paths = {document.path.partition("?")[0] for document in documents}
+    base_path = urlsplit(service.base_url).path.rstrip("/")
+    paths = {each.path.partition("?")[0].removeprefix(base_path) for each in documents if each.path}
     return (each for found in discovered for each in found.operations if each.template not in paths)

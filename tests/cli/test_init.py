@@ -346,6 +346,19 @@ def test_the_openapi_document_may_be_a_file(tmp_path: Path) -> None:
     assert loaded(tmp_path).service.openapi is None
 
 
+def test_a_document_below_the_address_and_with_a_query_in_its_own(tmp_path: Path) -> None:
+    app = Flask(__name__)
+    app.add_url_rule("/app/docs", "docs", lambda: '<redoc spec-url="/app/x/?format=openapi"></redoc>')
+    app.add_url_rule("/app/x/", "x", lambda: jsonify({**document("GET /desks"), "servers": [{"url": "/app"}]}))
+    app.add_url_rule("/app/desks", "desks", lambda: jsonify([]))
+    with werkzeug(app) as url:
+        init(tmp_path, f"{url}/app")
+        covered = perfcheck("coverage", cwd=tmp_path)
+    assert loaded(tmp_path).service.openapi is None
+    assert [endpoint.path for endpoint in loaded(tmp_path).endpoints] == ["/desks"]
+    assert "100%, 1 of 1 operation" in covered.stdout
+
+
 # --- What there is nothing to write for ------------------------------------------------------------------------------
 
 

@@ -42,8 +42,15 @@ _SOURCES = "name a file, a URL, or a path of the service"
 @dataclass(frozen=True, slots=True)
 class OpenApiDocument:
     location: str  # as it may be shown: a file, a URL, or a path of the service
-    path: str  # its path on the service; / for a file
+    path: str | None  # on the host of the service, with its query; None for a file and another host
     content: Object
+
+    def below(self, service: Service) -> str | None:
+        """As ``service.openapi`` names it; None where that cannot."""
+        base_path = urlsplit(service.base_url).path.rstrip("/")
+        if self.path is None or "?" in self.path or not self.path.startswith(f"{base_path}/"):
+            return None
+        return self.path.removeprefix(base_path)
 
 
 def find_documents(service: Service, redact: Redactor) -> list[OpenApiDocument]:
@@ -65,19 +72,19 @@ def named_documents(source: str, service: Service, redact: Redactor) -> list[Ope
     url = source if is_url else service.base_url.rstrip("/") + source
     shown = redact.clean(without_password(source), limit=2000)
     try:
-        # Another host gets nothing of what is set for the service.
-        owner = service if _host(url) == _host(service.base_url) else Service(url)
+        is_own = _host(url) == _host(service.base_url)
+        owner = service if is_own else Service(url)  # another host gets nothing of what is set for the service
         with Client(replace(owner, base_url=_origin(owner.base_url)), redact=redact) as client:
             search = _Search(client.fetch, owner)
             documents = search.documents([_path_of(url)])
     except ValueError:
         raise UsageError(f"not a URL: {shown}", _SOURCES) from None
     if documents:
-        return [replace(document, location=shown) for document in documents]
+        return [replace(each, location=shown, path=each.path if is_own else None) for each in documents]
     if search.first.failure is not None:
         message = f"{shown} returned no OpenAPI document: {search.first.detail}"
         raise CouldNotMeasureError(message, search.first.remedy or _SOURCES, is_down=False)
-    return [OpenApiDocument(shown, "/", _parsed(search.first.body, shown))]  # which raises
+    return [OpenApiDocument(shown, None, _parsed(search.first.body, shown))]  # which raises
 
 
 def _origin(url: str) -> str:
@@ -104,7 +111,7 @@ def _from_file(name: str) -> OpenApiDocument:
         raise UsageError(f"{shown}: file not found", _SOURCES) from None
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         raise UsageError(f"{shown} cannot be read: {getattr(error, 'strerror', error)}", _SOURCES) from None
-    return OpenApiDocument(shown, "/", _parsed(content, shown))
+    return OpenApiDocument(shown, None, _parsed(content, shown))
 
 
 def _parsed(content: bytes, shown: str) -> Object:

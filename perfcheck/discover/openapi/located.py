@@ -31,7 +31,7 @@ def located_operations(
     for document in documents:
         copies.setdefault(tuple(as_object(document.content.get("paths"))), []).append(document)
     for same in copies.values():
-        candidates = [prefixes(each.content, location=each.path, base_path=base_path) for each in same]
+        candidates = [prefixes(each.content, location=each.path or "/", base_path=base_path) for each in same]
         yield _under_the_best(same[0].content, list(dict.fromkeys(chain(*candidates))), service, fetch)
 
 

@@ -186,6 +186,20 @@ def test_a_service_below_a_path_is_searched_there_and_at_its_root() -> None:
         assert found(below) == {"/app/openapi.json": ["/a"], "/openapi.json": ["/b"]}
 
 
+@pytest.mark.parametrize(
+    ("path", "base_url", "named_as"),
+    [
+        ("/openapi.json", "http://localhost", "/openapi.json"),
+        ("/app/openapi.json", "http://localhost/app/", "/openapi.json"),
+        ("/openapi.json", "http://localhost/app", None),
+        ("/schema/?format=openapi", "http://localhost", None),
+        (None, "http://localhost", None),
+    ],
+)
+def test_as_the_baseline_names_it(path: str | None, base_url: str, named_as: str | None) -> None:
+    assert OpenApiDocument("x", path, {}).below(Service(base_url)) == named_as
+
+
 def test_headers_of_the_service_are_sent() -> None:
     app = Flask(__name__)
 
@@ -214,7 +228,7 @@ def test_a_file(tmp_path: Path) -> None:
     file = tmp_path / "api.yaml"
     file.write_text("openapi: 3.1.0\npaths:\n  /things: {get: {}}\n", encoding="utf-8")
     content = {"openapi": "3.1.0", "paths": {"/things": {"get": {}}}}
-    assert named(str(file), Service("http://localhost")) == [OpenApiDocument(str(file), "/", content)]
+    assert named(str(file), Service("http://localhost")) == [OpenApiDocument(str(file), None, content)]
 
 
 def test_a_path_of_the_service_a_url_of_another_and_a_page() -> None:
@@ -225,7 +239,7 @@ def test_a_path_of_the_service_a_url_of_another_and_a_page() -> None:
         service = Service(f"{own.base_url}/app", headers=(("X-Key", "k"),))
         assert [(each.location, each.path) for each in named("/y", service)] == [("/y", "/app/y")]
         url = f"{other.base_url}/x.json"
-        assert [(each.location, each.path) for each in named(url, service)] == [(url, "/x.json")]
+        assert [(each.location, each.path) for each in named(url, service)] == [(url, None)]
         assert [list(each.content["paths"]) for each in named(f"{other.base_url}/page", service)] == [["/things"]]
 
 
