@@ -164,7 +164,7 @@ class Draft:
             "target changes here, in a reviewed diff."
         )
         yield ""
-        yield "For completion and help in editors: `perfcheck schema > baselines.schema.json`, and as the first line here"
+        yield "For completion and help in editors: `perfcheck schema > baselines.schema.json`, and this as the first line:"
         yield "  # yaml-language-server: $schema=./baselines.schema.json"
 
 
