@@ -213,8 +213,9 @@ def _tried(service: Tried, folder: Path, lists: httpx.Client) -> tuple[Found, di
                 raise SystemExit(f"{service.name}: {report.stderr}{init.stderr}")
             content = json.loads(Path(empty, "coverage.json").read_text())
             operations = list(_operations(content))
+            green = {template.rstrip("/") for _, template, reason in operations if reason is None}
             non_empty = {
-                prefix: _is_list(lists, url + prefix)
+                prefix: prefix.rstrip("/") in green and _is_list(lists, url + prefix)
                 for _, template, reason in operations
                 if "{" in template and reason and reason.startswith(_NO_VALUE)
                 for prefix in [template.partition("{")[0]]
