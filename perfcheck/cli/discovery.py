@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -62,6 +62,14 @@ _SOURCES = (
         help="An access log of the service; what is requested most comes first. Repeatable.",
     ),
     option(
+        "--source",
+        multiple=True,
+        metavar="PATH",
+        shell_complete=complete_files,
+        help="Python source that registers routes (Flask, FastAPI, Starlette, Django). Default: this folder with "
+        "--start, else none. Repeatable.",
+    ),
+    option(
         "--allow",
         multiple=True,
         type=LINE,
@@ -87,6 +95,7 @@ class Sources:
     har: tuple[str, ...] = ()
     curl: str | None = None
     access_log: tuple[str, ...] = ()
+    source: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
 
     @classmethod
@@ -94,8 +103,11 @@ class Sources:
         """Of the options of a command, which then has the others left."""
         return cls(**{field.name: options.pop(field.name) for field in fields(cls)})
 
-    def read(self, base_url: str) -> list[Discovered]:
-        """What the files have. Raises UsageError for one that cannot be read."""
+    def read(self, base_url: str, *, is_started: bool) -> list[Discovered]:
+        """What the files have; also the source in this folder, where the service is started from it.
+
+        Raises UsageError for a file that cannot be read.
+        """
         from perfcheck.discover.access_log import read_access_log
         from perfcheck.discover.curl import read_curl
         from perfcheck.discover.har import read_har
@@ -103,7 +115,13 @@ class Sources:
         found = [read_har(file, base_url) for file in self.har]
         if self.curl is not None:
             found.append(read_curl(_text_of(self.curl), base_url, _shown(self.curl)))
-        return found + [read_access_log(file, base_url) for file in self.access_log]
+        found += [read_access_log(file, base_url) for file in self.access_log]
+        if self.source:
+            found.append(source_operations(self.source, base_url))
+        elif is_started:
+            with suppress(UsageError):  # no Python file
+                found.append(source_operations(["."], base_url))
+        return found
 
 
 def _shown(file: str) -> str:
@@ -149,7 +167,7 @@ def discovered(
         from perfcheck.engine.discover import discover
         from perfcheck.engine.session import Callbacks, wait_for
 
-        known = sources.read(baseline.service.base_url)
+        known = sources.read(baseline.service.base_url, is_started=process is not None)
         with Client(baseline.service, redact=session.redact) as client:
             show("waiting for the service")
             timeout_s = baseline.service.ready_timeout_s
@@ -187,6 +205,6 @@ def require_operations(discovery: Discovery, base_url: str) -> None:
     if not discovery.operations:
         raise CouldNotMeasureError(
             f"no operation of {base_url} was found: it has no OpenAPI document, no monitor and no links",
-            "name what knows its operations, such as --openapi FILE or --har FILE",
+            "name what knows its operations, such as --openapi FILE, --har FILE or --source FOLDER",
             is_down=False,
         )

@@ -57,11 +57,12 @@ class NewService:
 
     def lines(self) -> dict[str, str]:
         """Key -> value, in YAML."""
-        known = {"monitor": self.monitor, "openapi": self.openapi, "start": self.start or None}
+        known = {"monitor": self.monitor, "openapi": self.openapi}
         lines = {"base_url": _base_url(self.written_url)}
         if self.headers:
             lines["headers"] = f"{{{', '.join(f'{name}: {quoted(value)}' for name, value in self.headers)}}}"
-        return lines | {key: scalar(value) for key, value in known.items() if value is not None}
+        lines |= {key: scalar(value) for key, value in known.items() if value is not None}
+        return lines | ({"start": quoted(self.start)} if self.start else {})  # its variables are the shell's
 
 
 def _base_url(url: str) -> str:

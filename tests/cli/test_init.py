@@ -141,7 +141,7 @@ def test_a_dry_run_prints_the_file_and_writes_nothing(tmp_path: Path, demo: str)
 
 
 def test_a_service_that_is_started_for_it(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m perfcheck demo --port {{port}}"
+    command = f'{sys.executable} -m perfcheck demo --port "$PORT"'
     done = init(tmp_path, "-f", "perf/checks.yaml", "--start", command, code=2)
     assert "mkdir -p perf" in done.stderr
     (tmp_path / "perf").mkdir()
