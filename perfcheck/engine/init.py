@@ -165,7 +165,7 @@ class Draft:
             "target changes here, in a reviewed diff."
         )
         yield ""
-        yield "For completion and help in editors: `perfcheck schema > baselines.schema.json`, and this as the first line:"
+        yield "Completion and help in editors: `perfcheck schema > baselines.schema.json`, and this first line:"
         yield "  # yaml-language-server: $schema=./baselines.schema.json"
 
 
