@@ -1,4 +1,4 @@
-"""docs/how-to/monitor.md as it is: every example is run, the frameworks on a socket, and its tables are complete."""
+"""The pages on the monitor: every example is run, the frameworks on a socket, and the tables are complete."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ import perfcheck.monitor
 from perfcheck.monitor import api, statistics
 from perfcheck.monitor.settings import Settings
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "how-to" / "monitor.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+DOCUMENT = "\n".join((DOCS / room / "monitor.md").read_text(encoding="utf-8") for room in ("how-to", "reference"))
 SERVED = {
     "Flask": (werkzeug, "GET /api/videos/<int:number>"),
     "FastAPI and Starlette": (uvicorn_server, "GET /api/videos/{number}"),
