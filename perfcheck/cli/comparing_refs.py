@@ -44,7 +44,7 @@ def compare_refs(frame: Frame) -> Outcome:
     sides = find_sides(folder, *options.sides)
     report(f"before: {sides[0].shown}, after: {sides[1].shown}")
     recipe = Recipe(options.setup, options.setup_inputs, options.copy)
-    with checked_out(folder, sides, recipe) as checkouts, ExitStack() as stack:
+    with checked_out(folder, sides, recipe, report) as checkouts, ExitStack() as stack:
         processes = [stack.enter_context(ServiceProcess(keep_output=options.verbose)) for _ in checkouts]
         baselines = _load(frame, checkouts, [process.port for process in processes], report)
         bare = baselines or [baseline_of_service(process.url) for process in processes]

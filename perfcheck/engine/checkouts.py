@@ -17,7 +17,7 @@ from perfcheck.engine.worktrees import Worktree, remove_abandoned, worktree
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.git import git, repository_root
 from perfcheck.service_process import ShellCommand
-from perfcheck.text import clean
+from perfcheck.text import clean, without_credentials
 from perfcheck.units import format_ms
 
 
@@ -51,12 +51,13 @@ class Checkout:
         if self.worktree and self.worktree.is_set_up:
             report(f"{self.side.name}: the setup of an earlier comparison is used again")
             return
-        report(f"{self.side.name}: setting up: {clean(command)}")
+        shown = clean(without_credentials(command))
+        report(f"{self.side.name}: setting up: {shown}")
         started_s = time.monotonic()
         with ShellCommand() as process:
             process.start(command, cwd=self.folder, env=self.env)
             if code := process.wait():
-                message = f"the setup of {self.side.name} failed with exit code {code}: {clean(command)}"
+                message = f"the setup of {self.side.name} failed with exit code {code}: {shown}"
                 remedy = (
                     f"correct it; it was run in a checkout of {self.side.shown}, which has no file that git ignores"
                 )
@@ -67,17 +68,21 @@ class Checkout:
 
 
 @contextmanager
-def checked_out(folder: Path, sides: Sequence[Side], recipe: Recipe) -> Iterator[list[Checkout]]:
+def checked_out(
+    folder: Path, sides: Sequence[Side], recipe: Recipe, report: Callable[[str], None]
+) -> Iterator[list[Checkout]]:
     """Each of the ``sides`` in a tree of its own, which is gone afterwards unless its setup is kept.
 
-    Raises UsageError for a file to copy, an input or a folder that does not exist.
+    ``report`` is called with what cannot be removed. Raises UsageError for a file to copy, an input or a folder that
+    does not exist.
     """
     remove_abandoned(folder)
     copied = [_within(folder, name) for name in recipe.copied]
     prefix = os.fsdecode(git(folder, "rev-parse", "--show-prefix")).rstrip("\n")
     keys = _keys(folder, sides, recipe, prefix)
     with ExitStack() as stack:
-        checkouts = []
+        checkouts: list[Checkout] = []
+        stack.callback(_report_left, checkouts, report)
         for side, key in zip(sides, keys, strict=True):
             if side.in_place or side.commit is None:
                 checkouts.append(Checkout(side, folder))
@@ -91,6 +96,13 @@ def checked_out(folder: Path, sides: Sequence[Side], recipe: Recipe) -> Iterator
                 _copy(folder / name, own / name)
             checkouts.append(Checkout(side, own, tree, key))
         yield checkouts
+
+
+def _report_left(checkouts: Sequence[Checkout], report: Callable[[str], None]) -> None:
+    for each in checkouts:
+        if each.worktree and each.worktree.is_left:
+            folder = each.worktree.folder.parent
+            report(f"{folder} could not be removed, since it has files of another user: sudo rm -r {folder}")
 
 
 # --- Files that git ignores ----------------------------------------------------------------------------------------

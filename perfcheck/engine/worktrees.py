@@ -35,6 +35,11 @@ class Worktree:
     folder: Path
     is_set_up: bool = False
 
+    @property
+    def is_left(self) -> bool:
+        """Once the block has ended: whether it is there, though it is not kept."""
+        return self.folder.exists() and not _key_of(self.folder)
+
     def keep(self, key: str) -> None:
         """It stays, for the next call with this key."""
         (self.folder.parent / _KEY).write_text(key, encoding="ascii")

@@ -13,6 +13,8 @@ from support.repositories import commit, git, repository
 from support.waiting import eventually
 
 from perfcheck.engine import worktrees
+from perfcheck.engine.checkouts import Recipe, checked_out
+from perfcheck.engine.sides import find_sides
 from perfcheck.engine.worktrees import remove_abandoned, worktree
 from perfcheck.errors import CouldNotMeasureError
 
@@ -78,6 +80,22 @@ def test_nothing_is_left_after_an_error_nor_of_read_only_folders(source: Path, t
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
+    assert trees(source) == 0
+    assert not list(temporary.iterdir())
+
+
+def test_what_cannot_be_deleted_is_named_and_tried_again(
+    source: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", lambda *_, **__: None)  # as for files of another user
+        with checked_out(source, find_sides(source, "HEAD", "HEAD"), Recipe(), reported.append):
+            pass
+    assert len(reported) == trees(source) == 2
+    for folder in temporary.iterdir():
+        assert any(line.endswith(f"sudo rm -r {folder}") for line in reported)
+    remove_abandoned(source)
     assert trees(source) == 0
     assert not list(temporary.iterdir())
 
