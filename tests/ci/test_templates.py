@@ -58,6 +58,15 @@ def test_every_script_is_bash_and_holds_no_expression(path: Path) -> None:
         assert "${{" not in script, "a value pasted into a script is run: it goes through env"
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / ".ci").iterdir()), ids=lambda path: path.name)
+def test_every_script_of_our_own_checks_is_bash_and_stops_at_an_error(path: Path) -> None:
+    script = path.read_text(encoding="utf-8")
+    assert script.startswith("#!/usr/bin/env bash\n")
+    assert "\nset -euo pipefail\n" in script
+    assert is_valid_shell(script)
+    assert path.stat().st_mode & 0o111
+
+
 def test_a_wrong_script_would_be_found() -> None:
     assert not is_valid_shell("if true; then")
 
