@@ -104,7 +104,10 @@ class _Lifespan:
 
     async def _run(self) -> None:
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
-        await self._application(scope, self._events.get, self._take)
+        try:
+            await self._application(scope, self._events.get, self._take)
+        except (SystemExit, KeyboardInterrupt) as error:  # which would end the loop
+            await self._take({"type": "lifespan.startup.failed", "message": describe(error)})
 
     async def _take(self, message: _Message) -> None:
         if not message["type"].startswith("lifespan."):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from perfcheck.model import EndpointResult
 
 _PROPERTY = "perfcheck"
-_WORST_FIRST = ("CRITICAL", "WARNING", "not measured", "OK")  # and so begin the lines
+_COLOURS = {"CRITICAL": "red", "WARNING": "yellow", "not measured": "yellow", "OK": "green"}  # so the lines begin
 _MARKER = (
     "perfcheck(target='50ms', ...): defaults for perfcheck.check() in this test, by the names of its keyword arguments."
 )
@@ -75,7 +75,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     if checks:
         terminalreporter.write_sep("=", "perfcheck: in-process latencies")
-    for verdict in _WORST_FIRST:
+    for verdict, colour in _COLOURS.items():
         for nodeid, line in sorted(checks):
             if line.startswith(verdict):
-                terminalreporter.write_line(f"{line} ({nodeid})")
+                terminalreporter.write_line(f"{line} ({nodeid})", **{colour: True})

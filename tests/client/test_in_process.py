@@ -329,6 +329,15 @@ def test_a_startup_that_fails() -> None:
     assert isinstance(error.value.__cause__, OSError)
 
 
+def test_a_startup_that_ends_the_process() -> None:
+    async def application(scope: Message, receive: Receive, send: Send) -> None:
+        raise SystemExit("no settings")
+
+    with client_of(application) as client, pytest.raises(CouldNotMeasureError) as error:
+        client.wait_until_ready()
+    assert error.value.message == "the application did not start: SystemExit: no settings"
+
+
 def test_a_startup_that_hangs() -> None:
     async def application(scope: Message, receive: Receive, send: Send) -> None:
         await asyncio.sleep(3600)
