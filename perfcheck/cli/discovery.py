@@ -55,6 +55,13 @@ _SOURCES = (
         help="curl commands, as browsers and documentation have them; '-' reads them from stdin.",
     ),
     option(
+        "--postman",
+        multiple=True,
+        metavar="FILE",
+        shell_complete=complete_files,
+        help="A Postman collection (v2.0 or v2.1). Repeatable.",
+    ),
+    option(
         "--access-log",
         multiple=True,
         metavar="FILE",
@@ -94,6 +101,7 @@ class Sources:
     openapi: str | None = None
     har: tuple[str, ...] = ()
     curl: str | None = None
+    postman: tuple[str, ...] = ()
     access_log: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
@@ -111,10 +119,12 @@ class Sources:
         from perfcheck.discover.access_log import read_access_log
         from perfcheck.discover.curl import read_curl
         from perfcheck.discover.har import read_har
+        from perfcheck.discover.postman import read_postman
 
         found = [read_har(file, base_url) for file in self.har]
         if self.curl is not None:
             found.append(read_curl(_text_of(self.curl), base_url, _shown(self.curl)))
+        found += [read_postman(file, base_url) for file in self.postman]
         found += [read_access_log(file, base_url) for file in self.access_log]
         if self.source:
             found.append(source_operations(self.source, base_url))

@@ -23,7 +23,7 @@ _REGEX = re.compile(r"(?<!\w)\(|\^|\$\Z")  # not <any(hd, sd):quality>
 _GROUP = re.compile(r"\((?:\?P<(\w+)>|\?:)?((?:[^()]|\([^()]*\))*)\)(\??)")
 _ANCHORS = re.compile(r"(?<!\\)(?:\^|\$|\\[AZz])|(?<=/)\?")
 _ONLY_DIGITS = re.compile(r"(?:\\d|\[0-9\])(?:\+|\{[0-9,]*\})")
-_NOT_TEXT = re.compile(r"[\\|*+?()\[\]{}<>$^\s]")
+_NOT_TEXT = re.compile(r"[\\|*+?()\[\]{}<>$^'\"\s]")
 
 
 def monitored_operations(reading: MonitorReading, base_url: str, monitor_path: str) -> Discovered:

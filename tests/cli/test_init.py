@@ -315,6 +315,8 @@ def test_what_was_recorded_is_measured_with_the_values_that_were_sent(tmp_path: 
     app.add_url_rule("/seen/<int:number>", "seen", lambda number: str(number) + request.args.get("q", ""))
     app.add_url_rule("/pasted", "pasted", lambda: "x")
     app.add_url_rule("/logged", "logged", lambda: "x")
+    app.add_url_rule("/collected", "collected", lambda: "x")
+    app.add_url_rule("/registered", "registered", lambda: "x")
     with werkzeug(app) as url:
         entry = {
             "request": {"method": "GET", "url": f"{url}/seen/7?q=love", "headers": [], "queryString": []},
@@ -325,13 +327,20 @@ def test_what_was_recorded_is_measured_with_the_values_that_were_sent(tmp_path: 
         (tmp_path / "commands.txt").write_text(f"curl '{url}/pasted' -H 'Accept: */*'\n", encoding="utf-8")
         line = '127.0.0.1 - - [01/Nov/2026:10:00:00 +0000] "GET /logged HTTP/1.1" 200 12 "-" "Mozilla/5.0"\n'
         (tmp_path / "access.log").write_text(3 * line, encoding="utf-8")
-        files = ("--har", "recorded.har", "--curl", "commands.txt", "--access-log", "access.log")
+        collection = json.dumps({"item": [{"name": "One", "request": "{{baseUrl}}/collected"}]})
+        (tmp_path / "collection.json").write_text(collection, encoding="utf-8")
+        source = (
+            'from flask import Flask\napp = Flask(__name__)\n@app.get("/registered")\ndef registered(): return ""\n'
+        )
+        (tmp_path / "service.py").write_text(source, encoding="utf-8")
+        recordings = ("--har", "recorded.har", "--curl", "commands.txt", "--access-log", "access.log")
+        files = (*recordings, "--postman", "collection.json", "--source", "service.py")
         done = init(tmp_path, url, *files)
         missing = perfcheck("coverage", *files, "--har", "no.har", cwd=tmp_path)
     by_path = {endpoint.path: endpoint for endpoint in loaded(tmp_path).endpoints}
-    assert set(by_path) == {"/seen/7", "/pasted", "/logged"}
+    assert set(by_path) == {"/seen/7", "/pasted", "/logged", "/collected", "/registered"}
     assert by_path["/seen/7"].query == (("q", "love"),)
-    assert "found 3 operations (HAR 1, curl 1, access log 1)" in done.stdout
+    assert "found 5 operations (HAR 1, Postman 1, curl 1, access log 1, source code 1)" in done.stdout
     assert (missing.returncode, missing.stderr.splitlines()[0]) == (
         2,
         "error: no.har cannot be read: No such file or directory",

@@ -129,7 +129,7 @@ def test_templates_of_every_framework(template: str, expected: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("template", [r"^a|b$", r"^a[0-9]+$", r"^(?:a|(b(c(d))))$"])
+@pytest.mark.parametrize("template", [r"^a|b$", r"^a[0-9]+$", r"^(?:a|(b(c(d))))$", "f'{PREFIX}/a'"])
 def test_a_pattern_that_is_no_path_is_reported(template: str) -> None:
     found = source_operations([("GET", template, "handler"), ("GET", "/b/*", "mounted")], "http://h")
     assert found == Discovered((), (f"1 route left out: no path fits {template}",))
