@@ -8,8 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,104 +99,6 @@ def failures(junit: Path) -> int:
     return len(ET.parse(junit).getroot().findall(".//failure"))
 
 
-# --- check.sh --------------------------------------------------------------------------------------------------------
-
-CHECK = str(CI / "check.sh")
-
-
-@pytest.mark.parametrize(("target", "code"), [("2s", 0), ("1us", 1)])
-def test_check_sh_starts_checks_and_stops(workspace: Workspace, target: str, code: int) -> None:
-    workspace.baseline(target=target)
-    done = workspace.shell(CHECK, "./start-service.sh")
-    assert done.returncode == code, done.stderr
-    assert "perfcheck" in done.stdout
-    assert workspace.report("run.json").exists()
-    assert workspace.report("report.html").exists()
-    assert failures(workspace.report("junit.xml")) == code
-    assert workspace.report("service.log").read_text() == "the service speaks\n"
-    assert not workspace.service_answers()
-
-
-def test_check_sh_keeps_every_word_of_the_command(workspace: Workspace) -> None:
-    (workspace.folder / "service.py").rename(workspace.folder / "a service; exit 1.py")
-    done = workspace.shell(CHECK, sys.executable, "a service; exit 1.py", REPORTS="kept in/here")
-    assert done.returncode == 0, done.stderr
-    assert (workspace.folder / "kept in" / "here" / "run.json").exists()
-
-
-def test_check_sh_shows_why_a_service_did_not_start(workspace: Workspace) -> None:
-    workspace.baseline(ready_timeout="300ms")
-    done = workspace.shell(CHECK, "sh", "-c", "echo no database >&2; exit 1")
-    assert done.returncode == 3
-    assert "the started service has exited" in done.stderr
-    assert "no database" in done.stderr
-
-
-def test_check_sh_warns_when_another_service_responded(workspace: Workspace) -> None:
-    """The port is taken by an old instance: what was checked is not what was built."""
-    old = subprocess.Popen(["./start-service.sh"], cwd=workspace.folder, stdout=subprocess.DEVNULL)
-    try:
-        wait_until(workspace.service_answers)
-        done = workspace.shell(CHECK, "sh", "-c", "exit 1")
-    finally:
-        old.kill()
-        old.wait()
-    assert done.returncode == 0
-    assert "another one may have responded" in done.stderr
-
-
-def test_check_sh_leaves_no_report_of_the_check_before(workspace: Workspace) -> None:
-    assert workspace.shell(CHECK, "./start-service.sh").returncode == 0
-    workspace.baseline(target="soon")
-    assert workspace.shell(CHECK, "./start-service.sh").returncode == 2
-    assert [path.name for path in workspace.report("").iterdir()] == ["service.log"]
-
-
-def test_check_sh_needs_a_command(workspace: Workspace) -> None:
-    done = workspace.shell(CHECK)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "usage" in done.stderr
-
-
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_check_sh_stops_the_service_when_it_is_stopped(workspace: Workspace, sent: signal.Signals, code: int) -> None:
-    """As CI systems do it: to the whole group of processes."""
-    workspace.baseline(ready_timeout="1h")
-    (workspace.folder / "start-service.sh").write_text("#!/bin/sh\ntouch started\nexec sleep 1000\n")
-    env = environment(PATH=path_with(Path(PERFCHECK).parent))
-    process = subprocess.Popen(
-        [CHECK, "./start-service.sh"],
-        cwd=workspace.folder,
-        env=env,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr
-    assert "waiting" in process.stderr.readline()  # perfcheck is there, and waits for the service
-    os.killpg(process.pid, sent)
-    process.communicate(timeout=30)
-    assert process.returncode == code
-    wait_until(lambda: not is_running(process.pid))
-
-
-def is_running(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(200):
-        if condition():
-            return
-        time.sleep(0.05)
-    pytest.fail("it did not become true")
-
-
 # --- GitLab, Jenkins -------------------------------------------------------------------------------------------------
 
 
@@ -211,7 +112,8 @@ def test_the_script_for_gitlab(workspace: Workspace, target: str, code: int) -> 
     reports = GITLAB["artifacts"]["reports"]
     assert failures(workspace.folder / reports["junit"]) == code
     assert (workspace.folder / reports["metrics"]).read_text().endswith("# EOF\n")
-    assert {path.suffix for path in workspace.report("").iterdir()} == {".html", ".json", ".log", ".txt", ".xml"}
+    assert {path.suffix for path in workspace.report("").iterdir()} == {".html", ".json", ".txt", ".xml"}
+    assert not workspace.service_answers()
 
 
 @pytest.mark.parametrize(("target", "code"), [("2s", 0), ("1us", 1)])
@@ -220,9 +122,10 @@ def test_the_script_for_jenkins(workspace: Workspace, target: str, code: int) ->
     workspace.report("").mkdir()
     workspace.report("of-the-build-before.html").touch()
     (script,) = (block for block in re.findall(r"sh '''(.*?)'''", JENKINS, re.DOTALL) if "perfcheck run" in block)
-    done = workspace.shell("sh", "-xe", "-c", script.replace("\\\n", ""))
+    start = dict(re.findall(r"(PERFCHECK_START) = '(.*?)'", JENKINS))
+    done = workspace.shell("sh", "-xe", "-c", script.replace("\\\n", ""), **start)
     assert done.returncode == code, done.stderr
     (junit,) = re.findall(r"junit testResults: '(.*?)'", JENKINS)
     assert failures(workspace.folder / junit) == code
     assert not workspace.report("of-the-build-before.html").exists()
-    wait_until(lambda: not workspace.service_answers())
+    assert not workspace.service_answers()
