@@ -16,11 +16,13 @@ from perfcheck.discover.openapi.prefixes import prefixes
 from perfcheck.discover.openapi.references import Object, References, as_list, as_object
 from perfcheck.model.operation import Basis, FoundIn, Operation, Parameter, ParameterLocation
 from perfcheck.text import clean
+from perfcheck.words import and_more
 
 _METHODS = ("get", "head", "query", "options", "trace", "post", "put", "patch", "delete")
 _RARELY_WITH_BODY = {"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"}
 _PLACEHOLDER = re.compile(r"\{[+/.;]?([\w.~-]+)[^{}]*\}")  # {id}, and as routers write it: {id:[0-9]+}, {path*}
 _LONGEST_NAME = 100
+_MOST_NAMED = 3
 _MOST_OPERATIONS = 50_000
 
 
@@ -48,9 +50,9 @@ class _Reader:
             item = {**self._references.object_at(node), **as_object(node)}
             if self._references.elsewhere:
                 yield self._operation("GET", path, {}, {})
-            for method, operation in _methods(item):
+            for method, described in _methods(item):
                 self._references.elsewhere.clear()
-                yield self._operation(method, path, item, operation)
+                yield self._operation(method, path, item, self._references.object_at(described))
 
     def _operation(self, method: str, path: str, item: Object, operation: Object) -> Operation:
         template, fixed = _template(path)
@@ -77,14 +79,14 @@ class _Reader:
         )
 
     def _reason(self, operation: Object, parameters: tuple[Parameter, ...], *, lacks_body: bool) -> str | None:
+        elsewhere = [clean(reference) for reference in dict.fromkeys(self._references.elsewhere)]
         if operation.get("deprecated") is True:
             return "deprecated"
         if self._bodies.is_stream(operation):
             return "a stream"
-        elsewhere = self._references.elsewhere
         lacks_value = any(parameter.required and parameter.value is None for parameter in parameters)
         if elsewhere and (lacks_body or lacks_value or not operation):
-            return f"described in another document: {clean(elsewhere[0])}"
+            return f"described in another document: {and_more(elsewhere, _MOST_NAMED)}"
         return "needs a body" if lacks_body else None
 
 

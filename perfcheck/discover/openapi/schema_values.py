@@ -187,7 +187,7 @@ def _number(schema: Object, *, is_integer: bool) -> float | None:
     over = least if schema.get("exclusiveMinimum") is True else over  # up to version 3.0
     under = most if schema.get("exclusiveMaximum") is True else under
     step = abs(_finite(schema.get("multipleOf")) or is_integer)
-    bounds = [bound for bound in (least, most, over, under) if bound is not None]
+    bounds = [bound for bound in (least, over, most, under) if bound is not None]
     near = [bound + shift for bound in bounds for shift in (0, 1, -1)]
     if bounds:
         near.append(sum(bounds) / len(bounds))
