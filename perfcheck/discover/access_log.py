@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from perfcheck.discover.path_segments import is_static
@@ -50,13 +50,13 @@ _HOW = "name an access log, or - for standard input"
 _EXAMPLE = 'expected lines such as 127.0.0.1 - - [18/Jun/2026:10:00:00 +0000] "GET /things HTTP/1.1" 200 512'
 
 
-class _Line:
+class _Line(NamedTuple):
     """The request of a line, as it is written there."""
 
-    __slots__ = ("agent", "method", "status", "target")
-
-    def __init__(self, method: str, target: str, status: int, agent: str) -> None:
-        self.method, self.target, self.status, self.agent = method, target, status, agent
+    method: str
+    target: str
+    status: int
+    agent: str
 
 
 def read_access_log(file: str, base_url: str) -> Discovered:

@@ -100,8 +100,8 @@ def _set(curl: _Curl, name: str, value: str) -> None:
     elif name == "request":
         curl.method = value.upper()
     elif name == "header" and ":" in value:
-        header, _, text = value.partition(":")
-        curl.headers.append((header.strip(), text.strip()))
+        header, _, text = (part.strip() for part in value.partition(":"))
+        curl.headers += [(header, text)] if not is_variable(text) else []
     elif name == "url-query":
         curl.query.append(value[1:] if value.startswith("+") else _url_encoded(value))
     elif name in DATA or name in {"form", "form-string", "upload-file"}:

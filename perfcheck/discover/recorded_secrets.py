@@ -11,13 +11,15 @@ _SECRET_WORDS = {
     *("authorization", "authentication", "credential", "credentials", "jwt", "bearer", "apikey", "accesskey"),
     *("session", "sessionid", "sid", "phpsessid", "jsessionid", "csrf", "xsrf", "otp", "cookie", "ticket", "assertion"),
 }
+_ENDINGS = ("token", "secret", "password", "apikey", "accesskey", "signature", "sessionid")  # of words run together
 _OF_A_KEY = {"api", "access", "private", "secret", "auth", "subscription", "app", "license", "functions"}
-_OF_A_PAGE = {"page", "next", "continuation", "cursor", "sync", "skip", "prev", "previous", "delta"}
+_OF_A_PAGE = ("page", "next", "continuation", "cursor", "sync", "skip", "prev", "delta")
 _KNOWN_VALUES = re.compile(
     r"eyJ[\w-]{8,}\.[\w-]+|(?:Bearer|Basic|Token) |AKIA[0-9A-Z]{12}|AIza[\w-]{20}|ya29\.|-----BEGIN"
     r"|(?:sk|pk|rk)_(?:live|test)_|gh[opsu]_\w{20}|github_pat_|glpat-|xox[abprs]-|SG\.[\w-]{16}"
 )
-_IN_BODY = re.compile(r"""(?:^|[&?{,\s])["']?([\w.-]{2,60})["']?\s*[=:]\s*["']?([^"'&,}\s]*)""")
+_IN_BODY = re.compile(r"""(?:^|[&?{\[,\s])["']?([\w.-]{1,60})["']?\s*[=:]\s*["']?([^"'&,{}\[\]\s]+)""")
+_NOTHING = {"null", "true", "false"}
 _OPAQUE = re.compile(r"[A-Za-z0-9+/_=.-]{20,}")
 
 _NOISE = re.compile(
@@ -32,9 +34,10 @@ def is_secret(name: str, value: str) -> bool:
     words = [word.lower() for word in _WORDS.findall(name)]
     if _KNOWN_VALUES.match(value):
         return True
-    if _OF_A_PAGE.intersection(words):
+    together = "".join(words)
+    if together.startswith(_OF_A_PAGE) and "token" in together:  # where the next page begins
         return False
-    if _SECRET_WORDS.intersection(words):
+    if _SECRET_WORDS.intersection(words) or together.endswith(_ENDINGS):
         return True
     return "key" in words and (bool(_OF_A_KEY.intersection(words)) or _is_opaque(value))
 
@@ -42,7 +45,7 @@ def is_secret(name: str, value: str) -> bool:
 def secret_in_body(content: str) -> str | None:
     """The name of the first field that holds one, in a form or in JSON."""
     pairs = (match.groups() for match in _IN_BODY.finditer(content))
-    return next((name for name, value in pairs if is_secret(name, value)), None)
+    return next((name for name, value in pairs if value not in _NOTHING and is_secret(name, value)), None)
 
 
 def kept_headers(headers: Iterable[tuple[str, str]], *, has_body: bool) -> Iterator[tuple[str, str]]:
