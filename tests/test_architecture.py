@@ -173,8 +173,9 @@ def test_only_help_imports_what_draws_it(arguments: list[str]) -> None:
     assert not imported_by(*arguments) & {"rich", "rich_click"}
 
 
-def test_validate_needs_neither_http_nor_a_terminal_library() -> None:
-    found = imported_by("validate", str(PACKAGE.parent / "baselines.yaml"))
+@pytest.mark.parametrize("arguments", [["validate", str(PACKAGE.parent / "baselines.yaml")], ["schema"]])
+def test_what_is_offline_needs_neither_http_nor_a_terminal_library(arguments: list[str]) -> None:
+    found = imported_by(*arguments)
     assert not found & {"httpx", "httpcore", "rich", "msgspec", "perfcheck.client"}
 
 
