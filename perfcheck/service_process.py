@@ -196,11 +196,13 @@ def _reserve_port() -> socket.socket:
 
 
 def _environment() -> dict[str, str]:
-    return {
+    """As here, but for what is meant for perfcheck; Python writes at once, so that its last lines are not missing."""
+    passed_on = {
         name: value
         for name, value in os.environ.items()
         if name.startswith(_PASSED_ON) or not (name.startswith(_OPTIONS) or name in HOOK_VARIABLES)
     }
+    return {"PYTHONUNBUFFERED": "1", **passed_on}
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

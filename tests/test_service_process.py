@@ -113,6 +113,12 @@ def test_its_last_lines_are_shown_clean_and_without_secrets() -> None:
     assert output[-2:] == ("  in[31mdented", "\N{REPLACEMENT CHARACTER} ***")
 
 
+def test_the_output_of_python_is_there_while_it_runs() -> None:
+    with ServiceProcess() as process:
+        process.start(f"""{sys.executable} -c 'import time; print("started"); time.sleep(1000)'""")
+        assert eventually(process.output) == ("started",)
+
+
 def test_output_is_kept_only_where_that_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for keep_output in (False, True):

@@ -190,7 +190,7 @@ def test_a_command_that_ends_is_reported_with_its_last_lines(shop: Path) -> None
 
 
 def test_a_command_that_listens_elsewhere_is_reported_with_its_port(shop: Path) -> None:
-    baseline(shop, FAST, service="  ready_timeout: 1s\n")
+    baseline(shop, FAST, service="  ready_timeout: 5s\n")
     done = perfcheck("run", "--start", "echo listening on 8000; echo $$ >> pids; exec sleep 1000", cwd=shop)
     assert done.returncode == 3
     port = re.search(r"error: http://localhost:(\d+)/v2/fast is not ready after ", done.stderr)
