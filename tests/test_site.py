@@ -100,8 +100,9 @@ def test_the_site_shows_what_a_repository_shows(site: Path, source: Path) -> Non
     markdown = MarkdownIt("commonmark").enable("table").render(source.read_text(encoding="utf-8"))
     article = parse(page_of(site, source)).find(".//article")
     assert article is not None
-    shown, expected = outline(article), outline(html5lib.parse(markdown, namespaceHTMLElements=False))
-    assert shown == expected
+    expected = html5lib.parse(markdown, namespaceHTMLElements=False)
+    assert outline(article) == outline(expected)
+    assert texts(article) == texts(expected)
 
 
 def outline(page: Element) -> Counter[str]:
@@ -113,6 +114,14 @@ def outline(page: Element) -> Counter[str]:
         for child in parent
         if child.tag in blocks
     )
+
+
+def texts(page: Element) -> list[str]:
+    """What is read in paragraphs, tables, lists and blocks of code."""
+    read = (
+        " ".join("".join(element.itertext()).split()) for element in page.iter() if element.tag in {"p", "td", "pre"}
+    )
+    return [text for text in read if text]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
