@@ -18,6 +18,7 @@ Names = tuple[str, ...]
 Segments = tuple[str | None, ...]
 
 _MOST_VALUES = 100  # at one place in a path; more are no list of words
+_MOST_AT_ROOT = 1000  # where words are more likely than values
 _MOST_SLUGS = 20  # of those that look like titles or names
 _OWN_SHARE = 0.1  # one with so much of the requests is a route of its own, such as /users/me
 _MOST_NODES = 50_000
@@ -126,7 +127,8 @@ class RouteShapes:
 
     def _following(self, node: _Node, segment: str) -> _Node | None:
         is_value = is_id(unquote(segment))
-        if not (is_value or node.is_open) and len(node.words) >= _MOST_VALUES:
+        most = _MOST_AT_ROOT if node is self._root else _MOST_VALUES
+        if not (is_value or node.is_open) and len(node.words) >= most:
             node.generalise(list(node.words))
             self._known.clear()  # some of its leaves are part of others by now
         is_value = is_value or node.is_open

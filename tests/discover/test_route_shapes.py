@@ -94,6 +94,13 @@ def test_many_names_at_one_place_are_values_of_one_route() -> None:
     assert listed(*users) == expected
 
 
+def test_the_first_segment_is_a_value_only_where_there_are_a_thousand() -> None:
+    """A page for any path is no reason to lose ``/api``."""
+    assert "GET /api/things" in listed(*(f"GET /{name}" for name in _names(300)), "GET /api/things")
+    many = [f"GET /{first}{last}" for first in _names(40) for last in _names(40)]
+    assert listed(*many) == {"GET /{id}": 1600}
+
+
 def test_a_route_with_many_of_the_requests_stays_one_of_its_own() -> None:
     users = [f"GET /users/{name}" for name in _names(300)]
     assert listed(*["GET /users/me"] * 60, *users) == {"GET /users/{id}": 300, "GET /users/me": 60}
