@@ -163,3 +163,9 @@ def test_no_page_names_a_script_or_a_font_of_another_host(site: Path) -> None:
     for page in site.rglob("*.html"):
         tags = re.findall(r"<(?:script|link|img|iframe)\b[^>]*>", page.read_text(encoding="utf-8"))
         assert not [tag for tag in tags if re.search(r'(?:src|href)="?(?:https?:)?//', tag)], page
+
+
+def test_commands_are_shown_as_commands_and_not_as_output(site: Path) -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in site.rglob("*.html"))
+    assert "language-console" in text
+    assert 'class="go"' not in text  # what the lexer of a console makes of lines without a prompt
