@@ -14,7 +14,7 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "how-to" / "engine.md"
 
 
 def test_the_ten_lines_of_the_page_check_a_service(tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    code, *_ = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert len([line for line in code.splitlines() if line]) <= 10
     with service({"/a": ok(), "/b": ok()}) as url:
         (tmp_path / "baselines.yaml").write_text(
