@@ -365,6 +365,13 @@ def test_commits_may_be_written_short(one: str | None, other: str | None, same: 
 # --- Many runs -----------------------------------------------------------------------------------------------------
 
 
+def test_a_service_that_is_started_for_each_run_is_one_service() -> None:
+    urls = [*(f"http://localhost:{20_000 + i}/v2" for i in range(9)), *["https://shop.example:8443"] * 5, "http://[::1]"]
+    runs = [replace(past_run(i), base_url=url) for i, url in enumerate(urls)]
+    tally = tally_runs(Period(PeriodKind.SPAN, "", "~"), (), runs)
+    assert tally.services == ("http://localhost/v2", "https://shop.example:8443", "http://[::1]")
+
+
 def test_very_many_runs_are_compared_in_blocks_and_the_step_has_its_run() -> None:
     count, step = 6 * MAX_COMPARED, 4 * MAX_COMPARED + 21
     values = noisy((100, step), (112, count - step))

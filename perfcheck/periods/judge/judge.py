@@ -25,7 +25,7 @@ from perfcheck.periods.judge.changes import (
     with_notes,
 )
 from perfcheck.periods.judge.series_changes import Series, SeriesChanges, run_reference, series_of_endpoints
-from perfcheck.periods.judge.tally import PeriodTally, most_common
+from perfcheck.periods.judge.tally import PeriodTally
 from perfcheck.periods.model import (
     FORMAT,
     BaselineHistory,
@@ -233,7 +233,7 @@ def judge_period(
         generated_at=generated_at,
         period=tally.period,
         verdict=_verdict(tally, gathered.slow, changes),
-        services=most_common(tally.services),
+        services=tally.services,
         runs=tally.runs,
         monitor_runs=sum(count for (_, source), count in tally.machine_runs.items() if source is Source.MONITORED),
         incomplete_runs=tally.incomplete,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ _MAX_TIMES = 2000  # of the newest runs of one machine, to know what they no lon
 _MAX_LABELS = 40
 _MAX_SHOWN = 20
 _MIN_COMMIT_DIGITS = 7  # as git abbreviates it
+_PORT = re.compile(r"(?<=[^/:]):\d+(?=/|$)")
 
 MachineKey = tuple[str, Source]  # a kind of machine, and whether the monitor or a check measured
 
@@ -32,7 +34,8 @@ class PeriodTally:
     other_branches: tuple[BranchRuns, ...] = ()
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     machine_runs: Counter[MachineKey] = field(default_factory=Counter)
-    services: Counter[str] = field(default_factory=Counter)
+    service_runs: Counter[str] = field(default_factory=Counter)  # by their addresses without the port
+    service_urls: dict[str, str] = field(default_factory=dict)  # the same -> the only URL, or the same again
     commits: set[str] = field(default_factory=set)
     labels: dict[str, RunReference] = field(default_factory=dict)
     incomplete: int = 0
@@ -66,6 +69,10 @@ class PeriodTally:
             counts[self.machine_names[key]] += runs
         return tuple(MachineRuns(machine, runs) for machine, runs in counts.most_common(_MAX_SHOWN))
 
+    @property
+    def services(self) -> tuple[str, ...]:
+        return tuple(self.service_urls[address] for address, _ in self.service_runs.most_common(_MAX_SHOWN))
+
     def add(self, run: PastRun) -> None:
         """Runs of the period, in the order of time."""
         reference = RunReference(run.id, run.started_at, run.label, run.commit)
@@ -74,7 +81,10 @@ class PeriodTally:
         key = machine_key(run.machine, run.source)
         self.machine_runs[key] += 1
         self.machine_names.setdefault(key, run.machine)
-        self.services[run.base_url] += 1
+        address = _PORT.sub("", run.base_url)  # a service that was started for each run has another one each time
+        self.service_runs[address] += 1
+        if self.service_urls.setdefault(address, run.base_url) != run.base_url:
+            self.service_urls[address] = address
         self.incomplete += not run.complete
         if run.commit:
             self.commits.add(run.commit)
@@ -117,10 +127,6 @@ def tally_runs(period: Period, notes: Iterable[Note], runs: Iterable[PastRun]) -
     for run in runs:
         tally.add(run)
     return tally
-
-
-def most_common(names: Counter[str]) -> tuple[str, ...]:
-    return tuple(name for name, _ in names.most_common(_MAX_SHOWN))
 
 
 def context_runs(block: int) -> int:
