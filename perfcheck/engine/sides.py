@@ -57,7 +57,7 @@ def what_sides_are(before: Side, after: Side) -> Iterator[Finding]:
     if before.ahead:
         names = clean(before.ref), clean(after.ref)
         message = f"{names[0]} has {plural(before.ahead, 'commit')} that {names[1]} lacks: what they changed counts too"
-        remedy = "compare with the common ancestor: perfcheck compare $(git merge-base {} {}) ...".format(*names)
+        remedy = "compare with the common ancestor, which 'git merge-base {} {}' prints".format(*names)
         yield Finding.note(Rule.COMMIT, message, remedy=remedy)
 
 

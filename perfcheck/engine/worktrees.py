@@ -72,10 +72,11 @@ def worktree(repository: Path, commit: str, name: str, key: str | None = None) -
 
 def remove_abandoned(repository: Path) -> None:
     """The worktrees of calls that were killed, and kept ones that are too old or too many."""
-    newest_first = sorted(_registered(repository), key=_last_used_s, reverse=True)
-    for index, folder in enumerate(newest_first):
-        is_recent = time.time() - _last_used_s(folder) < _LONGEST_KEPT_S
-        if _key_of(folder) and is_recent and index < _MOST_KEPT:
+    kept: set[str] = set()
+    for folder in sorted(_registered(repository), key=_last_used_s, reverse=True):
+        key, is_recent = _key_of(folder), time.time() - _last_used_s(folder) < _LONGEST_KEPT_S
+        if key and key not in kept and is_recent and len(kept) < _MOST_KEPT:
+            kept.add(key)
             continue
         with _locked(folder.parent) as is_ours:
             if is_ours:

@@ -127,6 +127,6 @@ def test_a_branch_that_went_on_is_noted(tmp_path: Path) -> None:
     commit(folder)
     (note,) = what_sides_are(*find_sides(folder, "main", "feature"))
     assert note.message == "main has 1 commit that feature lacks: what they changed counts too"
-    assert "$(git merge-base main feature)" in (note.remedy or "")
+    assert "'git merge-base main feature'" in (note.remedy or "")
     base = git(folder, "merge-base", "main", "feature")
     assert not list(what_sides_are(*find_sides(folder, base, "feature")))

@@ -233,6 +233,16 @@ def test_a_kept_one_whose_user_was_killed_can_be_used_again(source: Path, tmp_pa
         assert again.is_set_up
 
 
+def test_of_two_with_one_key_the_later_one_is_kept(source: Path) -> None:
+    """As two comparisons at one time leave them."""
+    with worktree(source, "HEAD", "before", "0123") as first, worktree(source, "HEAD", "before", "0123") as second:
+        first.keep("0123")
+        second.keep("0123")
+        os.utime(first.folder.parent / worktrees._KEY, (time.time() - 60,) * 2)
+    remove_abandoned(source)
+    assert (first.folder.exists(), second.folder.exists()) == (False, True)
+
+
 def test_only_the_latest_few_are_kept_and_for_a_week(source: Path) -> None:
     kept = []
     for number in range(6):

@@ -78,7 +78,7 @@ class Page:
         self.since = None if run.is_comparison else since  # a comparison shows its changes in place of ratios
         self.columns = columns_of(run, Report.HTML, since)
         self.css = CSS
-        self.title = f"{run.verdict}: {clean(run.label or run.service.base_url, _LONGEST_NAME)}"
+        self.title = f"{run.verdict}: {_subject(run)}"
         self.summary = summary(run)
         self.certainty = certainty(run)
         self.compared_with = "" if run.is_comparison else compared_with(run, since)  # among the facts, if it is one
@@ -289,6 +289,13 @@ def _bar(left: float, right: float, css: str) -> Svg:
 
 
 # --- Facts ---------------------------------------------------------------------------------------------------------
+
+
+def _subject(run: Run) -> str:
+    """Label or address; of a comparison both labels."""
+    subject = clean(run.label or run.service.base_url, _LONGEST_NAME)
+    before = run.against.label if run.is_comparison and run.against else None
+    return f"{clean(before, _LONGEST_NAME)} -> {subject}" if before else subject
 
 
 def _summary_facts(run: Run) -> list[Fact]:
