@@ -27,6 +27,7 @@ _MOST_OF_A_SHAPE = 2
 _MOST_BELOW, _MOST_AT_ROOT = 10, 40  # pages that differ in their last segment alone: articles, products
 _MOST_KNOWN = 10_000
 _MOST_WAITING = 1000
+_MOST_OPERATIONS = 100
 _LONGEST_LINK = 1000
 _DEEPEST = 8  # segments
 _MOST_LINKS = 5000  # of one page
@@ -62,10 +63,14 @@ def crawl(
             walk.read(path, fetch(endpoint))
         except UsageError:  # a link that makes no request
             continue
-    left = len(walk.waiting)
-    limit = plural(most_requests, "request") if requests >= most_requests else f"{most_s:g} s"
-    notes = (f"stopped following links after {limit}, with {plural(left, 'link')} left",) if left else ()
-    return Discovered(walk.shapes.operations(), notes)
+    notes = []
+    if left := len(walk.waiting):
+        limit = plural(most_requests, "request") if requests >= most_requests else f"{most_s:g} s"
+        notes.append(f"stopped following links after {limit}, with {plural(left, 'link')} left")
+    operations = sorted(walk.shapes.operations(), key=lambda operation: operation.template.count("/"))
+    if len(operations) > _MOST_OPERATIONS:
+        notes.append(f"links lead to {plural(len(operations), 'page')}: the {_MOST_OPERATIONS} nearest to / were taken")
+    return Discovered(tuple(operations[:_MOST_OPERATIONS]), tuple(notes))
 
 
 class _Walk:

@@ -164,6 +164,17 @@ def test_a_page_that_hangs_is_given_up() -> None:
         traps.ended.set()
 
 
+def test_of_a_site_with_many_pages_those_nearest_to_the_root_are_taken() -> None:
+    app, letters = Flask("site", static_folder=None), "abcdefghijkl"
+    paths = [f"{first}/{second}" for first in letters for second in letters] + list(letters)
+    app.add_url_rule("/", view_func=lambda: "".join(f"<a href=/{path}>x</a>" for path in paths), endpoint="start")
+    with crawled(app, most_requests=1) as (found, _):
+        pass
+    assert templates(found)[: 1 + len(letters)] == ["/", *(f"/{letter}" for letter in letters)]
+    assert len(found.operations) == 100
+    assert found.notes[-1] == "links lead to 157 pages: the 100 nearest to / were taken"
+
+
 def test_paths_are_below_that_of_the_service() -> None:
     app = Flask("prefixed", static_folder=None)
     app.add_url_rule("/api/", view_func=lambda: "<a href=/api/a>a</a><a href=b>b</a><a href=/c>c</a>", endpoint="a")
