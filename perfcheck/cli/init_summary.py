@@ -34,7 +34,9 @@ def summary(draft: Draft, file: Path, *, written: bool, quiet: bool) -> Iterator
     if not quiet:
         yield f"found {plural(len(operations), 'operation')} ({sources(operations)})"
     unchecked = sum(result.lacked_time for result in draft.results.values())
-    checked = "all OK when checked" if not unchecked else f"OK when checked, {unchecked} for want of time not checked"
+    checked = (
+        "all OK when checked" if not unchecked else f"OK when checked, but {unchecked} not checked, for want of time"
+    )
     yield f"{'wrote' if written else 'would write'} {file}: {plural(len(kept), 'endpoint')}, {checked}"
     if quiet:
         return

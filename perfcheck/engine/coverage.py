@@ -18,7 +18,6 @@ from perfcheck.model import Baseline, Endpoint, Failure, Fetched, MonitoredRoute
 from perfcheck.model.coverage import Coverage, Gone, Uncovered
 from perfcheck.model.operation import Candidate, LeftOut, Operation
 from perfcheck.times import rfc3339
-from perfcheck.units import format_ms
 
 _ABSENT = {404, 405, 410, 501}
 
@@ -72,7 +71,7 @@ def _with_stanzas(baseline: Baseline, candidates: Sequence[Candidate]) -> Iterat
     for each in named(ranked(candidates), {endpoint.name for endpoint in baseline.endpoints}, groups):
         group = each.endpoint.group if each.endpoint.group in groups else None
         look = Look(replace(each.endpoint, group=group), each.latency_ms)
-        lines = stanza(look.with_target(), common=common, note=f"one request took {format_ms(each.latency_ms)}")
+        lines = stanza(look.with_target(), common=common, note=look.note)
         yield Uncovered(each.operation, each.latency_ms, tuple(lines))
 
 

@@ -14,6 +14,7 @@ from perfcheck.engine.session import Outcome
 from perfcheck.errors import EXIT_INTERRUPTED
 from perfcheck.history.propose import first_values, round_up
 from perfcheck.model import Baseline, Endpoint, EndpointResult, ErrorProof, Rule, Sampling, Severity, Verdict
+from perfcheck.units import format_ms
 from perfcheck.words import plural
 
 if TYPE_CHECKING:
@@ -47,15 +48,17 @@ class Look:
         return self.rounds_ms or [self.first_ms]
 
     def with_target(self) -> Endpoint:
-        target_ms, ideal_ms = first_values(self.endpoint, self.values_ms)
+        target_ms, ideal_ms = first_values(self.endpoint, self.values_ms, self.requests)
         timeout_s = self.endpoint.timeout_s
         if 2 * target_ms >= 1000 * timeout_s:  # a request that is CRITICAL has to be measured, too
             timeout_s = round_up(_TIMEOUT_MULTIPLE * target_ms / 1000)
         return replace(self.endpoint, target_ms=target_ms, ideal_ms=ideal_ms, timeout_s=timeout_s)
 
     @property
-    def median_ms(self) -> float:
-        return median(self.values_ms)
+    def note(self) -> str:
+        """What its target comes from."""
+        measured = format_ms(median(self.values_ms))
+        return f"median {measured}" if self.requests else f"one request took {measured}"
 
 
 def look(
@@ -156,6 +159,7 @@ def _adapt(look: Look, result: EndpointResult, *, is_last: bool) -> None:
         look.endpoint = replace(look.endpoint, body_limit=math.ceil(limit))
     if rules & _BY_LATENCY and result.value_ms is not None:
         look.rounds_ms.append(result.value_ms)
+        look.requests += result.requests.succeeded
 
 
 def _reason(result: EndpointResult) -> str:

@@ -22,11 +22,11 @@ from perfcheck.engine.discover import Discovery
 from perfcheck.engine.first_look import ROUND_REQUESTS, ROUNDS, Look, check_until_green, look
 from perfcheck.engine.selection import override
 from perfcheck.errors import UsageError
-from perfcheck.history.propose import FIRST_LOOK_MARGIN
+from perfcheck.history.propose import FIRST_MARGIN
 from perfcheck.model import Baseline, Endpoint, EndpointResult
 from perfcheck.model.operation import Candidate, FoundIn, LeftOut, Operation
 from perfcheck.times import rfc3339
-from perfcheck.units import format_ms, format_percentage
+from perfcheck.units import format_percentage
 from perfcheck.words import day, plural
 
 _READY = ("readyz", "ready", "readiness", "healthz", "health", "healthcheck", "livez", "live", "liveness", "ping")
@@ -121,7 +121,7 @@ class Draft:
                 service=self._service_lines(),
                 groups=groups_of(each for each in self.candidates if each.endpoint.name in names),
                 endpoints=[each.with_target() for each in kept],
-                notes={each.endpoint.name: f"median {format_ms(each.median_ms)}" for each in kept},
+                notes={each.endpoint.name: each.note for each in kept},
                 tail=list(_tail(self.left_out)),
                 common=self.baseline.service.headers,
             )
@@ -160,7 +160,7 @@ class Draft:
         yield ""
         yield from _wrapped(
             f"The targets are a first proposal, from {ROUNDS} rounds of {ROUND_REQUESTS} requests on one occasion: the "
-            f"slowest median plus {format_percentage(FIRST_LOOK_MARGIN)}, at least 5 ms above it, rounded up. Keep "
+            f"slowest median plus {format_percentage(FIRST_MARGIN)}, at least 5 ms above it, rounded up. Keep "
             "runs with `perfcheck run --save`; after five occasions `perfcheck baseline update` tightens them. A "
             "target changes here, in a reviewed diff."
         )

@@ -25,7 +25,9 @@ PREFERRED_NUMBERS = (1.0, 1.2, 1.5, 1.8, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0,
 _EXACT = 1 + 1e-9  # what arithmetic adds to a number that is a preferred one already
 
 
-FIRST_LOOK_MARGIN = 0.5  # of a target from one occasion, where the machine was in one mood: docs/how-to/init.md
+# Margins of a target from one occasion, on which the machine was in one mood: docs/how-to/init.md
+FIRST_MARGIN = 0.5
+FIRST_MARGIN_OF_FEW = 1.0  # of fewer requests than a run judges by
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +142,10 @@ def _good_runs(count: int, *, changed: bool) -> str:
     return plural(count, "good run") + " since it changed" * changed
 
 
-def first_values(endpoint: Endpoint, values_ms: Sequence[float]) -> tuple[float, float]:
-    """Target and ideal of an endpoint that was never measured before, from all there is: runs on one occasion."""
-    values, rule = sorted(values_ms), ProposalRule(margin=FIRST_LOOK_MARGIN)
+def first_values(endpoint: Endpoint, values_ms: Sequence[float], requests: int) -> tuple[float, float]:
+    """Target and ideal of an endpoint that was never measured before, from so many requests on one occasion."""
+    margin = FIRST_MARGIN if requests >= _MIN_REQUESTS else FIRST_MARGIN_OF_FEW
+    values, rule = sorted(values_ms), ProposalRule(margin=margin)
     target_ms, _ = _needed_target(endpoint, values, rule, changed=False)
     ideal_ms, _ = _needed_ideal(values, target_ms, rule)
     return target_ms, ideal_ms

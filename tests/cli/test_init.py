@@ -347,6 +347,15 @@ def test_what_was_recorded_is_measured_with_the_values_that_were_sent(tmp_path: 
     )
 
 
+def test_routes_are_read_from_source(tmp_path: Path) -> None:
+    source = 'from flask import Flask\napp = Flask("a")\n@app.get("/hidden")\ndef hidden(): return "x"\n'
+    (tmp_path / "app.py").write_text(source, encoding="utf-8")
+    with service({"/hidden": ok()}) as url:
+        done = init(tmp_path, url, "--source", "app.py")
+    assert "found 1 operation (source code 1)" in done.stdout
+    assert [endpoint.path for endpoint in loaded(tmp_path).endpoints] == ["/hidden"]
+
+
 def test_the_openapi_document_may_be_a_file(tmp_path: Path) -> None:
     (tmp_path / "api.json").write_text(json.dumps(document("GET /a")), encoding="utf-8")
     with service({"/a": ok()}) as url:
