@@ -48,7 +48,7 @@ def test_only_what_runs_is_in_the_image() -> None:
 
 def test_the_extras_it_installs_exist() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    (named,) = re.findall(r"'\.\[([\w,]+)\]'", TEXT)
+    (named,) = re.findall(r"'/source\[([\w,]+)\]'", TEXT)
     assert set(named.split(",")) <= set(extras)
 
 
