@@ -27,6 +27,7 @@ from perfcheck.model.operation import Discovered, FoundIn
 from perfcheck.words import plural
 
 MOST_BYTES = 300_000_000  # some two million lines, read in less than a minute
+MOST_OPERATIONS = 300
 _LONGEST_LINE = 65_536
 _LINE = re.compile(
     r'"(?:\x1b\[[0-9;]*m)*([A-Z]{3,10}) ([^\s"]+)(?: HTTP/[0-9.]+)?(?:\x1b\[[0-9;]*m)*" (?:- )?([1-5][0-9]{2})\b(.*)',
@@ -78,7 +79,13 @@ def read_access_log(file: str, base_url: str) -> Discovered:
             shapes.add(SeenRequest(line.method, path, pairs))
     if counts.total() == counts[_OTHER]:
         raise UsageError(f"{where}: no request in {plural(counts.total(), 'line')}", _EXAMPLE)
-    return Discovered(tuple(below_base_url(shapes.operations(), base_url)), (f"{where}: {_summary(counts)}",))
+    operations = tuple(below_base_url(shapes.operations(), base_url))
+    notes = [f"{where}: {_summary(counts)}"]
+    if len(operations) > MOST_OPERATIONS:
+        notes.append(
+            f"{where}: {plural(len(operations), 'route')}, of which the {MOST_OPERATIONS} most requested were taken"
+        )
+    return Discovered(operations[:MOST_OPERATIONS], tuple(notes))
 
 
 _TAKEN, _BOTS, _FILES, _ERRORS, _OTHER = "taken", "of bots", "for static files", "that failed", "other"

@@ -111,7 +111,7 @@ def _readable(template: str) -> tuple[str, tuple[Parameter, ...]] | None:
         parts += [text[end : match.start()], f"{{{name}}}"]
         end = match.end()
     literal = [*parts[::2], text[end:]]
-    if any(_NOT_TEXT.search(part) for part in literal):
+    if any(_NOT_TEXT.search(part) or not part.isprintable() for part in literal):
         return None
     return "".join([*parts, text[end:]]), tuple(parameters)
 

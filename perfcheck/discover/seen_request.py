@@ -10,10 +10,13 @@ from urllib.parse import urlsplit
 from perfcheck.discover.path_segments import path_below
 from perfcheck.discover.recorded_secrets import is_secret, kept_headers, secret_in_body
 from perfcheck.model.operation import Basis, FoundIn, Operation, Parameter, ParameterLocation
+from perfcheck.text import clean
 
 Pairs = tuple[tuple[str, str], ...]
 
 _NOISE = re.compile(r"_|utm_\w+|fbclid|gclid|_ga|cache_?bust(?:er)?", re.IGNORECASE)
+_NO_METHOD = re.compile(r"[^A-Z-]")
+_LONGEST_METHOD = 20
 _LONGEST_VALUE = 500
 
 
@@ -48,7 +51,7 @@ def operation_of(
     in_body = secret_in_body(seen.content) if seen.content else None
     secret = next((name for name, value in query if value is not None and is_secret(name, value)), in_body)
     return Operation(
-        method=seen.method,
+        method=_NO_METHOD.sub("", seen.method)[:_LONGEST_METHOD] or "GET",
         template=template,
         found_in=(found_in,),
         name=seen.name,
@@ -57,7 +60,7 @@ def operation_of(
         headers=tuple(kept_headers(seen.headers, has_body=seen.content is not None)),
         content=None if in_body else seen.content,
         requests=requests,
-        reason=f"a secret in '{secret}' of what was recorded" if secret else None,
+        reason=f"a secret in '{clean(secret)}' of what was recorded" if secret else None,
     )
 
 

@@ -153,6 +153,13 @@ def test_of_a_large_log_the_last_part_is_read_and_of_a_compressed_one_the_first(
     assert list(counted(read_access_log(str(tmp_path / "b.gz"), "http://h"))) == ["GET /first"]
 
 
+def test_of_many_routes_the_most_requested_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_log, "MOST_OPERATIONS", 2)
+    found = read(tmp_path, *[f'"GET /{name} HTTP/1.1" 200 5' for name in "abbcccd"])
+    assert counted(found) == {"GET /c": 3, "GET /b": 2}
+    assert found.notes[-1] == f"{tmp_path / 'access.log'}: 4 routes, of which the 2 most requested were taken"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -194,7 +201,7 @@ def test_any_lines_are_read_or_an_error_with_a_message(tmp_path_factory: Any, li
     file = tmp_path_factory.mktemp("log") / "a.log"
     file.write_text("\n".join(lines), encoding="utf-8", errors="replace")
     try:
-        (message,) = read_access_log(str(file), "http://h").notes
+        message = read_access_log(str(file), "http://h").notes[0]
     except UsageError as error:
         message = error.message
     assert message.startswith(str(file))

@@ -123,6 +123,14 @@ def test_errors_and_what_was_never_answered_are_left_out(tmp_path: Path) -> None
     assert found.notes == (f"{file}: no request to a service in it, apart from static files and errors",)
 
 
+def test_nothing_that_a_terminal_would_obey_is_taken_over(tmp_path: Path) -> None:
+    (operation,) = read_har(
+        written(tmp_path, entry("http://h/\x1b[31m?\x1bsig=1", "P\x1b[2JUT")), "http://h"
+    ).operations
+    assert (operation.method, operation.template) == ("PJUT", "/%1B%5B31m")
+    assert operation.reason == "a secret in 'sig' of what was recorded"
+
+
 def test_a_form_that_was_recorded_without_its_text(tmp_path: Path) -> None:
     form = {"params": [{"name": "q", "value": "a b"}]}
     (operation,) = read_har(written(tmp_path, entry("http://h/search", "POST", postData=form)), "http://h").operations

@@ -366,7 +366,11 @@ def test_commits_may_be_written_short(one: str | None, other: str | None, same: 
 
 
 def test_a_service_that_is_started_for_each_run_is_one_service() -> None:
-    urls = [*(f"http://localhost:{20_000 + i}/v2" for i in range(9)), *["https://shop.example:8443"] * 5, "http://[::1]"]
+    urls = [
+        *(f"http://localhost:{20_000 + i}/v2" for i in range(9)),
+        *["https://shop.example:8443"] * 5,
+        "http://[::1]",
+    ]
     runs = [replace(past_run(i), base_url=url) for i, url in enumerate(urls)]
     tally = tally_runs(Period(PeriodKind.SPAN, "", "~"), (), runs)
     assert tally.services == ("http://localhost/v2", "https://shop.example:8443", "http://[::1]")
