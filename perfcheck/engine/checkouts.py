@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from perfcheck.engine.sides import Side
+from perfcheck.engine.sides import Side, git_errors_reported
 from perfcheck.engine.worktrees import Worktree, remove_abandoned, worktree
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.git import git, repository_root
@@ -76,10 +76,11 @@ def checked_out(
     ``report`` is called with what cannot be removed. Raises UsageError for a file to copy, an input or a folder that
     does not exist.
     """
-    remove_abandoned(folder)
     copied = [_within(folder, name) for name in recipe.copied]
-    prefix = os.fsdecode(git(folder, "rev-parse", "--show-prefix")).rstrip("\n")
-    keys = _keys(folder, sides, recipe, prefix)
+    with git_errors_reported():
+        remove_abandoned(folder)
+        prefix = os.fsdecode(git(folder, "rev-parse", "--show-prefix")).rstrip("\n")
+        keys = _keys(folder, sides, recipe, prefix)
     with ExitStack() as stack:
         checkouts: list[Checkout] = []
         stack.callback(_report_left, checkouts, report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,15 +40,22 @@ class Side:
         return label if not commit or label == commit else f"{label} ({commit})"
 
 
-def find_sides(folder: Path, before: str, after: str) -> tuple[Side, Side]:
-    """Raises UsageError for a ref that is no commit, or outside of a repository."""
+@contextmanager
+def git_errors_reported() -> Iterator[None]:
+    """As a UsageError."""
     try:
-        git(folder, "rev-parse", "--git-dir")
-        sides = _find_side(folder, "before", before), _find_side(folder, "after", after)
-        return replace(sides[0], ahead=_ahead(folder, *sides)), sides[1]
+        yield
     except GitError as error:
         remedy = "run it in the repository of the service, in the folder in which its commands are run"
         raise UsageError(f"the commits cannot be compared: {error}", error.remedy or remedy) from error
+
+
+def find_sides(folder: Path, before: str, after: str) -> tuple[Side, Side]:
+    """Raises UsageError for a ref that is no commit, or outside of a repository."""
+    with git_errors_reported():
+        git(folder, "rev-parse", "--git-dir")
+        sides = _find_side(folder, "before", before), _find_side(folder, "after", after)
+        return replace(sides[0], ahead=_ahead(folder, *sides)), sides[1]
 
 
 def what_sides_are(before: Side, after: Side) -> Iterator[Finding]:

@@ -267,6 +267,12 @@ def test_the_baseline_is_that_of_the_commit_after_else_that_before(source: Path,
     assert done.returncode == 0, done.stdout + done.stderr
     assert "after has no baseline: taken from before\n" in done.stderr
     assert "list" in done.stdout
+    git(source, "branch", "-f", "main", "HEAD")
+    (source / "baselines.yaml").write_text(BASELINE.replace("list:", "uncommitted:"))
+    done = perfcheck("compare", "main", "HEAD", "--start", START, *FEW, cwd=source, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "after has no baseline: taken from the working tree\n" in done.stderr
+    assert "uncommitted" in done.stdout
 
 
 def test_a_baseline_may_be_named_with_its_full_path(source: Path, env: dict[str, str], tmp_path: Path) -> None:
