@@ -15,6 +15,7 @@ from perfcheck.model import Endpoint, Fetched, Service
 from perfcheck.model.operation import Operation
 
 _MOST_PROBES = 5  # of one prefix
+_USUAL = ("/api", "/api/v1", "/v1")  # of a document at the root that knows nothing of them
 _TIMEOUT_S = 5.0
 _NOT_FOUND = 404
 
@@ -32,7 +33,7 @@ def located_operations(
         copies.setdefault(tuple(as_object(document.content.get("paths"))), []).append(document)
     for same in copies.values():
         candidates = [prefixes(each.content, location=each.path or "/", base_path=base_path) for each in same]
-        yield _under_the_best(same[0].content, list(dict.fromkeys(chain(*candidates))), service, fetch)
+        yield _under_the_best(same[0].content, list(dict.fromkeys(chain(*candidates, _USUAL))), service, fetch)
 
 
 def _under_the_best(
