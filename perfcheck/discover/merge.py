@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -109,14 +110,22 @@ def _with_names_of(first: Operation, second: Operation) -> Iterator[Parameter]:
 
 
 def _best(first: Iterable[Parameter], second: Iterable[Parameter]) -> tuple[Parameter, ...]:
-    parameters: dict[tuple[ParameterLocation, str], Parameter] = {}
-    for each in (*first, *second):
-        key = each.location, each.name
+    parameters: dict[tuple[ParameterLocation, str, int], Parameter] = {}
+    for key, each in (*_numbered(first), *_numbered(second)):
         known = parameters.get(key)
         if known is None or known.value is None or (each.value is not None and _rank(each) < _rank(known)):
             required = each.required or (known is not None and known.required)
             parameters[key] = replace(each, required=required)
     return tuple(parameters.values())
+
+
+def _numbered(parameters: Iterable[Parameter]) -> Iterator[tuple[tuple[ParameterLocation, str, int], Parameter]]:
+    """Each with its location, its name, and how often that came before: a query may repeat it."""
+    counts = Counter[tuple[ParameterLocation, str]]()
+    for each in parameters:
+        name = each.location, each.name
+        yield (*name, counts[name]), each
+        counts[name] += 1
 
 
 def _rank(parameter: Parameter) -> int:

@@ -213,3 +213,15 @@ def test_a_post_that_reads_has_ids_as_a_list_has() -> None:
     with werkzeug(app) as url, Client(Service(url), redact=Redactor()) as client:
         found = surveyed(client, operations, allowed=["POST */filter"])
     assert [each.endpoint.path for each in found.candidates] == ["/flows/filter", "/flows/3"]
+
+
+def test_a_parameter_that_a_query_repeats_is_repeated() -> None:
+    tags = (query("tag", "live", Basis.OBSERVED), query("tag", "acoustic", Basis.OBSERVED))
+    seen = operation("GET /things", *tags, found_in=FoundIn.HAR)
+    listed = operation("GET /things/", query("tag", "a"), query("page", "1"))
+    (merged,) = merge((listed, seen))
+    assert [(each.name, each.value) for each in merged.parameters] == [
+        ("tag", "live"),
+        ("page", "1"),
+        ("tag", "acoustic"),
+    ]
