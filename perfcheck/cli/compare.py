@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from contextlib import suppress
 from pathlib import Path
@@ -33,13 +32,13 @@ from perfcheck.cli.ui.options import (
 )
 from perfcheck.errors import UsageError
 from perfcheck.model import ComparedHow
+from perfcheck.words import did_you_mean_url
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
     from perfcheck.engine.session import Outcome
     from perfcheck.history.model import NoSuchRunError
 
-_HOST_AND_PORT = re.compile(r"[\w.-]+:\d+(/|$)", re.ASCII)
 _EXAMPLES = """\b
 Examples:
   perfcheck compare main HEAD --start 'flask run'  two commits
@@ -229,6 +228,5 @@ def _check_sides(options: Options) -> None:
         remedy = (
             "compare two running services, or two saved runs; 'perfcheck run --against' compares a service with a run"
         )
-        if _HOST_AND_PORT.match(others[0]):
-            remedy = f"did you mean http://{others[0]}?"
-        raise UsageError(f"{addresses[0]} is an address, and {others[0]} is not", remedy)
+        message = f"{addresses[0]} is an address, and {others[0]} is not"
+        raise UsageError(message, did_you_mean_url(others[0]) or remedy)
