@@ -27,7 +27,7 @@ _PLACES = """
     /v1/openapi.json /api/v1/openapi.json /api/v1/swagger.json /api/v2/openapi.json /v2/swagger.json
     /v3/api-docs /v2/api-docs /api-docs /swagger/v1/swagger.json /openapi/v1.json /swagger/doc.json /q/openapi
     /docs/openapi.json /docs/swagger.json /docs/json /docs-json /api-json /documentation/json /api/docs/openapi.json
-    /schema/openapi.json /static/openapi.json /static/swagger.json /.well-known/openapi.json
+    /schema/openapi.json /static/openapi.json /static/swagger.json /.well-known/openapi.json /__api__
     / /docs /docs/ /api/docs /api/docs/ /swagger /swagger/ /swagger-ui/ /swagger-ui.html /apidocs/ /redoc /api/ /api/v1/
     /documentation /scalar /reference /rapidoc
 """
