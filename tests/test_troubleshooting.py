@@ -10,8 +10,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "docs" / page for page in ("troubleshooting.md", "how-to/noisy-runners.md", "how-to/init.md")]
 FEWEST_WORDS = 3  # of a phrase between two figures; fewer say nothing
-# What lies between two phrases of a message.
-BETWEEN = r"\n\n|^(?:note|warning|why|help) |\w+\.\w+|\b(?:requests?|pairs?|ms|s)\b|[^A-Za-z' \n-]+"
+# What lies between two phrases of a message: labels, URLs, names, what is counted, units, figures and signs.
+_NAMES = r"^(?:note|warning|error|why|help) |https?://\S+|'\w+_\w+'|\w+\.\w+|\b(?:requests?|pairs?|ms|s)\b"
+BETWEEN = rf"\n\n|{_NAMES}|[^A-Za-z' \n-]+"
 
 
 def source() -> str:
