@@ -9,7 +9,7 @@ from typing import Any
 from perfcheck.errors import UsageError
 from perfcheck.units import format_size
 
-_LARGEST = 500_000_000  # bytes
+_LARGEST = 200_000_000  # bytes
 
 
 def read_json(file: str, kind: str, how: str) -> Any:
