@@ -23,6 +23,12 @@ _VERBS = _words("""
 """)
 # Also nouns: ``/imports`` and ``/runs/{id}`` are read, ``/runs/{id}/run`` is not.
 _NOUNS = _words("backup charge deploy dump execute gc import pay refresh refund run send sync trigger upload")
+# Verbs if they stand alone: ``/cart/add/{id}``, not ``/add-ons``.
+_ALONE = _words(
+    "add buy downvote follow impersonate like mark publish set subscribe toggle unlike unpublish upvote vote"
+)
+# Whatever comes after them may be a value, as in ``/users/delete/ada``.
+_ANYWHERE = _words("delete destroy erase kill log-out logout purge remove shutdown terminate truncate unsubscribe wipe")
 _ROOMS = _words("admin administration debug pprof")  # everything in them
 _READS = re.compile(r"status|state|history|log|logs|list|count|info|schema|config|preview|policy|policies")
 _PARAMETER = re.compile(r"\{[^{}]*\}")
@@ -34,7 +40,7 @@ def action_word(template: str) -> str | None:
     """The segment that makes ``template`` look like an action; None where it looks like something to read."""
     segments = [segment for segment in template.partition("?")[0].split("/") if segment]
     for segment in segments:
-        if segment.strip("_-.").lower() in _ROOMS:
+        if segment.strip("_-.").lower() in _ROOMS | _ANYWHERE:
             return segment
     text = [segment for segment in segments if not _PARAMETER.search(segment)]
     if not text:
@@ -45,4 +51,4 @@ def action_word(template: str) -> str | None:
         return None
     verb = "-".join(words[:2]) if words[0] in _DOUBLE else words[0]
     is_last = segments[-1] == last
-    return last if verb in _VERBS or (verb in _NOUNS and is_last) else None
+    return last if verb in _VERBS or last.lower() in _ALONE or (verb in _NOUNS and is_last) else None

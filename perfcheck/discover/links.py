@@ -106,8 +106,8 @@ class _Walk:
         if len(self._seen) < _MOST_KNOWN:
             self._seen.add((path, query))
         self.shapes.add(SeenRequest("GET", path, query))
-        texts = (path, *(f"/{text}" for pair in query for text in pair))
         shape = shape_of(path, [name for name, _ in query])
+        texts = (shape, *(f"/{text}" for pair in query for text in pair))
         above = shape.rpartition("/")[0]
         if (
             self._of_shape[shape] < _MOST_OF_A_SHAPE

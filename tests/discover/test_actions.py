@@ -19,6 +19,9 @@ from perfcheck.discover.actions import action_word
         ("/admin/users", "admin"),
         ("/_debug/heap", "_debug"),
         ("/api/admin", "admin"),
+        ("/users/delete/ada", "delete"),
+        ("/cart/add/{id}", "add"),
+        ("/posts/{id}/like", "like"),
     ],
 )
 def test_looks_like_an_action(template: str, word: str) -> None:
@@ -41,6 +44,9 @@ def test_looks_like_an_action(template: str, word: str) -> None:
         "/archive.zip",
         "/stores/{id}/closing-times",
         "/clearance",
+        "/add-ons",
+        "/sets/{id}",
+        "/likes",
     ],
 )
 def test_looks_like_something_to_read(template: str) -> None:
