@@ -264,8 +264,9 @@ def _is_list(client: httpx.Client, url: str) -> bool:
         body = client.get(url, headers={"Accept": "application/json"}, follow_redirects=True).json()
     except (httpx.HTTPError, ValueError):
         return False
-    lists = [body] if isinstance(body, list) else [each for each in body.values() if isinstance(each, list)]
-    return any(lists)
+    if not isinstance(body, dict):
+        return bool(body)
+    return any(isinstance(each, list) and each for name, each in body.items() if name != "links")
 
 
 # --- What came of it -------------------------------------------------------------------------------------------------
