@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
@@ -9,6 +10,7 @@ from perfcheck.text import clean
 from perfcheck.times import parse_time
 
 _IRREGULAR = {"query": "queries", "latency": "latencies", "miss": "misses", "branch": "branches"}
+_HOST_AND_PORT = re.compile(r"[\w.-]+:\d+(/|$)", re.ASCII)
 _COMMIT_LENGTH = 10
 _RUN_ID_LENGTH = 8
 _LONGEST_TIME = 40
@@ -42,6 +44,11 @@ def did_you_mean(word: str, known: Iterable[str], *, most: int = 1, similarity: 
     near = get_close_matches(word[:_LONGEST_COMPARED].lower(), names, most, similarity)
     shown = " or ".join(f"'{clean(names[name])}'" for name in near)
     return f"did you mean {shown}?" if near else None
+
+
+def did_you_mean_url(word: str) -> str | None:
+    """``did you mean http://localhost:8000/api?``, of a host and a port without a scheme; else None."""
+    return f"did you mean http://{clean(word)}?" if _HOST_AND_PORT.match(word) else None
 
 
 def short_commit(commit: str) -> str:

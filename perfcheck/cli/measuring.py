@@ -28,7 +28,7 @@ from perfcheck.cli.ui.terminal import Interrupts, live_display, show_error, show
 from perfcheck.demo import Regression
 from perfcheck.errors import EXIT_OK, EXIT_USAGE, CouldNotMeasureError, UsageError
 from perfcheck.model import Baseline, ErrorProof, Metric, Run, Verdict
-from perfcheck.words import short_run
+from perfcheck.words import did_you_mean_url, short_run
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
@@ -137,7 +137,11 @@ class Frame:
             from perfcheck.demo import demo_baseline
 
             return demo_baseline(), "sample baseline"
-        return find_baseline(self.options.baseline, os.environ, Path.cwd()), None
+        try:
+            return find_baseline(self.options.baseline, os.environ, Path.cwd()), None
+        except UsageError as error:
+            urls = filter(None, map(did_you_mean_url, self.options.names))
+            raise UsageError(error.message, next(urls, error.remedy)) from error
 
     def load(self, *addresses: str | int | None, file: tuple[Path, str | None] | None = None) -> list[Baseline]:
         """The baseline for the service at each address, with the values of the command line.

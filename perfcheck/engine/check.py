@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from perfcheck.service_process import ServiceProcess
 
 REQUESTS_TO_COMPARE = 30  # five prove a healthy median, and are too few to see that it became slower
+_CHECK_URL = "start it, or correct the URL"
 _SLOW_MS = 500.0  # on average, of an endpoint that is not in the baseline
 
 
@@ -76,7 +77,8 @@ def check(
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
     redact, progress = Redactor(baseline.secrets), callbacks.progress
     with EnvironmentProbe() as probe, open_client(baseline.service, redact) as client:
-        error = wait_for(client, endpoints, baseline.service.ready_timeout_s, callbacks, process=process)
+        timeout_s, unreachable = baseline.service.ready_timeout_s, None if baseline.file else _CHECK_URL
+        error = wait_for(client, endpoints, timeout_s, callbacks, unreachable=unreachable, process=process)
         environment = probe.finish()
         alone = partial(measured_alone, environment.branch or "") if measured_alone else None
         sampler = Sampler(

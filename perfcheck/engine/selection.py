@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 from perfcheck.errors import UsageError
 from perfcheck.model import Baseline, Endpoint, EndpointResult, ErrorProof, Metric, Run
 from perfcheck.text import clean
-from perfcheck.words import and_more, did_you_mean, short_run
+from perfcheck.words import and_more, did_you_mean, did_you_mean_url, short_run
 
 _MOST_NAMED = 10
 
@@ -81,6 +81,8 @@ def _unknown(kind: str, name: str, known: Sequence[str], where: str) -> UsageErr
     message = f"{where} has no {kind} '{name}'"
     if name.endswith((".yaml", ".yml")):
         return UsageError(message, f"did you mean '-f {name}'?")
+    if hint := did_you_mean_url(name):
+        return UsageError(message, hint)
     if not known:
         return UsageError(message, f"it has no {kind}s at all")
     return UsageError(message, did_you_mean(name, known) or f"it has: {and_more(known, _MOST_NAMED)}")

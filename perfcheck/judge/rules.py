@@ -149,7 +149,7 @@ def _error_findings(
         what = failed_share(len(failed), len(judged), limit)
         message = f"{what}{since or ', over ' + format_percentage(limit)}: {kinds}{_first_body(failed)}"
         severity = _severity(decision, decision.errors, undecided, decided=decision.errors_decided)
-        remedy = _failure_remedy(failed)
+        remedy = _failure_remedy(endpoint, failed)
         yield Finding(
             Rule.ERROR_RATE, severity, value=rate, limit=limit, unit="ratio", message=message, remedy=remedy, line=line
         )
@@ -192,6 +192,7 @@ def _first_body(failed: Sequence[Sample]) -> str:
     return next((f"; first body: {body}" for body in bodies), "")
 
 
+_NOT_ABOUT_THE_REQUEST = {407, 429, *range(500, 600)}
 _STATUS_REMEDIES = {
     401: "is the token in 'headers' right?",
     403: "does the token in 'headers' have the permission for this?",
@@ -202,8 +203,10 @@ _STATUS_REMEDIES = {
 }
 
 
-def _failure_remedy(failed: Sequence[Sample]) -> str:
+def _failure_remedy(endpoint: Endpoint, failed: Sequence[Sample]) -> str:
     kind, status = Counter((sample.failure, sample.status) for sample in failed).most_common(1)[0][0]
+    if kind is Failure.STATUS and endpoint.line == 0 and status not in _NOT_ABOUT_THE_REQUEST:
+        return "is the URL right? To send a header or to expect this status takes a baseline: see 'perfcheck init'"
     if kind is Failure.STATUS and status in _STATUS_REMEDIES:
         return _STATUS_REMEDIES[status]
     return {

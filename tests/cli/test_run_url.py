@@ -103,6 +103,23 @@ def test_what_contradicts_a_url_is_an_error(
     assert remedy in done.stderr
 
 
+def test_its_remedies_are_for_one_who_has_no_baseline(url: str, tmp_path: Path) -> None:
+    done = perfcheck("run", f"{url}/gone", "--confirm", "0", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "is the URL right?" in done.stdout
+    assert "base_url" not in done.stdout
+    down = perfcheck("run", "http://127.0.0.1:9/x", "--skip-unreachable", cwd=tmp_path)
+    assert "start it, or correct the URL" in down.stderr
+
+
+def test_a_url_without_its_scheme_is_suggested(tmp_path: Path) -> None:
+    hint = "did you mean http://localhost:8000/api?"
+    assert hint in perfcheck("run", "localhost:8000/api", cwd=tmp_path).stderr
+    baseline = "version: 1\nservice: {base_url: http://127.0.0.1:9}\nendpoints: {a: {path: /a, target: 1s}}\n"
+    (tmp_path / "baselines.yaml").write_text(baseline, encoding="utf-8")
+    assert hint in perfcheck("run", "localhost:8000/api", cwd=tmp_path).stderr
+
+
 def test_without_a_baseline_the_error_names_what_writes_one(tmp_path: Path) -> None:
     done = perfcheck("run", cwd=tmp_path)
     assert done.returncode == 2
