@@ -24,12 +24,13 @@ from perfcheck.text import Redactor, clean
 _PLACES = """
     /openapi.json /swagger.json /openapi.yaml /openapi.yml /openapi /spec.json /apispec_1.json /apispec.json /schema
     /api/openapi.json /api/swagger.json /api/schema/ /api/openapi.yaml /api/openapi /api/spec.json /api/spec.yaml
-    /v1/openapi.json /api/v1/openapi.json /api/v1/swagger.json /api/v2/openapi.json /v2/swagger.json
-    /v3/api-docs /v2/api-docs /api-docs /swagger/v1/swagger.json /openapi/v1.json /swagger/doc.json /q/openapi
-    /docs/openapi.json /docs/swagger.json /docs/json /docs-json /api-json /documentation/json /api/docs/openapi.json
-    /schema/openapi.json /static/openapi.json /static/swagger.json /.well-known/openapi.json /__api__
-    / /docs /docs/ /api/docs /api/docs/ /swagger /swagger/ /swagger-ui/ /swagger-ui.html /apidocs/ /redoc /api/ /api/v1/
-    /documentation /scalar /reference /rapidoc
+    /v1/openapi.json /api/v1/openapi.json /api/v1/swagger.json /api/v2/openapi.json /v2/swagger.json /v3/api-docs
+    /v2/api-docs /api-docs /swagger/v1/swagger.json /openapi/v1.json /swagger/doc.json /swagger/json /openapi/json
+    /q/openapi /docs/openapi.json /docs/swagger.json /docs/json /docs-json /api-json /documentation/json
+    /api/docs/openapi.json /api/docs.json /api/doc.json /schema/openapi.json /static/openapi.json /static/swagger.json
+    /.well-known/openapi.json /__api__ /doc
+    / /docs /docs/ /api/docs /api/docs/ /api/documentation /swagger /swagger/ /swagger-ui/ /swagger-ui.html /apidocs/
+    /redoc /api/ /api/v1/ /documentation /scalar /reference /rapidoc
 """
 _ACCEPT = "application/json, application/yaml;q=0.9, text/html;q=0.8, */*;q=0.5"
 _TIMEOUT_S = 20.0  # some services take seconds to make their document
