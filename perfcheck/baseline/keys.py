@@ -61,7 +61,9 @@ SERVICE = SectionType(
         "ready_timeout": Key(TIMEOUT, "How long to wait until it is ready.", "30s"),
         "headers": Key(HEADERS, "Headers of every request."),
         "monitor": Key(PATH, "Path of the statistics API of the monitor inside the service."),
-        "openapi": Key(PATH, "Path of the service's OpenAPI document, for coverage."),
+        "openapi": Key(
+            PATH, "Path of the service's OpenAPI document, for coverage, and for new slow operations in a saved run."
+        ),
         "tls": Key(TLS, "Certificates. Paths are relative to the folder of the baseline."),
         "unix_socket": Key(file_path(must_exist=False), "Connect through this Unix socket instead of to the host."),
         "http2": Key(BOOLEAN, "Whether HTTP/2 is used where the service offers it.", "false"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -38,13 +39,14 @@ from perfcheck.cli.ui.options import (
     start_option,
 )
 from perfcheck.errors import UsageError
-from perfcheck.model import ErrorProof, Metric
+from perfcheck.model import ErrorProof, Metric, Source
 from perfcheck.times import typed_time
 
 if TYPE_CHECKING:
     from perfcheck.cli.app import Session
     from perfcheck.engine.session import Outcome
 
+_RECENT_RUNS = 20
 _RECENT = "60d"  # an endpoint that was not measured alone for longer comes first in any case
 
 _EXAMPLES = """\b
@@ -172,6 +174,7 @@ def command(session: Session, /, words: tuple[str, ...], **options: Any) -> int:
                     max_requests=given.max_requests,
                     seed=given.seed,
                     measured_alone=partial(_measured_alone, given.history) if given.save else None,
+                    known_operations=partial(_known_operations, given.history) if given.save else None,
                     process=process,
                     callbacks=callbacks,
                 )
@@ -208,3 +211,13 @@ def _measured_alone(history: str | None, branch: str) -> Mapping[str, str]:
             return store.last_times(typed_time(_RECENT, datetime.now(UTC)), branch)
     except UsageError:
         return {}
+
+
+def _known_operations(history: str | None, branch: str) -> Collection[str]:
+    """Of the last saved run that has any: of the branch, else of any branch. Saving reports what is wrong with it."""
+    with suppress(UsageError), opened(history) as store:
+        for of_branch in (branch, None):
+            for past in store.runs(limit=_RECENT_RUNS, branch=of_branch, source=Source.MEASURED):
+                if operations := store.run(past.id).operations:
+                    return operations
+    return ()

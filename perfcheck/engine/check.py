@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,16 @@ from perfcheck.client.http_client import HttpClient
 from perfcheck.client.monitor_api import read_monitor, stats_of
 from perfcheck.engine.environment import EnvironmentProbe
 from perfcheck.engine.selection import select_endpoints
-from perfcheck.engine.session import Callbacks, Outcome, assemble_run, ended_early, measure, sampling_of, wait_for
+from perfcheck.engine.session import (
+    Callbacks,
+    Operations,
+    Outcome,
+    assemble_run,
+    ended_early,
+    measure,
+    sampling_of,
+    wait_for,
+)
 from perfcheck.judge.monitored_service import alongside_a_run, without_a_monitor
 from perfcheck.judge.verdict import (
     failures_under_load,
@@ -53,6 +62,7 @@ def check(
     max_requests: int | None = None,
     seed: int | None = None,
     measured_alone: Callable[[str], Mapping[str, str]] | None = None,
+    known_operations: Callable[[str], Collection[str]] | None = None,
     process: ServiceProcess | None = None,
     callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
     open_client: Callable[[Service, Redactor], HttpClient[Any]] = _over_the_network,
@@ -64,8 +74,10 @@ def check(
     does). With ``allow_partial`` endpoints for which there was no time do not keep the run from passing, as long as one
     was measured; the run has a warning about them. ``command`` are the words that, followed by a name, check that
     endpoint again, for the reports. ``measured_alone`` as of :class:`~perfcheck.sampling.sampler.Sampler`, of the runs
-    of the branch that it is called with, "" for none. ``process`` is that of the service, where the caller started it:
-    when it ends, the wait for the service does.
+    of the branch that it is called with, "" for none. ``known_operations`` returns the ``operations`` of the last saved
+    run of that branch: then those of ``service.openapi`` that are new since, slow, and not in the baseline are a
+    warning. ``process`` is that of the service, where the caller started it: when it ends, the wait for the service
+    does.
 
     Raises UsageError for an unknown name. When the service does not answer, the outcome's error is a
     CouldNotMeasureError, and every endpoint not measured. KeyboardInterrupt ends the measuring, not the check: the run
@@ -103,10 +115,23 @@ def check(
             for endpoint, measurement in zip(endpoints, sampler.measurements(), strict=True)
         )
         from_monitor: tuple[Finding, ...] = ()
+        operations = Operations()
         if execution.is_whole:
             results, from_monitor = _with_the_monitor(
                 baseline, results, client, redact, with_coverage=against is not None and bool(baseline.file)
             )
+            if known_operations and baseline.service.openapi and len(baseline.endpoints) == len(endpoints):
+                from perfcheck.engine.new_operations import look_for_slow_operations
+
+                operations = look_for_slow_operations(
+                    baseline,
+                    results,
+                    client,
+                    redact,
+                    known=partial(known_operations, environment.branch or ""),
+                    started_s=execution.started_s,
+                )
+                results = (*results, *operations.slow)
     results = execution.unless_unreached(results)
     of_service = service_findings(results)
     _, counts, _ = judged = judge_run(results, fail_on, of_service, allow_partial=allow_partial)
@@ -126,12 +151,14 @@ def check(
             *execution.findings(client.findings, environment, results),
             *probe.findings,
             *from_monitor,
+            *operations.findings,
         ),
         complete=not counts.not_measured and not any(each.ran_out_of_time for each in sampler.measurements()),
         redact=redact,
         command=command,
         label=label,
         seed=seed,
+        operations=operations.request_lines,
     )
     if against is None:
         return outcome

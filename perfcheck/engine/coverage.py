@@ -32,7 +32,7 @@ def coverage(baseline: Baseline, discovery: Discovery, fetch: Callable[[Endpoint
         *(each.operation for each in survey.candidates),
         *(each.operation for each in survey.left_out),
     ]
-    by_endpoint = _operations_of(baseline, operations)
+    by_endpoint = operations_of(baseline, operations)
     endpoints: dict[Operation, list[str]] = {}
     for name, operation in by_endpoint.items():
         endpoints.setdefault(operation, []).append(name)
@@ -51,7 +51,7 @@ def coverage(baseline: Baseline, discovery: Discovery, fetch: Callable[[Endpoint
     )
 
 
-def _operations_of(baseline: Baseline, operations: Sequence[Operation]) -> dict[str, Operation]:
+def operations_of(baseline: Baseline, operations: Sequence[Operation]) -> dict[str, Operation]:
     """Name of an endpoint -> the operation that it is a request of. The narrowest template counts, as in a router."""
     routes = {each.request_line: each for each in operations}
     parsed = {name: parse_template(name, each.method, each.template) for name, each in routes.items()}

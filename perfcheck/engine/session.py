@@ -62,6 +62,15 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Operations:
+    """Those of the service's OpenAPI document; ``slow`` are the results of new ones that are not in the baseline."""
+
+    request_lines: tuple[str, ...] = ()
+    slow: tuple[EndpointResult, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Callbacks:
     """How a caller follows the work while it goes on."""
 
@@ -205,6 +214,7 @@ def assemble_run(
     label: str | None = None,
     seed: int = 0,
     against: Against | None = None,
+    operations: tuple[str, ...] = (),
 ) -> Outcome:
     """The run, with an id of its own; it ends now. ``judged`` is the verdict, the counts and the exit code by them."""
     verdict, counts, exit_code = judged
@@ -234,5 +244,6 @@ def assemble_run(
         against=against,
         excluded_failure_rate=of_endpoints,
         excluded_failure_rate_of_service=of_service,
+        operations=operations,
     )
     return Outcome(run, execution.error)

@@ -220,6 +220,7 @@ class Run:
     against: Against | None = None  # an earlier release, or another service
     excluded_failure_rate: float | None = None  # with 95% confidence no endpoint that is OK fails more often
     excluded_failure_rate_of_service: float | None = None  # nor do all of them together
+    operations: tuple[str, ...] = ()  # "GET /videos/{id}", as the service's OpenAPI document has them; of a saved run
 
     @property
     def is_comparison(self) -> bool:

@@ -194,8 +194,8 @@ def baseline_lines(result: EndpointResult) -> list[int]:
 
 
 def reruns_everything(run: Run, result: EndpointResult) -> bool:
-    """Whether no name follows the command: the monitor is always read as a whole, and URLs are in the command."""
-    return run.command[1:2] == ("run",) and (result.is_monitored or not run.baseline.file)
+    """Whether no name follows the command: the baseline has none for it, which may be new, or a URL of the command."""
+    return run.command[1:2] == ("run",) and (result.is_monitored or not result.line)
 
 
 def rerun(run: Run, result: EndpointResult) -> str:

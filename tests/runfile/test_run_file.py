@@ -48,6 +48,7 @@ def test_fields_are_those_of_the_format() -> None:
         "against",
         "excluded_failure_rate",
         "excluded_failure_rate_of_service",
+        "operations",
     ]
     assert set(data["endpoints"][0]) >= {
         "name",
