@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -393,6 +394,12 @@ def running(
 ) -> Iterator[subprocess.Popen[str]]:
     """A comparison in one of its phases."""
     options, reached = PHASES[request.param]
+    with started(source, env, tmp_path / "notes" / reached, *options) as process:
+        yield process
+
+
+@contextmanager
+def started(source: Path, env: dict[str, str], reached: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [PERFCHECK, "compare", "main", "HEAD", *options],
         cwd=source,
@@ -402,10 +409,24 @@ def running(
         text=True,
     ) as process:
         try:
-            eventually((tmp_path / "notes" / reached).exists)
+            eventually(reached.exists)
             yield process
         finally:
             process.kill()
+
+
+def test_nothing_is_left_after_an_interruption_of_the_checkout(
+    source: Path, temporary: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    commit(source, {".gitattributes": "slow filter=slow\n", "slow": ""})
+    git(source, "config", "filter.slow.smudge", 'echo $$ >"$NOTES/smudge.pid"; touch "$NOTES/reached"; sleep 60')
+    with started(source, env, tmp_path / "notes" / "reached", "--start", START) as process:
+        assert len(list(temporary.iterdir())) == 2
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, out + err
+    eventually(lambda: not is_running(int((tmp_path / "notes" / "smudge.pid").read_text())))  # reaped by the system
+    assert_nothing_is_left(source, temporary)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
