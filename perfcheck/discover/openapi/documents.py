@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
+from perfcheck.baseline.addresses import check_base_url
 from perfcheck.client.client import Client
 from perfcheck.client.prepared_request import without_password
 from perfcheck.discover.actions import action_word
@@ -20,6 +21,7 @@ from perfcheck.discover.openapi.references import Object, as_object
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Endpoint, Failure, Fetched, Service
 from perfcheck.text import Redactor, clean
+from perfcheck.units import WrongValueError
 
 _PLACES = """
     /openapi.json /swagger.json /openapi.yaml /openapi.yml /openapi /spec.json /apispec_1.json /apispec.json /schema
@@ -72,20 +74,26 @@ def named_documents(source: str, service: Service, redact: Redactor) -> list[Ope
         return [_from_file(source)]
     url = source if is_url else service.base_url.rstrip("/") + source
     shown = redact.clean(without_password(source), limit=2000)
-    try:
-        is_own = _host(url) == _host(service.base_url)
-        owner = service if is_own else Service(url)  # another host gets nothing of what is set for the service
-        with Client(replace(owner, base_url=_origin(owner.base_url)), redact=redact) as client:
-            search = _Search(client.fetch, owner)
-            documents = search.documents([_path_of(url)])
-    except ValueError:
-        raise UsageError(f"not a URL: {shown}", _SOURCES) from None
+    _check_url(url, shown)
+    is_own = _host(url) == _host(service.base_url)
+    owner = service if is_own else Service(url)  # another host gets nothing of what is set for the service
+    with Client(replace(owner, base_url=_origin(owner.base_url)), redact=redact) as client:
+        search = _Search(client.fetch, owner)
+        documents = search.documents([_path_of(url)])
     if documents:
         return [replace(each, location=shown, path=each.path if is_own else None) for each in documents]
     if search.first.failure is not None:
         message = f"{shown} returned no OpenAPI document: {search.first.detail}"
         raise CouldNotMeasureError(message, search.first.remedy or _SOURCES, is_down=False)
     return [OpenApiDocument(shown, None, _parsed(search.first.body, shown))]  # which raises
+
+
+def _check_url(url: str, shown: str) -> None:
+    scheme, _, rest = url.partition("://")
+    try:
+        check_base_url(f"{scheme}://{rest.partition('/')[0]}")
+    except WrongValueError as error:
+        raise UsageError(f"{shown}: {error.message}", error.remedy) from None
 
 
 def _origin(url: str) -> str:
@@ -119,8 +127,8 @@ def _parsed(content: bytes, shown: str) -> Object:
     try:
         return parse_openapi(content)
     except UnreadableError as error:
-        remedy = "is it another file? OpenAPI 2.0 to 3.2 is read, as JSON or YAML"
-        raise UsageError(f"{shown} is not an OpenAPI document: {error}", remedy) from None
+        remedy = f"OpenAPI 2.0 to 3.2 is read, as JSON or YAML of up to {LARGEST // 1_000_000} MB"
+        raise UsageError(f"{shown} cannot be read as an OpenAPI document: {error}", remedy) from None
 
 
 class _Search:

@@ -258,26 +258,28 @@ def test_another_host_gets_no_header_of_the_service() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{}", "is not an OpenAPI document: it has neither 'openapi' nor 'swagger' with a version"),
-        ("- a", "is not an OpenAPI document: it has neither 'openapi' nor 'swagger' with a version"),
-        ('{"openapi": ', "is not an OpenAPI document: not valid JSON: Expecting value: line 1 column 13 (char 12)"),
-        ("a: 'b", "is not an OpenAPI document: not valid YAML: found unexpected end of stream (line 1, column 6)"),
-        (None, "file not found"),
+        ("{}", "it has neither 'openapi' nor 'swagger' with a version"),
+        ("- a", "it has neither 'openapi' nor 'swagger' with a version"),
+        ('{"openapi": ', "not valid JSON: Expecting value: line 1 column 13 (char 12)"),
+        ("a: 'b", "not valid YAML: found unexpected end of stream (line 1, column 6)"),
     ],
-)  # fmt: skip
-def test_a_file_that_is_none_is_a_usage_error(tmp_path: Path, text: str | None, message: str) -> None:
+)
+def test_a_file_that_is_none_is_a_usage_error(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "api.yaml"
-    if text is not None:
-        file.write_text(text, encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError) as raised:
-        named(str(file.relative_to(tmp_path.parent) if text is None else file), Service("http://localhost"))
-    assert raised.value.message.endswith(message)
-    assert "api.yaml" in raised.value.message
-    assert raised.value.remedy
+        named(str(file), Service("http://localhost"))
+    assert raised.value.message == f"{file} cannot be read as an OpenAPI document: {message}"
+    assert raised.value.remedy == "OpenAPI 2.0 to 3.2 is read, as JSON or YAML of up to 32 MB"
 
 
-def test_a_folder_and_a_name_that_no_file_has(tmp_path: Path) -> None:
-    for name, message in ((str(tmp_path), "cannot be read: Is a directory"), ("a\0b", "cannot be read: embedded null")):
+def test_a_name_of_no_file(tmp_path: Path) -> None:
+    causes = {
+        str(tmp_path): "cannot be read: Is a directory",
+        "a\0b": "cannot be read: embedded null",
+        "a": "not found",
+    }
+    for name, message in causes.items():
         with pytest.raises(UsageError, match=message):
             named(name, Service("http://localhost"))
 
@@ -287,10 +289,11 @@ def test_a_folder_and_a_name_that_no_file_has(tmp_path: Path) -> None:
     [
         ("{url}/absent.json", CouldNotMeasureError, "/absent.json returned no OpenAPI document: 404"),
         ("/absent.json", CouldNotMeasureError, "/absent.json returned no OpenAPI document: 404"),
-        ("{url}/data", UsageError, "/data is not an OpenAPI document: it has neither"),
-        ("{url}/page", UsageError, "/page is not an OpenAPI document: it has neither"),
+        ("{url}/data", UsageError, "/data cannot be read as an OpenAPI document: it has neither"),
+        ("{url}/page", UsageError, "/page cannot be read as an OpenAPI document: it has neither"),
         ("http://127.0.0.1:1/openapi.json", CouldNotMeasureError, "returned no OpenAPI document: "),
-        ("http://user:secret@[/x", UsageError, "not a URL: "),
+        ("http://user:secret@[/x", UsageError, "not a valid URL"),
+        ("https://", UsageError, "the URL has no valid host"),
     ],
 )
 def test_an_address_without_a_document(source: str, error: type[PerfcheckError], message: str) -> None:
