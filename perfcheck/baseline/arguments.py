@@ -28,5 +28,4 @@ def baseline_of(name: str, keys: Mapping[str, object], *, base_url: str) -> Base
     except BaselineError as error:
         first = error.errors[0]
         raise UsageError(first.message, first.remedy) from None
-    endpoints = tuple(replace(endpoint, line=0, lines={}) for endpoint in baseline.endpoints)
-    return replace(baseline, file="", sha256="", endpoints=endpoints)
+    return replace(baseline, file="", sha256="")

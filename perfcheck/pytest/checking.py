@@ -169,8 +169,9 @@ def _effort(result: EndpointResult) -> str:
 
 def _explanation(run: Run, result: EndpointResult) -> Iterator[str]:
     yield f"perfcheck: {result.verdict} {_in_one_line(result)}"
+    absent = {Label.RERUN} if run.baseline.file else {Label.RERUN, Label.BASELINE}  # a test has a name of its own
     for label, text in explain(run, result):
-        if label is not Label.RERUN:  # a test is run again by its own name
+        if label not in absent:
             yield _labelled(label, text)
     for finding in run.findings:
         yield _labelled(finding.severity.lower(), finding.message)

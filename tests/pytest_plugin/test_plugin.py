@@ -197,6 +197,21 @@ def test_a_handler_that_raises_fails_the_test_with_its_traceback_once(project: P
     assert "in raises" in session.output or "in api_raises" in session.output
 
 
+def test_an_unexpected_status_has_a_remedy_that_works_here(project: Project) -> None:
+    session = project.test(
+        """
+def test_it(perfcheck):
+    perfcheck.check("/none", app=shop)
+
+def test_expected(perfcheck):
+    perfcheck.check("/none", app=shop, expect=404)
+"""
+    )
+    assert session.outcomes == "1 failed, 1 passed", session.output
+    assert "\n  help      is 'path' right? It is appended to 'base_url'\n" in session.output
+    assert "\n  baseline " not in session.output
+
+
 def test_a_request_without_a_baseline_has_the_keys_of_an_endpoint(project: Project) -> None:
     (project.folder / "baselines.yaml").unlink()
     project.write(
