@@ -61,7 +61,9 @@ def fill():
 
 @app.after_request
 def timing(response):
-    response.headers["Server-Timing"] = f'db;dur={1000 * g.get("spent", 0):.2f};desc="{g.get("count", 0)} queries"'
+    count = g.get("count", 0)
+    queries = f"{count} {'query' if count == 1 else 'queries'}"
+    response.headers["Server-Timing"] = f'db;dur={1000 * g.get("spent", 0):.2f};desc="{queries}"'
     return response
 
 @app.get("/health")

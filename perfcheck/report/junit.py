@@ -15,6 +15,7 @@ from perfcheck.model import EarlierRun, EndpointResult, Finding, Rule, Run, Seve
 from perfcheck.report.claims import certainty
 from perfcheck.report.explain import LONGEST_TEXT, Label, explain, qualified_verdict, reason, reasons
 from perfcheck.report.run_summary import (
+    before_and_now,
     changes_to_show,
     compared_with,
     critical_path,
@@ -71,6 +72,7 @@ def _properties(suite: ET.Element, run: Run) -> None:
         "client": run.tool.client,
         "base_url": run.service.base_url,
         "baseline": run.baseline.file,
+        "before": before_and_now(run)[0] if run.is_comparison else None,
         "label": run.label,
         "commit": run.environment.commit,
         "branch": run.environment.branch,

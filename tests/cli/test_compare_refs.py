@@ -128,8 +128,8 @@ def test_a_regression_is_found_with_its_cause_and_nothing_is_left(
     git(source, "switch", "-q", "-c", "feature")
     after = commit(source, {"app.py": FLASK_APP.replace("QUERIES = 2", "QUERIES = 9")})
     start = f"exec {sys.executable} -m flask run --port $PORT"
-    run_file, page = tmp_path / "run.json", tmp_path / "page.html"
-    reports = ("-o", str(run_file), "--report", f"html={page}")
+    run_file, page, suite = (tmp_path / f"run.{suffix}" for suffix in ("json", "html", "xml"))
+    reports = ("-o", str(run_file), "--report", f"html={page}", "--report", f"junit={suite}")
     done = perfcheck("compare", "main", "HEAD", "--start", start, *reports, cwd=source, env=env)
     assert done.returncode == 1, done.stdout + done.stderr
     assert f"before: main ({before[:10]})" in done.stdout
@@ -139,6 +139,7 @@ def test_a_regression_is_found_with_its_cause_and_nothing_is_left(
     assert "baselines.yaml:4" in done.stdout
     assert f"perfcheck compare --start '{start}' main HEAD list" in " ".join(done.stdout.split())
     assert "<title>CRITICAL: main -&gt; HEAD</title>" in page.read_text(encoding="utf-8")
+    assert f'name="before" value="main ({before[:10]})"' in suite.read_text(encoding="utf-8")
     run = read_run(run_file)
     assert run.against is not None
     assert (run.against.how, run.against.label, run.against.commit) == (ComparedHow.LIVE, "main", before)
