@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from urllib.parse import unquote
 
 from perfcheck.model import Endpoint, Group
 from perfcheck.model.operation import Candidate
@@ -75,7 +76,7 @@ def _segments(template: str, *, parameters: bool = False) -> list[str]:
     for segment in template.strip("/").split("/"):
         parameter = _PARAMETER.search(segment)
         if parameter is None and not _PREFIXES.fullmatch(segment):
-            words.append(_slug(segment))
+            words.append(_slug(unquote(segment)))
         elif parameter is not None and parameters:
             words.append(f"by_{_slug(parameter[1]) or 'value'}")
     return [word for word in words if word]

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from perfcheck.client.client import Client
 from perfcheck.client.monitor_api import DEFAULT_PATH, read_monitor
 from perfcheck.discover.fallback import FallbackPage
+from perfcheck.discover.lenient import lenient
 from perfcheck.discover.links import crawl
 from perfcheck.discover.merge import merge
 from perfcheck.discover.openapi.documents import OpenApiDocument, find_documents, named_documents
@@ -50,21 +51,22 @@ def discover(
     links. ``allowed`` as of ``survey``. ``progress`` is called with what is being done. Raises UsageError and
     CouldNotMeasureError for an ``openapi`` that cannot be read.
     """
+    fetch = lenient(client.fetch)
     progress("reading the monitor")
     monitored = _monitored(service, client, redact)
     progress("looking for an OpenAPI document")
     source = openapi or service.openapi
     documents = named_documents(source, service, redact) if source else find_documents(service, redact)
-    fallback = FallbackPage(client.fetch, service.headers)
-    described = located_operations(documents, service, client.fetch)
+    fallback = FallbackPage(fetch, service.headers)
+    described = located_operations(documents, service, fetch)
     progress("following links")
-    linked = crawl(client.fetch, service.base_url, headers=service.headers)
+    linked = crawl(fetch, service.base_url, headers=service.headers)
     discovered = (*([monitored] if monitored else []), *(Discovered(tuple(each)) for each in described), *known, linked)
     operations = merge(_without_documents(discovered, documents, service))
     found = survey(
         operations,
         service,
-        client.fetch,
+        fetch,
         fallback,
         allowed=allowed,
         progress=lambda done, total: progress(f"trying operation {done} of {total}"),

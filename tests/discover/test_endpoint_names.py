@@ -33,6 +33,7 @@ def names(*templates: str) -> list[str]:
         ("/videos/{video_id}/tags/{tag}", "videos.tags.by_tag"),
         ("/users/{id:int}", "users.by_id"),
         ("/{slug}", "by_slug"),
+        ("/s%C3%B8k/{q}", "søk.by_q"),
         ("/feed.xml", "feed_xml"),
         ("/files/{path}.json", "files.by_path"),
         ("/søk/é t", "søk.é_t"),

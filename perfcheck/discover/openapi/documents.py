@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -15,11 +15,12 @@ from perfcheck.baseline.addresses import check_base_url
 from perfcheck.client.client import Client
 from perfcheck.client.prepared_request import without_password
 from perfcheck.discover.actions import action_word
+from perfcheck.discover.lenient import Fetch, lenient
 from perfcheck.discover.openapi.pages import addresses_in, documents_in
 from perfcheck.discover.openapi.parser import LARGEST, UnreadableError, is_openapi, parse_document, parse_openapi
 from perfcheck.discover.openapi.references import Object, as_object
 from perfcheck.errors import CouldNotMeasureError, UsageError
-from perfcheck.model import Endpoint, Failure, Fetched, Service
+from perfcheck.model import Endpoint, Fetched, Service
 from perfcheck.text import Redactor, clean
 from perfcheck.units import WrongValueError
 
@@ -134,8 +135,8 @@ def _parsed(content: bytes, shown: str) -> Object:
 class _Search:
     """Requests one address of an origin after the other, each once, and those that their pages lead to."""
 
-    def __init__(self, fetch: Callable[[Endpoint], Fetched], service: Service) -> None:
-        self._fetch = fetch
+    def __init__(self, fetch: Fetch, service: Service) -> None:
+        self._fetch = lenient(fetch)
         self._origin = _origin(service.base_url)
         accepted = () if any(name.lower() == "accept" for name, _ in service.headers) else (("Accept", _ACCEPT),)
         self._headers = (*service.headers, *accepted)
@@ -162,12 +163,8 @@ class _Search:
 
     def _get(self, path: str) -> Fetched:
         endpoint = Endpoint(path, path, 0, headers=self._headers, timeout_s=_TIMEOUT_S, follow_redirects=True)
-        try:
-            response = self._fetch(endpoint)
-        except UsageError as error:  # an address that no request can have
-            response = Fetched(failure=Failure.CONNECT, detail=error.message)
-        else:
-            self._unanswered += response.status is None
+        response = self._fetch(endpoint)
+        self._unanswered += response.status is None
         self.first = response if not self._requested else self.first
         self._requested.add(path)
         return response

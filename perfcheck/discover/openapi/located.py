@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from urllib.parse import urlsplit
 
 from perfcheck.discover.actions import action_word
+from perfcheck.discover.lenient import Fetch
 from perfcheck.discover.openapi.documents import OpenApiDocument
 from perfcheck.discover.openapi.operations import read_openapi
 from perfcheck.discover.openapi.prefixes import prefixes
@@ -21,7 +22,7 @@ _NOT_FOUND = 404
 
 
 def located_operations(
-    documents: Iterable[OpenApiDocument], service: Service, fetch: Callable[[Endpoint], Fetched]
+    documents: Iterable[OpenApiDocument], service: Service, fetch: Fetch
 ) -> Iterator[list[Operation]]:
     """Of each document; one that is at several paths, as that of a mounted application is, counts once.
 
@@ -36,9 +37,7 @@ def located_operations(
         yield _under_the_best(same[0].content, list(dict.fromkeys(chain(*candidates, _USUAL))), service, fetch)
 
 
-def _under_the_best(
-    content: Object, candidates: Sequence[str], service: Service, fetch: Callable[[Endpoint], Fetched]
-) -> list[Operation]:
+def _under_the_best(content: Object, candidates: Sequence[str], service: Service, fetch: Fetch) -> list[Operation]:
     best, most_found = candidates[0], 0
     for prefix in candidates:
         probes = _probes(read_openapi(content, prefix))

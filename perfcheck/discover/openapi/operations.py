@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice, zip_longest
 from urllib.parse import parse_qsl
 
 from perfcheck.discover.openapi.bodies import Bodies
 from perfcheck.discover.openapi.parameters import ParameterReader
-from perfcheck.discover.openapi.prefixes import prefixes
+from perfcheck.discover.openapi.prefixes import encoded, prefixes
 from perfcheck.discover.openapi.references import Object, References, as_list, as_object
 from perfcheck.model.operation import Basis, FoundIn, Operation, Parameter, ParameterLocation
 from perfcheck.text import clean
@@ -20,7 +20,8 @@ from perfcheck.words import and_more
 
 _METHODS = ("get", "head", "query", "options", "trace", "post", "put", "patch", "delete")
 _RARELY_WITH_BODY = {"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"}
-_PLACEHOLDER = re.compile(r"\{[+/.;]?([\w.~-]+)[^{}]*\}")  # {id}, and as routers write it: {id:[0-9]+}, {path*}
+# {id}, and as routers write it: {id:[0-9]+}, {path*}
+_PLACEHOLDER = re.compile(r"\{[+/.;]?([^{}:*+?/]+)[^{}]*\}")
 _LONGEST_NAME = 100
 _MOST_NAMED = 3
 _MOST_OPERATIONS = 50_000
@@ -100,10 +101,12 @@ def _methods(item: Object) -> Iterator[tuple[str, Object]]:
 def _template(path: str) -> tuple[str, list[Parameter]]:
     """The path with plain placeholders, and what of a query is written in it."""
     bare, _, query = path.partition("#")[0].partition("?")
-    template = _PLACEHOLDER.sub(lambda match: f"{{{match[1]}}}", bare)
+    literals = _PLACEHOLDER.split(bare)[::2]
+    names = [f"{{{clean(name)}}}" for name in _PLACEHOLDER.findall(bare)]
+    template = "".join(chain(*zip_longest(map(encoded, literals), names, fillvalue="")))
     pairs = parse_qsl(query, keep_blank_values=True) if "{" not in query else []
     fixed = [Parameter(name, ParameterLocation.QUERY, value=value, basis=Basis.ENUM) for name, value in pairs]
-    return template if template.startswith("/") else f"/{template}", fixed
+    return f"/{template.lstrip('/')}", fixed
 
 
 def _in_template(template: str, parameters: Iterable[Parameter]) -> Iterator[Parameter]:

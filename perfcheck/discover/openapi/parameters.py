@@ -74,7 +74,8 @@ class ParameterReader:
             return
         pairs = [(name, _text(value.value))] if "content" in node else _pairs(name, value.value, node, location)
         for sent_name, text in pairs:
-            known = text or (None if is_path else text)  # an empty segment is another path
+            known = text.strip() if text and location in _FIELDS else text
+            known = known or (None if is_path else known)  # an empty segment is another path
             yield Parameter(sent_name, location, required, known, value.basis)
 
     def _query_string(self, node: Object) -> Iterator[Parameter]:

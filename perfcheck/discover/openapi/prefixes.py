@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from perfcheck.discover.openapi.references import Object, as_list, as_object
 
+_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
 
 
@@ -48,7 +49,12 @@ def _path(url: str, location: str) -> str:
         path = urlsplit(urljoin(location, url)).path
     except ValueError:  # not a URL
         return ""
-    return f"/{path.strip('/')}".rstrip("/")
+    return encoded(f"/{path.strip('/')}".rstrip("/"))
+
+
+def encoded(path: str) -> str:
+    """Characters that no path can have as their UTF-8 in hexadecimal; what is encoded already stays."""
+    return _LONE_PERCENT.sub("%25", quote(path, safe="/%:@!$&'()*+,;=~", errors="replace"))
 
 
 def _folders(path: str) -> Iterator[str]:

@@ -158,7 +158,7 @@ def _type_of(schema: Object) -> str | None:
         kind = next((name for name in kind if name != "null"), None)
     if isinstance(kind, str):
         return _TYPES.get(kind, kind)
-    if "properties" in schema or "required" in schema:
+    if "properties" in schema or as_list(schema.get("required")):
         return "object"
     if "items" in schema:
         return "array"

@@ -144,6 +144,10 @@ def test_path_item_by_reference() -> None:
         ("/a#second", "/a", []),
         ("/a/{x}/{x}", "/a/{x}/{x}", ["x"]),
         ("/a/{x}.{y}", "/a/{x}.{y}", ["x", "y"]),
+        ("/a/{b c}/{d[e]}", "/a/{b c}/{d[e]}", ["b c", "d[e]"]),
+        ("//a b/ü/%C3%BC/%/\ud800\n", "/a%20b/%C3%BC/%C3%BC/%25/%3F%0A", []),
+        ("/{", "/%7B", []),
+        ("/}{x}{", "/%7D{x}%7B", ["x"]),
     ],
 )
 def test_template(path: str, template: str, parameters: list[str]) -> None:
@@ -177,6 +181,7 @@ def test_a_parameter_of_the_path_that_the_path_does_not_have_is_ignored() -> Non
         ({"example": "x" * 10_000}, None, Basis.EXAMPLE),
         ({"example": float("nan")}, None, Basis.EXAMPLE),
         ({}, "1", Basis.GUESS),
+        ({"required": True}, "1", Basis.GUESS),
     ],
     ids=str,
 )
@@ -257,6 +262,11 @@ def test_what_is_accepted_is_not_guessed() -> None:
     assert found == {"Content-Type": "application/json", "X-Tenant": "1"}
 
 
+def test_a_header_has_no_spaces_around_its_value() -> None:
+    node = {"name": "X-Tenant", "in": "header", "required": True, "example": " main "}
+    assert [each.value for each in only({"parameters": [node]}).parameters] == ["main"]
+
+
 def test_names_that_cannot_be_sent_are_ignored() -> None:
     nodes = [{"name": "a b", "in": "header"}, {"name": "a\nb", "in": "query"}, {"name": "a b", "in": "query"}]
     assert [(each.name, each.location) for each in only({"parameters": nodes}).parameters] == [("a b", QUERY)]
@@ -317,6 +327,7 @@ def test_a_get_has_a_body_only_where_it_is_required() -> None:
         ({}, "/api/v1/openapi.json", "", ("", "/api/v1", "/api")),
         ({"basePath": "/v2/"}, "/swagger.json", "", ("/v2", "")),
         ({"basePath": "/"}, "/swagger.json", "", ("",)),
+        ({"basePath": "/a b/ü"}, "/swagger.json", "", ("/a%20b/%C3%BC", "")),
         ({"servers": [{"url": "https://api.example.com/v3"}, {"url": "/v3"}]}, "/", "", ("/v3", "")),
         ({"servers": [{"url": "https://{host}/{x}/", "variables": {"x": {"default": "v"}}}]}, "/", "", ("/v", "")),
         ({"servers": [{"url": "../api"}]}, "/docs/openapi.json", "", ("/api", "", "/docs")),
