@@ -89,7 +89,9 @@ def command(
     file = Path(options["baseline"])
     if not dry_run:
         _check_file(file, force=force)
-    made = _pipeline(ci, file, starts=bool(given.start), force=force) if ci and not dry_run else None
+    elif ci:
+        raise UsageError("--ci writes a file, and --dry-run writes none", "leave one of them out")
+    made = _pipeline(ci, file, starts=bool(given.start), force=force) if ci else None
     address = url or given.base_url
     if address is None and given.start is None:
         address = _requested_address()

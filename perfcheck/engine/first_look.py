@@ -26,8 +26,8 @@ _ROUND_S = 8.0  # at most
 _PAUSE_S = 2.0  # between rounds: a burst on the machine rarely lasts longer
 _CHECK_S = 20.0  # at most
 _CHECKS = 3  # of an endpoint that does not pass at once
-_BEYOND = 20.0  # times the latency of the first request: no limit while the latency is not known
-_LEAST_BEYOND_MS = 1000.0
+_EXPECTED = 2.0  # times the latency of the first request, from which the sampler forecasts the time that it needs
+_LEAST_EXPECTED_MS = 20.0
 _BODY_MARGIN = 1.5
 _TIMEOUT_MULTIPLE = 4.0  # of the target
 _BY_LATENCY = {Rule.LATENCY, Rule.UNDECIDED, Rule.MOMENTARY, Rule.CEILING}
@@ -78,7 +78,7 @@ def look(
             sleep(_PAUSE_S)
         pending = [each for each in looks if not each.rounds_ms and each.reason is None] or list(looks)
         progress(f"round {number} of {ROUNDS}")
-        endpoints = tuple(_without_limits(each) for each in pending)
+        endpoints = tuple(_to_measure(each) for each in pending)
         sampling = Sampling(budget_s=_ROUND_S, confirm=0, errors=ErrorProof.QUICK)
         service = replace(baseline.service, monitor=None)
         round_of = replace(baseline, service=service, sampling=sampling, endpoints=endpoints)
@@ -87,9 +87,9 @@ def look(
             _note(each, result)
 
 
-def _without_limits(look: Look) -> Endpoint:
-    target_ms = max(_BEYOND * look.first_ms, _LEAST_BEYOND_MS)
-    return replace(look.endpoint, target_ms=target_ms, warning_ms=1.5 * target_ms, critical_ms=2 * target_ms)
+def _to_measure(look: Look) -> Endpoint:
+    """Without a target: in each round it is sent a few requests, whatever comes of them."""
+    return replace(look.endpoint, slow_ms=max(_EXPECTED * look.first_ms, _LEAST_EXPECTED_MS))
 
 
 def _note(look: Look, result: EndpointResult) -> None:
@@ -133,8 +133,8 @@ def check_until_green(
             break
         progress(f"checking {plural(len(names), 'endpoint')} again" if names else "checking the file")
         baseline = load()
-        bounded = replace(baseline, sampling=replace(baseline.sampling, budget_s=_CHECK_S))
-        run = _completed(check(bounded, names=names, process=process)).run
+        bounded = replace(baseline.sampling, budget_s=_CHECK_S, errors=ErrorProof.QUICK)
+        run = _completed(check(replace(baseline, sampling=bounded), names=names, process=process)).run
         results |= {result.name: result for result in run.endpoints}
         for result in run.endpoints:
             if not _passes(result):
