@@ -56,6 +56,14 @@ def short_commit(commit: str) -> str:
     return clean(commit[:_COMMIT_LENGTH])
 
 
+def label_and_commit(label: str, commit: str | None, state: str = "") -> str:
+    """``main (0943df9a1b)``; the commit alone where the label is no more than that."""
+    if not commit:
+        return clean(label)
+    shown = f"{short_commit(commit)}{state}"
+    return shown if label and commit.startswith(label) else f"{clean(label)} ({shown})"
+
+
 def short_run(run_id: str) -> str:
     """The first 8 characters of the id of a run, which identify it, safe to show."""
     return clean(run_id)[:_RUN_ID_LENGTH]

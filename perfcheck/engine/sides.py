@@ -12,7 +12,7 @@ from perfcheck.errors import UsageError
 from perfcheck.git import GitError, git
 from perfcheck.model import Finding, Rule
 from perfcheck.text import clean
-from perfcheck.words import did_you_mean, plural, short_commit
+from perfcheck.words import did_you_mean, label_and_commit, plural, short_commit
 
 WORKING_TREE = "."  # in place of a ref: the working tree as it is, with uncommitted changes
 _HASH = re.compile(r"[0-9a-f]{7,64}")
@@ -35,9 +35,8 @@ class Side:
     @property
     def shown(self) -> str:
         """``main (1a2b3c4d5e)``."""
-        commit = short_commit(self.commit or "") + (" with uncommitted changes" if self.dirty else "")
-        label = clean(self.ref)
-        return label if not commit or label == commit else f"{label} ({commit})"
+        changes = " with uncommitted changes" if self.dirty else ""
+        return label_and_commit(self.ref, self.commit, changes)
 
 
 @contextmanager

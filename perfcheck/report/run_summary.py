@@ -22,7 +22,7 @@ from perfcheck.model import (
 from perfcheck.report.explain import LONGEST_TEXT
 from perfcheck.report.fold import fold, reason_in_short, title
 from perfcheck.text import clean
-from perfcheck.words import are_all, plural, short_commit
+from perfcheck.words import are_all, label_and_commit, plural, short_commit
 
 _ORDER = [Verdict.CRITICAL, Verdict.WARNING, Verdict.NOT_MEASURED, Verdict.OK]
 
@@ -184,13 +184,11 @@ def before_and_now(run: Run) -> tuple[str, str]:
         before = _named(against.label, against.started_at or "", against.commit)
         return before, _named(run.label, run.started_at, environment.commit)
     if against is not None and against.label:
-        return _ref(against.label, against.commit), _ref(run.label or "", environment.commit)
+        return (
+            label_and_commit(against.label, against.commit),
+            label_and_commit(run.label or "", environment.commit),
+        )
     return clean(against.base_url) if against else "", clean(run.service.base_url)
-
-
-def _ref(label: str, commit: str | None) -> str:
-    """``main (0943df9a1b)``."""
-    return f"{clean(label)} ({short_commit(commit)})" if commit else clean(label)
 
 
 def _named(label: str | None, started_at: str, commit: str | None) -> str:

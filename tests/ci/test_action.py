@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.repositories import commit, git, repository
+from support.repositories import PAUSING_APP, commit, git, repository
 from support.steps import EXPRESSION, ROOT, Done, load, path_with, run_step, step_named, steps_of
 
 from perfcheck import __version__
@@ -26,20 +26,6 @@ groups: {core: {title: Core}, other: {title: Other}}
 endpoints:
   health: {group: core, path: /api/health, target: 2s}
   settings.get: {group: other, path: /api/settings/, target: %s}
-"""
-
-
-APP = """
-import os, time
-from http.server import BaseHTTPRequestHandler, HTTPServer
-PAUSE_S = 0
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        time.sleep(PAUSE_S)
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 """
 
 
@@ -146,9 +132,9 @@ def test_two_services_are_compared(installed: Done, sample_service: str, tmp_pat
 
 
 def test_a_pull_request_is_compared_with_its_base(installed: Done, tmp_path: Path) -> None:
-    work = repository(tmp_path / "work", {"app.py": APP, "baselines.yaml": BASELINE % "2s"})
+    work = repository(tmp_path / "work", {"app.py": PAUSING_APP, "baselines.yaml": BASELINE % "2s"})
     git(work, "switch", "-q", "-c", "feature")
-    commit(work, {"app.py": APP.replace("PAUSE_S = 0", "PAUSE_S = 0.05")})
+    commit(work, {"app.py": PAUSING_APP.replace("PAUSE_S = 0", "PAUSE_S = 0.05")})
     git(work, "switch", "-q", "--detach", "main")
     git(work, "merge", "-q", "--no-ff", "-m", "merge", "feature")  # as GitHub makes one for the job
     inputs = {

@@ -16,10 +16,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from support.command import PERFCHECK, environment
+from support.repositories import PAUSING_APP, commit, git, repository
 from support.steps import ROOT, load, path_with
 
 CI = ROOT / "docs" / "ci"
 GITLAB = load(CI / "gitlab-ci.yml")["perfcheck"]
+GITLAB_CHANGE = load(CI / "gitlab-ci.yml")["perfcheck-change"]
 JENKINS = (CI / "Jenkinsfile").read_text(encoding="utf-8")
 
 # On a Unix socket: its address is known before it runs, and nobody else can have taken it.
@@ -114,6 +116,30 @@ def test_the_script_for_gitlab(workspace: Workspace, target: str, code: int) -> 
     assert (workspace.folder / reports["metrics"]).read_text().endswith("# EOF\n")
     assert {path.suffix for path in workspace.report("").iterdir()} == {".html", ".json", ".txt", ".xml"}
     assert not workspace.service_answers()
+
+
+@pytest.mark.parametrize(("pause_s", "code"), [("0", 0), ("0.05", 1)])
+def test_the_script_for_a_merge_request_on_gitlab(tmp_path: Path, pause_s: str, code: int) -> None:
+    baseline = "version: 1\nservice: {base_url: http://localhost}\nendpoints: {it: {path: /}}\n"
+    origin = repository(tmp_path / "origin", {"app.py": PAUSING_APP, "baselines.yaml": baseline})
+    base = git(origin, "rev-parse", "HEAD")
+    git(origin, "config", "uploadpack.allowAnySHA1InWant", "true")  # as GitLab has it
+    git(origin, "switch", "-q", "-c", "feature")
+    commit(origin, {"app.py": PAUSING_APP.replace("PAUSE_S = 0", f"PAUSE_S = {pause_s}")})
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{origin}", "clone")
+    lines = [line for line in GITLAB_CHANGE["script"] if "pip install" not in line and "venv" not in line]
+    assert len(lines) == len(GITLAB_CHANGE["script"]) - 2
+    script = "\n".join(lines).replace("/opt/perfcheck/bin/", "")
+    commands = {"PERFCHECK_SETUP": "touch set-up", "PERFCHECK_START": f"[ -e set-up ] && exec {sys.executable} app.py"}
+    assert commands.keys() == GITLAB_CHANGE["variables"].keys()
+    workspace = Workspace(tmp_path / "clone")
+    done = workspace.shell(
+        *("bash", "-eo", "pipefail", "-c", script), CI_MERGE_REQUEST_DIFF_BASE_SHA=base, GITLAB_CI="true", **commands
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert f"before: {base[:10]} · now: HEAD (" in " ".join(done.stdout.split())
+    assert failures(workspace.folder / GITLAB_CHANGE["artifacts"]["reports"]["junit"]) == code
+    assert "slower" in workspace.report("change.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("target", "code"), [("2s", 0), ("1us", 1)])

@@ -8,6 +8,19 @@ from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 
+# A service to be started in a repository: each response takes PAUSE_S.
+PAUSING_APP = """
+import os, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+PAUSE_S = 0
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        time.sleep(PAUSE_S)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
 _NUMBERS = count()  # two commits of one second and one content would be the same commit
 
 
