@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,20 +41,36 @@ def trees(source: Path) -> int:
     return len(git(source, "worktree", "list").splitlines()) - 1
 
 
-def hold(source: Path, entered: Path, key: str | None = None) -> None:
-    """In another process: a worktree that is used until it is killed."""
-    with worktree(source, "HEAD", "before", key):
-        entered.touch()
-        signal.pause()
+HOLD = """
+import signal, sys
+from pathlib import Path
+from perfcheck.engine.worktrees import worktree
+signal.signal(signal.SIGINT, signal.default_int_handler)
+source, entered, key = sys.argv[1:]
+with worktree(Path(source), "HEAD", "before", key or None):
+    Path(entered).touch()
+    signal.pause()
+"""
 
 
-def killed(source: Path, entered: Path, key: str | None = None) -> None:
-    """``hold``, and then a kill that nothing can be done about."""
-    process = multiprocessing.get_context("fork").Process(target=hold, args=(source, entered, key))
-    process.start()
-    eventually(entered.exists)
-    process.kill()
-    process.join()
+@contextmanager
+def held(source: Path, entered: Path, key: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    """A process that uses a worktree until it gets a signal."""
+    assert tempfile.tempdir
+    command = [sys.executable, "-c", HOLD, str(source), str(entered), key]
+    env = {**os.environ, "TMPDIR": tempfile.tempdir}
+    with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as process:
+        try:
+            eventually(entered.exists)
+            yield process
+        finally:
+            process.kill()
+
+
+def killed(source: Path, entered: Path, key: str = "") -> None:
+    """The same, and then a kill that nothing can be done about."""
+    with held(source, entered, key):
+        pass
 
 
 def test_a_commit_has_a_folder_of_its_own_and_nothing_is_left(source: Path, temporary: Path) -> None:
@@ -151,19 +171,14 @@ def test_what_a_killed_call_left_is_removed_by_the_next_one(source: Path, tempor
 
 
 def test_what_another_call_uses_is_left_alone(source: Path, tmp_path: Path) -> None:
-    process = multiprocessing.get_context("fork").Process(target=hold, args=(source, tmp_path / "entered", "0123"))
-    process.start()
-    eventually((tmp_path / "entered").exists)
-    try:
+    with held(source, tmp_path / "entered", "0123") as process:
         remove_abandoned(source)
         assert trees(source) == 1
         with worktree(source, "HEAD", "before", "0123") as mine:
             assert not mine.is_set_up
             assert trees(source) == 2
-    finally:
-        assert process.pid
-        os.kill(process.pid, signal.SIGINT)
-        process.join()
+        process.send_signal(signal.SIGINT)
+        process.wait()
     assert trees(source) == 0
 
 
