@@ -162,9 +162,10 @@ def _json(value: Any) -> str:
 
 
 def _size(value: int) -> str:
+    """``2.5MB``: in the largest unit that needs one decimal at most."""
     for factor, unit in ((10**6, "MB"), (10**3, "kB")):
-        if value % factor == 0:
-            return f"{value // factor}{unit}"
+        if value >= factor and value % (factor // 10) == 0:
+            return f"{value / factor:.1f}".removesuffix(".0") + unit
     return f"{value}B"
 
 

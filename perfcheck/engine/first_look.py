@@ -76,7 +76,10 @@ def look(
     for number in range(1, ROUNDS + 1):
         if number > 1:
             sleep(_PAUSE_S)
-        pending = [each for each in looks if not each.rounds_ms and each.reason is None] or list(looks)
+        kept = [each for each in looks if each.reason is None]
+        pending = [each for each in kept if not each.rounds_ms] or kept
+        if not pending:
+            break
         progress(f"round {number} of {ROUNDS}")
         endpoints = tuple(_to_measure(each) for each in pending)
         sampling = Sampling(budget_s=_ROUND_S, confirm=0, errors=ErrorProof.QUICK)
@@ -135,11 +138,14 @@ def check_until_green(
         baseline = load()
         bounded = replace(baseline.sampling, budget_s=_CHECK_S, errors=ErrorProof.QUICK)
         run = _completed(check(replace(baseline, sampling=bounded), names=names, process=process)).run
-        results |= {result.name: result for result in run.endpoints}
-        for result in run.endpoints:
-            if not _passes(result):
-                _adapt(by_name[result.name], result, is_last=number == _CHECKS)
-        names = [each.name for each in run.endpoints if not _passes(each) and by_name[each.name].reason is None]
+        own = [
+            each for each in run.endpoints if not each.is_monitored
+        ]  # the monitor may know slow ones that are left out
+        results |= {result.name: result for result in own}
+        failed = [each for each in own if not _passes(each)]
+        for result in failed:
+            _adapt(by_name[result.name], result, is_last=number == _CHECKS)
+        names = [each.name for each in failed if by_name[each.name].reason is None]
         if not names:
             break
     return {name: result for name, result in results.items() if by_name[name].reason is None}
@@ -163,6 +169,7 @@ def _adapt(look: Look, result: EndpointResult, *, is_last: bool) -> None:
 
 
 def _reason(result: EndpointResult) -> str:
-    """What the check says of it."""
+    """What the check found, without what the service wrote."""
     by_weight = sorted(result.findings, key=lambda finding: finding.severity is Severity.NOTE)
-    return by_weight[0].message if by_weight else "it does not pass its own check"
+    message = by_weight[0].message if by_weight else "it does not pass its own check"
+    return message.partition("; first body:")[0]

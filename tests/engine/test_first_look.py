@@ -79,6 +79,16 @@ def test_what_fails_is_left_out_with_its_failures() -> None:
     assert (looks[2].reason or "").startswith("5 of 5 requests failed (100%), over 5%: 5x 503")
 
 
+def test_what_the_monitor_knows_and_the_file_lacks_does_not_matter() -> None:
+    figures = {"endpoint": "GET /slow", "avg_response_time": 3000, "total_requests": 9}
+    monitor = {"status": "HEALTHY", "all_endpoints": [figures]}
+    with serving(a=lambda: "a", health=lambda: monitor, stats=lambda: monitor, slow=lambda: monitor) as baseline:
+        watched = replace(baseline, service=replace(baseline.service, monitor="/"))
+        looks = looks_of("a")
+        results = check_until_green(loaded(watched, looks), looks)
+    assert list(results) == ["a"]
+
+
 def test_a_large_body_gets_a_limit_that_fits() -> None:
     with serving(big=lambda: "x" * 2_100_000) as baseline:
         looks = looks_of("big")
