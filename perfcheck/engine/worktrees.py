@@ -97,7 +97,8 @@ def _registered(repository: Path) -> list[Path]:
     lines = os.fsdecode(git(repository, "worktree", "list", "--porcelain")).splitlines()
     folders = [Path(line.removeprefix("worktree ")) for line in lines if line.startswith("worktree ")]
     named = [folder for folder in folders if folder.name in _NAMES and folder.parent.name.startswith(_PREFIX)]
-    return [folder for folder in named if (folder.parent / _KEY).exists() or not folder.exists()]
+    # os.access, since Path.exists raises for a folder of another user, which is left alone.
+    return [folder for folder in named if os.access(folder.parent / _KEY, os.F_OK) or not os.access(folder, os.F_OK)]
 
 
 def _key_of(folder: Path) -> str:
