@@ -23,11 +23,11 @@ REPEATED = (
 @pytest.mark.parametrize("part", REPEATED)
 def test_a_large_page_without_an_address(part: str) -> None:
     """With a search whose time is quadratic in the page, this takes hours."""
-    assert list(addresses_in(part * (3_000_000 // len(part)))) == []
+    assert list(addresses_in(part * (500_000 // len(part)))) == []
 
 
 def test_a_page_with_many_beginnings_of_documents() -> None:
-    assert list(documents_in('{"openapi": "3.0.0", ' * 200_000)) == []
+    assert list(documents_in('{"openapi": "3.0.0", ' * 50_000)) == []
 
 
 @given(
