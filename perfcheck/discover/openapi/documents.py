@@ -40,6 +40,7 @@ _TIMEOUT_S = 20.0  # some services take seconds to make their document
 _MOST_LED_TO = 60  # addresses besides the usual places
 _MOST_FROM_A_PAGE = 30
 _MOST_UNANSWERED = 2  # a third would not do better
+_TOO_MANY_REQUESTS = 429
 _SOURCES = "name a file, a URL, or a path of the service"
 
 
@@ -164,7 +165,7 @@ class _Search:
     def _get(self, path: str) -> Fetched:
         endpoint = Endpoint(path, path, 0, headers=self._headers, timeout_s=_TIMEOUT_S, follow_redirects=True)
         response = self._fetch(endpoint)
-        self._unanswered += response.status is None
+        self._unanswered += response.status in {None, _TOO_MANY_REQUESTS}
         self.first = response if not self._requested else self.first
         self._requested.add(path)
         return response

@@ -213,6 +213,20 @@ def test_headers_of_the_service_are_sent() -> None:
         assert found(Service(url, headers=(("X-Key", "k"),))) == {"/openapi.json": ["/things"]}
 
 
+def test_a_service_that_limits_the_rate_of_requests_is_left_alone() -> None:
+    app = Flask(__name__)
+    statuses: list[int] = []
+
+    @app.get("/<path:path>")
+    def limited(path: str) -> Any:
+        statuses.append(404 if len(statuses) < 10 else 429)
+        return Response("no", statuses[-1])
+
+    with werkzeug(app) as url:
+        assert found(Service(url)) == {}
+    assert statuses.count(429) == 2
+
+
 def test_a_service_that_is_down_is_not_requested_again_and_again() -> None:
     assert find_documents(Service("http://127.0.0.1:1"), REDACT) == []
 
