@@ -6,7 +6,7 @@ The repository is made here: a Flask service with an SQLite database in the chec
 commit ``same`` changes a comment, and must never be called slower: 20 times on a quiet machine, 20 times next to a
 process that spins in bursts of 0.1 to 1 s, half of the time. The commit ``slower`` reads its list with a query for each
 row (N+1), and must be found. Nothing may be left of any comparison: no worktree, no temporary file, no process. Takes
-about ten minutes on two cores.
+about five minutes on two cores.
 """
 
 from __future__ import annotations
