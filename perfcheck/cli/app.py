@@ -32,7 +32,7 @@ _COMMANDS = {
     "init": "Write a baseline for a service that has none.",
     "coverage": "List operations that the baseline does not measure.",
     "run": "Check a running service against its baseline.",
-    "compare": "Compare two releases: saved runs or running services.",
+    "compare": "Compare two versions: commits, running services or saved runs.",
     "report": "Report on a week, a month or a release; or render a saved run.",
     "validate": "Check the baseline file, offline.",
     "schema": "Print the JSON Schema of the baseline, for editors.",

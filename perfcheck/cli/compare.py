@@ -1,4 +1,4 @@
-"""``perfcheck compare``: two releases, as saved runs or as running services."""
+"""``perfcheck compare``: two versions, as commits, as running services or as saved runs."""
 
 from __future__ import annotations
 
@@ -97,10 +97,10 @@ Examples:
 )
 @click.pass_obj
 def command(session: Session, /, words: tuple[str, ...], **options: Any) -> int:
-    """Compare two releases, endpoint by endpoint: which became slower, by how much, and with what confidence.
+    """Compare two versions, endpoint by endpoint: which became slower, by how much, and with what confidence.
 
-    BEFORE and AFTER are the addresses of two running services; with --start two commits, by any name that git has for
-    them, '.' being the working tree as it is; or two saved runs: files, labels or ids in the history. Services are
+    BEFORE and AFTER are, with --start, two commits, by any name that git has for them, '.' being the working tree as it
+    is; or the addresses of two running services; or two saved runs: files, labels or ids in the history. Services are
     measured in pairs of requests until each endpoint is decided. NAME is an endpoint, or a pattern such as 'videos.*'.
     """
     count = 0 if options["demo"] else 1 if options["aa"] else 2

@@ -16,7 +16,10 @@ from perfcheck.cli.ui.terminal import terminal_width
 # Title -> names of options, in the order of the help. An option that is not here comes last.
 _SECTIONS = {
     "What is reported on": ("source", "period", "since", "until", "branch"),
-    "What is checked": ("baseline", "base_url", "start", "monitor", "group", "aa", "demo", "regress"),
+    "What is checked": (
+        *("baseline", "base_url", "start", "setup", "setup_inputs", "copy"),
+        *("monitor", "group", "aa", "demo", "regress"),
+    ),
     "Where operations are found": ("openapi", "har", "postman", "curl", "access_log", "source", "header", "allow"),
     "How it is measured": (
         *("budget", "connections", "errors", "min_requests", "max_requests", "max_pairs", "confirm", "seed"),
