@@ -16,7 +16,6 @@ from perfcheck.words import did_you_mean, label_and_commit, plural, short_commit
 
 WORKING_TREE = "."  # in place of a ref: the working tree as it is, with uncommitted changes
 _HASH = re.compile(r"[0-9a-f]{7,64}")
-_HASH = re.compile(r"[0-9a-f]{7,64}")
 _BRANCH, _REMOTE_BRANCH = "refs/heads/", "refs/remotes/origin/"
 
 
@@ -101,7 +100,10 @@ def _ahead(folder: Path, before: Side, after: Side) -> int:
     """0 where it is not known: a shallow clone does not have the commits before."""
     if not before.commit or not after.commit or _is_shallow(folder):
         return 0
-    return int(git(folder, "rev-list", "--count", f"{after.commit}..{before.commit}"))
+    try:
+        return int(git(folder, "rev-list", "--count", f"{after.commit}..{before.commit}"))
+    except GitError:  # as in a repository of millions of commits
+        return 0
 
 
 def _is_shallow(folder: Path) -> bool:
