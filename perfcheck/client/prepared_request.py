@@ -57,8 +57,8 @@ def prepare(service: Service, endpoint: Endpoint, proxy: httpx.Proxy | None) -> 
     )
     own = httpx.Headers([(name.encode(), sent(value).encode()) for name, value in endpoint.headers])
     headers = httpx.Headers([*((k, v) for k, v in headers.raw if k.decode() not in own), *own.raw])
-    query = urlencode([(name, sent(value)) for name, value in endpoint.query], quote_via=quote)
     try:
+        query = urlencode([(name, sent(value)) for name, value in endpoint.query], quote_via=quote)
         url = httpx.URL(_address(service.base_url, endpoint.path, query))
         content = None if endpoint.content is None else sent(endpoint.content).encode()
         if url.username or url.password:
@@ -110,7 +110,9 @@ def proxy_headers(proxy: httpx.Proxy) -> list[tuple[bytes, bytes]]:
 
 def url_shown(base_url: str, endpoint: Endpoint) -> str:
     """The URL without the secrets of the endpoint; the redactor masks all others."""
-    query = urlencode([(name, displayed(value)) for name, value in endpoint.query], quote_via=quote, safe="*/")
+    query = urlencode(
+        [(name, displayed(value)) for name, value in endpoint.query], quote_via=quote, safe="*/", errors="replace"
+    )
     return _address(without_password(base_url), endpoint.path, query)
 
 

@@ -7,6 +7,8 @@ By whole segments of the path. The last one that is text may be a verb, alone or
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from urllib.parse import unquote
 
 
 def _words(text: str) -> frozenset[str]:
@@ -30,6 +32,7 @@ _ALONE = _words(
 # Whatever comes after them may be a value, as in ``/users/delete/ada``.
 _ANYWHERE = _words("delete destroy erase kill log-out logout purge remove shutdown terminate truncate unsubscribe wipe")
 _ROOMS = _words("admin administration debug pprof")  # everything in them
+_OF_RANGES = {"start", "stop"}
 _READS = re.compile(r"status|state|history|log|logs|list|count|info|schema|config|preview|policy|policies")
 _PARAMETER = re.compile(r"\{[^{}]*\}")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -52,3 +55,12 @@ def action_word(template: str) -> str | None:
     verb = "-".join(words[:2]) if words[0] in _DOUBLE else words[0]
     is_last = segments[-1] == last
     return last if verb in _VERBS or last.lower() in _ALONE or (verb in _NOUNS and is_last) else None
+
+
+def action_in_values(path: str, query: Iterable[tuple[str, str]]) -> str | None:
+    """What makes a request with values look like an action: ``/names/logout``, ``?action=delete``.
+
+    Not ``admin``, which in a value is somebody's name, nor the beginning of a range: ``?start=0``.
+    """
+    texts = [unquote(path), *(f"/{text}" for name, value in query for text in (name, value) if text not in _OF_RANGES)]
+    return next((word for text in texts if (word := action_word(text)) and word.lower() not in _ROOMS), None)

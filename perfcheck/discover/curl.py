@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, quote_plus, unquote
+from urllib.parse import parse_qsl, quote_plus
 
 from perfcheck.discover.curl_options import DATA, SHORT, WITH_VALUE
-from perfcheck.discover.path_segments import is_id, is_static, is_variable, split_path, template_of
+from perfcheck.discover.path_segments import is_variable
 from perfcheck.discover.recorded_hosts import UNKNOWN, host_of, requests_of_service
-from perfcheck.discover.seen_request import SeenRequest, below_base_url, operation_of
-from perfcheck.discover.shell_words import ShellCommand, shell_commands
+from perfcheck.discover.seen_request import SeenRequest, below_base_url, operation_by_itself
+from perfcheck.discover.shell_words import shell_commands
 from perfcheck.errors import UsageError
-from perfcheck.model.operation import Discovered, FoundIn, Operation
+from perfcheck.model.operation import Discovered, FoundIn
 
 _PREFIX = re.compile(r"[$%>]|sudo|time|command|env|\w+=.*")  # before the command itself
 _URL = re.compile(r"(?:(https?)://)?([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?", re.IGNORECASE | re.DOTALL)
@@ -38,26 +38,28 @@ class _Curl:
 def read_curl(text: str, base_url: str, where: str = "standard input") -> Discovered:
     """The operations of the commands in ``text``. Raises UsageError where there are none, or they cannot be read."""
     recorded = []
-    for command in shell_commands(text, where):
-        words = _arguments(command)
-        for curl in _options(words, f"{where}, line {command.line}") if words is not None else ():
+    for line, words in shell_commands(text, where):
+        for curl in _options(_arguments(words), f"{where}, line {line}"):
             recorded += [each for url in curl.urls if (each := _request(curl, url)) is not None]
     if not recorded:
         raise UsageError(
             f"{where}: no curl command with a URL found", "paste what the browser has as 'Copy as cURL (bash)'"
         )
     requests, notes = requests_of_service(recorded, base_url)
-    operations = [operation for request in requests if (operation := _operation(request)) is not None]
+    found = [operation_by_itself(request, FoundIn.CURL, _variable) for request in requests]
+    operations = [operation for operation in found if operation is not None]
     return Discovered(tuple(below_base_url(operations, base_url)), tuple(f"{where}: {note}" for note in notes))
 
 
-def _arguments(command: ShellCommand) -> list[str] | None:
-    """Those of curl; None for another command."""
-    words = list(command.words)
+def _variable(text: str) -> tuple[None, None] | None:
+    return (None, None) if is_variable(text) else None
+
+
+def _arguments(words: list[str]) -> list[str]:
+    """Those of curl; none of another command, which has no URL then."""
     while len(words) > 1 and _PREFIX.fullmatch(words[0]):
-        words.pop(0)
-    name = re.split(r"[/\\]", words[0])[-1]
-    return words[1:] if name in {"curl", "curl.exe"} else None
+        words = words[1:]
+    return words[1:] if re.split(r"[/\\]", words[0])[-1] in {"curl", "curl.exe"} else []
 
 
 def _options(words: list[str], where: str) -> Iterator[_Curl]:
@@ -164,15 +166,3 @@ def _url_encoded(value: str) -> str:
     if not equals:
         return quote_plus(value)
     return f"{name}={quote_plus(text)}" if name else quote_plus(text)
-
-
-def _operation(request: SeenRequest) -> Operation | None:
-    segments = split_path(request.path)
-    if segments is None or is_static(request.path):
-        return None
-    decoded = [unquote(segment) for segment in segments]
-    template, names = template_of(
-        [None if is_id(text) or is_variable(text) else word for text, word in zip(decoded, segments, strict=True)]
-    )
-    values = [None if is_variable(text) else text for text in decoded if is_id(text) or is_variable(text)]
-    return operation_of(request, template, zip(names, values, strict=True), FoundIn.CURL)

@@ -12,13 +12,14 @@ import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
-from perfcheck.discover.actions import action_word
+from perfcheck.discover.actions import action_in_values, action_word
+from perfcheck.discover.lenient import Fetch
 from perfcheck.discover.path_segments import is_static, path_below, shape_of
+from perfcheck.discover.recorded_hosts import host_of
 from perfcheck.discover.route_shapes import RouteShapes
 from perfcheck.discover.seen_request import Pairs, SeenRequest
-from perfcheck.errors import UsageError
 from perfcheck.model import Endpoint, Fetched, Secret
 from perfcheck.model.operation import Discovered, FoundIn
 from perfcheck.words import plural
@@ -33,7 +34,6 @@ _DEEPEST = 8  # segments
 _MOST_LINKS = 5000  # of one page
 _MOST_CHARACTERS = 2_000_000  # of one page
 _TIMEOUT_S = 5.0
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _TAG = re.compile(r"<(a|area|link|iframe|frame)\s([^<>]{1,4000})", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""(?<![a-z-])([a-z-]++)\s*+=\s*+("[^"]*"|'[^']*'|[^\s"'>]++)""", re.IGNORECASE)
@@ -43,7 +43,7 @@ _IN_JSON = re.compile(r"(?:https?://[^\s<>{}\"\\]+|/(?:[^\s<>{}\"\\/][^\s<>{}\"\
 
 
 def crawl(
-    fetch: Callable[[Endpoint], Fetched],
+    fetch: Fetch,
     base_url: str,
     *,
     headers: tuple[tuple[str, str | Secret], ...] = (),
@@ -59,10 +59,7 @@ def crawl(
         timeout_s = min(_TIMEOUT_S, left_s)
         endpoint = Endpoint(path, path, line=0, query=query, headers=headers, timeout_s=timeout_s)
         requests += 1
-        try:
-            walk.read(path, fetch(endpoint))
-        except UsageError:  # a link that makes no request
-            continue
+        walk.read(path, fetch(endpoint))
     notes = []
     if left := len(walk.waiting):
         limit = plural(most_requests, "request") if requests >= most_requests else f"{most_s:g} s"
@@ -76,7 +73,8 @@ def crawl(
 class _Walk:
     def __init__(self, base_url: str) -> None:
         base = urlsplit(base_url)
-        self._base = base
+        self._origin = f"{base.scheme}://{base.netloc}"
+        self._host = host_of(base_url)
         self._prefix = base.path.rstrip("/")
         self._of_shape: Counter[str] = Counter()
         self._below: Counter[str] = Counter()
@@ -88,11 +86,11 @@ class _Walk:
         """The links of a response to ``path``."""
         if path == "/" and response.failure is None:
             self.shapes.add(SeenRequest("GET", path))
-        address = f"{self._base.scheme}://{self._base.netloc}{self._prefix}{path}"
+        address = f"{self._origin}{self._prefix}{path}"
         for link in _links(response):
             try:
                 target = urlsplit(urljoin(address, link))
-                is_here = target.scheme in _DEFAULT_PORTS and _authority(target) == _authority(self._base)
+                is_here = target.scheme in {"http", "https"} and host_of(target.geturl()) == self._host
                 query = tuple(parse_qsl(target.query, keep_blank_values=True))
             except ValueError:  # of an address that is none
                 continue
@@ -107,22 +105,17 @@ class _Walk:
             self._seen.add((path, query))
         self.shapes.add(SeenRequest("GET", path, query))
         shape = shape_of(path, [name for name, _ in query])
-        texts = (shape, *(f"/{text}" for pair in query for text in pair))
         above = shape.rpartition("/")[0]
         if (
             self._of_shape[shape] < _MOST_OF_A_SHAPE
             and self._below[above] < (_MOST_BELOW if above else _MOST_AT_ROOT)
             and path.count("/") <= _DEEPEST
             and len(self.waiting) < _MOST_WAITING
-            and not any(map(action_word, texts))
+            and not (action_word(shape) or action_in_values(shape, query))
         ):
             self._of_shape[shape] += 1
             self._below[above] += 1
             self.waiting.append((path, query))
-
-
-def _authority(url: SplitResult) -> tuple[str, int | None]:
-    return (url.hostname or "").lower(), url.port or _DEFAULT_PORTS.get(url.scheme)
 
 
 def _links(response: Fetched) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 from perfcheck.discover.harvest import singular
@@ -70,7 +70,8 @@ def split_path(path: str) -> list[str] | None:
     """The segments, each in one spelling; None for what is no path of a service."""
     if not path.startswith("/") or "//" in path or len(path) > _LONGEST_PATH:
         return None
-    segments = [quote(unquote_to_bytes(segment), safe=_SAFE_IN_PATH) for segment in path[1:].split("/")]
+    encoded = path[1:].encode(errors="replace").split(b"/")
+    segments = [quote(unquote_to_bytes(segment), safe=_SAFE_IN_PATH) for segment in encoded]
     return None if len(segments) > _DEEPEST or {".", ".."}.intersection(segments) else segments
 
 
@@ -82,14 +83,17 @@ def path_below(prefix: str, path: str) -> str | None:
     return path[len(prefix) :] or "/"
 
 
-def template_of(segments: Sequence[str | None]) -> tuple[str, list[str]]:
-    """A template with a name for each value (None), and these names: ``id``, of several each after its collection."""
+def template_of(segments: Sequence[str | None], own_names: Mapping[int, str] | None = None) -> tuple[str, list[str]]:
+    """A template with a name for each value (None), and these names: ``id``, of several each after its collection.
+
+    ``own_names`` are those of values that have one, by index.
+    """
     names: list[str] = []
     parts: list[str] = []
-    is_alone = sum(segment is None for segment in segments) == 1
+    usual = "id" if sum(segment is None for segment in segments) == 1 else None
     for index, segment in enumerate(segments):
         if segment is None:
-            name = "id" if is_alone else _after(segments[index - 1] if index else None)
+            name = (own_names or {}).get(index) or usual or _after(segments[index - 1] if index else None)
             names.append(unused_name(name, names))
         parts.append(segment if segment is not None else f"{{{names[-1]}}}")
     return "/" + "/".join(parts), names

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from perfcheck.discover.json_file import read_json
-from perfcheck.discover.path_segments import is_id, is_static, is_variable, split_path, template_of, unused_name
-from perfcheck.discover.seen_request import SeenRequest, below_base_url, operation_of
+from perfcheck.discover.path_segments import is_variable
+from perfcheck.discover.seen_request import SeenRequest, below_base_url, operation_by_itself
 from perfcheck.errors import UsageError
 from perfcheck.model.operation import Discovered, FoundIn, Operation
 
@@ -82,22 +82,18 @@ def _operation(item: _Item) -> Operation | None:
     host = match[0] if (match := _HOST.match(raw)) else ""  # which may be a variable that has a path in it
     below = _HOST.sub("", _with_values(host, item.variables), count=1).rstrip("/")
     path, _, query = f"{below}{raw[len(host) :]}".partition("#")[0].partition("?")
-    segments = split_path(path if path.startswith("/") else f"/{path}")
-    if segments is None or is_static(path):
-        return None
-    template, in_path = _in_path(segments, {**item.variables, **_values(parts.get("variable"))})
+    in_path = {**item.variables, **_values(parts.get("variable"))}
     method = item.request.get("method")
-    content = _content(item.request.get("body"), item.variables)
     seen = SeenRequest(
         method=method.upper() if isinstance(method, str) and method.isalpha() else "GET",
-        path=path,
+        path=f"/{path.removeprefix('/')}",
         query=tuple(_query(parts.get("query"), query, item.variables)),
         headers=tuple(_headers(item.request.get("header"), item.variables)),
-        content=content,
+        content=_content(item.request.get("body"), item.variables),
         name=item.name,
         group=item.group,
     )
-    return operation_of(seen, template, in_path, FoundIn.POSTMAN)
+    return operation_by_itself(seen, FoundIn.POSTMAN, lambda text: _in_path(text, in_path))
 
 
 def _raw(parts: dict[str, Any]) -> str:
@@ -130,22 +126,14 @@ def _known(text: str, variables: Mapping[str, str]) -> str | None:
     return None if not value or _VARIABLE.search(value) or is_variable(value) else value
 
 
-def _in_path(segments: list[str], variables: Mapping[str, str]) -> tuple[str, list[tuple[str, str | None]]]:
-    """The template, and its parameters: ``:id``, ``{{id}}``, and what looks like an id."""
-    decoded = [unquote(segment) for segment in segments]
-    is_value = [bool(_VALUE.search(text)) or is_id(text) for text in decoded]
-    _, given = template_of([None if value else word for word, value in zip(segments, is_value, strict=True)])
-    parameters: list[tuple[str, str | None]] = []
-    words = list(segments)
-    for index in (index for index, value in enumerate(is_value) if value):
-        text = decoded[index]
-        variable = text[1:] if text[:1] == ":" else match[1] if (match := _VARIABLE.fullmatch(text)) else None
-        own_name = re.sub(r"\W", "_", variable) if variable else given[len(parameters)]
-        name = unused_name(own_name, [known for known, _ in parameters])
-        value = _known(variables.get(variable, ""), variables) if variable else _known(text, variables)
-        parameters.append((name, value))
-        words[index] = f"{{{name}}}"
-    return "/" + "/".join(words), parameters
+def _in_path(text: str, variables: Mapping[str, str]) -> tuple[str | None, str | None] | None:
+    """Name and value of a segment with a variable: ``:id``, ``{{id}}``."""
+    if not _VALUE.search(text):
+        return None
+    variable = text[1:] if text[:1] == ":" else match[1] if (match := _VARIABLE.fullmatch(text)) else None
+    if variable is None:
+        return None, _known(text, variables)
+    return re.sub(r"\W", "_", variable), _known(variables.get(variable, ""), variables)
 
 
 def _query(listed: Any, raw: str, variables: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:

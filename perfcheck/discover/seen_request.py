@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from perfcheck.discover.path_segments import path_below
+from perfcheck.discover.path_segments import is_id, is_static, path_below, split_path, template_of
 from perfcheck.discover.recorded_secrets import is_secret, kept_headers, secret_in_body
 from perfcheck.model.operation import Basis, FoundIn, Operation, Parameter, ParameterLocation
 from perfcheck.text import clean
@@ -62,6 +62,25 @@ def operation_of(
         requests=requests,
         reason=f"a secret in '{clean(secret)}' of what was recorded" if secret else None,
     )
+
+
+def operation_by_itself(
+    seen: SeenRequest, found_in: FoundIn, variable: Callable[[str], tuple[str | None, str | None] | None]
+) -> Operation | None:
+    """Of a request that others are not compared with; None for a file, and for what is no path.
+
+    ``variable`` returns the name and the value that a decoded segment has, if it stands for one.
+    """
+    segments = split_path(seen.path)
+    if segments is None or is_static(seen.path):
+        return None
+    decoded = [unquote(segment) for segment in segments]
+    values = [variable(text) or ((None, text) if is_id(text) else None) for text in decoded]
+    own_names = {index: value[0] for index, value in enumerate(values) if value and value[0]}
+    words = [None if value else segment for value, segment in zip(values, segments, strict=True)]
+    template, names = template_of(words, own_names)
+    in_path = zip(names, [value for _, value in filter(None, values)], strict=True)
+    return operation_of(seen, template, in_path, found_in)
 
 
 def _observed(name: str, value: str | None, location: ParameterLocation, own_name: str) -> Parameter:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from perfcheck.errors import UsageError
 
@@ -36,34 +35,28 @@ _CMD_ESCAPE = re.compile(r"\^(?:\r?\n[ \t]*|(.))", re.DOTALL)
 _LARGEST_CODE = 0x10FFFF
 
 
-@dataclass(slots=True)
-class ShellCommand:
-    line: int = 0
-    words: list[str] = field(default_factory=list)
+def shell_commands(text: str, where: str) -> Iterator[tuple[int, list[str]]]:
+    """Line and words of each command of bash, or of Windows' cmd, whose carets are undone.
 
-
-def shell_commands(text: str, where: str) -> Iterator[ShellCommand]:
-    """The commands of bash, or of Windows' cmd, whose carets are undone. Raises UsageError for a quote without an end.
-
-    ``where`` is what messages name the text.
+    ``where`` is what messages name the text. Raises UsageError for a quote without an end.
     """
     if _OF_CMD.search(text):
         text = _CMD_ESCAPE.sub(lambda match: match[1] or " ", text)
-    command, word, is_file = ShellCommand(), None, False
+    first_line, words, word, is_file = 0, list[str](), None, False
     for line, kind, piece in (*_tokens(text, where), (0, "end", "")):
         if kind in _PIECES:
             word = (word or "") + _unquoted(piece, kind)
-            command.line = command.line or line
+            first_line = first_line or line
         elif kind != "joined":
             if word is not None and not is_file:
-                command.words.append(word)
+                words.append(word)
             # What follows a redirection is a file, as in "> things.json".
             is_file = (kind == "redirect" and "&" not in piece) or (is_file and word is None)
             word = None
         if kind == "end":
-            if command.words:
-                yield command
-            command, is_file = ShellCommand(), False
+            if words:
+                yield first_line, words
+            first_line, words, is_file = 0, [], False
 
 
 def _tokens(text: str, where: str) -> Iterator[tuple[int, str, str]]:

@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from urllib.parse import urlsplit
 
-from perfcheck.discover.actions import action_word
-from perfcheck.discover.fallback import FallbackPage, Fetch
+from perfcheck.discover.actions import action_in_values, action_word
 from perfcheck.discover.fill import Filled, ways_to_fill
 from perfcheck.discover.harvest import Harvest
+from perfcheck.discover.lenient import Fetch
 from perfcheck.model import Endpoint, Failure, Fetched, Service
 from perfcheck.model.operation import Candidate, LeftOut, Operation, Survey
 from perfcheck.words import and_more
@@ -24,19 +23,19 @@ _PASSES = 3  # over what did not respond as it should, with what was harvested s
 _MOST_TRIES = 3  # of one operation
 _LARGEST_HARVESTED = 5_000_000  # bytes
 _SAFE = {"GET", "HEAD"}
-_READS = ("search", "filter", "query", "count", "list", "find", "lookup", "paginate")
+_READS = {"search", "filter", "query", "count", "list", "find", "lookup", "paginate"}
 _LOG_IN = "log in with service.headers in the baseline"
 _NO_LOGIN = {401, 403, 407}
 _WRONG_VALUE = {400, 404, 410, 422}
 _LOGIN = re.compile(r"(?i)\b(log-?in|sign-?in|sso|auth|oauth2?|authorize|saml)\b")
 _MOST_NAMED = 3
+_NOWHERE = "/perfcheck-finds-nothing-here"
 
 
 def survey(
     operations: Iterable[Operation],
     service: Service,
     fetch: Fetch,
-    fallback: FallbackPage,
     *,
     allowed: Collection[str] = (),
     progress: Callable[[int, int], None] = lambda *_: None,
@@ -53,21 +52,22 @@ def survey(
     for operation in operations:
         refused = refusal(operation, allowed)
         if refused is None:
-            tries.append(_Try(operation))
+            tries.append(_Try(operation, _is_allowed(operation, allowed)))
         else:
             left_out.append(refused)
     tries.sort(key=lambda each: (each.operation.template.count("{"), len(each.operation.template)))
-    surveyor = _Surveyor(service, fetch, fallback, now() + longest_s, now)
-    for number in range(_PASSES if tries else 0):
-        pending = [each for each in tries if each.candidate is None]
-        for done, each in enumerate(pending, len(tries) - len(pending)):
-            if not number:
-                progress(done, len(tries))
+    if tries:
+        surveyor = _Surveyor(service, fetch, now() + longest_s, now)
+        for done, each in enumerate(tries):
+            progress(done, len(tries))
             surveyor.attempt(each)
+        for each in tries * (_PASSES - 1):
+            if each.candidate is None:
+                surveyor.attempt(each)
     progress(len(tries), len(tries))
     return Survey(
         tuple(each.candidate for each in tries if each.candidate is not None),
-        (*(each.left_out() for each in tries if each.candidate is None), *left_out),
+        (*(LeftOut(each.operation, *each.outcome) for each in tries if each.candidate is None), *left_out),
     )
 
 
@@ -76,25 +76,31 @@ def survey(
 
 def refusal(operation: Operation, allowed: Collection[str]) -> LeftOut | None:
     """Why no request is sent; None where one may be."""
-    name = f"{operation.method} {operation.template}"
-    if any(fnmatchcase(name, pattern) for pattern in allowed):
+    if _is_allowed(operation, allowed):
         return None
+    if operation.method == "POST" and _is_read(operation.template):
+        remedy = f"--allow '{operation.request_line}' measures it: it is then repeated"
+        return LeftOut(operation, "a POST that may only read", remedy)
     if operation.method not in _SAFE:
-        if operation.method == "POST" and _is_read(operation.template):
-            return LeftOut(operation, "a POST that may only read", f"--allow '{name}' measures it: it is then repeated")
         return LeftOut(operation, "may change something")
-    if any(fnmatchcase(operation.template, pattern) for pattern in allowed):
-        return None
     if operation.reason is not None:
         return LeftOut(operation, operation.reason)
-    if word := action_word(operation.template):
-        return LeftOut(operation, f"'{word}' looks like an action", f"--allow '{operation.template}' measures it")
-    return None
+    word = action_word(operation.template)
+    return LeftOut(operation, *_action(operation, word)) if word else None
+
+
+def _is_allowed(operation: Operation, allowed: Collection[str]) -> bool:
+    names = [operation.request_line, *([operation.template] if operation.method in _SAFE else [])]
+    return any(fnmatchcase(name, pattern) for name in names for pattern in allowed)
 
 
 def _is_read(template: str) -> bool:
-    last = template.rstrip("/").rpartition("/")[2].lower().replace("_", "-")
-    return any(word in _READS for word in last.split("-"))
+    last = template.rstrip("/").rpartition("/")[2].lower()
+    return not _READS.isdisjoint(re.split("[-_]", last))
+
+
+def _action(operation: Operation, word: str) -> tuple[str, str]:
+    return f"'{word}' looks like an action", f"--allow '{operation.template}' measures it"
 
 
 # --- Requests --------------------------------------------------------------------------------------------------------
@@ -105,79 +111,44 @@ class _Try:
     """An operation and what came of its requests so far."""
 
     operation: Operation
+    is_allowed: bool  # whatever it looks like
     candidate: Candidate | None = None
     sent: list[Filled] = field(default_factory=list)
-    last: tuple[Filled, Fetched] | None = None
-    missing: list[str] = field(default_factory=list)
-    no_time: bool = False
-    is_fallback: bool = False
-
-    def left_out(self) -> LeftOut:
-        if self.last is None:
-            if self.no_time:
-                return LeftOut(self.operation, "no time was left")
-            names = and_more([f"{{{name}}}" for name in self.missing], _MOST_NAMED)
-            remedy = "a recording, or an example in the OpenAPI document, would have a value"
-            return LeftOut(self.operation, f"no value known for {names}", remedy)
-        filled, response = self.last
-        if self.is_fallback:
-            return LeftOut(self.operation, "returned the page that the service returns for any path")
-        return LeftOut(self.operation, *_explained(filled, response))
-
-
-def _explained(filled: Filled, response: Fetched) -> tuple[str, str | None]:
-    """Why this response is none to measure, and the remedy."""
-    if response.failure is Failure.STATUS and response.status is not None:
-        if response.status in _NO_LOGIN:
-            return f"HTTP {response.status}", _LOG_IN
-        if response.status in _WRONG_VALUE and filled.made_up:
-            names = and_more([f"{{{name}}}" for name in filled.made_up], _MOST_NAMED)
-            return f"no id to be had: HTTP {response.status} with a made-up value for {names}", None
-        if response.location:
-            is_login = _LOGIN.search(urlsplit(response.location).path)
-            return ("redirects to a login", _LOG_IN) if is_login else (f"HTTP {response.status}", None)
-        return f"HTTP {response.status}", None
-    if response.failure is Failure.TIMEOUT and response.status is not None:
-        return "the response does not end: a stream?", None
-    return response.detail or "no response", response.remedy
-
-
-def _after_redirect(endpoint: Endpoint, location: str) -> Endpoint:
-    """What to request instead: the same with the slash at its end that the service wants, or following the redirect.
-
-    A redirect to a login is not followed: the page of the login is not what is measured.
-    """
-    path = urlsplit(location).path
-    if not location or _LOGIN.search(path):
-        return endpoint
-    if path.rstrip("/").endswith(endpoint.path.rstrip("/")) and endpoint.path != "/":
-        return replace(endpoint, path=endpoint.path.rstrip("/") + "/" * path.endswith("/"))
-    return replace(endpoint, follow_redirects=True)
+    outcome: tuple[str, str | None] = "no time was left", None  # reason and remedy
 
 
 class _Surveyor:
-    def __init__(
-        self, service: Service, fetch: Fetch, fallback: FallbackPage, until_s: float, now: Callable[[], float]
-    ) -> None:
+    def __init__(self, service: Service, fetch: Fetch, until_s: float, now: Callable[[], float]) -> None:
         self._headers = service.headers
         self._fetch = fetch
         self._until_s = until_s
         self._now = now
         self._harvest = Harvest()
-        self._fallback = fallback
+        # Some services return one page for any path, such as that of a single-page application: it proves no route.
+        nowhere = fetch(Endpoint(name=_NOWHERE, path=_NOWHERE, line=0, headers=service.headers))
+        self._page_for_any_path = nowhere.body if nowhere.failure is None else b""
 
     def attempt(self, attempt: _Try) -> None:
         """Send one request that was not sent yet, if there is one."""
         if len(attempt.sent) >= _MOST_TRIES:
             return
         for filled in ways_to_fill(attempt.operation, self._harvest):
-            if filled.missing:
-                attempt.missing = filled.missing
-            elif filled not in attempt.sent:
-                attempt.no_time = self._now() > self._until_s
-                if not attempt.no_time:
-                    self._send(attempt, filled)
+            outcome = self._obstacle(attempt, filled)
+            if outcome is None and filled not in attempt.sent:
+                self._send(attempt, filled)
                 return
+            if outcome is not None and not attempt.sent:
+                attempt.outcome = outcome
+
+    def _obstacle(self, attempt: _Try, filled: Filled) -> tuple[str, str | None] | None:
+        """Why this is not sent, and the remedy."""
+        if filled.missing:
+            remedy = "a recording, or an example in the OpenAPI document, would have a value"
+            return f"no value known for {_names(filled.missing)}", remedy
+        word = None if attempt.is_allowed else action_in_values(filled.path, filled.query)
+        if word is not None:
+            return _action(attempt.operation, word)
+        return ("no time was left", None) if self._now() > self._until_s else None
 
     def _send(self, attempt: _Try, filled: Filled) -> None:
         attempt.sent.append(filled)
@@ -187,9 +158,11 @@ class _Surveyor:
         if other != endpoint:
             endpoint = other
             response, latency_ms = self._timed(endpoint)
-        attempt.last = filled, response
-        attempt.is_fallback = self._fallback.is_in(response)
-        if response.failure is None and not attempt.is_fallback:
+        if response.failure is not None:
+            attempt.outcome = _explained(filled, response)
+        elif self._page_for_any_path and response.body == self._page_for_any_path:
+            attempt.outcome = "returned the page that the service returns for any path", None
+        else:
             attempt.candidate = Candidate(attempt.operation, endpoint, latency_ms)
             self._add(attempt.operation, endpoint.path, response)
 
@@ -208,6 +181,43 @@ class _Surveyor:
         for collection in dict.fromkeys((path, operation.template)):
             below = collection.rstrip("/").rpartition("/")[0]
             self._harvest.add(below if operation.method == "POST" else collection, body)  # /things/search lists things
+
+
+def _explained(filled: Filled, response: Fetched) -> tuple[str, str | None]:
+    """Why this response is none to measure, and the remedy."""
+    if response.failure is Failure.STATUS and response.status is not None:
+        if response.status in _NO_LOGIN:
+            return f"HTTP {response.status}", _LOG_IN
+        if response.status in _WRONG_VALUE and filled.made_up:
+            return f"no id to be had: HTTP {response.status} with a made-up value for {_names(filled.made_up)}", None
+        if _LOGIN.search(_path_of(response.location)):
+            return "redirects to a login", _LOG_IN
+        return f"HTTP {response.status}", None
+    if response.failure is Failure.TIMEOUT and response.status is not None:
+        return "the response does not end: a stream?", None
+    return response.detail or "no response", response.remedy
+
+
+def _names(parameters: Sequence[str]) -> str:
+    return and_more([f"{{{name}}}" for name in parameters], _MOST_NAMED)
+
+
+def _after_redirect(endpoint: Endpoint, location: str) -> Endpoint:
+    """What to request instead: the same with the slash at its end that the service wants, or following the redirect.
+
+    A redirect to a login is not followed: the page of the login is not what is measured.
+    """
+    path = _path_of(location)
+    if not location or _LOGIN.search(path):
+        return endpoint
+    if path.rstrip("/").endswith(endpoint.path.rstrip("/")) and endpoint.path != "/":
+        return replace(endpoint, path=endpoint.path.rstrip("/") + "/" * path.endswith("/"))
+    return replace(endpoint, follow_redirects=True)
+
+
+def _path_of(location: str) -> str:
+    """Of a URL or a path, whatever else it may be."""
+    return re.sub(r"\A(?:[a-z][a-z0-9+.-]*:)?//[^/?#]*", "", location, flags=re.IGNORECASE).partition("?")[0]
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from perfcheck.client.client import Client
 from perfcheck.client.monitor_api import DEFAULT_PATH, read_monitor
-from perfcheck.discover.fallback import FallbackPage
 from perfcheck.discover.lenient import lenient
 from perfcheck.discover.links import crawl
 from perfcheck.discover.merge import merge
@@ -57,7 +56,6 @@ def discover(
     progress("looking for an OpenAPI document")
     source = openapi or service.openapi
     documents = named_documents(source, service, redact) if source else find_documents(service, redact)
-    fallback = FallbackPage(fetch, service.headers)
     described = located_operations(documents, service, fetch)
     progress("following links")
     linked = crawl(fetch, service.base_url, headers=service.headers)
@@ -67,7 +65,6 @@ def discover(
         operations,
         service,
         fetch,
-        fallback,
         allowed=allowed,
         progress=lambda done, total: progress(f"trying operation {done} of {total}"),
     )

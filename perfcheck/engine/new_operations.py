@@ -11,7 +11,7 @@ from typing import Any
 
 from perfcheck.client.http_client import HttpClient
 from perfcheck.discover.endpoint_names import named
-from perfcheck.discover.fallback import FallbackPage
+from perfcheck.discover.lenient import lenient
 from perfcheck.discover.merge import merge
 from perfcheck.discover.openapi.documents import named_documents
 from perfcheck.discover.openapi.located import located_operations
@@ -63,7 +63,7 @@ def look_for_slow_operations(
     except (UsageError, CouldNotMeasureError) as error:
         message = f"new operations of the service are unknown: {error.message}"
         return Operations(findings=(Finding.note(Rule.COVERAGE, message, remedy=error.remedy),))
-    operations = merge(chain.from_iterable(located_operations(documents, service, client.fetch)))
+    operations = merge(chain.from_iterable(located_operations(documents, service, lenient(client.fetch))))
     request_lines = tuple(each.request_line for each in operations)
     before = known()
     measured = set(operations_of(baseline, operations).values()) if before else set(operations)
@@ -86,8 +86,7 @@ def _slow(
         for each in operations
         if each not in new and any(template.startswith(f"{each.template.rstrip('/')}/{{") for template in templates)
     ]
-    fallback = FallbackPage(client.fetch, service.headers)
-    found = survey([*lists, *new], service, client.fetch, fallback, longest_s=_SURVEY_S)
+    found = survey([*lists, *new], service, lenient(client.fetch), longest_s=_SURVEY_S)
     return [each for each in found.candidates if each.operation in new and each.latency_ms > each.endpoint.slow_ms]
 
 

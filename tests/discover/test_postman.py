@@ -104,12 +104,12 @@ def test_the_requests_of_a_collection(tmp_path: Path) -> None:
     assert (things.method, things.template, things.name, things.group) == ("GET", "/things", "All things", "Things")
     assert [(each.name, each.value) for each in things.parameters] == [("page", "2"), ("owner", None), ("empty", "")]
     assert (things.headers, things.reason) == ((("Accept", "application/json"),), None)
-    assert (thing.template, thing.group) == ("/things/{thing_id}/parts/{part}/{thing}/{id2}", "Things")
+    assert (thing.template, thing.group) == ("/things/{thing_id}/parts/{part}/{thing}/{id}", "Things")
     assert [(each.name, each.value) for each in thing.parameters] == [
         ("thing_id", "7"),
         ("part", None),
         ("thing", "7"),
-        ("id2", "9"),
+        ("id", "9"),
     ]
     assert (health.template, health.group) == ("/health", None)
     assert (search.method, search.content) == ("POST", '{"q": "7"}')

@@ -10,7 +10,6 @@ from apps.serving import werkzeug
 from flask import Flask, Response, jsonify, redirect, request
 
 from perfcheck.client.client import Client
-from perfcheck.discover.fallback import FallbackPage
 from perfcheck.discover.merge import merge
 from perfcheck.discover.survey import survey
 from perfcheck.model import Service
@@ -107,8 +106,7 @@ def client(log: list[str]) -> Iterator[Client]:
 
 
 def surveyed(client: Client, operations: tuple[Operation, ...] = OPERATIONS, **options: Any) -> Survey:
-    fallback = FallbackPage(client.fetch, ())
-    return survey(merge(operations), Service(client.base_url_shown), client.fetch, fallback, **options)
+    return survey(merge(operations), Service(client.base_url_shown), client.fetch, **options)
 
 
 def test_ids_come_from_the_lists_before(client: Client) -> None:
@@ -225,3 +223,43 @@ def test_a_parameter_that_a_query_repeats_is_repeated() -> None:
         ("page", "1"),
         ("tag", "acoustic"),
     ]
+
+
+def names_of(log: list[str]) -> Flask:
+    app = Flask(__name__)
+    app.before_request(lambda: log.append(request.full_path.rstrip("?")))
+    app.add_url_rule("/names", "names", lambda: jsonify(["logout", "ada"]))
+    app.add_url_rule("/names/<name>", "name", jsonify)
+    app.add_url_rule("/things", "things", lambda: jsonify(dict(request.args)))
+    return app
+
+
+def test_no_value_makes_an_action_of_a_route() -> None:
+    log: list[str] = []
+    observed = (
+        query("action", "delete", Basis.OBSERVED),
+        query("logout", "1", Basis.OBSERVED),
+        query("start", "0", Basis.OBSERVED),
+    )
+    lines = (operation("GET /names"), operation("GET /names/{name}"))
+    with werkzeug(names_of(log)) as url, Client(Service(url), redact=Redactor()) as client:
+        found = surveyed(client, lines)
+        others = [surveyed(client, (operation("GET /things", each),)) for each in observed]
+        allowed = surveyed(client, (operation("GET /things", observed[0]),), allowed=["/things"])
+    assert [each.endpoint.path for each in found.candidates] == ["/names", "/names/ada"]
+    assert [[each.reason for each in other.left_out] for other in others] == [
+        ["'delete' looks like an action"],
+        ["'logout' looks like an action"],
+        [],
+    ]
+    assert len(allowed.candidates) == 1
+    assert "/names/logout" not in log
+
+
+@pytest.mark.parametrize("location", ["http://[x", "//[", "", "http://localhost:99999/login"])
+def test_a_redirect_to_what_is_no_address_is_a_reason(location: str) -> None:
+    app = Flask(__name__)
+    app.add_url_rule("/a", "a", lambda: Response(status=302, headers={"Location": location}))
+    with werkzeug(app) as url, Client(Service(url), redact=Redactor()) as client:
+        found = surveyed(client, (operation("GET /a"),))
+    assert [each.operation.template for each in found.left_out] == ["/a"]

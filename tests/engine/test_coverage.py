@@ -14,7 +14,6 @@ from flask import Flask, Response, jsonify
 from support.baselines import load
 
 from perfcheck.client.client import Client
-from perfcheck.discover.fallback import FallbackPage
 from perfcheck.discover.merge import merge
 from perfcheck.discover.survey import survey
 from perfcheck.engine.check import check
@@ -75,7 +74,7 @@ def coverage_of(baseline: Baseline, operations: Sequence[Any] = OPERATIONS) -> C
     with Client(baseline.service, redact=Redactor()) as client:
         return coverage(
             baseline,
-            Discovery(tuple(found), survey(found, baseline.service, client.fetch, FallbackPage(client.fetch, ()))),
+            Discovery(tuple(found), survey(found, baseline.service, client.fetch)),
             client.fetch,
         )
 
