@@ -53,8 +53,10 @@ def summary(draft: Draft, file: Path, *, written: bool, quiet: bool) -> Iterator
 
 
 def _next_command(draft: Draft, file: Path) -> list[str]:
+    """With what was given to this command, and is not in the file."""
     named = [] if str(file) == "baselines.yaml" else ["-f", str(file)]
-    return ["perfcheck", "run", *named, *["--start"] * draft.service.has_own_port]
+    is_insecure = not draft.baseline.service.tls.verify
+    return ["perfcheck", "run", *named, *["--insecure"] * is_insecure, *["--start"] * draft.service.has_own_port]
 
 
 def _reason(group: ReasonGroup) -> Iterator[str]:

@@ -138,9 +138,8 @@ def check_until_green(
         baseline = load()
         bounded = replace(baseline.sampling, budget_s=_CHECK_S, errors=ErrorProof.QUICK)
         run = _completed(check(replace(baseline, sampling=bounded), names=names, process=process)).run
-        own = [
-            each for each in run.endpoints if not each.is_monitored
-        ]  # the monitor may know slow ones that are left out
+        # The monitor may report others, which are slow and left out.
+        own = [each for each in run.endpoints if not each.is_monitored]
         results |= {result.name: result for result in own}
         failed = [each for each in own if not _passes(each)]
         for result in failed:

@@ -12,10 +12,13 @@ from statistics import median
 from typing import Any
 
 import pytest
+from apps.monitored import API, monitored, plain
+from apps.service import ok
 from apps.serving import werkzeug
 from flask import Flask, Response
 
 from perfcheck.baseline.from_urls import baseline_of_service
+from perfcheck.engine.check import check
 from perfcheck.engine.first_look import Look, check_until_green, look
 from perfcheck.errors import CouldNotMeasureError
 from perfcheck.history.propose import PREFERRED_NUMBERS, first_values
@@ -80,11 +83,11 @@ def test_what_fails_is_left_out_with_its_failures() -> None:
 
 
 def test_what_the_monitor_knows_and_the_file_lacks_does_not_matter() -> None:
-    figures = {"endpoint": "GET /slow", "avg_response_time": 3000, "total_requests": 9}
-    monitor = {"status": "HEALTHY", "all_endpoints": [figures]}
-    with serving(a=lambda: "a", health=lambda: monitor, stats=lambda: monitor, slow=lambda: monitor) as baseline:
-        watched = replace(baseline, service=replace(baseline.service, monitor="/"))
-        looks = looks_of("a")
+    with monitored(plain("GET /slow", 3.0), a=ok()) as url:
+        baseline = baseline_of_service(url)
+        watched = replace(baseline, service=replace(baseline.service, monitor=API))
+        looks = [Look(Endpoint(name="a", path=f"{API}/a", line=0), 5.0)]
+        assert len(check(loaded(watched, looks)()).run.endpoints) == 2
         results = check_until_green(loaded(watched, looks), looks)
     assert list(results) == ["a"]
 
