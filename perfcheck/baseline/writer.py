@@ -19,6 +19,8 @@ from perfcheck.units import format_duration
 _IN_FLOW = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./+@-]*")
 _IN_BLOCK = re.compile(r"[A-Za-z0-9_/](?:[A-Za-z0-9_./+@%=~*<>{}-]|:(?=[^\s])| (?=[^\s#]))*")
 _NULLS = {"null", "Null", "NULL"}
+_NAME = re.compile(r"[A-Za-z_/][A-Za-z0-9_./+@-]*")
+_NO_NAMES = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}  # in some tools that read YAML
 _JSON = "application/json"
 _JSON_HEADER = ("Content-Type", _JSON)
 _LONGEST_LINE = 100
@@ -174,11 +176,12 @@ def _size(value: int) -> str:
 
 def _key(name: str) -> str:
     """Names are not interpolated."""
-    return name if _IN_FLOW.fullmatch(name) and name not in _NULLS else quoted(name)
+    return name if _NAME.fullmatch(name) and name.lower() not in _NO_NAMES else quoted(name)
 
 
 def _flow(value: str | Secret) -> str:
-    return _key(_interpolated(value))
+    text = _interpolated(value)
+    return text if _IN_FLOW.fullmatch(text) and text not in _NULLS else quoted(text)
 
 
 def scalar(value: str) -> str:

@@ -17,6 +17,7 @@ from perfcheck.model import Endpoint, Failure, Fetched, Service
 from perfcheck.model.operation import Candidate, LeftOut, Operation, Survey
 from perfcheck.words import and_more
 
+ENDLESS = "the response does not end: a stream?"
 _TIMEOUT_S = 5.0  # of one request
 _LONGEST_S = 60.0  # of all of them
 _PASSES = 3  # over what did not respond as it should, with what was harvested since
@@ -194,7 +195,7 @@ def _explained(filled: Filled, response: Fetched) -> tuple[str, str | None]:
             return "redirects to a login", _LOG_IN
         return f"HTTP {response.status}", None
     if response.failure is Failure.TIMEOUT and response.status is not None:
-        return "the response does not end: a stream?", None
+        return ENDLESS, None
     return response.detail or "no response", response.remedy
 
 

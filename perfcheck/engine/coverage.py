@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 from perfcheck.baseline.writer import stanza
 from perfcheck.client.prepared_request import without_password
 from perfcheck.discover.endpoint_names import named
-from perfcheck.discover.survey import ranked, refusal
+from perfcheck.discover.survey import ENDLESS, ranked, refusal
 from perfcheck.engine.discover import Discovery
 from perfcheck.engine.first_look import Look
 from perfcheck.judge.match_endpoints import match_endpoints
@@ -38,8 +39,8 @@ def coverage(baseline: Baseline, discovery: Discovery, fetch: Callable[[Endpoint
         endpoints.setdefault(operation, []).append(name)
     candidates = [each for each in survey.candidates if each.operation not in endpoints]
     left_out = [each for each in survey.left_out if each.operation not in endpoints]
-    not_counted = [each for each in left_out if refusal(each.operation, ()) is not None]
-    failed = [each for each in left_out if refusal(each.operation, ()) is None]
+    not_counted = [each for each in left_out if _is_never_measured(each)]
+    failed = [each for each in left_out if not _is_never_measured(each)]
     return Coverage(
         file=baseline.file,
         base_url=without_password(baseline.service.base_url),
@@ -51,12 +52,18 @@ def coverage(baseline: Baseline, discovery: Discovery, fetch: Callable[[Endpoint
     )
 
 
+def _is_never_measured(left_out: LeftOut) -> bool:
+    """Whatever values and logins are known."""
+    return left_out.reason == ENDLESS or refusal(left_out.operation, ()) is not None
+
+
 def operations_of(baseline: Baseline, operations: Sequence[Operation]) -> dict[str, Operation]:
     """Name of an endpoint -> the operation that it is a request of. The narrowest template counts, as in a router."""
     routes = {each.request_line: each for each in operations}
-    parsed = {name: parse_template(name, each.method, each.template) for name, each in routes.items()}
+    templates = {name: unquote(each.template) for name, each in routes.items()}
+    parsed = {name: parse_template(name, each.method, templates[name]) for name, each in routes.items()}
     in_order = sorted(routes, key=lambda name: template.ranks if (template := parsed[name]) else ())
-    table = RouteTable(tuple(MonitoredRoute(routes[name].method, routes[name].template, name) for name in in_order))
+    table = RouteTable(tuple(MonitoredRoute(routes[name].method, templates[name], name) for name in in_order))
     requests = [
         replace(each, monitor_name=None, method="GET" if each.method == "HEAD" else each.method)
         for each in baseline.endpoints

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from support.baselines import load
 
 from perfcheck.client.client import Client
 from perfcheck.discover.merge import merge
-from perfcheck.discover.survey import survey
+from perfcheck.discover.survey import ENDLESS, survey
 from perfcheck.engine.check import check
 from perfcheck.engine.coverage import coverage
 from perfcheck.engine.discover import Discovery
@@ -143,6 +144,29 @@ def test_endpoints_that_no_longer_exist(tmp_path: Path, url: str) -> None:
 def test_a_base_url_with_a_path(tmp_path: Path, url: str) -> None:
     found = covered(tmp_path, f"{url}/api", "  one: {path: /things/7, target: 2s}\n", [("GET", "/things/{id}", None)])
     assert found.share == 1.0
+
+
+def test_a_path_that_is_percent_encoded_in_a_document(tmp_path: Path, url: str) -> None:
+    endpoints = "  a: {path: /api/s%C3%B8k, target: 2s}\n  b: {path: /api/søk/7, target: 2s}\n"
+    found = covered(tmp_path, url, endpoints, [("GET", "/api/s%C3%B8k", None), ("GET", "/api/s%C3%B8k/{id}", None)])
+    assert found.share == 1.0
+
+
+def test_a_stream_does_not_count(tmp_path: Path) -> None:
+    app = Flask(__name__)
+    app.add_url_rule("/things", "things", lambda: "x")
+    app.add_url_rule("/stream", "stream", lambda: Response(endless(), mimetype="text/event-stream"))
+    with werkzeug(app) as url:
+        endpoints = "  things: {path: /things, target: 2s}\n"
+        found = covered(tmp_path, url, endpoints, [("GET", "/things", None), ("GET", "/stream", None)])
+    assert (found.share, found.counted) == (1.0, 1)
+    assert [each.reason for each in found.not_counted] == [ENDLESS]
+
+
+def endless() -> Iterator[str]:
+    while True:
+        yield "data: x\n\n"
+        time.sleep(0.1)
 
 
 def test_without_anything_to_measure_nothing_is_missing(tmp_path: Path, url: str) -> None:
