@@ -154,6 +154,14 @@ def interpolate(text: str, env: Mapping[str, str], *, allow_unset: bool = False)
     )
 
 
+def unset_variables(text: str) -> tuple[str, ...]:
+    """The variables that ``text`` needs; none where it has an error, which is reported when it is expanded."""
+    try:
+        return interpolate(text, {}, allow_unset=True).unset
+    except VariableError:
+        return ()
+
+
 def _expand(token: re.Match[str], env: Mapping[str, str], *, allow_unset: bool) -> _Expansion:
     part, inner = token.group(), token.group(1)
     if part == "$$":

@@ -91,11 +91,11 @@ def command(
         _check_file(file, force=force)
     elif ci:
         raise UsageError("--ci writes a file, and --dry-run writes none", "leave one of them out")
-    made = _pipeline(ci, file, starts=bool(given.start), force=force) if ci else None
+    headers = tuple(map(_header, header))
+    made = _pipeline(ci, file, headers, starts=bool(given.start), force=force) if ci else None
     address = url or given.base_url
     if address is None and given.start is None:
         address = _requested_address()
-    headers = tuple(map(_header, header))
     from perfcheck.cli.init_summary import require_endpoints, summary
 
     draft = _draft(session, replace(given, base_url=address), file, headers, sources)
@@ -111,11 +111,11 @@ def command(
     return EXIT_OK
 
 
-def _pipeline(system: str, file: Path, *, starts: bool, force: bool) -> Pipeline:
+def _pipeline(system: str, file: Path, headers: tuple[tuple[str, str], ...], *, starts: bool, force: bool) -> Pipeline:
     """Before anything is measured, so that an error costs no time."""
     from perfcheck.engine.pipelines import pipeline
 
-    return pipeline(system, file, starts=starts, force=force)
+    return pipeline(system, file, starts=starts, force=force, headers=headers)
 
 
 def _write_pipeline(made: Pipeline) -> None:
@@ -125,7 +125,8 @@ def _write_pipeline(made: Pipeline) -> None:
         click.echo(f"{made.shown} exists and was not changed; add this job to it:\n\n{made.text}", nl=False)
     else:
         write_pipeline(made)
-        click.echo(f"wrote {made.shown}: adapt the lines marked CHANGE")
+        secrets = f", and set {', '.join(made.secrets)} in CI, from a secret" if made.secrets else ""
+        click.echo(f"wrote {made.shown}: adapt the lines marked CHANGE{secrets}")
 
 
 def _draft(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from perfcheck import __version__
+from perfcheck.baseline.context import unset_variables
 from perfcheck.engine.default_branch import default_branch
 from perfcheck.errors import UsageError
 from perfcheck.git import repository_root
@@ -41,7 +43,7 @@ jobs:
       - name: Install perfcheck
         run: python -m venv .perfcheck && .perfcheck/bin/pip install perfcheck=={version}
 {start}      - name: Check the service
-        run: .perfcheck/bin/perfcheck {run}
+{secrets}        run: .perfcheck/bin/perfcheck {run}
 """
 )
 _GITHUB_START = """\
@@ -76,19 +78,25 @@ _GITLAB_START = """\
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """``is_to_be_pasted``: the file is there already, with jobs of its own."""
+    """``is_to_be_pasted``: the file exists, with jobs of its own. ``secrets`` are variables that CI has to set."""
 
     file: Path
     text: str
     is_to_be_pasted: bool = False
+    secrets: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:
         return os.path.relpath(self.file)
 
 
-def pipeline(system: str, baseline: Path, *, starts: bool, force: bool) -> Pipeline:
-    """``starts``: the baseline has the command that starts the service. Raises UsageError for a file that exists."""
+def pipeline(
+    system: str, baseline: Path, *, starts: bool, force: bool, headers: Iterable[tuple[str, str]] = ()
+) -> Pipeline:
+    """``starts``: the baseline has the command that starts the service. ``headers``, too, are those of the baseline.
+
+    Raises UsageError for a file that exists.
+    """
     root = repository_root(Path.cwd()) or Path.cwd()  # where CI systems look
     file = root / _FILES[system]
     is_kept = file.exists() and not force
@@ -97,10 +105,21 @@ def pipeline(system: str, baseline: Path, *, starts: bool, force: bool) -> Pipel
     template, start = (_GITHUB, _GITHUB_START) if system == "github" else (_GITLAB, _GITLAB_START)
     relative = os.path.relpath(baseline.absolute(), root)
     words = ["run", *(["-f", relative] if relative != "baselines.yaml" else []), *["--start"] * starts]
+    secrets = tuple(dict.fromkeys(name for _, value in headers for name in unset_variables(value)))
     text = template.format(
-        branch=_branch(root), version=__version__, start="" if starts else start, run=shlex.join(words)
+        branch=_branch(root),
+        version=__version__,
+        start="" if starts else start,
+        secrets=_github_env(secrets),
+        run=shlex.join(words),
     )
-    return Pipeline(file, text, is_to_be_pasted=is_kept)
+    return Pipeline(file, text, is_to_be_pasted=is_kept, secrets=secrets)
+
+
+def _github_env(secrets: tuple[str, ...]) -> str:
+    """A job of GitLab has the variables of the project without it."""
+    lines = (f"          {name}: ${{{{ secrets.{name} }}}}  # CHANGE\n" for name in secrets)
+    return "".join(["        env:\n" * bool(secrets), *lines])
 
 
 def write_pipeline(made: Pipeline) -> None:

@@ -16,6 +16,7 @@ from perfcheck.words import did_you_mean, label_and_commit, plural, short_commit
 
 WORKING_TREE = "."  # in place of a ref: the working tree as it is, with uncommitted changes
 _HASH = re.compile(r"[0-9a-f]{7,64}")
+_OF_HISTORY = re.compile(r"[~^]")
 _BRANCH, _REMOTE_BRANCH = "refs/heads/", "refs/remotes/origin/"
 
 
@@ -113,13 +114,18 @@ def _is_shallow(folder: Path) -> bool:
 def _unknown(folder: Path, ref: str) -> UsageError:
     message = f"'{clean(ref)}' is not a commit of this repository"
     if _is_shallow(folder):
-        name = clean(ref).removeprefix("origin/")
-        what = name if _HASH.fullmatch(name) else f"{name}:{_REMOTE_BRANCH}{name}"
-        remedy = f"fetch it: 'git fetch --depth 1 origin {what}'; or clone all: fetch-depth: 0 in actions/checkout"
-        return UsageError(f"{message}, which is a shallow clone", remedy)
+        return UsageError(f"{message}, which is a shallow clone", _how_to_fetch(clean(ref)))
     return UsageError(
         message, did_you_mean(ref, names_of_commits(folder)) or "'git branch --all' and 'git tag' list names"
     )
+
+
+def _how_to_fetch(ref: str) -> str:
+    if _OF_HISTORY.search(ref):  # no remote has such a name
+        return "fetch its history: 'git fetch --unshallow'; in actions/checkout fetch-depth: 0, or 2 for HEAD^1"
+    name = ref.removeprefix("origin/")
+    what = name if _HASH.fullmatch(name) else f"{name}:{_REMOTE_BRANCH}{name}"
+    return f"fetch it: 'git fetch --depth 1 origin {what}'; or clone all: fetch-depth: 0 in actions/checkout"
 
 
 def names_of_commits(folder: Path) -> Iterator[str]:

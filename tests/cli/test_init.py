@@ -14,6 +14,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+import yaml
 from apps.service import ok, service, status
 from apps.serving import uvicorn_server, werkzeug
 from fastapi import FastAPI, HTTPException
@@ -454,11 +455,25 @@ def test_a_workflow_is_written_and_an_existing_one_is_kept(tmp_path: Path) -> No
     assert "../.gitlab-ci.yml exists and was not changed; add this job to it:\n\n# Written by" in pasted.stdout
 
 
+def test_the_pipeline_gets_the_variables_of_the_headers(tmp_path: Path) -> None:
+    headers = ("--header", "X-Key: ${API_KEY}", "--header", "Accept: ${ACCEPT:-*/*}", "--header", "X: $${NO}")
+    with office([]) as url:
+        done = init(tmp_path, url, *headers, "--ci", "github", API_KEY="k")
+        wrong = init(tmp_path, url, "--header", "X-Key: ${API_KEY", "--ci", "gitlab", "--force", code=2)
+    assert "adapt the lines marked CHANGE, and set API_KEY in CI, from a secret\n" in done.stdout
+    workflow = yaml.safe_load((tmp_path / ".github" / "workflows" / "perfcheck.yml").read_text(encoding="utf-8"))
+    assert workflow["jobs"]["check"]["steps"][-1]["env"] == {"API_KEY": "${{ secrets.API_KEY }}"}
+    assert "'${' without a closing '}'" in wrong.stderr
+
+
 @pytest.mark.parametrize("starts", [True, False])
 @pytest.mark.parametrize("system", ["github", "gitlab"])
 def test_the_published_schema_accepts_the_pipeline(tmp_path: Path, system: str, starts: bool) -> None:  # noqa: FBT001
     file = tmp_path / "pipeline.yml"
-    file.write_text(pipeline(system, Path("a b/it's.yaml"), starts=starts, force=True).text, encoding="utf-8")
+    file.write_text(
+        pipeline(system, Path("a b/it's.yaml"), starts=starts, force=True, headers=[("A", "${B}")]).text,
+        encoding="utf-8",
+    )
     schema = {"github": "github-workflows", "gitlab": "gitlab-ci"}[system]
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

@@ -92,6 +92,18 @@ def test_a_shallow_clone_lacks_the_commit_and_the_remedy_fetches_it(tmp_path: Pa
     assert find_sides(tmp_path / "clone", "main", "HEAD")[0].ref == "origin/main"
 
 
+@pytest.mark.parametrize("ref", ["HEAD^1", "main~2"])
+def test_a_shallow_clone_lacks_the_parent_of_its_commit_and_the_remedy_fetches_it(tmp_path: Path, ref: str) -> None:
+    origin = repository(tmp_path / "origin")
+    commit(origin)
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{origin}", "clone")
+    with pytest.raises(UsageError, match="is a shallow clone") as caught:
+        find_sides(tmp_path / "clone", ref, "HEAD")
+    assert "'git fetch --unshallow'" in (caught.value.remedy or "")
+    git(tmp_path / "clone", "fetch", "-q", "--unshallow")
+    assert find_sides(tmp_path / "clone", "HEAD^1", "HEAD")[0].commit
+
+
 def test_outside_of_a_repository(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not in a git repository"):
         find_sides(tmp_path, "main", "HEAD")
