@@ -139,9 +139,7 @@ def _lines(file: str, where: str) -> Iterator[str]:
 
 
 def _read(text: str) -> _Line | None:
-    if text.lstrip()[:1] == "{":
-        return _of_json(text)
-    return _of_text(text)
+    return _of_json(text) if text.lstrip().startswith("{") else _of_text(text)
 
 
 def _of_text(text: str) -> _Line | None:

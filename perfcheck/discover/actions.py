@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote
 
+from perfcheck.model.operation import PARAMETER
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -34,7 +36,6 @@ _ANYWHERE = _words("delete destroy erase kill log-out logout purge remove shutdo
 _ROOMS = _words("admin administration debug pprof")  # everything in them
 _OF_RANGES = {"start", "stop"}
 _READS = re.compile(r"status|state|history|log|logs|list|count|info|schema|config|preview|policy|policies")
-_PARAMETER = re.compile(r"\{[^{}]*\}")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _DOUBLE = {"log", "sign", "shut"}  # of log-out, sign-out, shut-down
 
@@ -45,7 +46,7 @@ def action_word(template: str) -> str | None:
     for segment in segments:
         if segment.strip("_-.").lower() in _ROOMS | _ANYWHERE:
             return segment
-    text = [segment for segment in segments if not _PARAMETER.search(segment)]
+    text = [segment for segment in segments if not PARAMETER.search(segment)]
     if not text:
         return None
     last = text[-1]

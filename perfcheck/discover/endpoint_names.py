@@ -9,11 +9,10 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from perfcheck.model import Endpoint, Group
-from perfcheck.model.operation import Candidate
+from perfcheck.model.operation import PARAMETER, Candidate
 from perfcheck.text import clean
 
 _PREFIXES = re.compile(r"api|rest|v[0-9]+(\.[0-9]+)?|_", re.IGNORECASE)  # segments that say nothing
-_PARAMETER = re.compile(r"\{([^{}:]*)(?::[^{}]*)?\}")
 _NOT_IN_NAMES = re.compile(r"[^\w-]+")
 _LONGEST = 80
 _ROOT = "root"
@@ -74,7 +73,7 @@ def _segments(template: str, *, parameters: bool = False) -> list[str]:
     """The segments of a path that say something, as words of a name."""
     words = []
     for segment in template.strip("/").split("/"):
-        parameter = _PARAMETER.search(segment)
+        parameter = PARAMETER.search(segment)
         if parameter is None and not _PREFIXES.fullmatch(segment):
             words.append(_slug(unquote(segment)))
         elif parameter is not None and parameters:
@@ -86,7 +85,7 @@ def _names(template: str, method: str) -> list[str]:
     """``videos.search``, ``videos.by_id``; those after the first are longer, for where the first is taken."""
     last = template.rstrip("/").rpartition("/")[2]
     full = _segments(template, parameters=True)
-    short = [*_segments(template), *(full[-1:] if _PARAMETER.search(last) else [])]
+    short = [*_segments(template), *(full[-1:] if PARAMETER.search(last) else [])]
     suffix = [] if method == "GET" else [method.lower()]
     return [".".join([*words, *suffix] or [_ROOT])[:_LONGEST] for words in (short, full)]
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from perfcheck.discover.harvest import Harvest
 from perfcheck.model import Endpoint, Secret
-from perfcheck.model.operation import Basis, Operation, Parameter, ParameterLocation
+from perfcheck.model.operation import PARAMETER, Basis, Operation, Parameter, ParameterLocation
 
-_PARAMETER = re.compile(r"\{([^{}]*)\}")
 _SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization"}
 _MOST_OPTIONS = 4  # values that are tried for one parameter
 
@@ -42,12 +40,7 @@ class Filled:
 
 def ways_to_fill(operation: Operation, harvest: Harvest) -> Iterator[Filled]:
     """At most four, the likeliest first: with values that were seen, harvested, stated by a document, or made up."""
-    first: Filled | None = None
-    for choice in range(_MOST_OPTIONS):
-        filled = _fill(operation, harvest, choice)
-        if first is None or filled != first:
-            yield filled
-        first = first or filled
+    return (_fill(operation, harvest, choice) for choice in range(_MOST_OPTIONS))
 
 
 def _fill(operation: Operation, harvest: Harvest, choice: int) -> Filled:
@@ -87,7 +80,7 @@ def _path(
 ) -> str:
     """From left to right, so that the id of a part is looked for in the parts of the thing that was chosen."""
     path, end = "", 0
-    for match in _PARAMETER.finditer(template):
+    for match in PARAMETER.finditer(template):
         path += template[end : match.start()]
         parameter = by_name.get((ParameterLocation.PATH, match[1])) or Parameter(match[1], ParameterLocation.PATH)
         value = chosen(parameter, harvest.path_values(path, match[1]))

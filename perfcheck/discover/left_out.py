@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from perfcheck.model.operation import LeftOut, Operation
 from perfcheck.text import clean
-
-_OWN_PART = re.compile(r"'[^']*'|\{[^{}]*\}(?:, \{[^{}]*\})*")  # what a reason says of one operation alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +26,7 @@ def by_reason(left_out: Iterable[LeftOut]) -> list[ReasonGroup]:
     """The largest group first."""
     groups: dict[str, list[LeftOut]] = {}
     for each in left_out:
-        groups.setdefault(_OWN_PART.sub("", each.reason), []).append(each)
+        groups.setdefault(each.kind, []).append(each)
     return [
         ReasonGroup(clean(first.reason), first.remedy and clean(first.remedy), tuple(each.operation for each in group))
         for group in sorted(groups.values(), key=len, reverse=True)

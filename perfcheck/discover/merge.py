@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from perfcheck.judge.route_templates import RouteTemplate, parse_template
-from perfcheck.model.operation import Basis, FoundIn, Operation, Parameter, ParameterLocation
+from perfcheck.model.operation import PARAMETER, Basis, FoundIn, Operation, Parameter, ParameterLocation
 
-_PARAMETER = re.compile(r"\{([^{}]*)\}")
 _COMPLETE = {FoundIn.MONITOR, FoundIn.OPENAPI, FoundIn.SOURCE}  # what these do not list is no route of its own
 _SEEN = {FoundIn.HAR, FoundIn.POSTMAN, FoundIn.CURL, FoundIn.ACCESS_LOG, FoundIn.LINK}
 _IGNORED = {"OPTIONS", "TRACE", "CONNECT"}
-_TRUST = {found_in: rank for rank, found_in in enumerate(FoundIn)}
-# A value that was sent before one that the service showed, and that before any that a document states.
-BEST_FIRST = (Basis.OBSERVED, Basis.HARVESTED, Basis.EXAMPLE, Basis.DEFAULT, Basis.ENUM, Basis.GUESS)
 
 
 def merge(operations: Iterable[Operation]) -> list[Operation]:
@@ -26,7 +21,7 @@ def merge(operations: Iterable[Operation]) -> list[Operation]:
     fits one: with the values that were seen.
     """
     merged: dict[tuple[str, str], Operation] = {}
-    ordered = sorted(operations, key=lambda operation: _TRUST[operation.found_in[0]])
+    ordered = sorted(operations, key=lambda operation: list(FoundIn).index(operation.found_in[0]))
     routes = _Routes(operation for operation in ordered if operation.found_in[0] in _COMPLETE)
     for operation in ordered:
         known = routes.of(operation) if operation.found_in[0] in _SEEN else operation
@@ -43,7 +38,7 @@ def _is_added(key: tuple[str, str], merged: Container[tuple[str, str]]) -> bool:
 
 def shape(template: str) -> str:
     """The template without the names of its parameters, which differ between sources; and without a last slash."""
-    return _PARAMETER.sub("{}", template).rstrip("/") or "/"
+    return PARAMETER.sub("{}", template).rstrip("/") or "/"
 
 
 class _Routes:
@@ -55,32 +50,28 @@ class _Routes:
             parsed = parse_template(operation.template, operation.method, operation.template)
             if parsed is not None and parsed.pattern is not None:
                 self._templates.append((operation, parsed))
+        self._templates.sort(key=lambda pair: pair[1].ranks)  # the narrowest first, as in a router
 
     def of(self, seen: Operation) -> Operation:
         """``seen`` under the template that its path fits, the narrowest of several."""
         if (seen.method, shape(seen.template)) in self._shapes:
             return seen
         path = _with_values(seen.template, seen.parameters)
-        fitting = [(known, parsed) for known, parsed in self._templates if parsed.fits(seen.method, path)]
-        if not fitting:
-            return seen
-        known, parsed = fitting[0]
-        for other in fitting[1:]:
-            if other[1].is_narrower_than(parsed):
-                known, parsed = other
-        others = tuple(each for each in seen.parameters if each.location is not ParameterLocation.PATH)
-        return replace(seen, template=known.template, parameters=(*_values_in(parsed, known.template, path), *others))
-
-
-def _values_in(parsed: RouteTemplate, template: str, path: str) -> Iterator[Parameter]:
-    match = parsed.pattern.fullmatch(path) if parsed.pattern is not None else None
-    for name, value in zip(_PARAMETER.findall(template), match.groups() if match else (), strict=False):
-        yield Parameter(name.partition(":")[0], ParameterLocation.PATH, value=value, basis=Basis.OBSERVED)
+        for known, parsed in self._templates:
+            match = parsed.pattern.fullmatch(path) if parsed.pattern and parsed.fits(seen.method, path) else None
+            if match is not None:
+                named = zip(PARAMETER.findall(known.template), match.groups(), strict=False)
+                values = [
+                    Parameter(name, ParameterLocation.PATH, value=value, basis=Basis.OBSERVED) for name, value in named
+                ]
+                others = [each for each in seen.parameters if each.location is not ParameterLocation.PATH]
+                return replace(seen, template=known.template, parameters=(*values, *others))
+        return seen
 
 
 def _with_values(template: str, parameters: Sequence[Parameter]) -> str:
     values = {each.name: each.value for each in parameters if each.location is ParameterLocation.PATH and each.value}
-    return _PARAMETER.sub(lambda match: values.get(match[1], match[0]), template)
+    return PARAMETER.sub(lambda match: values.get(match[1], match[0]), template)
 
 
 def _combined(first: Operation, second: Operation) -> Operation:
@@ -103,7 +94,7 @@ def _combined(first: Operation, second: Operation) -> Operation:
 
 def _with_names_of(first: Operation, second: Operation) -> Iterator[Parameter]:
     """Those of ``second``, of the path by the names that ``first`` has for them."""
-    names = dict(zip(_PARAMETER.findall(second.template), _PARAMETER.findall(first.template), strict=False))
+    names = dict(zip(PARAMETER.findall(second.template), PARAMETER.findall(first.template), strict=False))
     for each in second.parameters:
         in_path = each.location is ParameterLocation.PATH
         yield replace(each, name=names.get(each.name, each.name)) if in_path else each
@@ -113,7 +104,7 @@ def _best(first: Iterable[Parameter], second: Iterable[Parameter]) -> tuple[Para
     parameters: dict[tuple[ParameterLocation, str, int], Parameter] = {}
     for key, each in (*_numbered(first), *_numbered(second)):
         known = parameters.get(key)
-        if known is None or known.value is None or (each.value is not None and _rank(each) < _rank(known)):
+        if known is None or known.value is None or (each.value is not None and each.basis.rank < known.basis.rank):
             required = each.required or (known is not None and known.required)
             parameters[key] = replace(each, required=required)
     return tuple(parameters.values())
@@ -126,7 +117,3 @@ def _numbered(parameters: Iterable[Parameter]) -> Iterator[tuple[tuple[Parameter
         name = each.location, each.name
         yield (*name, counts[name]), each
         counts[name] += 1
-
-
-def _rank(parameter: Parameter) -> int:
-    return BEST_FIRST.index(parameter.basis)

@@ -109,7 +109,7 @@ class RouteShapes:
         leaf.add(tuple(sorted({name for name, _ in seen.query})), _Variant(seen, segments))
 
     def operations(self) -> tuple[Operation, ...]:
-        """By the number of requests, most first. HEAD only where there is no GET; no OPTIONS."""
+        """By the number of requests, most first."""
         found = list(self._walk(self._root, ()))
         return tuple(sorted(found, key=lambda each: (-(each.requests or 0), each.template, each.method)))
 
@@ -148,9 +148,8 @@ class RouteShapes:
         slugs = [word for word in node.words if is_slug(unquote(word))]
         if len(slugs) > _MOST_SLUGS:
             node.generalise(slugs)
-        for method, leaf in node.leaves.items():
-            if method != "OPTIONS" and not (method == "HEAD" and "GET" in node.leaves):
-                yield self._operation(leaf, above)
+        for leaf in node.leaves.values():
+            yield self._operation(leaf, above)
         for word, below in node.words.items():
             yield from self._walk(below, (*above, word))
         if node.value is not None:

@@ -60,7 +60,7 @@ def operation_of(
         headers=tuple(kept_headers(seen.headers, has_body=seen.content is not None)),
         content=None if in_body else seen.content,
         requests=requests,
-        reason=f"a secret in '{clean(secret)}' of what was recorded" if secret else None,
+        reason=f"the recording has a secret: '{clean(secret)}'" if secret else None,
     )
 
 

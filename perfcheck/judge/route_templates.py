@@ -29,7 +29,7 @@ _CONVERTERS = {
     **dict.fromkeys(("", "str", "string", "default"), (_ANY, _ONE_SEGMENT)),
 }
 # Converter, its options and name of Flask's and Django's; name and converter of Starlette's.
-PLACEHOLDER = re.compile(r"<(?:(\w+)(?:\(([^()<>]*)\))?:)?(\w*)>|\{(\w*)(?::(\w+))?\}|(?<=/)\*\Z")
+PLACEHOLDER = re.compile(r"<(?:(\w+)(?:\(([^()<>]*)\))?:)?(\w*)>|\{([\w.-]*)(?::(\w+))?\}|(?<=/)\*\Z")
 _REGEX = re.compile(r"\(\?P<|(?:\A|/)\^|\$\Z")
 _ANCHORS = re.compile(r"(?:\A|(?<=/))\^|(?:\$|\\Z)\Z")
 _HARMFUL = re.compile(r"\(\?(?!P<|:)|\\[0-9]|\)[*+{]")  # look-arounds, references, groups that repeat

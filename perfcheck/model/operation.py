@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from perfcheck.model.baseline import Endpoint
+
+PARAMETER = re.compile(r"\{([^{}]*)\}")  # in a template
+_OF_ONE_ALONE = re.compile(r" *(?:'[^']*'|\{[^{}]*\}(?:, \{[^{}]*\})*) *")  # names in a reason
 
 
 class FoundIn(StrEnum):
@@ -31,7 +35,7 @@ class ParameterLocation(StrEnum):
 
 
 class Basis(StrEnum):
-    """Where the value of a parameter comes from."""
+    """Where the value of a parameter comes from, the best first."""
 
     OBSERVED = "observed"  # in a request that somebody sent
     HARVESTED = "harvested"  # from a response, such as an id in a list
@@ -39,6 +43,11 @@ class Basis(StrEnum):
     DEFAULT = "default"
     ENUM = "enum"
     GUESS = "guess"  # any value that the schema allows
+
+    @property
+    def rank(self) -> int:
+        """0 for the best."""
+        return list(Basis).index(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,11 @@ class LeftOut:
     operation: Operation
     reason: str  # "needs a body", "HTTP 401 Unauthorized"
     remedy: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """The reason without names, which those that are left out for the same have in common."""
+        return _OF_ONE_ALONE.sub(" ", self.reason).strip(" :")
 
 
 @dataclass(frozen=True, slots=True)

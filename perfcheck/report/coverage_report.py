@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from perfcheck.model.coverage import Coverage, Uncovered
+from perfcheck.model.coverage import Coverage, Gone, Uncovered
 from perfcheck.model.operation import Operation
+from perfcheck.report.junit import add, finished
 from perfcheck.report.markdown.escape import code, prose, table
 from perfcheck.text import clean, distinct_names
 from perfcheck.units import format_ms, format_percentage
@@ -17,6 +18,7 @@ from perfcheck.words import plural
 
 FORMAT = "perfcheck.coverage/1"
 _MOST_SHOWN = 10
+_CLASS = "perfcheck.coverage"
 
 
 def headline(coverage: Coverage, least: float | None) -> str:
@@ -59,7 +61,7 @@ def _lines(coverage: Coverage, least: float | None, *, verbose: bool) -> Iterato
         yield from (line for each in shown for line in each.stanza)
     if coverage.gone:
         yield f"\nno longer there: {len(coverage.gone)}"
-        yield from (f"  {_gone(coverage, index)}" for index in range(len(coverage.gone)))
+        yield from (f"  {_gone(coverage, each)}" for each in coverage.gone)
     if coverage.not_counted:
         yield f"\nnot counted: {_not_counted(coverage)}"
 
@@ -71,14 +73,13 @@ def _why(each: Uncovered) -> str:
     return f"{clean(each.reason or '')}{f' ({clean(each.remedy)})' if each.remedy else ''}{seen}"
 
 
-def _gone(coverage: Coverage, index: int) -> str:
-    gone = coverage.gone[index]
+def _gone(coverage: Coverage, gone: Gone) -> str:
     return f"{clean(coverage.file)}:{gone.line}: {clean(gone.endpoint)}: {clean(gone.reason)}"
 
 
 def _not_counted(coverage: Coverage) -> str:
     """``5 operations: may change something 3, deprecated 2``."""
-    counts = Counter("looks like an action" if "'" in each.reason else each.reason for each in coverage.not_counted)
+    counts = Counter(each.kind for each in coverage.not_counted)
     reasons = ", ".join(f"{clean(reason)} {count}" for reason, count in counts.most_common())
     return f"{plural(len(coverage.not_counted), 'operation')}: {reasons}"
 
@@ -137,7 +138,7 @@ def as_markdown(coverage: Coverage, least: float | None) -> str:
 
 def _markdown(coverage: Coverage, least: float | None) -> Iterator[str]:
     mark = "\N{WHITE HEAVY CHECK MARK}" if is_enough(coverage, least) else "\N{CROSS MARK}"
-    yield f"### {mark} {prose(headline(coverage, least), 400).capitalize()}"
+    yield f"### {mark} {prose(headline(coverage, least), 400).replace('coverage', 'Coverage', 1)}"
     if coverage.uncovered:
         rows = [[code(clean(each.operation.request_line)), prose(_why(each), 400)] for each in coverage.uncovered]
         yield from ("", *table(["Not covered", "One request"], (), rows))
@@ -145,8 +146,8 @@ def _markdown(coverage: Coverage, least: float | None) -> Iterator[str]:
     if lines:
         yield from ("", "<details><summary>To be pasted below <code>endpoints:</code></summary>", "", "```yaml")
         yield from (*lines, "```", "", "</details>")
-    for index in range(len(coverage.gone)):
-        yield from ("", f"- No longer there: {prose(_gone(coverage, index), 400)}")
+    for each in coverage.gone:
+        yield from ("", f"- No longer there: {prose(_gone(coverage, each), 400)}")
     if coverage.not_counted:
         yield from ("", f"Not counted: {prose(_not_counted(coverage), 400)}")
 
@@ -158,35 +159,25 @@ def as_junit(coverage: Coverage, least: float | None) -> str:
     """One test case for each operation that counts, skipped where it is not covered; and one that fails where the
     share is too small.
     """
-    name = "the required coverage"
-    operations = [operation for operation, _ in coverage.covered]
-    operations += [each.operation for each in coverage.uncovered]
-    *names, name = distinct_names([*(each.request_line for each in operations), name])
+    covered = [(operation.request_line, None) for operation, _ in coverage.covered]
+    uncovered = [(each.operation.request_line, f"not covered: {_why(each)}") for each in coverage.uncovered]
+    cases: list[tuple[str, str | None]] = [*covered, *uncovered]
+    *names, required = distinct_names([*(name for name, _ in cases), "the required coverage"])
     root = ET.Element("testsuites")
-    suite = ET.SubElement(root, "testsuite")
-    properties = ET.SubElement(suite, "properties")
-    for key, value in (("baseline", clean(coverage.file, 4096)), ("base_url", coverage.base_url)):
-        ET.SubElement(properties, "property", name=key, value=value)
-    for index, operation in enumerate(names):
-        case = ET.SubElement(suite, "testcase", classname="perfcheck.coverage", name=operation)
-        if index >= len(coverage.covered):
-            each = coverage.uncovered[index - len(coverage.covered)]
-            ET.SubElement(case, "skipped", message=f"not covered: {_why(each)}")
+    suite = add(root, "testsuite")
+    properties = add(suite, "properties")
+    add(properties, "property", name="baseline", value=coverage.file)
+    add(properties, "property", name="base_url", value=coverage.base_url)
+    for name, (_, skipped) in zip(names, cases, strict=True):
+        case = add(suite, "testcase", classname=_CLASS, name=name)
+        if skipped is not None:
+            add(case, "skipped", message=skipped)
+    result = headline(coverage, least)
     if least is not None:
-        case = ET.SubElement(suite, "testcase", classname="perfcheck.coverage", name=name)
+        case = add(suite, "testcase", classname=_CLASS, name=required)
         if not is_enough(coverage, least):
-            message = headline(coverage, least)  # as text as well: GitLab shows no attribute
-            ET.SubElement(case, "failure", message=message, type="coverage").text = message
-    ET.SubElement(suite, "system-out").text = headline(coverage, least)
-    totals = {
-        "name": "perfcheck coverage",
-        "tests": str(len(suite.findall("testcase"))),
-        "failures": str(len(suite.findall("testcase/failure"))),
-        "errors": "0",
-        "time": "0",
-    }
-    root.attrib.update(totals)
-    skipped = str(len(suite.findall("testcase/skipped")))
-    suite.attrib.update(totals | {"skipped": skipped, "timestamp": coverage.at.partition(".")[0]})
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+            add(
+                case, "failure", [result], message=result, type="coverage"
+            )  # as text as well: GitLab shows no attribute
+    add(suite, "system-out", [result])
+    return finished(root, suite, "perfcheck coverage", 0, coverage.at)

@@ -43,27 +43,28 @@ def render(run: Run, earlier: EarlierRun | None = None) -> str:
     *names, run_name = distinct_names([*(result.name for result in run.endpoints), _RUN])
     since = changes_to_show(run, earlier)
     root = ET.Element("testsuites")
-    suite = _add(root, "testsuite")
+    suite = add(root, "testsuite")
     _properties(suite, run)
     for name, result in zip(names, run.endpoints, strict=True):
         _case(suite, name, run, result, since)
     if _needs_a_case_of_its_own(run):
         _run_case(suite, run_name, run)
     _suite_texts(suite, run, since)
-    _count(root, suite, run)
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+    return finished(root, suite, _NAME, run.duration_ms, run.started_at)
 
 
-def _count(root: ET.Element, suite: ET.Element, run: Run) -> None:
+def finished(root: ET.Element, suite: ET.Element, name: str, duration_ms: float, started_at: str) -> str:
+    """The document, with the number of its test cases."""
     counted = {"tests": "testcase", "failures": "testcase/failure", "errors": "testcase/error"}
     skipped = str(len(suite.findall("testcase/skipped")))
-    totals = {"name": _NAME} | {name: str(len(suite.findall(path))) for name, path in counted.items()}
-    totals["time"] = _seconds(run.duration_ms)
+    totals = {"name": name} | {key: str(len(suite.findall(path))) for key, path in counted.items()}
+    totals["time"] = _seconds(duration_ms)
     root.attrib.update(totals)
     # Without a zone, which some readers do not take; they assume UTC.
-    started = clean(run.started_at).removesuffix("Z").partition(".")[0]
+    started = clean(started_at).removesuffix("Z").partition(".")[0]
     suite.attrib.update({**totals, "skipped": skipped, "timestamp": started})
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
 def _properties(suite: ET.Element, run: Run) -> None:
@@ -79,10 +80,10 @@ def _properties(suite: ET.Element, run: Run) -> None:
         "seed": str(run.seed),
         "run": run.id,
     }
-    properties = _add(suite, "properties")
+    properties = add(suite, "properties")
     for name, value in named.items():
         if value:
-            _add(properties, "property", name=name, value=value)
+            add(properties, "property", name=name, value=value)
 
 
 # --- An endpoint ---------------------------------------------------------------------------------------------------
@@ -90,19 +91,19 @@ def _properties(suite: ET.Element, run: Run) -> None:
 
 def _case(suite: ET.Element, name: str, run: Run, result: EndpointResult, since: EarlierRun | None) -> None:
     group = clean(result.group) if result.group else ""
-    case = _add(suite, "testcase", classname=group or _NAME, name=name)
+    case = add(suite, "testcase", classname=group or _NAME, name=name)
     if result.value_ms is not None:
         case.set("time", _seconds(result.value_ms))
     lines = list(_lines(run, result, since))
     message = reason(result) or str(result.verdict)
     if result.verdict is Verdict.CRITICAL:
-        _add(case, "failure", lines, type=_type(result), message=message)
+        add(case, "failure", lines, type=_type(result), message=message)
     elif may_pass(run, result):
-        _add(case, "skipped", message=message)
+        add(case, "skipped", message=message)
     elif result.verdict is Verdict.NOT_MEASURED:
-        _add(case, "error", lines, type="not-measured", message=message)
+        add(case, "error", lines, type="not-measured", message=message)
     elif lines:
-        _add(case, "system-out", lines)
+        add(case, "system-out", lines)
 
 
 def _type(result: EndpointResult) -> str:
@@ -136,19 +137,19 @@ def _needs_a_case_of_its_own(run: Run) -> bool:
 
 
 def _run_case(suite: ET.Element, name: str, run: Run) -> None:
-    case = _add(suite, "testcase", classname=_NAME, name=name)
+    case = add(suite, "testcase", classname=_NAME, name=name)
     judged = run.verdict in {Verdict.WARNING, Verdict.CRITICAL} and run.exit_code == 1
     lines = [headline(run), exit_meaning(run), *map(_finding_text, run.findings)]
-    _add(case, "failure" if judged else "error", lines, type="run", message=exit_meaning(run))
+    add(case, "failure" if judged else "error", lines, type="run", message=exit_meaning(run))
 
 
 def _suite_texts(suite: ET.Element, run: Run, since: EarlierRun | None) -> None:
     parts = [critical_path(run), headline(run), certainty(run), exit_meaning(run), compared_with(run, since)]
     notes = [_finding_text(finding) for finding in run.findings if finding.severity is Severity.NOTE]
     warnings = [_finding_text(finding) for finding in run.findings if finding.severity is not Severity.NOTE]
-    _add(suite, "system-out", [*filter(None, parts), *notes])
+    add(suite, "system-out", [*filter(None, parts), *notes])
     if warnings:
-        _add(suite, "system-err", warnings)
+        add(suite, "system-err", warnings)
 
 
 def _finding_text(finding: Finding) -> str:
@@ -158,7 +159,7 @@ def _finding_text(finding: Finding) -> str:
 # --- XML -----------------------------------------------------------------------------------------------------------
 
 
-def _add(parent: ET.Element, tag: str, lines: Iterable[str] = (), **attributes: str) -> ET.Element:
+def add(parent: ET.Element, tag: str, lines: Iterable[str] = (), **attributes: str) -> ET.Element:
     """The one way for foreign text into the document: cleaned of what XML cannot hold, which ElementTree does not do.
 
     Some test tabs (GitLab's, Jenkins with its attachments plugin) link or attach the file that ``[[ATTACHMENT|path]]``

@@ -132,7 +132,7 @@ def test_what_chrome_copies() -> None:
     assert (things.method, things.template, things.reason) == ("GET", "/api/things", None)
     assert dict(things.headers) == {"accept": "application/json", "x-tenant": "acme"}
     assert (login.method, login.content) == ("POST", None)
-    assert login.reason == "a secret in 'password' of what was recorded"
+    assert login.reason == "the recording has a secret: 'password'"
     assert not [secret for secret in ("c00kie", "s3cret", "t0ken", "hunter2") if secret in repr(found)]
     assert found.notes == ("standard input: no request to localhost:5000: those to shop.example:443 were taken",)
 

@@ -31,7 +31,6 @@ def names(*templates: str) -> list[str]:
         ("/api/videos/{id}", "videos.by_id"),
         ("/videos/{video_id}/tags", "videos.tags"),
         ("/videos/{video_id}/tags/{tag}", "videos.tags.by_tag"),
-        ("/users/{id:int}", "users.by_id"),
         ("/{slug}", "by_slug"),
         ("/s%C3%B8k/{q}", "søk.by_q"),
         ("/feed.xml", "feed_xml"),

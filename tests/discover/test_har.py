@@ -81,7 +81,7 @@ def test_what_a_browser_recorded(tmp_path: Path) -> None:
     assert [(each.name, each.value) for each in operations["GET /things/{id}"].parameters] == [("id", "9")]
     things, search = operations["GET /things"], operations["POST /things/search"]
     assert [(each.name, each.value) for each in things.parameters] == [("page", "2"), ("api_key", None)]
-    assert things.reason == "a secret in 'api_key' of what was recorded"
+    assert things.reason == "the recording has a secret: 'api_key'"
     assert lower(things.headers) == {"accept": "application/json", "x-tenant": "acme"}
     assert (search.content, lower(search.headers)) == ('{"q": "a"}', {"content-type": "application/json"})
     assert not [secret for secret in ("c00kie", "s3cret", "hunter2") if secret in repr(found)]
@@ -128,7 +128,7 @@ def test_nothing_that_a_terminal_would_obey_is_taken_over(tmp_path: Path) -> Non
         written(tmp_path, entry("http://h/\x1b[31m?\x1bsig=1", "P\x1b[2JUT")), "http://h"
     ).operations
     assert (operation.method, operation.template) == ("PJUT", "/%1B%5B31m")
-    assert operation.reason == "a secret in 'sig' of what was recorded"
+    assert operation.reason == "the recording has a secret: 'sig'"
 
 
 def test_a_form_that_was_recorded_without_its_text(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_the_requests_of_a_collection(tmp_path: Path) -> None:
     assert (health.template, health.group) == ("/health", None)
     assert (search.method, search.content) == ("POST", '{"q": "7"}')
     assert (login.template, login.content) == ("/login", None)
-    assert login.reason == "a secret in 'password' of what was recorded"
+    assert login.reason == "the recording has a secret: 'password'"
 
 
 def test_no_secret_is_taken_over(tmp_path: Path) -> None:

@@ -182,6 +182,12 @@ def test_what_was_seen_is_an_operation_of_the_document_that_it_fits() -> None:
     assert second.template == "/elsewhere/{id}"
 
 
+def test_a_parameter_may_have_a_dash_in_its_name() -> None:
+    listed = operation("GET /things/{thing-id}/{part.no}", path("thing-id", "1"), path("part.no", "1"))
+    (merged,) = merge((listed, operation("GET /things/7/nut", found_in=FoundIn.HAR)))
+    assert [(each.name, each.value) for each in merged.parameters] == [("thing-id", "7"), ("part.no", "nut")]
+
+
 def test_names_of_path_parameters_are_those_of_the_source_that_is_trusted_most() -> None:
     monitor = operation("GET /things/{number}", found_in=FoundIn.MONITOR, monitor_name="GET /things/<int:number>")
     document = operation("GET /things/{thing_id}", path("thing_id", "5", Basis.EXAMPLE))

@@ -39,7 +39,6 @@ _TYPES = {
     "str": "string",
     "bool": "boolean",
 }
-_BASES = list(Basis)  # from the best to the worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +144,7 @@ def _guessed(value: object) -> Value | None:
 
 
 def _worst(values: Iterable[Value]) -> Basis:
-    return max((value.basis for value in values), key=_BASES.index, default=Basis.GUESS)
+    return max((value.basis for value in values), key=lambda basis: basis.rank, default=Basis.GUESS)
 
 
 def _is_any(schema: object) -> bool:
