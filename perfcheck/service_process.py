@@ -28,7 +28,7 @@ _PORT_PLACE = re.compile(r"(?<!\$)\{port\}")  # ${port} is a variable of the she
 _OPTIONS = "PERFCHECK_"  # variables that set options of this process, not of the command
 _PASSED_ON = ("PERFCHECK_MONITOR_", "PERFCHECK_DEBUG")
 _CONNECT_TIMEOUT_S = 1.0
-_LAST_LINES = 30
+_LAST_LINES = 100  # enough for the reason before the tracebacks of a server that gives up
 _LAST_BYTES = 64 * 1024
 _LONGEST_LINE = 300
 _DEEPEST_INDENT = 40
@@ -116,6 +116,7 @@ class ServiceProcess(ShellCommand):
     def __init__(self, port: int | None = None, *, keep_output: bool = False) -> None:
         """On any free port; ``port`` is that of a command that cannot be given one."""
         super().__init__(keep_output=keep_output)
+        self.alternative = ""  # to listening on the port, for messages
         self._reserved = None if port else _reserve_port()
         self.port: int = self._reserved.getsockname()[1] if self._reserved else port or 0
 
@@ -138,7 +139,7 @@ class ServiceProcess(ShellCommand):
         elif code == 0:
             remedy = "it has to stay in the foreground: leave out '&', '-d' or '--daemon'"
         elif any(_IN_USE.search(line) for line in output):
-            remedy = self._must_listen
+            remedy = f"{self._must_listen}{self.alternative}"
         else:
             remedy = "see its output"
         message = f"the command that starts the service ended with exit code {_shown_code(code)}"
@@ -151,7 +152,7 @@ class ServiceProcess(ShellCommand):
     @property
     def unreachable(self) -> str:
         """The remedy where nothing answers on the port."""
-        return f"{self._must_listen}; raise service.ready_timeout if it needs more time"
+        return f"{self._must_listen}; raise service.ready_timeout if it needs more time{self.alternative}"
 
     @property
     def _must_listen(self) -> str:

@@ -54,7 +54,7 @@ def compare_refs(frame: Frame) -> Outcome:
             if process.log:
                 report(f"{checkout.side.name}: output of the service: {process.log}")
         started_s = time.monotonic()
-        before, after = baselines or _discovered(frame, processes, checkouts[1].folder, report)
+        before, after = baselines or _discovered(frame, processes, checkouts[1], report)
         with frame.callbacks() as callbacks:
             return compare_live(
                 before,
@@ -120,7 +120,7 @@ def _folder_of_command(frame: Frame, checkout: Checkout, baselines: Sequence[Bas
     return checkout.folder / Path(baselines[1].file).parent
 
 
-def _discovered(frame: Frame, processes: Sequence[ServiceProcess], folder: Path, report: Report) -> list[Baseline]:
+def _discovered(frame: Frame, processes: Sequence[ServiceProcess], after: Checkout, report: Report) -> list[Baseline]:
     """For the services of these processes, the operations that the one after turns out to have, without targets."""
     from perfcheck.baseline.from_urls import baseline_of_service
     from perfcheck.client.client import Client
@@ -128,16 +128,18 @@ def _discovered(frame: Frame, processes: Sequence[ServiceProcess], folder: Path,
     from perfcheck.engine.discover import discover
     from perfcheck.engine.init import sources
     from perfcheck.engine.session import Callbacks, wait_for
+    from perfcheck.engine.sides import of_side
 
     baselines = frame.prepare(*(baseline_of_service(process.url) for process in processes))
     service, redact = baselines[1].service, frame.session.redact
     with status_line(quiet=frame.options.quiet) as show, Client(service, redact=redact) as client:
         show("waiting for the service")
-        if error := wait_for(client, (), service.ready_timeout_s, Callbacks(), process=processes[1]):
+        timeout_s = service.ready_timeout_s
+        if error := of_side(after.side, wait_for(client, (), timeout_s, Callbacks(), process=processes[1])):
             raise error
         known = []
         with suppress(UsageError):  # a service that is not written in Python
-            known = [source_operations([str(folder)], service.base_url)]
+            known = [source_operations([str(after.folder)], service.base_url)]
         found = discover(service, client, redact, known=known, progress=show)
     candidates = in_order_of_groups(named(found.survey.candidates))
     if not candidates:

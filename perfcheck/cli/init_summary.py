@@ -22,7 +22,7 @@ def require_endpoints(draft: Draft) -> None:
     found = len(draft.discovery.operations)
     groups = by_reason(draft.left_out)
     reasons = "; ".join(f"{each.reason} ({len(each.operations)})" for each in groups[:3])
-    remedy = next((each.remedy for each in groups if each.remedy), None)
+    remedy = next((each.remedy for each in groups if each.remedy), "name operations with --openapi, --curl or --har")
     message = f"none of {plural(found, 'operation')} can be measured, so nothing was written: {reasons}"
     raise CouldNotMeasureError(message, remedy, is_down=False)
 

@@ -51,6 +51,8 @@ def service_of(
             baseline = given or load(process.port)
             _check_nothing_listens(baseline, is_given=bool(given))
             process.redact = Redactor(baseline.secrets)
+            if given is None:
+                process.alternative = "; -u gives the address of a command that always listens on the same port"
             folder = None if options.start else Path(baseline.file).parent
             process.start(start_command(options.start, baseline), cwd=folder)
             if process.log and not options.quiet:

@@ -28,6 +28,7 @@ _REMEDIES = {  # where something answers
 }
 _UNREACHABLE = {Failure.NAME: "correct service.base_url, or give its address with --base-url"}
 _START_IT = "start it, or give its address with --base-url"
+_LET_START = "start it: --start runs service.start for it; or give its address with --base-url"
 _SEE_LOG = "see the service's log: it accepts connections, and does not respond"
 _SPEAKS_TLS = Fetched(
     failure=Failure.TLS, detail="the service speaks TLS on this port", remedy="write https:// in service.base_url"
@@ -121,7 +122,7 @@ def wait_until_ready(
             fitting = response.remedy or remedy or observed or unreachable
             raise CouldNotMeasureError(
                 f"{shown(probe.requests[0])} is not ready{after}: {response.detail}",
-                fitting or _UNREACHABLE.get(failure, _START_IT),
+                fitting or _UNREACHABLE.get(failure, _LET_START if probe.service.start else _START_IT),
                 is_down=probe.is_down(response),
             )
         time.sleep(pause_s)

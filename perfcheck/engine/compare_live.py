@@ -25,8 +25,7 @@ from perfcheck.engine.session import (
     sampling_of,
     wait_for,
 )
-from perfcheck.engine.sides import Side
-from perfcheck.errors import CouldNotMeasureError
+from perfcheck.engine.sides import Side, of_side
 from perfcheck.judge.compare_endpoint import EndpointPair, cannot_tell, compared_alone, noise_findings
 from perfcheck.judge.compare_runs import added_and_removed
 from perfcheck.judge.verdict import judge_endpoint, judge_run
@@ -94,7 +93,7 @@ def compare_live(
         clients = before_client, after_client
         timeout_s = after.service.ready_timeout_s
         errors = (
-            _of_side(side, wait_for(client, endpoints, timeout_s, callbacks, unreachable=_UNREACHABLE, process=process))
+            of_side(side, wait_for(client, endpoints, timeout_s, callbacks, unreachable=_UNREACHABLE, process=process))
             for client, process, side in zip_longest(dict.fromkeys(clients), processes, sides or ())
         )
         error = next(filter(None, errors), None)  # without the first, the second is not waited for
@@ -157,12 +156,6 @@ def compare_live(
                 added=added,
             ),
         )
-
-
-def _of_side(side: Side | None, error: CouldNotMeasureError | None) -> CouldNotMeasureError | None:
-    if side and error:
-        error.message = f"{side.shown}: {error.message}"
-    return error
 
 
 def _judged_by_a_tail(endpoints: Sequence[Endpoint]) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from perfcheck.errors import UsageError
+from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.git import GitError, git
 from perfcheck.model import Finding, Rule
 from perfcheck.text import clean
@@ -66,6 +66,15 @@ def what_sides_are(before: Side, after: Side) -> Iterator[Finding]:
         message = f"{names[0]} has {plural(before.ahead, 'commit')} that {names[1]} lacks: what they changed counts too"
         remedy = "compare with the common ancestor, which 'git merge-base {} {}' prints".format(*names)
         yield Finding.note(Rule.COMMIT, message, remedy=remedy)
+
+
+def of_side(side: Side | None, error: CouldNotMeasureError | None) -> CouldNotMeasureError | None:
+    """``error`` of the service of ``side``, if it has one."""
+    if side and error:
+        error.message = f"{side.shown}: {error.message}"
+        if error.output and not side.in_place:
+            error.remedy = f"{error.remedy}; a checkout has no file that git ignores: bring it with --copy or --setup"
+    return error
 
 
 def _find_side(folder: Path, name: str, ref: str) -> Side:

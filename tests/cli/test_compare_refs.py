@@ -218,12 +218,12 @@ def test_a_setup_runs_in_each_checkout_where_the_service_does(
 
 
 def test_a_setup_that_fails_ends_it_with_its_last_lines(source: Path, temporary: Path, env: dict[str, str]) -> None:
-    setup = 'seq 100; echo "no such package" >&2; exit 7'
+    setup = 'seq 200; echo "no such package" >&2; exit 7'
     done = perfcheck("compare", "main", "HEAD", "--start", START, "--setup", setup, cwd=source, env=env)
     assert done.returncode == 3
     assert "the setup of before failed with exit code 7" in done.stderr
-    assert "\n  99\n  100\n  no such package\n" in done.stderr
-    assert "\n  70\n" not in done.stderr
+    assert "\n  199\n  200\n  no such package\n" in done.stderr
+    assert "\n  100\n" not in done.stderr
     assert_nothing_is_left(source, temporary)
 
 
@@ -234,6 +234,7 @@ def test_a_service_that_ends_is_named_with_its_commit(source: Path, temporary: P
     assert "error: HEAD (" in done.stderr
     assert "exit code 9" in done.stderr
     assert "no database" in done.stderr
+    assert "help: see its output; a checkout has no file that git ignores: bring it with --copy or" in done.stderr
     assert_nothing_is_left(source, temporary)
 
 

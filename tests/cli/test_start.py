@@ -185,7 +185,7 @@ def test_a_command_that_ends_is_reported_with_its_last_lines(shop: Path) -> None
     lines = done.stderr.splitlines()
     first = lines.index("its last output:")
     assert lines[first - 1].startswith("error: the command that starts the service ended with exit code 3: for i in ")
-    assert lines[first + 1 :] == [*(f"  line {i}" for i in range(971, 1001)), "help: see its output"]
+    assert lines[first + 1 :] == [*(f"  line {i}" for i in range(901, 1001)), "help: see its output"]
     assert json.loads((shop / "run.json").read_text(encoding="utf-8"))["exit_code"] == 3
 
 
@@ -199,6 +199,7 @@ def test_a_command_that_listens_elsewhere_is_reported_with_its_port(shop: Path) 
     assert (
         f"help: the command has to listen on $PORT, here {port[1]}, which also replaces {{port}} in it" in done.stderr
     )
+    assert "; -u gives the address of a command that always listens on the same port\n" in done.stderr
     assert not any(map(is_running, written_pids(shop, 1)))
 
 

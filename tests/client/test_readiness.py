@@ -182,6 +182,8 @@ def test_a_service_that_is_not_there(ready: str | None) -> None:
     assert error.message.startswith(f"http://127.0.0.1:{port}{ready or ''} is not ready after ")
     assert error.message.endswith(f": connection refused by 127.0.0.1:{port}")
     assert error.remedy == "start it, or give its address with --base-url"
+    with_command = Service(base_url=f"http://127.0.0.1:{port}", start="./serve", ready_timeout_s=0.2)
+    assert "--start runs service.start" in (why_not_ready(with_command).remedy or "")
 
 
 def test_a_service_that_is_never_well() -> None:
