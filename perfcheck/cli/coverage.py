@@ -59,8 +59,8 @@ def command(session: Session, /, least: float | None, **options: Any) -> int:
     """List the operations of a running service that its baseline does not measure, slow and busy ones first.
 
     Finds operations as perfcheck init does, and sends one request to each that only reads. Each that is not covered
-    comes with the lines that would measure it. Operations that may change something, look like an action or are
-    deprecated do not count.
+    comes with the lines that would measure it. Operations that may change something, look like an action, are
+    deprecated or never end do not count.
     """
     from perfcheck.cli.reports import parse_targets, write_all
     from perfcheck.report.coverage_report import is_enough
