@@ -6,88 +6,33 @@ list of words is that long. Memory is bounded, whatever is added.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 from perfcheck.discover.path_segments import is_id, is_slug, split_path, template_of
 from perfcheck.discover.seen_request import SeenRequest, operation_of
 from perfcheck.model.operation import FoundIn, Operation
 
-Names = tuple[str, ...]
-Segments = tuple[str | None, ...]
+Segments = tuple[str | None, ...]  # of a route; None is a value
 
 _MOST_VALUES = 100  # at one place in a path; more are no list of words
 _MOST_AT_ROOT = 1000  # where words are more likely than values
 _MOST_SLUGS = 20  # of those that look like titles or names
 _OWN_SHARE = 0.1  # one with so much of the requests is a route of its own, such as /users/me
-_MOST_NODES = 50_000
 _MOST_KNOWN = 50_000
-_MOST_VARIANTS = 20
 
 
 @dataclass(slots=True)
 class _Variant:
     """The requests of a route that have parameters of the same names in their query."""
 
+    route: Segments
     latest: SeenRequest  # what it names is most likely still there
-    segments: list[str]
+    names: tuple[str, ...]
     requests: int = 1
-
-
-@dataclass(slots=True)
-class _Leaf:
-    """One method of one route."""
-
-    requests: int = 0
-    variants: dict[Names, _Variant] = field(default_factory=dict)
-
-    def add(self, names: Names, variant: _Variant) -> None:
-        self.requests += variant.requests
-        known = self.variants.get(names)
-        if known is not None or len(self.variants) < _MOST_VARIANTS:
-            variant.requests += known.requests if known else 0
-            self.variants[names] = variant
-
-    def absorb(self, other: _Leaf) -> None:
-        rest = other.requests - sum(variant.requests for variant in other.variants.values())
-        for names, variant in other.variants.items():
-            self.add(names, variant)
-        self.requests += rest
-
-
-@dataclass(slots=True)
-class _Node:
-    words: dict[str, _Node] = field(default_factory=dict)
-    value: _Node | None = None
-    leaves: dict[str, _Leaf] = field(default_factory=dict)
-    is_open: bool = False  # it had so many words that a new one is a value
-
-    @property
-    def requests(self) -> int:
-        below = [*self.words.values(), *([self.value] if self.value else [])]
-        return sum(leaf.requests for leaf in self.leaves.values()) + sum(node.requests for node in below)
-
-    def absorb(self, other: _Node) -> None:
-        for method, leaf in other.leaves.items():
-            self.leaves.setdefault(method, _Leaf()).absorb(leaf)
-        for word, node in other.words.items():
-            self.words.setdefault(word, _Node()).absorb(node)
-        if other.value is not None:
-            self.value = self.value or _Node()
-            self.value.absorb(other.value)
-        if len(self.words) > _MOST_VALUES:
-            self.generalise(list(self.words))
-
-    def generalise(self, words: Iterable[str]) -> None:
-        """Make one value of these words, but for collections and for those with many of the requests."""
-        self.is_open = True
-        many = max(_OWN_SHARE * self.requests, 2)
-        for word in words:
-            node = self.words[word]
-            if node.value is None and node.requests < many:
-                self.value = self.value or _Node()
-                self.value.absorb(self.words.pop(word))
 
 
 class RouteShapes:
@@ -95,77 +40,91 @@ class RouteShapes:
 
     def __init__(self, found_in: FoundIn) -> None:
         self._found_in = found_in
-        self._root = _Node()
-        self._nodes = 0
-        self._known: dict[tuple[str, str], tuple[_Leaf, list[str]]] = {}
-        self.left_out = 0  # requests whose paths are no paths, or whose routes are too many
+        self._variants: dict[tuple[object, ...], _Variant] = {}  # the latest last
+        self._open: set[Segments] = set()  # below these were so many words that any is a value
 
     def add(self, seen: SeenRequest) -> None:
-        known = self._known.get((seen.method, seen.path)) or self._placed(seen)
-        if known is None:
-            self.left_out += 1
-            return
-        leaf, segments = known
-        leaf.add(tuple(sorted({name for name, _ in seen.query})), _Variant(seen, segments))
+        """What is no path of a service is left out."""
+        if (route := _route_of(seen.path)) is not None:
+            self._put(_Variant(route, seen, tuple(sorted({name for name, _ in seen.query}))))
+            if len(self._variants) > _MOST_KNOWN:
+                self._merge()
+                self._forget()
 
     def operations(self) -> tuple[Operation, ...]:
         """By the number of requests, most first."""
-        found = list(self._walk(self._root, ()))
+        self._merge()
+        by_route = defaultdict(list)
+        for variant in self._variants.values():
+            by_route[variant.latest.method, variant.route].append(variant)
+        found = map(self._operation, by_route.values())
         return tuple(sorted(found, key=lambda each: (-(each.requests or 0), each.template, each.method)))
 
-    def _placed(self, seen: SeenRequest) -> tuple[_Leaf, list[str]] | None:
-        segments = split_path(seen.path)
-        node: _Node | None = self._root
-        for segment in segments or ():
-            node = node and (node.words.get(segment) or self._following(node, segment))
-        if segments is None or node is None:
-            return None
-        known = node.leaves.setdefault(seen.method, _Leaf()), segments
-        if len(self._known) < _MOST_KNOWN:
-            self._known[seen.method, seen.path] = known
-        return known
+    def _put(self, variant: _Variant) -> None:
+        key = variant.latest.method, variant.route, variant.names
+        known = self._variants.pop(key, None)
+        variant.requests += known.requests if known else 0
+        self._variants[key] = variant
 
-    def _following(self, node: _Node, segment: str) -> _Node | None:
-        is_value = is_id(unquote(segment))
-        most = _MOST_AT_ROOT if node is self._root else _MOST_VALUES
-        if not (is_value or node.is_open) and len(node.words) >= most:
-            node.generalise(list(node.words))
-            self._known.clear()  # some of its leaves are part of others by now
-        is_value = is_value or node.is_open
-        if is_value and node.value is not None:
-            return node.value
-        if self._nodes >= _MOST_NODES:
-            return None
-        self._nodes += 1
-        new = _Node()
-        if is_value:
-            node.value = new
-        else:
-            node.words[segment] = new
-        return new
+    def _merge(self) -> None:
+        variants = list(self._variants.values())
+        self._generalise(variants, ())
+        self._variants.clear()
+        for variant in variants:
+            self._put(variant)
 
-    def _walk(self, node: _Node, above: Segments) -> Iterator[Operation]:
-        slugs = [word for word in node.words if is_slug(unquote(word))]
-        if len(slugs) > _MOST_SLUGS:
-            node.generalise(slugs)
-        for leaf in node.leaves.values():
-            yield self._operation(leaf, above)
-        for word, below in node.words.items():
-            yield from self._walk(below, (*above, word))
-        if node.value is not None:
-            yield from self._walk(node.value, (*above, None))
+    def _generalise(self, variants: Sequence[_Variant], above: Segments) -> None:
+        """Make values of words that are too many, but for collections and for those with many of the requests."""
+        depth = len(above)
+        below: defaultdict[str | None, list[_Variant]] = defaultdict(list)
+        for variant in variants:
+            if len(variant.route) > depth:
+                below[variant.route[depth]].append(variant)
+        values = [word for word in below if word is not None]
+        if len(values) > (_MOST_VALUES if above else _MOST_AT_ROOT):
+            self._open.add(above)
+        if above not in self._open:
+            slugs = [word for word in values if is_slug(unquote(word))]
+            values = slugs if len(slugs) > _MOST_SLUGS else []
+        many = max(_OWN_SHARE * _requests(variants), 2)
+        for word in values:
+            is_collection = any(each.route[depth + 1 : depth + 2] == (None,) for each in below[word])
+            if not is_collection and _requests(below[word]) < many:
+                for each in below[word]:
+                    each.route = (*above, None, *each.route[depth + 1 :])
+                below[None] += below.pop(word)
+        for segment, inner in below.items():
+            self._generalise(inner, (*above, segment))
 
-    def _operation(self, leaf: _Leaf, segments: Segments) -> Operation:
+    def _forget(self) -> None:
+        """Half of the variants, those with the fewest requests: these count for another variant of their route."""
+        ascending = sorted(self._variants.items(), key=lambda pair: pair[1].requests)
+        best = {key[:2]: variant for key, variant in ascending}
+        for key, variant in ascending[: -_MOST_KNOWN // 2]:
+            best[key[:2]].requests += variant.requests
+            del self._variants[key]
+
+    def _operation(self, variants: Sequence[_Variant]) -> Operation:
         """As most requests were, or with the fewest parameters of a link; rather one without a secret."""
         are_links = self._found_in is FoundIn.LINK
-        order = sorted(
-            leaf.variants.items(), key=lambda pair: (0 if are_links else -pair[1].requests, len(pair[0]), pair[0])
-        )
-        template, names = template_of(segments)
-        requests = None if are_links else leaf.requests
+        order = sorted(variants, key=lambda each: (0 if are_links else -each.requests, len(each.names), each.names))
+        requests = None if are_links else _requests(variants)
+        template, names = template_of(variants[0].route)
         operations = []
-        for _, variant in order:
-            values = [unquote(each) for each, word in zip(variant.segments, segments, strict=True) if word is None]
+        for variant in order:
+            segments = zip(split_path(variant.latest.path) or (), variant.route, strict=True)
+            values = [unquote(segment) for segment, word in segments if word is None]
             in_path = zip(names, values, strict=True)
             operations.append(operation_of(variant.latest, template, in_path, self._found_in, requests))
         return next((each for each in operations if each.reason is None), operations[0])
+
+
+@lru_cache(maxsize=5_000)  # a log has the same few paths all the time
+def _route_of(path: str) -> Segments | None:
+    """By the looks of its segments alone; None for what is no path of a service."""
+    segments = split_path(path)
+    return None if segments is None else tuple(None if is_id(unquote(each)) else each for each in segments)
+
+
+def _requests(variants: Sequence[_Variant]) -> int:
+    return sum(variant.requests for variant in variants)
