@@ -19,7 +19,7 @@ from perfcheck.words import and_more
 
 ENDLESS = "the response does not end: a stream?"
 _TIMEOUT_S = 5.0  # of one request
-_LONGEST_S = 60.0  # of all of them
+_LEAST_S, _EACH_S = 60.0, 0.5  # of all of them at most: so much, or so much for each
 _PASSES = 3  # over what did not respond as it should, with what was harvested since
 _MOST_TRIES = 3  # of one operation
 _LARGEST_HARVESTED = 5_000_000  # bytes
@@ -41,13 +41,14 @@ def survey(
     allowed: Collection[str] = (),
     progress: Callable[[int, int], None] = lambda *_: None,
     now: Callable[[], float] = time.monotonic,
-    longest_s: float = _LONGEST_S,
+    longest_s: float | None = None,
 ) -> Survey:
     """Send a request to each of ``operations`` that is safe to repeat: fewest parameters first, since lists have ids.
 
     ``allowed`` are patterns of what is requested although it may change something: ``/cache/clear``,
     ``POST /videos/search``. ``progress`` is called with how many operations are done, of how many. Whatever the service
-    does, each operation is a candidate or left out with a reason; after ``longest_s`` the rest is left out.
+    does, each operation is a candidate or left out with a reason; after ``longest_s`` the rest is left out, by
+    default a minute, or half a second for each.
     """
     tries, left_out = [], []
     for operation in operations:
@@ -58,6 +59,7 @@ def survey(
             left_out.append(refused)
     tries.sort(key=lambda each: (each.operation.template.count("{"), len(each.operation.template)))
     if tries:
+        longest_s = max(_LEAST_S, _EACH_S * len(tries)) if longest_s is None else longest_s
         surveyor = _Surveyor(service, fetch, now() + longest_s, now)
         for done, each in enumerate(tries):
             progress(done, len(tries))
