@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, count
 from urllib.parse import unquote
 
 from perfcheck.model import Endpoint, Group
@@ -30,7 +31,8 @@ def named(
     groups, used, result = _groups(candidates, known_groups), set(taken), []
     for candidate, group in zip(candidates, groups, strict=True):
         operation = candidate.operation
-        name = _free(_names(operation.template, operation.method), used)
+        names = _names(operation.template, operation.method)
+        name = next(each for each in names if each not in used)
         used.add(name)
         endpoint = replace(
             candidate.endpoint, name=name, group=group, monitor_name=operation.monitor_name, timeout_s=_TIMEOUT_S
@@ -51,11 +53,7 @@ def groups_of(candidates: Iterable[Candidate]) -> list[Group]:
     for each in candidates:
         if name := each.endpoint.group:
             titles.setdefault(name, clean(each.operation.group or "") or name)
-    return [Group(name, _title(title), 0) for name, title in titles.items()]
-
-
-def _title(text: str) -> str:
-    return text[:1].upper() + text[1:].replace("_", " ")
+    return [Group(name, title[:1].upper() + title[1:].replace("_", " "), 0) for name, title in titles.items()]
 
 
 def _groups(candidates: Sequence[Candidate], known: Collection[str]) -> list[str | None]:
@@ -81,24 +79,14 @@ def _segments(template: str, *, parameters: bool = False) -> list[str]:
     return [word for word in words if word]
 
 
-def _names(template: str, method: str) -> list[str]:
-    """``videos.search``, ``videos.by_id``; those after the first are longer, for where the first is taken."""
+def _names(template: str, method: str) -> Iterator[str]:
+    """``videos.search``, ``videos.by_id``; then longer ones and ``videos.by_id_2``, for where the first is taken."""
     last = template.rstrip("/").rpartition("/")[2]
     full = _segments(template, parameters=True)
     short = [*_segments(template), *(full[-1:] if PARAMETER.search(last) else [])]
     suffix = [] if method == "GET" else [method.lower()]
-    return [".".join([*words, *suffix] or [_ROOT])[:_LONGEST] for words in (short, full)]
-
-
-def _free(names: Sequence[str], used: Collection[str]) -> str:
-    number = 2
-    numbered = iter(names)
-    name = next(numbered)
-    while name in used:
-        following = next(numbered, None)
-        name = following or f"{names[0]}_{number}"
-        number += following is None
-    return name
+    first, second = (".".join([*words, *suffix] or [_ROOT])[:_LONGEST] for words in (short, full))
+    return chain((first, second), (f"{first}_{number}" for number in count(2)))
 
 
 def _slug(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -24,6 +24,21 @@ class Filled:
     made_up: list[str] = field(default_factory=list)  # names of parameters with a value that nobody has seen
     missing: list[str] = field(default_factory=list)  # names of those without a value
 
+    def choose(self, parameter: Parameter, harvested: Sequence[str], choice: int) -> str | None:
+        """The value that is ``choice``-th in likelihood, or the last."""
+        options = [(value, Basis.HARVESTED) for value in harvested]
+        if parameter.value is not None:
+            # What a document states for a query is meant so; an id that it states is rarely one of this service.
+            is_meant = parameter.location is not ParameterLocation.PATH and parameter.basis is not Basis.GUESS
+            is_first = is_meant or parameter.basis is Basis.OBSERVED
+            options.insert(0 if is_first else len(options), (parameter.value, parameter.basis))
+        if not options:
+            self.missing.append(parameter.name)
+            return None
+        value, basis = options[min(choice, len(options) - 1)]
+        self.made_up += [parameter.name] if basis is Basis.GUESS else []
+        return value
+
     def endpoint(self, operation: Operation, headers: Sequence[tuple[str, str | Secret]], timeout_s: float) -> Endpoint:
         """With the ``headers`` of the service."""
         return Endpoint(
@@ -44,57 +59,23 @@ def ways_to_fill(operation: Operation, harvest: Harvest) -> Iterator[Filled]:
 
 
 def _fill(operation: Operation, harvest: Harvest, choice: int) -> Filled:
-    filled = Filled()
-    by_name = {(each.location, each.name): each for each in operation.parameters}
-
-    def chosen(parameter: Parameter, harvested: list[str]) -> str | None:
-        options = list(_options(parameter, harvested))
-        if not options:
-            filled.missing.append(parameter.name)
-            return None
-        value, basis = options[min(choice, len(options) - 1)]
-        if basis is Basis.GUESS:
-            filled.made_up.append(parameter.name)
-        return value
-
-    filled.path = _path(operation.template, by_name, chosen, harvest)
+    filled, end = Filled(), 0
+    in_path = {each.name: each for each in operation.parameters if each.location is ParameterLocation.PATH}
+    # From left to right, so that the id of a part is looked for in the parts of the thing that was chosen.
+    for match in PARAMETER.finditer(operation.template):
+        filled.path += operation.template[end : match.start()]
+        parameter = in_path.get(match[1]) or Parameter(match[1], ParameterLocation.PATH)
+        value = filled.choose(parameter, harvest.path_values(filled.path, match[1]), choice)
+        filled.path += match[0] if value is None else quote(value, safe="")
+        end = match.end()
+    filled.path += operation.template[end:]
     for each in operation.parameters:
         if each.location is ParameterLocation.PATH or not (each.required or each.basis is Basis.OBSERVED):
             continue
-        if each.location is ParameterLocation.QUERY:
-            value = chosen(each, harvest.query_values(each.name))
-            if value is not None:
-                filled.query.append((each.name, value))
-        elif each.name.lower() in _SECRET_HEADERS or each.location is ParameterLocation.COOKIE:
+        is_query = each.location is ParameterLocation.QUERY
+        if not is_query and (each.location is ParameterLocation.COOKIE or each.name.lower() in _SECRET_HEADERS):
             continue  # of the login, which is the service's own: without it, the response is 401
-        elif (value := chosen(each, [])) is not None:
-            filled.headers.append((each.name, value))
+        value = filled.choose(each, harvest.query_values(each.name) if is_query else [], choice)
+        if value is not None:
+            (filled.query if is_query else filled.headers).append((each.name, value))
     return filled
-
-
-def _path(
-    template: str,
-    by_name: dict[tuple[ParameterLocation, str], Parameter],
-    chosen: Callable[[Parameter, list[str]], str | None],
-    harvest: Harvest,
-) -> str:
-    """From left to right, so that the id of a part is looked for in the parts of the thing that was chosen."""
-    path, end = "", 0
-    for match in PARAMETER.finditer(template):
-        path += template[end : match.start()]
-        parameter = by_name.get((ParameterLocation.PATH, match[1])) or Parameter(match[1], ParameterLocation.PATH)
-        value = chosen(parameter, harvest.path_values(path, match[1]))
-        path += match[0] if value is None else quote(value, safe="")
-        end = match.end()
-    return path + template[end:]
-
-
-def _options(parameter: Parameter, harvested: list[str]) -> Iterator[tuple[str, Basis]]:
-    seen = parameter.value is not None and parameter.basis is Basis.OBSERVED
-    # A value that a document states for a query says what is meant; an id that it states is rarely one of this service.
-    stated_first = parameter.location is not ParameterLocation.PATH and parameter.basis is not Basis.GUESS
-    if parameter.value is not None and (seen or stated_first):
-        yield parameter.value, parameter.basis
-    yield from ((value, Basis.HARVESTED) for value in harvested)
-    if parameter.value is not None and not (seen or stated_first):
-        yield parameter.value, parameter.basis

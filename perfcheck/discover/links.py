@@ -16,9 +16,9 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from perfcheck.discover.actions import action_in_values, action_word
 from perfcheck.discover.lenient import Fetch
-from perfcheck.discover.path_segments import is_static, path_below, shape_of
+from perfcheck.discover.path_segments import is_static, path_below, template_of
 from perfcheck.discover.recorded_hosts import host_of
-from perfcheck.discover.route_shapes import RouteShapes
+from perfcheck.discover.route_shapes import RouteShapes, Segments, route_of
 from perfcheck.discover.seen_request import Pairs, SeenRequest
 from perfcheck.model import Endpoint, Fetched, Secret
 from perfcheck.model.operation import Discovered, FoundIn
@@ -76,8 +76,8 @@ class _Walk:
         self._origin = f"{base.scheme}://{base.netloc}"
         self._host = host_of(base_url)
         self._prefix = base.path.rstrip("/")
-        self._of_shape: Counter[str] = Counter()
-        self._below: Counter[str] = Counter()
+        self._of_shape = Counter[tuple[Segments, tuple[str, ...]]]()
+        self._below = Counter[Segments]()
         self._seen: set[tuple[str, Pairs]] = {("/", ())}
         self.shapes = RouteShapes(FoundIn.LINK)
         self.waiting: deque[tuple[str, Pairs]] = deque([("/", ())])
@@ -99,19 +99,19 @@ class _Walk:
                 self._add(below, query)
 
     def _add(self, path: str, query: Pairs) -> None:
-        if is_static(path) or "//" in path or len(path) > _LONGEST_LINK or (path, query) in self._seen:
+        route, request = route_of(path), SeenRequest("GET", path, query)
+        if route is None or is_static(path) or (path, query) in self._seen:
             return
         if len(self._seen) < _MOST_KNOWN:
             self._seen.add((path, query))
-        self.shapes.add(SeenRequest("GET", path, query))
-        shape = shape_of(path, [name for name, _ in query])
-        above = shape.rpartition("/")[0]
+        self.shapes.add(request)
+        shape, above = (route, request.names), route[:-1]
         if (
             self._of_shape[shape] < _MOST_OF_A_SHAPE
             and self._below[above] < (_MOST_BELOW if above else _MOST_AT_ROOT)
-            and path.count("/") <= _DEEPEST
+            and len(route) <= _DEEPEST
             and len(self.waiting) < _MOST_WAITING
-            and not (action_word(shape) or action_in_values(shape, query))
+            and not (action_word(template_of(route)[0]) or action_in_values(path, query))
         ):
             self._of_shape[shape] += 1
             self._below[above] += 1

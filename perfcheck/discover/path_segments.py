@@ -60,12 +60,6 @@ def is_variable(text: str) -> bool:
     return _VARIABLE.fullmatch(text) is not None
 
 
-def shape_of(path: str, names: Sequence[str] = ()) -> str:
-    """The same text for requests of one route, by path and names in the query alone: ``/things/{}?page``."""
-    shape = "/".join("{}" if is_id(unquote(segment)) else segment for segment in path.split("/"))
-    return "?".join([shape, *sorted(set(names))])
-
-
 def split_path(path: str) -> list[str] | None:
     """The segments, each in one spelling; None for what is no path of a service."""
     if not path.startswith("/") or "//" in path or len(path) > _LONGEST_PATH:

@@ -45,8 +45,8 @@ class RouteShapes:
 
     def add(self, seen: SeenRequest) -> None:
         """What is no path of a service is left out."""
-        if (route := _route_of(seen.path)) is not None:
-            self._put(_Variant(route, seen, tuple(sorted({name for name, _ in seen.query}))))
+        if (route := route_of(seen.path)) is not None:
+            self._put(_Variant(route, seen, seen.names))
             if len(self._variants) > _MOST_KNOWN:
                 self._merge()
                 self._forget()
@@ -120,7 +120,7 @@ class RouteShapes:
 
 
 @lru_cache(maxsize=5_000)  # a log has the same few paths all the time
-def _route_of(path: str) -> Segments | None:
+def route_of(path: str) -> Segments | None:
     """By the looks of its segments alone; None for what is no path of a service."""
     segments = split_path(path)
     return None if segments is None else tuple(None if is_id(unquote(each)) else each for each in segments)

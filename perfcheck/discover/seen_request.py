@@ -32,6 +32,11 @@ class SeenRequest:
     name: str | None = None
     group: str | None = None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the parameters in the query."""
+        return tuple(sorted({name for name, _ in self.query}))
+
 
 def operation_of(
     seen: SeenRequest,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from perfcheck.discover import route_shapes
 from perfcheck.discover.merge import merge
-from perfcheck.discover.path_segments import is_id, is_static, path_below, shape_of, split_path, template_of
+from perfcheck.discover.path_segments import is_id, is_static, path_below, split_path, template_of
 from perfcheck.discover.route_shapes import RouteShapes
 from perfcheck.discover.seen_request import SeenRequest
 from perfcheck.model.operation import FoundIn, Operation, ParameterLocation
@@ -202,8 +202,3 @@ def test_any_path_is_merged_or_left_out_and_its_example_is_one_that_was_seen(lin
             assert parameter.location is ParameterLocation.PATH
             filled = filled.replace(f"{{{parameter.name}}}", parameter.value or "")
         assert unquote(filled) in paths or "�" in unquote(filled)
-
-
-@given(st.text(max_size=60), st.lists(st.text(max_size=5), max_size=3))
-def test_any_text_has_a_shape(path: str, names: list[str]) -> None:
-    assert shape_of(path, names) == shape_of(path, list(reversed(names)))
