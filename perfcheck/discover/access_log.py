@@ -154,13 +154,13 @@ def _of_json(text: str) -> _Line | None:
     except (ValueError, RecursionError):
         return _of_text(text)
     status = _first(values, _STATUS)
-    request = _first(values, ("request",))
+    request = values.get("request")
     match = _REQUEST.fullmatch(request) if isinstance(request, str) else None
     method, target = (match[1], match[2]) if match else (_first(values, _METHOD), _first(values, _TARGET))
     if isinstance(method, str) and isinstance(target, str) and str(status).isdecimal():
         return _Line(method.upper(), target, int(str(status)[:4]), str(_first(values, _AGENT)))
-    inside = (value for value in (_first(values, (key,)) for key in _INSIDE) if isinstance(value, str))
-    return next((line for line in map(_of_text, inside) if line is not None), None)
+    inside = (value for key in _INSIDE if isinstance(value := values.get(key), str))
+    return next(filter(None, map(_of_text, inside)), None)
 
 
 def _flat(value: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:

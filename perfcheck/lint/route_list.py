@@ -6,6 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from perfcheck.lint.app_graph import AppGraph, key_of
 from perfcheck.lint.module_facts import CallSite, Meaning, Module, Variable, argument, keyword, last_name, parts_of
@@ -18,6 +19,7 @@ from perfcheck.lint.sources import python_files
 from perfcheck.lint.vocabulary import URLS, Framework, Role
 
 _DEEPEST = 8  # routers in routers
+_MOST_PREFIXES = 1000  # of one route, whose routers may include each other in circles
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,11 @@ class _Prefixes:
     def of(self, registration: Registration, module: Module) -> list[str]:
         """What may come before the path of a route in ``module``."""
         if registration.owner is None:
-            return self._of_module(module) if registration.framework is Framework.DJANGO else [""]
+            is_django = registration.framework is Framework.DJANGO
+            return list(islice(self._below_includes(module, None), _MOST_PREFIXES)) if is_django else [""]
         owners = self._resolver.origins(registration.owner)
-        return list(dict.fromkeys(each for owner in owners for each in self._of_owner(owner, module)))
+        prefixes = (each for owner in owners for each in self._of_owner(owner, module))
+        return list(dict.fromkeys(islice(prefixes, _MOST_PREFIXES)))
 
     def paths(self, registration: Registration) -> list[str]:
         """Of a view set its list and its detail, else the path itself."""
@@ -116,16 +120,13 @@ class _Prefixes:
         if found is not None:
             self._included[key_of(found)].append((module, prefix))
 
-    def _of_module(self, module: Module, left: int = _DEEPEST) -> list[str]:
-        return list(self._below_includes(module, None, left))
-
     def _below_includes(self, key: Hashable, module: Module | None, left: int = _DEEPEST) -> Iterator[str]:
         """Those of the modules that include it; else of the ``module`` that it is in, as for ``+= router.urls``."""
         included = self._included.get(key, ()) if left else ()
         for outer, prefix in included:
-            yield from (f"{before}{prefix}" for before in self._of_module(outer, left - 1))
+            yield from (f"{before}{prefix}" for before in self._below_includes(outer, None, left - 1))
         if not included:
-            yield from self._of_module(module, left) if module is not None and left else [""]
+            yield from self._below_includes(module, None, left) if module is not None and left else [""]
 
 
 def _own_prefix(owner: Meaning | None) -> str:
