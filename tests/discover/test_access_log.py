@@ -38,8 +38,10 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 
 def requested(url: str) -> None:
     for path in REQUESTS:
-        httpx.get(url + path, headers={"User-Agent": FIREFOX})
-    httpx.get(f"{url}/api/videos/7", headers={"User-Agent": "Googlebot/2.1 (+http://www.google.com/bot.html)"})
+        httpx.get(url + path, headers={"User-Agent": FIREFOX}, timeout=60)
+    httpx.get(
+        f"{url}/api/videos/7", headers={"User-Agent": "Googlebot/2.1 (+http://www.google.com/bot.html)"}, timeout=60
+    )
 
 
 def read(folder: Path, *lines: str) -> Discovered:

@@ -45,7 +45,7 @@ def test_every_route_is_an_operation_that_its_requests_fit(app: str) -> None:
     requests = [line.partition(" ") for line, name in APPS[app].items() if name is not None]
     with routed(app) as url:
         for method, _, path in requests:
-            httpx.request(method, url + path, follow_redirects=True)
+            httpx.request(method, url + path, follow_redirects=True, timeout=60)
         found = discovered(url)
     assert found.notes == ()
     known = [parse_template("", None, each.template) for each in found.operations]
@@ -60,7 +60,7 @@ def test_every_route_is_an_operation_that_its_requests_fit(app: str) -> None:
 def test_what_was_requested_has_its_traffic_and_nothing_of_the_framework_is_listed(app: str) -> None:
     with routed(app) as url:
         for _ in range(3):
-            httpx.get(f"{url}/api/videos/latest", follow_redirects=True)
+            httpx.get(f"{url}/api/videos/latest", follow_redirects=True, timeout=60)
         found = discovered(url)
     (latest,) = (each for each in found.operations if each.template.rstrip("/") == "/api/videos/latest")
     assert latest.requests == 3
