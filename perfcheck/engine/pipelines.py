@@ -18,6 +18,8 @@ from perfcheck.runfile import write_atomically
 _FILES = {"github": ".github/workflows/perfcheck.yml", "gitlab": ".gitlab-ci.yml"}
 _HEAD = """\
 # Written by `perfcheck init`: checks the service against its baseline. Adapt the lines marked CHANGE.
+# Targets belong to the machine that measured them. On a slower one, set them from runs there, or compare two commits,
+# which needs no target: `perfcheck help compare`.
 """
 _GITHUB = (
     _HEAD
@@ -39,7 +41,7 @@ jobs:
       - uses: actions/setup-python@a309ff8b426b58ec0e2a45f0f869d46889d02405  # v6.2.0
         with: {{python-version: "3.13"}}
       - name: Install what the service needs
-        run: pip install -r requirements.txt  # CHANGE
+        run: pip install -r requirements.txt  # CHANGE: packages, settings, data
       - name: Install perfcheck
         run: python -m venv .perfcheck && .perfcheck/bin/pip install perfcheck=={version}
 {start}      - name: Check the service
@@ -61,7 +63,7 @@ perfcheck:
     - if: $CI_PIPELINE_SOURCE == "merge_request_event"
     - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
   script:
-    - pip install -r requirements.txt  # CHANGE
+    - pip install -r requirements.txt  # CHANGE: packages, settings, data
     - python3 -m venv .perfcheck
     - .perfcheck/bin/pip install perfcheck=={version}
 {start}    - .perfcheck/bin/perfcheck {run} --report console --report junit=junit.xml
