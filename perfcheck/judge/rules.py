@@ -193,7 +193,9 @@ def _first_body(failed: Sequence[Sample]) -> str:
 
 
 _NOT_ABOUT_THE_REQUEST = {407, 429, *range(500, 600)}
+_MOVED = "write the path that it redirects to; if that is a login, 'headers' lack one"
 _STATUS_REMEDIES = {
+    **dict.fromkeys((301, 302, 303, 307, 308), _MOVED),
     401: "is the token in 'headers' right?",
     403: "does the token in 'headers' have the permission for this?",
     404: "is 'path' right? It is appended to 'base_url'",

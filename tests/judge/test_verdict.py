@@ -286,7 +286,14 @@ def test_a_body_apart_from_its_headers_is_pointed_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "remedy"), [(404, "is 'path' right?"), (401, "token"), (407, "the proxy requires"), (500, "service's log")]
+    ("code", "remedy"),
+    [
+        (404, "is 'path' right?"),
+        (301, "the path that it redirects to"),
+        (401, "token"),
+        (407, "the proxy requires"),
+        (500, "service's log"),
+    ],
 )
 def test_a_status_has_its_own_remedy(code: int, remedy: str) -> None:
     answers = [(1, Sample(100.0, None, failure=Failure.STATUS, status=code, detail=str(code)))] * 5
