@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from perfcheck.discover.json_file import read_json
+from perfcheck.discover.json_file import Object, as_list, as_object, read_json
 from perfcheck.discover.path_segments import is_static
 from perfcheck.discover.recorded_hosts import host_of, requests_of_service
 from perfcheck.discover.route_shapes import RouteShapes
@@ -37,13 +37,12 @@ def read_har(file: str, base_url: str) -> Discovered:
 
 def _recorded(har: Any, file: str) -> Iterator[tuple[str, SeenRequest]]:
     """The host of each request, and the request."""
-    log = har.get("log") if isinstance(har, dict) else None
-    entries = log.get("entries") if isinstance(log, dict) else None
+    entries = as_object(as_object(har).get("log")).get("entries")
     if not isinstance(entries, list):
         raise UsageError(f"{file}: expected a HAR file, with 'entries' in 'log'", _HOW)
     for number, entry in enumerate(entries, 1):
-        request = entry.get("request") if isinstance(entry, dict) else None
-        if not isinstance(request, dict) or not all(isinstance(request.get(key), str) for key in ("method", "url")):
+        request = as_object(as_object(entry).get("request"))
+        if not all(isinstance(request.get(key), str) for key in ("method", "url")):
             raise UsageError(f"{file}: entry {number} has no 'request' with 'method' and 'url'", _HOW)
         try:
             url = urlsplit(request["url"])
@@ -54,18 +53,16 @@ def _recorded(har: Any, file: str) -> Iterator[tuple[str, SeenRequest]]:
             yield host, _request(request, url.path or "/", url.query)
 
 
-def _is_read(entry: dict[str, Any]) -> bool:
+def _is_read(entry: Object) -> bool:
     """Whether it has a response that succeeded, of the service itself. The type of what was loaded is an extension."""
-    response = entry.get("response")
-    status = response.get("status") if isinstance(response, dict) else None
-    content = response.get("content") if isinstance(response, dict) else None
-    kind = content.get("mimeType") if isinstance(content, dict) else ""
-    if entry.get("_resourceType") in _NO_REQUESTS or (isinstance(kind, str) and kind.startswith("text/event-stream")):
-        return False
-    return isinstance(status, int) and status in _SUCCEEDED
+    response = as_object(entry.get("response"))
+    is_stream = str(as_object(response.get("content")).get("mimeType")).startswith("text/event-stream")
+    return (
+        response.get("status") in _SUCCEEDED and not is_stream and str(entry.get("_resourceType")) not in _NO_REQUESTS
+    )
 
 
-def _request(request: dict[str, Any], path: str, query: str) -> SeenRequest:
+def _request(request: Object, path: str, query: str) -> SeenRequest:
     return SeenRequest(
         method=request["method"].upper(),
         path=path,
@@ -77,16 +74,11 @@ def _request(request: dict[str, Any], path: str, query: str) -> SeenRequest:
 
 def _pairs(value: Any) -> Pairs:
     """Of a list of objects with ``name`` and ``value``."""
-    items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-    pairs = ((item.get("name"), item.get("value")) for item in items)
+    pairs = ((item.get("name"), item.get("value")) for item in map(as_object, as_list(value)))
     return tuple((name, text) for name, text in pairs if isinstance(name, str) and isinstance(text, str))
 
 
 def _content(data: Any) -> str | None:
-    if not isinstance(data, dict):
-        return None
-    text = data.get("text")
-    if not isinstance(text, str) or not text:
-        params = _pairs(data.get("params"))
-        text = urlencode(params) if params else None
-    return text if text and len(text) <= _LONGEST_BODY else None
+    body = as_object(data)
+    text = body.get("text") or urlencode(_pairs(body.get("params")))
+    return text if isinstance(text, str) and 0 < len(text) <= _LONGEST_BODY else None

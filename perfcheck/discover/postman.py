@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from perfcheck.discover.json_file import read_json
+from perfcheck.discover.json_file import Object, as_list, as_object, read_json
 from perfcheck.discover.path_segments import is_variable
 from perfcheck.discover.seen_request import SeenRequest, below_base_url, operation_by_itself
 from perfcheck.errors import UsageError
@@ -29,27 +29,24 @@ class _Item:
 
     name: str | None
     group: str | None
-    request: dict[str, Any]
+    request: Object
     variables: Mapping[str, str]
 
 
 def read_postman(file: str, base_url: str) -> Discovered:
     """The operations of a collection; of any host, since that is most often a variable. Raises UsageError."""
     collection = read_json(file, "a Postman collection", _HOW)
-    if isinstance(collection, dict) and isinstance(collection.get("collection"), dict):  # as Postman's API returns it
-        collection = collection["collection"]
-    if not isinstance(collection, dict) or not isinstance(collection.get("item"), list):
-        is_old = isinstance(collection, dict) and "requests" in collection
-        what = (
-            "a collection of version 1 cannot be read" if is_old else "expected a Postman collection, with 'item' in it"
-        )
-        raise UsageError(f"{file}: {what}", _HOW)
+    collection = as_object(as_object(collection).get("collection", collection))  # as Postman's API returns it
+    if "requests" in collection and "item" not in collection:
+        raise UsageError(f"{file}: a collection of version 1 cannot be read", _HOW)
+    if not isinstance(collection.get("item"), list):
+        raise UsageError(f"{file}: expected a Postman collection, with 'item' in it", _HOW)
     operations = [operation for item in _items(collection) if (operation := _operation(item)) is not None]
     notes = () if operations else (f"{file}: no request in this collection",)
     return Discovered(tuple(below_base_url(operations, base_url)), notes)
 
 
-def _items(collection: dict[str, Any]) -> Iterator[_Item]:
+def _items(collection: Object) -> Iterator[_Item]:
     waiting: list[tuple[Any, str | None, Mapping[str, str]]] = [(collection, None, {})]
     is_root, seen = True, 0
     while waiting and seen < _MOST_ITEMS:
@@ -70,14 +67,14 @@ def _items(collection: dict[str, Any]) -> Iterator[_Item]:
 
 def _values(variables: Any) -> dict[str, str]:
     """Of a list of objects with ``key`` (or ``id``) and ``value``; without those that are disabled."""
-    items = [each for each in variables if isinstance(each, dict)] if isinstance(variables, list) else []
-    pairs = ((each.get("key", each.get("id")), each.get("value")) for each in items if not each.get("disabled"))
+    items = (each for each in map(as_object, as_list(variables)) if not each.get("disabled"))
+    pairs = ((each.get("key", each.get("id")), each.get("value")) for each in items)
     return {name: str(value) for name, value in pairs if isinstance(name, str) and isinstance(value, str | int | float)}
 
 
 def _operation(item: _Item) -> Operation | None:
     url = item.request.get("url")
-    parts: dict[str, Any] = url if isinstance(url, dict) else {"raw": url}
+    parts: Object = url if isinstance(url, dict) else {"raw": url}
     raw = _raw(parts)
     host = match[0] if (match := _HOST.match(raw)) else ""  # which may be a variable that has a path in it
     below = _HOST.sub("", _with_values(host, item.variables), count=1).rstrip("/")
@@ -89,14 +86,14 @@ def _operation(item: _Item) -> Operation | None:
         path=f"/{path.removeprefix('/')}",
         query=tuple(_query(parts.get("query"), query, item.variables)),
         headers=tuple(_headers(item.request.get("header"), item.variables)),
-        content=_content(item.request.get("body"), item.variables),
+        content=_content(as_object(item.request.get("body")), item.variables),
         name=item.name,
         group=item.group,
     )
     return operation_by_itself(seen, FoundIn.POSTMAN, lambda text: _in_path(text, in_path))
 
 
-def _raw(parts: dict[str, Any]) -> str:
+def _raw(parts: Object) -> str:
     """The address as it is written, else put together from its parts."""
     raw = parts.get("raw")
     if isinstance(raw, str) and raw:
@@ -152,12 +149,7 @@ def _headers(listed: Any, variables: Mapping[str, str]) -> Iterator[tuple[str, s
             yield name, value
 
 
-def _content(body: Any, variables: Mapping[str, str]) -> str | None:
-    if not isinstance(body, dict) or body.get("disabled"):
-        return None
-    mode = body.get("mode")
-    if mode == "raw" and isinstance(body.get("raw"), str):
-        return _known(body["raw"], variables)
-    if mode == "urlencoded":
-        return _known(urlencode(_values(body.get("urlencoded")), safe="{}"), variables)
-    return None
+def _content(body: Object, variables: Mapping[str, str]) -> str | None:
+    texts = {"raw": body.get("raw"), "urlencoded": urlencode(_values(body.get("urlencoded")), safe="{}")}
+    text = None if body.get("disabled") else texts.get(str(body.get("mode")))
+    return _known(text, variables) if isinstance(text, str) else None

@@ -25,6 +25,7 @@ _OPAQUE = re.compile(r"[A-Za-z0-9+/_=.-]{20,}")
 _NOISE = re.compile(
     r"x-(?:forwarded|real-ip|request-id|correlation-id|client-data|b3-|datadog|amz|amzn|cloud-trace|goog|envoy|ms-)"
 )
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _KEPT = {"accept", "content-type", "x-requested-with", "api-version", "accept-version"}
 _LONGEST_HEADER = 200
 
@@ -59,7 +60,8 @@ def kept_headers(headers: Iterable[tuple[str, str]], *, has_body: bool) -> Itera
         is_general = lower == "accept" and ("," in value or "*/*" in value)
         if lower == "content-type" and not has_body:
             continue
-        if is_own and not is_general and _is_plain(value) and not is_secret(name, value):
+        is_sendable = HEADER_NAME.fullmatch(name) is not None
+        if is_sendable and is_own and not is_general and _is_plain(value) and not is_secret(name, value):
             yield name, value
 
 

@@ -33,6 +33,7 @@ _PIECES = {"single", "ansi", "double", "escaped", "plain"}  # of one word
 _OF_CMD = re.compile(r'curl(?:\.exe)? .*\^"|\^\r?\n')
 _CMD_ESCAPE = re.compile(r"\^(?:\r?\n[ \t]*|(.))", re.DOTALL)
 _LARGEST_CODE = 0x10FFFF
+_SURROGATES = range(0xD800, 0xE000)  # halves of a character
 
 
 def shell_commands(text: str, where: str) -> Iterator[tuple[int, list[str]]]:
@@ -86,4 +87,4 @@ def _ansi(match: re.Match[str]) -> str:
     code = int(match["u"] or match["U"] or "0", 16) if match["u"] or match["U"] else int(match["octal"] or "0", 8)
     if match["char"] is not None:
         return _ANSI.get(match["char"], match["char"])
-    return chr(code) if code <= _LARGEST_CODE else "\N{REPLACEMENT CHARACTER}"
+    return "\N{REPLACEMENT CHARACTER}" if code > _LARGEST_CODE or code in _SURROGATES else chr(code)

@@ -238,3 +238,8 @@ def test_any_text_is_read_or_an_error_with_a_message(text: str) -> None:
     else:
         message, _ = "standard input", found
     assert message.startswith("standard input")
+
+
+def test_half_a_character_is_replaced() -> None:
+    (operation,) = read_curl(r"curl http://h/a --data-urlencode $'a=\ud800'", "http://h").operations
+    assert operation.content == "a=%EF%BF%BD"

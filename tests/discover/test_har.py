@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from apps.serving import werkzeug
@@ -135,6 +136,15 @@ def test_a_form_that_was_recorded_without_its_text(tmp_path: Path) -> None:
     form = {"params": [{"name": "q", "value": "a b"}]}
     (operation,) = read_har(written(tmp_path, entry("http://h/search", "POST", postData=form)), "http://h").operations
     assert operation.content == "q=a+b"
+
+
+def test_half_a_character_is_replaced(tmp_path: Path) -> None:
+    """JSON can have it in an escape; a request cannot."""
+    form = {"params": [{"name": "a\ud800", "value": "\ud800"}]}
+    recorded = entry("http://h/a\ud800/7?q=\ud800", "POST", postData=form, headers=[{"name": "X a", "value": "b"}])
+    (operation,) = read_har(written(tmp_path, recorded), "http://h").operations
+    assert repr(operation).encode()
+    assert (unquote(operation.template), operation.headers) == ("/a\ufffd\ufffd\ufffd/{id}", ())
 
 
 @pytest.mark.parametrize(
