@@ -10,7 +10,6 @@ from perfcheck.discover.harvest import Harvest
 from perfcheck.model import Endpoint, Secret
 from perfcheck.model.operation import PARAMETER, Basis, Operation, Parameter, ParameterLocation
 
-_SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization"}
 _MOST_OPTIONS = 4  # values that are tried for one parameter
 
 
@@ -73,8 +72,6 @@ def _fill(operation: Operation, harvest: Harvest, choice: int) -> Filled:
         if each.location is ParameterLocation.PATH or not (each.required or each.basis is Basis.OBSERVED):
             continue
         is_query = each.location is ParameterLocation.QUERY
-        if not is_query and (each.location is ParameterLocation.COOKIE or each.name.lower() in _SECRET_HEADERS):
-            continue  # of the login, which is the service's own: without it, the response is 401
         value = filled.choose(each, harvest.query_values(each.name) if is_query else [], choice)
         if value is not None:
             (filled.query if is_query else filled.headers).append((each.name, value))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from perfcheck.discover.json_file import Object, as_list, as_object, read_json
+from perfcheck.discover.foreign_json import Object, as_list, as_object, read_json
 from perfcheck.discover.path_segments import is_static
 from perfcheck.discover.recorded_hosts import host_of, requests_of_service
 from perfcheck.discover.route_shapes import RouteShapes

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from perfcheck.discover.json_file import Object, as_list, as_object, read_json
+from perfcheck.discover.foreign_json import Object, as_list, as_object, read_json
 from perfcheck.discover.path_segments import is_variable
 from perfcheck.discover.seen_request import SeenRequest, below_base_url, operation_by_itself
 from perfcheck.errors import UsageError

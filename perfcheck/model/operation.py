@@ -31,7 +31,6 @@ class ParameterLocation(StrEnum):
     PATH = "path"
     QUERY = "query"
     HEADER = "header"
-    COOKIE = "cookie"
 
 
 class Basis(StrEnum):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from perfcheck.discover.foreign_json import Object, as_list, as_object
 from perfcheck.discover.openapi.parameters import json_text
-from perfcheck.discover.openapi.references import Object, References, as_list, as_object
+from perfcheck.discover.openapi.references import References
 from perfcheck.discover.openapi.schema_values import SchemaValues
 
 _LARGEST = 100_000  # characters

@@ -15,10 +15,10 @@ from perfcheck.baseline.addresses import check_base_url
 from perfcheck.client.client import Client
 from perfcheck.client.prepared_request import without_password
 from perfcheck.discover.actions import action_word
+from perfcheck.discover.foreign_json import Object, as_object
 from perfcheck.discover.lenient import Fetch, lenient
 from perfcheck.discover.openapi.pages import addresses_in, documents_in
 from perfcheck.discover.openapi.parser import LARGEST, UnreadableError, is_openapi, parse_document, parse_openapi
-from perfcheck.discover.openapi.references import Object, as_object
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Endpoint, Fetched, Service
 from perfcheck.text import Redactor, clean

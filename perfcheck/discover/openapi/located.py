@@ -7,11 +7,11 @@ from itertools import chain
 from urllib.parse import urlsplit
 
 from perfcheck.discover.actions import action_word
+from perfcheck.discover.foreign_json import Object, as_object
 from perfcheck.discover.lenient import Fetch
 from perfcheck.discover.openapi.documents import OpenApiDocument
 from perfcheck.discover.openapi.operations import read_openapi
 from perfcheck.discover.openapi.prefixes import prefixes
-from perfcheck.discover.openapi.references import Object, as_object
 from perfcheck.model import Endpoint, Fetched, Service
 from perfcheck.model.operation import Operation
 

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice, zip_longest
 from urllib.parse import parse_qsl
 
+from perfcheck.discover.foreign_json import Object, as_list, as_object
 from perfcheck.discover.openapi.bodies import Bodies
 from perfcheck.discover.openapi.parameters import ParameterReader
 from perfcheck.discover.openapi.prefixes import encoded, prefixes
-from perfcheck.discover.openapi.references import Object, References, as_list, as_object
-from perfcheck.model.operation import Basis, FoundIn, Operation, Parameter, ParameterLocation
+from perfcheck.discover.openapi.references import References
+from perfcheck.model.operation import PARAMETER, Basis, FoundIn, Operation, Parameter, ParameterLocation
 from perfcheck.text import clean
 from perfcheck.words import and_more
 
@@ -117,7 +118,7 @@ def _in_template(template: str, parameters: Iterable[Parameter]) -> Iterator[Par
             by_name[parameter.name] = parameter
         else:
             yield parameter
-    for name in dict.fromkeys(re.findall(r"\{([^{}]*)\}", template)):
+    for name in dict.fromkeys(PARAMETER.findall(template)):
         yield by_name.get(name) or Parameter(name, ParameterLocation.PATH, value="1")
 
 

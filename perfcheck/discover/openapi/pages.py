@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from perfcheck.discover.openapi.references import Object
+from perfcheck.discover.foreign_json import Object
 
 _LONGEST = 3_000_000  # characters of a page or script
 _MOST_INLINE = 5

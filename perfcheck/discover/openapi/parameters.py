@@ -6,16 +6,16 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
-from perfcheck.discover.openapi.references import Object, References, as_list, as_object
+from perfcheck.discover.foreign_json import Object, as_list, as_object
+from perfcheck.discover.openapi.references import References
 from perfcheck.discover.openapi.schema_values import SchemaValues, Value
+from perfcheck.discover.recorded_secrets import HEADER_NAME
 from perfcheck.model.operation import Basis, Parameter, ParameterLocation
 
 _MOST_PARAMETERS = 500  # of one operation
 _LONGEST_TEXT = 2000  # of a parameter, which is a part of an address
 _LOCATIONS = {location.value: location for location in ParameterLocation}
 _CREDENTIALS = re.compile(r"(?i)authorization|cookie|api[-_]?key|token|secret|password|session")
-_FIELDS = {ParameterLocation.HEADER, ParameterLocation.COOKIE}
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _NEGOTIATION = {"accept", "content-type"}
 _DELIMITERS = {
     "csv": ",",
@@ -41,12 +41,18 @@ class ParameterReader:
         return list({(node["in"], node["name"]): node for node in named}.values())
 
     def read(self, nodes: Iterable[Object]) -> Iterator[Parameter]:
-        """Those in path, query, header and cookie, without any whose name cannot be sent."""
+        """Those in path, query and header, without any whose name cannot be sent.
+
+        Cookies and other credentials are the service's own, in the baseline: one that is made up would replace them.
+        """
         for node in nodes:
             location = _LOCATIONS.get(node["in"])
             if node["in"] == "querystring":
                 yield from self._query_string(node)
-            elif location and (_TOKEN.fullmatch if location in _FIELDS else str.isprintable)(node["name"]):
+            elif location is ParameterLocation.HEADER:
+                if HEADER_NAME.fullmatch(node["name"]) and not _CREDENTIALS.search(node["name"]):
+                    yield from self._as_sent(node, location)
+            elif location and node["name"].isprintable():
                 yield from self._as_sent(node, location)
 
     def _value(self, node: Object) -> Value | None:
@@ -61,20 +67,17 @@ class ParameterReader:
 
     def _as_sent(self, node: Object, location: ParameterLocation) -> Iterator[Parameter]:
         name = node["name"]
-        is_path = location is ParameterLocation.PATH
+        is_path, is_header = location is ParameterLocation.PATH, location is ParameterLocation.HEADER
         required = is_path or node.get("required") is True
-        if location in _FIELDS and _CREDENTIALS.search(name):
-            yield Parameter(name, location, required=False)  # one that is made up would replace the service's own
-            return
         value = self._value(node)
-        if location in _FIELDS and name.lower() in _NEGOTIATION and (value is None or value.basis is Basis.GUESS):
+        if is_header and name.lower() in _NEGOTIATION and (value is None or value.basis is Basis.GUESS):
             return  # what is not meant is refused
         if value is None:
             yield Parameter(name, location, required)
             return
         pairs = [(name, _text(value.value))] if "content" in node else _pairs(name, value.value, node, location)
         for sent_name, text in pairs:
-            known = text.strip() if text and location in _FIELDS else text
+            known = text.strip() if text and is_header else text
             known = known or (None if is_path else known)  # an empty segment is another path
             yield Parameter(sent_name, location, required, known, value.basis)
 

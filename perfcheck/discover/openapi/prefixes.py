@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote, urljoin, urlsplit
 
-from perfcheck.discover.openapi.references import Object, as_list, as_object
+from perfcheck.discover.foreign_json import Object, as_list, as_object
+from perfcheck.model.operation import PARAMETER
 
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_VARIABLE = re.compile(r"\{([^{}]*)\}")
 
 
 def prefixes(document: object, *, location: str = "/", base_path: str = "") -> tuple[str, ...]:
@@ -41,7 +41,7 @@ def _relative(prefix: str, base_path: str) -> str:
 
 
 def _filled(url: str, variables: Object) -> str:
-    return _VARIABLE.sub(lambda name: str(as_object(variables.get(name[1])).get("default", "")), url)
+    return PARAMETER.sub(lambda name: str(as_object(variables.get(name[1])).get("default", "")), url)
 
 
 def _path(url: str, location: str) -> str:

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import unquote
 
+from perfcheck.discover.foreign_json import Object, as_object
+
 _LONGEST_CHAIN = 20  # of references to references; a circle ends here
-
-Object = dict[str, Any]
-
-
-def as_object(node: object) -> Object:
-    return node if isinstance(node, dict) else {}
-
-
-def as_list(node: object) -> list[Any]:
-    return node if isinstance(node, list) else []
 
 
 class References:

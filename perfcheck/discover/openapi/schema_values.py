@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from perfcheck.discover.openapi.references import Object, References, as_list, as_object
+from perfcheck.discover.foreign_json import Object, as_list, as_object
+from perfcheck.discover.openapi.references import References
 from perfcheck.model.operation import Basis
 
 _DEEPEST = 12  # of schemas in schemas; one that requires itself ends here
