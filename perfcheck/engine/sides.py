@@ -12,11 +12,12 @@ from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.git import GitError, git
 from perfcheck.model import Finding, Rule
 from perfcheck.text import clean
-from perfcheck.words import did_you_mean, label_and_commit, plural, short_commit
+from perfcheck.words import and_more, did_you_mean, label_and_commit, plural, short_commit
 
 WORKING_TREE = "."  # in place of a ref: the working tree as it is, with uncommitted changes
 _HASH = re.compile(r"[0-9a-f]{7,64}")
 _OF_HISTORY = re.compile(r"[~^]")
+_MOST_NAMES = 5
 _BRANCH, _REMOTE_BRANCH = "refs/heads/", "refs/remotes/origin/"
 
 
@@ -124,9 +125,9 @@ def _unknown(folder: Path, ref: str) -> UsageError:
     message = f"'{clean(ref)}' is not a commit of this repository"
     if _is_shallow(folder):
         return UsageError(f"{message}, which is a shallow clone", _how_to_fetch(clean(ref)))
-    return UsageError(
-        message, did_you_mean(ref, names_of_commits(folder)) or "'git branch --all' and 'git tag' list names"
-    )
+    names = list(dict.fromkeys(names_of_commits(folder)))
+    known = f"its branches and tags are: {and_more([clean(name) for name in names], _MOST_NAMES)}"
+    return UsageError(message, did_you_mean(ref, names) or (known if names else "it has no commits yet"))
 
 
 def _how_to_fetch(ref: str) -> str:

@@ -69,6 +69,9 @@ def test_a_misspelt_branch_is_recognised(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         find_sides(folder, "relaese/1.4", "HEAD")
     assert caught.value.remedy == "did you mean 'release/1.4'?"
+    with pytest.raises(UsageError) as caught:
+        find_sides(folder, "trunk", "HEAD")
+    assert caught.value.remedy == "its branches and tags are: main, release/1.4"
 
 
 def test_a_clone_that_has_only_the_branch_of_its_remote(tmp_path: Path) -> None:
