@@ -201,11 +201,6 @@ def quoted(text: str) -> str:
 
 
 def _escaped(char: str) -> str:
-    if char in '"\\':
-        return f"\\{char}"
-    if char.isprintable():
+    if char.isprintable() and char not in '"\\':
         return char
-    code = ord(char)
-    if code <= 0xFF:  # noqa: PLR2004 - what two digits hold
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004
+    return json.dumps(char)[1:-1] if char <= "\uffff" else f"\\U{ord(char):08x}"

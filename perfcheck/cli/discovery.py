@@ -205,9 +205,7 @@ def source_operations(paths: Sequence[str], base_url: str) -> Discovered:
     from perfcheck.lint.route_list import source_routes
 
     routes = source_routes(paths)
-    return operations(
-        [(method, each.template, each.handler) for each in routes for method in each.methods or (None,)], base_url
-    )
+    return operations([(method, each.template) for each in routes for method in each.methods or (None,)], base_url)
 
 
 def require_operations(discovery: Discovery, base_url: str) -> None:

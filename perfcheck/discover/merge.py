@@ -81,7 +81,6 @@ def _combined(first: Operation, second: Operation) -> Operation:
     return replace(
         first,
         found_in=tuple(dict.fromkeys((*first.found_in, *second.found_in))),
-        name=first.name or second.name,
         group=first.group or second.group,
         parameters=_best(first.parameters, parameters),
         headers=first.headers or second.headers,

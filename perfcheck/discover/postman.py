@@ -27,7 +27,6 @@ _LONGEST_VALUE = 10_000
 class _Item:
     """A request of the collection, the folder it is in, and the variables that hold there."""
 
-    name: str | None
     group: str | None
     request: Object
     variables: Mapping[str, str]
@@ -61,7 +60,7 @@ def _items(collection: Object) -> Iterator[_Item]:
             waiting += [(each, folder, inside) for each in reversed(item["item"])]
         elif isinstance(item.get("request"), str | dict):
             request = {"url": item["request"]} if isinstance(item["request"], str) else item["request"]
-            yield _Item(name, group, request, inside)
+            yield _Item(group, request, inside)
         is_root = False
 
 
@@ -87,7 +86,6 @@ def _operation(item: _Item) -> Operation | None:
         query=tuple(_query(parts.get("query"), query, item.variables)),
         headers=tuple(_headers(item.request.get("header"), item.variables)),
         content=_content(as_object(item.request.get("body")), item.variables),
-        name=item.name,
         group=item.group,
     )
     return operation_by_itself(seen, FoundIn.POSTMAN, lambda text: _in_path(text, in_path))

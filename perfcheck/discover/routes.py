@@ -37,9 +37,9 @@ def monitored_operations(reading: MonitorReading, base_url: str, monitor_path: s
     return _discovered(own, base_url, FoundIn.MONITOR, counted)
 
 
-def source_operations(routes: Iterable[tuple[str | None, str, str]], base_url: str) -> Discovered:
-    """``routes`` are method (None: any), template and handler."""
-    known = [MonitoredRoute(method, template, name=handler) for method, template, handler in routes]
+def source_operations(routes: Iterable[tuple[str | None, str]], base_url: str) -> Discovered:
+    """``routes`` are method (None: any) and template."""
+    known = [MonitoredRoute(method, template, name="") for method, template in routes]
     return _discovered(known, base_url, FoundIn.SOURCE, {})
 
 
@@ -82,17 +82,14 @@ def _operation(
     counted: Mapping[str, int],
 ) -> Operation:
     method = route.method or "GET"
-    has_own_name = "/" not in route.name
-    name = route.name if has_own_name or route.method or not route.name.startswith("/") else f"{method} {route.name}"
-    is_counted = found_in is FoundIn.MONITOR
+    name = f"{method} {route.name}" if route.method is None and route.name.startswith("/") else route.name
     return Operation(
         method=method,
         template=template,
         found_in=(found_in,),
-        name=route.name if has_own_name else None,
         parameters=parameters,
         requests=counted.get(name),
-        monitor_name=name if is_counted else None,
+        monitor_name=name if found_in is FoundIn.MONITOR else None,
     )
 
 

@@ -29,7 +29,6 @@ class SeenRequest:
     query: tuple[tuple[str, str | None], ...] = ()  # None: the value is not known
     headers: Pairs = ()
     content: str | None = None
-    name: str | None = None
     group: str | None = None
 
     @property
@@ -59,7 +58,6 @@ def operation_of(
         method=_NO_METHOD.sub("", seen.method)[:_LONGEST_METHOD] or "GET",
         template=template,
         found_in=(found_in,),
-        name=seen.name,
         group=seen.group,
         parameters=(*path_parameters, *in_query),
         headers=tuple(kept_headers(seen.headers, has_body=seen.content is not None)),

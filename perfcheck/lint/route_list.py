@@ -26,7 +26,6 @@ _MOST_PREFIXES = 1000  # of one route, whose routers may include each other in c
 class SourceRoute:
     methods: tuple[str, ...]  # empty: any, or the view decides
     template: str  # as the framework writes it: "/videos/<int:id>"
-    handler: str
 
 
 def source_routes(paths: Sequence[str]) -> list[SourceRoute]:
@@ -45,11 +44,10 @@ def source_routes(paths: Sequence[str]) -> list[SourceRoute]:
 
 def _of_module(module: Module, finder: RegistrationFinder, prefixes: _Prefixes) -> Iterator[SourceRoute]:
     for registration in finder.of(module):
-        route, handler = registration.route, registration.target.name
         for prefix in prefixes.of(registration, module):
             for path in prefixes.paths(registration):
                 template = f"{prefix}{path}"
-                yield SourceRoute(route.methods, template if template.startswith("/") else f"/{template}", handler)
+                yield SourceRoute(registration.route.methods, template if template.startswith("/") else f"/{template}")
 
 
 class _Prefixes:

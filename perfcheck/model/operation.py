@@ -65,7 +65,6 @@ class Operation:
     method: str  # upper case
     template: str  # path with each parameter in braces: "/api/videos/{id}"; without the path of base_url
     found_in: tuple[FoundIn, ...]
-    name: str | None = None  # by its source, such as the operationId
     group: str | None = None  # first tag, or folder
     parameters: tuple[Parameter, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()

@@ -101,7 +101,7 @@ def read(folder: Path, collection: Any, base_url: str = "http://localhost:5000/a
 
 def test_the_requests_of_a_collection(tmp_path: Path) -> None:
     things, thing, health, search, login = read(tmp_path, COLLECTION).operations
-    assert (things.method, things.template, things.name, things.group) == ("GET", "/things", "All things", "Things")
+    assert (things.method, things.template, things.group) == ("GET", "/things", "Things")
     assert [(each.name, each.value) for each in things.parameters] == [("page", "2"), ("owner", None), ("empty", "")]
     assert (things.headers, things.reason) == ((("Accept", "application/json"),), None)
     assert (thing.template, thing.group) == ("/things/{thing_id}/parts/{part}/{thing}/{id}", "Things")

@@ -64,7 +64,7 @@ def test_what_was_requested_has_its_traffic_and_nothing_of_the_framework_is_list
         found = discovered(url)
     (latest,) = (each for each in found.operations if each.template.rstrip("/") == "/api/videos/latest")
     assert latest.requests == 3
-    assert (latest.name, latest.monitor_name) == ("videos.latest", "videos.latest")
+    assert latest.monitor_name == "videos.latest"
     texts = [each.template for each in found.operations]
     assert not [text for text in texts if text.startswith((API, "/static", "/docs", "/redoc", "/openapi"))]
     assert not [text for text in texts if any(char in text for char in "<>*()^$?")]
@@ -75,7 +75,7 @@ def test_parameters_have_their_names_and_what_their_converters_give() -> None:
         found = {f"{each.method} {each.template}": each for each in discovered(url).operations}
     video = found["GET /api/videos/{video_id}"]
     assert [(each.name, each.value) for each in video.parameters] == [("video_id", "1")]
-    assert (video.name, video.monitor_name) == (None, "GET /api/videos/<int:video_id>")
+    assert video.monitor_name == "GET /api/videos/<int:video_id>"
     assert found["GET /api/videos/{quality}/preview"].parameters[0].value == "hd"
     assert found["GET /api/videos/{lang}-{number}"].template
     assert found["GET /files/{name}"].parameters[0].value is None
@@ -122,8 +122,8 @@ def test_templates_are_below_the_path_of_the_service() -> None:
     ],
 )
 def test_templates_of_every_framework(template: str, expected: str) -> None:
-    (operation,) = source_operations([("GET", template, "handler")], "http://h").operations
-    assert (operation.template, operation.name, operation.monitor_name) == (expected, "handler", None)
+    (operation,) = source_operations([("GET", template)], "http://h").operations
+    assert (operation.template, operation.monitor_name) == (expected, None)
     assert [f"{{{each.name}}}" for each in operation.parameters] == [
         part for part in expected.strip("/").split("/") if part.startswith("{")
     ]
@@ -131,13 +131,13 @@ def test_templates_of_every_framework(template: str, expected: str) -> None:
 
 @pytest.mark.parametrize("template", [r"^a|b$", r"^a[0-9]+$", r"^(?:a|(b(c(d))))$", "f'{PREFIX}/a'"])
 def test_a_pattern_that_is_no_path_is_reported(template: str) -> None:
-    found = source_operations([("GET", template, "handler"), ("GET", "/b/*", "mounted")], "http://h")
+    found = source_operations([("GET", template), ("GET", "/b/*")], "http://h")
     assert found == Discovered((), (f"1 route left out: no path fits {template}",))
 
 
 @given(st.text(alphabet="/<>{}()?P:^$\\d+*ab ,|[]", max_size=30) | st.text(max_size=30))
 def test_any_template_is_an_operation_or_reported(template: str) -> None:
-    found = source_operations([("GET", template, "handler")], "http://h")
+    found = source_operations([("GET", template)], "http://h")
     for operation in found.operations:
         names = [each.name for each in operation.parameters]
         assert len(set(names)) == len(names) == shape(operation.template).count("{}")

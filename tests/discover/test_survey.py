@@ -174,9 +174,9 @@ def test_a_page_that_is_returned_for_any_path_is_no_operation() -> None:
 def test_what_was_seen_is_an_operation_of_the_document_that_it_fits() -> None:
     seen = operation("GET /things/7", found_in=FoundIn.HAR, requests=12)
     other = operation("GET /elsewhere/{id}", path("id", "3", Basis.OBSERVED), found_in=FoundIn.ACCESS_LOG)
-    listed = operation("GET /things/{thing_id}", path("thing_id", "1"), name="getThing")
+    listed = operation("GET /things/{thing_id}", path("thing_id", "1"))
     first, second = merge((seen, other, listed))
-    assert (first.template, first.requests, first.name) == ("/things/{thing_id}", 12, "getThing")
+    assert (first.template, first.requests) == ("/things/{thing_id}", 12)
     assert first.found_in == (FoundIn.OPENAPI, FoundIn.HAR)
     assert first.parameters == (path("thing_id", "7", Basis.OBSERVED),)
     assert second.template == "/elsewhere/{id}"

@@ -67,7 +67,6 @@ class _Reader:
             method=method,
             template=self._prefix + template,
             found_in=(FoundIn.OPENAPI,),
-            name=_name(operation, method, path),
             group=next(
                 (clean(tag, _LONGEST_NAME) for tag in as_list(operation.get("tags")) if isinstance(tag, str)), None
             ),
@@ -120,12 +119,3 @@ def _in_template(template: str, parameters: Iterable[Parameter]) -> Iterator[Par
             yield parameter
     for name in dict.fromkeys(PARAMETER.findall(template)):
         yield by_name.get(name) or Parameter(name, ParameterLocation.PATH, value="1")
-
-
-def _name(operation: Object, method: str, path: str) -> str | None:
-    """The operationId, without the path and method that FastAPI appends to the name of the function."""
-    name = operation.get("operationId")
-    if not isinstance(name, str):
-        return None
-    appended = re.sub(r"\W", "_", path) + f"_{method.lower()}"
-    return clean(name.removesuffix(appended) or name, _LONGEST_NAME) or None

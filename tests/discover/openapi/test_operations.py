@@ -53,7 +53,6 @@ def test_an_operation_has_its_name_its_group_and_its_parameters() -> None:
             "GET",
             "/things/{id}",
             (FoundIn.OPENAPI,),
-            name="getThing",
             group="Things",
             parameters=(
                 Parameter("lang", QUERY, value="en", basis=Basis.EXAMPLE),
@@ -103,22 +102,6 @@ def test_what_version_2_produces_may_be_a_stream() -> None:
     assert only({"produces": ["application/json"]}, version="2.0", produces=["text/event-stream"]).reason is None
 
 
-@pytest.mark.parametrize(
-    ("name", "path", "shown"),
-    [
-        ("read_item_items__item_id__get", "/items/{item_id}", "read_item"),  # as FastAPI names it
-        ("read_root__get", "/", "read_root"),
-        ("__get", "/", "__get"),
-        ("things.list", "/things", "things.list"),
-        ("a\x1b[31mb\n", "/things", "a[31mb"),
-        (7, "/things", None),
-        ("", "/things", None),
-    ],
-)
-def test_name(name: Any, path: str, shown: str | None) -> None:
-    assert only({"operationId": name}, path).name == shown
-
-
 @pytest.mark.parametrize("tags", [None, "things", [], [None], [{"name": "things"}]])
 def test_tags_that_are_none(tags: Any) -> None:
     assert only({"tags": tags}).group is None
@@ -126,8 +109,8 @@ def test_tags_that_are_none(tags: Any) -> None:
 
 def test_path_item_by_reference() -> None:
     paths = {"/a": {"$ref": "#/components/pathItems/a"}, "/b": {"$ref": "b.yaml"}, "/c": {"$ref": "#/paths/~1c"}}
-    found = read_openapi(document(paths, "3.1.0", components={"pathItems": {"a": {"get": {"operationId": "a"}}}}))
-    assert [(each.template, each.name, each.reason) for each in found] == [
+    found = read_openapi(document(paths, "3.1.0", components={"pathItems": {"a": {"get": {"tags": ["a"]}}}}))
+    assert [(each.template, each.group, each.reason) for each in found] == [
         ("/a", "a", None),
         ("/b", None, "described in another document: b.yaml"),
     ]

@@ -27,7 +27,7 @@ def test_document(file: Path) -> None:
 
 
 def described(operation: Operation) -> Iterator[str]:
-    names = f"{operation.name or 'no name'}, {operation.group or 'no group'}"
+    names = operation.group or "no group"
     yield f"{operation.method} {operation.template} ({names}){f': {operation.reason}' if operation.reason else ''}"
     for each in operation.parameters:
         value = "no value" if each.value is None else f"'{each.value}', {each.basis}"
