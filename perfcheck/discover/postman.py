@@ -47,21 +47,18 @@ def read_postman(file: str, base_url: str) -> Discovered:
 
 def _items(collection: Object) -> Iterator[_Item]:
     waiting: list[tuple[Any, str | None, Mapping[str, str]]] = [(collection, None, {})]
-    is_root, seen = True, 0
-    while waiting and seen < _MOST_ITEMS:
-        item, group, variables = waiting.pop()
-        if not isinstance(item, dict):
-            continue
-        seen += 1
-        name = item.get("name") if isinstance(item.get("name"), str) else None
+    for _ in range(_MOST_ITEMS):
+        if not waiting:
+            return
+        value, group, variables = waiting.pop()
+        item = as_object(value)
         inside = {**variables, **_values(item.get("variable"))}
-        if isinstance(item.get("item"), list):
-            folder = group if is_root or group else name  # the outermost one
-            waiting += [(each, folder, inside) for each in reversed(item["item"])]
-        elif isinstance(item.get("request"), str | dict):
-            request = {"url": item["request"]} if isinstance(item["request"], str) else item["request"]
-            yield _Item(group, request, inside)
-        is_root = False
+        name = item.get("name") if isinstance(item.get("name"), str) and item is not collection else None
+        waiting += [
+            (each, group or name, inside) for each in reversed(as_list(item.get("item")))
+        ]  # the outermost folder
+        if isinstance(url := item.get("request"), str | dict):
+            yield _Item(group, {"url": url} if isinstance(url, str) else url, inside)
 
 
 def _values(variables: Any) -> dict[str, str]:

@@ -40,7 +40,6 @@ def survey(
     *,
     allowed: Collection[str] = (),
     progress: Callable[[int, int], None] = lambda *_: None,
-    now: Callable[[], float] = time.monotonic,
     longest_s: float | None = None,
 ) -> Survey:
     """Send a request to each of ``operations`` that is safe to repeat: fewest parameters first, since lists have ids.
@@ -60,14 +59,11 @@ def survey(
     tries.sort(key=lambda each: (each.operation.template.count("{"), len(each.operation.template)))
     if tries:
         longest_s = max(_LEAST_S, _EACH_S * len(tries)) if longest_s is None else longest_s
-        surveyor = _Surveyor(service, fetch, now() + longest_s, now)
-        for done, each in enumerate(tries):
-            progress(done, len(tries))
-            surveyor.attempt(each)
-        for each in tries * (_PASSES - 1):
+        surveyor = _Surveyor(service, fetch, time.monotonic() + longest_s)
+        for done, each in enumerate(tries * _PASSES):
+            progress(min(done, len(tries)), len(tries))
             if each.candidate is None:
                 surveyor.attempt(each)
-    progress(len(tries), len(tries))
     return Survey(
         tuple(each.candidate for each in tries if each.candidate is not None),
         (*(LeftOut(each.operation, *each.outcome) for each in tries if each.candidate is None), *left_out),
@@ -121,11 +117,10 @@ class _Try:
 
 
 class _Surveyor:
-    def __init__(self, service: Service, fetch: Fetch, until_s: float, now: Callable[[], float]) -> None:
+    def __init__(self, service: Service, fetch: Fetch, until_s: float) -> None:
         self._headers = service.headers
         self._fetch = fetch
         self._until_s = until_s
-        self._now = now
         self._harvest = Harvest()
         # Some services return one page for any path, such as that of a single-page application: it proves no route.
         nowhere = fetch(Endpoint(name=_NOWHERE, path=_NOWHERE, line=0, headers=service.headers))
@@ -151,7 +146,7 @@ class _Surveyor:
         word = None if attempt.is_allowed else action_in_values(filled.path, filled.query)
         if word is not None:
             return _action(attempt.operation, word)
-        return ("no time was left", None) if self._now() > self._until_s else None
+        return ("no time was left", None) if time.monotonic() > self._until_s else None
 
     def _send(self, attempt: _Try, filled: Filled) -> None:
         attempt.sent.append(filled)
@@ -170,9 +165,9 @@ class _Surveyor:
             self._add(attempt.operation, endpoint.path, response)
 
     def _timed(self, endpoint: Endpoint) -> tuple[Fetched, float]:
-        started_s = self._now()
+        started_s = time.monotonic()
         response = self._fetch(endpoint)
-        return response, (self._now() - started_s) * 1000
+        return response, (time.monotonic() - started_s) * 1000
 
     def _add(self, operation: Operation, path: str, response: Fetched) -> None:
         if len(response.body) > _LARGEST_HARVESTED or "html" in response.content_type:
