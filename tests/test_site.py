@@ -134,8 +134,13 @@ def test_a_browser_loads_it_from_one_host_and_finds_a_page(site: Path, scheme: L
         page.on("console", lambda message: messages.append(message.text))
         page.goto(f"{url}/reference/cli.html")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        page.keyboard.press("/")
-        page.keyboard.type("headroom")
+        search = page.get_by_role("combobox", name="Search")
+        for _ in range(300):  # the script that listens for the key may still be loading
+            page.keyboard.press("/")
+            if search.is_visible():
+                break
+            page.wait_for_timeout(100)
+        search.fill("headroom")
         expect(page.get_by_role("option", name="What a report contains")).to_be_visible(timeout=30_000)
         page.close()
         assert messages == []
