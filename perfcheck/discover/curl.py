@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote_plus
 
 from perfcheck.discover.curl_options import DATA, SHORT, WITH_VALUE
+from perfcheck.discover.hosts import UNKNOWN, host_of, requests_of_service
 from perfcheck.discover.path_segments import is_variable
-from perfcheck.discover.recorded_hosts import UNKNOWN, host_of, requests_of_service
 from perfcheck.discover.seen_request import SeenRequest, below_base_url, operation_by_itself
 from perfcheck.discover.shell_words import shell_commands
 from perfcheck.errors import UsageError

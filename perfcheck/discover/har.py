@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from perfcheck.discover.foreign_json import Object, as_list, as_object, read_json
+from perfcheck.discover.hosts import host_of, requests_of_service
 from perfcheck.discover.path_segments import is_static
-from perfcheck.discover.recorded_hosts import host_of, requests_of_service
 from perfcheck.discover.route_shapes import RouteShapes
 from perfcheck.discover.seen_request import Pairs, SeenRequest, below_base_url
 from perfcheck.errors import UsageError

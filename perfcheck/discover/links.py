@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from perfcheck.discover.actions import action_in_values, action_word
+from perfcheck.discover.hosts import host_of
 from perfcheck.discover.lenient import Fetch
 from perfcheck.discover.path_segments import is_static, path_below, template_of
-from perfcheck.discover.recorded_hosts import host_of
 from perfcheck.discover.route_shapes import RouteShapes, Segments, route_of
 from perfcheck.discover.seen_request import Pairs, SeenRequest
 from perfcheck.model import Endpoint, Fetched, Secret

@@ -13,6 +13,7 @@ from perfcheck.discover.links import crawl
 from perfcheck.discover.merge import merge
 from perfcheck.discover.openapi.documents import OpenApiDocument, find_documents, named_documents
 from perfcheck.discover.openapi.located import located_operations
+from perfcheck.discover.path_segments import path_below
 from perfcheck.discover.routes import monitored_operations
 from perfcheck.discover.survey import survey
 from perfcheck.model import Service
@@ -95,6 +96,6 @@ def _without_documents(
     discovered: Collection[Discovered], documents: Collection[OpenApiDocument], service: Service
 ) -> Iterator[Operation]:
     """Without the documents themselves: nobody's users wait for those."""
-    base_path = urlsplit(service.base_url).path.rstrip("/")
-    paths = {each.path.partition("?")[0].removeprefix(base_path) for each in documents if each.path}
+    base_path = urlsplit(service.base_url).path
+    paths = {path_below(base_path, each.path.partition("?")[0]) for each in documents if each.path}
     return (each for found in discovered for each in found.operations if each.template not in paths)

@@ -16,9 +16,11 @@ from perfcheck.client.client import Client
 from perfcheck.client.prepared_request import without_password
 from perfcheck.discover.actions import action_word
 from perfcheck.discover.foreign_json import Object, as_object
+from perfcheck.discover.hosts import host_of
 from perfcheck.discover.lenient import Fetch, lenient
 from perfcheck.discover.openapi.pages import addresses_in, documents_in
 from perfcheck.discover.openapi.parser import LARGEST, UnreadableError, is_openapi, parse_document, parse_openapi
+from perfcheck.discover.path_segments import path_below
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Endpoint, Fetched, Service
 from perfcheck.text import Redactor, clean
@@ -52,10 +54,9 @@ class OpenApiDocument:
 
     def below(self, service: Service) -> str | None:
         """As ``service.openapi`` names it; None where that cannot."""
-        base_path = urlsplit(service.base_url).path.rstrip("/")
-        if self.path is None or "?" in self.path or not self.path.startswith(f"{base_path}/"):
+        if self.path is None or "?" in self.path:
             return None
-        return self.path.removeprefix(base_path)
+        return path_below(urlsplit(service.base_url).path, self.path)
 
 
 def find_documents(service: Service, redact: Redactor) -> list[OpenApiDocument]:
@@ -77,7 +78,7 @@ def named_documents(source: str, service: Service, redact: Redactor) -> list[Ope
     url = source if is_url else service.base_url.rstrip("/") + source
     shown = redact.clean(without_password(source), limit=2000)
     _check_url(url, shown)
-    is_own = _host(url) == _host(service.base_url)
+    is_own = host_of(url) == host_of(service.base_url)
     owner = service if is_own else Service(url)  # another host gets nothing of what is set for the service
     with Client(replace(owner, base_url=_origin(owner.base_url)), redact=redact) as client:
         search = _Search(client.fetch, owner)
@@ -101,11 +102,6 @@ def _check_url(url: str, shown: str) -> None:
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def _host(url: str) -> str:
-    """With the port, without a password."""
-    return urlsplit(url).netloc.rpartition("@")[2].lower()
 
 
 def _path_of(url: str) -> str:
@@ -176,7 +172,7 @@ class _Search:
             for page in (path, f"{path}/"):  # a redirect may have added the slash
                 try:
                     url = urljoin(self._origin + page, address)
-                    is_local = _host(url) == _host(self._origin)
+                    is_local = host_of(url) == host_of(self._origin)
                 except ValueError:
                     continue
                 if is_local and action_word(urlsplit(url).path) is None:

@@ -1,4 +1,4 @@
-"""Which requests of a recording are of the service, which may have been recorded at another address."""
+"""Which addresses are of the service, also in a recording that may have been made at another one."""
 
 from __future__ import annotations
 
