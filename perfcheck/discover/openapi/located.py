@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from urllib.parse import urlsplit
 
 from perfcheck.discover.actions import action_word
-from perfcheck.discover.foreign_json import Object, as_object
+from perfcheck.discover.foreign_json import as_object
 from perfcheck.discover.lenient import Fetch
 from perfcheck.discover.openapi.documents import OpenApiDocument
 from perfcheck.discover.openapi.operations import read_openapi
@@ -16,6 +17,7 @@ from perfcheck.model import Endpoint, Fetched, Service
 from perfcheck.model.operation import Operation
 
 _MOST_PROBES = 5  # of one prefix
+_MOST_PREFIXES = 20  # of those that the document states
 _USUAL = ("/api", "/api/v1", "/v1")  # of a document at the root that knows nothing of them
 _TIMEOUT_S = 5.0
 _NOT_FOUND = 404
@@ -33,20 +35,23 @@ def located_operations(
     for document in documents:
         copies.setdefault(tuple(as_object(document.content.get("paths"))), []).append(document)
     for same in copies.values():
-        candidates = [prefixes(each.content, location=each.path or "/", base_path=base_path) for each in same]
-        yield _under_the_best(same[0].content, list(dict.fromkeys(chain(*candidates, _USUAL))), service, fetch)
+        each_stated = [prefixes(each.content, location=each.path or "/", base_path=base_path) for each in same]
+        stated = list(dict.fromkeys(chain(*each_stated)))[:_MOST_PREFIXES]
+        operations = read_openapi(same[0].content, "")
+        prefix = _best_prefix(list(dict.fromkeys((*stated, *_USUAL))), _probes(operations), service, fetch)
+        yield [replace(each, template=f"{prefix}{each.template}") for each in operations]
 
 
-def _under_the_best(content: Object, candidates: Sequence[str], service: Service, fetch: Fetch) -> list[Operation]:
+def _best_prefix(candidates: Sequence[str], paths: Sequence[str], service: Service, fetch: Fetch) -> str:
     best, most_found = candidates[0], 0
     for prefix in candidates:
-        probes = _probes(read_openapi(content, prefix))
+        probes = [f"{prefix}{path}" for path in paths if action_word(f"{prefix}{path}") is None]
         found = sum(_is_found(fetch(_endpoint(path, service))) for path in probes)
         if found > most_found:
             best, most_found = prefix, found
         if found == len(probes):
             break
-    return read_openapi(content, best)
+    return best
 
 
 def _probes(operations: list[Operation]) -> list[str]:

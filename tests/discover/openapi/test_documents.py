@@ -17,7 +17,7 @@ from perfcheck.client.client import Client
 from perfcheck.discover.openapi.documents import OpenApiDocument, find_documents, named_documents
 from perfcheck.discover.openapi.located import located_operations
 from perfcheck.errors import CouldNotMeasureError, PerfcheckError, UsageError
-from perfcheck.model import Service
+from perfcheck.model import Endpoint, Fetched, Service
 from perfcheck.text import Redactor
 
 REDACT = Redactor()
@@ -336,6 +336,20 @@ def test_the_prefix_that_finds_something(stated: Any, place: str, real: str, tem
     with site({place: document(**stated), real: '{"id": 1}'}) as service, Client(service, redact=REDACT) as client:
         (only,) = find_documents(service, REDACT)
         assert [each.template for (each,) in located_operations([only], service, client.fetch)] == [template]
+
+
+def test_a_document_with_many_servers_costs_a_bounded_number_of_requests() -> None:
+    paths: list[str] = []
+
+    def fetch(endpoint: Endpoint) -> Fetched:
+        paths.append(endpoint.path)
+        return Fetched(status=404)
+
+    servers = [{"url": f"/v{number}"} for number in range(1000)]
+    many = OpenApiDocument("/openapi.json", "/openapi.json", json.loads(document(servers=servers)))
+    ((only,),) = located_operations([many], Service("http://localhost"), fetch)
+    assert only.template == "/v0/things"
+    assert len(paths) < 50
 
 
 def test_a_template_is_below_the_base_url() -> None:
