@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from perfcheck.discover.recorded_secrets import is_secret
+
 _MOST_VALUES = 3  # of one field of one collection
 _LONGEST_VALUE = 200
 _MOST_FIELDS = 100  # of one row
@@ -99,8 +101,9 @@ def _rows(body: Any, collection: str) -> Iterator[Any]:
 
 
 def _as_value(value: Any) -> str | None:
-    """What may stand in a path: a text or a whole number."""
+    """What may stand in a path: a text or a whole number, and no secret."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     text = str(value)
-    return text if 0 < len(text) <= _LONGEST_VALUE and text.isprintable() else None
+    is_usable = 0 < len(text) <= _LONGEST_VALUE and text.isprintable() and not is_secret("", text)
+    return text if is_usable else None

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 from perfcheck.discover.harvest import singular
+from perfcheck.discover.recorded_secrets import is_secret
 
 _ID = re.compile(
     r"-?[0-9]+"
@@ -31,6 +32,7 @@ _STATIC = re.compile(
     re.IGNORECASE,
 )
 
+_SESSION = re.compile(r";\w*sess(?:ion)?_?id=[^/;]*", re.IGNORECASE)  # as Java's servlets put it behind a path
 _LONGEST_PATH = 1000
 _DEEPEST = 30
 _SAFE_IN_PATH = "!$&'()*+,;=:@~"
@@ -45,7 +47,7 @@ def is_id(segment: str) -> bool:
     """Whether a decoded segment is a value by itself, not a word of the route."""
     if (named := _WITH_SUFFIX.fullmatch(segment)) is not None:
         segment = named[1]
-    if _ID.fullmatch(segment):
+    if _ID.fullmatch(segment) or is_secret("", segment):
         return True
     return bool(_OPAQUE.fullmatch(segment)) and sum(char.isdigit() for char in segment) >= _OPAQUE_DIGITS
 
@@ -64,7 +66,7 @@ def split_path(path: str) -> list[str] | None:
     """The segments, each in one spelling; None for what is no path of a service."""
     if not path.startswith("/") or "//" in path or len(path) > _LONGEST_PATH:
         return None
-    encoded = path[1:].encode(errors="replace").split(b"/")
+    encoded = _SESSION.sub("", path[1:]).encode(errors="replace").split(b"/")
     segments = [quote(unquote_to_bytes(segment), safe=_SAFE_IN_PATH) for segment in encoded]
     return None if len(segments) > _DEEPEST or {".", ".."}.intersection(segments) else segments
 

@@ -25,6 +25,7 @@ JSON = st.recursive(
         ("/collections", {"collections": [{"id": "lakes"}], "links": []}, "/collections/", "collectionId", ["lakes"]),
         ("/features", {"type": "FeatureCollection", "features": [{"id": 3}]}, "/features/", "feature_id", ["3"]),
         ("/names", ["a", "b"], "/names/", "name", ["a", "b"]),
+        ("/tokens", [{"key": "sk_live_abcdefgh"}, {"key": "7"}], "/tokens/", "key", ["7"]),
         ("/kernels", {"python3": {"spec": 1}, "julia": {"spec": 2}}, "/kernels/", "kernel_name", ["python3", "julia"]),
         ("/things", [{"id": 7, "owner_login": "ada"}], "/people/", "owner_login", ["ada"]),
         ("/flows", [{"id": 5, "name": "nightly"}], "/flows/name/", "name", ["nightly"]),

@@ -145,6 +145,16 @@ def test_a_secret_is_not_taken_over() -> None:
     assert operation.reason == "the recording has a secret: 'access_token'"
 
 
+@pytest.mark.parametrize("secret", ["sk_live_abcdefgh", "eyJhbGciOiJIUzI1.eyJzdWIiOiIx.c2ln", "glpat-abcdef"])
+def test_a_secret_in_a_path_is_a_value_that_is_not_taken_over(secret: str) -> None:
+    (operation,) = operations(f"GET /hooks/{secret}")
+    assert (operation.template, [each.value for each in operation.parameters]) == ("/hooks/{id}", [None])
+
+
+def test_a_session_in_a_path_is_not_taken_over() -> None:
+    assert listed("GET /things;jsessionid=0F2A/7;v=1", "GET /things/7;v=1") == {"GET /things/7;v=1": 2}
+
+
 def test_paths_in_different_spellings_are_one() -> None:
     assert listed("GET /%7Eme/a b", "GET /~me/a%20b") == {"GET /~me/a%20b": 2}
 
