@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from urllib.parse import urljoin
 
 from perfcheck.discover.actions import action_in_values, action_word
 from perfcheck.discover.fill import Filled, ways_to_fill
@@ -28,6 +29,7 @@ _READS = {"search", "filter", "query", "count", "list", "find", "lookup", "pagin
 _LOG_IN = "log in with init --header, or service.headers"
 _NO_LOGIN = {401, 403, 407}
 _WRONG_VALUE = {400, 404, 410, 422}
+_MOST_REDIRECTS = 5
 _LOGIN = re.compile(r"(?i)\b(log-?in|sign-?in|sso|auth|oauth2?|authorize|saml)\b")
 _MOST_NAMED = 3
 _NOWHERE = "/perfcheck-finds-nothing-here"
@@ -118,6 +120,7 @@ class _Try:
 
 class _Surveyor:
     def __init__(self, service: Service, fetch: Fetch, until_s: float) -> None:
+        self._base_url = re.sub("//[^/@]*@", "//", service.base_url.rstrip("/"))  # no redirect has the login in it
         self._headers = service.headers
         self._fetch = fetch
         self._until_s = until_s
@@ -152,17 +155,41 @@ class _Surveyor:
         attempt.sent.append(filled)
         endpoint = filled.endpoint(attempt.operation, self._headers, _TIMEOUT_S)
         response, latency_ms = self._timed(endpoint)
-        other = _after_redirect(endpoint, response.location)
-        if other != endpoint:
-            endpoint = other
-            response, latency_ms = self._timed(endpoint)
+        refused = None
+        if response.location:
+            other, refused = self._redirected(endpoint, response.location)
+            if other != endpoint:
+                endpoint = other
+                response, latency_ms = self._timed(endpoint)
         if response.failure is not None:
-            attempt.outcome = _explained(filled, response)
+            attempt.outcome = refused or _explained(filled, response)
         elif self._page_for_any_path and response.body == self._page_for_any_path:
             attempt.outcome = "returned the page that the service returns for any path", None
         else:
             attempt.candidate = Candidate(attempt.operation, endpoint, latency_ms)
             self._add(attempt.operation, endpoint.path, response)
+
+    def _redirected(self, endpoint: Endpoint, location: str) -> tuple[Endpoint, tuple[str, str | None] | None]:
+        """What to request instead: with the slash at its end that the service wants, or following the redirect.
+
+        Each step is looked at before it is taken; the second value is why one is not.
+        """
+        url = self._base_url + endpoint.path
+        for _ in range(_MOST_REDIRECTS):
+            url = _joined(url, location)
+            path = url.removeprefix(self._base_url).partition("?")[0]
+            if not url.startswith(f"{self._base_url}/"):
+                return endpoint, ("redirects to another service", None)
+            if _LOGIN.search(path):  # whose page is not what is to be measured
+                return endpoint, ("redirects to a login", _LOG_IN)
+            if word := action_word(path):
+                return endpoint, (f"redirects to '{word}', which looks like an action", None)
+            if path.rstrip("/") == endpoint.path.rstrip("/"):
+                return replace(endpoint, path=path), None
+            location = self._fetch(replace(endpoint, path=url.removeprefix(self._base_url), query=())).location
+            if not location:
+                return replace(endpoint, follow_redirects=True), None
+        return endpoint, ("redirects without an end", None)
 
     def _timed(self, endpoint: Endpoint) -> tuple[Fetched, float]:
         started_s = time.monotonic()
@@ -188,34 +215,22 @@ def _explained(filled: Filled, response: Fetched) -> tuple[str, str | None]:
             return f"HTTP {response.status}", _LOG_IN
         if response.status in _WRONG_VALUE and filled.made_up:
             return f"no id to be had: HTTP {response.status} with a made-up value for {_names(filled.made_up)}", None
-        if _LOGIN.search(_path_of(response.location)):
-            return "redirects to a login", _LOG_IN
         return f"HTTP {response.status}", None
     if response.failure is Failure.TIMEOUT and response.status is not None:
         return ENDLESS, None
     return response.detail or "no response", response.remedy
 
 
+def _joined(url: str, location: str) -> str:
+    """Where it leads; nowhere for what is no address."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return ""
+
+
 def _names(parameters: Sequence[str]) -> str:
     return and_more([f"{{{name}}}" for name in parameters], _MOST_NAMED)
-
-
-def _after_redirect(endpoint: Endpoint, location: str) -> Endpoint:
-    """What to request instead: the same with the slash at its end that the service wants, or following the redirect.
-
-    A redirect to a login is not followed: the page of the login is not what is measured.
-    """
-    path = _path_of(location)
-    if not location or _LOGIN.search(path):
-        return endpoint
-    if path.rstrip("/").endswith(endpoint.path.rstrip("/")) and endpoint.path != "/":
-        return replace(endpoint, path=endpoint.path.rstrip("/") + "/" * path.endswith("/"))
-    return replace(endpoint, follow_redirects=True)
-
-
-def _path_of(location: str) -> str:
-    """Of a URL or a path, whatever else it may be."""
-    return re.sub(r"\A(?:[a-z][a-z0-9+.-]*:)?//[^/?#]*", "", location, flags=re.IGNORECASE).partition("?")[0]
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -196,17 +196,37 @@ def test_names_of_path_parameters_are_those_of_the_source_that_is_trusted_most()
     assert merged.parameters == (path("number", "5", Basis.EXAMPLE),)
 
 
-def test_a_redirect_is_followed_but_to_a_login() -> None:
-    app = Flask(__name__)
-    app.add_url_rule("/", "home", lambda: redirect("/start"))
-    app.add_url_rule("/start", "start", lambda: "start")
-    app.add_url_rule("/account", "account", lambda: redirect("/accounts/login?next=/account"))
-    app.add_url_rule("/accounts/login", "login", lambda: "log in")
-    lines = ("GET /", "GET /account")
+def test_a_redirect_is_followed_as_far_as_it_is_one_to_read() -> None:
+    app, requested = Flask(__name__), list[str]()
+    app.before_request(lambda: requested.append(request.path))
+    targets = {
+        "/": "/welcome?page=1",
+        "/account": "/accounts/login?next=/account",
+        "/away": "http://127.0.0.1:1/elsewhere",
+        "/twice": "/then",
+        "/then": "/logout",
+        "/round": "/round-and-round",
+        "/round-and-round": "/round-and-round",
+        "/list": "/list/",
+    }
+    for number, (source, target) in enumerate(targets.items()):
+        app.add_url_rule(source, str(number), lambda target=target: redirect(target))
+    for path in ("/welcome", "/accounts/login", "/logout", "/list/"):
+        app.add_url_rule(path, path, lambda: "page")
+    names = ("/", "/account", "/away", "/twice", "/round", "/list")
     with werkzeug(app) as url, Client(Service(url), redact=Redactor()) as client:
-        found = surveyed(client, tuple(operation(line) for line in lines))
-    assert [(each.endpoint.path, each.endpoint.follow_redirects) for each in found.candidates] == [("/", True)]
-    assert [(each.operation.template, each.reason) for each in found.left_out] == [("/account", "redirects to a login")]
+        found = surveyed(client, tuple(operation(f"GET {name}") for name in names))
+    assert [(each.endpoint.path, each.endpoint.follow_redirects) for each in found.candidates] == [
+        ("/", True),
+        ("/list/", False),
+    ]
+    assert {each.operation.template: each.reason for each in found.left_out} == {
+        "/account": "redirects to a login",
+        "/away": "redirects to another service",
+        "/twice": "redirects to 'logout', which looks like an action",
+        "/round": "redirects without an end",
+    }
+    assert not {"/logout", "/accounts/login"}.intersection(requested)
 
 
 def test_a_post_that_reads_has_ids_as_a_list_has() -> None:
