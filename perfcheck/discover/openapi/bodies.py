@@ -13,7 +13,7 @@ from perfcheck.discover.openapi.schema_values import SchemaValues
 _LARGEST = 100_000  # characters
 _JSON = re.compile(r"(?i)application/(?:[\w.+-]+\+)?json\s*(?:;|$)")
 _STREAM = re.compile(r"(?i)(?:text/event-stream|application/(?:x-)?ndjson|application/(?:x-)?jsonl|multipart/x-mixed)")
-_MEDIA = re.compile(r"(?:image|audio|video|font)/[\w.+-]+\Z")
+_MEDIA = re.compile(r"(?:image|audio|video|font)/(?:\*|[\w.+-]+)\Z")
 _SWITCHING_PROTOCOLS = "101"
 
 

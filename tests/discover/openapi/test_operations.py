@@ -376,7 +376,7 @@ def test_no_document_raises(one: Any, two: Any, three: Any) -> None:
         (["image/webp", "image/png"], (("Accept", "image/webp, image/png"),)),
         (["image/png", "application/json"], ()),
         (["*/*"], ()),
-        (["image/*"], ()),
+        (["image/png", "image/*"], (("Accept", "image/png, image/*"),)),
         (["image/png\r\nX: y"], ()),
         ([], ()),
     ],
