@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from perfcheck.client.reply import Reply, describe
+from perfcheck.client.app_reply import AppReply, describe
 from perfcheck.errors import CouldNotMeasureError
 from perfcheck.units import format_ms
 
@@ -43,10 +43,10 @@ class AsgiApplication:
         finally:
             self._loop.close()
 
-    def respond(self, request: httpx.Request, reply: Reply, timeout_s: float) -> None:
+    def respond(self, request: httpx.Request, reply: AppReply, timeout_s: float) -> None:
         self._loop.run(self._respond(request, reply, timeout_s))
 
-    async def _respond(self, request: httpx.Request, reply: Reply, timeout_s: float) -> None:
+    async def _respond(self, request: httpx.Request, reply: AppReply, timeout_s: float) -> None:
         """Also waits for what the application does after its response, which is part of no latency."""
 
         async def application(scope: _Message, receive: Any, send: Callable[[_Message], Awaitable[None]]) -> None:

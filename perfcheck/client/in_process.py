@@ -9,12 +9,12 @@ from typing import Any, Protocol
 import httpx
 
 from perfcheck import __version__
+from perfcheck.client.app_reply import AppReply
 from perfcheck.client.connection import Connection
 from perfcheck.client.exchange import Exchange, RequestFailedError
 from perfcheck.client.http_client import HttpClient
 from perfcheck.client.loop import Steps
 from perfcheck.client.prepared_request import Origin, WireRequest
-from perfcheck.client.reply import Reply
 from perfcheck.client.response import Response
 from perfcheck.client.wsgi import WsgiApplication
 from perfcheck.errors import UsageError
@@ -37,7 +37,7 @@ class Application(Protocol):
 
     def stop(self) -> None: ...
 
-    def respond(self, request: httpx.Request, reply: Reply, timeout_s: float) -> None:
+    def respond(self, request: httpx.Request, reply: AppReply, timeout_s: float) -> None:
         """Have the application fill ``reply``; what it raises is in there."""
 
 
@@ -109,7 +109,7 @@ class ApplicationConnection(Connection):
         """The whole response: an error after its head is raised by ``body``."""
         head = request.head
         url = httpx.URL(scheme=self.origin.scheme, host=self.origin.host, port=self.origin.port, raw_path=head.target)
-        reply = Reply(exchange, has_body=head.method != b"HEAD")
+        reply = AppReply(exchange, has_body=head.method != b"HEAD")
         self._application.respond(
             httpx.Request(head.method.decode(), url, headers=list(head.headers), content=request.content),
             reply,

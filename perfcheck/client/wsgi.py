@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from perfcheck.client.reply import Reply
+from perfcheck.client.app_reply import AppReply
 
 
 class WsgiApplication:
@@ -21,7 +21,7 @@ class WsgiApplication:
 
     def stop(self) -> None: ...
 
-    def respond(self, request: httpx.Request, reply: Reply, timeout_s: float) -> None:  # noqa: ARG002
+    def respond(self, request: httpx.Request, reply: AppReply, timeout_s: float) -> None:  # noqa: ARG002
         """Nothing can interrupt the application: it takes as long as it takes, whatever ``timeout_s``."""
 
         def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -51,7 +51,7 @@ _HOW = "name an access log, or - for standard input"
 _EXAMPLE = 'expected lines such as 127.0.0.1 - - [18/Jun/2026:10:00:00 +0000] "GET /things HTTP/1.1" 200 512'
 
 
-class _Line(NamedTuple):
+class _LogLine(NamedTuple):
     """The request of a line, as it is written there."""
 
     method: str
@@ -91,7 +91,7 @@ def read_access_log(file: str, base_url: str) -> Discovered:
 _TAKEN, _BOTS, _FILES, _ERRORS, _OTHER = "taken", "of bots", "for static files", "that failed", "other"
 
 
-def _kind(line: _Line | None) -> str:
+def _kind(line: _LogLine | None) -> str:
     if line is None:
         return _OTHER
     if line.status not in _SUCCEEDED:
@@ -138,16 +138,16 @@ def _lines(file: str, where: str) -> Iterator[str]:
         raise UsageError(f"{where} cannot be read: {message}", _HOW) from None
 
 
-def _read(text: str) -> _Line | None:
+def _read(text: str) -> _LogLine | None:
     return _of_json(text) if text.lstrip().startswith("{") else _of_text(text)
 
 
-def _of_text(text: str) -> _Line | None:
+def _of_text(text: str) -> _LogLine | None:
     match = _LINE.search(text)
-    return _Line(match[1], match[2], int(match[3]), match[4].partition('"')[2]) if match else None
+    return _LogLine(match[1], match[2], int(match[3]), match[4].partition('"')[2]) if match else None
 
 
-def _of_json(text: str) -> _Line | None:
+def _of_json(text: str) -> _LogLine | None:
     """Of an object with a key for each part, however deep; or with the line as a text."""
     try:
         values = dict(_flat(json.loads(text)))
@@ -158,7 +158,7 @@ def _of_json(text: str) -> _Line | None:
     match = _REQUEST.fullmatch(request) if isinstance(request, str) else None
     method, target = (match[1], match[2]) if match else (_first(values, _METHOD), _first(values, _TARGET))
     if isinstance(method, str) and isinstance(target, str) and str(status).isdecimal():
-        return _Line(method.upper(), target, int(str(status)[:4]), str(_first(values, _AGENT)))
+        return _LogLine(method.upper(), target, int(str(status)[:4]), str(_first(values, _AGENT)))
     inside = (value for key in _INSIDE if isinstance(value := values.get(key), str))
     return next(filter(None, map(_of_text, inside)), None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from perfcheck.lint.module_facts import Annotated, Imported, LoopVariable, Parameter, Scope, Value
+from perfcheck.lint.module_facts import Annotated, FunctionParameter, Imported, LoopVariable, Scope, Value
 
 _MAY_HOLD = (ast.Call, ast.Name, ast.Attribute, ast.IfExp, ast.BoolOp, ast.Await)
 
@@ -14,7 +14,7 @@ def bind_parameters(arguments: ast.arguments, outside: Scope, inside: Scope) -> 
     defaults = [*[None] * (len(named) - len(arguments.defaults)), *arguments.defaults, *arguments.kw_defaults]
     for position, (argument, default) in enumerate(zip([*named, *arguments.kwonlyargs], defaults, strict=True)):
         value = Value(default, outside) if default is not None else None
-        inside.bind(argument.arg, Parameter(argument.annotation, position, value))
+        inside.bind(argument.arg, FunctionParameter(argument.annotation, position, value))
 
 
 def bind(target: ast.expr, value: ast.expr | None, scope: Scope, annotation: ast.expr | None = None) -> None:

@@ -37,7 +37,7 @@ class Annotated:
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class FunctionParameter:
     annotation: ast.expr | None
     position: int
     default: Value | None
@@ -71,7 +71,7 @@ class Definition:
     mentions_monitor: bool = False  # monitor_performance is in its source
 
 
-Source = Annotated | Parameter | LoopVariable  # of an object that is made elsewhere
+Source = Annotated | FunctionParameter | LoopVariable  # of an object that is made elsewhere
 Binding = Imported | Value | Source | Definition
 
 
@@ -214,7 +214,7 @@ def unquoted(annotation: ast.expr) -> ast.expr:
     return annotation
 
 
-def passed(site: CallSite, function: Definition, name: str, parameter: Parameter) -> Value | None:
+def passed(site: CallSite, function: Definition, name: str, parameter: FunctionParameter) -> Value | None:
     """What a call passes for a parameter, else its default; None where that cannot be determined."""
     call, is_method = site.call, function.outside.owner is not None and function.outside.owner.is_class
     position = parameter.position - (is_method and not _is_static(function))

@@ -13,11 +13,11 @@ from perfcheck.lint.module_facts import (
     CallSite,
     Definition,
     External,
+    FunctionParameter,
     Imported,
     LoopVariable,
     Meaning,
     Module,
-    Parameter,
     Parts,
     Scope,
     Value,
@@ -120,7 +120,7 @@ class NameResolver:
         match binding:
             case Definition():
                 yield self.attribute(binding, rest)
-            case Annotated() | Parameter() | LoopVariable():
+            case Annotated() | FunctionParameter() | LoopVariable():
                 yield self.attribute(Argument(scope, parts[0], binding), rest)
             case Imported():
                 yield from self._imported(binding, rest, scope)
@@ -164,7 +164,7 @@ class NameResolver:
         """What a function returns; of its parameter, what this call passes."""
         if not isinstance(meaning, Argument):
             yield meaning
-        elif meaning.scope is function.inside and isinstance(meaning.source, Parameter):
+        elif meaning.scope is function.inside and isinstance(meaning.source, FunctionParameter):
             value = passed(site, function, meaning.name, meaning.source)
             if value and (given := self.meaning(value.node, value.scope)):
                 yield self.attribute(given, meaning.attributes)

@@ -9,9 +9,9 @@ from perfcheck.lint.module_facts import (
     Argument,
     CallSite,
     Definition,
+    FunctionParameter,
     LoopVariable,
     Meaning,
-    Parameter,
     Scope,
     Value,
     Variable,
@@ -72,7 +72,7 @@ class Resolver(NameResolver):
             case LoopVariable(iterable, scope, index):
                 items = self._items(iterable, scope)
                 return [item and _part(item, index) for item in items]
-            case Parameter(default=default) as parameter if (function := argument.scope.owner) is not None:
+            case FunctionParameter(default=default) as parameter if (function := argument.scope.owner) is not None:
                 calls = self.callers().get(function, ())
                 return [passed(site, function, argument.name, parameter) for site in calls] or [default]
         return [None]

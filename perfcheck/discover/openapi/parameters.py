@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from perfcheck.discover.foreign_json import Object, as_list, as_object
 from perfcheck.discover.openapi.references import References
-from perfcheck.discover.openapi.schema_values import SchemaValues, Value
+from perfcheck.discover.openapi.schema_values import SchemaValue, SchemaValues
 from perfcheck.discover.recorded_secrets import HEADER_NAME
 from perfcheck.model.operation import Basis, Parameter, ParameterLocation
 
@@ -55,7 +55,7 @@ class ParameterReader:
             elif location and node["name"].isprintable():
                 yield from self._as_sent(node, location)
 
-    def _value(self, node: Object) -> Value | None:
+    def _value(self, node: Object) -> SchemaValue | None:
         """Of a parameter with a schema (version 3), with a media type instead, or that is the schema (version 2)."""
         media_type = next(iter(as_object(node.get("content")).values()), None)
         for owner in (node, self._references.object_at(media_type)):

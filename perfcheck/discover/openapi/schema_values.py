@@ -43,7 +43,7 @@ _TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class SchemaValue:
     value: Any  # of JSON
     basis: Basis
 
@@ -53,16 +53,16 @@ class SchemaValues:
         self._references = references
         self._schemas_left = 0
 
-    def of_schema(self, schema: object) -> Value | None:
+    def of_schema(self, schema: object) -> SchemaValue | None:
         """None where only somebody who knows the service can make up a value."""
         self._schemas_left = _MOST_SCHEMAS
         return self._value(schema, 0)
 
-    def stated(self, node: Object) -> Value | None:
+    def stated(self, node: Object) -> SchemaValue | None:
         """The example, default or first allowed value of a parameter, a schema or a media type."""
         for value, basis in self._all_stated(node):
             if value is not None:
-                return Value(value, basis)
+                return SchemaValue(value, basis)
         return None
 
     def _all_stated(self, node: Object) -> Iterator[tuple[object, Basis]]:
@@ -80,7 +80,7 @@ class SchemaValues:
         for allowed in as_list(node.get("enum")):
             yield allowed, Basis.ENUM
 
-    def _value(self, node: object, depth: int) -> Value | None:
+    def _value(self, node: object, depth: int) -> SchemaValue | None:
         self._schemas_left -= 1
         if depth > _DEEPEST or self._schemas_left < 0:
             return None
@@ -92,13 +92,13 @@ class SchemaValues:
         stated = self.stated(as_object(node)) or self.stated(schema)  # from version 3.1 on also next to a reference
         return stated or self._alternative(schema, depth + 1) or self._guess(schema, depth + 1)
 
-    def _alternative(self, schema: Object, depth: int) -> Value | None:
+    def _alternative(self, schema: Object, depth: int) -> SchemaValue | None:
         for part in (*as_list(schema.get("oneOf")), *as_list(schema.get("anyOf"))):
             if self._references.object_at(part).get("type") != "null" and (value := self._value(part, depth)):
                 return value
         return None
 
-    def _guess(self, schema: Object, depth: int) -> Value | None:
+    def _guess(self, schema: Object, depth: int) -> SchemaValue | None:
         parts = as_list(schema.get("allOf"))
         if parts:
             own = {key: value for key, value in schema.items() if key != "allOf"}
@@ -112,7 +112,7 @@ class SchemaValues:
                 return _guessed(_text(schema))
             case "array":
                 item = self._value(schema.get("items", {}), depth)
-                return item and Value(
+                return item and SchemaValue(
                     [item.value] * max(1, min(_count(schema.get("minItems")), _MOST_ITEMS)), item.basis
                 )
             case "object":
@@ -121,7 +121,7 @@ class SchemaValues:
                 return _guessed(1)
         return None
 
-    def _object(self, schema: Object, depth: int) -> Value | None:
+    def _object(self, schema: Object, depth: int) -> SchemaValue | None:
         properties = as_object(schema.get("properties"))
         values = {}
         for name in as_list(schema.get("required")):
@@ -129,22 +129,22 @@ class SchemaValues:
             if value is None:
                 return None
             values[name] = value
-        return Value({name: value.value for name, value in values.items()}, _worst(values.values()))
+        return SchemaValue({name: value.value for name, value in values.items()}, _worst(values.values()))
 
-    def _joined(self, schemas: list[object], depth: int) -> Value | None:
+    def _joined(self, schemas: list[object], depth: int) -> SchemaValue | None:
         """A value that all of them allow, where they are objects; else that of the first which has any."""
         values = [value for schema in schemas if (value := self._value(schema, depth)) and not _is_any(schema)]
         objects = [value for value in values if isinstance(value.value, dict)]
         if not objects or len(objects) < len(values):
             return values[0] if values else None
-        return Value({k: v for value in objects for k, v in value.value.items()}, _worst(objects))
+        return SchemaValue({k: v for value in objects for k, v in value.value.items()}, _worst(objects))
 
 
-def _guessed(value: object) -> Value | None:
-    return None if value is None else Value(value, Basis.GUESS)
+def _guessed(value: object) -> SchemaValue | None:
+    return None if value is None else SchemaValue(value, Basis.GUESS)
 
 
-def _worst(values: Iterable[Value]) -> Basis:
+def _worst(values: Iterable[SchemaValue]) -> Basis:
     return max((value.basis for value in values), key=lambda basis: basis.rank, default=Basis.GUESS)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcheck.discover.openapi.references import References
-from perfcheck.discover.openapi.schema_values import SchemaValues, Value
+from perfcheck.discover.openapi.schema_values import SchemaValue, SchemaValues
 from perfcheck.model.operation import Basis
 
 COMPONENTS = {
@@ -29,7 +29,7 @@ COMPONENTS = {
 }
 
 
-def value_of(schema: Any, components: Any = COMPONENTS) -> Value | None:
+def value_of(schema: Any, components: Any = COMPONENTS) -> SchemaValue | None:
     return SchemaValues(References({"components": {"schemas": components}})).of_schema(schema)
 
 
@@ -86,7 +86,7 @@ def ref(name: str) -> dict[str, str]:
     ids=str,
 )
 def test_value(schema: Any, value: Any, basis: Basis) -> None:
-    assert value_of(schema) == Value(value, basis)
+    assert value_of(schema) == SchemaValue(value, basis)
 
 
 @pytest.mark.parametrize(

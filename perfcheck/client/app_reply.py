@@ -12,7 +12,7 @@ from perfcheck.model import Failure
 _ERROR = 500
 
 
-class Reply:
+class AppReply:
     """Filled by the application while it runs: ``call``, ``begin``, ``add``, ``end``; or ``fail``."""
 
     def __init__(self, exchange: Exchange, *, has_body: bool) -> None:
