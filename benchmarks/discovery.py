@@ -18,6 +18,7 @@ import venv
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -220,13 +221,17 @@ def _tried(service: Tried, folder: Path, lists: httpx.Client) -> tuple[Found, di
                 if "{" in template and reason and reason.startswith(_NO_VALUE)
                 for prefix in [template.partition("{")[0]]
             }
-            unsafe = [line for line in relay.requests if line[0] not in _SAFE and not service.allow]
+            unsafe = [line for line in relay.requests if line[0] not in _SAFE and not _is_named(line, service.allow)]
         return (
             Found(
                 service.name, operations, len(unsafe), len(relay.requests), init_s, (init.returncode, run.returncode)
             ),
             non_empty,
         )
+
+
+def _is_named(line: tuple[str, str], allowed: Sequence[str]) -> bool:
+    return any(fnmatchcase(f"{line[0]} {line[1]}", pattern) for pattern in allowed)
 
 
 def _environment(bin_folder: Path, home: Path) -> dict[str, str]:
