@@ -44,6 +44,8 @@ class Perfcheck:
         checked = check_endpoint(endpoint, app, options, self._node.config)
         if checked.line:
             self._node.user_properties.append((_PROPERTY, checked.line))
+        if checked.traceback:  # a section of its own: in CI pytest repeats the failure's text in its summary
+            self._node.add_report_section("call", "traceback of the application", checked.traceback)
         if checked.result is None or checked.failure:
             pytest.fail(checked.failure or "", pytrace=False)
         return checked.result

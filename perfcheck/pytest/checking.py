@@ -38,11 +38,15 @@ _LOOKS = 10_000  # take longer than the resolution of any clock
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """``line`` is for the summary of the session; ``failure`` is why the test fails, empty where it does not."""
+    """``line`` is for the summary of the session; ``failure`` is why the test fails, empty where it does not.
+
+    ``traceback`` is of what the application raised, where the test fails.
+    """
 
     failure: str
     result: EndpointResult | None = None
     line: str = ""
+    traceback: str = ""
 
 
 def check_endpoint(endpoint: str, application: object, options: Mapping[str, Any], config: pytest.Config) -> Checked:
@@ -54,12 +58,15 @@ def check_endpoint(endpoint: str, application: object, options: Mapping[str, Any
             raise outcome.error
     except PerfcheckError as error:
         raised += [error.__cause__] if error.__cause__ else []
-        return Checked("\n".join([f"perfcheck: {error.message}", *_help(error.remedy), *_first(raised)]))
+        failure = "\n".join([f"perfcheck: {error.message}", *_help(error.remedy)])
+        return Checked(failure, traceback=_first(raised))
     if outcome.run.exit_code == EXIT_INTERRUPTED:
         raise KeyboardInterrupt
     (result,) = outcome.run.endpoints
-    failure = "\n".join([*_explanation(outcome.run, result), *_first(raised)]) if outcome.run.exit_code else ""
-    return Checked(failure, result, f"{result.verdict:<8} {_in_one_line(result)}, {_effort(result)}")
+    line = f"{result.verdict:<8} {_in_one_line(result)}, {_effort(result)}"
+    if not outcome.run.exit_code:
+        return Checked("", result, line)
+    return Checked("\n".join(_explanation(outcome.run, result)), result, line, _first(raised))
 
 
 def _check(
@@ -185,8 +192,6 @@ def _help(remedy: str | None) -> list[str]:
     return [_labelled(Label.HELP, remedy)] if remedy else []
 
 
-def _first(raised: Sequence[BaseException]) -> Iterator[str]:
-    """The end of the traceback of what the application raised first."""
-    if raised:
-        yield "\nThe application raised:"
-        yield "".join(traceback.format_exception(raised[0], limit=-_MOST_FRAMES)).rstrip()
+def _first(raised: Sequence[BaseException]) -> str:
+    """The end of the traceback of what the application raised first; empty if it raised nothing."""
+    return "".join(traceback.format_exception(raised[0], limit=-_MOST_FRAMES)) if raised else ""

@@ -188,7 +188,10 @@ def test_never_fails(perfcheck):
 
 
 @pytest.mark.parametrize(("app", "error"), [("shop", "KeyError: 'title'"), ("api", "LookupError: no title")])
-def test_a_handler_that_raises_fails_the_test_with_its_traceback_once(project: Project, app: str, error: str) -> None:
+def test_a_handler_that_raises_fails_the_test_with_its_traceback_once(
+    project: Project, app: str, error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")  # there pytest repeats the whole message of a failure in its summary
     session = project.test(f'def test_it(perfcheck):\n    perfcheck.check("/api/raises", app={app}, target="1s")\n')
     assert session.outcomes == "1 failed", session.output
     assert "perfcheck: CRITICAL GET /api/raises: 100% of requests failed\n" in session.output
