@@ -22,7 +22,7 @@ from perfcheck.baseline.value_types import (
     choice,
     integer,
 )
-from perfcheck.model import ErrorProof, Metric, UndecidedPolicy
+from perfcheck.model import ErrorProof, Metric, MetricOf, UndecidedPolicy
 
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")  # methods that are refused unless the endpoint is repeatable
 _METHODS = ("GET", "HEAD", "OPTIONS", *CHANGING)
@@ -108,6 +108,12 @@ INHERITED = {
         choice(list(Metric), _METRICS),
         "The statistic to compare with the limits.",
         "median",
+    ),
+    "metric_of": Key(
+        choice(list(MetricOf), {"ttfb": "first_byte", "first_event": "first_byte", "last_byte": "latency"}),
+        "The time that the metric is computed from: the latency, or the time to the first byte (of an event stream: to "
+        "the end of its first event), after which the client hangs up.",
+        "latency",
     ),
     "warning": Key(LIMIT, "Above this multiple of the target, or this duration, the endpoint is WARNING.", "1.5x"),
     "critical": Key(LIMIT, "Above this multiple of the target, or this duration, the endpoint is CRITICAL.", "2x"),

@@ -114,6 +114,8 @@ def _values(endpoint: Endpoint, common: list[tuple[str, str | Secret]]) -> Itera
         yield "body_limit", _size(endpoint.body_limit)
     if endpoint.monitor_name is not None:
         yield "monitor_name", scalar(endpoint.monitor_name)
+    if endpoint.metric_of != _DEFAULT.metric_of:
+        yield "metric_of", endpoint.metric_of
     if endpoint.target_ms is not None:
         yield "target", format_duration(endpoint.target_ms)
     if endpoint.ideal_ms is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from perfcheck.client.exchange import Exchange, RequestFailedError, timed_out
 from perfcheck.client.response import Response
-from perfcheck.model import Failure
+from perfcheck.model import Failure, MetricOf
 
 _ERROR = 500
 
@@ -32,16 +32,27 @@ class AppReply:
         self.response = Response(
             status, reason.encode(), [(bytes(name).lower(), bytes(value)) for name, value in headers], "HTTP/1.1"
         )
+        if self._exchange.metric_of is MetricOf.FIRST_BYTE:
+            self.response.stop_early(self._exchange, has_body=self._has_body)
 
     def add(self, piece: bytes) -> None:
-        """Raises RequestFailedError when the body is over the cap by now: the application is not to go on."""
+        """Raises RequestFailedError when the body is over the cap by now, or the time is up: it is not to go on."""
         self._stamp(len(piece))
+        if not self.is_complete and self._exchange.last_ns > self._exchange.deadline_ns:
+            self.error = timed_out(self._exchange)
+            raise self.error
         if self.response is not None and self._has_body:
             try:
                 self.response.add(piece)
             except RequestFailedError as error:
                 self.error = error
                 raise
+            self.is_complete = self.is_complete or self.has_enough
+
+    @property
+    def has_enough(self) -> bool:
+        """The rest of the response is of no interest: the client hangs up."""
+        return self.response is not None and self.response.is_enough
 
     def end(self) -> None:
         """The response is complete."""
@@ -50,7 +61,7 @@ class AppReply:
 
     def fail(self, error: BaseException) -> None:
         """The application raised: a server responds with status 500, unless the application has responded itself."""
-        if error is self.error:
+        if error is self.error or self.has_enough:
             return
         self.raised = error
         if self.response is None:

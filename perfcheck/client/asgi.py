@@ -58,6 +58,8 @@ class AsgiApplication:
                     reply.add(message.get("body", b""))
                     if not message.get("more_body", False):
                         reply.end()
+                    elif reply.has_enough:
+                        responding.cancel()
                 await send(message)
 
             reply.call()
@@ -67,10 +69,14 @@ class AsgiApplication:
                 reply.fail(error)
 
         transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+        responding = asyncio.ensure_future(transport.handle_async_request(request))
         try:
-            await asyncio.wait_for(transport.handle_async_request(request), timeout_s)
+            await asyncio.wait_for(responding, timeout_s)
         except TimeoutError:
             reply.expire()
+        except asyncio.CancelledError:
+            if not reply.has_enough:
+                raise
         except AssertionError:
             pass  # by the transport: the response is not complete, which the reply knows
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from perfcheck.model import Failure, Phases
+from perfcheck.model import Failure, MetricOf, Phases
 from perfcheck.units import format_ms, format_size
 
 _NS_PER_MS = 1e6
@@ -41,8 +41,11 @@ class Exchange:
     and the time until this process went on.
     """
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, metric_of: MetricOf = MetricOf.LATENCY) -> None:
         self.timeout_ns = int(timeout_s * 1e9)
+        self.metric_of = metric_of
+        self.ends_at_first_byte = False  # what arrives later is in no phase
+        self.unfinished = "the response was not complete"
         self._setup_ns: dict[str, int] = {}  # by phase
         self._spent_ns = 0  # by the requests before, of a chain
         self.begin()
@@ -99,9 +102,10 @@ class Exchange:
     def phases(self) -> Phases:
         """The phases that took place; those of the request itself add up to its latency."""
         answered = bool(self.first_ns and self.sent_ns)
+        has_download = answered and not self.ends_at_first_byte
         return Phases(
             wait_ms=(self._spent_ns + self.first_ns - self.sent_ns) / _NS_PER_MS if answered else None,
-            download_ms=(self.last_ns - self.first_ns) / _NS_PER_MS if answered else None,
+            download_ms=(self.last_ns - self.first_ns) / _NS_PER_MS if has_download else None,
             **{f"{phase}_ms": spent_ns / _NS_PER_MS for phase, spent_ns in self._setup_ns.items()},
         )
 
@@ -213,5 +217,5 @@ def timed_out(exchange: Exchange) -> RequestFailedError:
     within = "within " + format_ms(exchange.timeout_ns / _NS_PER_MS)
     if not exchange.first_sent_ns:
         return RequestFailedError(Failure.TIMEOUT, f"no connection {within}")
-    problem = "the response was not complete" if exchange.received else "no response"
+    problem = exchange.unfinished if exchange.received else "no response"
     return RequestFailedError(Failure.TIMEOUT, f"{problem} {within}")

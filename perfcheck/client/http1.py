@@ -132,9 +132,11 @@ class Http1Connection(SocketConnection):
     def body(self, exchange: Exchange, response: Response) -> Steps[None]:
         if self._parser is None:
             yield from self._plain_body(exchange, response)
-            self.reusable = self._unsendable is None and not self.has_excess
+            self.reusable = not self._missing and self._unsendable is None and not self.has_excess
             return
-        while not isinstance(event := (yield from self._next(self._parser, exchange)), h11.EndOfMessage):
+        while not isinstance(event := (yield from self._next(self._parser, exchange, response)), h11.EndOfMessage):
+            if event is h11.NEED_DATA:
+                return
             if not isinstance(event, h11.Data):
                 raise truncated(exchange)
             response.add(bytes(event.data))
@@ -143,7 +145,7 @@ class Http1Connection(SocketConnection):
         self.reusable = is_done and self._unsendable is None and not self.has_excess
 
     def _plain_body(self, exchange: Exchange, response: Response) -> Steps[None]:
-        while self._missing:
+        while self._missing and not response.is_enough:
             data = yield from self._take(exchange)
             if not data:
                 raise truncated(exchange)
@@ -151,14 +153,15 @@ class Http1Connection(SocketConnection):
             self.has_excess = len(data) > self._missing
             self._missing -= min(self._missing, len(data))
 
-    def _next(self, parser: h11.Connection, exchange: Exchange) -> Steps[Any]:
+    def _next(self, parser: h11.Connection, exchange: Exchange, response: Response | None = None) -> Steps[Any]:
+        """NEED_DATA where ``response`` has enough of its body."""
         ended = False
         while True:
             try:
                 event = parser.next_event()
             except Exception as error:
                 raise (truncated(exchange) if ended else not_http(error)) from error
-            if event is not h11.NEED_DATA:
+            if event is not h11.NEED_DATA or (response is not None and response.is_enough):
                 return event
             data = yield from self._take(exchange)
             parser.receive_data(data)

@@ -6,6 +6,7 @@ from collections import deque
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, DataReceived, Event, ResponseReceived, StreamEnded, StreamReset
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
@@ -75,9 +76,18 @@ class Http2Connection(SocketConnection):
         return Response(int(status), b"", [field for field in fields if field[0][:1] != b":"], "HTTP/2")
 
     def body(self, exchange: Exchange, response: Response) -> Steps[None]:
-        while not isinstance(event := (yield from self._next(exchange)), StreamEnded):
+        while self._events or not response.is_enough:
+            event = yield from self._next(exchange)
+            if isinstance(event, StreamEnded):
+                break
             if isinstance(event, DataReceived):
                 response.add(event.data or b"")
+        else:
+            try:
+                self._h2.reset_stream(self._stream, ErrorCodes.CANCEL)
+                yield from self._flush(exchange)
+            except (ProtocolError, RequestFailedError):
+                return  # the connection is lost, and with it the rest that nobody needs
         stream = self._h2.streams.get(self._stream)
         self.reusable = not self._terminated and self._unsendable is None and (stream is None or stream.closed)
 

@@ -26,7 +26,7 @@ from perfcheck.client.prepared_request import (
 from perfcheck.client.response import REDIRECTS, Response
 from perfcheck.client.transport import HAS_KERNEL_STAMPS
 from perfcheck.errors import CouldNotMeasureError
-from perfcheck.model import Endpoint, Failure, Fetched, Finding, Sample, Service
+from perfcheck.model import Endpoint, Failure, Fetched, Finding, MetricOf, Sample, Service
 from perfcheck.text import Redactor
 
 _MOST_REDIRECTS = 10
@@ -147,13 +147,13 @@ class HttpClient(ABC, Generic[Opened]):
 
     def _sample(self, prepared: PreparedRequest, tag: object = None) -> Steps[Sample]:
         tried_at_s, tried_ns = self._now(), time.perf_counter_ns()
-        exchange = Exchange(prepared.endpoint.timeout_s)
+        exchange = Exchange(prepared.endpoint.timeout_s, prepared.endpoint.metric_of)
         response, failed = yield from self._request(prepared, exchange)
         size = None
         if response is not None and failed is None:
             self._by_kernel = exchange.by_kernel
             try:
-                size = sum(map(len, response.decoded()))
+                size = None if response.is_enough else sum(map(len, response.decoded()))
             except RequestFailedError as error:
                 failed = error
         self._in_flight.discard(tag)
@@ -174,7 +174,8 @@ class HttpClient(ABC, Generic[Opened]):
         )
 
     def _fetched(self, prepared: PreparedRequest) -> Steps[Fetched]:
-        response, failed = yield from self._request(prepared, Exchange(prepared.endpoint.timeout_s))
+        exchange = Exchange(prepared.endpoint.timeout_s, prepared.endpoint.metric_of)
+        response, failed = yield from self._request(prepared, exchange)
         body = b""
         try:
             body = b"".join(response.decoded()) if response else b""
@@ -205,9 +206,13 @@ class HttpClient(ABC, Generic[Opened]):
                     following = redirects.following(request, hop) if redirects else None
                     if following is None:
                         response = hop
-                    if on_wire.head.method != b"HEAD":
+                    has_body = on_wire.head.method != b"HEAD"
+                    if following is None and exchange.metric_of is MetricOf.FIRST_BYTE:
+                        hop.stop_early(exchange, has_body=has_body)
+                    elif has_body:
                         hop.check_length()
                     yield from connection.body(exchange, hop)
+                    hop.check_event()
                 finally:
                     self._connections.keep(connection)
                 if following is None:

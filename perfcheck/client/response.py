@@ -8,9 +8,11 @@ import importlib.util
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
-from perfcheck.client.exchange import RequestFailedError
+from perfcheck.client.exchange import Exchange, RequestFailedError
+from perfcheck.client.first_event import EVENT_STREAM, FirstEvent
 from perfcheck.model import Failure
 from perfcheck.units import format_size
 
@@ -30,21 +32,52 @@ class Response:
         self.version = version
         self.pieces: list[bytes] = []
         self._size = 0
+        self.is_enough = False  # what has come suffices: the rest is not read
+        self._suffices: Callable[[bytes], bool] = lambda _: False  # given the next piece
 
     def header(self, name: bytes) -> str:
         """The value of a header by its lower-case name; of repeated ones, all. Empty when there is none."""
         return b", ".join([value for key, value in self.headers if key == name]).decode("utf-8", "replace")
 
+    @property
+    def is_event_stream(self) -> bool:
+        return self.header(b"content-type").partition(";")[0].strip().lower() == EVENT_STREAM
+
+    @property
+    def _announced(self) -> int | None:
+        """The length of the body, where it is announced."""
+        digits = self.header(b"content-length")[:_MOST_DIGITS]
+        return int(digits) if digits.isascii() and digits.isdigit() else None
+
     def check_length(self) -> None:
         """Raises RequestFailedError when the body that is announced is over the cap."""
-        announced = self.header(b"content-length")[:_MOST_DIGITS]
-        if announced.isascii() and announced.isdigit() and int(announced) > BODY_CAP:
-            raise _too_large(int(announced), "announced:")
+        if (announced := self._announced) is not None and announced > BODY_CAP:
+            raise _too_large(announced, "announced:")
+
+    def stop_early(self, exchange: Exchange, *, has_body: bool) -> None:
+        """Its first byte is judged, or its first event: no more is read than that takes.
+
+        A short body is read to its end all the same, so that the connection can be used again.
+        """
+        has_events = has_body and self.is_event_stream
+        exchange.ends_at_first_byte = not has_events
+        if has_events:
+            exchange.unfinished = "no event"
+            self._suffices = FirstEvent(self._codings)
+        elif has_body and (self._announced is None or self._announced > _SHORT_BODY):
+            self._suffices = bool
+        self.is_enough = any(map(self._suffices, self.pieces))
+
+    def check_event(self) -> None:
+        """Once it has ended. Raises RequestFailedError where it was to have an event."""
+        if isinstance(self._suffices, FirstEvent) and not self.is_enough:
+            raise RequestFailedError(Failure.TRUNCATED, "the event stream ended before its first event")
 
     def add(self, piece: bytes) -> None:
         """Raises RequestFailedError when the body is over the cap by now."""
         self.pieces.append(piece)
         self._size += len(piece)
+        self.is_enough = self.is_enough or self._suffices(piece)
         if self._size > BODY_CAP:
             raise _too_large(self._size, "received so far:")
 
@@ -54,6 +87,8 @@ class Response:
         """An unexpected status is a better reason than what happened to its body, unless that timed out."""
         status = self.status
         if failed is not None and failed.failure is Failure.TIMEOUT:
+            if self.is_event_stream and not isinstance(self._suffices, FirstEvent):
+                failed.remedy = f"{EVENT_STREAM}: metric_of: first_byte judges the first event"
             return failed
         if any(low <= status <= high for low, high in expect):
             return failed
@@ -66,12 +101,16 @@ class Response:
             return RequestFailedError(Failure.STATUS, f"{line}, to {location}", remedy)
         return RequestFailedError(Failure.STATUS, line)
 
+    @property
+    def _codings(self) -> list[str]:
+        return [name.strip().lower() for name in self.header(b"content-encoding").split(",") if name.strip()]
+
     def decoded(self) -> Iterable[bytes]:
         """The body once its codings are undone, piece by piece. An unknown coding is left as it is.
 
         Raises RequestFailedError: DECODING, or BODY_TOO_LARGE.
         """
-        codings = [name.strip().lower() for name in self.header(b"content-encoding").split(",") if name.strip()]
+        codings = self._codings
         if len(codings) > _MOST_CODINGS:
             raise RequestFailedError(Failure.DECODING, f"{len(codings)} content codings on one body")
         if not any(self.pieces):
@@ -82,13 +121,14 @@ class Response:
             if decode is None:
                 break
             stream = _capped(decode(stream))
-        return stream
+        return _as_far_as_it_goes(stream) if self.is_enough else stream
 
 
 # --- Bodies ----------------------------------------------------------------------------------------------------------
 
 BODY_CAP = 64 * 1024 * 1024  # on the wire, and decoded
 _PIECE = 64 * 1024
+_SHORT_BODY = 1_000_000
 _MOST_CODINGS = 4
 _GZIP_MEMBER = 0x1F  # its first byte; a body may have several (RFC 1952, section 2.2)
 
@@ -106,6 +146,11 @@ def _capped(stream: Iterable[bytes]) -> Iterator[bytes]:
         if size > BODY_CAP:
             raise RequestFailedError(Failure.BODY_TOO_LARGE, f"the body is over {format_size(BODY_CAP)} once decoded")
         yield piece
+
+
+def _as_far_as_it_goes(stream: Iterable[bytes]) -> Iterator[bytes]:
+    with suppress(RequestFailedError):
+        yield from stream
 
 
 def _garbage(coding: str, reason: object) -> RequestFailedError:

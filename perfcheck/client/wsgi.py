@@ -22,7 +22,7 @@ class WsgiApplication:
     def stop(self) -> None: ...
 
     def respond(self, request: httpx.Request, reply: AppReply, timeout_s: float) -> None:  # noqa: ARG002
-        """Nothing can interrupt the application: it takes as long as it takes, whatever ``timeout_s``."""
+        """Nothing can interrupt the application but between two pieces of its response, whatever ``timeout_s``."""
 
         def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             def begin(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
@@ -42,6 +42,8 @@ class WsgiApplication:
             try:
                 for piece in stream:  # type: ignore[union-attr]
                     reply.add(piece)
+                    if reply.has_enough:
+                        break
                 reply.end()
             finally:
                 stream.close()  # type: ignore[union-attr]

@@ -230,6 +230,7 @@ def _comparison(before: EndpointResult, after: EndpointResult, pair: PairMeasure
         before_server_timing=before.server_timing,
         before_server_timing_details=before.server_timing_details,
         more_samples=outcome.more,
+        metric_of=after.metric_of,
     )
 
 

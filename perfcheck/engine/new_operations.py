@@ -106,6 +106,8 @@ def _measured(endpoints: Sequence[Endpoint], client: HttpClient[Any], started_s:
         slow = [finding for finding in result.findings if finding.rule is Rule.NEW_SLOW_ENDPOINT]
         if slow:
             value, limit = format_ms(slow[0].value, distinct_from=slow[0].limit), format_ms(slow[0].limit)
-            message = f"{endpoint.metric} {value}, over {limit}; new since the last saved run, and not in the baseline"
+            message = (
+                f"{endpoint.metric_name} {value}, over {limit}; new since the last saved run, and not in the baseline"
+            )
             finding = replace(slow[0], message=message, remedy=_REMEDY)
             yield replace(result, verdict=Verdict.WARNING, findings=(finding,))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from perfcheck.errors import UsageError
-from perfcheck.model import Counts, Metric, Source, Verdict
+from perfcheck.model import Counts, Source, Verdict
 
 
 class NoSuchRunError(UsageError):
@@ -61,7 +61,7 @@ class PastMeasurement(NamedTuple):
     source: Source
     verdict: Verdict
     decided: bool
-    metric: Metric
+    metric: str  # with the time that it is of: "median", "p95 to first byte"
     value_ms: float | None
     interval_ms: tuple[float | None, float | None]
     median_ms: float | None
@@ -108,7 +108,7 @@ class Proposal:
     """
 
     endpoint: str
-    metric: Metric
+    metric: str
     target_ms: float | None
     ideal_ms: float | None
     runs: int  # good ones that it is based on

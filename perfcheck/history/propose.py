@@ -62,7 +62,7 @@ def propose(
     if reason is None and runs_needed is not None:
         reason = f"its newest runs differ from those before: {cannot_tell(runs_needed)}"
     nothing = Proposal(
-        endpoint.name, endpoint.metric, endpoint.target_ms, endpoint.ideal_ms, len(good), None, None, reason or ""
+        endpoint.name, endpoint.metric_name, endpoint.target_ms, endpoint.ideal_ms, len(good), None, None, reason or ""
     )
     if reason is not None:
         return nothing
@@ -83,7 +83,7 @@ def _is_good(row: PastMeasurement, endpoint: Endpoint, *, loosen: bool) -> bool:
     return (
         row.source is Source.MEASURED
         and row.verdict in verdicts
-        and row.metric is endpoint.metric
+        and row.metric == endpoint.metric_name
         and row.requests >= _MIN_REQUESTS
         and row.value_ms is not None
         and 0 < row.value_ms < math.inf
@@ -110,8 +110,8 @@ def _reason_for_none(
     """Why these runs allow no proposal; None where they do. ``recent`` are all since the last change."""
     if not recent:
         return "no runs of it in the history"
-    if recent[-1].metric is not endpoint.metric:
-        return f"its runs measured the {recent[-1].metric}, and the baseline now uses {endpoint.metric}"
+    if recent[-1].metric != endpoint.metric_name:
+        return f"its runs measured the {recent[-1].metric}, and the baseline now uses {endpoint.metric_name}"
     if recent[-1].verdict is Verdict.CRITICAL and not loosen:
         return "the last run was CRITICAL: fix that first, or accept it with --loosen REASON"
     missing = _missing_occasions(good)

@@ -217,12 +217,14 @@ def _too_small_to_count(comparison: Comparison, limits: CompareLimits) -> str | 
         return None  # it is within the limit pair by pair, which says nothing about milliseconds
     by = format_ms(difference, distinct_from=least)
     slower = format_slower(ratio, distinct_from=1 + limits.warning)
-    return f"{comparison.metric} {slower}, by {by}: less than the {format_ms(least)} that count as a change"
+    return f"{comparison.metric_name} {slower}, by {by}: less than the {format_ms(least)} that count as a change"
 
 
 def _why_not_compared(before: EndpointResult, after: EndpointResult) -> str:
     if changed := request_change(before, after):
         return f"the request changed ({changed})"
+    if before.metric_of is not after.metric_of:
+        return f"measured differently (metric_of: {before.metric_of} -> {after.metric_of})"
     if Source.MONITORED in {before.source, after.source}:
         return "the monitor inside the service keeps no samples"
     for screened, when in ((after, "now"), (before, "before")):
@@ -242,7 +244,7 @@ def _how_much(comparison: Comparison, limit: float | None = None) -> str:
     The ratio is that of all pairs, or of all requests, and not the quotient of the two medians: the one after is left
     out, since every reader does the sum. ``limit`` is the share that the ratio is over.
     """
-    metric, before_ms, ratio = comparison.metric, comparison.before_ms, comparison.ratio
+    metric, before_ms, ratio = comparison.metric_name, comparison.before_ms, comparison.ratio
     if ratio is None:
         before, after = (format_ms(ms) if ms else "over the timeout" for ms in (before_ms, comparison.after_ms))
         counts = f"{plural(comparison.before_samples, 'latency')} before, {comparison.after_samples} now"

@@ -62,7 +62,7 @@ def _change(now: EndpointResult, before: EndpointResult) -> EndpointChange | Non
     """None where the two have no figure of one kind."""
     if now.is_screened or before.is_screened:
         return None
-    if now.value_ms is None or not before.value_ms or now.metric is not before.metric:
+    if now.value_ms is None or not before.value_ms or now.metric_name != before.metric_name:
         return None
     if now.over_timeout or before.over_timeout:
         return None
@@ -130,6 +130,8 @@ def _compare(before: EndpointResult, after: EndpointResult, limits: CompareLimit
         return None, Verdict.OK
     if Source.MONITORED in {before.source, after.source} or request_change(before, after):
         return None, Verdict.OK
+    if before.metric_of is not after.metric_of:
+        return None, Verdict.OK
     old, new = ([math.inf if ms is None else ms for ms in result.samples_ms] for result in (before, after))
     if not old or not new:
         return None, Verdict.OK
@@ -149,6 +151,7 @@ def _compare(before: EndpointResult, after: EndpointResult, limits: CompareLimit
         before_server_timing=before.server_timing,
         before_server_timing_details=before.server_timing_details,
         more_samples=outcome.more,
+        metric_of=after.metric_of,
     )
     return comparison, outcome.severity
 

@@ -20,6 +20,7 @@ from perfcheck.model import (
     LatencySummary,
     Limits,
     Metric,
+    MetricOf,
     MonitoredEndpoint,
     PhaseSummary,
     Requests,
@@ -65,6 +66,8 @@ def judge_monitored(
     owner = max(owners, key=lambda owner: (owner.limits.critical_ms, owner.limits.warning_ms), default=None)
     metric, value = _figure(reported, owner)
     limits = owner.limits if owner is not None else Limits(threshold_ms, math.inf)
+    is_other = owner is not None and owner.metric_of is not MetricOf.LATENCY  # than what the monitor measures
+    limits = Limits(math.inf, math.inf) if is_other else limits
     findings = heaviest_first(
         [
             *_latency(reported, owner, metric, value, limits, threshold_ms),
@@ -73,7 +76,7 @@ def judge_monitored(
             *_how_it_was_read(owners, owner, metric),
         ]
     )
-    target = owner.target_ms if owner else None
+    target = owner.target_ms if owner and not is_other else None
     requests, errors = reported.requests or 0, reported.errors or 0
     return EndpointResult(
         name=shown_name(reported, owners),
@@ -87,10 +90,10 @@ def judge_monitored(
         over_timeout=False,
         interval_ms=(None, None),
         target_ms=target,
-        ideal_ms=owner.ideal_ms if owner else None,
+        ideal_ms=owner.ideal_ms if owner and not is_other else None,
         warning_ms=finite(limits.warning_ms),
         critical_ms=finite(limits.critical_ms),
-        ceiling_ms=owner.ceiling_ms if owner else None,
+        ceiling_ms=owner.ceiling_ms if owner and not is_other else None,
         ratio=value / target if value is not None and target else None,
         requests=Requests(sent=requests, succeeded=requests - errors, failed=errors, warmup=0, judged=requests),
         error_rate=errors / requests if requests and reported.errors is not None else None,
@@ -199,7 +202,10 @@ def _how_it_was_read(owners: Sequence[Endpoint], owner: Endpoint | None, metric:
             f"compared with the loosest limits, those of {owner.name}"
         )
         yield Finding.note(Rule.COUNTED_TOGETHER, message, remedy=_how_to_keep_apart(owners), line=owner.line)
-    if metric is not owner.metric:
+    if owner.metric_of is not MetricOf.LATENCY:
+        message = f"the monitor does not report its {owner.metric_name}: its {metric} is shown, and not judged"
+        yield Finding.note(Rule.OTHER_METRIC, message, line=owner.line)
+    elif metric is not owner.metric:
         message = f"the monitor does not report its {owner.metric}; its {metric} is judged instead"
         yield Finding.note(Rule.OTHER_METRIC, message, line=owner.line)
 

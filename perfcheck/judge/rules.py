@@ -14,6 +14,7 @@ from perfcheck.model import (
     Failure,
     Finding,
     Measurement,
+    MetricOf,
     Rule,
     Sample,
     Severity,
@@ -69,17 +70,17 @@ def _latency_findings(
     if decision.latency in {Verdict.WARNING, Verdict.CRITICAL}:
         severity = _severity(decision, decision.latency, undecided, decided=decision.latency_decided)
         rule, limit, reason = _broken_limit(endpoint, decision.latency)
-        message = f"{endpoint.metric} {format_ms(value, distinct_from=limit)}, {reason}"
+        message = f"{endpoint.metric_name} {format_ms(value, distinct_from=limit)}, {reason}"
         remedy: str | None = "a Server-Timing response header would show here which part of the handler is slow"
         if over_timeout:
-            message = f"{endpoint.metric} over the timeout of {format_ms(value)}; the limit is {format_ms(limit)}"
+            message = f"{endpoint.metric_name} over the timeout of {format_ms(value)}; the limit is {format_ms(limit)}"
         if over_timeout or any(sample.server_timing for sample in judged):
             remedy = None
         line = line_of(endpoint, rule)
         yield Finding(rule, severity, value=value, limit=limit, unit="ms", message=message, remedy=remedy, line=line)
     elif endpoint.target_ms is not None and value is not None and value > endpoint.target_ms:
         message = (
-            f"{endpoint.metric} {format_ms(value, distinct_from=endpoint.target_ms)} is over its target of "
+            f"{endpoint.metric_name} {format_ms(value, distinct_from=endpoint.target_ms)} is over its target of "
             f"{format_ms(endpoint.target_ms)}, within the warning limit of {format_ms(endpoint.warning_ms)}"
         )
         line = line_of(endpoint, Rule.OVER_TARGET)
@@ -182,7 +183,7 @@ def failed_share(failed: int, sent: int, limit: float) -> str:
 
 
 def failure_kinds(failed: Sequence[Sample]) -> str:
-    counted = Counter(clean(sample.detail or str(sample.failure), 100) for sample in failed).most_common()
+    counted = Counter(clean(sample.detail or str(sample.failure), 120) for sample in failed).most_common()
     shown = [f"{count}x {detail}" if len(counted) > 1 or count > 1 else detail for detail, count in counted[:3]]
     return "; ".join(shown) + ("; ..." if len(counted) > 3 else "")  # noqa: PLR2004
 
@@ -209,6 +210,8 @@ def _failure_remedy(endpoint: Endpoint, failed: Sequence[Sample]) -> str:
     kind, status = Counter((sample.failure, sample.status) for sample in failed).most_common(1)[0][0]
     if kind is Failure.STATUS and endpoint.line == 0 and status not in _NOT_ABOUT_THE_REQUEST:
         return "is the URL right? To send a header or to expect this status takes a baseline: see 'perfcheck init'"
+    if kind is Failure.TIMEOUT and any("text/event-stream" in (sample.detail or "") for sample in failed):
+        return "an event stream has no end: 'metric_of: first_byte' judges the time to its first event"
     if kind is Failure.STATUS and status in _STATUS_REMEDIES:
         return _STATUS_REMEDIES[status]
     return {
@@ -254,7 +257,7 @@ def _recovery_notes(endpoint: Endpoint, decisions: Sequence[Decision]) -> Iterab
                 message = f"{what} of {last.requests} when measured again"
             else:
                 then, now = (format_ms(shown_value(endpoint, stage)[0]) for stage in (before, last))
-                message = f"briefly slow: {endpoint.metric} {then}, then {now} when measured again"
+                message = f"briefly slow: {endpoint.metric_name} {then}, then {now} when measured again"
             yield Finding.note(
                 Rule.MOMENTARY, message, value=shown_value(endpoint, before)[0], unit="ms", line=endpoint.line
             )
@@ -267,7 +270,7 @@ def _delayed_acknowledgement(endpoint: Endpoint, judged: Sequence[Sample]) -> It
     acknowledged, which Linux does after 40 ms (RFC 896, RFC 1122 section 4.2.3.2).
     """
     gaps = [sample.phases.download_ms for sample in judged if sample.phases.download_ms is not None]
-    small = all((sample.body_bytes or 0) < _ONE_SEGMENT for sample in judged)
+    small = endpoint.metric_of is MetricOf.LATENCY and all((sample.body_bytes or 0) < _ONE_SEGMENT for sample in judged)
     gap = median_high(gaps or [0.0])
     if small and len(gaps) >= 5 and _DELAYED_ACK_MS[0] <= gap <= _DELAYED_ACK_MS[1]:  # noqa: PLR2004
         message = f"a small body comes {format_ms(gap)} after its headers: they are likely written separately"

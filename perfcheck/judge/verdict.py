@@ -95,6 +95,7 @@ def judge_endpoint(
         critical_path=endpoint.critical_path,
         concurrency=decision.concurrency if decision else 1,
         unconfirmed=decision.verdict if decision and decision.is_unconfirmed else None,
+        metric_of=endpoint.metric_of,
     )
 
 

@@ -20,6 +20,18 @@ class Metric(StrEnum):
     MEAN = "mean"
 
 
+class MetricOf(StrEnum):
+    """The time of a request that the metric is computed from."""
+
+    LATENCY = "latency"  # to the last byte of the response
+    FIRST_BYTE = "first_byte"  # to its first byte; of a stream of server-sent events, to the end of the first event
+
+
+def metric_name(metric: Metric, of: MetricOf) -> str:
+    """``p95``, ``median to first byte``."""
+    return str(metric) if of is MetricOf.LATENCY else f"{metric} to {of.replace('_', ' ')}"
+
+
 @dataclass(frozen=True, slots=True)
 class Secret:
     """A request value that comes from a variable, entirely or in part: used in requests, never shown."""
@@ -107,6 +119,7 @@ class Endpoint:
     timeout_s: float = 10.0
     follow_redirects: bool = False
     metric: Metric = Metric.MEDIAN
+    metric_of: MetricOf = MetricOf.LATENCY
     target_ms: float | None = None  # None: a new endpoint, compared with `slow_ms` only
     ideal_ms: float | None = None
     warning_ms: float | None = None  # resolved limits; None without a target
@@ -119,6 +132,10 @@ class Endpoint:
     monitor_name: str | None = None
     critical_path: bool = False  # one of those that a release is judged by first
     lines: dict[str, int] = field(default_factory=dict)  # key -> line of the value in force
+
+    @property
+    def metric_name(self) -> str:
+        return metric_name(self.metric, self.metric_of)
 
     @property
     def limits(self) -> Limits:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from perfcheck.model.baseline import CompareLimits, Metric
+from perfcheck.model.baseline import CompareLimits, Metric, MetricOf, metric_name
 
 
 class Changed(StrEnum):
@@ -35,6 +35,11 @@ class Comparison:
     before_server_timing: dict[str, float] = field(default_factory=dict)  # likewise
     before_server_timing_details: dict[str, str] = field(default_factory=dict)
     more_samples: int | None = None  # about how many more samples or pairs would settle it
+    metric_of: MetricOf = MetricOf.LATENCY
+
+    @property
+    def metric_name(self) -> str:
+        return metric_name(self.metric, self.metric_of)
 
     @property
     def ratios(self) -> tuple[float | None, ...]:

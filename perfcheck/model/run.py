@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from perfcheck.model.baseline import Metric
+from perfcheck.model.baseline import Metric, MetricOf, metric_name
 from perfcheck.model.comparison import Against, Comparison
 from perfcheck.model.findings import Finding, Verdict
 
@@ -110,6 +110,12 @@ class EndpointResult:
     promise: Reference = Reference.TARGET  # so named in the run file
     concurrency: int = 1  # connections over which the service was sent requests meanwhile
     unconfirmed: Verdict | None = None  # a breach seen once, which could not be measured again
+    metric_of: MetricOf = MetricOf.LATENCY
+
+    @property
+    def metric_name(self) -> str:
+        """``median``, ``p95 to first byte``."""
+        return metric_name(self.metric, self.metric_of)
 
     @property
     def needs_attention(self) -> bool:

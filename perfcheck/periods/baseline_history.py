@@ -83,7 +83,7 @@ def changed_targets(before: Endpoints, after: Endpoints, revision: Revision) -> 
         for key, (old_ms, new_ms) in values.items():
             if old_ms != new_ms:
                 commit = (revision.commit, revision.committed_at, revision.subject)
-                yield TargetChange(name, key, endpoint.metric, old_ms, new_ms, *commit)
+                yield TargetChange(name, key, endpoint.metric_name, old_ms, new_ms, *commit)
 
 
 # --- The revisions of a file in git, read only and bounded ---------------------------------------------------------

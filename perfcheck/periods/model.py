@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from perfcheck.history.model import BranchRuns, Note
-from perfcheck.model import Changed, Metric, Source, Verdict
+from perfcheck.model import Changed, Source, Verdict
 
 FORMAT = "perfcheck.period/1"
 
@@ -58,7 +58,7 @@ class LatencyChange:
     endpoint: str
     machine: str
     source: Source
-    metric: Metric
+    metric: str
     critical_path: bool
     at: RunReference  # the first run of the new level; of a drift, where it began
     previous: RunReference | None  # the last run of the level before
@@ -87,7 +87,7 @@ class _OfEndpoint:
 class FormingChange(_OfEndpoint):
     """The newest runs differ from those before, which may still be chance."""
 
-    metric: Metric
+    metric: str
     at: RunReference  # the first of them
     before_ms: float
     after_ms: float
@@ -145,7 +145,7 @@ class EndpointSummary:
     series: str  # the key under which the history has it
     machine: str
     source: Source
-    metric: Metric
+    metric: str
     critical_path: bool
     runs: int  # in the period, that measured it
     first: RunReference
@@ -183,7 +183,7 @@ class SlowEndpoint(_OfEndpoint):
     """WARNING or CRITICAL in its newest run."""
 
     verdict: Verdict
-    metric: Metric
+    metric: str
     value_ms: float | None
     target_ms: float | None
     ratio: float | None  # value / target
@@ -231,7 +231,7 @@ class TargetChange:
 
     endpoint: str
     key: TargetKey
-    metric: Metric
+    metric: str
     before_ms: float | None
     after_ms: float | None
     commit: str

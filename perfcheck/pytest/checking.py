@@ -165,7 +165,7 @@ def _fail_on(value: object) -> Verdict | None:
 
 def _in_one_line(result: EndpointResult) -> str:
     """``videos.list: median 80 ms, over its limit of 75 ms``."""
-    value = f"{result.metric} {format_ms(result.value_ms)}" if result.value_ms is not None else ""
+    value = f"{result.metric_name} {format_ms(result.value_ms)}" if result.value_ms is not None else ""
     target = f"target {format_ms(result.target_ms)}" if result.target_ms else "no target"
     return f"{clean(result.name)}: {', '.join(filter(None, [value, in_short(result) or target]))}"
 

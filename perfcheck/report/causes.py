@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 
-from perfcheck.model import STATEMENT, Changed, Comparison, EndpointResult
+from perfcheck.model import STATEMENT, Changed, Comparison, EndpointResult, MetricOf
 from perfcheck.text import clean
 from perfcheck.units import format_from_to, format_ms
 
@@ -83,7 +83,8 @@ def _slow_phases(result: EndpointResult) -> list[tuple[float, str]]:
     if not is_slow(result):
         return []
     least = _MINOR * (result.value_ms or 0.0)
-    named = [(result.phases_ms.wait, "waiting for the first byte"), (result.phases_ms.download, "download")]
+    rest = "download" if result.metric_of is MetricOf.LATENCY else "from there to the end of the first event"
+    named = [(result.phases_ms.wait, "waiting for the first byte"), (result.phases_ms.download, rest)]
     return sorted(((ms, name) for ms, name in named if ms and ms > least), reverse=True)
 
 

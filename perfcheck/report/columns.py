@@ -150,6 +150,7 @@ CSV_COLUMNS: dict[str, Callable[[EndpointResult], CsvValue]] = {
     "baseline_line": lambda result: next(iter(baseline_lines(result)), None),
     "concurrency": lambda result: result.concurrency,
     "unconfirmed": lambda result: result.unconfirmed,
+    "metric_of": lambda result: result.metric_of,
 }
 CSV_CHANGE_COLUMNS: dict[str, Callable[[EndpointChange], CsvValue]] = {
     "change_from_ms": lambda change: change.before_ms,

@@ -168,7 +168,7 @@ def evidence(result: EndpointResult) -> str:
     text = ", then ".join([plural(counts[0], "request"), *(f"{count} to confirm" for count in counts[1:])])
     if more := stage.count(PROOF):
         text += f", {more} more for the failure rate alone"
-    text += f"; {result.metric} interval {interval(result)} ms" if interval(result) != "-" else ""
+    text += f"; {result.metric_name} interval {interval(result)} ms" if interval(result) != "-" else ""
     return "; ".join([text, *(finding.message for finding in result.findings if finding.rule is Rule.UNDECIDED)])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perfcheck.model import Changed, Comparison, EndpointChange, EndpointResult, Metric, Reference, Rule
+from perfcheck.model import Changed, Comparison, EndpointChange, EndpointResult, Reference, Rule
 from perfcheck.units import format_change, format_change_interval, format_ms, format_multiple, shown_as_multiple
 from perfcheck.words import plural
 
@@ -12,10 +12,13 @@ _STATES = {Changed.NO_CHANGE: "no change", Changed.CANNOT_TELL: "inconclusive"}
 
 
 def measured(result: EndpointResult, *, unit: bool = False) -> str:
-    """``812``, ``p95 172``, ``>10000``, ``≤210`` of a screened endpoint, in milliseconds; with ``unit``: ``>10 s``."""
+    """``812``, ``p95 172``, ``to first byte 12``, ``>10000``, ``≤210`` of a screened endpoint, in ms.
+
+    With ``unit``: ``>10 s``.
+    """
     if result.value_ms is None:
         return "-"
-    metric = "" if result.metric is Metric.MEDIAN else f"{result.metric} "
+    metric = f"{result.metric_name} ".removeprefix("median ")
     value = format_ms(result.value_ms, distinct_from=_nearest_limit(result), unit=unit)
     return f"{metric}{_bound(result)}{value}"
 

@@ -146,7 +146,7 @@ def _plain(field: str) -> _Figures:
 
 def _of_metric(figure: Callable[[EndpointResult], float | None]) -> _Figures:
     """A figure of another metric is another figure: not to be compared with it when the baseline changes the metric."""
-    return lambda result: [(f',metric="{result.metric}"', figure(result))]
+    return lambda result: [(f',metric="{result.metric_name}"', figure(result))]
 
 
 def _by(label: str, fields: Mapping[str, str]) -> _Figures:

@@ -15,6 +15,7 @@ from threading import Event
 from urllib.parse import quote, quote_plus
 
 import pytest
+from apps.faulty_server import read_request, server, wait_for_the_client_to_leave
 from apps.service import Answer, Handler, ok, service, slow, status
 from support.command import PERFCHECK, environment, perfcheck
 
@@ -697,3 +698,26 @@ def test_a_proxy_is_shown_even_with_quiet(tmp_path: Path, command: str) -> None:
         baseline(tmp_path, "http://service.invalid", "  a: {path: /a, target: 2s}\n")
         done = perfcheck(command, "-q", cwd=tmp_path, env={"HTTP_PROXY": url, "NO_PROXY": "other.invalid"})
     assert f"requests go through the proxy {url}" in " ".join(done.stdout.split())
+
+
+# --- A stream ------------------------------------------------------------------------------------------------------
+
+
+def test_a_stream_is_judged_by_its_first_event_in_every_report(tmp_path: Path) -> None:
+    def stream(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+        wait_for_the_client_to_leave(connection)
+
+    reports = ("--report", "csv=run.csv", "--report", "openmetrics=run.txt", "-o", "run.json")
+    with server(stream) as running:
+        baseline(tmp_path, running.url(), "  events: {path: /events, metric_of: first_byte, target: 5s}\n")
+        done = perfcheck("run", *reports, cwd=tmp_path)
+        baseline(tmp_path, running.url(), "  events: {path: /events, metric_of: first_byte, ceiling: 10us}\n")
+        over = perfcheck("run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"OK +events +to first byte \d", done.stdout)
+    assert re.search(r"median to first byte [\d.]+ ms, over the ceiling", over.stdout)
+    assert read_run(tmp_path / "run.json").endpoints[0].metric_of == "first_byte"
+    assert ",first_byte" in (tmp_path / "run.csv").read_text(encoding="utf-8")
+    assert 'metric="median to first byte"' in (tmp_path / "run.txt").read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ from simulation.runs import endpoint
 
 from perfcheck.history.model import PastMeasurement, Proposal
 from perfcheck.history.propose import PREFERRED_NUMBERS, ProposalRule, propose, round_up
-from perfcheck.model import Endpoint, Metric, Source, Verdict
+from perfcheck.model import Endpoint, Metric, MetricOf, Source, Verdict
 
 LISTED = replace(endpoint("videos.list", target=1000.0), ideal_ms=800.0)
 NEW = endpoint("videos.list", target=None)
@@ -45,6 +45,12 @@ def test_the_bound_and_the_margin_rounded_up() -> None:
     assert moved(found) == (300, 200)
     assert found.runs == 5
     assert found.why == ("5 good runs took at most 210 ms, plus 20% is 252 ms; the median is 190 ms, plus 5% is 200 ms")
+
+
+def test_runs_of_another_time_do_not_count() -> None:
+    found = propose(replace(LISTED, metric_of=MetricOf.FIRST_BYTE), series([200.0] * 5))
+    assert moved(found) == (None, None)
+    assert found.why == "its runs measured the median, and the baseline now uses median to first byte"
 
 
 def test_one_run_in_ten_is_set_aside() -> None:

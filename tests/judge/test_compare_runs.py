@@ -26,6 +26,7 @@ from perfcheck.model import (
     Environment,
     Finding,
     Metric,
+    MetricOf,
     Reference,
     Rule,
     Run,
@@ -218,6 +219,16 @@ def test_another_request_under_the_same_name_is_not_compared() -> None:
     assert request_change(moved, replace(moved, method="HEAD")) == "GET -> HEAD"
     elsewhere = replace(moved, url="https://staging.example:8443/api/elsewhere?page=2")
     assert request_change(moved, elsewhere) is None
+
+
+def test_what_was_measured_differently_is_not_compared() -> None:
+    before = measured("a", 100)
+    one = compared([before], [replace(before, metric_of=MetricOf.FIRST_BYTE)])["a"]
+    assert one.verdict is Verdict.NOT_MEASURED
+    assert one.findings[0].message == "not compared: measured differently (metric_of: latency -> first_byte)"
+    stream = replace(before, metric_of=MetricOf.FIRST_BYTE)
+    slower = replace(measured("a", 200), metric_of=MetricOf.FIRST_BYTE)
+    assert compared([stream], [slower])["a"].findings[0].message.startswith("median to first byte 100% slower")
 
 
 def test_failures_that_are_new_count_and_old_ones_are_notes() -> None:

@@ -6,7 +6,7 @@ import pytest
 from simulation.runs import decision, endpoint, result, run, samples, spread
 
 from perfcheck.judge.compare_runs import changes_since
-from perfcheck.model import EndpointResult, Metric, Verdict
+from perfcheck.model import EndpointResult, Metric, MetricOf, Verdict
 from perfcheck.report.figures import change_text
 
 
@@ -39,6 +39,7 @@ def test_there_is_none_without_two_figures_of_one_kind() -> None:
     others = [
         replace(now, name="b"),
         replace(now, metric=Metric.P95),
+        replace(now, metric_of=MetricOf.FIRST_BYTE),
         replace(now, value_ms=None),
         replace(now, over_timeout=True),
         replace(now, concurrency=8),

@@ -15,6 +15,7 @@ from perfcheck.model import (
     Endpoint,
     EndpointResult,
     Metric,
+    MetricOf,
     MonitoredEndpoint,
     MonitoredRoute,
     MonitorReading,
@@ -105,6 +106,15 @@ def test_a_metric_that_the_monitor_lacks_is_the_mean_and_reported() -> None:
     one = only(judged(reading(seen("a", 700, median_ms=10)), endpoint("a", metric=Metric.P75)))
     assert (one.metric, one.value_ms, one.verdict) == (Metric.MEAN, 700, Verdict.CRITICAL)
     assert "does not report its p75; its mean is judged instead" in one.findings[-1].message
+
+
+def test_what_is_judged_to_its_first_byte_is_not_judged_by_entire_responses() -> None:
+    stream = replace(endpoint("a"), metric_of=MetricOf.FIRST_BYTE)
+    one = only(judged(reading(seen("a", 90_000, median_ms=90_000)), stream))
+    assert (one.verdict, one.value_ms, one.target_ms, one.metric_name) == (Verdict.OK, 90_000, None, "median")
+    assert one.findings[0].message == (
+        "the monitor does not report its median to first byte: its median is shown, and not judged"
+    )
 
 
 def test_a_ceiling() -> None:

@@ -23,6 +23,7 @@ from perfcheck.model import (
     Failure,
     Measurement,
     Metric,
+    MetricOf,
     Phases,
     Requests,
     Sample,
@@ -283,6 +284,26 @@ def test_a_body_apart_from_its_headers_is_pointed_out() -> None:
     late = [(1, Sample(100.0, 45.0, status=200, phases=Phases(wait_ms=4.0, download_ms=40.9), body_bytes=2))] * 5
     one = result(LIST, late, decision(Verdict.OK, 45.0))
     assert rules(one) == [("delayed-ack", Severity.NOTE)]
+    stream = [(1, replace(late[0][1], body_bytes=None))] * 5
+    assert rules(result(replace(LIST, metric_of=MetricOf.FIRST_BYTE), stream, decision(Verdict.OK, 45.0))) == []
+
+
+def test_what_was_judged_to_its_first_byte_is_named_so() -> None:
+    endpoint = replace(LIST, metric_of=MetricOf.FIRST_BYTE)
+    one = result(endpoint, SLOW, decision(Verdict.CRITICAL, 812.0))
+    assert (one.metric, one.metric_of, one.metric_name) == (Metric.MEDIAN, "first_byte", "median to first byte")
+    assert one.findings[0].message == "median to first byte 812 ms, over 2x its target of 300 ms (limit 600 ms)"
+
+
+def test_a_stream_that_was_measured_to_its_end_has_the_key_as_its_remedy() -> None:
+    detail = (
+        "the response was not complete within 10 s; text/event-stream: metric_of: first_byte judges the first event"
+    )
+    endless = [(1, Sample(100.0, math.inf, failure=Failure.TIMEOUT, detail=detail))] * 5
+    one = result(LIST, endless, decision(Verdict.CRITICAL, math.inf, failures=5, errors=Verdict.CRITICAL))
+    errors = next(finding for finding in one.findings if finding.rule == "error-rate")
+    assert errors.message.endswith(detail)
+    assert "'metric_of: first_byte'" in (errors.remedy or "")
 
 
 @pytest.mark.parametrize(

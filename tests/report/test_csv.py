@@ -58,6 +58,7 @@ def check_values(one: Run) -> None:
         assert row["decided"] == ("true" if told.decided else "false")
         assert row["over_timeout"] == ("true" if told.over_timeout else "false")
         assert row["metric"] == told.metric
+        assert row["metric_of"] == told.metric_of
         assert original(row["reason"]) == next((clean(finding.message, 2000) for finding in reasons(told)), "")
         assert row["errors"] == ", ".join(f"{kind}: {count}" for kind, count in told.errors.items())
         assert int(row["baseline_line"]) == baseline_lines(told)[0]
@@ -81,6 +82,7 @@ def check_values(one: Run) -> None:
             "verdict",
             "decided",
             "metric",
+            "metric_of",
             "over_timeout",
             "errors",
             "reason",

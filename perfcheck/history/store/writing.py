@@ -69,7 +69,7 @@ def delete_runs(connection: Connection, numbers: Sequence[int]) -> None:
 # An upper bound is neither trended nor compared, nor does a target come from it: the document alone has it.
 _NO_LATENCY = dict.fromkeys(("value_ms", "low_ms", "high_ms", "median_ms", "p95_ms", "spread"))
 _SAME_NAMES = (  # columns that have the name of the field
-    *("group", "source", "verdict", "decided", "metric", "value_ms", "target_ms", "ideal_ms", "error_rate"),
+    *("group", "source", "verdict", "decided", "value_ms", "target_ms", "ideal_ms", "error_rate"),
     "critical_path",
 )
 
@@ -103,6 +103,7 @@ def _endpoint_rows(run: Run, number: int) -> list[dict[str, Any]]:
                 "position": position,
                 "started_at": started_at,
                 "endpoint": result.name,
+                "metric": result.metric_name,
                 "series": _series_key(run, result),
                 "low_ms": result.interval_ms[0],
                 "high_ms": result.interval_ms[1],
@@ -168,7 +169,7 @@ def _series_key(run: Run, result: EndpointResult) -> str:
         run.baseline.file,
         result.method,
         _without_port(result.url),
-        result.metric,
+        result.metric_name,
         result.source,
     )
     return hashlib.sha256("\n".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()[:_SERIES_DIGITS]

@@ -93,7 +93,7 @@ def _value(result: EndpointResult, scale: Linear | Log, css: str) -> list[str]:
     left, right = 0.0 if low is None else scale(low), 1.0 if high is None else scale(high)
     bar = [] if low is None and high is None else [rect(left, right, _FOOT - 2, 4, f"iv {css}")]
     more = "> " if result.over_timeout else ""
-    words = f"{result.metric} {more}{format_ms(result.value_ms)}"
+    words = f"{result.metric_name} {more}{format_ms(result.value_ms)}"
     return [*bar, vertical(at, _TOP - 4, _FOOT, f"value {css}"), label(at, 13, words, f"big {css}", edge=0.16)]
 
 
@@ -112,7 +112,7 @@ def _distribution_in_words(result: EndpointResult, values: Sequence[float], time
     """``Distribution: 67 latencies from 160 to 190 ms, median 171 ms, target 100 ms``."""
     words = [_range(values), f"median {format_ms(statistics.median(values))}"] if values else []
     if result.value_ms is not None and result.metric is not Metric.MEDIAN:
-        words.append(f"{result.metric} {format_ms(result.value_ms)}")
+        words.append(f"{result.metric_name} {format_ms(result.value_ms)}")
     words += [f"{timeouts} over the timeout"] if timeouts else []
     if result.comparison:
         words.append(f"{plural(result.comparison.before_samples, 'latency')} before")

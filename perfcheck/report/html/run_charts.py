@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median_high
 
-from perfcheck.model import EndpointChange, EndpointResult, Reference, Rule, Run, Verdict
+from perfcheck.model import EndpointChange, EndpointResult, Metric, Reference, Rule, Run, Verdict
 from perfcheck.report.explain import qualified_verdict, reasons
 from perfcheck.report.figures import (
     change_interval,
@@ -155,7 +155,7 @@ def _row_in_words(result: EndpointResult, change: EndpointChange | None) -> str:
     if result.value_ms is None:
         words.append(without_value(result))
     elif result.promise is Reference.TARGET:
-        words.append(f"{result.metric} {measured(result, unit=True).removeprefix(f'{result.metric} ')}")
+        words.append(f"{'median ' * (result.metric is Metric.MEDIAN)}{measured(result, unit=True)}")
     if result.target_ms:
         words.append(relation_to_reference(result))
     if result.comparison and result.promise is Reference.BEFORE:
@@ -176,7 +176,7 @@ def relation_to_reference(result: EndpointResult) -> str:
     target = format_ms(result.target_ms)
     if result.promise is Reference.BEFORE:
         both = f"{target} before" if result.value_ms is None else format_from_to(result.target_ms, result.value_ms)
-        return f"{result.metric} {both}"
+        return f"{result.metric_name} {both}"
     return f"target of {target}" if result.ratio is None else f"{ratio_to_target(result)} its target of {target}"
 
 

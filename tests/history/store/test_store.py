@@ -16,7 +16,7 @@ from perfcheck.history.model import BranchRuns, PastMeasurement
 from perfcheck.history.store import History, open_history
 from perfcheck.history.store.reading import Filter
 from perfcheck.history.store.rows import past_measurements
-from perfcheck.model import EndpointResult, Run, Source, Verdict
+from perfcheck.model import EndpointResult, MetricOf, Run, Source, Verdict
 from perfcheck.runfile import encode_run
 
 
@@ -327,6 +327,7 @@ def of(one: Run, **changes: object) -> EndpointResult:
         (False, lambda one: replace(one, endpoints=(of(one, url="http://staging:5001/api/videos.list"),))),
         (False, lambda one: replace(one, endpoints=(of(one, method="HEAD"),))),
         (False, lambda one: replace(one, endpoints=(of(one, metric="p95"),))),
+        (False, lambda one: replace(one, endpoints=(of(one, metric_of=MetricOf.FIRST_BYTE),))),
         (False, lambda one: replace(one, endpoints=(of(one, source=Source.MONITORED),))),
         (False, lambda one: replace(one, baseline=replace(one.baseline, file="other.yaml"))),
         (False, lambda one: replace(one, environment=replace(one.environment, cpus=4))),
