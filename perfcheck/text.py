@@ -39,13 +39,19 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._patterns: dict[str, re.Pattern[str]] = {}
+        self.add(*secrets)
+
+    def add(self, *secrets: str) -> None:
         found = {form for secret in secrets for form in (secret, secret.strip())}
-        found = {form for form in found if len(form) >= _SHORTEST_SECRET_FOUND_IN_TEXT}
-        longest_first = sorted(found, key=len, reverse=True)  # one may contain another
-        self._patterns = [re.compile("".join(map(_in_any_form, form))) for form in longest_first]
+        new = {form for form in found - self._patterns.keys() if len(form) >= _SHORTEST_SECRET_FOUND_IN_TEXT}
+        if new:
+            patterns = self._patterns | {form: re.compile("".join(map(_in_any_form, form))) for form in new}
+            longest_first = sorted(patterns, key=len, reverse=True)  # one may contain another
+            self._patterns = {form: patterns[form] for form in longest_first}
 
     def __call__(self, text: str) -> str:
-        for pattern in self._patterns:
+        for pattern in self._patterns.values():
             text = pattern.sub(MASK, text)
         return text
 

@@ -1,12 +1,14 @@
 """What reading a value needs: the variables of the environment, the folder of the file, and a collector of errors.
 
 Variables are written as in a shell: ``${VAR}``, ``${VAR:-default}``, ``${VAR:?message}``, and ``$$`` for a dollar sign.
+In a request, ``${token}`` is also a value that was captured from a response, and ``${uuid}`` one that each request
+generates.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,12 +17,13 @@ from yaml import Node, ScalarNode, SequenceNode
 
 from perfcheck.baseline.file_errors import ErrorCollector, Location
 from perfcheck.baseline.tree import is_null, location
-from perfcheck.model import Secret
+from perfcheck.model import RequestText, Secret, Template, Value, displayed, sent
 from perfcheck.text import MASK, clean
 
 _TOKEN = re.compile(r"\$\$|\$\{([^}]*)\}|\$\{")
 _PLACEHOLDER = "unset"  # for a variable whose value is not known
 _INNER = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:-|:\?)(.*))?", re.DOTALL)
+_GENERATED = re.compile(r"uuid|counter|random:[1-9][0-9]?|now:(?:iso|unix)|data\.[^{}]+")
 
 
 @dataclass(slots=True)
@@ -46,9 +49,13 @@ class Context:
     sections: Mapping[str, str] = field(default_factory=dict)  # key -> the section where it belongs
     allow_unset: bool = False  # a variable without a value is not an error, and what depends on it is not checked
     unset: set[str] = field(default_factory=set)  # the variables without a value
+    captured: Mapping[str, Any] = field(default_factory=dict)  # what is captured anywhere in the file, by name
 
     def error(self, where: Node | Location, message: str, remedy: str) -> None:
         self.errors.add(where if isinstance(where, Location) else location(where), message, remedy)
+
+    def error_at_variable(self, node: Node, name: str, message: str, remedy: str) -> None:
+        self.error(self.errors.within(location(node), f"${{{name}"), message, remedy)
 
     def type_error(self, node: Node, name: str, expected: str, remedy: str) -> None:
         if is_null(node):
@@ -56,36 +63,53 @@ class Context:
         else:
             self.error(node, f"{name}: expected {expected}, not {_kind_of(node)}", remedy)
 
-    def scalar(self, node: Node, name: str, expected: str, remedy: str) -> Interpolated | None:
-        """The text of a scalar with its variables expanded; None after collecting the error."""
+    def scalar(
+        self, node: Node, name: str, expected: str, remedy: str, *, in_request: bool = False
+    ) -> Interpolated | None:
+        """The text of a scalar with its variables expanded; None after collecting the error.
+
+        ``in_request``: it may have values that are known only when it is sent.
+        """
         if not isinstance(node, ScalarNode):
             self.type_error(node, name, expected, remedy)
             return None
         if is_null(node):
             self.error(node, f"{name} has no value", f"{remedy}, or remove it")
             return None
-        text = Interpolated(node.value, node.value)
-        if "$" in node.value:
-            try:
-                text = interpolate(node.value, self.env, allow_unset=self.allow_unset)
-            except VariableError as error:
-                self.error(self.errors.within(location(node), error.part), error.message, error.remedy)
-                return None
-            self.unset.update(text.unset)
+        text = self._interpolated(node)
+        if text is None:
+            return None
+        if text.values and not in_request:
+            value = text.values[0].name
+            message = f"{name}: ${{{value}}} is known only when a request is sent"
+            self.error_at_variable(node, value, message, "use it in a path, a query, a header or a body")
+            return None
         if has_surrogates(text.value):
             self.error(node, f"{name}: the value is not valid Unicode", "write it as UTF-8 text")
             return None
         return text
 
-    def request_text(self, node: Node, name: str) -> str | Secret | None:
-        """A value that is sent: a Secret when it contains a variable of the environment."""
-        text = self.scalar(node, name, "text", "write a text ('' for an empty one)")
+    def _interpolated(self, node: ScalarNode) -> Interpolated | None:
+        """None after collecting the error."""
+        if "$" not in node.value:
+            return Interpolated((node.value,))
+        try:
+            text = interpolate(node.value, self.env, allow_unset=self.allow_unset, captured=self.captured)
+        except VariableError as error:
+            self.error(self.errors.within(location(node), error.part), error.message, error.remedy)
+            return None
+        self.unset.update(text.unset)
+        return text
+
+    def request_text(self, node: Node, name: str) -> RequestText | None:
+        """A text that is sent: a Secret when it contains a variable of the environment, or a Template."""
+        text = self.scalar(node, name, "text", "write a text ('' for an empty one)", in_request=True)
         if text is None:
             return None
-        if not text.secrets:
-            return text.value
         self.secrets.update(text.secrets)
-        return Secret(text.value, text.shown)
+        if text.values:
+            return Template(text.parts)
+        return Secret(text.value, text.shown) if text.secrets else text.value
 
 
 def _kind_of(node: Node) -> str:
@@ -108,16 +132,33 @@ def shown(text: Interpolated) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Interpolated:
-    """``value`` is for requests, ``shown`` for people; ``secrets`` are the values that came from the environment.
+    """A text with its variables expanded: those of the environment are the Secrets among its ``parts``.
 
     ``unset`` are the variables whose value is not known; a placeholder is in their place.
     """
 
-    value: str
-    shown: str
-    secrets: tuple[str, ...] = ()
+    parts: tuple[str | Secret | Value, ...]
     has_variable: bool = False
     unset: tuple[str, ...] = ()
+
+    @property
+    def value(self) -> str:
+        """For requests, where it has no ``values``."""
+        return "".join(sent(part) for part in self.parts if not isinstance(part, Value))
+
+    @property
+    def shown(self) -> str:
+        """For people."""
+        return displayed(Template(self.parts))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return tuple(part.value for part in self.parts if isinstance(part, Secret))
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What is known only when a request is sent."""
+        return tuple(part for part in self.parts if isinstance(part, Value))
 
 
 @dataclass(eq=False)
@@ -130,28 +171,33 @@ class VariableError(Exception):
 
 
 class _Expansion(NamedTuple):
-    value: str
-    is_secret: bool = False
+    part: str | Secret | Value
     unset: str | None = None  # the name of a variable that has no value
 
 
-def interpolate(text: str, env: Mapping[str, str], *, allow_unset: bool = False) -> Interpolated:
+def interpolate(
+    text: str, env: Mapping[str, str], *, allow_unset: bool = False, captured: Container[str] = ()
+) -> Interpolated:
     """``text`` with its variables expanded. A default is not a secret: it is written in the file.
 
-    As in a shell, ``:-`` and ``:?`` treat an empty variable as unset. Raises VariableError; with ``allow_unset`` not
-    for a variable that has no value.
+    As in a shell, ``:-`` and ``:?`` treat an empty variable as unset. A name in ``captured`` is no variable of the
+    environment. Raises VariableError; with ``allow_unset`` not for a variable that has no value.
     """
-    tokens = list(_TOKEN.finditer(text))
-    expansions = [_expand(token, env, allow_unset=allow_unset) for token in tokens]
-    values = iter([expansion.value for expansion in expansions])
-    masked = iter([MASK if expansion.is_secret else expansion.value for expansion in expansions])
-    return Interpolated(
-        value=_TOKEN.sub(lambda _: next(values), text),
-        shown=_TOKEN.sub(lambda _: next(masked), text),
-        secrets=tuple(expansion.value for expansion in expansions if expansion.is_secret),
-        has_variable=any(token.group() != "$$" for token in tokens),
-        unset=tuple(expansion.unset for expansion in expansions if expansion.unset),
-    )
+    parts: list[str | Secret | Value] = []
+    unset, end, has_variable = [], 0, False
+    for token in _TOKEN.finditer(text):
+        expansion = _expand(token, env, allow_unset=allow_unset, captured=captured)
+        parts += [part for part in (text[end : token.start()], expansion.part) if part != ""]
+        unset += [expansion.unset] if expansion.unset else []
+        has_variable = has_variable or token.group() != "$$"
+        end = token.end()
+    parts += [text[end:]] if text[end:] else []
+    return Interpolated(tuple(parts), has_variable, tuple(unset))
+
+
+def variables_in(text: str) -> list[str]:
+    """The names in ``${...}``, whatever they are."""
+    return [name for name in _TOKEN.findall(text) if name]
 
 
 def unset_variables(text: str) -> tuple[str, ...]:
@@ -162,12 +208,14 @@ def unset_variables(text: str) -> tuple[str, ...]:
         return ()
 
 
-def _expand(token: re.Match[str], env: Mapping[str, str], *, allow_unset: bool) -> _Expansion:
+def _expand(token: re.Match[str], env: Mapping[str, str], *, allow_unset: bool, captured: Container[str]) -> _Expansion:
     part, inner = token.group(), token.group(1)
     if part == "$$":
         return _Expansion("$")
     if inner is None:
         raise VariableError(part, "'${' without a closing '}'", "close it, or write '$${' for a literal '${'")
+    if inner in captured or _GENERATED.fullmatch(inner):
+        return _Expansion(Value(inner))
     match = _INNER.fullmatch(inner)
     if match is None:
         remedy = "write ${NAME}, ${NAME:-default} or ${NAME:?message}; '$$' is a dollar sign"
@@ -177,9 +225,9 @@ def _expand(token: re.Match[str], env: Mapping[str, str], *, allow_unset: bool) 
         raise VariableError(part, "a variable inside a variable is not supported", "write the default out")
     value = env.get(name)
     if operator == ":-":
-        return _Expansion(value, is_secret=True) if value else _Expansion(argument)
+        return _Expansion(Secret(value, MASK) if value else argument)
     if value or (value is not None and operator is None):
-        return _Expansion(value, is_secret=bool(value))
+        return _Expansion(Secret(value, MASK) if value else "")
     if allow_unset:
         return _Expansion(_PLACEHOLDER, unset=name)
     reason, remedy = "", f"set it: export {name}=..."

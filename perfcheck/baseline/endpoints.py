@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, TypeVar
 
 from yaml import Node, ScalarNode
 
+from perfcheck.baseline.captures import check_known
 from perfcheck.baseline.context import Context, Entries, Entry
-from perfcheck.baseline.keys import CHANGING
+from perfcheck.baseline.keys import CHANGING, REQUEST, SETUP, STEP
 from perfcheck.baseline.sections import NamedSection
 from perfcheck.baseline.value_types import Limit
-from perfcheck.model import CompareLimits, Endpoint, ErrorLimits, Sampling, Secret
+from perfcheck.model import Capture, CompareLimits, Endpoint, ErrorLimits, RequestText, Sampling, Template, displayed
 from perfcheck.text import clean
 from perfcheck.units import format_ms, format_percentage
 from perfcheck.words import did_you_mean
@@ -30,8 +31,12 @@ _FIELDS = {
     "ready_timeout": "ready_timeout_s",
     "budget": "budget_s",
     "min_difference": "min_difference_ms",
+    "capture": "captures",
 }
-_RESOLVED = {"headers", "warning", "critical", "error_rate", "repeatable", *_BODIES}  # by what follows
+_RESOLVED = {  # by what follows
+    "headers", "warning", "critical", "error_rate", "repeatable", "path", "steps", "renew", "think", *_BODIES,
+}  # fmt: skip
+_NOT_FOR_STEPS = {"target", "ideal", "ceiling", "slow"}  # of the workflow's sum
 
 
 _Shares = TypeVar("_Shares", ErrorLimits, CompareLimits)
@@ -69,13 +74,13 @@ def limits_of(context: Context, entry: Entry | None, kind: type[_Shares], messag
     return limits
 
 
-def headers_of(entries: Entries) -> tuple[tuple[str, str | Secret], ...]:
-    headers: dict[str, tuple[str, str | Secret]] = value_of(entries, "headers", {})
+def headers_of(entries: Entries) -> tuple[tuple[str, RequestText], ...]:
+    headers: dict[str, tuple[str, RequestText]] = value_of(entries, "headers", {})
     return tuple(headers.values())
 
 
 class EndpointBuilder:
-    """The endpoints of one baseline, whose sections are ``top``."""
+    """The endpoints of one baseline, whose sections are ``top``, and its requests before and after."""
 
     def __init__(self, context: Context, top: Entries) -> None:
         self._context = context
@@ -89,6 +94,13 @@ class EndpointBuilder:
             name: _layered(self._common, {key: entry for key, entry in (group.entries or {}).items() if key != "title"})
             for name, group in (self._groups or {}).items()
         }
+        setup: dict[str, NamedSection] = value_of(top, "setup", {})
+        self._captured: dict[str, Capture] = {}  # by the setup, as far as it was built
+        self.setup = tuple(self._requests(setup, self._common, self._captured, SETUP.keys))
+        self.teardown = tuple(self._requests(value_of(top, "teardown", {}), self._common, self._captured, SETUP.keys))
+        for key in ("service", "defaults", "groups"):
+            if key in top:
+                check_known(context, top[key].node, self._captured)
 
     def build(self, section: NamedSection) -> Endpoint | None:
         """None after collecting its errors."""
@@ -100,21 +112,98 @@ class EndpointBuilder:
         if group is not None and self._groups is not None and group not in self._groups:
             self._unknown_group(own["group"], group)
         merged = _layered(self._layers.get(group or "", self._common), own)
-        if "path" not in own:
-            context.error(name, "the endpoint has no path", "add it below, for example 'path: /api/health'")
-        self._check_method(name, own)
+        workflow = self._workflow(own, merged) if "steps" in own else {}
         limits = _LimitResolver(context, name, own, merged).resolve()
-        content = self._content(own, merged)
-        if len(context.errors) > before or value_of(own, "path") is None:
+        request = self._request(section, own, merged, self._captured) if not workflow else {}
+        if len(context.errors) > before or (request.get("path") is None and not workflow.get("steps")):
             return None
         return Endpoint(
             name=name.value,
             line=section.line,
-            content=content,
-            headers=headers_of(merged),
             lines={key: entry.line for key, entry in merged.items()},
-            **{"min_requests": self.sampling.min_requests, **fields_of(merged, without=_RESOLVED), **limits},
+            **{
+                "min_requests": self.sampling.min_requests,
+                **fields_of(merged, without=_RESOLVED),
+                **request,
+                **limits,
+                **workflow,
+            },
         )
+
+    def _workflow(self, own: Entries, merged: Entries) -> dict[str, Any]:
+        """The fields of an endpoint that consists of steps."""
+        for key in REQUEST:
+            if key in own:
+                self._context.error(own[key].node, f"'{key}' next to 'steps'", "move it into one of the steps")
+        inherited = {
+            key: entry
+            for key, entry in merged.items()
+            if key in STEP.keys and key not in _NOT_FOR_STEPS and not _is_duration(entry)
+        }
+        inherited |= {key: merged[key] for key in ("metric", "repeatable") if key in merged}
+        if not value_of(own, "steps", {}):
+            if own["steps"].value is not None:
+                self._context.error(own["steps"].node, "the workflow has no steps", "add at least one")
+            return {"path": "", "steps": ()}
+        steps = tuple(self._requests(own["steps"].value, inherited, dict(self._captured), STEP.keys))
+        return {"path": "", "method": "steps", "steps": steps, "timeout_s": sum(step.timeout_s for step in steps)}
+
+    def _requests(
+        self,
+        sections: Mapping[str, NamedSection],
+        inherited: Entries,
+        known: dict[str, Capture],
+        keys: Container[str],
+    ) -> Iterator[Endpoint]:
+        """Requests in order, each of which may insert what those before have captured; ``known`` is filled with it."""
+        inherited = {key: entry for key, entry in inherited.items() if key in keys or key in {"metric", "repeatable"}}
+        for section in sections.values():
+            if section.entries is None:
+                continue
+            own, before = section.entries, len(self._context.errors)
+            merged = _layered(inherited, own)
+            limits = _LimitResolver(self._context, section.name, own, merged).resolve()
+            request = self._request(section, own, merged, known, is_repeated=keys is STEP.keys)
+            for capture in value_of(own, "capture", ()):
+                if earlier := known.get(capture.name):
+                    message = f"'{capture.name}' is captured twice; first on line {earlier.line}"
+                    self._context.error(own["capture"].node, message, "give one of them another name")
+                known[capture.name] = capture
+            if len(self._context.errors) == before and request.get("path") is not None:
+                yield Endpoint(
+                    name=section.name.value,
+                    line=section.line,
+                    lines={key: entry.line for key, entry in merged.items()},
+                    renew_s=value_of(own, "renew", 0.0) / 1000 or None,
+                    think_s=value_of(own, "think", 0.0) / 1000,
+                    **{**fields_of(merged, without=_RESOLVED), **request, **limits},
+                )
+
+    def _request(
+        self,
+        section: NamedSection,
+        own: Entries,
+        merged: Entries,
+        known: Container[str],
+        *,
+        is_repeated: bool = True,
+    ) -> dict[str, Any]:
+        """The fields that are sent."""
+        if "path" not in own:
+            self._context.error(
+                section.name, "the endpoint has no path", "add it below, for example 'path: /api/health'"
+            )
+        self._check_method(section.name, own, merged, is_repeated=is_repeated)
+        for entry in own.values():
+            check_known(self._context, entry.node, known)
+        content = self._content(own, merged)
+        path: str | Template | None = value_of(own, "path")
+        return {
+            "path": None if path is None else displayed(path),
+            "path_template": path if isinstance(path, Template) else None,
+            "content": content,
+            "headers": headers_of(merged),
+        }
 
     def _unknown_group(self, entry: Entry, group: str) -> None:
         groups = self._groups or {}
@@ -128,15 +217,17 @@ class EndpointBuilder:
             message = f"unknown group '{clean(group, 60)}'"
             self._context.error(entry.node, message, did_you_mean(group, groups) or remedy)
 
-    def _check_method(self, name: Node, own: Entries) -> None:
+    def _check_method(self, name: Node, own: Entries, merged: Entries, *, is_repeated: bool) -> None:
         method = value_of(own, "method")
-        if method in CHANGING and not is_wrong(own, "repeatable") and not value_of(own, "repeatable"):
+        if not is_repeated:
+            pass
+        elif method in CHANGING and not is_wrong(merged, "repeatable") and not value_of(merged, "repeatable"):
             message = f"{method} can change the state of the service, and requests are repeated"
             self._context.error(own["method"].node, message, "add 'repeatable: true' if that does no harm")
-        elif method == "HEAD" and any(body in own for body in _BODIES):
+        if method == "HEAD" and any(body in own for body in _BODIES):
             self._context.error(name, "a HEAD request cannot have a body", "remove it, or change the method")
 
-    def _content(self, own: Entries, merged: Entries) -> str | Secret | None:
+    def _content(self, own: Entries, merged: Entries) -> RequestText | None:
         """The body; its content type is added to the headers unless they have one."""
         bodies = [key for key in _BODIES if key in own]
         if not bodies:
@@ -146,13 +237,17 @@ class EndpointBuilder:
                 own[key].node, f"'{bodies[0]}' and '{key}' both set the request body", "keep one of them"
             )
         entry = own[bodies[0]]
-        content: str | Secret | None = entry.value
+        content: RequestText | None = entry.value
         content_type = _BODIES[bodies[0]]
         headers = value_of(merged, "headers", {})
         if content_type is not None and "content-type" not in headers:
             line = merged["headers"].line if "headers" in merged else entry.line
             merged["headers"] = Entry({**headers, "content-type": ("Content-Type", content_type)}, line, entry.node)
         return content
+
+
+def _is_duration(entry: Entry) -> bool:
+    return isinstance(entry.value, Limit) and not entry.value.of_target
 
 
 def _layered(base: Entries, own: Entries) -> Entries:
@@ -209,7 +304,7 @@ class _LimitResolver:
             message = f"the ceiling of {format_ms(ceiling, distinct_from=target)} is below {of_target}"
             self._error(("ceiling", "target"), message, "raise the ceiling, or lower the target")
         timeout = round(value_of(self._merged, "timeout", _TIMEOUT_S) * 1000, 6)
-        if not is_wrong(self._merged, "timeout") and timeout <= target:
+        if "steps" not in self._own and not is_wrong(self._merged, "timeout") and timeout <= target:
             message = f"the timeout of {format_ms(timeout, distinct_from=target)} is not above {of_target}"
             self._error(("timeout", "target"), message, "raise it: a request that takes longer cannot be measured")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from perfcheck.baseline.addresses import BASE_URL, PATH, file_path
-from perfcheck.baseline.requests import BODY, EXPECT, FORM, HEADERS, JSON, QUERY
+from perfcheck.baseline.captures import CAPTURE
+from perfcheck.baseline.requests import BODY, EXPECT, FORM, HEADERS, JSON, QUERY, REQUEST_PATH
 from perfcheck.baseline.sections import Key, NamedSectionsType, SectionType
 from perfcheck.baseline.value_types import (
     BOOLEAN,
@@ -133,22 +134,54 @@ INHERITED = {
 
 GROUP = SectionType({"title": Key(TEXT, "The name of the group in reports.", "its name"), **INHERITED})
 
+REQUEST = {
+    "path": Key(REQUEST_PATH, "The path, appended to base_url."),
+    "method": Key(choice(_METHODS, {word.lower(): word for word in _METHODS}), "The HTTP method.", "GET"),
+    "query": Key(QUERY, "The query string, as a mapping; a list repeats its parameter."),
+    "json": Key(JSON, "Request body: any YAML, sent as JSON."),
+    "form": Key(FORM, "Request body: a mapping, sent as an HTML form."),
+    "body": Key(BODY, "Request body: text, sent unchanged."),
+}
+_REPEATABLE = Key(BOOLEAN, "Allows POST, PUT, PATCH and DELETE: the request may be sent any number of times.", "false")
+_CAPTURE = Key(CAPTURE, "Values of the response that later requests use, such as {token: {json: $.access_token}}.")
+# What every request inherits, also those of the setup and the steps of a workflow.
+_OF_ANY_REQUEST = {key: INHERITED[key] for key in ("expect", "headers", "timeout", "follow_redirects")}
+
+TEARDOWN = SectionType({**REQUEST, **_OF_ANY_REQUEST}, required=("path",))
+SETUP = SectionType(
+    {
+        **REQUEST,
+        "capture": _CAPTURE,
+        "renew": Key(DURATION, "Send it again after this time, before the next request; on status 401 it is anyway."),
+        **_OF_ANY_REQUEST,
+    },
+    required=("path",),
+)
+STEP = SectionType(
+    {
+        **REQUEST,
+        "repeatable": _REPEATABLE,
+        "capture": _CAPTURE,
+        "think": Key(DURATION, "A pause after the step, which is not measured."),
+        **_OF_ANY_REQUEST,
+        **{key: INHERITED[key] for key in ("target", "warning", "critical", "ceiling", "body_limit")},
+    },
+    required=("path",),
+)
+
 ENDPOINT = SectionType(
     {
-        "path": Key(PATH, "The path, appended to base_url."),
         "group": Key(REFERENCE, "The group it belongs to and inherits from."),
-        "method": Key(choice(_METHODS, {word.lower(): word for word in _METHODS}), "The HTTP method.", "GET"),
-        "query": Key(QUERY, "The query string, as a mapping; a list repeats its parameter."),
-        "json": Key(JSON, "Request body: any YAML, sent as JSON."),
-        "form": Key(FORM, "Request body: a mapping, sent as an HTML form."),
-        "body": Key(BODY, "Request body: text, sent unchanged."),
-        "repeatable": Key(
-            BOOLEAN, "Allows POST, PUT, PATCH and DELETE: the request may be sent any number of times.", "false"
+        **REQUEST,
+        "steps": Key(
+            NamedSectionsType("step", STEP),
+            "Instead of one request, a workflow: requests that are sent in order, by name, and judged by their sum.",
         ),
+        "repeatable": _REPEATABLE,
         "monitor_name": Key(TEXT, "The name of this endpoint in the monitor inside the service."),
         **INHERITED,
     },
-    required=("path",),
+    either=("path", "steps"),
 )
 
 TOP = SectionType(
@@ -163,6 +196,14 @@ TOP = SectionType(
         "groups": Key(
             NamedSectionsType("group", GROUP), "Values that several endpoints share, by the name of the group."
         ),
+        "setup": Key(
+            NamedSectionsType("setup request", SETUP),
+            "Requests that are sent once, in order, before the first that is measured: a login, by name.",
+        ),
+        "teardown": Key(
+            NamedSectionsType("teardown request", TEARDOWN),
+            "Requests that are sent once after the last that is measured, whatever happened.",
+        ),
         "endpoints": Key(NamedSectionsType("endpoint", ENDPOINT), "The requests, by name."),
     },
     required=("version", "service", "endpoints"),
@@ -175,6 +216,9 @@ SECTIONS = {
     **dict.fromkeys(SAMPLING.keys, "under 'sampling'"),
     "min_difference": "under 'compare'",
     **dict.fromkeys(SERVICE.keys, "under 'service'"),
+    **dict.fromkeys(STEP.keys, "in a step of a workflow"),
+    **dict.fromkeys(SETUP.keys, "in a request of 'setup' or in a step of a workflow"),
+    "renew": "in a request of 'setup'",
     **dict.fromkeys(ENDPOINT.keys, "in an endpoint"),
     **dict.fromkeys(INHERITED, "in an endpoint, a group or 'defaults'"),
     "title": "in a group",

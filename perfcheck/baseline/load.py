@@ -14,6 +14,7 @@ from pathlib import Path
 from yaml import MappingNode
 
 from perfcheck.baseline.addresses import base_url_option, on_port, passwords_of
+from perfcheck.baseline.captures import captured_values
 from perfcheck.baseline.context import Context, Entries
 from perfcheck.baseline.endpoints import EndpointBuilder, fields_of, headers_of, is_wrong, limits_of, value_of
 from perfcheck.baseline.file_errors import BaselineError, ErrorCollector, FileError, Location, StopReading
@@ -123,6 +124,7 @@ def read_past_endpoints(content: bytes, folder: Path) -> dict[str, Endpoint | No
         text = decode(content, "")
         context = Context(ErrorCollector(text), {}, folder, "http://localhost", sections=SECTIONS, allow_unset=True)
         tree = compose(text, context.errors)
+        context.captured = captured_values(tree) if tree else {}
         top = None if tree is None or is_null(tree) else TOP.read(context, tree, "")
         if top:
             builder = EndpointBuilder(context, top)
@@ -214,6 +216,7 @@ def _read(context: Context, text: str, file: str, sha256: str) -> tuple[Baseline
     if tree is None or is_null(tree):
         context.error(_TOP, "the file is empty", "start with 'version: 1', then 'service:' and 'endpoints:'")
         return None
+    context.captured = captured_values(tree)
     top = TOP.read(context, tree, "")
     if top is None:
         return None
@@ -231,6 +234,8 @@ def _read(context: Context, text: str, file: str, sha256: str) -> tuple[Baseline
         tuple(Group(name, value_of(group.entries or {}, "title", name), group.line) for name, group in groups.items()),
         tuple(endpoint for endpoint in endpoints if endpoint is not None),
         frozenset(context.secrets - {""}),
+        builder.setup,
+        builder.teardown,
         compare,
     )
     return baseline, Summary(file, len(endpoints), len(baseline.groups), tuple(sorted(context.unset)))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import math
 import re
+import secrets
 from collections.abc import Callable, Container
 from typing import Any
 from urllib.parse import urlencode
 
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
+from perfcheck.baseline.addresses import PATH, check_path
 from perfcheck.baseline.context import Context, has_surrogates, shown
 from perfcheck.baseline.tree import is_null
 from perfcheck.baseline.value_types import CustomType
-from perfcheck.model import Secret, displayed, sent
+from perfcheck.model import Encoding, RequestText, Secret, Template, Value, displayed, sent
 from perfcheck.text import clean
 from perfcheck.units import WrongValueError
 
@@ -24,30 +26,63 @@ _FRAMING = {"content-length", "transfer-encoding"}
 _QUOTE = "quote it, to send it as text"
 _LONGEST_INTEGER = 300  # digits; JSON has no limit, and Python refuses thousands
 
-Pairs = tuple[tuple[str, "str | Secret"], ...]
+Pairs = tuple[tuple[str, RequestText], ...]
+_TextOf = Callable[[RequestText], str]
 
 
 def _combined(value: str, masked: str) -> str | Secret:
     return value if value == masked else Secret(value, masked)
 
 
+def _built(build: Callable[[_TextOf], str], encoding: Encoding) -> RequestText:
+    """The text that ``build`` makes of texts: with what is sent of them, with what is shown, and with their values."""
+    marker = secrets.token_hex(8)  # of letters and digits, which every encoding leaves as they are
+    values: list[Value] = []
+
+    def marked(part: str | Secret | Value, of: _TextOf) -> str:
+        if not isinstance(part, Value):
+            return of(part)
+        values.append(part._replace(encoding=encoding))
+        return marker
+
+    def text_with(of: _TextOf) -> list[str]:
+        values.clear()
+        return build(
+            lambda text: "".join(marked(part, of) for part in text.parts) if isinstance(text, Template) else of(text)
+        ).split(marker)
+
+    fixed = [_combined(*pair) for pair in zip(text_with(sent), text_with(displayed), strict=True)]
+    if not values:
+        return fixed[0]
+    between = [part for pair in zip(fixed, values, strict=False) for part in pair]
+    return Template(tuple(part for part in (*between, fixed[-1]) if part != ""))
+
+
 # --- Headers ---------------------------------------------------------------------------------------------------------
 
 
-def _read_headers(context: Context, node: Node, name: str) -> dict[str, tuple[str, str | Secret]] | None:
+def _read_headers(context: Context, node: Node, name: str) -> dict[str, tuple[str, RequestText]] | None:
     """As ``{lower-case name: (name, value)}``, so that layers merge by name."""
     if not isinstance(node, MappingNode):
         context.type_error(node, name, "a mapping", "write, for example, 'headers: {Accept: application/json}'")
         return None
-    headers: dict[str, tuple[str, str | Secret]] = {}
+    headers: dict[str, tuple[str, RequestText]] = {}
     for key, value in node.value:
         if not _is_header_name(context, key, headers):
             continue
         text = context.request_text(value, f"{name}.{clean(key.value, 60)}")
-        if text is not None and _is_header_value(context, value, key.value, sent(text)):
-            # Surrounding spaces are not part of a field value (RFC 9110 section 5.5).
-            headers[key.value.lower()] = (key.value, _combined(sent(text).strip(), displayed(text).strip()))
+        if text is not None and _is_header_value(context, value, key.value, _without_values(text)):
+            if not isinstance(text, Template):
+                # Surrounding spaces are not part of a field value (RFC 9110 section 5.5).
+                text = _combined(sent(text).strip(), displayed(text).strip())
+            headers[key.value.lower()] = (key.value, text)
     return headers
+
+
+def _without_values(text: RequestText) -> str:
+    if isinstance(text, Template):
+        return "".join(sent(part) for part in text.parts if not isinstance(part, Value))
+    return sent(text)
 
 
 def _is_header_name(context: Context, key: ScalarNode, known: Container[str]) -> bool:
@@ -77,7 +112,23 @@ def _is_header_value(context: Context, node: Node, name: str, value: str) -> boo
 HEADERS = CustomType(_read_headers, {"type": "object", "additionalProperties": _SCALAR})
 
 
-# --- The query and the body ------------------------------------------------------------------------------------------
+# --- The path, the query and the body --------------------------------------------------------------------------------
+
+
+def _read_path(context: Context, node: Node, name: str) -> str | Template | None:
+    text = context.request_text(node, name) if isinstance(node, ScalarNode) and "${" in node.value else ""
+    if not isinstance(text, Template):
+        path: str | None = None if text is None else PATH.read(context, node, name)
+        return path
+    parts = tuple(
+        part._replace(encoding=Encoding.PATH) if isinstance(part, Value) else sent(part) for part in text.parts
+    )
+    try:
+        check_path("".join("0" if isinstance(part, Value) else part for part in parts))
+    except WrongValueError as error:
+        context.error(node, f"{name}: {error.message}", error.remedy or "write, for example, /api/videos/${id}")
+        return None
+    return Template(parts)
 
 
 def _read_query(context: Context, node: Node, name: str) -> Pairs | None:
@@ -85,7 +136,7 @@ def _read_query(context: Context, node: Node, name: str) -> Pairs | None:
     if not isinstance(node, MappingNode):
         context.type_error(node, name, "a mapping", f"write, for example, '{name}: {{q: love, limit: 20}}'")
         return None
-    pairs: list[tuple[str, str | Secret]] = []
+    pairs: list[tuple[str, RequestText]] = []
     for key, value in node.value:
         if _is_unicode(context, key):
             for item in value.value if isinstance(value, SequenceNode) else [value]:
@@ -102,29 +153,29 @@ def _is_unicode(context: Context, key: ScalarNode) -> bool:
     return True
 
 
-def _read_form(context: Context, node: Node, name: str) -> str | Secret | None:
+def _read_form(context: Context, node: Node, name: str) -> RequestText | None:
     """Written like a query, and sent as the body."""
     pairs = _read_query(context, node, name)
     if pairs is None:
         return None
-    value = urlencode([(key, sent(text)) for key, text in pairs])
-    return _combined(value, urlencode([(key, displayed(text)) for key, text in pairs], safe="*"))
+    return _built(lambda text_of: urlencode([(key, text_of(text)) for key, text in pairs], safe="*"), Encoding.FORM)
 
 
-def _read_json(context: Context, node: Node, name: str) -> str | Secret | None:
+def _read_json(context: Context, node: Node, name: str) -> RequestText | None:
     """Any YAML, as JSON. Plain scalars get their type from YAML's core schema; one with a variable is a string.
 
     A number that JSON writes in another way, such as 007 or 1.10, may be a text: it is an error.
     """
     before = len(context.errors)
-    value = _json_value(context, node, name, sent)
+    _json_value(context, node, name, displayed)
     if len(context.errors) > before:
         return None
-    masked = _json_value(context, node, name, displayed)
-    return _combined(*(json.dumps(tree, ensure_ascii=False) for tree in (value, masked)))
+    return _built(
+        lambda text_of: json.dumps(_json_value(context, node, name, text_of), ensure_ascii=False), Encoding.JSON
+    )
 
 
-def _json_value(context: Context, node: Node, name: str, text_of: Callable[[str | Secret], str]) -> Any:
+def _json_value(context: Context, node: Node, name: str, text_of: _TextOf) -> Any:
     if isinstance(node, MappingNode):
         return {
             key.value: _json_value(context, value, name, text_of)
@@ -175,6 +226,7 @@ def _as_written(text: str, number: float) -> float:
 
 
 _QUERY_VALUE = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]}
+REQUEST_PATH = CustomType(_read_path, PATH.schema())
 QUERY = CustomType(_read_query, {"type": "object", "additionalProperties": _QUERY_VALUE})
 FORM = CustomType(_read_form, QUERY.json)
 BODY = CustomType(Context.request_text, _SCALAR)

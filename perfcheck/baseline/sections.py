@@ -48,10 +48,11 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class SectionType:
-    """A mapping with these keys. ``extensible``: keys that begin with ``x-`` are ignored."""
+    """A mapping with these keys; ``either``: one of these is required. ``extensible``: ``x-...`` keys are ignored."""
 
     keys: Mapping[str, Key]
     required: tuple[str, ...] = ()
+    either: tuple[str, ...] = ()
     extensible: bool = False
 
     def read(self, context: Context, node: Node, name: str) -> Entries | None:
@@ -85,6 +86,8 @@ class SectionType:
         schema: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
         if self.required:
             schema["required"] = list(self.required)
+        if self.either:
+            schema["oneOf"] = [{"required": [key]} for key in self.either]
         if self.extensible:
             schema["patternProperties"] = {"^x-": {}}
         return schema
@@ -92,7 +95,7 @@ class SectionType:
 
 @dataclass(slots=True)
 class NamedSection:
-    """One endpoint or group as it is written: its name, and its keys (None: not a mapping)."""
+    """One endpoint, group or request as it is written: its name, and its keys (None: not a mapping)."""
 
     name: ScalarNode
     entries: Entries | None
@@ -104,7 +107,7 @@ class NamedSection:
 
 @dataclass(frozen=True, slots=True)
 class NamedSectionsType:
-    """A mapping of names to sections: the endpoints, or the groups."""
+    """A mapping of names to sections: the endpoints, the groups, or the requests of a workflow."""
 
     noun: str
     section: SectionType

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from perfcheck.baseline.keys import CHANGING, INHERITED
-from perfcheck.model import Endpoint, Group, Secret
+from perfcheck.model import Endpoint, Group, RequestText, Template, displayed
 from perfcheck.units import format_duration
 
 _IN_FLOW = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./+@-]*")
@@ -27,7 +27,7 @@ _LONGEST_LINE = 100
 _DEFAULT = Endpoint(name="", path="", line=0)
 _SHOWN_DEFAULTS = ("metric", "warning", "critical", "error_rate", "body_limit", "slow", "timeout")
 
-Pairs = Iterable[tuple[str, "str | Secret"]]
+Pairs = Iterable[tuple[str, RequestText]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _comment(line: str) -> str:
 # --- One endpoint ----------------------------------------------------------------------------------------------------
 
 
-def _values(endpoint: Endpoint, common: list[tuple[str, str | Secret]]) -> Iterator[tuple[str, str]]:
+def _values(endpoint: Endpoint, common: list[tuple[str, RequestText]]) -> Iterator[tuple[str, str]]:
     if endpoint.group is not None:
         yield "group", scalar(endpoint.group)
     if endpoint.method != _DEFAULT.method:
@@ -136,7 +136,7 @@ def _list(values: Sequence[str]) -> str:
     return f"[{', '.join(values)}]"
 
 
-def _body(content: str | Secret | None, headers: list[tuple[str, str | Secret]]) -> tuple[str, str] | None:
+def _body(content: RequestText | None, headers: list[tuple[str, RequestText]]) -> tuple[str, str] | None:
     """As ``json`` where that sends the same bytes. Its content type is then taken out of ``headers``."""
     if content is None:
         return None
@@ -181,7 +181,7 @@ def _key(name: str) -> str:
     return name if _NAME.fullmatch(name) and name.lower() not in _NO_NAMES else quoted(name)
 
 
-def _flow(value: str | Secret) -> str:
+def _flow(value: RequestText) -> str:
     text = _interpolated(value)
     return text if _IN_FLOW.fullmatch(text) and text not in _NULLS else quoted(text)
 
@@ -192,9 +192,10 @@ def scalar(value: str) -> str:
     return text if _IN_BLOCK.fullmatch(text) and text not in _NULLS else quoted(text)
 
 
-def _interpolated(value: str | Secret) -> str:
+def _interpolated(value: RequestText) -> str:
     """What is read as ``value``. A secret is shown as it may be, so that none comes into a file."""
-    return (value.shown if isinstance(value, Secret) else value).replace("$", "$$")
+    text = displayed(value)
+    return text if isinstance(value, Template) else text.replace("$", "$$")
 
 
 def quoted(text: str) -> str:

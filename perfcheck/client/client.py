@@ -30,13 +30,14 @@ class Client(HttpClient[SocketConnection]):
         redact: Redactor,
         now: Callable[[], float] = time.perf_counter,
         loop: Loop | None = None,
+        seed: int = 0,
     ) -> None:
-        """Raises UsageError."""
+        """``seed`` as of HttpClient. Raises UsageError."""
         self._base = _base_url(service, redact)
         proxy = None if service.unix_socket else proxy_for(self._base)
         self._bypass = f"set NO_PROXY={self._base.raw_host.decode('ascii')} to bypass it"
         self._connector = Connector(service, proxy)
-        super().__init__(service, self._connector, redact=redact, proxy=proxy, now=now, loop=loop)
+        super().__init__(service, self._connector, redact=redact, proxy=proxy, now=now, loop=loop, seed=seed)
 
     @property
     def description(self) -> str:

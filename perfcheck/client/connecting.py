@@ -18,7 +18,7 @@ import httpx
 
 from perfcheck.client.exchange import IS_IT_TLS, Exchange, RequestFailedError, timed_out, tls_failed
 from perfcheck.client.http1 import Http1Connection, SocketConnection
-from perfcheck.client.loop import READ, WRITE, Steps, Wait
+from perfcheck.client.loop import READ, WRITE, Steps, Wait, pause
 from perfcheck.client.prepared_request import Origin, proxy_headers, serialise
 from perfcheck.client.tls import tls_context
 from perfcheck.client.transport import Layer, Socket, TlsLayer, stamp_arrivals
@@ -210,7 +210,7 @@ def _connect(family: int, address: Any, deadline_ns: int) -> Steps[socket.socket
         sock.setblocking(False)  # noqa: FBT003
         # The queue of a Unix socket is full: TCP tries again by itself.
         while (code := sock.connect_ex(address)) == errno.EAGAIN and time.perf_counter_ns() < deadline_ns:
-            yield from _pause(_FULL_QUEUE_NS)
+            yield from pause(_FULL_QUEUE_NS)
         if code == errno.EAGAIN:
             code = errno.ETIMEDOUT
         if code == errno.EINPROGRESS:
@@ -223,12 +223,6 @@ def _connect(family: int, address: Any, deadline_ns: int) -> Steps[socket.socket
         sock.close()
         raise OSError(code, os.strerror(code))
     return sock
-
-
-def _pause(duration_ns: int) -> Steps[None]:
-    here, there = socket.socketpair()  # the loop waits for a socket, so for one that nothing is sent to
-    with here, there:
-        yield Wait(here, READ, time.perf_counter_ns() + duration_ns)
 
 
 def _not_connected(error: OSError, where: str, exchange: Exchange) -> RequestFailedError:

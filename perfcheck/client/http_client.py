@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Generic, Self
 
 import httpx
 
+from perfcheck.client.capture import captured
 from perfcheck.client.connection import Connection, Connections, Opened
 from perfcheck.client.excerpt import excerpt
 from perfcheck.client.exchange import Exchange, RequestFailedError
-from perfcheck.client.loop import Loop, Steps
+from perfcheck.client.loop import Loop, Steps, pause
 from perfcheck.client.prepared_request import (
     PreparedRequest,
     Redirects,
@@ -24,7 +26,10 @@ from perfcheck.client.prepared_request import (
     without_password,
 )
 from perfcheck.client.response import REDIRECTS, Response
+from perfcheck.client.setup import Setup
 from perfcheck.client.transport import HAS_KERNEL_STAMPS
+from perfcheck.client.values import Generator, RequestValues
+from perfcheck.client.workflow import as_one
 from perfcheck.errors import CouldNotMeasureError
 from perfcheck.model import Endpoint, Failure, Fetched, Finding, MetricOf, Sample, Service
 from perfcheck.text import Redactor
@@ -33,6 +38,7 @@ _MOST_REDIRECTS = 10
 _LONGEST_SERVER_TIMING = 2000
 _OF_A_STALE_CONNECTION = {Failure.RESET, Failure.PROTOCOL}
 _REQUEST_TIMEOUT = 408
+_UNAUTHORIZED = 401
 
 
 class HttpClient(ABC, Generic[Opened]):
@@ -50,14 +56,21 @@ class HttpClient(ABC, Generic[Opened]):
         proxy: httpx.Proxy | None = None,
         now: Callable[[], float] = time.perf_counter,
         loop: Loop | None = None,
+        seed: int = 0,
     ) -> None:
-        """``now`` is the clock of the samples, in seconds; ``loop`` may serve several clients."""
+        """``now`` is the clock of the samples, in seconds; ``loop`` may serve several clients; ``seed`` is of the
+        values that requests insert.
+        """
         self._service = service
         self._connections = connections
         self._redact = redact
         self._proxy = proxy
         self._now = now
-        self._prepared: dict[str, PreparedRequest] = {}
+        self._prepared: dict[int, PreparedRequest] = {}  # by the id of the endpoint
+        self._seed = seed
+        self._generators: dict[str, Generator] = {}
+        self._setup = Setup(self._send_for_setup, redact, self._prepared.clear)
+        self._rejected: set[int] = set()  # ids of endpoints that a renewed login does not help
         self._protocol = "HTTP/2" if service.http2 else "HTTP/1.1"  # until a response has come
         self._by_kernel = HAS_KERNEL_STAMPS and not service.unix_socket
         self._in_flight: set[object] = set()
@@ -113,14 +126,33 @@ class HttpClient(ABC, Generic[Opened]):
     ) -> None:
         """Wait until requests can be sent. Raises CouldNotMeasureError."""
 
+    def set_up(self, requests: Sequence[Endpoint]) -> None:
+        """Send the requests that come before the first sample, in order. Raises CouldNotMeasureError."""
+        if failed := self.loop.run(self._setup.run(requests)):
+            request, sample = failed
+            message = f"the setup request '{self._redact.clean(request.name)}' failed: {sample.detail}"
+            body = f" ({sample.body_excerpt})" if sample.body_excerpt else ""
+            remedy = f"line {request.line} of the baseline: nothing is measured without it"
+            raise CouldNotMeasureError(f"{message}{body}", remedy)
+
+    def tear_down(self, requests: Sequence[Endpoint]) -> Iterator[tuple[Endpoint, Sample]]:
+        """Send the requests that come after the last sample, whatever the others do; those that failed.
+
+        Those that need what the setup did not come to capture are left out.
+        """
+        for request in requests:
+            if self._setup.knows(request.values):
+                sample = self.send(request)
+                if sample.failure is not None:
+                    yield request, sample
+
     def start(self, endpoint: Endpoint, tag: object) -> None:
         """Begin one timed request; ``wait`` returns its sample with ``tag``, which is hashable and not in flight.
 
         Failures of the service are in the sample. Raises UsageError for what makes no request.
         """
-        steps = self._sample(self._prepare(endpoint), tag)
         self._in_flight.add(tag)
-        self.loop.start(steps, tag)
+        self.loop.start(self._turn(endpoint, tag), tag)
 
     def cancel(self, tag: object) -> None:
         """Abandon a request in flight: its connection is closed, and no sample comes."""
@@ -133,30 +165,84 @@ class HttpClient(ABC, Generic[Opened]):
 
     def send(self, endpoint: Endpoint) -> Sample:
         """One timed request. Failures are in the sample; only UsageError and KeyboardInterrupt are raised."""
-        return self.loop.run(self._sample(self._prepare(endpoint)))
+        return self.loop.run(self._turn(endpoint))
 
     def fetch(self, endpoint: Endpoint) -> Fetched:
         """One request for its body, not its latency. Failures are in what is returned; raises as ``send`` does."""
-        return self.loop.run(self._fetched(prepare(self._service, endpoint, self._proxy)))
+        return self.loop.run(self._fetched(prepare(self._service, endpoint, self._proxy, self._values(endpoint))))
 
-    def _prepare(self, endpoint: Endpoint) -> PreparedRequest:
-        prepared = self._prepared.get(endpoint.name)
-        if prepared is None or prepared.endpoint is not endpoint:
-            prepared = self._prepared[endpoint.name] = prepare(self._service, endpoint, self._proxy)
+    def _values(self, endpoint: Endpoint) -> RequestValues:
+        return RequestValues(self._generator(endpoint), self._setup.values)
+
+    def _generator(self, endpoint: Endpoint) -> Generator:
+        return self._generators.setdefault(endpoint.name, Generator(self._seed, endpoint.name))
+
+    def _prepare(self, endpoint: Endpoint, values: RequestValues) -> PreparedRequest:
+        prepared = self._prepared.get(id(endpoint))
+        if prepared is None:
+            prepared = prepare(self._service, endpoint, self._proxy, values)
+            if self._setup.knows(endpoint.values):
+                self._prepared[id(endpoint)] = prepared
         return prepared
 
-    def _sample(self, prepared: PreparedRequest, tag: object = None) -> Steps[Sample]:
+    def _turn(self, endpoint: Endpoint, tag: object = None) -> Steps[Sample]:
+        values = self._values(endpoint)
+        if endpoint.steps:
+            sample = yield from self._workflow(endpoint.steps, values)
+        else:
+            sample = yield from self._sample(endpoint, values)
+        self._in_flight.discard(tag)
+        return sample
+
+    def _workflow(self, steps: Sequence[Endpoint], values: RequestValues) -> Steps[Sample]:
+        """All steps, or up to the first that fails, as one sample."""
+        samples: list[Sample] = []
+        for number, step in enumerate(steps, start=1):
+            samples.append((yield from self._sample(step, values)))
+            if samples[-1].failure is not None:
+                break
+            if step.think_s and number < len(steps):
+                yield from pause(int(step.think_s * 1e9))
+        return as_one(samples, steps[len(samples) - 1].name)
+
+    def _send_for_setup(self, request: Endpoint, known: Mapping[str, str]) -> Steps[tuple[Sample, Mapping[str, str]]]:
+        values = RequestValues(self._generator(request), known)
+        sample = yield from self._timed(request, values)
+        return sample, values
+
+    def _sample(self, endpoint: Endpoint, values: RequestValues) -> Steps[Sample]:
+        """One timed request; with another login where the one before has expired, which is no part of the sample."""
+        uses = endpoint.values
+        if not self._setup.is_renewable(uses):
+            return (yield from self._timed(endpoint, values))
+        yield from self._setup.renew_due(uses)
+        version = self._setup.version
+        sample = yield from self._timed(endpoint, values)
+        if sample.status != _UNAUTHORIZED or sample.failure is not Failure.STATUS or id(endpoint) in self._rejected:
+            return sample
+        failed = yield from self._setup.renew(uses, version)
+        if failed is not None:
+            return replace(sample, detail=f"{sample.detail}; renewing the login failed: {failed.detail}")
+        sample = yield from self._timed(endpoint, values)
+        if sample.status == _UNAUTHORIZED:
+            self._rejected.add(id(endpoint))
+        return sample
+
+    def _timed(self, endpoint: Endpoint, values: RequestValues) -> Steps[Sample]:
+        prepared = self._prepare(endpoint, values)
         tried_at_s, tried_ns = self._now(), time.perf_counter_ns()
-        exchange = Exchange(prepared.endpoint.timeout_s, prepared.endpoint.metric_of)
+        exchange = Exchange(endpoint.timeout_s, endpoint.metric_of)
         response, failed = yield from self._request(prepared, exchange)
         size = None
         if response is not None and failed is None:
             self._by_kernel = exchange.by_kernel
             try:
-                size = None if response.is_enough else sum(map(len, response.decoded()))
+                pieces = response.pieces if response.is_enough else list(response.decoded())
+                size = None if response.is_enough else sum(map(len, pieces))
+                for capture in endpoint.captures:
+                    values.capture(capture.name, captured(capture, response, b"".join(pieces)))
             except RequestFailedError as error:
                 failed = error
-        self._in_flight.discard(tag)
         phases = exchange.phases()
         server_timing = response.header(b"server-timing") if response else ""
         return Sample(

@@ -52,12 +52,12 @@ class InProcessClient(HttpClient["ApplicationConnection"]):
         application: object,
         lifespan: bool = True,
         raised: Callable[[BaseException], None] = lambda _: None,
+        seed: int = 0,
     ) -> None:
         """``raised`` is called with what the application raises. Raises UsageError for what is no application."""
         self._application = _open(application, lifespan=lifespan)
-        super().__init__(
-            service, ApplicationConnections(self._application, httpx.URL(service.base_url).host, raised), redact=redact
-        )
+        connections = ApplicationConnections(self._application, httpx.URL(service.base_url).host, raised)
+        super().__init__(service, connections, redact=redact, seed=seed)
 
     @property
     def description(self) -> str:

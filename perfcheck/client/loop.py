@@ -31,6 +31,13 @@ class _Task:
     wait: Wait | None = None
 
 
+def pause(duration_ns: int) -> Steps[None]:
+    """The loop waits for sockets, so for one that nothing is sent to."""
+    here, there = socket.socketpair()
+    with here, there:
+        yield Wait(here, READ, time.perf_counter_ns() + duration_ns)
+
+
 class Loop:
     """Runs steps until they end. What they return is kept, with their tag, until ``wait`` hands it over."""
 

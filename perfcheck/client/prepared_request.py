@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
@@ -50,17 +52,23 @@ class PreparedRequest:
     wire_request: WireRequest
 
 
-def prepare(service: Service, endpoint: Endpoint, proxy: httpx.Proxy | None) -> PreparedRequest:
-    """Raises UsageError when the parts do not make a URL, or a request."""
+def prepare(
+    service: Service, endpoint: Endpoint, proxy: httpx.Proxy | None, values: Mapping[str, str]
+) -> PreparedRequest:
+    """``values`` are those that it inserts; a header whose value is not known yet is left out.
+
+    Raises UsageError when the parts do not make a URL, or a request; KeyError for a value that is missing elsewhere.
+    """
     headers = httpx.Headers(
         {"User-Agent": f"perfcheck/{__version__}", "Accept": "*/*", "Accept-Encoding": ACCEPTED_CODINGS}
     )
-    own = httpx.Headers([(name.encode(), sent(value).encode()) for name, value in endpoint.headers])
+    own = httpx.Headers(list(_headers(endpoint, values)))
     headers = httpx.Headers([*((k, v) for k, v in headers.raw if k.decode() not in own), *own.raw])
     try:
-        query = urlencode([(name, sent(value)) for name, value in endpoint.query], quote_via=quote)
-        url = httpx.URL(_address(service.base_url, endpoint.path, query))
-        content = None if endpoint.content is None else sent(endpoint.content).encode()
+        query = urlencode([(name, sent(value, values)) for name, value in endpoint.query], quote_via=quote)
+        path = sent(endpoint.path_template, values) if endpoint.path_template else endpoint.path
+        url = httpx.URL(_address(service.base_url, path, query))
+        content = None if endpoint.content is None else sent(endpoint.content, values).encode()
         if url.username or url.password:
             login = base64.b64encode(f"{url.username}:{url.password}".encode())
             headers.setdefault("Authorization", f"Basic {login.decode('ascii')}")
@@ -74,6 +82,12 @@ def prepare(service: Service, endpoint: Endpoint, proxy: httpx.Proxy | None) -> 
         remedy = "check its method and its headers: what is not visible, such as a line break, cannot be sent"
         raise UsageError(f"not an HTTP request: {endpoint.name}", remedy) from None
     return PreparedRequest(endpoint, request, on_wire)
+
+
+def _headers(endpoint: Endpoint, values: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
+    for name, text in endpoint.headers:
+        with suppress(KeyError):
+            yield name.encode(), sent(text, values).encode()
 
 
 def wire_request(request: httpx.Request, proxy: httpx.Proxy | None) -> WireRequest:

@@ -51,7 +51,7 @@ class Probe:
     @property
     def requests(self) -> list[Endpoint]:
         """The request that is sent until the service is ready, and those that may show it at the end."""
-        safe = [e for e in self.endpoints if e.method in _SAFE and self.service.ready is None]
+        safe = [e for e in self.endpoints if e.method in _SAFE and not e.is_incomplete and self.service.ready is None]
         path = self.service.ready or ""
         return safe or [Endpoint(name="service.ready", path=path, line=0, headers=self.service.headers)]
 

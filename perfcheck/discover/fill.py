@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from perfcheck.discover.harvest import Harvest
-from perfcheck.model import Endpoint, Secret
+from perfcheck.model import Endpoint, RequestText
 from perfcheck.model.operation import PARAMETER, Basis, Operation, Parameter, ParameterLocation
 
 _MOST_OPTIONS = 4  # values that are tried for one parameter
@@ -38,7 +38,7 @@ class Filled:
         self.made_up += [parameter.name] if basis is Basis.GUESS else []
         return value
 
-    def endpoint(self, operation: Operation, headers: Sequence[tuple[str, str | Secret]], timeout_s: float) -> Endpoint:
+    def endpoint(self, operation: Operation, headers: Sequence[tuple[str, RequestText]], timeout_s: float) -> Endpoint:
         """With the ``headers`` of the service."""
         return Endpoint(
             name=f"{operation.method} {operation.template}",

@@ -20,7 +20,7 @@ from perfcheck.discover.lenient import Fetch
 from perfcheck.discover.path_segments import is_static, path_below, template_of
 from perfcheck.discover.route_shapes import RouteShapes, Segments, route_of
 from perfcheck.discover.seen_request import Pairs, SeenRequest
-from perfcheck.model import Endpoint, Fetched, Secret
+from perfcheck.model import Endpoint, Fetched, RequestText
 from perfcheck.model.operation import Discovered, FoundIn
 from perfcheck.words import plural
 
@@ -46,7 +46,7 @@ def crawl(
     fetch: Fetch,
     base_url: str,
     *,
-    headers: tuple[tuple[str, str | Secret], ...] = (),
+    headers: tuple[tuple[str, RequestText], ...] = (),
     most_requests: int = 100,
     most_s: float = 20.0,
     now: Callable[[], float] = time.monotonic,

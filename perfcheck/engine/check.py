@@ -22,6 +22,7 @@ from perfcheck.engine.session import (
     ended_early,
     measure,
     sampling_of,
+    tear_down,
     wait_for,
 )
 from perfcheck.judge.monitored_service import alongside_a_run, without_a_monitor
@@ -45,8 +46,8 @@ _CHECK_URL = "start it, or correct the URL"
 _SLOW_MS = 500.0  # on average, of an endpoint that is not in the baseline
 
 
-def _over_the_network(service: Service, redact: Redactor) -> HttpClient[Any]:
-    return Client(service, redact=redact)
+def _over_the_network(service: Service, redact: Redactor, seed: int) -> HttpClient[Any]:
+    return Client(service, redact=redact, seed=seed)
 
 
 def check(
@@ -65,7 +66,7 @@ def check(
     known_operations: Callable[[str], Collection[str]] | None = None,
     process: ServiceProcess | None = None,
     callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
-    open_client: Callable[[Service, Redactor], HttpClient[Any]] = _over_the_network,
+    open_client: Callable[[Service, Redactor, int], HttpClient[Any]] = _over_the_network,
 ) -> Outcome:
     """Measure the endpoints of ``baseline`` that have these names and groups (all without any), and judge them.
 
@@ -88,7 +89,7 @@ def check(
         endpoints = tuple(replace(e, min_requests=max(e.min_requests, REQUESTS_TO_COMPARE)) for e in endpoints)
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
     redact, progress = Redactor(baseline.secrets), callbacks.progress
-    with EnvironmentProbe() as probe, open_client(baseline.service, redact) as client:
+    with EnvironmentProbe() as probe, open_client(baseline.service, redact, seed) as client:
         timeout_s, unreachable = baseline.service.ready_timeout_s, None if baseline.file else _CHECK_URL
         error = wait_for(client, endpoints, timeout_s, callbacks, unreachable=unreachable, process=process)
         environment = probe.finish()
@@ -103,7 +104,7 @@ def check(
             observe=lambda *_: progress(sampler),
             measured_alone=dict if against is not None and alone is None else alone,
         )
-        execution = measure(sampler, error, callbacks)
+        execution = measure(sampler, error, callbacks, set_up=lambda: client.set_up(baseline.setup))
         results = tuple(
             judge_endpoint(
                 endpoint,
@@ -132,6 +133,7 @@ def check(
                     started_s=execution.started_s,
                 )
                 results = (*results, *operations.slow)
+        from_teardown = tuple(tear_down(client, () if error else baseline.teardown, redact))
     results = execution.unless_unreached(results)
     of_service = service_findings(results)
     _, counts, _ = judged = judge_run(results, fail_on, of_service, allow_partial=allow_partial)
@@ -148,6 +150,7 @@ def check(
             *of_service,
             *failures_under_load(sampler.measurements()),
             *ended_early(process, execution),
+            *from_teardown,
             *execution.findings(client.findings, environment, results),
             *probe.findings,
             *from_monitor,

@@ -23,6 +23,7 @@ from perfcheck.engine.session import (
     ended_early,
     measure,
     sampling_of,
+    tear_down,
     wait_for,
 )
 from perfcheck.engine.sides import Side, of_side
@@ -82,12 +83,12 @@ def compare_live(
     redact, progress = Redactor(before.secrets | after.secrets), callbacks.progress
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
     with (
-        Client(before.service, redact=redact) as before_client,
+        Client(before.service, redact=redact, seed=seed) as before_client,
         # One with itself over the same connections: a service with one thread serves no second one.
         (
             nullcontext(before_client)
             if how is ComparedHow.SAME
-            else Client(after.service, redact=redact, loop=before_client.loop)
+            else Client(after.service, redact=redact, loop=before_client.loop, seed=seed)
         ) as after_client,
     ):
         clients = before_client, after_client
@@ -111,7 +112,7 @@ def compare_live(
             max_pairs=max_pairs,
             observe=lambda: progress(sampler),
         )
-        execution = measure(sampler, error, callbacks)
+        execution = measure(sampler, error, callbacks, set_up=lambda: _set_up(clients, (before, after)))
         pairs = sampler.measurements()
         results = execution.unless_unreached(
             tuple(
@@ -119,6 +120,7 @@ def compare_live(
                 for endpoint, pair in zip(endpoints, pairs, strict=True)
             )
         )
+        from_teardown = _torn_down(clients, (before, after), redact) if error is None else []
         _, counts, _ = judged = judge_run(results, fail_on)
         added = tuple(result.name for result, pair in zip(results, pairs, strict=True) if _is_new(result, pair))
         return assemble_run(
@@ -134,6 +136,7 @@ def compare_live(
                     dict.fromkeys(finding for client in clients for finding in client.findings), environment
                 ),
                 *notes,
+                *from_teardown,
                 *added_and_removed(added, (), "the service before"),
                 *_judged_by_a_tail(endpoints),
                 *cannot_tell(results, "run it again" if execution.interrupted else _how_to_settle(pairs)),
@@ -156,6 +159,17 @@ def compare_live(
                 added=added,
             ),
         )
+
+
+def _set_up(clients: tuple[Client, Client], baselines: tuple[Baseline, Baseline]) -> None:
+    """On both sides, each with its own setup; once for a service that is compared with itself."""
+    for client, baseline in dict(zip(clients, baselines, strict=True)).items():
+        client.set_up(baseline.setup)
+
+
+def _torn_down(clients: tuple[Client, Client], baselines: tuple[Baseline, Baseline], redact: Redactor) -> list[Finding]:
+    of_each = dict(zip(clients, baselines, strict=True)).items()
+    return [finding for client, baseline in of_each for finding in tear_down(client, baseline.teardown, redact)]
 
 
 def _judged_by_a_tail(endpoints: Sequence[Endpoint]) -> Iterator[Finding]:

@@ -28,8 +28,10 @@ def check_in_process(
     what the application raises. Raises UsageError, also for what is no application.
     """
 
-    def open_client(service: Service, redact: Redactor) -> InProcessClient:
-        return InProcessClient(service, redact=redact, application=application, lifespan=lifespan, raised=raised)
+    def open_client(service: Service, redact: Redactor, seed: int) -> InProcessClient:
+        return InProcessClient(
+            service, redact=redact, application=application, lifespan=lifespan, raised=raised, seed=seed
+        )
 
     return check(_in_process(baseline), names=names, fail_on=fail_on, open_client=open_client)
 

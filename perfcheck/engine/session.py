@@ -156,6 +156,17 @@ def wait_for(
     return None
 
 
+def tear_down(client: HttpClient[Any], requests: Sequence[Endpoint], redact: Redactor) -> Iterator[Finding]:
+    """Send the requests of a ``teardown``, however the measuring went; a note on each that failed."""
+    remedy = "what it was to remove may still be there"
+    try:
+        for request, sample in client.tear_down(requests):
+            message = f"the teardown request '{redact.clean(request.name)}' failed: {sample.detail}"
+            yield Finding.note(Rule.SERVICE, message, remedy=remedy, line=request.line)
+    except KeyboardInterrupt:
+        yield Finding.note(Rule.INTERRUPTED, "the teardown was interrupted", remedy=remedy)
+
+
 def ended_early(process: ServiceProcess | None, execution: Execution) -> Iterator[Finding]:
     """A warning where the process of the service has ended while it was measured."""
     error = process.ended() if process and execution.is_whole else None
@@ -164,8 +175,14 @@ def ended_early(process: ServiceProcess | None, execution: Execution) -> Iterato
         yield Finding.warning(Rule.SERVICE, f"during the measurement {error.message}", remedy=remedy)
 
 
-def measure(sampler: Sampler | PairSampler, error: Exception | None, callbacks: Callbacks) -> Execution:
-    """Run the sampler unless there is an ``error`` already; the measurements stay, whatever it raises."""
+def measure(
+    sampler: Sampler | PairSampler,
+    error: Exception | None,
+    callbacks: Callbacks,
+    *,
+    set_up: Callable[[], None] = lambda: None,
+) -> Execution:
+    """Run ``set_up`` and the sampler, unless there is an ``error`` already; what was measured stays in any case."""
     callbacks.progress(sampler)
     runner = RunnerMonitor()
     started_at, started_s = datetime.now(UTC), time.perf_counter()
@@ -173,6 +190,7 @@ def measure(sampler: Sampler | PairSampler, error: Exception | None, callbacks: 
     try:
         if error is None:
             try:
+                set_up()
                 sampler.run()
             finally:
                 callbacks.measured()

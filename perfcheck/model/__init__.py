@@ -7,6 +7,8 @@ fractions between 0 and 1.
 from perfcheck.model.baseline import (
     MOST_CONNECTIONS,
     Baseline,
+    Capture,
+    CaptureFrom,
     CompareLimits,
     Endpoint,
     ErrorLimits,
@@ -16,13 +18,10 @@ from perfcheck.model.baseline import (
     Metric,
     MetricOf,
     Sampling,
-    Secret,
     Service,
     Tls,
     UndecidedPolicy,
-    displayed,
     metric_name,
-    sent,
 )
 from perfcheck.model.comparison import Against, Changed, ComparedHow, Comparison, EarlierRun, EndpointChange
 from perfcheck.model.findings import Finding, Rule, Severity, Verdict, heaviest_first, verdict_of, worst
@@ -36,6 +35,7 @@ from perfcheck.model.monitor import (
     RouteTable,
     SlowStatement,
 )
+from perfcheck.model.request_text import Encoding, RequestText, Secret, Template, Value, displayed, sent, value_names
 from perfcheck.model.run import (
     NO_BRANCH,
     STATEMENT,
@@ -76,6 +76,8 @@ __all__ = [
     "Against",
     "Baseline",
     "BaselineInfo",
+    "Capture",
+    "CaptureFrom",
     "Changed",
     "CompareLimits",
     "ComparedHow",
@@ -83,6 +85,7 @@ __all__ = [
     "Counts",
     "Decision",
     "EarlierRun",
+    "Encoding",
     "Endpoint",
     "EndpointChange",
     "EndpointProgress",
@@ -108,6 +111,7 @@ __all__ = [
     "Phases",
     "Reference",
     "Repeated",
+    "RequestText",
     "Requests",
     "RouteTable",
     "Rule",
@@ -122,15 +126,18 @@ __all__ = [
     "SlowStatement",
     "Source",
     "Stop",
+    "Template",
     "Timeline",
     "Tls",
     "Tool",
     "UndecidedPolicy",
+    "Value",
     "Verdict",
     "displayed",
     "heaviest_first",
     "metric_name",
     "sent",
+    "value_names",
     "verdict_of",
     "worst",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from perfcheck.model.findings import Verdict
+from perfcheck.model.request_text import RequestText, Template, value_names
 
 
 class Metric(StrEnum):
@@ -33,24 +34,6 @@ def metric_name(metric: Metric, of: MetricOf) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
-    """A request value that comes from a variable, entirely or in part: used in requests, never shown."""
-
-    value: str
-    shown: str  # the same text with *** in place of the variable's value
-
-
-def sent(value: str | Secret) -> str:
-    """The text that is sent."""
-    return value.value if isinstance(value, Secret) else value
-
-
-def displayed(value: str | Secret) -> str:
-    """The text that may be shown."""
-    return value.shown if isinstance(value, Secret) else value
-
-
-@dataclass(frozen=True, slots=True)
 class Tls:
     ca: str | None = None  # file with the CA certificates to trust, PEM
     cert: str | None = None  # client certificate, PEM
@@ -64,7 +47,7 @@ class Service:
     start: str | None = None  # shell command that starts it, run only where that is wanted
     ready: str | None = None  # path polled until it answers 2xx, before the first sample
     ready_timeout_s: float = 30.0
-    headers: tuple[tuple[str, str | Secret], ...] = ()
+    headers: tuple[tuple[str, RequestText], ...] = ()
     monitor: str | None = None
     openapi: str | None = None
     tls: Tls = Tls()
@@ -103,18 +86,37 @@ class Limits:
         return Verdict.WARNING if value_ms > self.warning_ms else Verdict.OK
 
 
+class CaptureFrom(StrEnum):
+    """Where in a response a captured value is."""
+
+    JSON = "json"
+    HEADER = "header"
+    COOKIE = "cookie"
+    TEXT = "text"
+
+
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One named request, with everything it inherits already resolved."""
+class Capture:
+    """A value of a response that later requests use."""
 
     name: str
-    path: str
+    source: CaptureFrom
+    where: str  # a JSONPath, the name of a header or cookie, or a regular expression with one group
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One named request, with everything it inherits already resolved; or several in a row, its ``steps``."""
+
+    name: str
+    path: str  # as it may be shown: with the values of ``path_template`` as they are written
     line: int  # in the baseline file
     group: str | None = None
     method: str = "GET"
-    query: tuple[tuple[str, str | Secret], ...] = ()
-    headers: tuple[tuple[str, str | Secret], ...] = ()  # service, defaults, group and endpoint, merged
-    content: str | Secret | None = None  # request body, whether written as json, form or body
+    query: tuple[tuple[str, RequestText], ...] = ()
+    headers: tuple[tuple[str, RequestText], ...] = ()  # service, defaults, group and endpoint, merged
+    content: RequestText | None = None  # request body, whether written as json, form or body
     expect: tuple[tuple[int, int], ...] = ((200, 299),)  # inclusive ranges of status codes
     timeout_s: float = 10.0
     follow_redirects: bool = False
@@ -132,6 +134,23 @@ class Endpoint:
     monitor_name: str | None = None
     critical_path: bool = False  # one of those that a release is judged by first
     lines: dict[str, int] = field(default_factory=dict)  # key -> line of the value in force
+    path_template: Template | None = None
+    captures: tuple[Capture, ...] = ()
+    renew_s: float | None = None  # of a request of the setup: what it captured is renewed after so long
+    steps: tuple[Endpoint, ...] = ()  # of a workflow, which sends nothing else
+    think_s: float = 0.0  # of a step: the pause after it, which is not measured
+
+    @property
+    def values(self) -> frozenset[str]:
+        """The names of the values that its own request inserts; not those of its steps."""
+        texts = [self.path_template, self.content, *(text for _, text in (*self.query, *self.headers))]
+        return frozenset(name for text in texts for name in value_names(text))
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether its request cannot be sent before its values are known; without a header it can."""
+        texts = [self.path_template, self.content, *(text for _, text in self.query)]
+        return any(True for text in texts for _ in value_names(text))
 
     @property
     def metric_name(self) -> str:
@@ -197,4 +216,6 @@ class Baseline:
     groups: tuple[Group, ...]
     endpoints: tuple[Endpoint, ...]
     secrets: frozenset[str] = frozenset()  # values of variables; never shown
+    setup: tuple[Endpoint, ...] = ()  # sent once before the first sample
+    teardown: tuple[Endpoint, ...] = ()  # and after the last
     compare: CompareLimits = CompareLimits()

@@ -12,6 +12,7 @@ class Failure(StrEnum):
     """How a request failed. None enters the latency statistics, except a timeout, which is over every limit."""
 
     STATUS = "status"
+    WRONG_ANSWER = "wrong answer"
     TIMEOUT = "timeout"
     REFUSED = "refused"
     RESET = "reset"
@@ -49,6 +50,7 @@ class Sample:
     body_bytes: int | None = None  # decoded
     server_timing: str | None = None  # the response header, raw
     body_excerpt: str | None = None  # of an unexpected response; as clean as ``detail``
+    steps: tuple[Sample, ...] = ()  # of a workflow, as far as it came
 
 
 WARM_UP = 0  # the stage of samples that do not count: warm-up, and what was measured under load and came out slow

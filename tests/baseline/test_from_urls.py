@@ -13,7 +13,7 @@ from perfcheck.model import Limits
 def requests(*urls: str) -> list[str]:
     """What is sent for each, without the credentials."""
     baseline = baseline_of_urls(urls)
-    return [str(prepare(baseline.service, each, None).request.url) for each in baseline.endpoints]
+    return [str(prepare(baseline.service, each, None, {}).request.url) for each in baseline.endpoints]
 
 
 @pytest.mark.parametrize(
