@@ -47,6 +47,34 @@ def parse_multiple(text: str) -> float:
     return _parse(text, {"x": 1.0}, "a multiple", "x")
 
 
+_PER = {"s": 1.0, "min": 60.0, "h": 3600.0}
+_RATE = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(?:/\s*([A-Za-z]*)\s*)?", re.ASCII)
+
+
+def parse_rate(text: str) -> float:
+    """``10/s``, ``600/min`` -> 10.0 per second. Raises ValueError with a message that suggests the unit."""
+    match = _RATE.fullmatch(text)
+    if not match:
+        raise ValueError("expected a rate such as 10/s or 600/min")
+    number, unit = match.groups()
+    if not unit:
+        raise WrongValueError("a rate needs a unit", f"did you mean {number}/s?")
+    if unit not in _PER:
+        raise WrongValueError(f"unknown unit '/{unit}'", f"use one of /{', /'.join(_PER)}")
+    rate = float(number) / _PER[unit]
+    if rate == 0:
+        raise WrongValueError("a rate must be more than 0", "write, for example, 10/s")
+    if not 1 / _PER["h"] <= rate < math.inf:
+        raise WrongValueError("a rate this large or small is out of range", "write, for example, 10/s")
+    return rate
+
+
+def format_rate(per_s: float) -> str:
+    """``10/s``, ``90/min``: per second, or in the shortest time in which it is at least 1."""
+    unit = next((unit for unit, seconds in _PER.items() if round(per_s * seconds, 2) >= 1), "h")
+    return f"{round(per_s * _PER[unit], 2):g}/{unit}"
+
+
 def _parse(text: str, units: dict[str, float] | dict[str, int], what: str, usual: str) -> float:
     match = _NUMBER_AND_UNIT.fullmatch(text)
     if not match:

@@ -13,11 +13,13 @@ from perfcheck.units import (
     format_ms,
     format_multiple,
     format_percentage,
+    format_rate,
     format_size,
     format_slower,
     parse_duration_ms,
     parse_multiple,
     parse_percentage,
+    parse_rate,
     parse_size,
     shown_as_multiple,
 )
@@ -43,6 +45,22 @@ def test_percentages_and_multiples() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "per_s", "shown"),
+    [
+        ("10/s", 10.0, "10/s"),
+        ("600/min", 10.0, "10/s"),
+        (" .5 / s ", 0.5, "30/min"),
+        ("90/h", 0.025, "1.5/min"),
+        ("1/h", 1 / 3600, "1/h"),
+        ("1234.5/s", 1234.5, "1234.5/s"),
+    ],
+)
+def test_rates(text: str, per_s: float, shown: str) -> None:
+    assert parse_rate(text) == pytest.approx(per_s)
+    assert format_rate(per_s) == shown
+
+
+@pytest.mark.parametrize(
     ("parse", "text", "message"),
     [
         (parse_duration_ms, "300", "did you mean 300ms"),
@@ -56,6 +74,13 @@ def test_percentages_and_multiples() -> None:
         (parse_percentage, "5", "did you mean 5%"),
         (parse_percentage, "101%", "between 0% and 100%"),
         (parse_multiple, "2", "did you mean 2x"),
+        (parse_rate, "10", "did you mean 10/s"),
+        (parse_rate, "10/", "did you mean 10/s"),
+        (parse_rate, "10/day", "use one of /s, /min, /h"),
+        (parse_rate, "0/s", "more than 0"),
+        (parse_rate, "0.5/h", "out of range"),
+        (parse_rate, "9" * 400 + "/s", "out of range"),
+        (parse_rate, "-1/s", "expected a rate such as 10/s"),
     ],
 )
 def test_errors_suggest_the_remedy(parse: object, text: str, message: str) -> None:

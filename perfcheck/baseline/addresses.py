@@ -14,9 +14,11 @@ from yaml import Node
 from perfcheck.baseline.context import Context
 from perfcheck.baseline.value_types import TEXT, CustomType, ScalarType
 from perfcheck.errors import UsageError
+from perfcheck.text import clean
 from perfcheck.units import WrongValueError
 
 _EXAMPLE = "http://localhost:5001"
+THIS_MACHINE = "127.0.0.1"
 _HOST = re.compile(r"[A-Za-z0-9._~-]+")
 _MALFORMED_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")  # RFC 3986 section 2.1
 _SIMPLE = re.compile(r"[\w.-]{1,40}", re.ASCII)  # a text that YAML takes as it is
@@ -120,6 +122,35 @@ def _read_base_url(context: Context, node: Node, name: str) -> Any:
 
 
 BASE_URL = CustomType(_read_base_url, _BASE_URL.json)
+
+
+def _connect_to(text: str) -> tuple[str, int]:
+    """The host and the port. Raises WrongValueError, or ValueError."""
+    if "/" in text:
+        raise WrongValueError("expected a host and a port, not a URL or a path", "write, for example, 127.0.0.1:8443")
+    parts = urlsplit(f"//{THIS_MACHINE}:{text}" if text.isdecimal() else f"//{text}")
+    if not _is_host(parts) or "@" in text:
+        raise ValueError(text)
+    if not parts.port:  # raises for one that is out of range
+        raise WrongValueError("the address has no port", f"write, for example, {clean(parts.netloc.rstrip(':'))}:443")
+    return parts.hostname or "", parts.port
+
+
+_CONNECT_TO = ScalarType(
+    "a host and port, or a port of this machine",
+    f"{THIS_MACHINE}:8443",
+    _connect_to,
+    {"anyOf": [{"type": "string", "pattern": r"^[^/]*[0-9]+$"}, {"type": "integer", "minimum": 1, "maximum": 65535}]},
+)
+
+
+def _read_connect_to(context: Context, node: Node, name: str) -> Any:
+    """None where the command line has the address: it is another service, or not behind that."""
+    address = _CONNECT_TO.read(context, node, name)
+    return address if context.base_url is None and context.port is None else None
+
+
+CONNECT_TO = CustomType(_read_connect_to, _CONNECT_TO.schema())
 
 
 def check_path(text: str) -> str:

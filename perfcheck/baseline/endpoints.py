@@ -30,6 +30,8 @@ _FIELDS = {
     "timeout": "timeout_s",
     "ready_timeout": "ready_timeout_s",
     "budget": "budget_s",
+    "rate": "rate_per_s",
+    "pause": "pause_ms",
     "min_difference": "min_difference_ms",
     "capture": "captures",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from perfcheck.baseline.addresses import BASE_URL, PATH, file_path
+from perfcheck.baseline.addresses import BASE_URL, CONNECT_TO, PATH, file_path
 from perfcheck.baseline.captures import CAPTURE
 from perfcheck.baseline.requests import BODY, EXPECT, FORM, HEADERS, JSON, QUERY, REQUEST_PATH
 from perfcheck.baseline.sections import Key, NamedSectionsType, SectionType
@@ -15,6 +15,7 @@ from perfcheck.baseline.value_types import (
     DURATION,
     LIMIT,
     PERCENTAGE,
+    RATE,
     REFERENCE,
     SIZE,
     TEXT,
@@ -67,6 +68,11 @@ SERVICE = SectionType(
         ),
         "tls": Key(TLS, "Certificates. Paths are relative to the folder of the baseline."),
         "unix_socket": Key(file_path(must_exist=False), "Connect through this Unix socket instead of to the host."),
+        "connect_to": Key(
+            CONNECT_TO,
+            "Connect to this host and port, or port of this machine, instead of to those of base_url; names and "
+            "certificates stay those of base_url.",
+        ),
         "http2": Key(BOOLEAN, "Whether HTTP/2 is used where the service offers it.", "false"),
     }
 )
@@ -85,6 +91,8 @@ SAMPLING = SectionType(
         "errors": Key(
             choice(list(ErrorProof)), "How much evidence an endpoint needs before its failure rate is OK.", "proven"
         ),
+        "rate": Key(RATE, "At most so many requests to the service, all endpoints together: 10/s or 600/min."),
+        "pause": Key(DURATION, "At least this long after each response before the next request is sent."),
         "undecided": Key(
             choice(list(UndecidedPolicy)),
             "Whether an undecided CRITICAL counts as estimated, or as a WARNING.",

@@ -266,6 +266,9 @@ def _service(context: Context, entries: Entries) -> Service:
         base_url = on_port(base_url, context.port)
     context.secrets.update(passwords_of(base_url))
     fields = {**fields_of(entries), "base_url": base_url, "headers": headers_of(entries)}
+    if "connect_to" in fields and "unix_socket" in fields:
+        message = "'unix_socket' and 'connect_to' both set the address to connect to"
+        context.error(entries["connect_to"].node, message, "keep one of them")
     if "tls" in fields:
         fields["tls"] = _tls(context, fields["tls"])
     return Service(**fields)

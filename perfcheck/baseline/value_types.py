@@ -13,7 +13,7 @@ from perfcheck.baseline.context import Context, has_surrogates, shown
 from perfcheck.baseline.tree import is_null
 from perfcheck.model import MOST_CONNECTIONS
 from perfcheck.text import clean
-from perfcheck.units import WrongValueError, parse_duration_ms, parse_multiple, parse_percentage, parse_size
+from perfcheck.units import WrongValueError, parse_duration_ms, parse_multiple, parse_percentage, parse_rate, parse_size
 from perfcheck.words import did_you_mean
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{"}
@@ -138,6 +138,7 @@ TIMEOUT = ScalarType("a duration", "30s", _timeout, _pattern(_DURATION_UNITS))
 LIMIT = ScalarType("a multiple of the target or a duration", "1.5x", _limit, _pattern(f"x|{_DURATION_UNITS}"))
 SIZE = ScalarType("a size", "1MB", _size, _pattern("B|kB|KB|MB|GB|KiB|MiB|GiB"))
 PERCENTAGE = ScalarType("a percentage", "5%", parse_percentage, _pattern("%"))
+RATE = ScalarType("a rate", "10/s", parse_rate, _pattern(r"/\s*(s|min|h)"))
 
 
 # --- Words and numbers -----------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from perfcheck.cli.ui.options import (
     group_option,
     history_option,
     option,
+    rate_option,
     seed_option,
 )
 from perfcheck.errors import UsageError
@@ -60,6 +61,7 @@ Examples:
 @history_option
 @budget_option
 @connections_option
+@rate_option
 @option(
     "--max-pairs",
     type=click.IntRange(min=5, max=10_000),
@@ -126,6 +128,7 @@ def command(session: Session, /, words: tuple[str, ...], **options: Any) -> int:
     only_live: dict[str, object] = {
         "--budget": given.budget,
         "--connections": given.connections,
+        "--rate": given.rate,
         "--max-pairs": given.max_pairs,
     }
     for flag, limit in only_live.items():

@@ -57,6 +57,7 @@ class Options:
     regress: tuple[str, ...] = ()
     budget: float | None = None  # in seconds
     connections: int | Literal["auto"] | None = None
+    rate: float | None = None  # per second
     errors: str | None = None
     min_requests: int | None = None
     max_requests: int | None = None
@@ -184,6 +185,7 @@ class Frame:
                 min_requests=options.min_requests,
                 budget_s=options.budget,
                 connections=options.connections,
+                rate_per_s=options.rate,
                 errors=ErrorProof(options.errors) if options.errors else None,
                 confirm=options.confirm,
                 monitor=options.monitor,

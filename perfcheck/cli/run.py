@@ -34,6 +34,7 @@ from perfcheck.cli.ui.options import (
     history_option,
     opened,
     option,
+    rate_option,
     save_option,
     seed_option,
     start_option,
@@ -83,6 +84,7 @@ Examples:
 @label_option
 @budget_option
 @connections_option
+@rate_option
 @option(
     "--errors",
     type=click.Choice([str(proof) for proof in ErrorProof]),

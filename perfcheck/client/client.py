@@ -34,7 +34,7 @@ class Client(HttpClient[SocketConnection]):
     ) -> None:
         """``seed`` as of HttpClient. Raises UsageError."""
         self._base = _base_url(service, redact)
-        proxy = None if service.unix_socket else proxy_for(self._base)
+        proxy = None if service.unix_socket or service.connect_to else proxy_for(self._base)
         self._bypass = f"set NO_PROXY={self._base.raw_host.decode('ascii')} to bypass it"
         self._connector = Connector(service, proxy)
         super().__init__(service, self._connector, redact=redact, proxy=proxy, now=now, loop=loop, seed=seed)
@@ -56,6 +56,10 @@ class Client(HttpClient[SocketConnection]):
             proxy = self._redact.clean(without_password(str(self._proxy.url)))
             message = f"requests go through the proxy {proxy}, so its time and its responses are part of the figures"
             yield Finding.warning(rule, message, remedy=self._bypass)
+        if self._service.connect_to is not None:
+            address = Origin("", *self._service.connect_to).authority
+            message = f"connections for {Origin.of(self._base).authority} go to {address} (service.connect_to)"
+            yield Finding.note(rule, self._redact.clean(message))
         if not self._service.tls.verify:
             yield Finding.note(rule, "TLS certificates are not verified")
         if self._service.http2 and self._protocol != "HTTP/2":

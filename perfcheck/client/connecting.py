@@ -42,6 +42,7 @@ class Connector:
         self._service = service
         self._proxy = proxy
         self._peer = Origin.of(proxy.url) if proxy else None  # of every socket, where there is a proxy
+        self._service_origin = Origin.of(httpx.URL(service.base_url))
         self._idle: list[SocketConnection] = []
         self.has_excess = False  # a connection had more than was requested
         if service.base_url.lower().startswith("https:") or service.tls.ca or service.tls.cert:
@@ -128,14 +129,15 @@ class Connector:
         if path := self._service.unix_socket:
             with exchange.setting_up("connect"):
                 return (yield from _connect_to_any([(socket.AF_UNIX, path)], path, exchange))
-        peer = self._peer or origin
-        with exchange.setting_up("dns"):
-            addresses = yield from _resolve(peer.host, peer.port, exchange)
-        with exchange.setting_up("connect"):
-            sock = yield from _connect_to_any(addresses, peer.authority, exchange)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        stamp_arrivals(sock)
-        return sock
+        if self._service.connect_to is None or origin != self._service_origin:
+            return (yield from _connect_to_peer(self._peer or origin, exchange))
+        peer = Origin(origin.scheme, *self._service.connect_to)
+        try:
+            return (yield from _connect_to_peer(peer, exchange))
+        except RequestFailedError as error:
+            error.detail += f" (service.connect_to: {peer.authority} instead of {origin.authority})"
+            error.remedy = "start what listens there, or correct service.connect_to"
+            raise
 
     @functools.cached_property
     def _context(self) -> ssl.SSLContext:
@@ -149,6 +151,16 @@ class Connector:
 
 
 # --- TCP and Unix sockets --------------------------------------------------------------------------------------------
+
+
+def _connect_to_peer(peer: Origin, exchange: Exchange) -> Steps[socket.socket]:
+    with exchange.setting_up("dns"):
+        addresses = yield from _resolve(peer.host, peer.port, exchange)
+    with exchange.setting_up("connect"):
+        sock = yield from _connect_to_any(addresses, peer.authority, exchange)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    stamp_arrivals(sock)
+    return sock
 
 
 def _resolve(host: str, port: int, exchange: Exchange) -> Steps[Sequence[_Address]]:

@@ -37,8 +37,7 @@ from perfcheck.text import Redactor
 _MOST_REDIRECTS = 10
 _LONGEST_SERVER_TIMING = 2000
 _OF_A_STALE_CONNECTION = {Failure.RESET, Failure.PROTOCOL}
-_REQUEST_TIMEOUT = 408
-_UNAUTHORIZED = 401
+_UNAUTHORIZED, _REQUEST_TIMEOUT, _TOO_MANY_REQUESTS = 401, 408, 429
 
 
 class HttpClient(ABC, Generic[Opened]):
@@ -245,6 +244,7 @@ class HttpClient(ABC, Generic[Opened]):
                 failed = error
         phases = exchange.phases()
         server_timing = response.header(b"server-timing") if response else ""
+        unexpected = response if failed and failed.failure is Failure.STATUS else None
         return Sample(
             at_s=tried_at_s + ((exchange.first_sent_ns or tried_ns) - tried_ns) / 1e9,
             latency_ms=_latency_ms(failed, (phases.wait_ms or 0.0) + (phases.download_ms or 0.0)),
@@ -254,8 +254,9 @@ class HttpClient(ABC, Generic[Opened]):
             phases=phases,
             body_bytes=size,
             server_timing=self._redact.clean(server_timing, limit=_LONGEST_SERVER_TIMING) if server_timing else None,
-            body_excerpt=(
-                excerpt(response, self._redact) if response and failed and failed.failure is Failure.STATUS else None
+            body_excerpt=excerpt(unexpected, self._redact) if unexpected else None,
+            retry_after_s=(
+                unexpected.retry_after_s() if unexpected and unexpected.status == _TOO_MANY_REQUESTS else None
             ),
         )
 

@@ -21,6 +21,7 @@ _FINAL = {Failure.TLS, Failure.PROTOCOL}  # waiting would not change it
 _COMPLETE = {None, Failure.STATUS, Failure.REDIRECTS, Failure.DECODING, Failure.BODY_TOO_LARGE}
 _STARTING = {502, 503, 504}  # of a proxy before a service that is down, or of one that is still starting
 _BAD_REQUEST = 400
+_TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 _REMEDIES = {  # where something answers
     Failure.STATUS: "service.ready must be a path that returns 2xx; raise service.ready_timeout to wait longer",
@@ -37,7 +38,7 @@ _SPEAKS_TLS = Fetched(
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """``service.ready``, which has to return 2xx; without it the first of ``endpoints`` that changes nothing.
+    """``service.ready``, which has to return 2xx, or 429; without it the first of ``endpoints`` that changes nothing.
 
     The port of a container accepts connections before the service does, so it takes a response.
     """
@@ -61,7 +62,7 @@ class Probe:
             response = self.fetch(replace(first, timeout_s=try_s))
         elif error := self.try_to_connect(try_s):
             failure = Failure.CONNECT if error.failure is Failure.TIMEOUT else error.failure
-            return Fetched(failure=failure, detail=error.detail)
+            return Fetched(failure=failure, detail=error.detail, remedy=error.remedy)
         else:
             response = self.fetch(first)  # in its own time, since it may be slow
         # HTTP sent to such a port gets a page, an alert of TLS, or nothing.
@@ -69,8 +70,10 @@ class Probe:
         return _SPEAKS_TLS if may_be_tls and self.speaks_tls(_HANDSHAKE_S) else response
 
     def is_ready(self, response: Fetched) -> bool:
-        if response.failure is None or self.service.ready is not None:
-            return response.failure is None
+        if response.failure is None or response.status == _TOO_MANY_REQUESTS:
+            return True
+        if self.service.ready is not None:
+            return False
         return response.failure in _COMPLETE and response.status not in _STARTING
 
     def can_be_measured(self, last: Fetched) -> bool:

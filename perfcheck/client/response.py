@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import email.utils
 import http.client
 import importlib
 import importlib.util
 import re
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -48,6 +50,18 @@ class Response:
         """The length of the body, where it is announced."""
         digits = self.header(b"content-length")[:_MOST_DIGITS]
         return int(digits) if digits.isascii() and digits.isdigit() else None
+
+    def retry_after_s(self) -> float | None:
+        """The seconds in Retry-After, or until its date (RFC 9110, section 10.2.3); None for anything else.
+
+        A date is compared with that of the response, since the clock of the service may differ from ours.
+        """
+        text = self.header(b"retry-after")
+        if text.isascii() and text.isdigit():
+            return float(text[:_MOST_DIGITS])
+        until_s = _timestamp(text)
+        sent_s = _timestamp(self.header(b"date"))
+        return None if until_s is None else max(until_s - (time.time() if sent_s is None else sent_s), 0.0)
 
     def check_length(self) -> None:
         """Raises RequestFailedError when the body that is announced is over the cap."""
@@ -122,6 +136,14 @@ class Response:
                 break
             stream = _capped(decode(stream))
         return _as_far_as_it_goes(stream) if self.is_enough else stream
+
+
+def _timestamp(date: str) -> float | None:
+    """None for what is no date."""
+    try:
+        return email.utils.parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
 
 
 # --- Bodies ----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 
 from perfcheck.client.http_client import HttpClient
 from perfcheck.discover.endpoint_names import named
-from perfcheck.discover.lenient import lenient
+from perfcheck.discover.lenient import Fetch, lenient
 from perfcheck.discover.merge import merge
 from perfcheck.discover.openapi.documents import named_documents
 from perfcheck.discover.openapi.located import located_operations
@@ -26,6 +26,7 @@ from perfcheck.model import (
     Endpoint,
     EndpointResult,
     ErrorProof,
+    Fetched,
     Finding,
     Rule,
     Sampling,
@@ -34,6 +35,7 @@ from perfcheck.model import (
     Verdict,
 )
 from perfcheck.model.operation import Candidate, Operation
+from perfcheck.sampling.pace import Pace, requests_of
 from perfcheck.sampling.sampler import Sampler
 from perfcheck.text import Redactor
 from perfcheck.units import format_ms
@@ -68,17 +70,16 @@ def look_for_slow_operations(
     before = known()
     measured = set(operations_of(baseline, operations).values()) if before else set(operations)
     new = [each for each in operations if each.request_line not in before and each not in measured]
-    slow = _slow(new, operations, service, client) if new else []
+    fetch = lenient(_paced(client.fetch, baseline.sampling))
+    slow = _slow(new, operations, service, fetch) if new else []
     endpoints = [each.endpoint for each in named(slow, {endpoint.name for endpoint in baseline.endpoints})]
     monitored = [result.name for result in results if result.is_monitored]
     found = match_endpoints(endpoints, monitored, service.base_url) if monitored else {}
     unseen = [endpoint for endpoint in endpoints if endpoint.name not in found]
-    return Operations(request_lines, tuple(_measured(unseen, client, started_s)))
+    return Operations(request_lines, tuple(_measured(unseen, client, started_s, baseline.sampling)))
 
 
-def _slow(
-    new: Sequence[Operation], operations: Sequence[Operation], service: Service, client: HttpClient[Any]
-) -> list[Candidate]:
+def _slow(new: Sequence[Operation], operations: Sequence[Operation], service: Service, fetch: Fetch) -> list[Candidate]:
     """Of the new ones; the lists above them are requested too, since those have ids."""
     templates = [each.template for each in new if "{" in each.template]
     lists = [
@@ -86,15 +87,36 @@ def _slow(
         for each in operations
         if each not in new and any(template.startswith(f"{each.template.rstrip('/')}/{{") for template in templates)
     ]
-    found = survey([*lists, *new], service, lenient(client.fetch), longest_s=_SURVEY_S)
+    found = survey([*lists, *new], service, fetch, longest_s=_SURVEY_S)
     return [each for each in found.candidates if each.operation in new and each.latency_ms > each.endpoint.slow_ms]
 
 
-def _measured(endpoints: Sequence[Endpoint], client: HttpClient[Any], started_s: float) -> Iterator[EndpointResult]:
+def _paced(fetch: Fetch, sampling: Sampling) -> Fetch:
+    pace = Pace(sampling.rate_per_s, sampling.pause_ms / 1000)
+
+    def fetched(endpoint: Endpoint) -> Fetched:
+        time.sleep(max(pace.free_s - time.perf_counter(), 0.0))
+        pace.sent(time.perf_counter(), requests_of(endpoint))
+        response = fetch(endpoint)
+        pace.answered(time.perf_counter(), refused=False)
+        return response
+
+    return fetched
+
+
+def _measured(
+    endpoints: Sequence[Endpoint], client: HttpClient[Any], started_s: float, sampling: Sampling
+) -> Iterator[EndpointResult]:
     sampler = Sampler(
         endpoints,
         client,
-        sampling=Sampling(budget_s=_BUDGET_S, connections=1, errors=ErrorProof.QUICK),
+        sampling=Sampling(
+            budget_s=_BUDGET_S,
+            connections=1,
+            errors=ErrorProof.QUICK,
+            rate_per_s=sampling.rate_per_s,
+            pause_ms=sampling.pause_ms,
+        ),
         rng=random.Random(0),  # noqa: S311 - the order of requests, not a secret
         now=time.perf_counter,
     )

@@ -98,6 +98,7 @@ def override(
     min_requests: int | None = None,
     budget_s: float | None = None,
     connections: int | Literal["auto"] | None = None,
+    rate_per_s: float | None = None,
     errors: ErrorProof | None = None,
     confirm: int | None = None,
     monitor: str | None = None,
@@ -128,6 +129,7 @@ def override(
             confirm=sampling.confirm if confirm is None else confirm,
             connections=None if connections == "auto" else connections or sampling.connections,
             errors=errors or sampling.errors,
+            rate_per_s=rate_per_s or sampling.rate_per_s,
         ),
         service=replace(
             service,

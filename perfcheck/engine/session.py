@@ -20,7 +20,7 @@ from perfcheck.errors import (
     PerfcheckError,
     caused_by_the_machine,
 )
-from perfcheck.judge.runner import runner_findings
+from perfcheck.judge.runner import rate_limit_findings, runner_findings
 from perfcheck.judge.verdict import excluded_failure_rates
 from perfcheck.model import (
     Against,
@@ -31,6 +31,7 @@ from perfcheck.model import (
     EndpointResult,
     Environment,
     Finding,
+    RateLimit,
     Rule,
     Run,
     RunnerHealth,
@@ -90,6 +91,7 @@ class Execution:
     runner: RunnerHealth
     interrupted: bool  # by the user
     error: Exception | None  # what ended it early, or kept it from starting
+    limits: tuple[RateLimit | None, ...] = ()  # what each service made the requests wait for
 
     @property
     def is_whole(self) -> bool:
@@ -119,6 +121,7 @@ class Execution:
         elif self.error is not None:
             yield Finding.warning(Rule.BUG, "a bug in perfcheck ended the run: these are the measurements up to then")
         yield from connection
+        yield from rate_limit_findings(self.limits)
         yield from runner_findings(self.runner, environment.cpus, results)
 
     def unless_unreached(self, results: tuple[EndpointResult, ...]) -> tuple[EndpointResult, ...]:
@@ -200,7 +203,8 @@ def measure(
     except Exception as failure:  # noqa: BLE001 - raised again once the reports are written
         error = caused_by_the_machine(failure) or failure
     duration_ms = (time.perf_counter() - started_s) * 1000
-    return Execution(started_at, started_s, duration_ms, runner.finish(sampler.requests()), interrupted, error)
+    health = runner.finish(sampler.requests())
+    return Execution(started_at, started_s, duration_ms, health, interrupted, error, sampler.limits())
 
 
 def unreached(result: EndpointResult, reason: CouldNotMeasureError) -> EndpointResult:

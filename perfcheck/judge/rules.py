@@ -202,7 +202,7 @@ _STATUS_REMEDIES = {
     404: "is 'path' right? It is appended to 'base_url'",
     405: "is 'method' right?",
     407: "the proxy requires a password; set NO_PROXY to bypass it",
-    429: "the service limits the rate of requests; exempt the address that the check runs from",
+    429: "the service limits requests: set sampling.rate, or exempt the address that the check runs from",
 }
 
 

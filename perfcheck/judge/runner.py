@@ -1,11 +1,15 @@
-"""What a busy runner means for the verdicts of a run: a warning where it could have changed one, else a note. Pure."""
+"""What a busy runner, or a service that limits requests, means for a run.
+
+A warning where it could have changed a verdict, else a note. Pure.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from perfcheck.model import EndpointResult, Finding, Rule, RunnerHealth, Severity
+from perfcheck.model import EndpointResult, Finding, RateLimit, Rule, RunnerHealth, Severity
 from perfcheck.text import clean
+from perfcheck.units import format_about, format_rate
 from perfcheck.words import and_more
 
 _REMEDY = "use a runner that does less at the same time or has more CPUs, or --confirm 2"
@@ -29,6 +33,19 @@ def runner_findings(
         yield Finding.warning(Rule.RUNNER, message, remedy=_REMEDY)
     else:
         yield Finding.note(Rule.RUNNER, f"{message}; no verdict depends on it")
+
+
+def rate_limit_findings(limits: Sequence[RateLimit | None]) -> Iterator[Finding]:
+    """A note for each service that made the requests wait; of two, the first is the one before."""
+    names = ("the service",) if len(limits) == 1 else ("the service before", "the service after")
+    for name, limit in zip(names, limits, strict=True):
+        if limit is not None:
+            waited = format_about(limit.waited_s)
+            message = f"{name} limits requests (429): waited {waited} for {limit.responses} of them"
+            fits = "to what it allows" if limit.rate_per_s is None else f"({format_rate(limit.rate_per_s)} fits)"
+            yield Finding.note(
+                Rule.CONNECTION, message, value=limit.responses, unit="requests", remedy=f"set sampling.rate {fits}"
+            )
 
 
 def _is_in_doubt(result: EndpointResult, runner: RunnerHealth, cpus: int) -> bool:

@@ -63,6 +63,7 @@ from perfcheck.model.sample import (
     Forecast,
     Measurement,
     Phases,
+    RateLimit,
     Sample,
     Stop,
 )
@@ -109,6 +110,7 @@ __all__ = [
     "MonitoredRoute",
     "PhaseSummary",
     "Phases",
+    "RateLimit",
     "Reference",
     "Repeated",
     "RequestText",

@@ -52,6 +52,7 @@ class Service:
     openapi: str | None = None
     tls: Tls = Tls()
     unix_socket: str | None = None
+    connect_to: tuple[str, int] | None = None  # host and port that connections for base_url go to
     http2: bool = False
 
 
@@ -198,6 +199,8 @@ class Sampling:
     connections: int | None = None  # at most so many requests at once; None: as many as the service can take
     errors: ErrorProof = ErrorProof.PROVEN
     undecided: UndecidedPolicy = UndecidedPolicy.ESTIMATE
+    rate_per_s: float | None = None  # requests to a service, at most; None: no limit
+    pause_ms: float = 0.0  # at least, from a response to the next request
 
 
 @dataclass(frozen=True, slots=True)

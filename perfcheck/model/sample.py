@@ -51,6 +51,7 @@ class Sample:
     server_timing: str | None = None  # the response header, raw
     body_excerpt: str | None = None  # of an unexpected response; as clean as ``detail``
     steps: tuple[Sample, ...] = ()  # of a workflow, as far as it came
+    retry_after_s: float | None = None  # of an unexpected 429: when its Retry-After asks for the next request
 
 
 WARM_UP = 0  # the stage of samples that do not count: warm-up, and what was measured under load and came out slow
@@ -114,6 +115,15 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimit:
+    """Responses 429 with Retry-After, which were waited for: of one service, during a run."""
+
+    responses: int
+    waited_s: float
+    rate_per_s: float | None  # of requests that it has sustained; None where too few waits show it
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointProgress:
     """The progress of one endpoint, for a live display."""
 
@@ -135,3 +145,4 @@ class Forecast:
     budget_s: float
     connections: int
     is_known: bool  # by measurements; until then by the targets
+    rate_per_s: float | None = None  # of requests, at most

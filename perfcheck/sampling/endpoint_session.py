@@ -21,6 +21,7 @@ from perfcheck.model import (
     Stop,
     Verdict,
 )
+from perfcheck.sampling.pace import requests_of
 from perfcheck.sampling.pauses import gap_s, pause_s
 from perfcheck.sampling.protocols import Phase
 from perfcheck.sampling.stage import Stage, has_answer, unconfirmed
@@ -62,6 +63,7 @@ class EndpointSession:
         self._record: list[Callable[[], None]] = []
         self.typical_s: float | None = None
         self.need_s = self.proof_s = 0.0
+        self.need_requests = self.proof_requests = 0.0
         self._begin()
 
     def _begin(self) -> None:
@@ -114,7 +116,11 @@ class EndpointSession:
         """Once for each event: the scheduler reads it for each candidate."""
         value_ms = self._value_ms()
         self.typical_s = None if value_ms is None else min(value_ms / 1000, self.endpoint.timeout_s)
-        self.need_s, self.proof_s = self._needs()
+        typical_s = self.expected_s if self.typical_s is None else self.typical_s
+        turns, proofs, paused_s = self._needs(typical_s)
+        self.need_s, self.proof_s = turns * typical_s + paused_s, proofs * typical_s
+        each = requests_of(self.endpoint)
+        self.need_requests, self.proof_requests = turns * each, proofs * each
 
     def _value_ms(self) -> float | None:
         """The metric, as far as it is known."""
@@ -122,22 +128,21 @@ class EndpointSession:
             return self._stage.latency.estimate()
         return self._decisions[-1].value_ms if self._decisions else self._under_load_ms
 
-    def _needs(self) -> tuple[float, float]:
-        """Seconds for its latency, and then for its failure rate alone."""
+    def _needs(self, typical_s: float) -> tuple[int, int, float]:
+        """Turns for its latency, and then for its failure rate alone; and seconds between and after the former."""
         if self.phase is Phase.FINISHED:
-            return 0.0, 0.0
-        typical_s = self.expected_s if self.typical_s is None else self.typical_s
+            return 0, 0, 0.0
         proof = max(0, self._needed_for_errors(1000 * typical_s) - self._errors.requests)
         if self.phase is Phase.PROOF:
-            return 0.0, typical_s * proof
+            return 0, proof, 0.0
         done = self._stage.requests
         requests = max(self._stage.least - done, done // 2, 1)
         if self.phase is Phase.CONFIRMATION:
-            return requests * (typical_s + gap_s(self.endpoint.metric, self.stage, 1)), 0.0
+            return requests, 0, requests * gap_s(self.endpoint.metric, self.stage, 1)
         proof = max(0, proof - requests)
         if self.phase is Phase.WARM_UP:
             requests += self._sampling.warmup
-        return requests * typical_s + self._expected_confirmation_s(typical_s), typical_s * proof
+        return requests, proof, self._expected_confirmation_s(typical_s)
 
     def _expected_confirmation_s(self, typical_s: float) -> float:
         """What is over a limit by now will have to be confirmed."""
@@ -161,9 +166,10 @@ class EndpointSession:
         return bool(self._decisions) and self._decisions[-1].concurrency > 1
 
     @property
-    def need_alone_s(self) -> float:
-        """A forecast of the time that it takes to measure it again, alone."""
-        return self._stage.least * (self.typical_s or self.expected_s)
+    def need_alone(self) -> tuple[float, int]:
+        """A forecast of the time that it takes to measure it again, alone, and of its requests."""
+        least = self._stage.least
+        return least * (self.typical_s or self.expected_s), least * requests_of(self.endpoint)
 
     def next_request(self) -> tuple[int, Endpoint]:
         return 0, self.endpoint
@@ -179,6 +185,9 @@ class EndpointSession:
         """Turns of other endpoints may overlap with those of its first stage, which has not begun."""
         self._expects_screening = True
         self._begin()
+
+    def drop_turn(self) -> None:
+        """Nothing was taken of it."""
 
     def measure_alone(self) -> None:
         """What was measured under load is void."""

@@ -24,12 +24,14 @@ from perfcheck.model import (
     Forecast,
     Measurement,
     Metric,
+    RateLimit,
     Sample,
     Sampling,
     Stop,
     Verdict,
 )
 from perfcheck.sampling.endpoint_session import expected_s
+from perfcheck.sampling.pace import requests_of
 from perfcheck.sampling.protocols import Phase, Transport
 from perfcheck.sampling.scheduler import Scheduler
 from perfcheck.sampling.stage import Stage
@@ -77,8 +79,7 @@ class PairSampler:
         self._schedule = Scheduler(
             self._sessions,
             transports,
-            connections=sampling.connections,
-            budget_s=sampling.budget_s,
+            sampling=sampling,
             rng=rng,
             now=now,
             observe=lambda *_: observe(),
@@ -100,6 +101,10 @@ class PairSampler:
     def forecast(self) -> Forecast:
         """What the rest will take."""
         return self._schedule.forecast()
+
+    def limits(self) -> tuple[RateLimit | None, ...]:
+        """What each service made the requests wait for; one where both are the same."""
+        return self._schedule.limits
 
     def progress(self) -> tuple[EndpointProgress, ...]:
         """The progress of each endpoint, in their order."""
@@ -134,6 +139,7 @@ class PairSession:
         self._pairs: list[_Pair] = []
         self.typical_s: float | None = None
         self.need_s = self.proof_s = 0.0
+        self.need_requests = self.proof_requests = 0.0
         self._begin()
         self._forecast()
 
@@ -194,7 +200,8 @@ class PairSession:
         self.typical_s = min(sum(typical_ms) / 1000, most_s) if len(typical_ms) == len(self._sides) else None
         each_s = self.expected_s if self.typical_s is None else self.typical_s
         needed = min(self._test.pairs_needed(_USUAL_PAIRS), self._most) - self._judged + (self.phase is Phase.WARM_UP)
-        self.need_s = 0.0 if self.phase is Phase.FINISHED else each_s * max(needed, 1)
+        turns: float = 0 if self.phase is Phase.FINISHED else max(needed, 1)
+        self.need_s, self.need_requests = turns * each_s, turns * requests_of(self.endpoint)
 
     @property
     def expected_s(self) -> float:
@@ -252,6 +259,10 @@ class PairSession:
     @property
     def _leans_slower(self) -> bool:
         return self._test.outcome().severity is not Verdict.OK
+
+    def drop_turn(self) -> None:
+        """The other half, if that was taken, is too old by then."""
+        self._half = None
 
     def measure_alone(self) -> None:
         """What was measured under load is void."""

@@ -44,6 +44,8 @@ class Schedulable(Protocol):
     typical_s: float | None  # the time that a turn usually takes, as measured; None before the first latency
     need_s: float  # a forecast of the time until its latency is decided, with nothing else to do
     proof_s: float  # and of the time after that, for its failure rate alone
+    need_requests: float  # in that time, to each service
+    proof_requests: float
     phase: Phase
     needs_alone: bool  # its next turn counts only if nothing else is in flight
 
@@ -72,6 +74,9 @@ class Schedulable(Protocol):
 
     def take(self, sample: Sample, width: int, now: float) -> bool:
         """Take a sample that was sent while up to ``width`` turns were in flight. True: its turn is over."""
+
+    def drop_turn(self) -> None:
+        """The service refused the request for now: the turn is to be taken anew."""
 
     def measure_alone(self) -> None:
         """What was measured under load is void."""

@@ -10,7 +10,17 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 
-from perfcheck.model import Endpoint, EndpointProgress, ErrorProof, Forecast, Measurement, Sample, Sampling, Stop
+from perfcheck.model import (
+    Endpoint,
+    EndpointProgress,
+    ErrorProof,
+    Forecast,
+    Measurement,
+    RateLimit,
+    Sample,
+    Sampling,
+    Stop,
+)
 from perfcheck.sampling.endpoint_session import EndpointSession
 from perfcheck.sampling.protocols import Transport
 from perfcheck.sampling.scheduler import MOST_PROOF_S, Scheduler
@@ -46,8 +56,7 @@ class Sampler:
         self._schedule = Scheduler(
             self._sessions,
             [transport],
-            connections=sampling.connections,
-            budget_s=sampling.budget_s,
+            sampling=sampling,
             rng=rng,
             now=now,
             observe=lambda session, sample: observe(session.endpoint.name, sample),
@@ -76,7 +85,7 @@ class Sampler:
         times, left_s, chosen = self._measured_alone(), _ROTATION_S, []
         screened = [session for session in self._sessions if session.is_screened]
         for session in sorted(screened, key=lambda s: (not s.endpoint.critical_path, times.get(s.endpoint.name, ""))):
-            left_s -= session.need_alone_s
+            left_s -= self._schedule.takes_s(*session.need_alone)
             if left_s >= 0:
                 session.measure_again()
                 chosen.append(session)
@@ -92,6 +101,10 @@ class Sampler:
     def forecast(self) -> Forecast:
         """What the rest will take."""
         return self._schedule.forecast()
+
+    def limits(self) -> tuple[RateLimit | None, ...]:
+        """What the service made the requests wait for, as the only one."""
+        return self._schedule.limits
 
     def progress(self) -> tuple[EndpointProgress, ...]:
         """The progress of each endpoint, in their order."""

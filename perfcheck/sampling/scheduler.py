@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
 
-from perfcheck.model import Failure, Forecast, Sample
+from perfcheck.model import Failure, Forecast, RateLimit, Sample, Sampling
+from perfcheck.sampling.pace import LONGEST_WAIT_S, Pace, requests_of, wait_s
 from perfcheck.sampling.protocols import Phase, Schedulable, Transport
 from perfcheck.sampling.ramp import MEMBERS, Ramp
 
@@ -32,6 +33,7 @@ _FORECAST_S, _FORECAST_S_EACH = 0.5, 0.0005  # between forecasts, and for each e
 _NO_RAMP_S = 2.0  # requests for the failure rate that take less are sent one after another
 _UNANSWERED_S, _UNANSWERED_TIMES = 1.0, 8.0  # later than this, and so many times the slowest typical latency
 _HANGS = 12  # timeouts in a row
+_LIMITED = 3  # responses 429 in a row, whatever was waited in between
 _OVERLOADED = frozenset({Failure.REFUSED, Failure.RESET})
 _OVERLOADED_STATUS = frozenset({429, 503})
 
@@ -43,17 +45,18 @@ S = TypeVar("S", bound=Schedulable)
 class _Turn(Generic[S]):
     session: S
     width: int
-    started_s: float
-    transport: Transport
+    started_s: float  # later by the time that it was held back
+    number: int = 0  # of the transport of its request
+    held_since_s: float | None = None  # None: its request was sent
 
 
 class Scheduler(Generic[S]):
     """Measures ``sessions`` through ``transports`` until all are finished or the time is up.
 
-    ``connections`` bounds the turns in flight (None: as many as the service bears). ``budget_s`` None follows the need.
-    ``alone_first``: what has to be measured alone does not wait until all others are screened. ``observe`` is called
-    with a session and its sample after each that was taken. ``rng`` breaks ties. ``proof_s`` bounds the requests for
-    the failure rate alone. ``again`` is called after the screening, for sessions that are to be placed once more.
+    ``sampling`` bounds the turns in flight, the requests per second, and the time. ``alone_first``: what has to be
+    measured alone does not wait until all others are screened. ``observe`` is called with a session and its sample
+    after each that was taken. ``rng`` breaks ties. ``proof_s`` bounds the requests for the failure rate alone.
+    ``again`` is called after the screening, for sessions that are to be placed once more.
     """
 
     def __init__(
@@ -61,8 +64,7 @@ class Scheduler(Generic[S]):
         sessions: Iterable[S],
         transports: Sequence[Transport],
         *,
-        connections: int | None,
-        budget_s: float | None,
+        sampling: Sampling,
         rng: random.Random,
         now: Callable[[], float],
         observe: Callable[[S, Sample], None],
@@ -79,7 +81,12 @@ class Scheduler(Generic[S]):
         self._again = again
         self._sessions = tuple(sessions)
         # An endpoint takes one turn at a time.
-        self._most = min(_MOST_CONNECTIONS if connections is None else connections, len(self._sessions))
+        self._most = min(sampling.connections or _MOST_CONNECTIONS, len(self._sessions))
+        self._rate_per_s = sampling.rate_per_s
+        services = {id(transport): Pace(sampling.rate_per_s, sampling.pause_ms / 1000) for transport in transports}
+        self._paces = [services[id(transport)] for transport in transports]
+        self._requests_each = len(transports) // max(len(services), 1)  # to a service, in a turn
+        self._limited: dict[S, int] = {}  # responses 429 in a row
         self._queue: deque[S] = deque(sorted(self._sessions, key=lambda s: (not s.endpoint.critical_path, s.cost_s)))
         # Ordered sets, since there may be thousands.
         self._open: dict[S, None] = {}  # in their first stage
@@ -100,8 +107,9 @@ class Scheduler(Generic[S]):
         self._end_s = 0.0  # when all will be decided
         self._slack_s = 0.0  # the time that will be left over
         self._need_s = sum(session.need_s + session.proof_s for session in self._queue)
+        self._need_requests = sum(session.need_requests + session.proof_requests for session in self._queue)
         self._again_s = 0.0  # of sessions that were placed once more
-        self._budget_s = budget_s
+        self._budget_s = sampling.budget_s
 
     # --- What it will take -----------------------------------------------------------------------------------------
 
@@ -112,32 +120,55 @@ class Scheduler(Generic[S]):
 
     @property
     def screens(self) -> bool:
-        """Whether the need is worth more than one connection."""
-        return self._may_ramp and self._need_s > _SERIAL_S and len(self._queue) >= MEMBERS
+        """Whether the need is worth more than one connection, and is shortened by them: it may be due to a rate."""
+        if not self._may_ramp or self._need_s <= _SERIAL_S or len(self._queue) < MEMBERS:
+            return False
+        return self.takes_s(self._need_s, self._need_requests, 2) < self.takes_s(self._need_s, self._need_requests)
 
     @property
     def budget_s(self) -> float:
         """As set, or by the need."""
         if self._budget_s is not None:
             return self._budget_s
-        follows_need_s = max(_BUDGET_OF_NEED * self._need_s / self.width, _LEAST_BUDGET_S)
-        return min(follows_need_s + _BUDGET_OF_NEED * self._again_s, _MOST_BUDGET_S)
+        need_s = self._need_s / self.width
+        paced_s = self.takes_s(self._need_s, self._need_requests, self.width) - need_s
+        follows_need_s = max(_BUDGET_OF_NEED * need_s, _LEAST_BUDGET_S) + _BUDGET_OF_NEED * self._again_s
+        return min(follows_need_s, _MOST_BUDGET_S) + _BUDGET_OF_NEED * paced_s + self._waited_s
+
+    def takes_s(self, busy_s: float, turns: float, width: int = 1) -> float:
+        """How long so many turns take, ``width`` at a time, that would take ``busy_s`` one right after another."""
+        return self._paces[0].takes_s(busy_s, turns * self._requests_each, width)
+
+    @property
+    def limits(self) -> tuple[RateLimit | None, ...]:
+        """What each service made the requests wait for."""
+        return tuple(pace.limit for pace in dict.fromkeys(self._paces))
+
+    @property
+    def _waited_s(self) -> float:
+        return sum(pace.waited_s for pace in dict.fromkeys(self._paces))
+
+    @property
+    def _free_s(self) -> float:
+        """When the next turn may begin."""
+        return max(pace.free_s for pace in self._paces)
 
     def forecast(self) -> Forecast:
         """What the rest will take, by what is known now."""
         if self._began_s is None:
-            return Forecast(self._need_s, self.budget_s, self.budget_s, self.width, is_known=False)
+            need_s = self.takes_s(self._need_s, self._need_requests)
+            return Forecast(need_s, self.budget_s, self.budget_s, self.width, is_known=False)
         now = self._now()
         self._look_ahead(now)
         budget_left_s = self._deadline_s() - now
         left_s = max(self._end_s - now, 0.0)
         is_known = self._measured >= min(_WINDOW, len(self._sessions)) and self._ramp.is_over
-        return Forecast(left_s, budget_left_s, self.budget_s, self.width, is_known)
+        return Forecast(left_s, budget_left_s, self.budget_s, self.width, is_known, self._rate_per_s)
 
     def _deadline_s(self) -> float:
         """A budget that follows the need does not cut short what has to be measured alone."""
         is_pending = self._budget_s is None and any(map(self._may_go_on, self._alone))
-        return (self._began_s or 0.0) + (_MOST_BUDGET_S if is_pending else self.budget_s)
+        return (self._began_s or 0.0) + (max(_MOST_BUDGET_S, self.budget_s) if is_pending else self.budget_s)
 
     def _may_go_on(self, session: S) -> bool:
         """Not in a service that hangs: unless its failures are to be confirmed, each endpoint would wait in vain."""
@@ -152,11 +183,12 @@ class Scheduler(Generic[S]):
 
     def _need_alone_s(self, sessions: Iterable[S]) -> float:
         """Their requests one after another; or the longest wait among them, since the others fill the pauses."""
-        now, busy_s, longest_s = self._now(), 0.0, 0.0
+        now, busy_s, turns, longest_s = self._now(), 0.0, 0.0, 0.0
         for session in sessions:
             busy_s += session.need_s
+            turns += session.need_requests
             longest_s = max(longest_s, session.not_before - now + session.need_s)
-        return max(busy_s, longest_s)
+        return max(self.takes_s(busy_s, turns), longest_s)
 
     # --- The loop --------------------------------------------------------------------------------------------------
 
@@ -183,9 +215,10 @@ class Scheduler(Generic[S]):
     def _abandon(self) -> None:
         """Requests in flight at the end are not judged; one that hangs is recorded, and is no lack of time."""
         for session, turn in list(self._turns.items()):
+            is_sent = turn.held_since_s is None
             waited_s = self._now() - turn.started_s
             self._cancel([session])
-            if waited_s >= self._longest_wait_s():
+            if is_sent and waited_s >= self._longest_wait_s():
                 session.abandon(waited_s, turn.started_s)
 
     def _candidates(self, now: float, deadline: float) -> tuple[Sequence[S], int]:
@@ -207,7 +240,7 @@ class Scheduler(Generic[S]):
             self._is_screening = False
             for session in self._again():
                 self._place(session)
-                self._again_s += session.need_s
+                self._again_s += self.takes_s(session.need_s, session.need_requests)
 
     def _in_window(self) -> Collection[S]:
         """Those that take turns in their first stage: the critical paths first, then the cheapest.
@@ -238,20 +271,26 @@ class Scheduler(Generic[S]):
         prove_s = correction * sum(s.proof_s for s in self._queue)
         prove_s += sum(s.proof_s for s in (*self._open, *self._proving))
         prove_alone_s = sum(s.proof_s for s in self._alone)
+        in_first_stage = (*self._queue, *self._open)
+        proofs = sum(s.proof_requests for s in (*in_first_stage, *self._proving))
         self._measured = len(known)
-        self._share_s = overlap_s / self.width
-        rest_s = min(prove_s / self.width + prove_alone_s, max(self._proof_left_s, 0.0))
-        self._end_s = now + self._share_s + self._need_alone_s(self._alone) + rest_s
+        self._share_s = self.takes_s(overlap_s, sum(s.need_requests for s in in_first_stage), self.width)
+        rest_s = self.takes_s(prove_s, proofs, self.width)
+        rest_s += self.takes_s(prove_alone_s, sum(s.proof_requests for s in self._alone))
+        rest_s = min(rest_s, max(self._proof_left_s, 0.0))
+        self._end_s = max(now, self._free_s) + self._share_s + self._need_alone_s(self._alone) + rest_s
         self._slack_s = self._deadline_s() - self._end_s
 
     def _start(self, candidates: Sequence[S], width: int, now: float) -> None:
-        """Begin as many turns as may be in flight."""
-        while len(self._turns) < width:
+        """Send what was held back, and begin as many turns as may be in flight."""
+        for turn in self._held():
+            self._send(turn)
+        while len(self._turns) < width and self._free_s <= now:
             due = [session for session in candidates if self._may_begin(session, width, now)]
             if not due:
                 return
             session = min(due, key=self._precedence)
-            turn = self._turns[session] = _Turn(session, width, now, self._transports[0])
+            turn = self._turns[session] = _Turn(session, width, now)
             self._send(turn)
 
     def _may_begin(self, session: S, width: int, now: float) -> bool:
@@ -259,8 +298,10 @@ class Scheduler(Generic[S]):
             return False
         return width == 1 or self._ramp.wants(session) or not (session.needs_alone or session.phase is Phase.FINISHED)
 
-    def _precedence(self, session: S) -> tuple[bool, int, float, float]:
-        """Confirmations that are due, whoever has no latency yet, suspects; then the one that used the least time.
+    def _precedence(self, session: S) -> tuple[int, bool, int, float, float]:
+        """What the service refused for now, since others would use up what it allows.
+
+        Then confirmations that are due, whoever has no latency yet, suspects; then the one that used the least time.
 
         What timed out comes last, one endpoint after the other: in turn, none would be decided in time. Where all time
         out it comes first, until there is a response.
@@ -280,19 +321,32 @@ class Scheduler(Generic[S]):
             kind, share = 3, -session.suspicion
         else:
             kind, share = 4, -session.need_s if self._is_long(session) else share
-        return session.timed_out is not self._hangs, kind, share, self._rng.random()
+        refused = self._limited.get(session, 0)
+        return -refused, session.timed_out is not self._hangs, kind, share, self._rng.random()
 
     def _send(self, turn: _Turn[S]) -> None:
-        number, endpoint = turn.session.next_request()
-        turn.transport = self._transports[number]
-        turn.transport.start(endpoint, turn)
+        """The next request of a turn. It is held back where the service must not get one yet."""
+        turn.number, endpoint = turn.session.next_request()
+        pace, now = self._paces[turn.number], self._now()
+        held_since_s = now if turn.held_since_s is None else turn.held_since_s
+        if pace.free_s > now:
+            turn.held_since_s = held_since_s
+            return
+        turn.started_s += now - held_since_s
+        turn.held_since_s = None
+        pace.sent(now, requests_of(endpoint))
+        self._transports[turn.number].start(endpoint, turn)
+
+    def _held(self) -> list[_Turn[S]]:
+        return [turn for turn in self._turns.values() if turn.held_since_s is not None]
 
     def _wake(self, candidates: Sequence[S], width: int, now: float, deadline: float) -> float:
         """When there is something to do even if no response comes."""
-        wake = [deadline]
+        wake, free_s = [deadline], self._free_s
         if len(self._turns) < width:
-            wake += [session.not_before for session in candidates if session.not_before > now]
-        wake += [turn.started_s + self._longest_wait_s() for turn in self._turns.values() if turn.width > 1]
+            wake += [due_s for session in candidates if (due_s := max(session.not_before, free_s)) > now]
+        wake += [self._paces[turn.number].free_s for turn in self._held()]
+        wake += [turn.started_s + self._longest_wait_s() for turn in self._turns.values() if _is_under_load(turn)]
         return min(wake)
 
     def _collect(self, wake: float) -> None:
@@ -304,6 +358,8 @@ class Scheduler(Generic[S]):
     def _take(self, turn: _Turn[S], sample: Sample) -> None:
         session, now = turn.session, self._now()
         phase = session.phase
+        if self._has_to_wait(turn, sample, now):
+            return
         is_over = session.take(sample, turn.width, now)
         self._observe(session, sample)
         self._timeouts = self._timeouts + 1 if sample.failure is Failure.TIMEOUT else 0
@@ -314,7 +370,7 @@ class Scheduler(Generic[S]):
         took_s = now - turn.started_s
         session.used_s += took_s
         if phase is Phase.PROOF:
-            self._proof_left_s -= took_s / turn.width
+            self._proof_left_s -= self.takes_s(took_s, 1, turn.width)
         if session.typical_s is not None:
             self._slowest_s = max(self._slowest_s, session.typical_s)
         self._place(session)
@@ -340,7 +396,30 @@ class Scheduler(Generic[S]):
     def _cancel(self, sessions: Iterable[S]) -> None:
         for session in sessions:
             turn = self._turns.pop(session)
-            turn.transport.cancel(turn)
+            if turn.held_since_s is None:
+                self._transports[turn.number].cancel(turn)
+
+    def _has_to_wait(self, turn: _Turn[S], sample: Sample, now: float) -> bool:
+        """A response 429 with Retry-After is not judged, and the turn taken anew then, unless it goes on and on."""
+        session, pace, retry_after_s = turn.session, self._paces[turn.number], sample.retry_after_s
+        pace.answered(now, refused=retry_after_s is not None)
+        if retry_after_s is None:
+            self._limited.pop(session, None)
+            return False
+        self._limited[session] = self._limited.get(session, 0) + 1
+        pace.goes_on = pace.goes_on or self._limited[session] >= _LIMITED
+        if pace.goes_on or not self._fits(wait_s(retry_after_s), now):
+            return False
+        pace.wait(now, retry_after_s)
+        del self._turns[session]
+        session.drop_turn()
+        self._watch_for_overload(turn, sample)
+        return True
+
+    def _fits(self, wait_s: float, now: float) -> bool:
+        """Whether there is time for it. A budget that follows the need is extended."""
+        is_extended = self._budget_s is None and self._waited_s + wait_s <= _MOST_BUDGET_S
+        return wait_s <= LONGEST_WAIT_S and (is_extended or now + wait_s < self._deadline_s())
 
     # --- How many connections --------------------------------------------------------------------------------------
 
@@ -395,7 +474,9 @@ class Scheduler(Generic[S]):
         """A service with one thread answers no second connection while the first one is open."""
         now, longest_s = self._now(), self._longest_wait_s()
         late = [
-            session for session, turn in self._turns.items() if turn.width > 1 and turn.started_s + longest_s <= now
+            session
+            for session, turn in self._turns.items()
+            if _is_under_load(turn) and turn.started_s + longest_s <= now
         ]
         if not late:
             return
@@ -417,6 +498,10 @@ class Scheduler(Generic[S]):
             self._cancel([session] if session in self._turns else [])
             session.end_proof()
             self._place(session)
+
+
+def _is_under_load(turn: _Turn[S]) -> bool:
+    return turn.width > 1 and turn.held_since_s is None
 
 
 def _first(sessions: Iterable[S], count: int) -> list[S]:

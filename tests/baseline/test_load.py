@@ -192,6 +192,7 @@ def test_bodies(tmp_path: Path, body: str, content: str | None, content_type: st
         ("{connections: 8, errors: strict}", Sampling(connections=8, errors=ErrorProof.STRICT)),
         ("{connections: auto, errors: quick}", Sampling(errors=ErrorProof.QUICK)),
         ('{connections: "${AUTO:-auto}", errors: proven}', Sampling()),
+        ("{rate: 600/min, pause: 0.1s}", Sampling(rate_per_s=10.0, pause_ms=100.0)),
     ],
 )
 def test_connections_and_errors(tmp_path: Path, keys: str, sampling: Sampling) -> None:
@@ -233,6 +234,25 @@ endpoints: {a: {path: /a}, b: {path: /b, min_requests: 50}}
     )
     assert baseline.sampling == Sampling(60, 2, 0, 20, undecided=UndecidedPolicy.WARNING)
     assert [endpoint.min_requests for endpoint in baseline.endpoints] == [20, 50]
+
+
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        ("127.0.0.1:8443", ("127.0.0.1", 8443)),
+        ("8443", ("127.0.0.1", 8443)),
+        ("'[::1]:443'", ("::1", 443)),
+        ('"${TUNNEL:-tunnel.example}:443"', ("tunnel.example", 443)),
+    ],
+)
+def test_another_address_to_connect_to(tmp_path: Path, written: str, address: tuple[str, int]) -> None:
+    service = f"{{base_url: https://api.example, connect_to: {written}}}"
+    text = f"version: 1\nservice: {service}\nendpoints: {{a: {{path: /a}}}}\n"
+    assert load(tmp_path, text).service.connect_to == address
+    # The address that a command is given is another service, or another way to it.
+    file = tmp_path / "baselines.yaml"
+    assert load_baseline(file, {}, base_url="https://staging.example").service.connect_to is None
+    assert load_baseline(file, {}, port=7000).service.connect_to is None
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,11 @@ AHEAD = Forecast(left_s=35.4, budget_left_s=110.0, budget_s=120.0, connections=8
     [
         (300, AHEAD, "300 endpoints, about 35 s over 8 connections"),
         (1, replace(AHEAD, connections=1), "1 endpoint, about 35 s, one request at a time"),
+        (
+            9,
+            replace(AHEAD, connections=1, rate_per_s=0.5),
+            "9 endpoints, about 35 s, one request at a time, at most 30/min",
+        ),
         (300, replace(AHEAD, left_s=400.0, budget_left_s=880.0), "300 endpoints, about 7 min over 8 connections"),
         (
             300,

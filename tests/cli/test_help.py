@@ -142,7 +142,7 @@ def test_exit_codes_are_read_from_two_columns() -> None:
         ("run --bsae-url x", "No such option '--bsae-url'.", "did you mean --base-url?"),
         ("run --base x", "No such option '--base'.", "did you mean --baseline?"),
         ("run -base-url x", "No such option '-b'.", "'perfcheck run --help' lists the options"),
-        ("run --frobnicate", "No such option '--frobnicate'.", "'perfcheck run --help' lists the options"),
+        ("run --wibble", "No such option '--wibble'.", "'perfcheck run --help' lists the options"),
         ("run -z", "No such option '-z'.", "'perfcheck run --help' lists the options"),
         ("--demo", "No such option '--demo'.", "'--demo' is an option of: perfcheck run"),
         (

@@ -201,6 +201,14 @@ def test_a_unix_socket_is_reached_directly(no_proxies: pytest.MonkeyPatch) -> No
         assert list(client.findings) == []
 
 
+def test_another_address_is_reached_directly(no_proxies: pytest.MonkeyPatch) -> None:
+    no_proxies.setenv("http_proxy", "http://proxy.invalid:3128")
+    with server(every_request(response())) as running:
+        service = Service(base_url="http://service.invalid", connect_to=("127.0.0.1", running.port))
+        with Client(service, redact=Redactor()) as client:
+            assert client.send(Endpoint("it", "/it", 1)).failure is None
+
+
 @pytest.mark.parametrize(
     "address", ["quic://proxy.invalid", "http://proxy:port", "http://", "http://xn--a", "ht!tp://x", "http://x:99999"]
 )

@@ -127,6 +127,17 @@ def test_any_other_response_is_one(status: str) -> None:
     assert service.asked == [b"GET /it"]
 
 
+@pytest.mark.parametrize("ready", ["/health", None])
+def test_a_service_that_limits_requests_is_up(ready: str | None) -> None:
+    limited = Starting(response(b"", "Retry-After: 60", status="429 Too Many Requests"))
+    with (
+        server(limited) as running,
+        Client(Service(base_url=running.url(), ready=ready), redact=Redactor()) as client,
+    ):
+        client.wait_until_ready([ENDPOINT])
+    assert len(limited.asked) == 1
+
+
 def test_the_request_that_shows_it_changes_nothing() -> None:
     service = Starting()
     wait(service, replace(ENDPOINT, method="POST"), OTHER)

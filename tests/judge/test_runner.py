@@ -9,8 +9,18 @@ import pytest
 from simulation.runs import decision, endpoint, result, run, samples, spread
 
 from perfcheck.judge.compare_runs import compare_runs
-from perfcheck.judge.runner import runner_findings
-from perfcheck.model import CompareLimits, EndpointResult, Environment, Finding, Run, RunnerHealth, Severity, Verdict
+from perfcheck.judge.runner import rate_limit_findings, runner_findings
+from perfcheck.model import (
+    CompareLimits,
+    EndpointResult,
+    Environment,
+    Finding,
+    RateLimit,
+    Run,
+    RunnerHealth,
+    Severity,
+    Verdict,
+)
 
 WAITED = RunnerHealth(message="perfcheck waited for a free CPU during 15% of the run", queued_ms_per_request=2.0)
 STOLEN = RunnerHealth(message="the host took 6% of this machine's CPU time (steal)", steal_share=0.06)
@@ -94,3 +104,17 @@ def test_what_makes_no_endpoint_slower_is_a_note() -> None:
         (Severity.NOTE, "the run before is incomplete"),
         (Severity.NOTE, "gone since the run before"),
     ]
+
+
+def test_a_service_that_limits_requests_is_a_note_with_the_rate_that_fits() -> None:
+    (finding,) = rate_limit_findings([RateLimit(3, 12.0, 0.3)])
+    assert finding.severity is Severity.NOTE
+    assert finding.message == "the service limits requests (429): waited 12 s for 3 of them"
+    assert finding.remedy == "set sampling.rate (18/min fits)"
+    assert list(rate_limit_findings([None])) == []
+
+
+def test_of_two_services_the_one_that_limits_requests_is_named() -> None:
+    (finding,) = rate_limit_findings([None, RateLimit(1, 2.0, None)])
+    assert finding.message == "the service after limits requests (429): waited 2 s for 1 of them"
+    assert finding.remedy == "set sampling.rate to what it allows"

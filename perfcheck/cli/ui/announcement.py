@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from perfcheck.model import EndpointProgress, Forecast
-from perfcheck.units import format_about
+from perfcheck.units import format_about, format_rate
 from perfcheck.words import plural
 
 _LEAST_ANNOUNCED_S = 10.0
@@ -41,7 +41,8 @@ class Announcement:
 def announcement(endpoints: int, forecast: Forecast) -> str:
     """``300 endpoints, about 35 s over 8 connections``, and what to do where the time does not suffice."""
     over = f" over {forecast.connections} connections" if forecast.connections > 1 else ", one request at a time"
-    line = f"{plural(endpoints, 'endpoint')}, about {format_about(forecast.left_s)}{over}"
+    rate = f", at most {format_rate(forecast.rate_per_s)}" if forecast.rate_per_s else ""
+    line = f"{plural(endpoints, 'endpoint')}, about {format_about(forecast.left_s)}{over}{rate}"
     if forecast.left_s <= forecast.budget_left_s:
         return line
     needed_s = forecast.budget_s + _AMPLE * (forecast.left_s - forecast.budget_left_s)

@@ -22,7 +22,7 @@ _SECTIONS = {
     ),
     "Where operations are found": ("openapi", "har", "postman", "curl", "access_log", "source", "header", "allow"),
     "How it is measured": (
-        *("budget", "connections", "errors", "min_requests", "max_requests", "max_pairs", "confirm", "seed"),
+        *("budget", "connections", "rate", "errors", "min_requests", "max_requests", "max_pairs", "confirm", "seed"),
         "insecure",
     ),
     "How it is judged": (

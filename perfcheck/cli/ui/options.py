@@ -14,7 +14,7 @@ from perfcheck.cli.ui.commands import variable_in_force, variable_of
 from perfcheck.cli.ui.completers import complete_files, complete_groups, complete_report
 from perfcheck.model import MOST_CONNECTIONS, NO_BRANCH
 from perfcheck.times import typed_time
-from perfcheck.units import parse_duration_ms, parse_percentage
+from perfcheck.units import parse_duration_ms, parse_percentage, parse_rate
 
 if TYPE_CHECKING:
     from perfcheck.history.store import History
@@ -114,6 +114,11 @@ connections_option = option(
     metavar="N|auto",
     help="At most this many requests at once, each to another endpoint; auto finds out how many the service can take. "
     "Default: as in the baseline, else auto.",
+)
+rate_option = option(
+    "--rate",
+    type=Parsed("rate", parse_rate),
+    help="At most so many requests to a service: 10/s, 600/min. Default: as in the baseline, else no limit.",
 )
 seed_option = option(
     "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Repeat the request order of an earlier run."
