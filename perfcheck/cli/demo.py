@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import errno
-from typing import Any
+from typing import Any, Unpack
 
 import click
 
 from perfcheck.cli.ui.commands import Command
 from perfcheck.cli.ui.options import duration, option
 from perfcheck.cli.ui.terminal import Interrupts
-from perfcheck.demo import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_ROUND_TRIP_MS, DEFAULT_SEED, Regression
+from perfcheck.demo import (
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    DEFAULT_RATE_LIMIT,
+    DEFAULT_ROUND_TRIP_MS,
+    DEFAULT_SEED,
+    DEFAULT_TOKEN_LIFETIME_S,
+    Regression,
+    ServiceOptions,
+)
 from perfcheck.errors import EXIT_OK, UsageError
 
 _WIDTH = max(len(name) for name in Regression)
@@ -31,32 +40,21 @@ def run_demo(
     host: str,
     port: int,  # 0: any free one
     *,
-    regressions: tuple[str, ...] = (),
-    round_trip_ms: float = DEFAULT_ROUND_TRIP_MS,
-    seed: int = DEFAULT_SEED,
     verbose: bool = False,
+    **options: Unpack[ServiceOptions],
 ) -> int:
     """Serve until interrupted; the exit code. Raises UsageError where it cannot listen."""
     from perfcheck.demo.demo_server import serve
 
     def ready(url: str) -> None:
-        for name in dict.fromkeys(regressions):
+        for name in dict.fromkeys(options.get("regressions", ())):
             click.echo(f"Injected: {name} ({Regression(name).description})", err=True)
         click.echo(f"Sample service listening on {url} (Ctrl-C stops it)")
         click.echo(f"Check it in another terminal: perfcheck run --base-url {url}", err=True)
 
     try:
         with Interrupts():
-            serve(
-                host,
-                port,
-                ready=ready,
-                regressions=regressions,
-                round_trip_ms=round_trip_ms,
-                seed=seed,
-                log=_log if verbose else None,
-                monitor_log=_log,
-            )
+            serve(host, port, ready=ready, log=_log if verbose else None, monitor_log=_log, **options)
     except (OSError, UnicodeError) as error:
         if isinstance(error, OSError) and error.errno in {errno.EPIPE, errno.ENOSPC, errno.EIO}:
             raise  # an error of our output, not of the port
@@ -113,10 +111,27 @@ def _cannot_listen(error: OSError | UnicodeError, host: str, port: int) -> Usage
     show_default=True,
     help="Seed of the catalogue and the jitter.",
 )
+@option(
+    "--token-lifetime",
+    "token_lifetime_s",
+    type=duration(),
+    default=f"{DEFAULT_TOKEN_LIFETIME_S / 60:g}m",
+    show_default=True,
+    help="How long a login is valid.",
+)
+@option(
+    "--rate-limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=DEFAULT_RATE_LIMIT,
+    show_default=True,
+    help="Requests per second to /api/limited; more get a 429.",
+)
 @option("-v", "--verbose", is_flag=True, help="Log every request to stderr.")
 def command(host: str, port: int, round_trip_s: float, **options: Any) -> int:
     """Serve a sample service: a music-video catalogue with an API worth checking.
 
-    It stays within the targets of the sample baseline unless a regression is injected.
+    It stays within the targets of the sample baseline unless a regression is injected. /openapi.json describes the
+    catalogue, /openapi-members.json the rest: logins (user demo, password demo), POST search, GraphQL, events.
     """
     return run_demo(host, port, round_trip_ms=1000 * round_trip_s, **options)

@@ -5,14 +5,27 @@ Standard library only.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Self, TypedDict
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 5001
 DEFAULT_ROUND_TRIP_MS = 4.0  # median, to the database
 DEFAULT_SEED = 1
+DEFAULT_TOKEN_LIFETIME_S = 300.0
+DEFAULT_RATE_LIMIT = 10  # requests per second, of the route that has a limit
+
+
+class ServiceOptions(TypedDict, total=False):
+    """What a sample service can be started with."""
+
+    regressions: Iterable[str]
+    round_trip_ms: float
+    seed: int
+    token_lifetime_s: float
+    rate_limit: int
 
 
 class Regression(StrEnum):
@@ -27,6 +40,8 @@ class Regression(StrEnum):
     HANG = "hang", "the universal search never responds"
     LARGE_BODY = "large-body", "artists come all at once with their videos embedded: over 1 MB"
     SLOWER_SEARCH = "slower-search", "the video search takes 15% longer: within its target, but a comparison finds it"
+    WRONG_ANSWER = "wrong-answer", "POST search, account, GraphQL and events are wrong, with status 200"
+    SLOW_STEP = "slow-step", "POST search takes 20 ms longer: one step of a workflow"
 
     description: str
 

@@ -1,19 +1,21 @@
-"""The input of a handler, a call with its checked parameters, and the error that it may raise."""
+"""What a handler gets, a request or a call with its checked parameters; its reply, and the error that it may raise."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator, Mapping
 
     from perfcheck.demo import Regression
     from perfcheck.demo.database import QuerySession
 
 JsonObject = dict[str, Any]
+Headers = tuple[tuple[str, str], ...]
 _PAGE = 50
 _LARGEST_PAGE = 200
 _LONGEST_TEXT = 100
@@ -24,10 +26,29 @@ MOST_DIGITS = 9  # enough for any offset, and too few to overflow an integer of 
 class RefusedError(Exception):
     """The request cannot be served: a status and a sentence for the client."""
 
-    def __init__(self, status: HTTPStatus, message: str) -> None:
+    def __init__(self, status: HTTPStatus, message: str, headers: Headers = ()) -> None:
         super().__init__(message)
-        self.status = status
-        self.message = message
+        self.reply = Reply(status, {"error": status.phrase, "message": message}, headers=headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: HTTPStatus
+    body: JsonObject | None  # None: without content
+    queries: int = 0
+    headers: Headers = ()
+    events: Iterator[tuple[float, bytes]] | None = None  # in place of the body: each with the seconds to wait before it
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest:
+    """One request as it arrived, read to its end."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +117,17 @@ def like(text: str) -> str:
     for special in ("\\", "%", "_"):
         text = text.replace(special, "\\" + special)
     return f"%{text}%"
+
+
+def json_object(text: str | bytes, what: str = "the body") -> JsonObject:
+    """Raises RefusedError (400) for anything but one JSON object."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _wrong(f"{what} is not JSON") from error
+    if not isinstance(value, dict):
+        raise _wrong(f"{what} is not a JSON object")
+    return value
 
 
 def _wrong(message: str) -> RefusedError:

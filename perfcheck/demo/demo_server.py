@@ -15,12 +15,14 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import Any
+from time import monotonic
+from typing import Any, Unpack
 from urllib.parse import SplitResult, urlsplit
 
-from perfcheck.demo import DEFAULT_HOST, DEFAULT_ROUND_TRIP_MS, DEFAULT_SEED, Regression
-from perfcheck.demo.api_description import DOCUMENT_PATH, DemoRouter, openapi_document
-from perfcheck.demo.service import Reply, SampleService, refusal, route_of
+from perfcheck.demo import DEFAULT_HOST, ServiceOptions
+from perfcheck.demo.api_description import DOCUMENTS, DemoRouter
+from perfcheck.demo.call import ApiRequest, Reply
+from perfcheck.demo.service import SampleService, methods_of, refusal, route_of
 from perfcheck.monitor.frameworks import endpoint_name
 from perfcheck.monitor.lifecycle import Request, begin
 from perfcheck.monitor.registry import default
@@ -28,8 +30,7 @@ from perfcheck.monitor.settings import settings
 from perfcheck.text import clean
 from perfcheck.words import plural
 
-_ALLOWED = "GET, HEAD"
-_LARGEST_BODY = 1_000_000  # of a request; nothing here has a use for one
+_LARGEST_BODY = 1_000_000  # of a request; nothing here has a use for as much
 _MOST_DIGITS = 12
 _PIECE = 65536
 
@@ -46,14 +47,21 @@ class HttpHandler(BaseHTTPRequestHandler):
         super().__init__(*connection)  # which serves it
 
     def do_GET(self) -> None:
-        self._respond(allowed=True)
+        body = self._body()
+        if isinstance(body, HTTPStatus):
+            self.send_error(body)
+            return
+        try:
+            target = urlsplit(self.path)
+        except ValueError:
+            self._send(refusal(HTTPStatus.BAD_REQUEST, "the URL cannot be read"))
+            return
+        if target.path in DOCUMENTS and self.command in {"GET", "HEAD"}:  # no endpoint: the monitor does not count it
+            self._send(Reply(HTTPStatus.OK, DOCUMENTS[target.path]()))
+        elif not self._serve_statistics(target):
+            self._serve(target, body)
 
-    do_HEAD = do_GET  # noqa: N815
-
-    def do_POST(self) -> None:
-        self._respond(allowed=False)
-
-    do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST  # noqa: N815
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """For what the base class refuses (a malformed request line, headers too long): as JSON, and then close."""
@@ -64,45 +72,33 @@ class HttpHandler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the signature of the base class
         self._log(clean(format % args))
 
-    def _respond(self, *, allowed: bool) -> None:
-        if error := self._body_error():
-            self.send_error(error)
-            return
-        try:
-            target = urlsplit(self.path)
-        except ValueError:
-            self._send(refusal(HTTPStatus.BAD_REQUEST, "the URL cannot be read"))
-            return
-        if target.path == DOCUMENT_PATH and allowed:  # no endpoint of the catalogue: the monitor does not count it
-            self._send(Reply(HTTPStatus.OK, openapi_document()))
-        elif not self._serve_statistics(target):
-            self._serve(target, allowed=allowed)
-
-    def _serve(self, target: SplitResult, *, allowed: bool) -> None:
+    def _serve(self, target: SplitResult, body: bytes) -> None:
         """Counted by the monitor from here to the last byte, under its route: the number of paths is unlimited."""
         route, _ = route_of(target.path)
-        name = endpoint_name(self.command, route if allowed else None)
-        request = begin(name, query=target.query)
+        is_allowed = self.command in methods_of(route)
+        request = begin(endpoint_name(self.command, route if is_allowed else None), query=target.query)
         try:
-            if allowed and self._service.hangs(target.path):
-                self._hang()
+            if is_allowed and self._service.hangs(target.path):
+                self.close_connection = True
+                self._left_within(None)
+                request.finish(disconnected=True)
+                return
+            reply = self._reply(ApiRequest(self.command, target.path, target.query, self._lower_case(), body))
+            if reply.events is not None:
+                self._stream(reply, reply.events, request)
                 request.finish(disconnected=True)
             else:
-                reply = self._reply(target) if allowed or route is None else self._not_allowed()
                 request.finish(status=reply.status, response_bytes=self._send(reply, request))
         except BaseException as error:
             request.finish(error=True, disconnected=isinstance(error, ConnectionError))
             raise
 
-    def _reply(self, target: SplitResult) -> Reply:
+    def _reply(self, request: ApiRequest) -> Reply:
         try:
-            return self._service.get(target.path, target.query)
+            return self._service.answer(request)
         except Exception:  # noqa: BLE001 - a bug in here: the client gets a 500 and the log gets the rest
             self._log(traceback.format_exc())
             return refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the sample service failed; see its log (-v)")
-
-    def _not_allowed(self) -> Reply:
-        return refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"{self.command} is not allowed here, only {_ALLOWED}")
 
     def _serve_statistics(self, target: SplitResult) -> bool:
         """Whether the request was for the monitor's API, and its response is sent."""
@@ -110,23 +106,19 @@ class HttpHandler(BaseHTTPRequestHandler):
             return False
         from perfcheck.monitor import api  # noqa: PLC0415 - start-up need not wait for it
 
-        headers = {name.lower(): ", ".join(self.headers.get_all(name, ())) for name in self.headers}
         client = str(self.client_address[0])
-        answer = api.answer(self.command, target.path, target.query, headers, client, router=DemoRouter)
+        answer = api.answer(self.command, target.path, target.query, self._lower_case(), client, router=DemoRouter)
         if answer is not None:
             self._write(HTTPStatus(answer.status), answer.headers, answer.body, "the monitor's API")
         return answer is not None
 
     def _send(self, reply: Reply, request: Request | None = None) -> int:
         """The number of bytes of the body that were sent."""
-        body = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode()
-        headers = [
-            ("Content-Type", "application/json; charset=utf-8"),
-            ("Content-Length", str(len(body))),
-            ("X-Query-Count", str(reply.queries)),
-        ]
-        if reply.status is HTTPStatus.METHOD_NOT_ALLOWED:
-            headers.append(("Allow", _ALLOWED))
+        body = b""
+        headers = [*reply.headers, ("X-Query-Count", str(reply.queries))]
+        if reply.body is not None:
+            body = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode()
+            headers += [("Content-Type", "application/json; charset=utf-8"), ("Content-Length", str(len(body)))]
         took_s = 0.0
         if request is not None:
             request.responding()
@@ -147,23 +139,46 @@ class HttpHandler(BaseHTTPRequestHandler):
         self.wfile.write("\r\n".join([*head, "", ""]).encode("latin-1") + body)
         self._log(clean(f"{self.requestline} -> {status.value}, {note}, {len(body)} B"))
 
-    def _body_error(self) -> HTTPStatus | None:
-        """Read past a body, which would be taken for the next request. A status where its end is unknown or too far."""
+    def _body(self) -> bytes | HTTPStatus:
+        """The body, read also where nothing has a use for it: it would be taken for the next request. A status for one
+        whose end is unknown, too far, or missing.
+        """
         length = self.headers.get("Content-Length", "0").strip()
         if not (length.isascii() and length.isdigit()) or "Transfer-Encoding" in self.headers:
             return HTTPStatus.BAD_REQUEST
         if len(length) > _MOST_DIGITS or int(length) > _LARGEST_BODY:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        left = int(length)
-        while left and (piece := self.rfile.read(min(left, _PIECE))):
-            left -= len(piece)
-        return None
+        body = self.rfile.read(int(length))
+        return body if len(body) == int(length) else HTTPStatus.BAD_REQUEST
 
-    def _hang(self) -> None:
-        """Never respond, but leave when the client does, or when the server stops and closes the connection."""
+    def _lower_case(self) -> dict[str, str]:
+        return {name.lower(): ", ".join(self.headers.get_all(name, ())) for name in self.headers}
+
+    def _stream(self, reply: Reply, events: Iterator[tuple[float, bytes]], request: Request) -> None:
+        """Each event when its time has come, until the client leaves. Its end is that of the connection."""
         self.close_connection = True
-        while self.connection.recv(_PIECE):
+        request.responding()
+        self._write(reply.status, reply.headers, b"", "a stream")
+        if self.command == "HEAD":
+            return
+        for wait_s, event in events:
+            if self._left_within(wait_s):
+                return
+            self.wfile.write(event)
+
+    def _left_within(self, wait_s: float | None) -> bool:
+        """Wait; True as soon as the client leaves, or the server stops and closes the connection."""
+        ends_s = None if wait_s is None else monotonic() + wait_s
+        try:
+            while ends_s is None or (wait_s := ends_s - monotonic()) > 0:
+                self.connection.settimeout(wait_s)
+                if not self.connection.recv(_PIECE):
+                    return True
+        except TimeoutError:
             pass
+        finally:
+            self.connection.settimeout(None)
+        return False
 
 
 _POLL_S = 0.1  # how long a stop from another thread may take to be seen
@@ -229,17 +244,14 @@ def create_server(
     host: str = DEFAULT_HOST,
     port: int = 0,
     *,
-    regressions: Iterable[str] = (),
-    round_trip_ms: float = DEFAULT_ROUND_TRIP_MS,
-    seed: int = DEFAULT_SEED,
     log: Callable[[str], None] | None = None,
+    **options: Unpack[ServiceOptions],
 ) -> DemoServer:
     """A server that listens and does not respond yet: call ``serve_forever``, ``shutdown``, ``server_close``.
 
     Port 0 is any free port. Raises OSError when it cannot listen there, ValueError for an unknown regression.
     """
-    chosen = frozenset(Regression(name) for name in regressions)
-    return DemoServer(host, port, SampleService(regressions=chosen, round_trip_ms=round_trip_ms, seed=seed), log)
+    return DemoServer(host, port, SampleService(**options), log)
 
 
 def serve(
@@ -247,11 +259,9 @@ def serve(
     port: int,
     *,
     ready: Callable[[str], None],
-    regressions: Iterable[str] = (),
-    round_trip_ms: float = DEFAULT_ROUND_TRIP_MS,
-    seed: int = DEFAULT_SEED,
     log: Callable[[str], None] | None = None,
     monitor_log: Callable[[str], None] | None = None,
+    **options: Unpack[ServiceOptions],
 ) -> None:
     """Serve until interrupted. Calls ``ready`` with the base URL once it listens.
 
@@ -259,7 +269,7 @@ def serve(
     Raises OSError when it cannot listen there.
     """
     with suppress(KeyboardInterrupt), _monitor_logging_to(monitor_log):
-        server = create_server(host, port, regressions=regressions, round_trip_ms=round_trip_ms, seed=seed, log=log)
+        server = create_server(host, port, log=log, **options)
         with server:
             ready(server.url)
             server.service.prepare()  # while the first client starts: its connection waits in the backlog

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from http import HTTPStatus
 from random import Random
 from threading import Lock
 from time import perf_counter, sleep
 
-from perfcheck.demo import Regression, handlers, lookups
-from perfcheck.demo.call import MOST_DIGITS, Call, JsonObject, Parameters, RefusedError
+from perfcheck.demo import (
+    DEFAULT_RATE_LIMIT,
+    DEFAULT_ROUND_TRIP_MS,
+    DEFAULT_SEED,
+    DEFAULT_TOKEN_LIFETIME_S,
+    Regression,
+    handlers,
+    lookups,
+)
+from perfcheck.demo.call import MOST_DIGITS, ApiRequest, Call, Headers, JsonObject, Parameters, RefusedError, Reply
 from perfcheck.demo.database import Database
+from perfcheck.demo.members import MEMBER_ROUTES, MEMBERS_PATH, MemberCall, Members
 
 _LONGEST_ECHO = 80
 _SEARCH = "/api/videos/search"
@@ -21,7 +30,7 @@ _HEALTH = "/api/health"
 
 _RouteHandler = Callable[[Call], JsonObject]
 
-# The handler of each route, and the parameters that it takes in the query.
+# The handler of each route of the catalogue, and the parameters that it takes in the query.
 ROUTES: dict[str, tuple[_RouteHandler, tuple[str, ...]]] = {
     "/api/videos/": (handlers.list_videos, ("sort", "order", "limit", "offset")),
     _SEARCH: (handlers.search_videos, ("q", "status", "sort", "order", "limit", "offset")),
@@ -41,9 +50,18 @@ def route_of(path: str) -> tuple[str | None, int | None]:
     """The route that a path reaches, and the id in it; None for neither."""
     folder, _, last = path.rpartition("/")
     route = f"{folder}/{{id}}"
-    if route in ROUTES and last.isascii() and last.isdigit() and len(last) <= MOST_DIGITS:
+    if _is_route(route) and last.isascii() and last.isdigit() and len(last) <= MOST_DIGITS:
         return route, int(last)
-    return (path, None) if path in ROUTES and path != route else (None, None)
+    return (path, None) if _is_route(path) and path != route else (None, None)
+
+
+def methods_of(route: str | None) -> tuple[str, ...]:
+    methods = ("GET",) if route in ROUTES else tuple(MEMBER_ROUTES.get(route or "", ()))
+    return (*methods, "HEAD") if "GET" in methods else methods
+
+
+def _is_route(text: str) -> bool:
+    return text in ROUTES or text in MEMBER_ROUTES
 
 
 # Regressions that are not in a query wait or fail. Settings take about 13 ms by themselves. With this they lie between
@@ -55,19 +73,21 @@ _SHARE_WAITING_FOR_LOCK = 1 / 8
 _FAILS_EVERY = 5  # counted, not drawn: exactly one in five, in every run
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    status: HTTPStatus
-    body: JsonObject
-    queries: int = 0
-
-
 class SampleService:
-    """The routes over one database, with the regressions that were chosen."""
+    """The routes over one database, with the regressions that were chosen. Raises ValueError for an unknown one."""
 
-    def __init__(self, *, regressions: frozenset[Regression], round_trip_ms: float, seed: int) -> None:
-        self._regressions = regressions
-        self._database = Database(seed, round_trip_ms, tag_index=Regression.MISSING_INDEX not in regressions)
+    def __init__(
+        self,
+        *,
+        regressions: Iterable[str] = (),
+        round_trip_ms: float = DEFAULT_ROUND_TRIP_MS,
+        seed: int = DEFAULT_SEED,
+        token_lifetime_s: float = DEFAULT_TOKEN_LIFETIME_S,
+        rate_limit: int = DEFAULT_RATE_LIMIT,
+    ) -> None:
+        self._regressions = frozenset(Regression(name) for name in regressions)
+        self._database = Database(seed, round_trip_ms, tag_index=Regression.MISSING_INDEX not in self._regressions)
+        self._members = Members(token_lifetime_s, rate_limit)
         self._random = Random(seed)  # noqa: S311 - jitter, not secrets
         self._searches = 0
         self._counting = Lock()
@@ -83,12 +103,32 @@ class SampleService:
         """Whether a request for this path never gets a response."""
         return path == _UNIVERSAL_SEARCH and Regression.HANG in self._regressions
 
+    def answer(self, request: ApiRequest) -> Reply:
+        """The reply to any request. Never raises because of what a client sent."""
+        route, identifier = route_of(request.path)
+        methods = methods_of(route)
+        if route is not None and request.method not in methods:
+            allowed = ", ".join(methods)
+            message = f"{request.method} is not allowed here, only {allowed}"
+            return refusal(HTTPStatus.METHOD_NOT_ALLOWED, message, (("Allow", allowed),))
+        if route not in MEMBER_ROUTES:
+            return self.get(request.path, request.query)
+        try:
+            with self._database.session() as session:
+                handler = MEMBER_ROUTES[route]["GET" if request.method == "HEAD" else request.method]
+                reply = handler(MemberCall(request, self._members, session, self._regressions, identifier))
+                return replace(reply, queries=session.queries)
+        except RefusedError as refused:
+            return refused.reply
+
     def get(self, path: str, query: str) -> Reply:
-        """The reply to a GET request. Never raises because of what a client sent."""
+        """The reply to a GET request for the catalogue. Never raises because of what a client sent."""
         try:
             route, identifier = route_of(path)
             if route is None:
-                message = f"nothing at {path[:_LONGEST_ECHO]}; known paths: {', '.join(ROUTES)}"
+                message = (
+                    f"nothing at {path[:_LONGEST_ECHO]}; known paths: {', '.join(ROUTES)}; with a login: {MEMBERS_PATH}"
+                )
                 return refusal(HTTPStatus.NOT_FOUND, message)
             handler, known = ROUTES[route]
             parameters = Parameters(query, known)
@@ -100,7 +140,7 @@ class SampleService:
                     sleep(_SLOWER_BY * (perf_counter() - started_s))
                 return Reply(HTTPStatus.OK, body, session.queries)
         except RefusedError as refused:
-            return refusal(refused.status, refused.message)
+            return refused.reply
 
     def _inject_before(self, path: str) -> None:
         """Wait, or raise RefusedError (500), as the regressions have it before the handler runs."""
@@ -117,6 +157,6 @@ class SampleService:
                 raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "the search index did not respond")
 
 
-def refusal(status: HTTPStatus, message: str) -> Reply:
+def refusal(status: HTTPStatus, message: str, headers: Headers = ()) -> Reply:
     """The reply that explains to a client what is wrong."""
-    return Reply(status, {"error": status.phrase, "message": message})
+    return RefusedError(status, message, headers).reply

@@ -110,7 +110,7 @@ def bash(folder: Path, *words: str, **variables: str) -> list[str]:
         (["run", "--fail-on", ""], ["warning", "critical", "never"]),
         (["run", "--fail-on", "=", "w"], ["warning"]),
         (["run", "--fail-on", "="], ["warning", "critical", "never"]),
-        (["demo", "--regress", "sl"], ["slow-settings", "slow-tail", "slower-search"]),
+        (["demo", "--regress", "sl"], ["slow-settings", "slow-tail", "slower-search", "slow-step"]),
         (["run", "--demo", "--regress", "n"], ["n-plus-one"]),
         (["run", "videos."], ["videos.list", "videos.get"]),
         (["run", "videos.list", "videos."], ["videos.get"]),

@@ -11,13 +11,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import pytest
 from flask import Flask
+from support import sample_service
 from support.waiting import eventually
 
 import perfcheck.monitor
@@ -25,7 +25,6 @@ from perfcheck.baseline import load_baseline
 from perfcheck.demo import demo_baseline, handlers
 from perfcheck.demo.catalogue import STATUSES
 from perfcheck.demo.demo_process import running_demo
-from perfcheck.demo.demo_server import create_server
 from perfcheck.demo.service import ROUTES
 from perfcheck.model import sent
 from perfcheck.monitor import statistics
@@ -49,16 +48,11 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @contextmanager
 def serving(*regressions: str) -> Iterator[httpx.Client]:
-    server = create_server(regressions=regressions, round_trip_ms=0)
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        with httpx.Client(base_url=server.url, trust_env=False, timeout=10) as client:
-            yield client
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with (
+        sample_service.serving(*regressions) as server,
+        httpx.Client(base_url=server.url, trust_env=False, timeout=10) as client,
+    ):
+        yield client
 
 
 def endpoints(client: httpx.Client, total: int) -> dict[str, Any]:
@@ -127,6 +121,21 @@ def test_the_route_table_has_every_route_under_the_name_of_the_statistics() -> N
     assert {row["template"]: row["name"] for row in table["routes"]} == {route: f"GET {route}" for route in ROUTES}
     assert found.keys() == {"GET /api/videos/{id}", "GET /api/labels/"}
     assert table["resolved"] == requests
+
+
+def test_what_members_request_is_counted_and_not_in_the_route_table() -> None:
+    with serving() as client:
+        client.post("/api/search", json={"q": "love"}).raise_for_status()
+        client.delete("/api/account/favourites/7")
+        with client.stream("GET", "/api/events") as events:
+            next(events.iter_lines())
+        found = endpoints(client, 3)
+        table = client.get("/api/performance/routes", params={"request": "DELETE /api/account/favourites/7"}).json()
+    assert found["GET /api/events"]["disconnects"] == 1
+    assert found["POST /api/search"]["queries"]["total"] == 6
+    assert found["DELETE /api/account/favourites/{id}"]["statuses"] == {"401": 1}
+    assert table["resolved"] == {"DELETE /api/account/favourites/7": "DELETE /api/account/favourites/{id}"}
+    assert {row["template"] for row in table["routes"]} == ROUTES.keys()
 
 
 def test_n_plus_one_is_found_with_the_line_that_sends_it(caplog: pytest.LogCaptureFixture) -> None:

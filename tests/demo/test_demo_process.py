@@ -73,6 +73,13 @@ def test_regressions_and_options_reach_the_child() -> None:
         assert len(get(url, "/api/artists/").content) > 1_000_000
 
 
+def test_token_lifetime_and_rate_limit_reach_the_child() -> None:
+    with running_demo(options=["--token-lifetime", "2m", "--rate-limit", "1"]) as url:
+        granted = httpx.post(f"{url}/api/login", json={"user": "demo", "password": "demo"}, trust_env=False).json()
+        assert granted["expires_in"] == 120
+        assert {get(url, "/api/limited").status_code for _ in range(30)} == {200, 429}
+
+
 def test_the_same_seed_serves_the_same_in_every_process() -> None:
     with running_demo() as one, running_demo() as same, running_demo(options=["--seed", "2"]) as other:
         path = "/api/videos/?sort=artist_name&limit=200"

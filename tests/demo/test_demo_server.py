@@ -6,36 +6,22 @@ import socketserver
 import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from threading import Thread
 from typing import Any
 
 import httpx
 import pytest
+from support.sample_service import serving
 
 from perfcheck.demo.catalogue import STATUSES
 from perfcheck.demo.database import POOL_SIZE
-from perfcheck.demo.demo_server import DemoServer, base_url_of, create_server
+from perfcheck.demo.demo_server import base_url_of, create_server
 from perfcheck.demo.service import ROUTES, SampleService
 from perfcheck.judge.verdict import parse_descriptions, parse_server_timing
 
 QUERIES = {"/api/videos/search": "q=love", "/api/videos/universal-search": "q=love"}
 PATHS = [route.replace("{id}", "7") for route in ROUTES]
-
-
-@contextmanager
-def serving(*regressions: str, round_trip_ms: float = 0, log: list[str] | None = None) -> Iterator[DemoServer]:
-    server = create_server(
-        regressions=regressions, round_trip_ms=round_trip_ms, log=log.append if log is not None else None
-    )
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.fixture(scope="module")
