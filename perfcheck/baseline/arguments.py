@@ -18,14 +18,23 @@ def baseline_of(name: str, keys: Mapping[str, object], *, base_url: str) -> Base
 
     It has no file. Raises UsageError with the first error.
     """
-    document = {"version": 1, "service": {"base_url": base_url}, "endpoints": {name: dict(keys)}}
+    document = {"version": 1, "service": {"base_url": base_url}, "endpoints": {name: _escaped(dict(keys))}}
     try:
         text = json.dumps(document, ensure_ascii=False)  # which YAML reads as well
     except (TypeError, ValueError) as error:
         raise UsageError(f"not a value of a baseline: {error}", "use text, numbers, lists and mappings") from None
     try:
-        baseline = parse_baseline(text.replace("$", "$$").encode(), Path(), {})
+        baseline = parse_baseline(text.encode(), Path(), {})
     except BaselineError as error:
         first = error.errors[0]
         raise UsageError(first.message, first.remedy) from None
     return replace(baseline, file="", sha256="")
+
+
+def _escaped(value: object) -> object:
+    """With ``$$`` for a dollar sign in values; keys, such as ``$.items``, are not interpolated."""
+    if isinstance(value, dict):
+        return {key: _escaped(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_escaped(item) for item in value]
+    return value.replace("$", "$$") if isinstance(value, str) else value

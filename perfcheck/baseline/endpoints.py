@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from yaml import Node, ScalarNode
 
 from perfcheck.baseline.captures import check_known
 from perfcheck.baseline.context import Context, Entries, Entry
+from perfcheck.baseline.expectations import Expected
+from perfcheck.baseline.graphql import GraphqlRequest
 from perfcheck.baseline.keys import CHANGING, REQUEST, SETUP, STEP
 from perfcheck.baseline.sections import NamedSection
 from perfcheck.baseline.value_types import Limit
-from perfcheck.model import Capture, CompareLimits, Endpoint, ErrorLimits, RequestText, Sampling, Template, displayed
+from perfcheck.model import (
+    Capture,
+    CompareLimits,
+    Endpoint,
+    ErrorLimits,
+    Expectations,
+    RequestText,
+    Sampling,
+    Template,
+    displayed,
+)
 from perfcheck.text import clean
 from perfcheck.units import format_ms, format_percentage
 from perfcheck.words import did_you_mean
 
-_BODIES = {"json": "application/json", "form": "application/x-www-form-urlencoded", "body": None}
+_BODIES = {
+    "json": "application/json",
+    "graphql": "application/json",
+    "form": "application/x-www-form-urlencoded",
+    "body": None,
+}
 WARNING = Limit(1.5, of_target=True)
 CRITICAL = Limit(2.0, of_target=True)
 _TIMEOUT_S = 10.0
@@ -36,7 +54,8 @@ _FIELDS = {
     "capture": "captures",
 }
 _RESOLVED = {  # by what follows
-    "headers", "warning", "critical", "error_rate", "repeatable", "path", "steps", "renew", "think", *_BODIES,
+    "headers", "warning", "critical", "error_rate", "repeatable", "path", "steps", "renew", "think", "method", "expect",
+    *_BODIES,
 }  # fmt: skip
 _NOT_FOR_STEPS = {"target", "ideal", "ceiling", "slow"}  # of the workflow's sum
 
@@ -203,8 +222,10 @@ class EndpointBuilder:
         return {
             "path": None if path is None else displayed(path),
             "path_template": path if isinstance(path, Template) else None,
+            "method": value_of(own, "method", "POST" if "graphql" in own else "GET"),
             "content": content,
             "headers": headers_of(merged),
+            **self._expected(own, merged),
         }
 
     def _unknown_group(self, entry: Entry, group: str) -> None:
@@ -219,15 +240,33 @@ class EndpointBuilder:
             message = f"unknown group '{clean(group, 60)}'"
             self._context.error(entry.node, message, did_you_mean(group, groups) or remedy)
 
+    def _expected(self, own: Entries, merged: Entries) -> dict[str, Any]:
+        """Fields of the endpoint; an answer to GraphQL has no errors."""
+        statuses, answer = value_of(merged, "expect", Expected())
+        if "graphql" in own:
+            answer = replace(answer or Expectations(), no_graphql_errors=True)
+        return {"answer": answer} if statuses is None else {"answer": answer, "expect": statuses}
+
     def _check_method(self, name: Node, own: Entries, merged: Entries, *, is_repeated: bool) -> None:
-        method = value_of(own, "method")
-        if not is_repeated:
-            pass
-        elif method in CHANGING and not is_wrong(merged, "repeatable") and not value_of(merged, "repeatable"):
-            message = f"{method} can change the state of the service, and requests are repeated"
-            self._context.error(own["method"].node, message, "add 'repeatable: true' if that does no harm")
-        if method == "HEAD" and any(body in own for body in _BODIES):
+        method, graphql = value_of(own, "method"), value_of(own, "graphql")
+        may_repeat = not is_repeated or value_of(merged, "repeatable") or is_wrong(merged, "repeatable")
+        expected: Expected = value_of(own, "expect", Expected())
+        if "graphql" in own:
+            if method not in {None, "POST"}:
+                self._context.error(own["method"].node, "GraphQL is sent by POST", "remove 'method'")
+            if graphql is not None and graphql.has_mutation and not may_repeat:
+                self._refuse_repeating(own["graphql"], "a mutation")
+        elif method in CHANGING and not may_repeat:
+            self._refuse_repeating(own["method"], method)
+        elif method == "HEAD" and any(body in own for body in _BODIES):
             self._context.error(name, "a HEAD request cannot have a body", "remove it, or change the method")
+        if method == "HEAD" and expected.answer and expected.answer.of_body:
+            remedy = "expect a status and headers only, or change the method"
+            self._context.error(own["expect"].node, "the response to a HEAD request has no body", remedy)
+
+    def _refuse_repeating(self, entry: Entry, what: str) -> None:
+        message = f"{what} can change the state of the service, and requests are repeated"
+        self._context.error(entry.node, message, "add 'repeatable: true' if that does no harm")
 
     def _content(self, own: Entries, merged: Entries) -> RequestText | None:
         """The body; its content type is added to the headers unless they have one."""
@@ -239,7 +278,8 @@ class EndpointBuilder:
                 own[key].node, f"'{bodies[0]}' and '{key}' both set the request body", "keep one of them"
             )
         entry = own[bodies[0]]
-        content: RequestText | None = entry.value
+        value = entry.value
+        content: RequestText | None = value.content if isinstance(value, GraphqlRequest) else value
         content_type = _BODIES[bodies[0]]
         headers = value_of(merged, "headers", {})
         if content_type is not None and "content-type" not in headers:

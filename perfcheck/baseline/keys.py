@@ -6,7 +6,9 @@ from typing import Any
 
 from perfcheck.baseline.addresses import BASE_URL, CONNECT_TO, PATH, file_path
 from perfcheck.baseline.captures import CAPTURE
-from perfcheck.baseline.requests import BODY, EXPECT, FORM, HEADERS, JSON, QUERY, REQUEST_PATH
+from perfcheck.baseline.expectations import ANSWER, EXPECT
+from perfcheck.baseline.graphql import GRAPHQL
+from perfcheck.baseline.requests import BODY, FORM, HEADERS, JSON, QUERY, REQUEST_PATH
 from perfcheck.baseline.sections import Key, NamedSectionsType, SectionType
 from perfcheck.baseline.value_types import (
     BOOLEAN,
@@ -131,7 +133,9 @@ INHERITED = {
     "error_rate": Key(ERROR_RATE, "Limits of the share of failed requests."),
     "body_limit": Key(SIZE, "A larger response body, decoded, is a WARNING.", "1MB"),
     "timeout": Key(TIMEOUT, "A request that takes longer has failed.", "10s"),
-    "expect": Key(EXPECT, "The expected status codes: 2xx, 404, 200-204, or a list of them.", "2xx"),
+    "expect": Key(
+        EXPECT, "The expected status codes: 2xx, 404, 200-204, or a list of them; or what a right answer has.", "2xx"
+    ),
     "headers": Key(HEADERS, "Headers, added to those of the service; the one closest to the endpoint counts."),
     "follow_redirects": Key(BOOLEAN, "Whether redirects are followed, and timed together as one request.", "false"),
     "min_requests": Key(
@@ -147,6 +151,7 @@ REQUEST = {
     "method": Key(choice(_METHODS, {word.lower(): word for word in _METHODS}), "The HTTP method.", "GET"),
     "query": Key(QUERY, "The query string, as a mapping; a list repeats its parameter."),
     "json": Key(JSON, "Request body: any YAML, sent as JSON."),
+    "graphql": Key(GRAPHQL, "Request body: a GraphQL query, sent by POST; errors in its answer are failures."),
     "form": Key(FORM, "Request body: a mapping, sent as an HTML form."),
     "body": Key(BODY, "Request body: text, sent unchanged."),
 }
@@ -220,6 +225,7 @@ TOP = SectionType(
 
 # Where a key belongs that is in the wrong section.
 SECTIONS = {
+    **dict.fromkeys(ANSWER.keys, "under 'expect'"),
     **dict.fromkeys(TLS.keys, "under 'tls' in 'service'"),
     **dict.fromkeys(SAMPLING.keys, "under 'sampling'"),
     "min_difference": "under 'compare'",

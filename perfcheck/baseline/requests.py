@@ -1,4 +1,4 @@
-"""The parts of a request: headers, query and body; and the expected status codes."""
+"""The parts of a request: headers, query and body."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from perfcheck.baseline.addresses import PATH, check_path
-from perfcheck.baseline.context import Context, has_surrogates, shown
+from perfcheck.baseline.context import Context, has_surrogates
 from perfcheck.baseline.tree import is_null
 from perfcheck.baseline.value_types import CustomType
 from perfcheck.model import Encoding, RequestText, Secret, Template, Value, displayed, sent
@@ -21,7 +21,7 @@ from perfcheck.text import clean
 from perfcheck.units import WrongValueError
 
 _SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean"]}
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a field name, RFC 9110 section 5.6.2
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a field name, RFC 9110 section 5.6.2
 _FRAMING = {"content-length", "transfer-encoding"}
 _QUOTE = "quote it, to send it as text"
 _LONGEST_INTEGER = 300  # digits; JSON has no limit, and Python refuses thousands
@@ -87,7 +87,7 @@ def _without_values(text: RequestText) -> str:
 
 def _is_header_name(context: Context, key: ScalarNode, known: Container[str]) -> bool:
     lower = key.value.lower()
-    if not _TOKEN.fullmatch(key.value):
+    if not HEADER_NAME.fullmatch(key.value):
         context.error(key, "not a valid header name", "use letters, digits and '-' only")
     elif lower in known:
         context.error(key, f"duplicate header '{key.value}'", "keep one: header names are case-insensitive")
@@ -188,7 +188,7 @@ def _json_value(context: Context, node: Node, name: str, text_of: _TextOf) -> An
         return None
     if isinstance(node, ScalarNode) and not node.style and "$" not in node.value:
         try:
-            return _core_schema(node.value)
+            return core_schema(node.value)
         except WrongValueError as error:
             context.error(node, f"{name}: {error.message}", error.remedy or _QUOTE)
             return None
@@ -196,7 +196,7 @@ def _json_value(context: Context, node: Node, name: str, text_of: _TextOf) -> An
     return None if text is None else text_of(text)
 
 
-def _core_schema(text: str) -> Any:
+def core_schema(text: str) -> Any:
     """A plain scalar by the core schema of YAML 1.2 (section 10.3.2); null is handled before."""
     if text in {"true", "True", "TRUE", "false", "False", "FALSE"}:
         return text.lower() == "true"
@@ -231,38 +231,3 @@ QUERY = CustomType(_read_query, {"type": "object", "additionalProperties": _QUER
 FORM = CustomType(_read_form, QUERY.json)
 BODY = CustomType(Context.request_text, _SCALAR)
 JSON = CustomType(_read_json, {})
-
-
-# --- The expected status codes ---------------------------------------------------------------------------------------
-
-_STATUS_RANGE = re.compile(r"([2-5])[xX]{2}|([2-5][0-9]{2})(?:-([2-5][0-9]{2}))?", re.ASCII)
-_STATUS_TEXT = {"type": "string", "pattern": r"^[2-5][xX]{2}$|^[2-5][0-9]{2}(-[2-5][0-9]{2})?$|\$\{"}
-_STATUS = {"anyOf": [{"type": "integer", "minimum": 200, "maximum": 599}, _STATUS_TEXT]}
-
-
-def _read_expect(context: Context, node: Node, name: str) -> tuple[tuple[int, int], ...] | None:
-    """``2xx``, ``404``, ``200-204``, or a list of them: inclusive ranges of status codes."""
-    items = node.value if isinstance(node, SequenceNode) else [node]
-    if not items:
-        context.error(node, f"{name} is empty", "write, for example, 'expect: [2xx, 404]'")
-        return None
-    ranges = [_status_range(context, item, name) for item in items]
-    return tuple(pair for pair in ranges if pair) if all(ranges) else None
-
-
-def _status_range(context: Context, node: Node, name: str) -> tuple[int, int] | None:
-    remedy = "write, for example, 'expect: [2xx, 404]'"
-    text = context.scalar(node, name, "a status code", remedy)
-    if text is None or text.unset:
-        return None
-    match = _STATUS_RANGE.fullmatch(text.value)
-    if match:
-        hundreds, low, high = match.groups()
-        pair = (int(f"{hundreds}00"), int(f"{hundreds}99")) if hundreds else (int(low), int(high or low))
-        if pair[0] <= pair[1]:
-            return pair
-    context.error(node, f"{name}: {shown(text)} is not a status code from 200 to 599", remedy)
-    return None
-
-
-EXPECT = CustomType(_read_expect, {"anyOf": [_STATUS, {"type": "array", "items": _STATUS, "minItems": 1}]})

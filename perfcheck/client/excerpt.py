@@ -22,7 +22,7 @@ def excerpt(response: Response, redact: Redactor) -> str | None:
     content_type = response.header(b"content-type")
     if 300 <= response.status <= 399 or not _IS_TEXT.match(content_type):  # noqa: PLR2004
         return None
-    text = redact(_beginning(response))
+    text = redact(beginning(response).decode("utf-8", "replace"))
     if _IS_MARKUP.match(content_type):
         text = redact(html.unescape(_NOT_SHOWN.sub("\n", text)))
     lines = [text] if "json" in content_type.lower() else text.splitlines()
@@ -31,17 +31,18 @@ def excerpt(response: Response, redact: Redactor) -> str | None:
     return next((line for line in shown if any(map(str.isalnum, line)) and line.lower() not in status), None)
 
 
-def _beginning(response: Response) -> str:
-    return b"".join(_first_pieces(response))[:_MOST_BYTES].decode("utf-8", "replace")
+def beginning(response: Response, most_bytes: int = _MOST_BYTES) -> bytes:
+    """Of the body, as far as it came and can be decoded."""
+    return b"".join(_first_pieces(response, most_bytes))[:most_bytes]
 
 
-def _first_pieces(response: Response) -> Iterator[bytes]:
+def _first_pieces(response: Response, most_bytes: int) -> Iterator[bytes]:
     size = 0
     try:
         for piece in response.decoded():
             yield piece
             size += len(piece)
-            if size >= _MOST_BYTES:
+            if size >= most_bytes:
                 return
     except RequestFailedError:
         return  # what could be decoded

@@ -41,9 +41,10 @@ class Exchange:
     and the time until this process went on.
     """
 
-    def __init__(self, timeout_s: float, metric_of: MetricOf = MetricOf.LATENCY) -> None:
+    def __init__(self, timeout_s: float, metric_of: MetricOf = MetricOf.LATENCY, *, needs_body: bool = False) -> None:
         self.timeout_ns = int(timeout_s * 1e9)
         self.metric_of = metric_of
+        self.needs_body = needs_body  # to its end, whatever is judged; of a stream, its first event
         self.ends_at_first_byte = False  # what arrives later is in no phase
         self.unfinished = "the response was not complete"
         self._setup_ns: dict[str, int] = {}  # by phase

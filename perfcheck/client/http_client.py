@@ -11,9 +11,11 @@ from typing import Generic, Self
 
 import httpx
 
+from perfcheck.answers.answer_check import AnswerCheck
+from perfcheck.answers.documents import event_data
 from perfcheck.client.capture import captured
 from perfcheck.client.connection import Connection, Connections, Opened
-from perfcheck.client.excerpt import excerpt
+from perfcheck.client.excerpt import beginning, excerpt
 from perfcheck.client.exchange import Exchange, RequestFailedError
 from perfcheck.client.loop import Loop, Steps, pause
 from perfcheck.client.prepared_request import (
@@ -25,14 +27,15 @@ from perfcheck.client.prepared_request import (
     wire_request,
     without_password,
 )
-from perfcheck.client.response import REDIRECTS, Response
+from perfcheck.client.response import BODY_CAP, REDIRECTS, Response
 from perfcheck.client.setup import Setup
 from perfcheck.client.transport import HAS_KERNEL_STAMPS
 from perfcheck.client.values import Generator, RequestValues
 from perfcheck.client.workflow import as_one
-from perfcheck.errors import CouldNotMeasureError
+from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Endpoint, Failure, Fetched, Finding, MetricOf, Sample, Service
 from perfcheck.text import Redactor
+from perfcheck.units import WrongValueError
 
 _MOST_REDIRECTS = 10
 _LONGEST_SERVER_TIMING = 2000
@@ -70,6 +73,7 @@ class HttpClient(ABC, Generic[Opened]):
         self._generators: dict[str, Generator] = {}
         self._setup = Setup(self._send_for_setup, redact, self._prepared.clear)
         self._rejected: set[int] = set()  # ids of endpoints that a renewed login does not help
+        self._checks: dict[int, tuple[Endpoint, AnswerCheck]] = {}  # by the id of the endpoint, which is kept
         self._protocol = "HTTP/2" if service.http2 else "HTTP/1.1"  # until a response has come
         self._by_kernel = HAS_KERNEL_STAMPS and not service.unix_socket
         self._in_flight: set[object] = set()
@@ -184,6 +188,19 @@ class HttpClient(ABC, Generic[Opened]):
                 self._prepared[id(endpoint)] = prepared
         return prepared
 
+    def _check_of(self, endpoint: Endpoint) -> AnswerCheck | None:
+        """Raises UsageError, for a schema that is no longer what it was when the baseline was read."""
+        if endpoint.answer is None:
+            return None
+        if id(endpoint) not in self._checks:
+            has_body, is_secret = endpoint.method != "HEAD", bool(endpoint.captures)
+            try:
+                check = AnswerCheck(endpoint.answer, self._redact, has_body=has_body, is_secret=is_secret)
+            except WrongValueError as error:
+                raise UsageError(f"{endpoint.name}: expect: {error.message}", error.remedy) from None
+            self._checks[id(endpoint)] = endpoint, check
+        return self._checks[id(endpoint)][1]
+
     def _turn(self, endpoint: Endpoint, tag: object = None) -> Steps[Sample]:
         values = self._values(endpoint)
         if endpoint.steps:
@@ -228,18 +245,16 @@ class HttpClient(ABC, Generic[Opened]):
         return sample
 
     def _timed(self, endpoint: Endpoint, values: RequestValues) -> Steps[Sample]:
-        prepared = self._prepare(endpoint, values)
+        prepared, check = self._prepare(endpoint, values), self._check_of(endpoint)
         tried_at_s, tried_ns = self._now(), time.perf_counter_ns()
-        exchange = Exchange(endpoint.timeout_s, endpoint.metric_of)
+        needs_body = endpoint.answer is not None and endpoint.answer.of_body
+        exchange = Exchange(endpoint.timeout_s, endpoint.metric_of, needs_body=needs_body)
         response, failed = yield from self._request(prepared, exchange)
         size = None
         if response is not None and failed is None:
             self._by_kernel = exchange.by_kernel
             try:
-                pieces = response.pieces if response.is_enough else list(response.decoded())
-                size = None if response.is_enough else sum(map(len, pieces))
-                for capture in endpoint.captures:
-                    values.capture(capture.name, captured(capture, response, b"".join(pieces)))
+                size = self._take_body(endpoint, response, check, values)
             except RequestFailedError as error:
                 failed = error
         phases = exchange.phases()
@@ -254,11 +269,30 @@ class HttpClient(ABC, Generic[Opened]):
             phases=phases,
             body_bytes=size,
             server_timing=self._redact.clean(server_timing, limit=_LONGEST_SERVER_TIMING) if server_timing else None,
-            body_excerpt=excerpt(unexpected, self._redact) if unexpected else None,
+            body_excerpt=excerpt(response, self._redact) if response and _shows_body(failed, endpoint) else None,
             retry_after_s=(
                 unexpected.retry_after_s() if unexpected and unexpected.status == _TOO_MANY_REQUESTS else None
             ),
         )
+
+    def _take_body(
+        self, endpoint: Endpoint, response: Response, check: AnswerCheck | None, values: RequestValues
+    ) -> int | None:
+        """The size of the body, decoded, once it was checked and its values were captured; None of one that is cut off.
+
+        Raises RequestFailedError, also for a wrong answer.
+        """
+        if check is None and not endpoint.captures:
+            return None if response.is_enough else sum(map(len, response.decoded()))
+        if response.has_event:
+            body = event_data(beginning(response, BODY_CAP))
+        else:
+            body = b"" if response.is_enough else b"".join(response.decoded())
+        if check is not None and (problem := check.problem(response.header, body)):
+            raise RequestFailedError(Failure.WRONG_ANSWER, f"{Failure.WRONG_ANSWER}: {problem}")
+        for capture in endpoint.captures:
+            values.capture(capture.name, captured(capture, response, body))
+        return None if response.is_enough else len(body)
 
     def _fetched(self, prepared: PreparedRequest) -> Steps[Fetched]:
         exchange = Exchange(prepared.endpoint.timeout_s, prepared.endpoint.metric_of)
@@ -332,6 +366,12 @@ class HttpClient(ABC, Generic[Opened]):
             exchange.begin()
         connection = yield from self._connections.connect(request.origin, exchange)
         return connection, (yield from _head(connection, request, exchange))
+
+
+def _shows_body(failed: RequestFailedError | None, endpoint: Endpoint) -> bool:
+    """A wrong answer whose values are secrets, as that to a login, is not shown."""
+    kind = failed and failed.failure
+    return kind is Failure.STATUS or (kind is Failure.WRONG_ANSWER and not endpoint.captures)
 
 
 def _head(connection: Connection, request: WireRequest, exchange: Exchange) -> Steps[Response]:

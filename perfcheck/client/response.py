@@ -71,16 +71,21 @@ class Response:
     def stop_early(self, exchange: Exchange, *, has_body: bool) -> None:
         """Its first byte is judged, or its first event: no more is read than that takes.
 
-        A short body is read to its end all the same, so that the connection can be used again.
+        A short body is read to its end all the same, so that the connection can be used again; and one that is checked.
         """
         has_events = has_body and self.is_event_stream
         exchange.ends_at_first_byte = not has_events
         if has_events:
             exchange.unfinished = "no event"
             self._suffices = FirstEvent(self._codings)
-        elif has_body and (self._announced is None or self._announced > _SHORT_BODY):
+        elif has_body and not exchange.needs_body and (self._announced is None or self._announced > _SHORT_BODY):
             self._suffices = bool
         self.is_enough = any(map(self._suffices, self.pieces))
+
+    @property
+    def has_event(self) -> bool:
+        """Whether no more was read than the first event of a stream."""
+        return self.is_enough and isinstance(self._suffices, FirstEvent)
 
     def check_event(self) -> None:
         """Once it has ended. Raises RequestFailedError where it was to have an event."""

@@ -216,6 +216,7 @@ def _failure_remedy(endpoint: Endpoint, failed: Sequence[Sample]) -> str:
         return _STATUS_REMEDIES[status]
     return {
         Failure.STATUS: "see the service's log; if this status is right, add it to 'expect'",
+        Failure.WRONG_ANSWER: "see the service's log; if this answer is right, correct 'expect'",
         Failure.TIMEOUT: "the service did not finish in time; 'timeout' sets how long a request may take",
         Failure.REFUSED: "the service does not accept connections: is it still running?",
         Failure.RESET: "the service dropped the connection: look for a crash in its log",

@@ -24,6 +24,7 @@ from perfcheck.model.baseline import (
     metric_name,
 )
 from perfcheck.model.comparison import Against, Changed, ComparedHow, Comparison, EarlierRun, EndpointChange
+from perfcheck.model.expectations import Condition, Expectations, Operator, Requirement, Scalar
 from perfcheck.model.findings import Finding, Rule, Severity, Verdict, heaviest_first, verdict_of, worst
 from perfcheck.model.monitor import (
     Fetched,
@@ -83,6 +84,7 @@ __all__ = [
     "CompareLimits",
     "ComparedHow",
     "Comparison",
+    "Condition",
     "Counts",
     "Decision",
     "EarlierRun",
@@ -94,6 +96,7 @@ __all__ = [
     "Environment",
     "ErrorLimits",
     "ErrorProof",
+    "Expectations",
     "Failure",
     "Fetched",
     "Finding",
@@ -108,6 +111,7 @@ __all__ = [
     "MonitorStatus",
     "MonitoredEndpoint",
     "MonitoredRoute",
+    "Operator",
     "PhaseSummary",
     "Phases",
     "RateLimit",
@@ -115,12 +119,14 @@ __all__ = [
     "Repeated",
     "RequestText",
     "Requests",
+    "Requirement",
     "RouteTable",
     "Rule",
     "Run",
     "RunnerHealth",
     "Sample",
     "Sampling",
+    "Scalar",
     "Secret",
     "Service",
     "ServiceInfo",

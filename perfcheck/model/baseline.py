@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from perfcheck.model.expectations import Expectations
 from perfcheck.model.findings import Verdict
 from perfcheck.model.request_text import RequestText, Template, value_names
 
@@ -119,6 +120,7 @@ class Endpoint:
     headers: tuple[tuple[str, RequestText], ...] = ()  # service, defaults, group and endpoint, merged
     content: RequestText | None = None  # request body, whether written as json, form or body
     expect: tuple[tuple[int, int], ...] = ((200, 299),)  # inclusive ranges of status codes
+    answer: Expectations | None = None  # what else a right answer has
     timeout_s: float = 10.0
     follow_redirects: bool = False
     metric: Metric = Metric.MEDIAN

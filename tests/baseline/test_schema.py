@@ -14,6 +14,8 @@ import yaml
 from support.command import perfcheck
 from support.golden import check_golden
 
+from perfcheck.baseline.expectations import ANSWER
+from perfcheck.baseline.graphql import GRAPHQL_KEYS
 from perfcheck.baseline.keys import (
     COMPARE,
     ENDPOINT,
@@ -41,6 +43,8 @@ DOCUMENTED = {
         "Endpoints": {name: key for name, key in ENDPOINT.keys.items() if name not in INHERITED},
         "Endpoints, groups and defaults": INHERITED,
         "error_rate": ERROR_RATE.keys,
+        "expect": ANSWER.keys,
+        "graphql": GRAPHQL_KEYS.keys,
         "groups": {"title": GROUP.keys["title"]},
     }.items()
     for name, key in keys.items()
