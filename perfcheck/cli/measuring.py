@@ -17,6 +17,7 @@ from perfcheck.cli.ui.options import (
     fail_on_option,
     github_option,
     insecure_option,
+    on_option,
     opened,
     option,
     output_option,
@@ -76,6 +77,7 @@ class Options:
     fail_on: str = "critical"
     allow_partial: bool = False
     report: tuple[str, ...] = ()
+    on: str = "always"
     output: str | None = None
     save: bool = False
     history: str | None = None
@@ -98,6 +100,7 @@ def shared_options(command: F) -> F:
         insecure_option,
         fail_on_option,
         report_option,
+        on_option,
         output_option,
         github_option,
         quiet_option,
@@ -217,6 +220,7 @@ def carry_out(options: Options, session: Session, work: Callable[[Frame], Outcom
         github=options.github,
         quiet=options.quiet,
         verbose=options.verbose,
+        on_change=_on_change(options),
     )
     with Interrupts() as interrupts:
         outcome = work(Frame(options, session, interrupts, reporting.github))
@@ -230,6 +234,13 @@ def carry_out(options: Options, session: Session, work: Callable[[Frame], Outcom
     if error is not None:
         raise error
     return outcome.run.exit_code or (EXIT_OK if written else EXIT_USAGE)  # nobody may read a report that is not there
+
+
+def _on_change(options: Options) -> bool:
+    """Raises UsageError where there would be nothing to compare the verdict with."""
+    if options.on == "change" and not options.save:
+        raise UsageError("--on change needs --save", "the verdict is compared with that of the last saved run")
+    return options.on == "change"
 
 
 def _load_for(address: str | int | None, file: Path, shown_as: str | None) -> Baseline:

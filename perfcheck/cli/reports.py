@@ -21,12 +21,13 @@ from perfcheck.cli.ui.output import page, write_to_stdout
 from perfcheck.cli.ui.terminal import show_error, show_note, silence_stdout
 from perfcheck.errors import UsageError
 from perfcheck.judge.compare_runs import changes_since
-from perfcheck.model import EarlierRun, Run
+from perfcheck.model import EarlierRun, Run, Verdict
 from perfcheck.report.workflow_commands import file_in, workflow_command
 from perfcheck.runfile import descriptor_of, write_atomically
 
 _RENDERED = ("junit", "markdown", "html", "github", "openmetrics", "csv")  # each a module of perfcheck.report
 FORMATS = ("console", "json", *_RENDERED)
+MESSAGES = ("webhook", "slack", "teams", "discord")  # sent to an address
 _STDOUT = 1
 
 
@@ -61,9 +62,11 @@ def parse_targets(reports: Sequence[str], output: str | None) -> tuple[ReportTar
 
 def _parse(text: str) -> ReportTarget:
     name, separator, path = text.partition("=")
+    if name in MESSAGES:
+        raise UsageError(f"--report {name} sends the result of a run", "use it with run, compare or health")
     if name not in FORMATS:
-        near = get_close_matches(name.lower(), FORMATS, n=1)
-        known = f"known formats: {', '.join(FORMATS)}"
+        near = get_close_matches(name.lower(), (*FORMATS, *MESSAGES), n=1)
+        known = f"known formats: {', '.join((*FORMATS, *MESSAGES))}"
         raise UsageError(f"unknown report format '{name}'", f"did you mean '{near[0]}'? {known}" if near else known)
     if separator and not path:
         raise UsageError(f"--report {text} names no file", f"write --report {name}=FILE, or --report {name} for stdout")
@@ -192,6 +195,24 @@ def _previous_run(reference: str, history: str | None) -> Run | None:
         return None
 
 
+def _check_address(name: str, address: str) -> None:
+    from perfcheck.client.webhook import check_address
+
+    check_address(address, f"--report {name}")
+
+
+def _verdict_before(run: Run, history: str | None) -> Verdict | None:
+    """That of the last saved run of the same baseline and branch; None for the first one."""
+    from perfcheck.history.store import open_history
+
+    source = next((result.source for result in run.endpoints), None)
+    with contextlib.suppress(UsageError), open_history(history, Path.cwd(), create=False) as store:
+        for past in store.runs(branch=run.environment.branch or "", source=source):
+            if past.baseline_file == run.baseline.file and past.id != run.id:
+                return past.verdict
+    return None
+
+
 # --- All reports of a run -----------------------------------------------------------------------------------------
 
 
@@ -208,9 +229,18 @@ class Reporting:
         github: bool | None,
         quiet: bool,
         verbose: bool,
+        on_change: bool = False,
     ) -> None:
-        """Raises UsageError."""
-        self.targets = parse_targets(reports, output)
+        """``on_change``: messages are sent only where the verdict differs from that of the last saved run.
+
+        Raises UsageError.
+        """
+        self._messages = [text.partition("=")[::2] for text in reports if text.partition("=")[0] in MESSAGES]
+        self.targets = parse_targets([text for text in reports if text.partition("=")[0] not in MESSAGES], output)
+        for name, address in self._messages:
+            _check_address(name, address)
+        self._on_change = on_change
+        self._history = history
         self.github = is_for_github(github)
         self._render = partial(render_report, quiet=quiet, verbose=verbose)
         self._quiet = quiet
@@ -234,7 +264,21 @@ class Reporting:
         finally:
             if self.github:
                 self._publish(run, earlier, written)
+            if self._messages:
+                self._send(run)
         return len(written) == len(targets)
+
+    def _send(self, run: Run) -> None:
+        """A message that is not delivered is a line on stderr, and changes nothing else."""
+        from perfcheck.client.webhook import deliver
+        from perfcheck.report.message import BODIES
+
+        before = _verdict_before(run, self._history) if self._on_change else None
+        if self._on_change and run.verdict is (before or Verdict.OK):
+            return
+        for name, address in self._messages:
+            if failure := deliver(address, BODIES[name](run, before)):
+                show_error(f"the message to {name} was not delivered: {failure}")
 
     def _publish(self, run: Run, earlier: EarlierRun | None, targets: Sequence[ReportTarget]) -> None:
         """Annotations go to stderr, which the runner reads as well: stdout may be a file or another program's input."""

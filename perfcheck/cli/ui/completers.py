@@ -40,12 +40,12 @@ def complete_groups(ctx: click.Context, param: click.Parameter, incomplete: str)
 
 def complete_report(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
     """``FORMAT``, or the file after ``FORMAT=``."""
-    from perfcheck.cli.reports import FORMATS
+    from perfcheck.cli.reports import FORMATS, MESSAGES
 
     name, separator, path = incomplete.partition("=")
     if separator:
         return [CompletionItem(path, type="file", prefix=f"{name}=")] if name in FORMATS else []
-    return matching(FORMATS, incomplete)
+    return matching((*FORMATS, *(f"{name}=" for name in MESSAGES)), incomplete)
 
 
 def complete_labels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001

@@ -35,7 +35,18 @@ _SECTIONS = {
         "allow_partial",
         "require_service",
     ),
-    "What is reported": ("report", "output", "save", "history", "compare_to", "github", "label", "quiet", "verbose"),
+    "What is reported": (
+        "report",
+        "on",
+        "output",
+        "save",
+        "history",
+        "compare_to",
+        "github",
+        "label",
+        "quiet",
+        "verbose",
+    ),
 }
 _FEW = 9  # options that are read at a glance, without sections
 _WIDEST = 100

@@ -137,7 +137,14 @@ report_option = option(
     metavar="FORMAT",
     shell_complete=complete_report,
     help="Write a report: console, json, junit, markdown, html, github, openmetrics or csv. FORMAT=FILE writes it to a "
-    "file, FORMAT alone to stdout. Repeatable.",
+    "file, FORMAT alone to stdout. Or send a message: slack=URL, teams=URL, discord=URL or webhook=URL. Repeatable.",
+)
+on_option = option(
+    "--on",
+    type=click.Choice(["always", "change"]),
+    default="always",
+    show_default=True,
+    help="When to send messages: change is when the verdict differs from that of the last saved run.",
 )
 output_option = option(
     "-o",
