@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,16 +16,18 @@ from hypothesis import strategies as st
 from support.sample_service import serving
 from support.waiting import eventually
 
+from perfcheck.baseline import load_baseline
 from perfcheck.demo import logins, members
 from perfcheck.demo.call import ApiRequest, Reply
 from perfcheck.demo.demo_server import DemoServer
 from perfcheck.demo.members import FAVOURITES_PATH, MEMBER_ROUTES
-from perfcheck.demo.service import SampleService
+from perfcheck.demo.service import SampleService, methods_of, route_of
 from perfcheck.discover.openapi.parser import parse_openapi
 
 DEMO = {"user": "demo", "password": "demo"}
 GRANT = {"grant_type": "client_credentials"}
 CLIENT = ("demo", "demo")
+EXAMPLE = Path(__file__).parents[2] / "examples" / "real-api.yaml"
 FORM = "application/x-www-form-urlencoded"
 SOME = "{ videos(limit: 2) { id title } }"
 
@@ -461,6 +465,17 @@ def test_every_operation_works_as_it_is_described(member: httpx.Client) -> None:
         response = member.send(request, stream=True)
         response.close()
         assert response.status_code == int(status), (method, path)
+
+
+def test_the_example_requests_what_the_service_has() -> None:
+    example = load_baseline(EXAMPLE, {})
+    requests = [*example.setup, *example.teardown]
+    for endpoint in example.endpoints:
+        requests += endpoint.steps or [endpoint]
+    for request in requests:
+        path = re.sub(r"\$\{\w+\}", "7", str(request.path))
+        assert request.method in methods_of(route_of(path)[0]), path
+    assert {route_of(str(request.path))[0] for request in requests} >= {"/api/login", "/api/search", "/graphql"}
 
 
 @pytest.mark.parametrize("route", MEMBER_ROUTES)
