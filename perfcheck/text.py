@@ -32,6 +32,14 @@ def _shown(char: str) -> str:
     return "" if unicodedata.category(char) in _HIDDEN_CATEGORIES else char
 
 
+_LINK = re.compile(r"https?://[A-Za-z0-9:/?#@!$&*+,;=%._~-]+")
+
+
+def is_link(text: str) -> bool:
+    """Whether it is a web address that no format has to escape."""
+    return bool(_LINK.fullmatch(text))
+
+
 class Redactor:
     """Replaces the values of variables by ``***``, also where they are escaped for a URL, a form, JSON or Python.
 

@@ -14,7 +14,7 @@ from yaml import Node
 from perfcheck.baseline.context import Context
 from perfcheck.baseline.value_types import TEXT, CustomType, ScalarType
 from perfcheck.errors import UsageError
-from perfcheck.text import clean
+from perfcheck.text import clean, is_link
 from perfcheck.units import WrongValueError
 
 _EXAMPLE = "http://localhost:5001"
@@ -176,6 +176,24 @@ def _query_key(path: str) -> str:
         return "query: {q: love}"
     return f"query: {{{', '.join(f'{name}: {value}' for name, value in pairs)}}}"
 
+
+TRACE_ID = "{trace_id}"
+
+
+def _check_trace_url(text: str) -> str:
+    if TRACE_ID not in text:
+        raise WrongValueError(f"the URL has no {TRACE_ID}", f"write {TRACE_ID} where the id of the trace belongs")
+    if not is_link(text.replace(TRACE_ID, "")) or not _is_host(urlsplit(text.replace(TRACE_ID, ""))):
+        raise WrongValueError("not the http(s) URL of a page", "percent-encode what is special, such as quotes")
+    return text
+
+
+TRACE_URL = ScalarType(
+    f"an http:// or https:// URL with {TRACE_ID}",
+    f"https://jaeger.example/trace/{TRACE_ID}",
+    _check_trace_url,
+    {"type": "string", "pattern": r"\{trace_id\}"},
+)
 
 PATH = ScalarType("a path", "/api/health", check_path, {"type": "string", "pattern": r"^/|\$\{"}, secret=True)
 

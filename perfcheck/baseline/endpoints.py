@@ -21,6 +21,7 @@ from perfcheck.model import (
     Endpoint,
     ErrorLimits,
     Expectations,
+    MetricOf,
     RequestText,
     Sampling,
     Template,
@@ -57,7 +58,7 @@ _RESOLVED = {  # by what follows
     "headers", "warning", "critical", "error_rate", "repeatable", "path", "steps", "renew", "think", "method", "expect",
     *_BODIES,
 }  # fmt: skip
-_NOT_FOR_STEPS = {"target", "ideal", "ceiling", "slow"}  # of the workflow's sum
+_NOT_FOR_STEPS = {"target", "ideal", "ceiling", "slow", "metric_of"}  # of the workflow's sum
 
 
 _Shares = TypeVar("_Shares", ErrorLimits, CompareLimits)
@@ -153,7 +154,7 @@ class EndpointBuilder:
 
     def _workflow(self, own: Entries, merged: Entries) -> dict[str, Any]:
         """The fields of an endpoint that consists of steps."""
-        for key in REQUEST:
+        for key in (*REQUEST, "metric_of"):
             if key in own:
                 self._context.error(own[key].node, f"'{key}' next to 'steps'", "move it into one of the steps")
         inherited = {
@@ -167,7 +168,13 @@ class EndpointBuilder:
                 self._context.error(own["steps"].node, "the workflow has no steps", "add at least one")
             return {"path": "", "steps": ()}
         steps = tuple(self._requests(own["steps"].value, inherited, dict(self._captured), STEP.keys))
-        return {"path": "", "method": "steps", "steps": steps, "timeout_s": sum(step.timeout_s for step in steps)}
+        return {
+            "path": "",
+            "method": "steps",
+            "steps": steps,
+            "timeout_s": sum(step.timeout_s for step in steps),
+            "metric_of": MetricOf.LATENCY,
+        }
 
     def _requests(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from perfcheck.baseline.addresses import BASE_URL, CONNECT_TO, PATH, file_path
+from perfcheck.baseline.addresses import BASE_URL, CONNECT_TO, PATH, TRACE_URL, file_path
 from perfcheck.baseline.captures import CAPTURE
 from perfcheck.baseline.expectations import ANSWER, EXPECT
 from perfcheck.baseline.graphql import GRAPHQL
@@ -76,6 +76,15 @@ SERVICE = SectionType(
             "certificates stay those of base_url.",
         ),
         "http2": Key(BOOLEAN, "Whether HTTP/2 is used where the service offers it.", "false"),
+        "trace": Key(
+            BOOLEAN,
+            "Whether each request begins a trace (W3C Trace Context), which it records. With 'trace_url': true.",
+            "false",
+        ),
+        "trace_url": Key(
+            TRACE_URL,
+            "The page that shows a trace, with {trace_id} in it, for links in reports to the slowest requests.",
+        ),
     }
 )
 
@@ -177,7 +186,7 @@ STEP = SectionType(
         "capture": _CAPTURE,
         "think": Key(DURATION, "A pause after the step, which is not measured."),
         **_OF_ANY_REQUEST,
-        **{key: INHERITED[key] for key in ("target", "warning", "critical", "ceiling", "body_limit")},
+        **{key: INHERITED[key] for key in ("target", "metric_of", "warning", "critical", "ceiling", "body_limit")},
     },
     required=("path",),
 )

@@ -269,6 +269,9 @@ def _service(context: Context, entries: Entries) -> Service:
     if "connect_to" in fields and "unix_socket" in fields:
         message = "'unix_socket' and 'connect_to' both set the address to connect to"
         context.error(entries["connect_to"].node, message, "keep one of them")
+    if "trace_url" in fields:
+        context.secrets.update(passwords_of(fields["trace_url"]))
+        fields.setdefault("trace", "trace" not in entries)
     if "tls" in fields:
         fields["tls"] = _tls(context, fields["tls"])
     return Service(**fields)

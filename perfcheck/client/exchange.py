@@ -41,10 +41,18 @@ class Exchange:
     and the time until this process went on.
     """
 
-    def __init__(self, timeout_s: float, metric_of: MetricOf = MetricOf.LATENCY, *, needs_body: bool = False) -> None:
+    def __init__(
+        self,
+        timeout_s: float,
+        metric_of: MetricOf = MetricOf.LATENCY,
+        *,
+        needs_body: bool = False,
+        trace_id: str | None = None,
+    ) -> None:
         self.timeout_ns = int(timeout_s * 1e9)
         self.metric_of = metric_of
         self.needs_body = needs_body  # to its end, whatever is judged; of a stream, its first event
+        self.trace_id = trace_id
         self.ends_at_first_byte = False  # what arrives later is in no phase
         self.unfinished = "the response was not complete"
         self._setup_ns: dict[str, int] = {}  # by phase

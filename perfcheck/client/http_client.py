@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -113,6 +114,11 @@ class HttpClient(ABC, Generic[Opened]):
     def base_url_shown(self) -> str:
         return self._redact.clean(without_password(self._service.base_url), limit=2000)
 
+    @property
+    def trace_url_shown(self) -> str | None:
+        url = self._service.trace_url
+        return self._redact.clean(without_password(url), limit=2000) if url and self._service.trace else None
+
     def url_shown(self, endpoint: Endpoint) -> str:
         """The URL of ``endpoint`` with *** in place of every secret."""
         return self._redact.clean(url_shown(self._service.base_url, endpoint), limit=2000)
@@ -203,6 +209,8 @@ class HttpClient(ABC, Generic[Opened]):
 
     def _turn(self, endpoint: Endpoint, tag: object = None) -> Steps[Sample]:
         values = self._values(endpoint)
+        if self._service.trace:
+            values.trace_id = os.urandom(16).hex()  # that no other run has, whatever its seed
         if endpoint.steps:
             sample = yield from self._workflow(endpoint.steps, values)
         else:
@@ -248,7 +256,8 @@ class HttpClient(ABC, Generic[Opened]):
         prepared, check = self._prepare(endpoint, values), self._check_of(endpoint)
         tried_at_s, tried_ns = self._now(), time.perf_counter_ns()
         needs_body = endpoint.answer is not None and endpoint.answer.of_body
-        exchange = Exchange(endpoint.timeout_s, endpoint.metric_of, needs_body=needs_body)
+        trace_id = values.trace_id if all(name.lower() != "traceparent" for name, _ in endpoint.headers) else None
+        exchange = Exchange(endpoint.timeout_s, endpoint.metric_of, needs_body=needs_body, trace_id=trace_id)
         response, failed = yield from self._request(prepared, exchange)
         size = None
         if response is not None and failed is None:
@@ -273,6 +282,7 @@ class HttpClient(ABC, Generic[Opened]):
             retry_after_s=(
                 unexpected.retry_after_s() if unexpected and unexpected.status == _TOO_MANY_REQUESTS else None
             ),
+            trace_id=exchange.trace_id,
         )
 
     def _take_body(
@@ -352,6 +362,8 @@ class HttpClient(ABC, Generic[Opened]):
         then repeats the request on a new one (RFC 9110, sections 9.2.2 and 15.5.9), so this is no failure of the
         service. Nor is what belongs to the response before.
         """
+        if exchange.trace_id is not None:
+            request = request.traced(exchange.trace_id)
         connection = self._connections.idle(request.origin)
         if connection is not None:
             try:

@@ -50,6 +50,7 @@ class RequestValues(Mapping[str, str]):
         self._generator = generator
         self._shared = shared
         self._own: dict[str, str] = {}
+        self.trace_id: str | None = None  # of the trace that its requests are a part of
         generator.begin()
 
     def capture(self, name: str, value: str) -> None:

@@ -245,6 +245,7 @@ def _comparison(before: EndpointResult, after: EndpointResult, pair: PairMeasure
         before_server_timing_details=before.server_timing_details,
         more_samples=outcome.more,
         metric_of=after.metric_of,
+        before_traces=before.traces,
     )
 
 

@@ -23,9 +23,9 @@ def check_in_process(
 ) -> Outcome:
     """As ``perfcheck.engine.check.check``, of a WSGI or ASGI application instead of the service of ``baseline``.
 
-    Of its service only the path of ``base_url``, the headers and ``ready_timeout`` are used; one request is sent at a
-    time. ``lifespan``: run the startup and the shutdown of an ASGI application around it. ``raised`` is called with
-    what the application raises. Raises UsageError, also for what is no application.
+    Of its service only the path of ``base_url``, ``headers``, ``ready_timeout`` and ``trace`` are used; one request is
+    sent at a time. ``lifespan``: run the startup and the shutdown of an ASGI application around it. ``raised`` is
+    called with what the application raises. Raises UsageError, also for what is no application.
     """
 
     def open_client(service: Service, redact: Redactor, seed: int) -> InProcessClient:
@@ -39,6 +39,10 @@ def check_in_process(
 def _in_process(baseline: Baseline) -> Baseline:
     service = baseline.service
     service = Service(
-        in_process_url(service.base_url), ready_timeout_s=service.ready_timeout_s, headers=service.headers
+        in_process_url(service.base_url),
+        ready_timeout_s=service.ready_timeout_s,
+        headers=service.headers,
+        trace=service.trace,
+        trace_url=service.trace_url,
     )
     return replace(baseline, service=service, sampling=replace(baseline.sampling, connections=1))

@@ -250,7 +250,7 @@ def assemble_run(
         duration_ms=execution.duration_ms,
         tool=Tool(__version__, client.description, platform.python_version()),
         environment=environment,
-        service=ServiceInfo(client.base_url_shown),
+        service=ServiceInfo(client.base_url_shown, client.trace_url_shown),
         baseline=BaselineInfo(redact.clean(baseline.file, _LONGEST_PATH), baseline.sha256),
         seed=seed,
         alpha=ALPHA,

@@ -152,6 +152,7 @@ def _compare(before: EndpointResult, after: EndpointResult, limits: CompareLimit
         before_server_timing_details=before.server_timing_details,
         more_samples=outcome.more,
         metric_of=after.metric_of,
+        before_traces=before.traces,
     )
     return comparison, outcome.severity
 

@@ -24,6 +24,7 @@ from perfcheck.model import (
     Rule,
     Sample,
     Timeline,
+    TracedRequest,
     UndecidedPolicy,
     Verdict,
     verdict_of,
@@ -34,6 +35,8 @@ from perfcheck.stats.error_rate import SERVICE_LIMIT, service_fails
 from perfcheck.stats.quantiles import summary
 from perfcheck.units import format_ms, format_percentage
 from perfcheck.words import plural
+
+_MOST_TRACES = 3
 
 
 def judge_endpoint(
@@ -96,6 +99,7 @@ def judge_endpoint(
         concurrency=decision.concurrency if decision else 1,
         unconfirmed=decision.verdict if decision and decision.is_unconfirmed else None,
         metric_of=endpoint.metric_of,
+        traces=_traces(judged, failed),
     )
 
 
@@ -231,6 +235,17 @@ def _phases(slow: Sequence[Sample], every: Sequence[Sample]) -> PhaseSummary:
 def _median_of(phases: Iterable[Phases], name: str) -> float | None:
     values = [value for value in (getattr(phase, name) for phase in phases) if value is not None]
     return median(values) if values else None
+
+
+def _traces(judged: Sequence[Sample], failed: Sequence[Sample]) -> tuple[TracedRequest, ...]:
+    """Of the last failure without a latency, and of the slowest judged requests."""
+    slowest = sorted((sample for sample in judged if sample.latency_ms), key=lambda sample: -(sample.latency_ms or 0.0))
+    chosen = [*[sample for sample in failed if sample.latency_ms is None][-1:], *slowest]
+    return tuple(
+        TracedRequest(sample.trace_id, finite(sample.latency_ms), str(sample.failure or "ok"))
+        for sample in chosen
+        if sample.trace_id
+    )[:_MOST_TRACES]
 
 
 def _server_timing(slow: Sequence[Sample]) -> dict[str, float]:

@@ -67,6 +67,7 @@ from perfcheck.model.sample import (
     RateLimit,
     Sample,
     Stop,
+    TracedRequest,
 )
 
 __all__ = [
@@ -138,6 +139,7 @@ __all__ = [
     "Timeline",
     "Tls",
     "Tool",
+    "TracedRequest",
     "UndecidedPolicy",
     "Value",
     "Verdict",

@@ -55,6 +55,8 @@ class Service:
     unix_socket: str | None = None
     connect_to: tuple[str, int] | None = None  # host and port that connections for base_url go to
     http2: bool = False
+    trace: bool = False  # each request begins a trace of its own
+    trace_url: str | None = None  # a page that shows a trace, with {trace_id} in it
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from perfcheck.model.baseline import CompareLimits, Metric, MetricOf, metric_name
+from perfcheck.model.sample import TracedRequest
 
 
 class Changed(StrEnum):
@@ -36,6 +37,7 @@ class Comparison:
     before_server_timing_details: dict[str, str] = field(default_factory=dict)
     more_samples: int | None = None  # about how many more samples or pairs would settle it
     metric_of: MetricOf = MetricOf.LATENCY
+    before_traces: tuple[TracedRequest, ...] = ()
 
     @property
     def metric_name(self) -> str:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from perfcheck.model.baseline import Metric, MetricOf, metric_name
 from perfcheck.model.comparison import Against, Comparison
 from perfcheck.model.findings import Finding, Verdict
+from perfcheck.model.sample import TracedRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ class EndpointResult:
     concurrency: int = 1  # connections over which the service was sent requests meanwhile
     unconfirmed: Verdict | None = None  # a breach seen once, which could not be measured again
     metric_of: MetricOf = MetricOf.LATENCY
+    traces: tuple[TracedRequest, ...] = ()  # of its slowest requests, the slowest first; a failure before them
 
     @property
     def metric_name(self) -> str:
@@ -184,6 +186,7 @@ class RunnerHealth:
 @dataclass(frozen=True, slots=True)
 class ServiceInfo:
     base_url: str
+    trace_url: str | None = None  # with {trace_id} in it
 
 
 @dataclass(frozen=True, slots=True)

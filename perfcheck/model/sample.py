@@ -52,6 +52,16 @@ class Sample:
     body_excerpt: str | None = None  # of an unexpected response; as clean as ``detail``
     steps: tuple[Sample, ...] = ()  # of a workflow, as far as it came
     retry_after_s: float | None = None  # of an unexpected 429: when its Retry-After asks for the next request
+    trace_id: str | None = None  # 32 hexadecimal digits, where the request began a trace
+
+
+@dataclass(frozen=True, slots=True)
+class TracedRequest:
+    """A request that the service's own tracing can show."""
+
+    trace_id: str
+    latency_ms: float | None  # None for a failure
+    outcome: str  # "ok", or the kind of failure
 
 
 WARM_UP = 0  # the stage of samples that do not count: warm-up, and what was measured under load and came out slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -22,11 +22,12 @@ from perfcheck.model import (
 from perfcheck.report.causes import likely_cause, where_the_time_went
 from perfcheck.report.figures import change_interval, change_text, compared_samples, interval
 from perfcheck.report.slow_statements import slow_statements
-from perfcheck.text import clean
+from perfcheck.text import clean, is_link
 from perfcheck.units import format_from_to, format_ms, format_percentage, format_size, format_slower
 from perfcheck.words import plural
 
 LONGEST_TEXT = 2000
+_TRACE_ID = "{trace_id}"
 
 
 class Label(StrEnum):
@@ -39,6 +40,7 @@ class Label(StrEnum):
     CHANGE = "change"
     WHERE = "where"
     CAUSE = "cause"
+    TRACE = "trace"
     EVIDENCE = "evidence"
     HELP = "help"
     BASELINE = "baseline"
@@ -53,6 +55,12 @@ class Label(StrEnum):
 class ExplanationLine(NamedTuple):
     label: Label
     text: str
+
+    @property
+    def link(self) -> str:
+        """The address that the text of a trace ends with; empty without one."""
+        last = self.text.rpartition(" ")[2]
+        return last if self.label is Label.TRACE and is_link(last) else ""
 
 
 def explain(
@@ -74,6 +82,7 @@ def explain(
         (Label.WHERE, where_the_time_went(result)),
         (Label.CAUSE, likely_cause(result)),
         *((Label.CAUSE, statement) for statement in slow_statements(result)),
+        *((Label.TRACE, text) for text in _traces(run, result)),
         (Label.EVIDENCE, evidence(result)),
         *((Label.HELP, remedy) for remedy in remedies),
         *((Label.BASELINE, f"{run.baseline.file}:{line}") for line in baseline_lines(result)),
@@ -148,6 +157,17 @@ def _phrase(finding: Finding) -> str:
     if rule is Rule.BODY_SIZE and value is not None:
         return f"body over {format_size(int(limit))}"
     return finding.message
+
+
+def _traces(run: Run, result: EndpointResult) -> Iterator[str]:
+    """``812 ms https://jaeger.example/trace/4bf9...``; without a page for traces, their ids."""
+    comparison = result.comparison if run.is_comparison else None
+    sides = [("now ", result.traces), ("before ", comparison.before_traces)] if comparison else [("", result.traces)]
+    for when, traces in sides:
+        for trace in traces:
+            what = trace.outcome if trace.latency_ms is None else format_ms(trace.latency_ms)
+            page = (run.service.trace_url or _TRACE_ID).replace(_TRACE_ID, trace.trace_id)
+            yield f"{when}{what} {page}"
 
 
 # --- Evidence, help, location, rerun -------------------------------------------------------------------------------

@@ -104,6 +104,7 @@ def explain_block(
         (Label.CHANGE, "; ".join(_common(texts[Label.CHANGE]))),
         (Label.WHERE, in_one_line(_common(phases), _common(spans), usual)),
         *((Label.CAUSE, cause) for cause in _notes(block, texts[Label.CAUSE], "statement")),
+        *((Label.TRACE, f"{clean(result.name)}: {own[0]}") for result, own in _traced(block, texts[Label.TRACE])),
         (Label.EVIDENCE, "; ".join(filter(None, _common([_parts(lines) for lines in texts[Label.EVIDENCE]])))),
         *((Label.HELP, _merged(remedies)) for _, remedies in _by_pattern(block, texts[Label.HELP])),
         (Label.BASELINE, _in_baseline(run, block)),
@@ -114,6 +115,11 @@ def explain_block(
 
 def _names(results: Sequence[EndpointResult], most: int) -> str:
     return and_more([clean(result.name, _LONGEST_NAME) for result in results], most)
+
+
+def _traced(block: Block, texts: Sequence[list[str]]) -> list[tuple[EndpointResult, list[str]]]:
+    """The first endpoints that have traces."""
+    return [(result, own) for result, own in zip(block, texts, strict=True) if own][:_FEWEST]
 
 
 def _reasons(block: Block, texts: Sequence[Sequence[str]]) -> Iterator[str]:

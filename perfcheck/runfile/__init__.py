@@ -23,6 +23,7 @@ from perfcheck.text import clean
 FORMAT = "perfcheck.run/1"
 _LEAST_MS, _MOST_MS = 1e-9, 1e12  # a picosecond, and some thirty years
 _MOST_STAGES = 10
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ def _errors_in_endpoint(result: EndpointResult) -> Iterator[str]:
             yield f"{name} is {limit}"
     if result.concurrency < 1:
         yield f"concurrency is {result.concurrency}"
+    if not all(_TRACE_ID.fullmatch(trace.trace_id) for trace in result.traces):
+        yield "traces has an id that is none"
     values_by_name = {
         "value_ms": [result.value_ms],
         "interval_ms": result.interval_ms,
@@ -103,6 +106,7 @@ def _errors_in_endpoint(result: EndpointResult) -> Iterator[str]:
         "phases_ms": astuple(result.phases_ms),
         "server_timing": result.server_timing.values(),
         "samples_ms": result.samples_ms,
+        "traces": [trace.latency_ms for trace in result.traces],
     }
     for name, values in values_by_name.items():
         yield from _errors_in_durations(name, values)

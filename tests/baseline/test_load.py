@@ -15,7 +15,7 @@ from support.baselines import load, load_endpoint
 from perfcheck.baseline import BaselineError, load_baseline
 from perfcheck.baseline.value_types import Limit
 from perfcheck.errors import UsageError
-from perfcheck.model import ErrorLimits, ErrorProof, Metric, Sampling, Service, Tls, UndecidedPolicy
+from perfcheck.model import ErrorLimits, ErrorProof, Metric, MetricOf, Sampling, Service, Tls, UndecidedPolicy
 
 ROOT = Path(__file__).parents[2]
 AS_WRITTEN = "1_000, 12:30, 2026-11-01, yes, 0b101, 1.2.3"  # what only YAML 1.1 does not take for text
@@ -217,6 +217,7 @@ service:
   tls: {ca: ca.pem, verify: false}
   unix_socket: run/http.sock
   http2: true
+  trace_url: https://user:passw0rd@jaeger.example/trace/{trace_id}
 sampling: {budget: 1m, confirm: 2, warmup: 0, min_requests: 20, undecided: warning}
 endpoints: {a: {path: /a}, b: {path: /b, min_requests: 50}}
 """
@@ -231,7 +232,10 @@ endpoints: {a: {path: /a}, b: {path: /b, min_requests: 50}}
         tls=Tls(ca=str(tmp_path / "ca.pem"), verify=False),
         unix_socket=str(tmp_path / "run/http.sock"),
         http2=True,
+        trace=True,
+        trace_url="https://user:passw0rd@jaeger.example/trace/{trace_id}",
     )
+    assert "passw0rd" in baseline.secrets
     assert baseline.sampling == Sampling(60, 2, 0, 20, undecided=UndecidedPolicy.WARNING)
     assert [endpoint.min_requests for endpoint in baseline.endpoints] == [20, 50]
 
@@ -277,6 +281,46 @@ def test_the_base_url_of_a_service_that_is_started_on_a_port(tmp_path: Path, bas
     file.write_text(f"version: 1\nservice: {{base_url: ftp://localhost}}\n{rest}", encoding="utf-8")
     with pytest.raises(BaselineError, match="must start with http"):
         load_baseline(file, {}, port=7000)
+
+
+@pytest.mark.parametrize(
+    ("keys", "trace"),
+    [("", False), (", trace: true", True), (", trace: false, trace_url: 'http://x/{trace_id}'", False)],
+)
+def test_traces_are_set_by_either_key_and_switched_off_by_one(tmp_path: Path, keys: str, trace: bool) -> None:  # noqa: FBT001
+    text = f"version: 1\nservice: {{base_url: http://x{keys}}}\nendpoints: {{a: {{path: /a}}}}\n"
+    assert load(tmp_path, text).service.trace is trace
+
+
+@pytest.mark.parametrize(
+    "url", ["jaeger.example/{trace_id}", 'https://x/{trace_id}?a="b"', "https://{trace_id}", "ftp://x/{trace_id}"]
+)
+def test_a_page_for_traces_that_is_none(tmp_path: Path, url: str) -> None:
+    text = f"version: 1\nservice: {{base_url: http://x, trace_url: '{url}'}}\nendpoints: {{a: {{path: /a}}}}\n"
+    with pytest.raises(BaselineError, match="trace_url"):
+        load(tmp_path, text)
+
+
+def test_the_time_to_the_first_byte_is_of_requests_and_never_of_the_sum_of_a_workflow(tmp_path: Path) -> None:
+    text = """version: 1
+service: {base_url: http://x}
+defaults: {metric_of: first_byte}
+setup: {login: {path: /login}}
+endpoints:
+  a: {path: /a}
+  b: {steps: {one: {path: /one}, two: {path: /two, metric_of: first_byte}}}
+"""
+    baseline = load(tmp_path, text)
+    a, b = baseline.endpoints
+    assert [each.metric_of for each in (a, b, *b.steps, *baseline.setup)] == [
+        MetricOf.FIRST_BYTE,
+        MetricOf.LATENCY,
+        MetricOf.LATENCY,
+        MetricOf.FIRST_BYTE,
+        MetricOf.LATENCY,
+    ]
+    with pytest.raises(BaselineError, match="'metric_of' next to 'steps'"):
+        load(tmp_path, text.replace("b: {steps", "b: {metric_of: first_byte, steps"))
 
 
 def test_anchors_merge_keys_and_extensions(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -58,6 +59,16 @@ def test_the_slower_endpoint_is_found(tmp_path: Path, capfd: pytest.CaptureFixtu
     assert run.service.base_url == after.service.base_url
     assert set(seen) == {1}
     assert capfd.readouterr() == ("", "")
+
+
+def test_both_sides_are_traced(tmp_path: Path) -> None:
+    with two_services(tmp_path, {"/a": ok()}, {"/a": slow(0.03)}) as sides:
+        before, after = (replace(side, service=replace(side.service, trace=True)) for side in sides)
+        run = compare_live(before, after, names=["a"]).run
+    (result,) = run.endpoints
+    assert result.comparison is not None
+    ids = {trace.trace_id for trace in (*result.traces, *result.comparison.before_traces)}
+    assert len(ids) == len(result.traces) + len(result.comparison.before_traces) == 6
 
 
 def test_an_endpoint_that_only_one_service_has(tmp_path: Path) -> None:

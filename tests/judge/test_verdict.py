@@ -288,6 +288,24 @@ def test_a_body_apart_from_its_headers_is_pointed_out() -> None:
     assert rules(result(replace(LIST, metric_of=MetricOf.FIRST_BYTE), stream, decision(Verdict.OK, 45.0))) == []
 
 
+def test_the_traces_are_those_of_the_last_failure_and_of_the_slowest() -> None:
+    def traced(number: int, latency_ms: float | None, failure: Failure | None = None) -> tuple[int, Sample]:
+        return 1, Sample(100.0 + number, latency_ms, failure=failure, trace_id=f"{number:032x}")
+
+    timeout = traced(5, math.inf, Failure.TIMEOUT)
+    slow = [traced(0, 10.0), traced(1, 40.0), traced(2, 30.0), traced(3, 20.0)]
+    failures = [traced(6, None, Failure.STATUS), traced(7, None, Failure.STATUS)]
+
+    def found(*measured: tuple[int, Sample]) -> list[tuple[int, float | None, str]]:
+        one = result(LIST, list(measured), decision(Verdict.OK, 30.0))
+        return [(int(trace.trace_id, 16), trace.latency_ms, trace.outcome) for trace in one.traces]
+
+    assert found(*slow) == [(1, 40.0, "ok"), (2, 30.0, "ok"), (3, 20.0, "ok")]
+    assert found(*slow, timeout, *failures) == [(7, None, "status"), (5, None, "timeout"), (1, 40.0, "ok")]
+    assert found((0, slow[1][1]), slow[0]) == [(0, 10.0, "ok")]  # not of the warm-up
+    assert found(*SLOW) == []
+
+
 def test_what_was_judged_to_its_first_byte_is_named_so() -> None:
     endpoint = replace(LIST, metric_of=MetricOf.FIRST_BYTE)
     one = result(endpoint, SLOW, decision(Verdict.CRITICAL, 812.0))

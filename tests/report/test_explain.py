@@ -15,11 +15,12 @@ from simulation.runs import decision, endpoint, result, run, samples
 from support.comparisons import comparison_run
 
 from perfcheck.judge.compare_runs import changes_since
-from perfcheck.model import Changed, Comparison, EndpointResult, Metric, Run, Verdict
+from perfcheck.model import Changed, Comparison, EndpointResult, Metric, Run, TracedRequest, Verdict
 from perfcheck.report import github, html, junit, markdown
 from perfcheck.report.causes import likely_cause, where_the_time_went
 from perfcheck.report.console import render_console
 from perfcheck.report.explain import Label, explain
+from perfcheck.report.fold import explain_block
 from perfcheck.report.glyphs import UNICODE
 from perfcheck.runfile import encode_run
 
@@ -116,14 +117,33 @@ LEFT_OUT = {
 }
 
 
-@pytest.mark.parametrize("one", [run(), comparison_run(), comparison_run(with_targets=True)])
+IDS = [f"{number:032x}" for number in range(1, 7)]
+
+
+def traced(one: Run, trace_url: str | None = "https://jaeger.example/trace/{trace_id}") -> Run:
+    now = (TracedRequest(IDS[0], None, "status"), TracedRequest(IDS[1], 812.0, "ok"))
+    before = (TracedRequest(IDS[2], 411.0, "ok"),)
+    endpoints = [
+        replace(each, traces=now, comparison=each.comparison and replace(each.comparison, before_traces=before))
+        for each in one.endpoints
+    ]
+    return replace(one, endpoints=tuple(endpoints), service=replace(one.service, trace_url=trace_url))
+
+
+@pytest.mark.parametrize(
+    "one",
+    [run(), comparison_run(), comparison_run(with_targets=True), traced(run()), traced(comparison_run(), None)],
+)
 def test_every_report_has_the_same_lines(one: Run) -> None:
     shown = reports(one)
     for judged in one.endpoints:
         if judged.needs_attention:
-            for label, text in explain(one, judged):
+            for line in explain(one, judged):
+                label, text = line
                 for report, content in shown.items():
-                    if label not in LEFT_OUT.get(report, set()):
+                    if line.link and report in {"markdown", "html"}:
+                        assert f"{line.link}>" in content, report  # <URL>, <a href=URL>
+                    elif label not in LEFT_OUT.get(report, set()):
                         assert plain(text) in content, (report, label, text)
 
 
@@ -133,6 +153,46 @@ def test_the_lines_come_in_one_order(one: Run) -> None:
         labels = [label for label, _ in explain(one, judged, changes_since(one, one))]
         assert labels == sorted(labels, key=list(Label).index)
         assert (labels[0], labels[-1]) == (Label.REQUEST, Label.RERUN)
+
+
+def traces_of(one: Run) -> list[str]:
+    slow_one = next(judged for judged in one.endpoints if judged.verdict is Verdict.CRITICAL)
+    return [text for label, text in explain(one, slow_one) if label is Label.TRACE]
+
+
+def test_traces_are_links_where_the_page_is_known_and_else_ids() -> None:
+    page = "https://jaeger.example/trace/"
+    assert traces_of(run()) == []
+    assert traces_of(traced(run())) == [f"status {page}{IDS[0]}", f"812 ms {page}{IDS[1]}"]
+    assert traces_of(traced(run(), None)) == [f"status {IDS[0]}", f"812 ms {IDS[1]}"]
+    assert traces_of(traced(comparison_run(), None)) == [
+        f"now status {IDS[0]}",
+        f"now 812 ms {IDS[1]}",
+        f"before 411 ms {IDS[2]}",
+    ]
+    assert f'812 ms <a href="{page}{IDS[1]}">{page}{IDS[1]}</a>' in html.render(traced(run()))
+    assert f"- **trace**: 812 ms <{page}{IDS[1]}>\n" in markdown.render(traced(run()))
+
+
+@pytest.mark.parametrize(
+    "page", ["javascript:alert(1)//{trace_id}", 'https://x/"><b>{trace_id}', "https://x/)[`{trace_id}"]
+)
+def test_a_page_from_a_run_file_is_no_link_unless_it_is_one(page: str) -> None:
+    one = traced(run(), page)
+    assert 'href="http' not in html.render(one)
+    assert "javascript:alert(1)//" + IDS[1] not in re.findall('href="([^"]*)"', html.render(one))
+    assert "<b>" + IDS[1] not in html.render(one)
+    assert f"<{page}".replace("{trace_id}", IDS[1]) not in markdown.render(one)
+
+
+def test_endpoints_with_one_cause_show_a_trace_each() -> None:
+    similar = [replace(traced(run()).endpoints[0], name=name) for name in "abcde"]
+    one = replace(traced(run()), endpoints=tuple(similar))
+    page = "https://jaeger.example/trace/"
+    block = explain_block(one, tuple(similar))
+    assert [text for label, text in block if label is Label.TRACE] == [
+        f"{name}: status {page}{IDS[0]}" for name in "abc"
+    ]
 
 
 def test_a_remedy_for_latency_comes_once_in_a_report() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from perfcheck.model import Against, Changed, Comparison, EndpointResult, Finding, Run
+from perfcheck.model import Against, Changed, Comparison, EndpointResult, Finding, Run, TracedRequest
 from perfcheck.model.run import (
     BaselineInfo,
     Counts,
@@ -26,7 +26,7 @@ from perfcheck.runfile import FORMAT
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "run-file.md").read_text(encoding="utf-8")
 OF_THE_RUN, OF_AN_ENDPOINT = (set(re.findall(r"`([\w ]+)`", part)) for part in PAGE.split("## An endpoint"))
 IN_THE_RUN = [Run, Tool, Environment, ServiceInfo, BaselineInfo, RunnerHealth, Counts, Against]
-IN_AN_ENDPOINT = [EndpointResult, Requests, LatencySummary, PhaseSummary, Timeline, Finding, Comparison]
+IN_AN_ENDPOINT = [EndpointResult, TracedRequest, Requests, LatencySummary, PhaseSummary, Timeline, Finding, Comparison]
 
 
 @pytest.mark.parametrize("part", IN_THE_RUN)

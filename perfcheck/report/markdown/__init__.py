@@ -14,7 +14,7 @@ from urllib.parse import quote
 from perfcheck.model import EarlierRun, EndpointResult, Run, Verdict
 from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
-from perfcheck.report.explain import LONGEST_TEXT, Label, qualified_verdict
+from perfcheck.report.explain import LONGEST_TEXT, ExplanationLine, Label, qualified_verdict
 from perfcheck.report.fold import Block, explain_block, first_rows, fold, title
 from perfcheck.report.markdown.escape import cell, code, prose, prose_cell, shorten_name, table
 from perfcheck.report.run_summary import (
@@ -191,12 +191,13 @@ def _explanations(run: Run, blocks: Iterable[Block], since: EarlierRun | None) -
         verdict = f"{_SIGNS[block[0].verdict]} {qualified_verdict(block[0])}"
         name = title(block) if len(block) > 1 else code(shorten_name(title(block), _NAME_IN_HEADING))
         lines = explain_block(run, block, since, shown=shown)
-        yield f"\n#### {verdict}: {name}\n\n" + "".join(
-            f"- **{label}**: {_shown(label, text)}\n" for label, text in lines
-        )
+        yield f"\n#### {verdict}: {name}\n\n" + "".join(f"- **{line.label}**: {_shown(line)}\n" for line in lines)
 
 
-def _shown(label: Label, text: str) -> str:
+def _shown(line: ExplanationLine) -> str:
+    label, text = line
+    if line.link:
+        return f"{prose(text.removesuffix(line.link), LONGEST_TEXT)} <{line.link}>"
     if label.is_code:
         return code(text, _LONGEST_REQUEST if label is Label.REQUEST else LONGEST_TEXT)
     return prose(text, LONGEST_TEXT)
