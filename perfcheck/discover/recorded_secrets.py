@@ -5,15 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
-_SECRET_WORDS = {
-    *("token", "secret", "password", "passwd", "passphrase", "pwd", "pw", "signature", "sig", "hmac", "auth"),
-    *("authorization", "authentication", "credential", "credentials", "jwt", "bearer", "apikey", "accesskey"),
-    *("session", "sessionid", "sid", "phpsessid", "jsessionid", "csrf", "xsrf", "otp", "cookie", "ticket", "assertion"),
-}
-_ENDINGS = ("token", "secret", "password", "apikey", "accesskey", "signature", "sessionid")  # of words run together
-_OF_A_KEY = {"api", "access", "private", "secret", "auth", "subscription", "app", "license", "functions"}
-_OF_A_PAGE = ("page", "next", "continuation", "cursor", "sync", "skip", "prev", "delta")
+from perfcheck.text import sounds_secret
+
 _KNOWN_VALUES = re.compile(
     r"eyJ[\w-]{8,}\.[\w-]+|(?:Bearer|Basic|Token) |AKIA[0-9A-Z]{12}|AIza[\w-]{20}|ya29\.|-----BEGIN"
     r"|(?:sk|pk|rk)_(?:live|test)_|gh[opsu]_\w{20}|github_pat_|glpat-|xox[abprs]-|SG\.[\w-]{16}"
@@ -32,15 +25,9 @@ _LONGEST_HEADER = 200
 
 def is_secret(name: str, value: str) -> bool:
     """Of a parameter, a header or a field of a body: by its name, or since its value looks like nothing else."""
-    words = [word.lower() for word in _WORDS.findall(name)]
     if _KNOWN_VALUES.match(value):
         return True
-    together = "".join(words)
-    if together.startswith(_OF_A_PAGE) and "token" in together:  # where the next page begins
-        return False
-    if _SECRET_WORDS.intersection(words) or together.endswith(_ENDINGS):
-        return True
-    return "key" in words and (bool(_OF_A_KEY.intersection(words)) or _is_opaque(value))
+    return sounds_secret(name, is_opaque=_is_opaque(value))
 
 
 def secret_in_body(content: str) -> str | None:
