@@ -69,10 +69,11 @@ def parse_rate(text: str) -> float:
     return rate
 
 
-def format_rate(per_s: float) -> str:
+def format_rate(per_s: float, *, digits: int = 5) -> str:
     """``10/s``, ``90/min``: per second, or in the shortest time in which it is at least 1."""
-    unit = next((unit for unit, seconds in _PER.items() if round(per_s * seconds, 2) >= 1), "h")
-    return f"{round(per_s * _PER[unit], 2):g}/{unit}"
+    unit = next((unit for unit, seconds in _PER.items() if round(per_s * seconds, 6) >= 1), "h")
+    amount = per_s * _PER[unit]
+    return f"{round(amount, digits - 1 - math.floor(math.log10(amount))):g}/{unit}"
 
 
 def _parse(text: str, units: dict[str, float] | dict[str, int], what: str, usual: str) -> float:

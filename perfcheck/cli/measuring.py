@@ -265,7 +265,7 @@ def rerun_command(command: str, options: Options) -> tuple[str, ...]:
     """
     from perfcheck.client.prepared_request import without_password
     from perfcheck.text import without_credentials
-    from perfcheck.units import format_duration
+    from perfcheck.units import format_duration, format_rate
 
     threshold = format_duration(options.threshold * 1000)
     values = {
@@ -274,6 +274,7 @@ def rerun_command(command: str, options: Options) -> tuple[str, ...]:
         "-u": without_password(options.base_url) if options.base_url else None,
         "--monitor": options.monitor,
         "--metric": options.metric,
+        "--rate": None if options.rate is None else format_rate(options.rate),
         "--target": None if options.target is None else format_duration(options.target * 1000),
         "--threshold": None if threshold == _DEFAULT_THRESHOLD else threshold,
         "--against": options.against,

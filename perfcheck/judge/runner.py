@@ -42,7 +42,9 @@ def rate_limit_findings(limits: Sequence[RateLimit | None]) -> Iterator[Finding]
         if limit is not None:
             waited = format_about(limit.waited_s)
             message = f"{name} limits requests (429): waited {waited} for {limit.responses} of them"
-            fits = "to what it allows" if limit.rate_per_s is None else f"({format_rate(limit.rate_per_s)} fits)"
+            fits = (
+                "to what it allows" if limit.rate_per_s is None else f"({format_rate(limit.rate_per_s, digits=2)} fits)"
+            )
             yield Finding.note(
                 Rule.CONNECTION, message, value=limit.responses, unit="requests", remedy=f"set sampling.rate {fits}"
             )

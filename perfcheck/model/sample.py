@@ -156,3 +156,4 @@ class Forecast:
     connections: int
     is_known: bool  # by measurements; until then by the targets
     rate_per_s: float | None = None  # of requests, at most
+    limited_s: float = 0.0  # until the time that the service set by a 429

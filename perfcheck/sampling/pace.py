@@ -22,8 +22,7 @@ class Pace:
         self.waited_s = 0.0  # because of Retry-After
         self._responses = 0  # that were waited for
         self._accepted = 0
-        self._waits: list[tuple[float, int]] = []  # when each began, and what was accepted by then
-        self._limited_until_s = -math.inf
+        self._waits: list[tuple[float, int]] = []  # when each ended, and what was accepted by then
 
     def takes_s(self, busy_s: float, requests: float, width: int = 1) -> float:
         """How long so many requests take, whose responses take ``busy_s`` one after another, ``width`` at a time."""
@@ -43,13 +42,18 @@ class Pace:
 
     def wait(self, now: float, retry_after_s: float) -> None:
         """The response 429 that has come is waited for."""
-        if now >= self._limited_until_s:
-            self._waits.append((now, self._accepted))
-        until_s = now + wait_s(retry_after_s)
+        until_s, limited_until_s = now + wait_s(retry_after_s), self.limited_until_s
         self._responses += 1
-        self.waited_s += max(until_s - max(self._limited_until_s, now), 0.0)
-        self._limited_until_s = max(self._limited_until_s, until_s)
+        self.waited_s += max(until_s - max(limited_until_s, now), 0.0)
+        if now < limited_until_s:  # it was sent before
+            self._waits.pop()
+        self._waits.append((max(limited_until_s, until_s), self._accepted))
         self.free_s = max(self.free_s, until_s)
+
+    @property
+    def limited_until_s(self) -> float:
+        """When its last wait ends, or ended."""
+        return self._waits[-1][0] if self._waits else -math.inf
 
     @property
     def limit(self) -> RateLimit | None:
@@ -57,7 +61,7 @@ class Pace:
         return RateLimit(self._responses, self.waited_s, self._sustained_per_s()) if self._responses else None
 
     def _sustained_per_s(self) -> float | None:
-        """What was accepted from one 429 to another, the waits included: an initial burst proves no rate."""
+        """What was accepted from the end of the first wait to that of the last: a burst before them proves no rate."""
         (first_s, before), (last_s, by_then) = self._waits[0], self._waits[-1]
         return _MARGIN * (by_then - before) / (last_s - first_s) if by_then > before else None
 

@@ -33,8 +33,9 @@ class Sampler:
 
     ``transport`` sends the requests. ``now`` is its clock, in seconds. ``max_requests`` bounds the judged requests of
     an endpoint in each stage. ``observe`` is called with the name of an endpoint and its sample after each that was
-    taken into account. ``measured_alone`` returns when endpoints were last measured alone, by name, and is given where
-    figures are kept or compared: after a screening those for which that is longest ago are measured alone as well.
+    taken into account, or that it waits for. ``measured_alone`` returns when endpoints were last measured alone, by
+    name, and is given where figures are kept or compared: after a screening those for which that is longest ago are
+    measured alone as well.
     """
 
     def __init__(

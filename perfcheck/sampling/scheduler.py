@@ -55,8 +55,8 @@ class Scheduler(Generic[S]):
 
     ``sampling`` bounds the turns in flight, the requests per second, and the time. ``alone_first``: what has to be
     measured alone does not wait until all others are screened. ``observe`` is called with a session and its sample
-    after each that was taken. ``rng`` breaks ties. ``proof_s`` bounds the requests for the failure rate alone.
-    ``again`` is called after the screening, for sessions that are to be placed once more.
+    after each that was taken, or that it waits for. ``rng`` breaks ties. ``proof_s`` bounds the requests for the
+    failure rate alone. ``again`` is called after the screening, for sessions that are to be placed once more.
     """
 
     def __init__(
@@ -163,7 +163,8 @@ class Scheduler(Generic[S]):
         budget_left_s = self._deadline_s() - now
         left_s = max(self._end_s - now, 0.0)
         is_known = self._measured >= min(_WINDOW, len(self._sessions)) and self._ramp.is_over
-        return Forecast(left_s, budget_left_s, self.budget_s, self.width, is_known, self._rate_per_s)
+        limited_s = max(max(pace.limited_until_s for pace in self._paces) - now, 0.0)
+        return Forecast(left_s, budget_left_s, self.budget_s, self.width, is_known, self._rate_per_s, limited_s)
 
     def _deadline_s(self) -> float:
         """A budget that follows the need does not cut short what has to be measured alone."""
@@ -414,6 +415,7 @@ class Scheduler(Generic[S]):
         del self._turns[session]
         session.drop_turn()
         self._watch_for_overload(turn, sample)
+        self._observe(session, sample)
         return True
 
     def _fits(self, wait_s: float, now: float) -> bool:

@@ -67,3 +67,13 @@ def test_much_more_time_than_announced_is_announced(capsys: pytest.CaptureFixtur
         announce(source)
     lines = capsys.readouterr().err.splitlines()
     assert lines == [f"300 endpoints, about {left} over 8 connections" for left in ("30 s", "2 min")]
+
+
+def test_a_long_wait_is_announced_once(capsys: pytest.CaptureFixture[str]) -> None:
+    ahead = replace(AHEAD, is_known=False)
+    limited = [replace(ahead, limited_s=s) for s in (30.0, 29.9, 0.0, 5.0, 0.0, 60.0)]
+    announce, source = Announcement(), Source(*limited)
+    for _ in limited:
+        announce(source)
+    lines = [f"the service limits requests (429): waiting {s} s\n" for s in (30, 60)]
+    assert capsys.readouterr().err == "".join(lines)

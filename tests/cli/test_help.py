@@ -172,6 +172,7 @@ def test_exit_codes_are_read_from_two_columns() -> None:
             "Invalid value for --connections: '65' is neither auto nor a whole number from 1 to 64",
             "--connections N|auto: At",
         ),
+        ("run --rate 10", "Invalid value for --rate: a rate needs a unit: did you mean 10/s?", "--rate RATE: At most"),
         ("run --budget", "Option '--budget' requires an argument.", "--budget, --max-time DURATION: Stop"),
         ("validate -f", "Option '-f' requires an argument.", "-f, --baseline FILE: Baseline file."),
         ("run --quiet=3", "Option '--quiet' does not take a value.", "-q, --quiet: Show only what needs"),

@@ -107,7 +107,7 @@ def test_what_makes_no_endpoint_slower_is_a_note() -> None:
 
 
 def test_a_service_that_limits_requests_is_a_note_with_the_rate_that_fits() -> None:
-    (finding,) = rate_limit_findings([RateLimit(3, 12.0, 0.3)])
+    (finding,) = rate_limit_findings([RateLimit(3, 12.0, 0.3049)])
     assert finding.severity is Severity.NOTE
     assert finding.message == "the service limits requests (429): waited 12 s for 3 of them"
     assert finding.remedy == "set sampling.rate (18/min fits)"

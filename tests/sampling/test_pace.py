@@ -255,6 +255,21 @@ def test_a_429_is_waited_for_and_is_no_failure() -> None:
     assert (limit.responses, limit.waited_s, limit.rate_per_s) == (1, 7.0, None)
 
 
+def test_a_wait_is_observed_when_it_begins() -> None:
+    service = Service(clock := Clock(), refuses=once(8))
+    waits = []
+    sampler = Sampler(
+        endpoints(4),
+        service.transport,
+        sampling=QUICK,
+        rng=random.Random(1),
+        now=clock.now,
+        observe=lambda *_: waits.append(sampler.forecast().limited_s),
+    )
+    sampler.run()
+    assert waits == [0.0] * 8 + [pytest.approx(7.0)] + [0.0] * 16
+
+
 def test_without_a_429_there_is_no_limit() -> None:
     service = Service(clock := Clock())
     sampler, _ = run(service, clock, endpoints(2))
@@ -270,10 +285,16 @@ def test_a_wait_of_no_time_is_a_second() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limiter", "per_s"), [(windows(20, 60.0), 20 / 60), (bucket(10, 1.0), 1.0)], ids=["windows", "bucket"]
+    ("limiter", "per_s"),
+    [(lambda: windows(20, 60.0), 20 / 60), (lambda: bucket(10, 1.0), 1.0)],
+    ids=["windows", "bucket"],
 )
-def test_the_rate_that_fits(limiter: Callable[[float, str], float | None], per_s: float) -> None:
-    service = Service(clock := Clock(), refuses=limiter)
+@pytest.mark.parametrize("began_s", [0.0, 50.0])
+def test_the_rate_that_fits(
+    limiter: Callable[[], Callable[[float, str], float | None]], per_s: float, began_s: float
+) -> None:
+    service = Service(clock := Clock(), refuses=limiter())
+    clock.seconds = began_s
     sampler, measurements = run(service, clock, endpoints(15))
     assert verdicts(measurements) == {OK: 15}
     (limit,) = sampler.limits()
@@ -353,3 +374,18 @@ def test_a_pair_of_which_one_was_refused_is_sent_anew() -> None:
     assert unlimited is None
     assert limit is not None
     assert limit.waited_s == 7.0
+
+
+# --- Workflows -----------------------------------------------------------------------------------------------------
+
+
+def test_a_workflow_costs_its_steps_of_the_rate() -> None:
+    service = Service(clock := Clock())
+    (each,) = endpoints(1)
+    workflow = replace(each, steps=(each, each, each))
+    sampler = Sampler(
+        [workflow], service.transport, sampling=replace(QUICK, rate_per_s=10.0), rng=random.Random(1), now=clock.now
+    )
+    assert sampler.forecast().left_s == pytest.approx(6 * 3 * 0.1)
+    sampler.run()
+    assert service.gaps == pytest.approx([0.3] * 5)

@@ -24,14 +24,19 @@ class HasProgress(Protocol):
 class Announcement:
     """A line on stderr on what the measuring will take: a log has no live display.
 
-    Once it is known; and again where it will take much longer than announced, since the service became slow.
+    Once it is known; and again where it will take much longer than announced, since the service became slow. And one
+    for each long wait that the service requests.
     """
 
     def __init__(self) -> None:
         self._least_s = _LEAST_ANNOUNCED_S
+        self._is_limited = False
 
     def __call__(self, source: HasProgress) -> None:
         forecast = source.forecast()
+        if forecast.limited_s >= _LEAST_ANNOUNCED_S and not self._is_limited:
+            sys.stderr.write(f"the service limits requests (429): waiting {format_about(forecast.limited_s)}\n")
+        self._is_limited = forecast.limited_s > 0
         if forecast.is_known and forecast.left_s >= self._least_s:
             self._least_s = _MUCH_LONGER * forecast.left_s
             # Not through click, which would write past a live display.
