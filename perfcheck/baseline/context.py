@@ -1,8 +1,8 @@
 """What reading a value needs: the variables of the environment, the folder of the file, and a collector of errors.
 
 Variables are written as in a shell: ``${VAR}``, ``${VAR:-default}``, ``${VAR:?message}``, and ``$$`` for a dollar sign.
-In a request, ``${token}`` is also a value that was captured from a response, and ``${uuid}`` one that each request
-generates.
+In a request, ``${token}`` is also a value that was captured from a response, ``${uuid}`` one that each request
+generates, and ``${data.email}`` one of a row of data. ``${ID:int}`` has a type, in JSON.
 """
 
 from __future__ import annotations
@@ -17,13 +17,35 @@ from yaml import Node, ScalarNode, SequenceNode
 
 from perfcheck.baseline.file_errors import ErrorCollector, Location
 from perfcheck.baseline.tree import is_null, location
-from perfcheck.model import RequestText, Secret, Template, Value, displayed, sent
+from perfcheck.model import (
+    JSON_TYPES,
+    Encoding,
+    JsonSecret,
+    RequestText,
+    Secret,
+    Template,
+    Value,
+    as_json,
+    displayed,
+    sent,
+)
 from perfcheck.text import MASK, clean
+from perfcheck.words import did_you_mean
 
 _TOKEN = re.compile(r"\$\$|\$\{([^}]*)\}|\$\{")
 _PLACEHOLDER = "unset"  # for a variable whose value is not known
 _INNER = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:-|:\?)(.*))?", re.DOTALL)
 _GENERATED = re.compile(r"uuid|counter|random:[1-9][0-9]?|now:(?:iso|unix)|data\.[^{}]+")
+_KINDS = {  # of generated values, and what to write
+    "uuid": "write ${uuid}",
+    "counter": "write ${counter}",
+    "random": "write how many letters and digits, from 1 to 99, for example ${random:8}",
+    "now": "write ${now:iso} or ${now:unix}",
+    "data": "write the name of a column, for example ${data.email}",
+}
+_EXAMPLES = ("${uuid}", "${counter}")
+_OPERATOR = re.compile(":[-?]")
+_TYPED = re.compile(f"(.+):({'|'.join(encoding.value for encoding in JSON_TYPES)})", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -101,12 +123,19 @@ class Context:
         self.unset.update(text.unset)
         return text
 
-    def request_text(self, node: Node, name: str) -> RequestText | None:
+    def request_text(self, node: Node, name: str, *, in_json: bool = False) -> RequestText | None:
         """A text that is sent: a Secret when it contains a variable of the environment, or a Template."""
         text = self.scalar(node, name, "text", "write a text ('' for an empty one)", in_request=True)
         if text is None:
             return None
         self.secrets.update(text.secrets)
+        if text.typed and not in_json:
+            self.error(
+                node, f"{name}: {text.typed} has a type, which only JSON has", "leave the type out: it is sent as text"
+            )
+            return None
+        if text.typed and isinstance(text.parts[0], JsonSecret):
+            return text.parts[0]
         if text.values:
             return Template(text.parts)
         return Secret(text.value, text.shown) if text.secrets else text.value
@@ -140,6 +169,7 @@ class Interpolated:
     parts: tuple[str | Secret | Value, ...]
     has_variable: bool = False
     unset: tuple[str, ...] = ()
+    typed: str = ""  # ``${ID:int}``, where that is all
 
     @property
     def value(self) -> str:
@@ -153,7 +183,7 @@ class Interpolated:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        return tuple(part.value for part in self.parts if isinstance(part, Secret))
+        return tuple(part.value for part in self.parts if isinstance(part, Secret) and part.value != part.shown)
 
     @property
     def values(self) -> tuple[Value, ...]:
@@ -173,6 +203,7 @@ class VariableError(Exception):
 class _Expansion(NamedTuple):
     part: str | Secret | Value
     unset: str | None = None  # the name of a variable that has no value
+    is_typed: bool = False
 
 
 def interpolate(
@@ -191,13 +222,18 @@ def interpolate(
         unset += [expansion.unset] if expansion.unset else []
         has_variable = has_variable or token.group() != "$$"
         end = token.end()
+        if expansion.is_typed:
+            if token.group() != text:
+                remedy = "write nothing else in this value, or leave the type out: it is sent as text"
+                raise VariableError(token.group(), "a variable that has a type is not alone", remedy)
+            return Interpolated((expansion.part,), has_variable, tuple(unset), typed=text)
     parts += [text[end:]] if text[end:] else []
     return Interpolated(tuple(parts), has_variable, tuple(unset))
 
 
 def variables_in(text: str) -> list[str]:
-    """The names in ``${...}``, whatever they are."""
-    return [name for name in _TOKEN.findall(text) if name]
+    """The names in ``${...}``, whatever they are, without their types."""
+    return [_TYPED.sub(r"\1", name) for name in _TOKEN.findall(text) if name]
 
 
 def unset_variables(text: str) -> tuple[str, ...]:
@@ -214,12 +250,19 @@ def _expand(token: re.Match[str], env: Mapping[str, str], *, allow_unset: bool, 
         return _Expansion("$")
     if inner is None:
         raise VariableError(part, "'${' without a closing '}'", "close it, or write '$${' for a literal '${'")
-    if inner in captured or _GENERATED.fullmatch(inner):
+    if inner in captured or (_GENERATED.fullmatch(inner) and not _TYPED.fullmatch(inner)):
         return _Expansion(Value(inner))
     match = _INNER.fullmatch(inner)
-    if match is None:
-        remedy = "write ${NAME}, ${NAME:-default} or ${NAME:?message}; '$$' is a dollar sign"
-        raise VariableError(part, f"'{clean(part, 60)}' is not a variable", remedy)
+    if match is None and (typed := _TYPED.fullmatch(inner)):
+        untyped = _TOKEN.fullmatch(f"${{{typed[1]}}}")
+        if untyped is not None and not _OPERATOR.search(typed[1]):
+            expansion = _expand(untyped, env, allow_unset=allow_unset, captured=captured)
+            return expansion._replace(part=_with_type(part, expansion, Encoding(typed[2])), is_typed=True)
+    if match is None or (match[0] in _KINDS and match[0] not in env):
+        kind = inner.partition(":")[0].partition(".")[0]
+        remedy = _KINDS.get(kind, "write ${NAME}, ${NAME:-default} or ${NAME:?message}; '$$' is a dollar sign")
+        noun = "a value that perfcheck generates" if kind in _KINDS else "a variable"
+        raise VariableError(part, f"'{clean(part, 60)}' is not {noun}", remedy)
     name, operator, argument = match.groups()
     if argument and "${" in argument:
         raise VariableError(part, "a variable inside a variable is not supported", "write the default out")
@@ -231,8 +274,26 @@ def _expand(token: re.Match[str], env: Mapping[str, str], *, allow_unset: bool, 
     if allow_unset:
         return _Expansion(_PLACEHOLDER, unset=name)
     reason, remedy = "", f"set it: export {name}=..."
-    if operator is None:
+    if operator is None and (hint := did_you_mean(f"${{{name}}}", _EXAMPLES, similarity=0.8)):
+        remedy = hint
+    elif operator is None:
         remedy += f", or give it a default: ${{{name}:-...}}"
     elif argument:
         reason = f": {clean(argument)}"
     raise VariableError(part, f"the variable {name} is not set{reason}", remedy)
+
+
+def _with_type(part: str, expansion: _Expansion, encoding: Encoding) -> JsonSecret | Value:
+    """Raises VariableError for a variable of the environment whose value is not of that type."""
+    value = expansion.part
+    if isinstance(value, Value):
+        return value._replace(encoding=encoding)
+    if expansion.unset is not None:
+        return JsonSecret("null", "null")
+    try:
+        text = as_json(sent(value), encoding, "the value of the variable")
+    except ValueError as error:
+        raise VariableError(
+            part, str(error), "correct the variable, or leave the type out: it is sent as text"
+        ) from None
+    return JsonSecret(text, text if encoding is Encoding.JSON_BOOL else MASK)

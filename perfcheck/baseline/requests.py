@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-import secrets
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,7 +15,18 @@ from perfcheck.baseline.addresses import PATH, check_path
 from perfcheck.baseline.context import Context, has_surrogates
 from perfcheck.baseline.tree import is_null
 from perfcheck.baseline.value_types import CustomType
-from perfcheck.model import Encoding, RequestText, Secret, Template, Value, displayed, sent
+from perfcheck.model import (
+    Encoding,
+    JsonSecret,
+    Marks,
+    RequestText,
+    Secret,
+    Template,
+    TextOf,
+    Value,
+    displayed,
+    sent,
+)
 from perfcheck.text import clean
 from perfcheck.units import WrongValueError
 
@@ -27,35 +37,29 @@ _QUOTE = "quote it, to send it as text"
 _LONGEST_INTEGER = 300  # digits; JSON has no limit, and Python refuses thousands
 
 Pairs = tuple[tuple[str, RequestText], ...]
-_TextOf = Callable[[RequestText], str]
 
 
 def _combined(value: str, masked: str) -> str | Secret:
     return value if value == masked else Secret(value, masked)
 
 
-def _built(build: Callable[[_TextOf], str], encoding: Encoding) -> RequestText:
+def _built(build: Callable[[TextOf], str], encoding: Encoding) -> RequestText:
     """The text that ``build`` makes of texts: with what is sent of them, with what is shown, and with their values."""
-    marker = secrets.token_hex(8)  # of letters and digits, which every encoding leaves as they are
-    values: list[Value] = []
+    marks = Marks()
 
-    def marked(part: str | Secret | Value, of: _TextOf) -> str:
-        if not isinstance(part, Value):
-            return of(part)
-        values.append(part._replace(encoding=encoding))
-        return marker
+    def parts(of: TextOf) -> Iterator[str | Value | JsonSecret]:
+        return marks.split(build(lambda text: marks.text_of(text, of, encoding)))
 
-    def text_with(of: _TextOf) -> list[str]:
-        values.clear()
-        return build(
-            lambda text: "".join(marked(part, of) for part in text.parts) if isinstance(text, Template) else of(text)
-        ).split(marker)
-
-    fixed = [_combined(*pair) for pair in zip(text_with(sent), text_with(displayed), strict=True)]
-    if not values:
-        return fixed[0]
-    between = [part for pair in zip(fixed, values, strict=False) for part in pair]
-    return Template(tuple(part for part in (*between, fixed[-1]) if part != ""))
+    whole = Template(
+        tuple(
+            each if isinstance(each, Value) or isinstance(masked, Value) else _combined(sent(each), displayed(masked))
+            for each, masked in zip(parts(sent), parts(displayed), strict=True)
+            if each != ""
+        )
+    )
+    if any(isinstance(part, Value) for part in whole.parts):
+        return whole
+    return _combined(sent(whole), displayed(whole))
 
 
 # --- Headers ---------------------------------------------------------------------------------------------------------
@@ -72,9 +76,8 @@ def _read_headers(context: Context, node: Node, name: str) -> dict[str, tuple[st
             continue
         text = context.request_text(value, f"{name}.{clean(key.value, 60)}")
         if text is not None and _is_header_value(context, value, key.value, _without_values(text)):
-            if not isinstance(text, Template):
-                # Surrounding spaces are not part of a field value (RFC 9110 section 5.5).
-                text = _combined(sent(text).strip(), displayed(text).strip())
+            # Surrounding spaces are not part of a field value (RFC 9110 section 5.5).
+            text = _built(lambda text_of, text=text: text_of(text).strip(), Encoding.HEADER)  # type: ignore[misc]
             headers[key.value.lower()] = (key.value, text)
     return headers
 
@@ -175,7 +178,7 @@ def _read_json(context: Context, node: Node, name: str) -> RequestText | None:
     )
 
 
-def _json_value(context: Context, node: Node, name: str, text_of: _TextOf) -> Any:
+def _json_value(context: Context, node: Node, name: str, text_of: TextOf) -> Any:
     if isinstance(node, MappingNode):
         return {
             key.value: _json_value(context, value, name, text_of)
@@ -192,7 +195,7 @@ def _json_value(context: Context, node: Node, name: str, text_of: _TextOf) -> An
         except WrongValueError as error:
             context.error(node, f"{name}: {error.message}", error.remedy or _QUOTE)
             return None
-    text = context.request_text(node, name) if node.value else ""
+    text = context.request_text(node, name, in_json=True) if node.value else ""
     return None if text is None else text_of(text)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from perfcheck.baseline.keys import CHANGING, INHERITED
-from perfcheck.model import Endpoint, Group, RequestText, Template, displayed
+from perfcheck.model import Content, Endpoint, Group, Multipart, RequestText, Template, displayed
 from perfcheck.units import format_duration
 
 _IN_FLOW = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./+@-]*")
@@ -136,9 +136,9 @@ def _list(values: Sequence[str]) -> str:
     return f"[{', '.join(values)}]"
 
 
-def _body(content: RequestText | None, headers: list[tuple[str, RequestText]]) -> tuple[str, str] | None:
+def _body(content: Content | None, headers: list[tuple[str, RequestText]]) -> tuple[str, str] | None:
     """As ``json`` where that sends the same bytes. Its content type is then taken out of ``headers``."""
-    if content is None:
+    if content is None or isinstance(content, (bytes, Multipart)):  # files, which only people name
         return None
     types = {value for name, value in headers if name.lower() == "content-type"}
     if types == {_JSON} and isinstance(content, str) and (text := _as_yaml(content)) is not None:

@@ -18,7 +18,7 @@ from perfcheck.client.exchange import (
     truncated,
 )
 from perfcheck.client.loop import Steps
-from perfcheck.client.prepared_request import Origin, WireRequest, send_with
+from perfcheck.client.prepared_request import Origin, WireRequest, expect_response
 from perfcheck.client.response import Response
 from perfcheck.client.transport import Layer
 from perfcheck.model import Failure
@@ -121,7 +121,7 @@ class Http1Connection(SocketConnection):
             response, self._missing = plain
             return response
         self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
-        send_with(self._parser, request.head, request.content)
+        expect_response(self._parser, request.head, request.content)
         self._parser.receive_data(data)
         while not isinstance(event := (yield from self._next(self._parser, exchange)), h11.Response):
             if not isinstance(event, h11.InformationalResponse) or event.status_code == _SWITCHING_PROTOCOLS:

@@ -22,6 +22,7 @@ from perfcheck.client.loop import Loop, Steps, pause
 from perfcheck.client.prepared_request import (
     PreparedRequest,
     Redirects,
+    RequestPlan,
     WireRequest,
     prepare,
     url_shown,
@@ -71,7 +72,8 @@ class HttpClient(ABC, Generic[Opened]):
         self._now = now
         self._prepared: dict[int, PreparedRequest] = {}  # by the id of the endpoint
         self._seed = seed
-        self._generators: dict[str, Generator] = {}
+        self._plans: dict[int, RequestPlan] = {}  # by the id of the endpoint
+        self._generators: dict[int, Generator] = {}  # too
         self._setup = Setup(self._send_for_setup, redact, self._prepared.clear)
         self._rejected: set[int] = set()  # ids of endpoints that a renewed login does not help
         self._checks: dict[int, tuple[Endpoint, AnswerCheck]] = {}  # by the id of the endpoint, which is kept
@@ -178,18 +180,23 @@ class HttpClient(ABC, Generic[Opened]):
 
     def fetch(self, endpoint: Endpoint) -> Fetched:
         """One request for its body, not its latency. Failures are in what is returned; raises as ``send`` does."""
-        return self.loop.run(self._fetched(prepare(self._service, endpoint, self._proxy, self._values(endpoint))))
+        values = RequestValues(Generator(~self._seed, endpoint, self._redact), self._setup.values)  # of no sample
+        return self.loop.run(self._fetched(prepare(self._service, endpoint, self._proxy, values)))
 
     def _values(self, endpoint: Endpoint) -> RequestValues:
         return RequestValues(self._generator(endpoint), self._setup.values)
 
     def _generator(self, endpoint: Endpoint) -> Generator:
-        return self._generators.setdefault(endpoint.name, Generator(self._seed, endpoint.name))
+        if id(endpoint) not in self._generators:
+            self._generators[id(endpoint)] = Generator(self._seed, endpoint, self._redact)
+        return self._generators[id(endpoint)]
 
     def _prepare(self, endpoint: Endpoint, values: RequestValues) -> PreparedRequest:
         prepared = self._prepared.get(id(endpoint))
         if prepared is None:
-            prepared = prepare(self._service, endpoint, self._proxy, values)
+            if id(endpoint) not in self._plans:
+                self._plans[id(endpoint)] = RequestPlan(self._service, endpoint, self._proxy)
+            prepared = self._plans[id(endpoint)].prepared(values)
             if self._setup.knows(endpoint.values):
                 self._prepared[id(endpoint)] = prepared
         return prepared
@@ -253,12 +260,19 @@ class HttpClient(ABC, Generic[Opened]):
         return sample
 
     def _timed(self, endpoint: Endpoint, values: RequestValues) -> Steps[Sample]:
-        prepared, check = self._prepare(endpoint, values), self._check_of(endpoint)
+        check = self._check_of(endpoint)
+        response: Response | None = None
+        failed: RequestFailedError | None = None
+        try:
+            prepared = self._prepare(endpoint, values)
+        except RequestFailedError as error:  # a value that a step captured cannot be inserted
+            prepared, failed = None, error
         tried_at_s, tried_ns = self._now(), time.perf_counter_ns()
         needs_body = endpoint.answer is not None and endpoint.answer.of_body
         trace_id = values.trace_id if all(name.lower() != "traceparent" for name, _ in endpoint.headers) else None
         exchange = Exchange(endpoint.timeout_s, endpoint.metric_of, needs_body=needs_body, trace_id=trace_id)
-        response, failed = yield from self._request(prepared, exchange)
+        if prepared is not None:
+            response, failed = yield from self._request(prepared, exchange)
         size = None
         if response is not None and failed is None:
             self._by_kernel = exchange.by_kernel
@@ -326,7 +340,8 @@ class HttpClient(ABC, Generic[Opened]):
         self, prepared: PreparedRequest, exchange: Exchange
     ) -> Steps[tuple[Response | None, RequestFailedError | None]]:
         """Send the request and follow its redirects; the last response as far as it came, and what went wrong."""
-        request, on_wire = prepared.request, prepared.wire_request
+        request: httpx.Request | None = None  # the last one, which httpx need not see before it is redirected
+        on_wire = prepared.wire_request
         redirects = Redirects(prepared.endpoint) if prepared.endpoint.follow_redirects else None
         response: Response | None = None
         try:
@@ -334,7 +349,9 @@ class HttpClient(ABC, Generic[Opened]):
                 connection, hop = yield from self._send(on_wire, exchange)
                 try:
                     self._protocol = hop.version
-                    following = redirects.following(request, hop) if redirects else None
+                    following = None
+                    if redirects is not None and hop.status in REDIRECTS:
+                        following = redirects.following(request or prepared.request, hop)
                     if following is None:
                         response = hop
                     has_body = on_wire.head.method != b"HEAD"
@@ -352,7 +369,7 @@ class HttpClient(ABC, Generic[Opened]):
                 exchange.begin_next()
         except RequestFailedError as error:
             return response, response.problem(prepared.endpoint.expect, error) if response else error
-        last = f"over {_MOST_REDIRECTS} redirects, the last to {request.url}"
+        last = f"over {_MOST_REDIRECTS} redirects, the last to {request.url if request else prepared.url}"
         return None, RequestFailedError(Failure.REDIRECTS, last)
 
     def _send(self, request: WireRequest, exchange: Exchange) -> Steps[tuple[Opened, Response]]:

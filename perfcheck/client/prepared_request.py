@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from urllib.parse import quote, urlencode
 
 import h11
@@ -18,8 +18,23 @@ from perfcheck import __version__
 from perfcheck.client.exchange import RequestFailedError, not_http
 from perfcheck.client.response import ACCEPTED_CODINGS, REDIRECTS, Response
 from perfcheck.errors import UsageError
-from perfcheck.model import Endpoint, Failure, Secret, Service, displayed, sent
+from perfcheck.model import (
+    ENCODERS,
+    Encoding,
+    Endpoint,
+    Failure,
+    Marks,
+    Multipart,
+    RequestText,
+    Secret,
+    Service,
+    Value,
+    displayed,
+    sent,
+)
 from perfcheck.text import MASK
+
+_LENGTH = {b"Content-Length", b"content-length"}
 
 
 class Origin(NamedTuple):
@@ -36,12 +51,18 @@ class Origin(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class RequestHead(NamedTuple):
+    method: bytes
+    target: bytes
+    headers: Sequence[tuple[bytes, bytes]]  # names in lower case
+
+
 @dataclass(frozen=True, slots=True)
 class WireRequest:
     """A request as the protocols take it."""
 
     origin: Origin
-    head: h11.Request
+    head: RequestHead
     content: bytes
     data: bytes  # both, as HTTP/1.1 sends them
     trace: tuple[tuple[bytes, bytes], ...] = ()  # one more header
@@ -62,46 +83,141 @@ class WireRequest:
 @dataclass(frozen=True, slots=True)
 class PreparedRequest:
     endpoint: Endpoint
-    request: httpx.Request
+    url: httpx.URL
+    target: bytes  # the path and the query of its URL
+    headers: Sequence[tuple[bytes, bytes]]
     wire_request: WireRequest
+
+    @property
+    def request(self) -> httpx.Request:
+        url = self.url if self.url.raw_path == self.target else self.url.copy_with(raw_path=self.target)
+        return httpx.Request(self.endpoint.method, url, headers=self.headers, content=self.wire_request.content)
+
+
+class _Inserted(NamedTuple):
+    name: str
+    encode: Callable[[str, str], str]  # as of ENCODERS
+
+
+_Pieces: TypeAlias = bytes | tuple[bytes | _Inserted, ...]  # the same in every request, or with what each inserts
+
+
+class RequestPlan:
+    """An endpoint as a request: what is the same each time is made here, so that ``prepared`` inserts the rest only.
+
+    Both httpx and h11 see the request once, with marks for its values.
+    """
+
+    def __init__(self, service: Service, endpoint: Endpoint, proxy: httpx.Proxy | None) -> None:
+        """Raises UsageError when the parts do not make a URL, or a request."""
+        marks = Marks()
+        try:
+            request = _request(service, endpoint, marks)
+            content = request.read()
+        except (httpx.InvalidURL, UnicodeError, ValueError):
+            shown = url_shown(service.base_url, endpoint)
+            raise UsageError(f"not a URL: {shown}", "check service.base_url and the path of the endpoint") from None
+        try:
+            self._wire = wire_request(request, proxy)
+        except RequestFailedError:
+            remedy = "check its method and its headers: what is not visible, such as a line break, cannot be sent"
+            raise UsageError(f"not an HTTP request: {endpoint.name}", remedy) from None
+        self.endpoint = endpoint
+        self._url = request.url
+        self._proxied = b"http://" + request.url.netloc if proxy and request.url.scheme == "http" else b""
+        self._proxy_headers = proxy_headers(proxy) if proxy and self._proxied else []
+        headers = sorted(request.headers.raw, key=lambda header: header[0].lower() != b"host")  # as h11 has them
+        self._target = _pieces(marks, request.url.raw_path)
+        self._headers = [(name, _pieces(marks, value)) for name, value in headers]
+        self._content = _pieces(marks, content)
+        self._is_static = not endpoint.values
+
+    def prepared(self, values: Mapping[str, str]) -> PreparedRequest:
+        """With these values; a header whose value is not known yet is left out.
+
+        Raises KeyError for a value that is missing elsewhere, RequestFailedError for one that cannot be inserted.
+        """
+        if self._is_static:
+            headers = list(self._headers_with(values, self._wire.content))
+            return PreparedRequest(self.endpoint, self._url, self._url.raw_path, headers, self._wire)
+        try:
+            target, content = _joined(self._target, values), _joined(self._content, values)
+            headers = list(self._headers_with(values, content))
+        except UnicodeError:
+            raise RequestFailedError(Failure.WRONG_ANSWER, "cannot be sent: a value is not valid Unicode") from None
+        except ValueError as error:
+            raise RequestFailedError(Failure.WRONG_ANSWER, f"cannot be sent: {error}") from None
+        on_wire = [*self._proxy_headers, *headers]
+        method = self._wire.head.method
+        head = RequestHead(method, self._proxied + target, [(name.lower(), value) for name, value in on_wire])
+        lines = [b"%b %b HTTP/1.1\r\n" % head[:2], *(b"%b: %b\r\n" % header for header in on_wire), b"\r\n", content]
+        wire = WireRequest(self._wire.origin, head, content, b"".join(lines))
+        return PreparedRequest(self.endpoint, self._url, target, headers, wire)
+
+    def _headers_with(self, values: Mapping[str, str], content: bytes) -> Iterator[tuple[bytes, bytes]]:
+        for name, pieces in self._headers:
+            if name in _LENGTH:
+                yield name, b"%d" % len(content)
+            elif isinstance(pieces, bytes):
+                yield name, pieces
+            else:
+                with suppress(KeyError):
+                    yield name, _joined(pieces, values).strip()
+
+
+def _request(service: Service, endpoint: Endpoint, marks: Marks) -> httpx.Request:
+    """Raises UnicodeError, ValueError, httpx.InvalidURL."""
+    headers = httpx.Headers(
+        {"User-Agent": f"perfcheck/{__version__}", "Accept": "*/*", "Accept-Encoding": ACCEPTED_CODINGS}
+    )
+    own = httpx.Headers([(name.encode(), marks.text_of(text).encode()) for name, text in endpoint.headers])
+    headers = httpx.Headers([*((k, v) for k, v in headers.raw if k.decode() not in own), *own.raw])
+    pairs = [(name, marks.text_of(value, encoding=Encoding.QUERY)) for name, value in endpoint.query]
+    path = marks.text_of(endpoint.path_template) if endpoint.path_template else endpoint.path
+    url = httpx.URL(_address(service.base_url, path, urlencode(pairs, quote_via=quote)))
+    if url.username or url.password:
+        login = base64.b64encode(f"{url.username}:{url.password}".encode())
+        headers.setdefault("Authorization", f"Basic {login.decode('ascii')}")
+    match endpoint.content:
+        case Multipart(parts) as multipart:
+            headers["Content-Type"] = f"multipart/form-data; boundary={multipart.boundary}"
+            files = [(part.name, (part.filename, _bytes(part.content, marks), part.content_type)) for part in parts]
+            return httpx.Request(endpoint.method, url, headers=headers, files=files)
+        case None:
+            return httpx.Request(endpoint.method, url, headers=headers)
+        case content:
+            return httpx.Request(endpoint.method, url, headers=headers, content=_bytes(content, marks))
+
+
+def _bytes(content: RequestText | bytes, marks: Marks) -> bytes:
+    return content if isinstance(content, bytes) else marks.text_of(content, encoding=None).encode()
+
+
+def _pieces(marks: Marks, marked: bytes) -> _Pieces:
+    if marks.token not in marked:
+        return marked
+    return tuple(
+        _Inserted(piece.name, ENCODERS[piece.encoding]) if isinstance(piece, Value) else sent(piece).encode("latin-1")
+        for piece in marks.split(marked.decode("latin-1"))
+    )
+
+
+def _joined(pieces: _Pieces, values: Mapping[str, str]) -> bytes:
+    if isinstance(pieces, bytes):
+        return pieces
+    return b"".join(
+        [
+            piece if isinstance(piece, bytes) else piece.encode(values[piece.name], piece.name).encode()
+            for piece in pieces
+        ]
+    )
 
 
 def prepare(
     service: Service, endpoint: Endpoint, proxy: httpx.Proxy | None, values: Mapping[str, str]
 ) -> PreparedRequest:
-    """``values`` are those that it inserts; a header whose value is not known yet is left out.
-
-    Raises UsageError when the parts do not make a URL, or a request; KeyError for a value that is missing elsewhere.
-    """
-    headers = httpx.Headers(
-        {"User-Agent": f"perfcheck/{__version__}", "Accept": "*/*", "Accept-Encoding": ACCEPTED_CODINGS}
-    )
-    own = httpx.Headers(list(_headers(endpoint, values)))
-    headers = httpx.Headers([*((k, v) for k, v in headers.raw if k.decode() not in own), *own.raw])
-    try:
-        query = urlencode([(name, sent(value, values)) for name, value in endpoint.query], quote_via=quote)
-        path = sent(endpoint.path_template, values) if endpoint.path_template else endpoint.path
-        url = httpx.URL(_address(service.base_url, path, query))
-        content = None if endpoint.content is None else sent(endpoint.content, values).encode()
-        if url.username or url.password:
-            login = base64.b64encode(f"{url.username}:{url.password}".encode())
-            headers.setdefault("Authorization", f"Basic {login.decode('ascii')}")
-        request = httpx.Request(endpoint.method, url, headers=headers, content=content)
-    except (httpx.InvalidURL, UnicodeError, ValueError):
-        shown = url_shown(service.base_url, endpoint)
-        raise UsageError(f"not a URL: {shown}", "check service.base_url and the path of the endpoint") from None
-    try:
-        on_wire = wire_request(request, proxy)
-    except RequestFailedError:
-        remedy = "check its method and its headers: what is not visible, such as a line break, cannot be sent"
-        raise UsageError(f"not an HTTP request: {endpoint.name}", remedy) from None
-    return PreparedRequest(endpoint, request, on_wire)
-
-
-def _headers(endpoint: Endpoint, values: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
-    for name, text in endpoint.headers:
-        with suppress(KeyError):
-            yield name.encode(), sent(text, values).encode()
+    """One request of ``endpoint``. Raises as RequestPlan does."""
+    return RequestPlan(service, endpoint, proxy).prepared(values)
 
 
 def wire_request(request: httpx.Request, proxy: httpx.Proxy | None) -> WireRequest:
@@ -117,15 +233,20 @@ def serialise(
     origin: Origin, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], content: bytes = b""
 ) -> WireRequest:
     """Raises RequestFailedError for what HTTP does not allow."""
+    head = RequestHead(method, target, [(name.lower(), value) for name, value in headers])
     try:
-        head = h11.Request(method=method, target=target, headers=headers)
-        return WireRequest(origin, head, content, send_with(h11.Connection(h11.CLIENT), head, content))
+        event = h11.Request(method=method, target=target, headers=headers)
+        return WireRequest(origin, head, content, _send(h11.Connection(h11.CLIENT), event, content))
     except h11.LocalProtocolError as error:
         raise not_http(error) from error
 
 
-def send_with(parser: h11.Connection, head: h11.Request, content: bytes) -> bytes:
-    """What ``parser`` sends, which then expects the response. Raises h11.LocalProtocolError."""
+def expect_response(parser: h11.Connection, head: RequestHead, content: bytes) -> None:
+    """As if ``parser`` had sent the request: it then expects the response. Raises h11.LocalProtocolError."""
+    _send(parser, h11.Request(method=head.method, target=head.target, headers=list(head.headers)), content)
+
+
+def _send(parser: h11.Connection, head: h11.Request, content: bytes) -> bytes:
     events = (head, h11.Data(content), h11.EndOfMessage()) if content else (head, h11.EndOfMessage())
     return b"".join([parser.send(event) or b"" for event in events])
 

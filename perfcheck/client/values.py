@@ -2,42 +2,71 @@
 
 from __future__ import annotations
 
-import random
+import hashlib
 import string
-import uuid
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
+from perfcheck.model import Endpoint
+from perfcheck.text import Redactor, sounds_secret
 from perfcheck.times import rfc3339
 
-_LETTERS = string.ascii_lowercase + string.digits
+_LETTERS = (string.ascii_lowercase + string.digits).encode()
+_TO_LETTERS = bytes(_LETTERS[byte % len(_LETTERS)] for byte in range(256))
 
 
 class Generator:
-    """Values for one request after another of an endpoint: the same ones for the same seed, but for the time."""
+    """Values for one request after another of an endpoint: the same ones for the same seed, but for the time.
 
-    def __init__(self, seed: int, endpoint: str) -> None:
-        self._random = random.Random(f"{seed}:{endpoint}")  # noqa: S311 - no secrets
+    Each depends on nothing but the seed, the endpoint, the number of the request and its own name.
+    """
+
+    def __init__(self, seed: int, endpoint: Endpoint, redact: Redactor) -> None:
+        """Values in columns of its data that sound like secrets are added to ``redact`` when they are used."""
+        self._origin = f"{seed}:{endpoint.name}"
+        self._data = endpoint.data
+        self._redact = redact
+        self._secret = {column for column in endpoint.data.columns if sounds_secret(column)} if endpoint.data else set()
         self._requests = 0
 
-    def begin(self) -> None:
-        """The next request follows."""
+    def begin(self) -> int:
+        """The number of the request that follows."""
         self._requests += 1
+        return self._requests
 
-    def value(self, name: str) -> str:
+    def value(self, name: str, request: int) -> str:
         """Raises KeyError for a name that is not of a generated value."""
         kind, _, argument = name.partition(":")
         match kind:
             case "uuid":
-                return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+                return _uuid4(self._bytes(name, request, 16))
             case "counter":
-                return str(self._requests)
+                return str(request)
             case "random":
-                return "".join(self._random.choices(_LETTERS, k=int(argument)))
+                return self._bytes(name, request, int(argument)).translate(_TO_LETTERS).decode()
             case "now":
                 now = datetime.now(UTC)
                 return rfc3339(now) if argument == "iso" else str(int(now.timestamp()))
-        raise KeyError(name)
+        return self._column(name.removeprefix("data."), request)
+
+    def _bytes(self, name: str, request: int, size: int) -> bytes:
+        return hashlib.shake_128(f"{self._origin}:{request}:{name}".encode("utf-8", "surrogatepass")).digest(size)
+
+    def _column(self, column: str, request: int) -> str:
+        rows = self._data.columns.get(column) if self._data else None
+        value = rows[(request - 1) % len(rows)] if rows else None
+        if value is None:
+            raise KeyError(column)
+        if column in self._secret:
+            self._redact.add(value)
+        return value
+
+
+def _uuid4(random: bytes) -> str:
+    """Version 4 of RFC 9562, section 5.4; as of the module ``uuid``, which takes several times as long."""
+    digits = random.hex()
+    variant = "89ab"[random[8] & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 class RequestValues(Mapping[str, str]):
@@ -51,7 +80,7 @@ class RequestValues(Mapping[str, str]):
         self._shared = shared
         self._own: dict[str, str] = {}
         self.trace_id: str | None = None  # of the trace that its requests are a part of
-        generator.begin()
+        self._request = generator.begin()
 
     def capture(self, name: str, value: str) -> None:
         self._own[name] = value
@@ -61,7 +90,7 @@ class RequestValues(Mapping[str, str]):
             return self._own[name]
         if name in self._shared:
             return self._shared[name]
-        value = self._own[name] = self._generator.value(name)
+        value = self._own[name] = self._generator.value(name, self._request)
         return value
 
     def __iter__(self) -> Iterator[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from perfcheck.model.expectations import Expectations
 from perfcheck.model.findings import Verdict
-from perfcheck.model.request_text import RequestText, Template, value_names
+from perfcheck.model.request_text import Content, RequestText, Template, Value, values_in
 
 
 class Metric(StrEnum):
@@ -110,6 +111,15 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True)
+class DataFile:
+    """The rows of a file, by columns; None where a row of JSON Lines has no such key."""
+
+    name: str
+    columns: Mapping[str, Sequence[str | None]]
+    lines: Sequence[int]  # of the rows, in the file; where each ends
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One named request, with everything it inherits already resolved; or several in a row, its ``steps``."""
 
@@ -120,7 +130,7 @@ class Endpoint:
     method: str = "GET"
     query: tuple[tuple[str, RequestText], ...] = ()
     headers: tuple[tuple[str, RequestText], ...] = ()  # service, defaults, group and endpoint, merged
-    content: RequestText | None = None  # request body, whether written as json, form or body
+    content: Content | None = None  # request body, in whichever way it is written
     expect: tuple[tuple[int, int], ...] = ((200, 299),)  # inclusive ranges of status codes
     answer: Expectations | None = None  # what else a right answer has
     timeout_s: float = 10.0
@@ -144,18 +154,23 @@ class Endpoint:
     renew_s: float | None = None  # of a request of the setup: what it captured is renewed after so long
     steps: tuple[Endpoint, ...] = ()  # of a workflow, which sends nothing else
     think_s: float = 0.0  # of a step: the pause after it, which is not measured
+    data: DataFile | None = None  # whose rows its requests, or those of its steps, use in turn
 
     @property
     def values(self) -> frozenset[str]:
         """The names of the values that its own request inserts; not those of its steps."""
-        texts = [self.path_template, self.content, *(text for _, text in (*self.query, *self.headers))]
-        return frozenset(name for text in texts for name in value_names(text))
+        return frozenset(value.name for value in self.inserted())
+
+    def inserted(self) -> Iterator[Value]:
+        """The values that its own request inserts, each where it does."""
+        for text in (self.path_template, self.content, *(text for _, text in (*self.query, *self.headers))):
+            yield from values_in(text)
 
     @property
     def is_incomplete(self) -> bool:
-        """Whether its request cannot be sent before its values are known; without a header it can."""
+        """Whether its request needs what a response has to have before; without a header it can be sent."""
         texts = [self.path_template, self.content, *(text for _, text in self.query)]
-        return any(True for text in texts for _ in value_names(text))
+        return any(value.is_captured for text in texts for value in values_in(text))
 
     @property
     def metric_name(self) -> str:
