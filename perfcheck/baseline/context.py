@@ -44,6 +44,7 @@ _KINDS = {  # of generated values, and what to write
     "data": "write the name of a column, for example ${data.email}",
 }
 _EXAMPLES = ("${uuid}", "${counter}")
+_LIKE_A_TYPE = re.compile(r"\w+:[a-z]+")
 _OPERATOR = re.compile(":[-?]")
 _TYPED = re.compile(f"(.+):({'|'.join(encoding.value for encoding in JSON_TYPES)})", re.DOTALL)
 
@@ -261,7 +262,9 @@ def _expand(token: re.Match[str], env: Mapping[str, str], *, allow_unset: bool, 
     if match is None or (match[0] in _KINDS and match[0] not in env):
         kind = inner.partition(":")[0].partition(".")[0]
         remedy = _KINDS.get(kind, "write ${NAME}, ${NAME:-default} or ${NAME:?message}; '$$' is a dollar sign")
-        noun = "a value that perfcheck generates" if kind in _KINDS else "a variable"
+        noun = "a generated value" if kind in _KINDS else "a variable"
+        if kind not in _KINDS and _LIKE_A_TYPE.fullmatch(inner):
+            remedy = "the types of values in json are int, number, bool and json"
         raise VariableError(part, f"'{clean(part, 60)}' is not {noun}", remedy)
     name, operator, argument = match.groups()
     if argument and "${" in argument:
@@ -287,6 +290,10 @@ def _with_type(part: str, expansion: _Expansion, encoding: Encoding) -> JsonSecr
     """Raises VariableError for a variable of the environment whose value is not of that type."""
     value = expansion.part
     if isinstance(value, Value):
+        if value.name.startswith(("uuid", "random:", "now:iso")) and not value.is_captured:
+            raise VariableError(
+                part, f"${{{value.name}}} is text", "leave the type out, or use ${counter} or ${now:unix}"
+            )
         return value._replace(encoding=encoding)
     if expansion.unset is not None:
         return JsonSecret("null", "null")
