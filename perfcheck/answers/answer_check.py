@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from perfcheck.answers.conditions import BODY, violation
+from perfcheck.answers.conditions import BODY, Compiled, compile_condition, violation
 from perfcheck.answers.documents import parse_json, text_of
 from perfcheck.answers.json_path import compile_json_path
 from perfcheck.answers.json_schema import compile_schema
-from perfcheck.model import Condition, Expectations
+from perfcheck.model import Expectations
 from perfcheck.text import MASK, Redactor
 from perfcheck.units import WrongValueError, format_size
 
@@ -32,10 +32,13 @@ class AnswerCheck:
     ) -> None:
         """``has_body``: not so for HEAD. ``is_secret``: values of the answers are not shown. Raises WrongValueError."""
         self._max_bytes = expectations.max_bytes
-        self._headers = [(name, name.lower().encode(), condition) for name, condition in expectations.headers]
+        self._headers = [
+            (name, name.lower().encode(), compile_condition(condition, typed=False))
+            for name, condition in expectations.headers
+        ]
         self._reads_body = has_body and expectations.of_body
-        self._text = expectations.text
-        self._paths = [(compile_json_path(path), condition) for path, condition in expectations.json]
+        self._text = compile_condition(expectations.text, typed=False)
+        self._paths = [(compile_json_path(path), compile_condition(condition)) for path, condition in expectations.json]
         self._schema = compile_schema(Path(expectations.schema)) if expectations.schema else None
         self._no_graphql_errors = expectations.no_graphql_errors and _GRAPHQL_ERRORS not in dict(expectations.json)
         self._redact = redact
@@ -64,15 +67,13 @@ class AnswerCheck:
         self._large += 1
         return self._was_wrong or self._large % EVERY == 1
 
-    def _violation(
-        self, subject: str, condition: Condition, values: Sequence[Any], *, typed: bool = True
-    ) -> str | None:
-        return violation(subject, condition, values, self._show, show_value=self._show_value, typed=typed)
+    def _violation(self, subject: str, condition: Compiled, values: Sequence[Any]) -> str | None:
+        return violation(subject, condition, values, self._show, self._show_value)
 
     def _around_the_body(self, header: HeaderOf, size: int) -> Iterator[str]:
         for name, key, condition in self._headers:
             value = header(key)
-            if problem := self._violation(f"header {name}", condition, [value] if value else [], typed=False):
+            if problem := self._violation(f"header {name}", condition, [value] if value else []):
                 yield problem
         if self._max_bytes is not None and size > self._max_bytes:
             came, most = format_size(size), format_size(self._max_bytes)
@@ -82,7 +83,7 @@ class AnswerCheck:
         """Raises WrongValueError."""
         if self._text:
             text = text_of(body, header(b"content-type"))
-            if problem := self._violation(BODY, self._text, [text] if text else [], typed=False):
+            if problem := self._violation(BODY, self._text, [text] if text else []):
                 yield problem
         if not (self._paths or self._schema or self._no_graphql_errors):
             return

@@ -5,15 +5,30 @@ from __future__ import annotations
 import json
 import operator
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from perfcheck.model import Condition, Operator, Requirement, Scalar
 from perfcheck.text import clean
 from perfcheck.units import WrongValueError
 from perfcheck.words import did_you_mean
 
-TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")  # those of JSON Schema
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+# Those of JSON Schema.
+TYPES: dict[str, Callable[[Any], bool]] = {
+    "null": lambda value: value is None,
+    "boolean": lambda value: isinstance(value, bool),
+    "integer": lambda value: _is_number(value) and value == int(value),
+    "number": _is_number,
+    "string": lambda value: isinstance(value, str),
+    "array": lambda value: isinstance(value, list),
+    "object": lambda value: isinstance(value, dict),
+}
 _TYPE_SYNONYMS = {"text": "string", "str": "string", "bool": "boolean", "int": "integer", "float": "number"}
 _TYPE_SYNONYMS |= {"list": "array", "dict": "object", "mapping": "object", "map": "object"}
 _COMPARISON = re.compile(r"(>=|<=|==|!=|>|<)\s*(.*\S)\s*", re.DOTALL)
@@ -103,24 +118,36 @@ def _json_scalar(text: str) -> Scalar:
 
 Show = Callable[[Any], str]  # makes a value safe to show
 BODY = "the body"
+_IN_TEXT = {Operator.CONTAINS: "contain", Operator.MATCHES: "match"}
+
+
+class CompiledRequirement(NamedTuple):
+    requirement: Requirement
+    is_met: Callable[[Any], bool]  # by a value
+
+
+Compiled = tuple[CompiledRequirement, ...]
+
+
+def compile_condition(condition: Condition, *, typed: bool = True) -> Compiled:
+    """Not ``typed``: the values are text, and may be numbers."""
+    return tuple(CompiledRequirement(requirement, _predicate(requirement, typed=typed)) for requirement in condition)
 
 
 def violation(
     subject: str,
-    condition: Condition,
+    condition: Compiled,
     values: Sequence[Any],
     show: Show,
-    *,
     show_value: Show | None = None,
-    typed: bool = True,
 ) -> str | None:
     """What is wrong with the ``values`` of ``subject``, in a line; None where each is as it should be.
 
     At least one value is needed, unless it is to be absent. ``show`` is for what is expected, and for what came unless
-    there is a ``show_value``. Not ``typed``: the values are text, and may be numbers.
+    there is a ``show_value``.
     """
     show_value = show_value or show
-    for requirement in condition:
+    for requirement, is_met in condition:
         if requirement.operator is Operator.ABSENT:
             if values:
                 return f"{subject}: expected nothing, got {show_value(values[0])}"
@@ -128,8 +155,10 @@ def violation(
             if requirement.operator is Operator.EXISTS:
                 return f"{subject} is empty" if subject == BODY else f"{subject} not found"
             return f"{subject}{_expected(requirement, show)}, got nothing"
+        elif requirement.operator is Operator.EXISTS:
+            continue
         for index, value in enumerate(values):
-            if not _is_met(requirement, value, typed=typed):
+            if not is_met(value):
                 which = f" ({index + 1:,} of {len(values):,})" if len(values) > 1 else ""
                 is_long = subject == BODY and requirement.operator in _IN_TEXT
                 got = "" if is_long else f", got {_got(requirement, value, show_value)}"
@@ -137,47 +166,33 @@ def violation(
     return None
 
 
-_IN_TEXT = {Operator.CONTAINS: "contain", Operator.MATCHES: "match"}
-
-
-def _is_met(requirement: Requirement, value: Any, *, typed: bool) -> bool:
+def _predicate(requirement: Requirement, *, typed: bool) -> Callable[[Any], bool]:
     kind, operand = requirement.operator, requirement.operand
     if requirement.of_length:
-        if not isinstance(value, (str, list, dict)):
-            return False
-        value = len(value)
-    elif not typed and kind not in _IN_TEXT:
-        value = number_in(value.strip()) if kind in _ORDER else value.strip()
+        of_size = _predicate(replace(requirement, of_length=False), typed=True)
+        return lambda value: isinstance(value, (str, list, dict)) and of_size(len(value))
     if kind in _ORDER:
-        return _is_number(value) and _ORDER[kind](value, operand)
+        compare = _ORDER[kind]
+        if typed:
+            return lambda value: _is_number(value) and compare(value, operand)
+        return lambda text: (number := number_in(text.strip())) is not None and compare(number, operand)
     if kind in {Operator.EQUAL, Operator.UNEQUAL}:
-        return _same(value, operand) is (kind is Operator.EQUAL)
+        is_equal, is_bool = kind is Operator.EQUAL, isinstance(operand, bool)
+        if not typed:
+            return lambda text: (text.strip() == operand) is is_equal
+        return lambda value: (value == operand and isinstance(value, bool) is is_bool) is is_equal
     if kind is Operator.TYPE:
-        return str(operand) in _types(value)
+        return TYPES[str(operand)]
     if kind is Operator.CONTAINS:
-        if isinstance(value, str):
-            return (operand if isinstance(operand, str) else json.dumps(operand)) in value
-        return isinstance(value, list) and any(_same(item, operand) for item in value)
+        part = operand if isinstance(operand, str) else json.dumps(operand)
+        is_it = _predicate(Requirement(Operator.EQUAL, operand), typed=True)
+        return lambda value: (
+            part in value if isinstance(value, str) else isinstance(value, list) and any(map(is_it, value))
+        )
     if kind is Operator.MATCHES:
-        return isinstance(value, str) and re.search(str(operand), value) is not None
-    return True
-
-
-def _same(value: Any, operand: Scalar) -> bool:
-    """As JSON has it: 1 and 1.0 are equal, 1 and true are not."""
-    return bool(value == operand) and isinstance(value, bool) is isinstance(operand, bool)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _types(value: Any) -> Iterable[str]:
-    if value is None or isinstance(value, bool):
-        return ("null",) if value is None else ("boolean",)
-    if isinstance(value, (int, float)):
-        return ("number", "integer") if value == int(value) else ("number",)
-    return ("string",) if isinstance(value, str) else ("array",) if isinstance(value, list) else ("object",)
+        search = re.compile(str(operand)).search
+        return lambda value: isinstance(value, str) and search(value) is not None
+    return lambda _: True  # exists, absent: of what is there, or is not
 
 
 def _expected(requirement: Requirement, show: Show) -> str:

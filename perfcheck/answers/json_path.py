@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from perfcheck.text import clean
 from perfcheck.units import WrongValueError
 
 _EXAMPLE = "write, for example, $.items[0].id"
 _LONGEST_SHOWN = 60
-# Names, indices and wildcards: most paths. Python-jsonpath takes 10 us for each value that it finds, and 50 ms for its
-# import; these are walked here, and tests compare both.
+# Names, indices, wildcards and descendants: most paths. Python-jsonpath takes 10 us for each value that it finds, and
+# 50 ms for its import; these are walked here, and tests compare both.
 _STEP = re.compile(
-    r"""\.([A-Za-z_][A-Za-z0-9_]*)|\[(['"])([ !#-&(-\[\]-~]*)\2\]|\[(0|-?[1-9][0-9]{0,8})\]|\.\*|\[\*\]""", re.ASCII
+    r"""(\.(?=\.)|\.\.(?=\[))?  # of each descendant
+    (?:\.(?:([A-Za-z_][A-Za-z0-9_]*)|\*) | \[(?:(['"])([ !#-&(-\[\]-~]*)\3|(0|-?[1-9][0-9]{0,8})|\*)\])""",
+    re.ASCII | re.VERBOSE,
 )
-_PLAIN = re.compile(rf"\$(?:{_STEP.pattern})*", re.ASCII)
+_PLAIN = re.compile(rf"\$(?:{_STEP.pattern})*", re.ASCII | re.VERBOSE)
+_CONTAINERS = {dict, list}
 _REWORDED = {  # by a part of python-jsonpath's message
     "expected 'TOKEN_ROOT'": "it does not begin with '$'",
     "shorthand selector": "a name is missing",
@@ -41,21 +44,26 @@ class JsonPath:
 def compile_json_path(text: str) -> JsonPath:
     """Raises WrongValueError with what is wrong, and at which character."""
     if _PLAIN.fullmatch(text):
-        steps = [_step(*match.groups()) for match in _STEP.finditer(text)]
+        steps = [_step(match) for match in _STEP.finditer(text)]
         return JsonPath(text, lambda document: _walk(steps, document))
     return JsonPath(text, _compiled(text))
 
 
-def _step(name: str | None, _quote: str | None, quoted: str | None, index: str | None) -> str | int | None:
-    """A name, an index, or None for a wildcard."""
-    if index is not None:
-        return int(index)
-    return quoted if name is None else name
+class _Step(NamedTuple):
+    of_descendants: bool
+    selector: str | int | None  # a name, an index, or None for all
 
 
-def _walk(steps: list[str | int | None], document: Any) -> list[Any]:
+def _step(match: re.Match[str]) -> _Step:
+    deep, name, _, quoted, index = match.groups()
+    return _Step(bool(deep), int(index) if index is not None else quoted if name is None else name)
+
+
+def _walk(steps: list[_Step], document: Any) -> list[Any]:
     nodes = [document]
-    for step in steps:
+    for deep, step in steps:
+        if deep:
+            nodes = [inner for node in nodes for inner in _with_descendants(node)]
         if step is None:
             nodes = [child for node in nodes for child in _children(node)]
         elif isinstance(step, str):
@@ -63,6 +71,19 @@ def _walk(steps: list[str | int | None], document: Any) -> list[Any]:
         else:
             nodes = [node[step] for node in nodes if isinstance(node, list) and -len(node) <= step < len(node)]
     return nodes
+
+
+def _with_descendants(node: Any) -> list[Any]:
+    """The arrays and objects in it, each before those in it; itself first, whatever it is."""
+    if type(node) not in _CONTAINERS:
+        return [node]
+    found, stack = [], [node]
+    while stack:
+        found.append(node := stack.pop())
+        children = node.values() if type(node) is dict else node
+        if inner := [child for child in children if type(child) in _CONTAINERS]:
+            stack += inner[::-1]
+    return found
 
 
 def _children(node: Any) -> Any:

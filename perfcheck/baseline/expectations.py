@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,6 +79,7 @@ _JSON, _TEXT, _HEADER = _Kind(), _Kind(typed=False, plain=Operator.CONTAINS), _K
 _CORRECT = "correct it"
 _MOST_DIGITS = 12
 _PARTS = ("type", "length", "contains", "matches")
+_PARTS_OF_TEXT = _PARTS[1:]
 
 
 def _read_condition(context: Context, node: Node, name: str, kind: _Kind) -> Condition | None:
@@ -87,7 +88,7 @@ def _read_condition(context: Context, node: Node, name: str, kind: _Kind) -> Con
             context, node, name, lambda value: parse_scalar(value, typed=kind.typed, plain=kind.plain), typed=kind.typed
         )
         return None if requirement is None else (requirement,)
-    parts = _PARTS if kind.typed else _PARTS[1:]  # the type of the others is text
+    parts = _PARTS if kind.typed else _PARTS_OF_TEXT
     requirements: list[Requirement | None] = []
     for key, value in node.value:
         if key.value not in parts:
@@ -198,27 +199,28 @@ def _bytes(text: str) -> int:
 _MOST_BYTES = ScalarType("a size", "200kB", _bytes, {"anyOf": [{"type": "integer", "minimum": 0}, SIZE.json]})
 _FILE = file_path(must_exist=True)
 _SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean", "null"]}
-
-
-def _condition_schema(*, typed: bool) -> dict[str, Any]:
-    number: dict[str, Any] = {"type": ["integer", "string"]}
-    parts: dict[str, Any] = {"type": {"enum": list(TYPES)}} if typed else {}
-    parts |= {"length": number, "contains": _SCALAR, "matches": {"type": "string"}}
-    mapping = {"type": "object", "additionalProperties": False, "minProperties": 1}
-    described = {key: {"description": _DESCRIPTIONS[key], **schema} for key, schema in parts.items()}
-    return {"anyOf": [_SCALAR, {**mapping, "properties": described}]}
-
-
-_DESCRIPTIONS = {
-    "type": "The JSON type of the value.",
-    "length": "The length of a text, an array or an object: a number, or a comparison such as '>= 1'.",
-    "contains": "A part of the text, or an element of the array.",
-    "matches": "A regular expression that matches somewhere in the text.",
+_PART_SCHEMAS: dict[str, dict[str, Any]] = {
+    "type": {"description": "The JSON type of the value.", "enum": list(TYPES)},
+    "length": {
+        "description": "Of a text, an array or an object: a number, or a comparison such as '>= 1'.",
+        "type": ["integer", "string"],
+    },
+    "contains": {"description": "A part of the text, or an element of the array.", **_SCALAR},
+    "matches": {"description": "A regular expression that matches somewhere in the text.", "type": "string"},
 }
 
 
-def _by_name(*, typed: bool) -> dict[str, Any]:
-    return {"type": "object", "minProperties": 1, "additionalProperties": _condition_schema(typed=typed)}
+def _condition_schema(parts: Iterable[str]) -> dict[str, Any]:
+    properties = {key: _PART_SCHEMAS[key] for key in parts}
+    mapping = {"type": "object", "properties": properties, "additionalProperties": False, "minProperties": 1}
+    return {"anyOf": [_SCALAR, mapping]}
+
+
+_ON_JSON, _ON_TEXT = {"$ref": "#/$defs/condition"}, {"$ref": "#/$defs/condition_on_text"}
+
+
+def _by_name(condition: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "minProperties": 1, "additionalProperties": condition}
 
 
 STATUSES = CustomType(_read_statuses, {"anyOf": [_STATUS, {"type": "array", "items": _STATUS, "minItems": 1}]})
@@ -226,18 +228,14 @@ ANSWER = SectionType(
     {
         "status": Key(STATUSES, "The expected status codes: 2xx, 404, 200-204, or a list of them.", "2xx"),
         "json": Key(
-            CustomType(_read_json, _by_name(typed=True)),
+            CustomType(_read_json, _by_name(_ON_JSON)),
             "Conditions on the body as JSON, by JSONPath (RFC 9535): {$.items: {type: array}}.",
         ),
         "text": Key(
-            CustomType(
-                lambda context, node, name: _read_condition(context, node, name, _TEXT), _condition_schema(typed=False)
-            ),
+            CustomType(lambda context, node, name: _read_condition(context, node, name, _TEXT), _ON_TEXT),
             "A condition on the body as text; a text by itself is what it contains.",
         ),
-        "header": Key(
-            CustomType(_read_headers, _by_name(typed=False)), "Conditions on headers, by name: {ETag: exists}."
-        ),
+        "header": Key(CustomType(_read_headers, _by_name(_ON_TEXT)), "Conditions on headers, by name: {ETag: exists}."),
         "schema": Key(
             CustomType(_read_schema, {"type": "string"}), "File with a JSON Schema that the body is valid by."
         ),
@@ -262,4 +260,10 @@ def _read_expect(context: Context, node: Node, name: str) -> Expected | None:
     return Expected(statuses, Expectations(**values) if values else None)
 
 
-EXPECT = CustomType(_read_expect, {"anyOf": [*STATUSES.json["anyOf"], ANSWER.schema()]})
+# Once in the JSON Schema of a baseline, where many sections refer to it.
+DEFINITIONS = {
+    "condition": _condition_schema(_PARTS),
+    "condition_on_text": _condition_schema(_PARTS_OF_TEXT),
+    "expect": {"anyOf": [*STATUSES.json["anyOf"], ANSWER.schema()]},
+}
+EXPECT = CustomType(_read_expect, {"$ref": "#/$defs/expect"})

@@ -6,7 +6,7 @@ from typing import Any
 
 from perfcheck.baseline.addresses import BASE_URL, CONNECT_TO, PATH, TRACE_URL, file_path
 from perfcheck.baseline.captures import CAPTURE
-from perfcheck.baseline.expectations import ANSWER, EXPECT
+from perfcheck.baseline.expectations import ANSWER, DEFINITIONS, EXPECT
 from perfcheck.baseline.graphql import GRAPHQL
 from perfcheck.baseline.requests import BODY, FORM, HEADERS, JSON, QUERY, REQUEST_PATH
 from perfcheck.baseline.sections import Key, NamedSectionsType, SectionType
@@ -259,4 +259,5 @@ def json_schema() -> dict[str, Any]:
         "title": "perfcheck baseline",
         "description": "The latency targets of an HTTP service.",
         **TOP.schema(),
+        "$defs": DEFINITIONS,
     }

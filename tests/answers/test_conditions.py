@@ -5,8 +5,15 @@ from typing import Any
 
 import pytest
 
-from perfcheck.answers.conditions import parse_length, parse_pattern, parse_scalar, parse_type, violation
-from perfcheck.model import Operator, Requirement, Scalar
+from perfcheck.answers.conditions import (
+    compile_condition,
+    parse_length,
+    parse_pattern,
+    parse_scalar,
+    parse_type,
+    violation,
+)
+from perfcheck.model import Condition, Operator, Requirement, Scalar
 from perfcheck.units import WrongValueError
 
 TOTAL = "$.total"
@@ -35,9 +42,13 @@ TOTAL = "$.total"
 )
 def test_a_scalar(written: Scalar, right: list[Any], wrong: list[Any], message: str) -> None:
     condition = (parse_scalar(written),)
-    assert [violation(TOTAL, condition, [value], repr) for value in right] == [None] * len(right)
+    assert [problem(TOTAL, condition, [value]) for value in right] == [None] * len(right)
     for value in wrong:
-        assert violation(TOTAL, condition, [value], shown) == f"$.total: {message.format(shown(value))}"
+        assert problem(TOTAL, condition, [value]) == f"$.total: {message.format(shown(value))}"
+
+
+def problem(subject: str, condition: Condition, values: list[Any], *, typed: bool = True) -> str | None:
+    return violation(subject, compile_condition(condition, typed=typed), values, shown)
 
 
 def shown(value: Any) -> str:
@@ -45,17 +56,17 @@ def shown(value: Any) -> str:
 
 
 def test_what_is_expected_must_be_there_unless_it_is_to_be_absent() -> None:
-    assert violation(TOTAL, (parse_scalar("exists"),), [], shown) == "$.total not found"
-    assert violation(TOTAL, (parse_scalar(">= 1"),), [], shown) == "$.total: expected >= 1, got nothing"
-    assert violation(TOTAL, (parse_type("array"),), [], shown) == "$.total: expected type array, got nothing"
-    assert violation(TOTAL, (parse_scalar("absent"),), [], shown) is None
-    assert violation(TOTAL, (parse_scalar("absent"),), [None], shown) == "$.total: expected nothing, got null"
+    assert problem(TOTAL, (parse_scalar("exists"),), []) == "$.total not found"
+    assert problem(TOTAL, (parse_scalar(">= 1"),), []) == "$.total: expected >= 1, got nothing"
+    assert problem(TOTAL, (parse_type("array"),), []) == "$.total: expected type array, got nothing"
+    assert problem(TOTAL, (parse_scalar("absent"),), []) is None
+    assert problem(TOTAL, (parse_scalar("absent"),), [None]) == "$.total: expected nothing, got null"
 
 
 def test_each_of_several_values_has_to_satisfy_it() -> None:
     condition = (parse_scalar("> 0"),)
-    assert violation("$..id", condition, [1, 2, 3], shown) is None
-    assert violation("$..id", condition, [1, 0, 3], shown) == "$..id: expected > 0, got 0 (2 of 3)"
+    assert problem("$..id", condition, [1, 2, 3]) is None
+    assert problem("$..id", condition, [1, 0, 3]) == "$..id: expected > 0, got 0 (2 of 3)"
 
 
 @pytest.mark.parametrize(
@@ -80,8 +91,8 @@ def test_each_of_several_values_has_to_satisfy_it() -> None:
     ],
 )
 def test_a_part_of_a_mapping(requirement: Requirement, right: list[Any], wrong: Any, message: str) -> None:
-    assert [violation("$.a", (requirement,), [value], shown) for value in right] == [None] * len(right)
-    assert violation("$.a", (requirement,), [wrong], shown) == f"$.a{message}"
+    assert [problem("$.a", (requirement,), [value]) for value in right] == [None] * len(right)
+    assert problem("$.a", (requirement,), [wrong]) == f"$.a{message}"
 
 
 @pytest.mark.parametrize(
@@ -90,14 +101,14 @@ def test_a_part_of_a_mapping(requirement: Requirement, right: list[Any], wrong: 
 )
 def test_text_is_compared_as_text_or_as_the_number_that_it_is(written: str, right: str, wrong: str) -> None:
     condition = (parse_scalar(written, typed=False),)
-    assert violation("header A", condition, [right], shown, typed=False) is None
-    assert violation("header A", condition, [wrong], shown, typed=False) is not None
+    assert problem("header A", condition, [right], typed=False) is None
+    assert problem("header A", condition, [wrong], typed=False) is not None
 
 
 def test_the_body_is_not_shown_where_a_part_of_it_is_missing() -> None:
     condition = (parse_scalar("Love", typed=False, plain=Operator.CONTAINS),)
-    assert violation("the body", condition, ["Hate"], shown, typed=False) == "the body does not contain 'Love'"
-    assert violation("the body", (parse_scalar("exists"),), [], shown, typed=False) == "the body is empty"
+    assert problem("the body", condition, ["Hate"], typed=False) == "the body does not contain 'Love'"
+    assert problem("the body", (parse_scalar("exists"),), [], typed=False) == "the body is empty"
 
 
 @pytest.mark.parametrize("text", [">=", ">", "==", ">= x", "< 01", "> 1,5", ">= " + "1" * 400])

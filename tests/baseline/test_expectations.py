@@ -76,7 +76,7 @@ def test_expect(tmp_path: Path, expect: str, statuses: tuple[tuple[int, int], ..
 )
 def test_a_condition_on_json(tmp_path: Path, written: str, condition: Condition) -> None:
     endpoint = load_endpoint(tmp_path, f"expect: {{json: {{$.a: {written}}}}}", {"A": "1"})
-    assert endpoint.answer == Expectations(json=(("$.a", condition),))
+    assert repr(endpoint.answer) == repr(Expectations(json=(("$.a", condition),)))  # 1, 1.0 and true are equal
 
 
 def test_a_schema_is_found_next_to_the_baseline(tmp_path: Path) -> None:

@@ -81,6 +81,27 @@ def test_it_refuses_what_the_validator_refuses(file: str) -> None:
     assert errors((Path(__file__).parent / "bad" / f"{file}.yaml").read_text(encoding="utf-8"))
 
 
+@pytest.mark.parametrize(
+    ("expect", "is_accepted"),
+    [
+        (
+            "{json: {$.a: '>= 1', $.b: {type: array, length: 1}}, text: a, header: {ETag: exists}}",
+            True,
+        ),
+        ("{status: [200, 4xx], schema: a.json, max_bytes: 1kB}", True),
+        ("{json: {$.a: {type: arry}}}", False),
+        ("{json: {$.a: {size: 1}}}", False),
+        ("{text: {type: string}}", False),
+        ("{headers: {ETag: exists}}", False),
+        ("{max_bytes: many}", False),
+        ("many", False),
+    ],
+)
+def test_it_knows_what_an_answer_is_expected_to_have(expect: str, *, is_accepted: bool) -> None:
+    text = f"version: 1\nservice: {{base_url: http://localhost}}\nendpoints: {{a: {{path: /a, expect: {expect}}}}}\n"
+    assert (errors(text) == []) is is_accepted
+
+
 def test_variables_are_accepted_where_they_are_interpolated() -> None:
     text = """version: 1
 service: {base_url: "${A}", http2: "${B}"}
@@ -91,6 +112,8 @@ endpoints: {a: {path: "${D}", target: "${E:-300ms}", metric: "${F}", expect: "${
 
 
 def described(schema: dict[str, Any]) -> Iterator[str]:
+    for part in [*schema.get("$defs", {}).values(), *schema.get("anyOf", [])]:
+        yield from described(part)
     for key in schema.get("properties", {}).values():
         assert key["description"]
         yield from described(key)
