@@ -83,9 +83,14 @@ def _slow_phases(result: EndpointResult) -> list[tuple[float, str]]:
     if not is_slow(result):
         return []
     least = _MINOR * (result.value_ms or 0.0)
-    rest = "download" if result.metric_of is MetricOf.LATENCY else "from there to the end of the first event"
-    named = [(result.phases_ms.wait, "waiting for the first byte"), (result.phases_ms.download, rest)]
+    phases = result.phases_ms
+    named = [(phases.wait, "waiting for the first byte"), (phases.download, after_the_first_byte(result))]
     return sorted(((ms, name) for ms, name in named if ms and ms > least), reverse=True)
+
+
+def after_the_first_byte(result: EndpointResult) -> str:
+    """The name of the rest of the latency."""
+    return "download" if result.metric_of is MetricOf.LATENCY else "first byte to first event"
 
 
 def _spans(result: EndpointResult) -> list[str]:

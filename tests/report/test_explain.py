@@ -15,7 +15,7 @@ from simulation.runs import decision, endpoint, result, run, samples
 from support.comparisons import comparison_run
 
 from perfcheck.judge.compare_runs import changes_since
-from perfcheck.model import Changed, Comparison, EndpointResult, Metric, Run, TracedRequest, Verdict
+from perfcheck.model import Changed, Comparison, EndpointResult, Metric, MetricOf, Phases, Run, TracedRequest, Verdict
 from perfcheck.report import github, html, junit, markdown
 from perfcheck.report.causes import likely_cause, where_the_time_went
 from perfcheck.report.console import render_console
@@ -153,6 +153,18 @@ def test_the_lines_come_in_one_order(one: Run) -> None:
         labels = [label for label, _ in explain(one, judged, changes_since(one, one))]
         assert labels == sorted(labels, key=list(Label).index)
         assert (labels[0], labels[-1]) == (Label.REQUEST, Label.RERUN)
+
+
+def test_what_a_stream_has_after_its_first_byte_is_no_download() -> None:
+    endpoint_ = replace(endpoint("events", target=100.0), metric_of=MetricOf.FIRST_BYTE)
+    phases = Phases(wait_ms=30.0, download_ms=900.0)
+    measured = [
+        (stage, replace(sample, phases=phases, server_timing=None)) for stage, sample in samples(1, [930.0] * 5)
+    ]
+    one = result(endpoint_, measured, decision(Verdict.CRITICAL, 930.0))
+    assert where_the_time_went(one) == "first byte to first event 900 ms; waiting for the first byte 30 ms"
+    assert "first byte to first event" in html.render(run([one]))
+    assert ">download<" not in html.render(run([one]))
 
 
 def traces_of(one: Run) -> list[str]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from perfcheck.model import EarlierRun, EndpointChange, EndpointResult, Reference, Rule, Run, Severity
-from perfcheck.report.causes import Sums, longest_first, sums_of
+from perfcheck.report.causes import Sums, after_the_first_byte, longest_first, sums_of
 from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
 from perfcheck.report.explain import ExplanationLine, Label, doubt, reasons
@@ -260,7 +260,7 @@ class Page:
         for i, (name, ms) in enumerate(spans):
             depth = 2 if i and is_nested else 1
             bars.append((f"{_SPAN[depth]} {clean(name, _LONGEST_SPAN_NAME)}", ms, 0.0, "span", depth))
-        bars.append(("download", download, wait, "down", 0))
+        bars.append((after_the_first_byte(result), download, wait, "down", 0))
         scale = Linear(0, longest)
         return [
             Bar(name, format_ms(ms), _bar(scale(start), scale(start + ms), css), depth)
