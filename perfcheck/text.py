@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import binascii
 import functools
 import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
-from urllib.parse import quote
+from collections import deque
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote, unquote
 
 MASK = "***"
 LONGEST_NAME = 200  # in files for machines
 _HASH_MARK = " ~"
 _HASH_DIGITS = 8
 _SHORTEST_SECRET_FOUND_IN_TEXT = 4  # a shorter one would be found in every other word
-_UNESCAPED = re.compile("[A-Za-z0-9]+")
+_SHORTEST_SECRET_FOUND_IN_BASE64 = 6  # bytes; a shorter one leaves too few characters
+_MOST_FORMS = 512  # of one source: some 64 secrets
+_OCTAL = re.compile(r"\\(?:([0-3][0-7]{2})|(.))")
+_IN_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
+_UNESCAPED = re.compile(r"[A-Za-z0-9]+")
 _HIDDEN_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -43,7 +49,7 @@ def is_link(text: str) -> bool:
 
 
 class Redactor:
-    """Replaces the values of variables by ``***``, also where they are escaped for a URL, a form, JSON or Python.
+    """Replaces secrets by ``***``, also in base64 and where they are escaped for a URL, JSON, HTML, a cookie or Python.
 
     Each character by itself: which ones are escaped, and in which case, differs between those who do it.
     """
@@ -51,13 +57,25 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._forms: dict[str, str] = {}  # each with a part of it that is never escaped
         self._is_sorted = True
+        self._sources: dict[str, str] = {}  # of the forms that are not kept for ever
+        self._latest: dict[str, deque[str]] = {}  # those, by their source
         self.add(*secrets)
 
-    def add(self, *secrets: str) -> None:
-        found = {form for secret in secrets for form in (secret, secret.strip())}
-        new = {form for form in found - self._forms.keys() if len(form) >= _SHORTEST_SECRET_FOUND_IN_TEXT}
-        self._forms |= {form: max(_UNESCAPED.findall(form), key=len, default="") for form in new}
-        self._is_sorted = self._is_sorted and not new
+    def add(self, *secrets: str, source: str = "") -> None:
+        """``source`` names what makes new ones again and again, such as a cookie: only its latest are kept."""
+        for form in {form for secret in secrets for form in _forms(secret)}:
+            if form in self._forms:
+                if not source:
+                    self._sources.pop(form, None)
+                continue
+            self._forms[form] = max(_UNESCAPED.findall(form), key=len, default="")
+            self._is_sorted = False
+            if source:
+                self._sources[form] = source
+                latest = self._latest.setdefault(source, deque())
+                latest.append(form)
+                if len(latest) > _MOST_FORMS and self._sources.pop(oldest := latest.popleft(), ""):
+                    del self._forms[oldest]
 
     def __call__(self, text: str) -> str:
         if not self._is_sorted:  # longest first: one may contain another
@@ -73,17 +91,51 @@ class Redactor:
         return clean(self(text), limit)
 
 
+def _forms(secret: str) -> Iterator[str]:
+    """The texts that give it away: as it is, decoded, decoded wrongly, and in base64."""
+    stripped = secret.strip()
+    texts = {secret, stripped, unquote(stripped), _unquoted(stripped)}
+    texts |= {text.encode(errors="replace").decode("latin-1") for text in texts}
+    for text in texts:
+        if len(text) >= _SHORTEST_SECRET_FOUND_IN_TEXT:
+            yield text
+            yield from _in_base64(text.encode(errors="replace"))
+
+
+def _unquoted(cookie: str) -> str:
+    """As Python's http.cookies, and what learnt from it, writes values that a cookie cannot have."""
+    return _OCTAL.sub(lambda match: chr(int(match[1], 8)) if match[1] else match[2], cookie.strip('"'))
+
+
+def _in_base64(secret: bytes) -> Iterator[str]:
+    """The characters that are the same whatever precedes and follows it in what was encoded (RFC 4648, section 4)."""
+    if len(secret) < _SHORTEST_SECRET_FOUND_IN_BASE64:
+        return
+    for before in range(3):
+        encoded = binascii.b2a_base64(bytes(before) + secret, newline=False).decode("ascii")
+        fixed = encoded[-(-8 * before // 6) : 8 * (before + len(secret)) // 6]
+        yield from {fixed, fixed.replace("+", "-").replace("/", "_")}
+
+
 @functools.lru_cache(maxsize=1024)
 def _pattern_of(form: str) -> re.Pattern[str]:
     return re.compile("".join(map(_in_any_form, form)))
 
 
+@functools.lru_cache(maxsize=1024)
 def _in_any_form(char: str) -> str:
     """A pattern that finds a character as it is, and escaped."""
-    if char.isascii() and char.isalnum():
+    if _UNESCAPED.fullmatch(char):
         return char
+    code, in_utf8 = ord(char), char.encode(errors="replace")
     escaped = {quote(char, safe="", errors="replace"), json.dumps(char)[1:-1], repr(char)[1:-1], f"\\{char}"}
+    escaped |= {quote(quote(char, safe="", errors="replace"), safe=""), json.dumps(json.dumps(char)[1:-1])[1:-1]}
+    escaped |= {_IN_HTML.get(char, char), f"&#{code};", f"&#x{code:x};", f"\\u{code:04x}", f"\\x{code:02x}"}
+    escaped |= {
+        "".join(form.format(byte) for byte in in_utf8) for form in ("\\{:03o}", "\\x{:02x}", "={:02x}", "%{:02x}")
+    }
     escaped |= {"+"} if char == " " else set()
+    escaped |= set() if char.isascii() else {"\ufffd"}  # it was decoded as something else
     return f"(?:{re.escape(char)}|(?i:{'|'.join(map(re.escape, sorted(escaped, key=len, reverse=True)))}))"
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from yaml import Node, ScalarNode
 
+from perfcheck.baseline.auth import check_auth, request_headers, with_auth
 from perfcheck.baseline.captures import check_known
 from perfcheck.baseline.context import Context, Entries, Entry
 from perfcheck.baseline.expectations import Expected
@@ -96,11 +97,6 @@ def limits_of(context: Context, entry: Entry | None, kind: type[_Shares], messag
     return limits
 
 
-def headers_of(entries: Entries) -> tuple[tuple[str, RequestText], ...]:
-    headers: dict[str, tuple[str, RequestText]] = value_of(entries, "headers", {})
-    return tuple(headers.values())
-
-
 class EndpointBuilder:
     """The endpoints of one baseline, whose sections are ``top``, and its requests before and after."""
 
@@ -110,19 +106,35 @@ class EndpointBuilder:
         # None when they are wrong, so that no reference can be checked.
         self._groups: dict[str, NamedSection] | None = value_of(top, "groups", None if "groups" in top else {})
         service: Entries = value_of(top, "service", {})
-        headers = {"headers": service["headers"]} if "headers" in service else {}
-        self._common = _layered(headers, value_of(top, "defaults", {}))
+        self._logins: dict[int, Endpoint] = {}  # by line
+        of_service = self._layered({}, {key: service[key] for key in ("headers", "auth") if key in service})
+        self._common = self._layered(of_service, value_of(top, "defaults", {}))
         self._layers = {
-            name: _layered(self._common, {key: entry for key, entry in (group.entries or {}).items() if key != "title"})
+            name: self._layered(
+                self._common, {key: entry for key, entry in (group.entries or {}).items() if key != "title"}
+            )
             for name, group in (self._groups or {}).items()
         }
         setup: dict[str, NamedSection] = value_of(top, "setup", {})
         self._captured: dict[str, Capture] = {}  # by the setup, as far as it was built
-        self.setup = tuple(self._requests(setup, self._common, self._captured, SETUP.keys))
+        self._setup = tuple(self._requests(setup, self._common, self._captured, SETUP.keys))
         self.teardown = tuple(self._requests(value_of(top, "teardown", {}), self._common, self._captured, SETUP.keys))
         for key in ("service", "defaults", "groups"):
             if key in top:
                 check_known(context, top[key].node, self._captured)
+
+    @property
+    def setup(self) -> tuple[Endpoint, ...]:
+        """Once the endpoints are built, which may have logins of their own; those come first."""
+        return (*self._logins.values(), *self._setup)
+
+    def _layered(self, base: Entries, own: Entries) -> Entries:
+        """``own`` over ``base``, with ``auth`` as the header that it is."""
+        check_auth(self._context, own)
+        auth = value_of(own, "auth")
+        if auth is not None and auth.login is not None:
+            self._logins.setdefault(auth.login.line, auth.login)
+        return _layered(base, with_auth(own))
 
     def build(self, section: NamedSection) -> Endpoint | None:
         """None after collecting its errors."""
@@ -133,7 +145,7 @@ class EndpointBuilder:
         group: str | None = value_of(own, "group")
         if group is not None and self._groups is not None and group not in self._groups:
             self._unknown_group(own["group"], group)
-        merged = _layered(self._layers.get(group or "", self._common), own)
+        merged = self._layered(self._layers.get(group or "", self._common), own)
         workflow = self._workflow(own, merged) if "steps" in own else {}
         limits = _LimitResolver(context, name, own, merged).resolve()
         request = self._request(section, own, merged, self._captured) if not workflow else {}
@@ -189,7 +201,7 @@ class EndpointBuilder:
             if section.entries is None:
                 continue
             own, before = section.entries, len(self._context.errors)
-            merged = _layered(inherited, own)
+            merged = self._layered(inherited, own)
             limits = _LimitResolver(self._context, section.name, own, merged).resolve()
             request = self._request(section, own, merged, known, is_repeated=keys is STEP.keys)
             for capture in value_of(own, "capture", ()):
@@ -231,7 +243,7 @@ class EndpointBuilder:
             "path_template": path if isinstance(path, Template) else None,
             "method": value_of(own, "method", "POST" if "graphql" in own else "GET"),
             "content": content,
-            "headers": headers_of(merged),
+            **request_headers(value_of(merged, "headers", {})),
             **self._expected(own, merged),
         }
 

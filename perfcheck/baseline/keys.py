@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from perfcheck.baseline.addresses import BASE_URL, CONNECT_TO, PATH, TRACE_URL, file_path
+from perfcheck.baseline.auth import AUTH, KINDS
 from perfcheck.baseline.captures import CAPTURE
 from perfcheck.baseline.expectations import ANSWER, DEFINITIONS, EXPECT
 from perfcheck.baseline.graphql import GRAPHQL
@@ -64,6 +65,8 @@ SERVICE = SectionType(
         ),
         "ready_timeout": Key(TIMEOUT, "How long to wait until it is ready.", "30s"),
         "headers": Key(HEADERS, "Headers of every request."),
+        "auth": Key(AUTH, "The login of every request: basic, bearer, oauth2 or digest."),
+        "cookies": Key(BOOLEAN, "Whether cookies that responses set are sent with later requests.", "false"),
         "monitor": Key(PATH, "Path of the statistics API of the monitor inside the service."),
         "openapi": Key(
             PATH, "Path of the service's OpenAPI document, for coverage, and for new slow operations in a saved run."
@@ -146,6 +149,7 @@ INHERITED = {
         EXPECT, "The expected status codes: 2xx, 404, 200-204, or a list of them; or what a right answer has.", "2xx"
     ),
     "headers": Key(HEADERS, "Headers, added to those of the service; the one closest to the endpoint counts."),
+    "auth": Key(AUTH, "Another login than that of the service; none: without one."),
     "follow_redirects": Key(BOOLEAN, "Whether redirects are followed, and timed together as one request.", "false"),
     "min_requests": Key(
         integer(FEWEST_REQUESTS, 10_000), "At least this many requests, instead of sampling.min_requests."
@@ -167,7 +171,7 @@ REQUEST = {
 _REPEATABLE = Key(BOOLEAN, "Allows POST, PUT, PATCH and DELETE: the request may be sent any number of times.", "false")
 _CAPTURE = Key(CAPTURE, "Values of the response that later requests use, such as {token: {json: $.access_token}}.")
 # What every request inherits, also those of the setup and the steps of a workflow.
-_OF_ANY_REQUEST = {key: INHERITED[key] for key in ("expect", "headers", "timeout", "follow_redirects")}
+_OF_ANY_REQUEST = {key: INHERITED[key] for key in ("expect", "headers", "auth", "timeout", "follow_redirects")}
 
 TEARDOWN = SectionType({**REQUEST, **_OF_ANY_REQUEST}, required=("path",))
 SETUP = SectionType(
@@ -235,6 +239,7 @@ TOP = SectionType(
 # Where a key belongs that is in the wrong section.
 SECTIONS = {
     **dict.fromkeys(ANSWER.keys, "under 'expect'"),
+    **dict.fromkeys(KINDS.keys, "under 'auth'"),
     **dict.fromkeys(TLS.keys, "under 'tls' in 'service'"),
     **dict.fromkeys(SAMPLING.keys, "under 'sampling'"),
     "min_difference": "under 'compare'",

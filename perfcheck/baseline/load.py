@@ -14,9 +14,10 @@ from pathlib import Path
 from yaml import MappingNode
 
 from perfcheck.baseline.addresses import base_url_option, on_port, passwords_of
+from perfcheck.baseline.auth import request_headers, with_auth
 from perfcheck.baseline.captures import captured_values
 from perfcheck.baseline.context import Context, Entries
-from perfcheck.baseline.endpoints import EndpointBuilder, fields_of, headers_of, is_wrong, limits_of, value_of
+from perfcheck.baseline.endpoints import EndpointBuilder, fields_of, is_wrong, limits_of, value_of
 from perfcheck.baseline.file_errors import BaselineError, ErrorCollector, FileError, Location, StopReading
 from perfcheck.baseline.keys import SECTIONS, TOP
 from perfcheck.baseline.sections import NamedSection
@@ -265,7 +266,9 @@ def _service(context: Context, entries: Entries) -> Service:
     if context.port is not None:
         base_url = on_port(base_url, context.port)
     context.secrets.update(passwords_of(base_url))
-    fields = {**fields_of(entries), "base_url": base_url, "headers": headers_of(entries)}
+    headers = request_headers(value_of(with_auth(entries), "headers", {}))
+    fields = {**fields_of(entries, without={"auth"}), **headers, "base_url": base_url}
+    del fields["is_anonymous"]
     if "connect_to" in fields and "unix_socket" in fields:
         message = "'unix_socket' and 'connect_to' both set the address to connect to"
         context.error(entries["connect_to"].node, message, "keep one of them")

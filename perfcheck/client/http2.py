@@ -53,10 +53,10 @@ class Http2Connection(SocketConnection):
         self.reusable = False
         headers = [
             (b":method", request.head.method),
-            (b":authority", next(value for name, value in request.headers if name == b"host")),
+            (b":authority", next(value for name, value in request.head.headers if name == b"host")),
             (b":scheme", request.origin.scheme.encode("ascii")),
             (b":path", request.head.target),
-            *((name, value) for name, value in request.headers if name not in _OF_HTTP1),
+            *((name, value) for name, value in request.head.headers if name not in _OF_HTTP1),
         ]
         self._events.clear()
         try:

@@ -7,7 +7,7 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import nullcontext, suppress
 from typing import Generic, Self
 
 import httpx
@@ -18,6 +18,7 @@ from perfcheck.client.capture import captured
 from perfcheck.client.connection import Connection, Connections, Opened
 from perfcheck.client.excerpt import beginning, excerpt
 from perfcheck.client.exchange import Exchange, RequestFailedError
+from perfcheck.client.logins import Logins
 from perfcheck.client.loop import Loop, Steps, pause
 from perfcheck.client.prepared_request import (
     PreparedRequest,
@@ -30,19 +31,18 @@ from perfcheck.client.prepared_request import (
     without_password,
 )
 from perfcheck.client.response import BODY_CAP, REDIRECTS, Response
-from perfcheck.client.setup import Setup
 from perfcheck.client.transport import HAS_KERNEL_STAMPS
 from perfcheck.client.values import Generator, RequestValues
 from perfcheck.client.workflow import as_one
 from perfcheck.errors import CouldNotMeasureError, UsageError
-from perfcheck.model import Endpoint, Failure, Fetched, Finding, MetricOf, Sample, Service
+from perfcheck.model import Capture, Endpoint, Failure, Fetched, Finding, MetricOf, Sample, Service
 from perfcheck.text import Redactor
 from perfcheck.units import WrongValueError
 
 _MOST_REDIRECTS = 10
 _LONGEST_SERVER_TIMING = 2000
 _OF_A_STALE_CONNECTION = {Failure.RESET, Failure.PROTOCOL}
-_UNAUTHORIZED, _REQUEST_TIMEOUT, _TOO_MANY_REQUESTS = 401, 408, 429
+_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS = 408, 429
 
 
 class HttpClient(ABC, Generic[Opened]):
@@ -74,8 +74,8 @@ class HttpClient(ABC, Generic[Opened]):
         self._seed = seed
         self._plans: dict[int, RequestPlan] = {}  # by the id of the endpoint
         self._generators: dict[int, Generator] = {}  # too
-        self._setup = Setup(self._send_for_setup, redact, self._prepared.clear)
-        self._rejected: set[int] = set()  # ids of endpoints that a renewed login does not help
+        self._logins = Logins(service, self._send_for_setup, redact, self._prepared.clear)
+        self._setup = self._logins.setup
         self._checks: dict[int, tuple[Endpoint, AnswerCheck]] = {}  # by the id of the endpoint, which is kept
         self._protocol = "HTTP/2" if service.http2 else "HTTP/1.1"  # until a response has come
         self._by_kernel = HAS_KERNEL_STAMPS and not service.unix_socket
@@ -181,7 +181,7 @@ class HttpClient(ABC, Generic[Opened]):
     def fetch(self, endpoint: Endpoint) -> Fetched:
         """One request for its body, not its latency. Failures are in what is returned; raises as ``send`` does."""
         values = RequestValues(Generator(~self._seed, endpoint, self._redact), self._setup.values)  # of no sample
-        return self.loop.run(self._fetched(prepare(self._service, endpoint, self._proxy, values)))
+        return self.loop.run(self._logins.logged_in(endpoint, lambda: self._fetched(endpoint, values)))
 
     def _values(self, endpoint: Endpoint) -> RequestValues:
         return RequestValues(self._generator(endpoint), self._setup.values)
@@ -192,14 +192,15 @@ class HttpClient(ABC, Generic[Opened]):
         return self._generators[id(endpoint)]
 
     def _prepare(self, endpoint: Endpoint, values: RequestValues) -> PreparedRequest:
+        self._logins.refresh()
         prepared = self._prepared.get(id(endpoint))
         if prepared is None:
             if id(endpoint) not in self._plans:
                 self._plans[id(endpoint)] = RequestPlan(self._service, endpoint, self._proxy)
-            prepared = self._plans[id(endpoint)].prepared(values)
+            prepared = self._logins.with_cookies(self._plans[id(endpoint)].prepared(values))
             if self._setup.knows(endpoint.values):
                 self._prepared[id(endpoint)] = prepared
-        return prepared
+        return self._logins.signed(prepared)
 
     def _check_of(self, endpoint: Endpoint) -> AnswerCheck | None:
         """Raises UsageError, for a schema that is no longer what it was when the baseline was read."""
@@ -242,22 +243,8 @@ class HttpClient(ABC, Generic[Opened]):
         return sample, values
 
     def _sample(self, endpoint: Endpoint, values: RequestValues) -> Steps[Sample]:
-        """One timed request; with another login where the one before has expired, which is no part of the sample."""
-        uses = endpoint.values
-        if not self._setup.is_renewable(uses):
-            return (yield from self._timed(endpoint, values))
-        yield from self._setup.renew_due(uses)
-        version = self._setup.version
-        sample = yield from self._timed(endpoint, values)
-        if sample.status != _UNAUTHORIZED or sample.failure is not Failure.STATUS or id(endpoint) in self._rejected:
-            return sample
-        failed = yield from self._setup.renew(uses, version)
-        if failed is not None:
-            return replace(sample, detail=f"{sample.detail}; renewing the login failed: {failed.detail}")
-        sample = yield from self._timed(endpoint, values)
-        if sample.status == _UNAUTHORIZED:
-            self._rejected.add(id(endpoint))
-        return sample
+        """One timed request; another login where the one before has expired is no part of the sample."""
+        return self._logins.logged_in(endpoint, lambda: self._timed(endpoint, values))
 
     def _timed(self, endpoint: Endpoint, values: RequestValues) -> Steps[Sample]:
         check = self._check_of(endpoint)
@@ -280,6 +267,8 @@ class HttpClient(ABC, Generic[Opened]):
                 size = self._take_body(endpoint, response, check, values)
             except RequestFailedError as error:
                 failed = error
+        if response is not None and failed is not None:
+            self._hide_captured(endpoint, response)
         phases = exchange.phases()
         server_timing = response.header(b"server-timing") if response else ""
         unexpected = response if failed and failed.failure is Failure.STATUS else None
@@ -315,12 +304,26 @@ class HttpClient(ABC, Generic[Opened]):
         if check is not None and (problem := check.problem(response.header, body)):
             raise RequestFailedError(Failure.WRONG_ANSWER, f"{Failure.WRONG_ANSWER}: {problem}")
         for capture in endpoint.captures:
-            values.capture(capture.name, captured(capture, response, body))
+            with suppress(RequestFailedError) if capture.is_lifetime else nullcontext():
+                values.capture(capture.name, captured(capture, response, body))
+                self._hide(capture, values[capture.name])
         return None if response.is_enough else len(body)
 
-    def _fetched(self, prepared: PreparedRequest) -> Steps[Fetched]:
-        exchange = Exchange(prepared.endpoint.timeout_s, prepared.endpoint.metric_of)
-        response, failed = yield from self._request(prepared, exchange)
+    def _hide_captured(self, endpoint: Endpoint, response: Response) -> None:
+        """A response that failed may have what it was sent for all the same, and show it."""
+        for capture in endpoint.captures:
+            with suppress(RequestFailedError):
+                self._hide(capture, captured(capture, response, b"".join(response.decoded())))
+
+    def _hide(self, capture: Capture, value: str) -> None:
+        if not capture.is_lifetime:
+            self._redact.add(value, source=f"capture {capture.name}")
+
+    def _fetched(self, endpoint: Endpoint, values: RequestValues) -> Steps[Fetched]:
+        self._logins.refresh()
+        prepared = self._logins.with_cookies(prepare(self._service, endpoint, self._proxy, values))
+        exchange = Exchange(endpoint.timeout_s, endpoint.metric_of)
+        response, failed = yield from self._request(self._logins.signed(prepared), exchange)
         body = b""
         try:
             body = b"".join(response.decoded()) if response else b""
@@ -343,12 +346,15 @@ class HttpClient(ABC, Generic[Opened]):
         request: httpx.Request | None = None  # the last one, which httpx need not see before it is redirected
         on_wire = prepared.wire_request
         redirects = Redirects(prepared.endpoint) if prepared.endpoint.follow_redirects else None
+        earlier: Response | None = None
         response: Response | None = None
         try:
             for _ in range(_MOST_REDIRECTS + 1):
                 connection, hop = yield from self._send(on_wire, exchange)
                 try:
                     self._protocol = hop.version
+                    hop.earlier = earlier
+                    self._logins.receive(prepared, request, hop)
                     following = None
                     if redirects is not None and hop.status in REDIRECTS:
                         following = redirects.following(request or prepared.request, hop)
@@ -365,7 +371,8 @@ class HttpClient(ABC, Generic[Opened]):
                     self._connections.keep(connection)
                 if following is None:
                     return hop, hop.problem(prepared.endpoint.expect, None)
-                request, on_wire = following, wire_request(following, self._proxy)
+                self._logins.renew_headers(prepared.endpoint, following)
+                earlier, request, on_wire = hop, following, wire_request(following, self._proxy)
                 exchange.begin_next()
         except RequestFailedError as error:
             return response, response.problem(prepared.endpoint.expect, error) if response else error

@@ -86,7 +86,7 @@ class ApplicationConnections:
 
     def connect(self, origin: Origin, exchange: Exchange) -> Steps[ApplicationConnection]:  # noqa: ARG002
         if origin.host != self._host:
-            raise RequestFailedError(Failure.REDIRECTS, f"a redirect to {origin.host}, which is not in this process")
+            raise RequestFailedError(Failure.REDIRECTS, f"{origin.host} is not in this process")
         yield from ()
         return ApplicationConnection(origin, self._application, self._raised)
 
@@ -111,7 +111,7 @@ class ApplicationConnection(Connection):
         url = httpx.URL(scheme=self.origin.scheme, host=self.origin.host, port=self.origin.port, raw_path=head.target)
         reply = AppReply(exchange, has_body=head.method != b"HEAD")
         self._application.respond(
-            httpx.Request(head.method.decode(), url, headers=request.headers, content=request.content),
+            httpx.Request(head.method.decode(), url, headers=list(head.headers), content=request.content),
             reply,
             exchange.remaining_ns() / 1e9,
         )

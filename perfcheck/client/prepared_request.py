@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 from urllib.parse import quote, urlencode
 
@@ -26,7 +26,6 @@ from perfcheck.model import (
     Marks,
     Multipart,
     RequestText,
-    Secret,
     Service,
     Value,
     displayed,
@@ -65,19 +64,18 @@ class WireRequest:
     head: RequestHead
     content: bytes
     data: bytes  # both, as HTTP/1.1 sends them
-    trace: tuple[tuple[bytes, bytes], ...] = ()  # one more header
-
-    @property
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        return [*self.head.headers, *self.trace]
 
     def traced(self, trace_id: str) -> WireRequest:
-        """As a new span of this trace, by W3C Trace Context (level 1); the bytes are copied, not made anew."""
-        header = (b"traceparent", f"00-{trace_id}-{os.urandom(8).hex()}-01".encode())
+        """As a new span of this trace, by W3C Trace Context (level 1)."""
+        return self.with_header(b"traceparent", f"00-{trace_id}-{os.urandom(8).hex()}-01".encode())
+
+    def with_header(self, name: bytes, value: bytes) -> WireRequest:
+        """With one more header; the bytes are copied, not made anew."""
         end = self.data.index(b"\r\n\r\n") + 2
-        line = b"%b: %b\r\n" % header
+        line = b"%b: %b\r\n" % (name, value)
         data = b"".join((self.data[:end], line, memoryview(self.data)[end:]))
-        return WireRequest(self.origin, self.head, self.content, data, (header,))
+        head = self.head._replace(headers=[*self.head.headers, (name.lower(), value)])
+        return WireRequest(self.origin, head, self.content, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +88,18 @@ class PreparedRequest:
 
     @property
     def request(self) -> httpx.Request:
-        url = self.url if self.url.raw_path == self.target else self.url.copy_with(raw_path=self.target)
-        return httpx.Request(self.endpoint.method, url, headers=self.headers, content=self.wire_request.content)
+        return httpx.Request(
+            self.endpoint.method, self.whole_url, headers=self.headers, content=self.wire_request.content
+        )
+
+    @property
+    def whole_url(self) -> httpx.URL:
+        return self.url if self.url.raw_path == self.target else self.url.copy_with(raw_path=self.target)
+
+    def with_header(self, name: bytes, value: bytes) -> PreparedRequest:
+        return replace(
+            self, headers=[*self.headers, (name, value)], wire_request=self.wire_request.with_header(name, value)
+        )
 
 
 class _Inserted(NamedTuple):
@@ -175,7 +183,8 @@ def _request(service: Service, endpoint: Endpoint, marks: Marks) -> httpx.Reques
     pairs = [(name, marks.text_of(value, encoding=Encoding.QUERY)) for name, value in endpoint.query]
     path = marks.text_of(endpoint.path_template) if endpoint.path_template else endpoint.path
     url = httpx.URL(_address(service.base_url, path, urlencode(pairs, quote_via=quote)))
-    if url.username or url.password:
+    has_login = endpoint.is_anonymous or endpoint.digest or service.digest
+    if (url.username or url.password) and not has_login:
         login = base64.b64encode(f"{url.username}:{url.password}".encode())
         headers.setdefault("Authorization", f"Basic {login.decode('ascii')}")
     match endpoint.content:
@@ -276,6 +285,9 @@ def without_password(url: str) -> str:
 
 
 def _address(base_url: str, path: str, query: str) -> str:
+    """``path`` may be a URL of its own, of a login elsewhere."""
+    if path.startswith(("http://", "https://")):
+        return path
     address = base_url.rstrip("/") + (path if path.startswith("/") or not path else f"/{path}")
     return address + ("&" if "?" in address else "?") + query if query else address
 
@@ -291,7 +303,7 @@ class Redirects:
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self._secret_headers = [name for name, value in endpoint.headers if isinstance(value, Secret)]
+        self._secret_headers = [name for name, value in endpoint.headers if not isinstance(value, str)]
         self._http = httpx.Client(transport=httpx.MockTransport(lambda _: self._received), trust_env=False)
 
     def following(self, request: httpx.Request, response: Response) -> httpx.Request | None:

@@ -32,6 +32,7 @@ class Response:
         self.reason = reason.decode("utf-8", "replace") or http.client.responses.get(status, "")
         self.headers = headers
         self.version = version
+        self.earlier: Response | None = None  # the redirect that led to it
         self.pieces: list[bytes] = []
         self._size = 0
         self.is_enough = False  # what has come suffices: the rest is not read

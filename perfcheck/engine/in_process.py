@@ -44,5 +44,7 @@ def _in_process(baseline: Baseline) -> Baseline:
         headers=service.headers,
         trace=service.trace,
         trace_url=service.trace_url,
+        cookies=service.cookies,
+        digest=service.digest,
     )
     return replace(baseline, service=service, sampling=replace(baseline.sampling, connections=1))

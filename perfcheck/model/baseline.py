@@ -44,6 +44,14 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class Digest:
+    """A login by HTTP digest authentication (RFC 7616)."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     base_url: str
     start: str | None = None  # shell command that starts it, run only where that is wanted
@@ -58,6 +66,8 @@ class Service:
     http2: bool = False
     trace: bool = False  # each request begins a trace of its own
     trace_url: str | None = None  # a page that shows a trace, with {trace_id} in it
+    cookies: bool = False  # those of responses are sent with later requests
+    digest: Digest | None = None  # of requests that the baseline does not list, such as that of ``ready``
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,7 @@ class Capture:
     source: CaptureFrom
     where: str  # a JSONPath, the name of a header or cookie, or a regular expression with one group
     line: int = 0
+    is_lifetime: bool = False  # not a value: the seconds until the others expire, where the response has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +135,7 @@ class Endpoint:
     """One named request, with everything it inherits already resolved; or several in a row, its ``steps``."""
 
     name: str
-    path: str  # as it may be shown: with the values of ``path_template`` as they are written
+    path: str  # as it may be shown: with the values of ``path_template`` as they are written; of a login, perhaps a URL
     line: int  # in the baseline file
     group: str | None = None
     method: str = "GET"
@@ -150,6 +161,8 @@ class Endpoint:
     critical_path: bool = False  # one of those that a release is judged by first
     lines: dict[str, int] = field(default_factory=dict)  # key -> line of the value in force
     path_template: Template | None = None
+    digest: Digest | None = None
+    is_anonymous: bool = False  # nothing is added that says who sends it: no password of base_url, no cookie
     captures: tuple[Capture, ...] = ()
     renew_s: float | None = None  # of a request of the setup: what it captured is renewed after so long
     steps: tuple[Endpoint, ...] = ()  # of a workflow, which sends nothing else
@@ -165,6 +178,10 @@ class Endpoint:
         """The values that its own request inserts, each where it does."""
         for text in (self.path_template, self.content, *(text for _, text in (*self.query, *self.headers))):
             yield from values_in(text)
+
+    @property
+    def values_of_headers(self) -> frozenset[str]:
+        return frozenset(value.name for _, text in self.headers for value in values_in(text))
 
     @property
     def is_incomplete(self) -> bool:

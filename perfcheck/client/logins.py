@@ -1,0 +1,106 @@
+"""Who sends the requests of one service: what the setup captured, cookies and digests; and what status 401 leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+import httpx
+
+from perfcheck.client.cookies import CookieStore
+from perfcheck.client.digest import DigestLogin
+from perfcheck.client.loop import Steps
+from perfcheck.client.prepared_request import PreparedRequest
+from perfcheck.client.response import Response
+from perfcheck.client.setup import Send, Setup
+from perfcheck.model import Digest, Endpoint, Failure, Fetched, Sample, Service
+from perfcheck.text import Redactor
+
+_UNAUTHORIZED = 401
+_Outcome = TypeVar("_Outcome", Sample, Fetched)
+
+
+class Logins:
+    def __init__(self, service: Service, send: Send, redact: Redactor, changed: Callable[[], None]) -> None:
+        """``changed`` is called when requests that were prepared are no longer right."""
+        self.setup = Setup(send, changed)
+        self._cookies = CookieStore(redact, changed) if service.cookies else None
+        self._of_service = service.digest
+        self._digests: dict[Digest, DigestLogin] = {}
+        self._rejected: dict[int, int] = {}  # id of an endpoint -> the version of its logins that did not help
+
+    def refresh(self) -> None:
+        """Before a request: what expires by itself is forgotten."""
+        if self._cookies is not None:
+            self._cookies.forget_expired()
+
+    def with_cookies(self, prepared: PreparedRequest) -> PreparedRequest:
+        """A header of its own for cookies is left as it is."""
+        endpoint = prepared.endpoint
+        has_own = any(name.lower() == b"cookie" for name, _ in prepared.headers)
+        if self._cookies is None or endpoint.is_anonymous or has_own:
+            return prepared
+        cookies = self._cookies.header(httpx.Request(endpoint.method, prepared.whole_url))
+        return prepared.with_header(b"Cookie", cookies) if cookies else prepared
+
+    def signed(self, prepared: PreparedRequest) -> PreparedRequest:
+        """By digest authentication: each request anew."""
+        digest = self._digest(prepared.endpoint)
+        signature = digest.sign(prepared.endpoint.method, prepared.whole_url) if digest else None
+        return prepared.with_header(b"Authorization", signature) if signature else prepared
+
+    def renew_headers(self, endpoint: Endpoint, following: httpx.Request) -> None:
+        """Of the request that a redirect leads to: the cookies of its address; a signature unless it is cross-origin."""
+        if self._cookies is not None and not endpoint.is_anonymous and (cookies := self._cookies.header(following)):
+            following.headers["Cookie"] = cookies.decode("latin-1")
+        digest = self._digest(endpoint)
+        if digest is not None and "authorization" in following.headers:
+            signature = digest.sign(following.method, following.url)
+            following.headers["Authorization"] = (signature or b"").decode("latin-1")
+
+    def receive(self, prepared: PreparedRequest, redirected: httpx.Request | None, response: Response) -> None:
+        """Keep the cookies of ``response`` and its challenge; it may be that to a redirect of ``prepared``."""
+        digest = self._digest(prepared.endpoint)
+        if digest is not None and response.status == _UNAUTHORIZED:
+            digest.receive(redirected or prepared.request, response)
+        if self._cookies is not None and any(name == b"set-cookie" for name, _ in response.headers):
+            self._cookies.receive(redirected or prepared.request, response)
+            self.setup.sets_cookies(prepared.endpoint)
+
+    def logged_in(self, endpoint: Endpoint, send: Callable[[], Steps[_Outcome]]) -> Steps[_Outcome]:
+        """What ``send`` returns; where that is an unexpected 401, the login is renewed, and it is sent once more."""
+        yield from self.setup.renew_due(endpoint)
+        digest, version = self._digest(endpoint), self.setup.version(endpoint)
+        challenges = digest.challenges if digest else 0
+        outcome = yield from send()
+        if not _is_rejected(outcome):
+            return outcome
+        is_challenged = digest is not None and digest.challenges > challenges
+        is_stale = digest is not None and is_challenged and (digest.is_stale or not challenges)
+        if self._rejected.get(id(endpoint)) == version and not is_stale:
+            return outcome
+        if version:
+            failed = yield from self.setup.renew(endpoint, version)
+            if failed is not None:
+                return replace(outcome, detail=f"{outcome.detail}; renewing the login failed: {failed.detail}")
+        elif not is_challenged:
+            return outcome
+        outcome = yield from send()
+        if _is_rejected(outcome):
+            self._rejected[id(endpoint)] = self.setup.version(endpoint)
+        else:
+            self._rejected.pop(id(endpoint), None)
+        return outcome
+
+    def _digest(self, endpoint: Endpoint) -> DigestLogin | None:
+        login = endpoint.digest if endpoint.line else self._of_service
+        if login is None:
+            return None
+        if login not in self._digests:
+            self._digests[login] = DigestLogin(login)
+        return self._digests[login]
+
+
+def _is_rejected(outcome: Sample | Fetched) -> bool:
+    return outcome.status == _UNAUTHORIZED and outcome.failure is Failure.STATUS

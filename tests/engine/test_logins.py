@@ -1,0 +1,172 @@
+"""Each kind of login against a real server that wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from apps.logins import PASSWORD, USER, Logins
+from apps.serving import werkzeug
+from support.baselines import load
+
+from perfcheck.engine.check import check
+from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
+from perfcheck.model import Baseline, Run
+from perfcheck.runfile import encode_run
+
+ENVIRONMENT = {"CI_USER": USER, "CI_PASSWORD": PASSWORD, "CLIENT": "the&client", "CLIENT_SECRET": "s3cret/s3cret"}
+OAUTH2 = "oauth2: {token_url: /token, client_id: '${CLIENT}', client_secret: '${CLIENT_SECRET}'"
+LOGIN = """setup:
+  login: {path: /login, method: POST, follow_redirects: true}
+teardown:
+  logout: {path: /logout, method: POST}
+"""
+
+
+@contextmanager
+def served(
+    folder: Path, service: Logins, endpoints: str, keys: str = "", top: str = "", env: Mapping[str, str] = ENVIRONMENT
+) -> Iterator[Baseline]:
+    with werkzeug(service.app()) as url:
+        head = f"version: 1\nservice: {{base_url: '{url}', {keys}}}\n{top}"
+        yield load(folder, f"{head}endpoints:\n{endpoints}", {**env, "URL": url})
+
+
+def checked(folder: Path, service: Logins, endpoints: str, keys: str = "", top: str = "") -> Run:
+    with served(folder, service, endpoints, keys, top) as baseline:
+        run = check(baseline).run
+    for secret in (PASSWORD, "s3cret", "secret/"):
+        assert secret.encode() not in encode_run(run)
+    return run
+
+
+def endpoint(path: str, keys: str = "") -> str:
+    return f"  {path}: {{path: /{path}, target: 5s, {keys}}}\n"
+
+
+LOGIN_OF_A_USER = "{username: '${CI_USER}', password: '${CI_PASSWORD}'}"
+OPEN = endpoint("open", "auth: none")
+
+
+@pytest.mark.parametrize("kind", ["basic", "digest"])
+def test_a_user_and_a_password(tmp_path: Path, kind: str) -> None:
+    service = Logins()
+    run = checked(tmp_path, service, endpoint(kind) + OPEN, f"auth: {{{kind}: {LOGIN_OF_A_USER}}}")
+    assert run.exit_code == EXIT_OK
+    assert not any(result.requests.failed for result in run.endpoints)
+    assert service.count["challenges"] == (kind == "digest")
+
+
+@pytest.mark.parametrize("says_stale", [True, False])
+def test_a_nonce_that_is_too_old_is_answered_outside_the_samples(tmp_path: Path, *, says_stale: bool) -> None:
+    service = Logins(uses=3, says_stale=says_stale)
+    run = checked(tmp_path, service, endpoint("digest"), f"auth: {{digest: {LOGIN_OF_A_USER}}}")
+    assert run.exit_code == EXIT_OK
+    assert run.endpoints[0].requests.failed == 0
+    assert service.count["challenges"] > 1
+
+
+def test_a_wrong_password_of_digest_is_a_failure_that_is_not_tried_again_and_again(tmp_path: Path) -> None:
+    service = Logins(says_stale=False)
+    auth = "auth: {digest: {username: '${CI_USER}', password: wrong-password}}"
+    run = checked(tmp_path, service, endpoint("digest"), auth)
+    assert run.exit_code == EXIT_CRITICAL
+    requests = run.endpoints[0].requests
+    probe_and_its_answer = 2
+    assert service.count["challenges"] == requests.sent + requests.warmup + probe_and_its_answer
+
+
+@pytest.mark.parametrize("client_auth", ["basic", "form"])
+def test_oauth2_client_credentials(tmp_path: Path, client_auth: str) -> None:
+    service = Logins(uses=4)
+    auth = f"auth: {{{OAUTH2}, scope: read write, parameters: {{audience: a}}, client_auth: {client_auth}}}}}"
+    run = checked(tmp_path, service, endpoint("bearer") + OPEN, auth)
+    assert run.exit_code == EXIT_OK
+    assert run.endpoints[0].requests.failed == 0
+    assert service.count["token"] > 1
+    expected = {"grant_type": "client_credentials", "scope": "read write", "audience": "a"}
+    if client_auth == "form":
+        expected |= {"client_id": ENVIRONMENT["CLIENT"], "client_secret": ENVIRONMENT["CLIENT_SECRET"]}
+    assert service.forms[0] == expected
+
+
+def test_a_token_is_renewed_before_it_expires(tmp_path: Path) -> None:
+    service = Logins(expires_in="0.000001")
+    run = checked(tmp_path, service, endpoint("bearer"), f"auth: {{{OAUTH2}}}}}")
+    assert run.exit_code == EXIT_OK
+    assert service.count["token"] >= run.endpoints[0].requests.sent
+
+
+@pytest.mark.parametrize("expires_in", [None, "soon", -1, [], "nan"])
+def test_a_lifetime_that_is_none(tmp_path: Path, expires_in: object) -> None:
+    service = Logins(expires_in=expires_in)
+    assert checked(tmp_path, service, endpoint("bearer"), f"auth: {{{OAUTH2}}}}}").exit_code == EXIT_OK
+    assert service.count["token"] == 1
+
+
+def test_the_token_may_come_from_another_service(tmp_path: Path) -> None:
+    elsewhere = Logins()
+    with werkzeug(elsewhere.app()) as url:
+        service = Logins(left=elsewhere.left)
+        auth = f"auth: {{{OAUTH2.replace('/token', f'{url}/token')}}}}}, headers: {{X-Key: only-for-the-service}}"
+        assert checked(tmp_path, service, endpoint("bearer"), auth).exit_code == EXIT_OK
+    assert (elsewhere.count["token"], service.count["token"]) == (1, 0)
+
+
+def test_a_login_that_is_refused_is_the_reason_why_nothing_is_measured(tmp_path: Path) -> None:
+    with served(tmp_path, Logins(broken_after=0), endpoint("bearer"), f"auth: {{{OAUTH2}}}}}") as baseline:
+        outcome = check(baseline)
+    assert outcome.run.exit_code == EXIT_NOT_MEASURED
+    message = 'the setup request \'oauth2\' failed: 401 UNAUTHORIZED ({"error":"invalid_client"})'
+    assert str(outcome.error).startswith(message)
+
+
+def test_a_login_that_starts_to_fail_is_in_the_failures_and_not_repeated_without_end(tmp_path: Path) -> None:
+    service = Logins(uses=4, broken_after=1)
+    run = checked(tmp_path, service, endpoint("bearer"), f"auth: {{{OAUTH2}}}}}")
+    assert run.exit_code == EXIT_CRITICAL
+    assert "renewing the login failed: 401 UNAUTHORIZED" in str(run.endpoints[0].findings)
+    assert service.count["failed"] < run.endpoints[0].requests.failed
+
+
+def test_an_endpoint_replaces_the_login_of_the_service_and_its_header(tmp_path: Path) -> None:
+    endpoints = (
+        endpoint("bearer")
+        + endpoint("basic", f"auth: {{basic: {LOGIN_OF_A_USER}}}")
+        + endpoint("digest", f"auth: {{digest: {LOGIN_OF_A_USER}}}")
+        + endpoint("open", "auth: none")
+        + "  refused: {path: /bearer, headers: {Authorization: Bearer nobody}, expect: 401, target: 5s}\n"
+    )
+    service = Logins()
+    run = checked(tmp_path, service, endpoints, f"auth: {{{OAUTH2}}}}}")
+    assert run.exit_code == EXIT_OK
+    assert not any(result.requests.failed for result in run.endpoints)
+    assert service.count["token"] == 1
+
+
+def test_cookies_are_kept_and_a_session_that_expired_is_begun_again(tmp_path: Path) -> None:
+    service = Logins(uses=4)
+    run = checked(tmp_path, service, endpoint("session") + OPEN, "cookies: true", LOGIN)
+    assert run.exit_code == EXIT_OK
+    assert not any(result.requests.failed for result in run.endpoints)
+    assert service.count["session"] > 1
+    assert service.count["logout"] == 1
+
+
+def test_without_cookies_each_request_is_sent_as_it_is_written(tmp_path: Path) -> None:
+    top = LOGIN.replace(", follow_redirects: true", ", expect: 303, capture: {session: {cookie: session}}")
+    endpoints = endpoint("session", "headers: {Cookie: 'session=${session}'}") + endpoint("open")
+    service = Logins(uses=4)
+    run = checked(tmp_path, service, endpoints, "", top)
+    assert run.exit_code == EXIT_OK
+    assert service.count["session"] > 1
+
+
+def test_a_cookie_of_a_redirect_that_was_followed_is_captured(tmp_path: Path) -> None:
+    top = LOGIN.replace("follow_redirects: true", "follow_redirects: true, capture: {session: {cookie: session}}")
+    endpoints = endpoint("bearer", "headers: {Authorization: 'Bearer ${session}'}")
+    service = Logins()
+    run = checked(tmp_path, service, endpoints, "cookies: true", top)
+    assert run.exit_code == EXIT_OK
