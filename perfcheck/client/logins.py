@@ -51,7 +51,7 @@ class Logins:
         return prepared.with_header(b"Authorization", signature) if signature else prepared
 
     def renew_headers(self, endpoint: Endpoint, following: httpx.Request) -> None:
-        """Of the request that a redirect leads to: the cookies of its address; a signature unless it is cross-origin."""
+        """Of the request that a redirect leads to: cookies by its address, a signature unless it is cross-origin."""
         if self._cookies is not None and not endpoint.is_anonymous and (cookies := self._cookies.header(following)):
             following.headers["Cookie"] = cookies.decode("latin-1")
         digest = self._digest(endpoint)
