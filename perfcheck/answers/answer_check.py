@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from perfcheck.answers.conditions import BODY, Compiled, compile_condition, violation
-from perfcheck.answers.documents import parse_json, text_of
+from perfcheck.answers.documents import event_data, parse_json, text_of
 from perfcheck.answers.json_path import compile_json_path
 from perfcheck.answers.json_schema import compile_schema
 from perfcheck.model import Expectations
@@ -81,13 +81,15 @@ class AnswerCheck:
 
     def _in_the_body(self, header: HeaderOf, body: bytes) -> Iterator[str]:
         """Raises WrongValueError."""
+        content_type = header(b"content-type")
         if self._text:
-            text = text_of(body, header(b"content-type"))
+            text = text_of(body, content_type)
             if problem := self._violation(BODY, self._text, [text] if text else []):
                 yield problem
         if not (self._paths or self._schema or self._no_graphql_errors):
             return
-        document = parse_json(body, BODY)
+        is_stream = content_type.lower().startswith("text/event-stream")
+        document = parse_json(event_data(body) if is_stream else body, BODY)
         if self._no_graphql_errors and (errors := _graphql_errors(document)):
             yield f"GraphQL error: {self._redact.clean(errors, _LONGEST_MESSAGE)}"
         for path, condition in self._paths:

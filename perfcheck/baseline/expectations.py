@@ -152,9 +152,12 @@ def _conditions(
     example: str,
     is_valid: Callable[[Context, ScalarNode], bool],
 ) -> tuple[tuple[str, Condition], ...] | None:
-    if not isinstance(node, MappingNode) or not node.value:
-        context.type_error(node, name, "a mapping", f"write, for example, '{name.rpartition('.')[2]}: {{{example}}}'")
+    remedy = f"write, for example, '{name.rpartition('.')[2]}: {{{example}}}'"
+    if not isinstance(node, MappingNode):
+        context.type_error(node, name, "a mapping", remedy)
         return None
+    if not node.value:
+        context.error(node, f"{name} is empty", remedy)
     found = []
     for key, value in node.value:
         condition = _read_condition(context, value, f"{name}: {clean(key.value, 60)}", kind)

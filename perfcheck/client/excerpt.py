@@ -14,6 +14,7 @@ _MOST_BYTES = 16 * 1024
 _LONGEST = 120
 _IS_TEXT = re.compile(r"text/|application/([\w.-]+\+)?(json|xml)\b", re.IGNORECASE)
 _IS_MARKUP = re.compile(r"[^;]*(html|xml)", re.IGNORECASE)
+_IS_ONE = re.compile("json|event-stream", re.IGNORECASE)  # no line of it tells enough
 _NOT_SHOWN = re.compile(r"<!--.*?-->|<(script|style)\b.*?(</\1\s*>|\Z)|<[^>]*>", re.IGNORECASE | re.DOTALL)
 
 
@@ -25,7 +26,7 @@ def excerpt(response: Response, redact: Redactor) -> str | None:
     text = redact(beginning(response).decode("utf-8", "replace"))
     if _IS_MARKUP.match(content_type):
         text = redact(html.unescape(_NOT_SHOWN.sub("\n", text)))
-    lines = [text] if "json" in content_type.lower() else text.splitlines()
+    lines = [text] if _IS_ONE.search(content_type) else text.splitlines()
     status = f"{response.status} {response.reason}".lower()
     shown = (redact.clean(line, _LONGEST) for line in lines)
     return next((line for line in shown if any(map(str.isalnum, line)) and line.lower() not in status), None)

@@ -13,7 +13,6 @@ from typing import Generic, Self
 import httpx
 
 from perfcheck.answers.answer_check import AnswerCheck
-from perfcheck.answers.documents import event_data
 from perfcheck.client.capture import captured
 from perfcheck.client.connection import Connection, Connections, Opened
 from perfcheck.client.excerpt import beginning, excerpt
@@ -297,10 +296,8 @@ class HttpClient(ABC, Generic[Opened]):
         """
         if check is None and not endpoint.captures:
             return None if response.is_enough else sum(map(len, response.decoded()))
-        if response.has_event:
-            body = event_data(beginning(response, BODY_CAP))
-        else:
-            body = b"" if response.is_enough else b"".join(response.decoded())
+        # Where it is enough: a first event, or what is not looked into.
+        body = beginning(response, BODY_CAP) if response.is_enough else b"".join(response.decoded())
         if check is not None and (problem := check.problem(response.header, body)):
             raise RequestFailedError(Failure.WRONG_ANSWER, f"{Failure.WRONG_ANSWER}: {problem}")
         for capture in endpoint.captures:

@@ -83,11 +83,6 @@ class Response:
             self._suffices = bool
         self.is_enough = any(map(self._suffices, self.pieces))
 
-    @property
-    def has_event(self) -> bool:
-        """Whether no more was read than the first event of a stream."""
-        return self.is_enough and isinstance(self._suffices, FirstEvent)
-
     def check_event(self) -> None:
         """Once it has ended. Raises RequestFailedError where it was to have an event."""
         if isinstance(self._suffices, FirstEvent) and not self.is_enough:

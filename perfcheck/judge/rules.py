@@ -144,6 +144,8 @@ def _error_findings(
     limits = endpoint.error_limits
     kinds = failure_kinds(failed)
     line = line_of(endpoint, Rule.ERROR_RATE)
+    if any(sample.failure is Failure.WRONG_ANSWER for sample in failed):
+        line = endpoint.lines.get("expect", line)
     since = f" at first, none of {len(since_then)} since" if is_gone else ""
     if decision.errors in {Verdict.WARNING, Verdict.CRITICAL}:
         limit = limits.critical if decision.errors is Verdict.CRITICAL else limits.warning

@@ -202,7 +202,7 @@ def test_a_stream_measured_to_its_end_names_the_key() -> None:
 def test_an_unexpected_status_of_a_stream_is_the_failure() -> None:
     (sample,), _ = samples_of(then_nothing(STREAM.replace(b"200 OK", b"503 Busy") + b"\r\n" + EVENT))
     assert (sample.failure, sample.detail) == (Failure.STATUS, "503 Busy")
-    assert sample.body_excerpt == ": hello"
+    assert sample.body_excerpt == ": hello id: 1 data: first"
 
 
 def test_a_short_body_is_read_to_its_end_for_the_sake_of_the_connection() -> None:

@@ -110,10 +110,8 @@ EVENTS = b': hello\n\nevent: a\ndata: {"total":\ndata: %d}\n\ndata: {"total": 9}
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(("total", "detail"), [(0, "wrong answer: $.total: expected 1, got 0"), (1, None)])
-def test_of_a_stream_it_is_the_data_of_the_first_event(
-    tmp_path: Path, total: int, detail: str | None, *, packed: bool
-) -> None:
-    endpoint = expecting(tmp_path, "metric_of: first_byte, expect: {json: {$.total: 1}}")
+def test_of_a_stream_it_is_the_first_event(tmp_path: Path, total: int, detail: str | None, *, packed: bool) -> None:
+    endpoint = expecting(tmp_path, "metric_of: first_byte, expect: {json: {$.total: 1}, text: 'event: a'}")
     head = ["HTTP/1.1 200 OK", "Content-Type: text/event-stream", *(["Content-Encoding: gzip"] if packed else [])]
     packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
     events = EVENTS % total
@@ -196,7 +194,10 @@ def test_a_run_reports_it_with_its_remedy(tmp_path: Path) -> None:
         (tmp_path / "baselines.yaml").write_text(f"""version: 1
 service: {{base_url: "{running.url()}"}}
 sampling: {{confirm: 0, warmup: 0}}
-endpoints: {{a: {{path: /a, target: 1s, expect: {{json: {{$.total: ">= 1"}}}}}}}}
+endpoints:
+  a:
+    path: /a
+    expect: {{json: {{$.total: ">= 1"}}}}
 """)
         done = perfcheck("run", "-o", "run.json", cwd=tmp_path)
     assert done.returncode == 1
@@ -204,5 +205,11 @@ endpoints: {{a: {{path: /a, target: 1s, expect: {{json: {{$.total: ">= 1"}}}}}}}
     assert 'wrong answer: $.total: expected >= 1, got 0; first body: {"total": 0}' in shown
     assert "if this answer is right, correct 'expect'" in shown
     (endpoint,) = json.loads((tmp_path / "run.json").read_text())["endpoints"]
+    assert [finding["line"] for finding in endpoint["findings"] if finding["rule"] == "error-rate"] == [7]
     assert list(endpoint["errors"]) == ["wrong answer"]
     assert set(endpoint["timeline"]["outcome"]) == {"wrong answer"}
+
+
+def test_the_reference_of_the_run_file_lists_every_kind_of_failure() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "run-file.md").read_text(encoding="utf-8")
+    assert f"failures by kind: {', '.join(f'`{kind}`' for kind in Failure)} |" in page
