@@ -26,7 +26,6 @@ from perfcheck.model import (
     Endpoint,
     EndpointResult,
     ErrorProof,
-    Fetched,
     Finding,
     Rule,
     Sampling,
@@ -35,7 +34,7 @@ from perfcheck.model import (
     Verdict,
 )
 from perfcheck.model.operation import Candidate, Operation
-from perfcheck.sampling.pace import Pace, requests_of
+from perfcheck.sampling.pace import paced
 from perfcheck.sampling.sampler import Sampler
 from perfcheck.text import Redactor
 from perfcheck.units import format_ms
@@ -70,7 +69,7 @@ def look_for_slow_operations(
     before = known()
     measured = set(operations_of(baseline, operations).values()) if before else set(operations)
     new = [each for each in operations if each.request_line not in before and each not in measured]
-    fetch = lenient(_paced(client.fetch, baseline.sampling))
+    fetch = lenient(paced(client.fetch, baseline.sampling, time.perf_counter, time.sleep))
     slow = _slow(new, operations, service, fetch) if new else []
     endpoints = [each.endpoint for each in named(slow, {endpoint.name for endpoint in baseline.endpoints})]
     monitored = [result.name for result in results if result.is_monitored]
@@ -89,19 +88,6 @@ def _slow(new: Sequence[Operation], operations: Sequence[Operation], service: Se
     ]
     found = survey([*lists, *new], service, fetch, longest_s=_SURVEY_S)
     return [each for each in found.candidates if each.operation in new and each.latency_ms > each.endpoint.slow_ms]
-
-
-def _paced(fetch: Fetch, sampling: Sampling) -> Fetch:
-    pace = Pace(sampling.rate_per_s, sampling.pause_ms / 1000)
-
-    def fetched(endpoint: Endpoint) -> Fetched:
-        time.sleep(max(pace.free_s - time.perf_counter(), 0.0))
-        pace.sent(time.perf_counter(), requests_of(endpoint))
-        response = fetch(endpoint)
-        pace.answered(time.perf_counter(), refused=False)
-        return response
-
-    return fetched
 
 
 def _measured(

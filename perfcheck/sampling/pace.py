@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from perfcheck.model import Endpoint, RateLimit
+from perfcheck.model import Endpoint, RateLimit, Sampling
+from perfcheck.sampling.protocols import Transport
 
 LONGEST_WAIT_S = 300.0  # what a service may request; a longer one is not waited for
 _SHORTEST_WAIT_S = 1.0  # Retry-After: 0 is sent, too
 _MARGIN = 0.9  # of the rate that a service has sustained
+R = TypeVar("R")
 
 
 class Pace:
@@ -66,6 +70,42 @@ class Pace:
         return _MARGIN * (by_then - before) / (last_s - first_s) if by_then > before else None
 
 
+class Paces:
+    """That of each service. Both transports of a comparison may lead to the same one."""
+
+    def __init__(self, transports: Sequence[Transport], sampling: Sampling) -> None:
+        services = {id(each): Pace(sampling.rate_per_s, sampling.pause_ms / 1000) for each in transports}
+        self._services = tuple(services.values())
+        self._by_number = [services[id(each)] for each in transports]
+
+    def __getitem__(self, number: int) -> Pace:
+        """Of the service that the transport of this number leads to."""
+        return self._by_number[number]
+
+    def takes_s(self, busy_s: float, requests: float, width: int = 1) -> float:
+        """As of Pace, of so many requests by each transport."""
+        each = len(self._by_number) // len(self._services)
+        return self._services[0].takes_s(busy_s, requests * each, width)
+
+    @property
+    def free_s(self) -> float:
+        """When a turn may begin."""
+        return max(pace.free_s for pace in self._services)
+
+    @property
+    def limited_until_s(self) -> float:
+        return max(pace.limited_until_s for pace in self._services)
+
+    @property
+    def waited_s(self) -> float:
+        return sum(pace.waited_s for pace in self._services)
+
+    @property
+    def limits(self) -> tuple[RateLimit | None, ...]:
+        """What each service made the requests wait for."""
+        return tuple(pace.limit for pace in self._services)
+
+
 def wait_s(retry_after_s: float) -> float:
     return max(retry_after_s, _SHORTEST_WAIT_S)
 
@@ -73,3 +113,21 @@ def wait_s(retry_after_s: float) -> float:
 def requests_of(endpoint: Endpoint) -> int:
     """What a turn of it costs of the rate: a workflow sends its steps one right after another."""
     return len(endpoint.steps) or 1
+
+
+def paced(
+    fetch: Callable[[Endpoint], R], sampling: Sampling, now: Callable[[], float], sleep: Callable[[float], None]
+) -> Callable[[Endpoint], R]:
+    """``fetch`` at the pace of ``sampling``, for requests that are not measured."""
+    pace = Pace(sampling.rate_per_s, sampling.pause_ms / 1000)
+
+    def fetched(endpoint: Endpoint) -> R:
+        if (left_s := pace.free_s - now()) > 0:
+            sleep(left_s)
+        pace.sent(now(), requests_of(endpoint))
+        try:
+            return fetch(endpoint)
+        finally:
+            pace.answered(now(), refused=False)
+
+    return fetched

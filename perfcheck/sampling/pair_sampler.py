@@ -104,7 +104,7 @@ class PairSampler:
 
     def limits(self) -> tuple[RateLimit | None, ...]:
         """What each service made the requests wait for; one where both are the same."""
-        return self._schedule.limits
+        return self._schedule.paces.limits
 
     def progress(self) -> tuple[EndpointProgress, ...]:
         """The progress of each endpoint, in their order."""

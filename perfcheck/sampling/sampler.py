@@ -86,7 +86,7 @@ class Sampler:
         times, left_s, chosen = self._measured_alone(), _ROTATION_S, []
         screened = [session for session in self._sessions if session.is_screened]
         for session in sorted(screened, key=lambda s: (not s.endpoint.critical_path, times.get(s.endpoint.name, ""))):
-            left_s -= self._schedule.takes_s(*session.need_alone)
+            left_s -= self._schedule.paces.takes_s(*session.need_alone)
             if left_s >= 0:
                 session.measure_again()
                 chosen.append(session)
@@ -105,7 +105,7 @@ class Sampler:
 
     def limits(self) -> tuple[RateLimit | None, ...]:
         """What the service made the requests wait for, as the only one."""
-        return self._schedule.limits
+        return self._schedule.paces.limits
 
     def progress(self) -> tuple[EndpointProgress, ...]:
         """The progress of each endpoint, in their order."""

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
 
-from perfcheck.model import Failure, Forecast, RateLimit, Sample, Sampling
-from perfcheck.sampling.pace import LONGEST_WAIT_S, Pace, requests_of, wait_s
+from perfcheck.model import Failure, Forecast, Sample, Sampling
+from perfcheck.sampling.pace import LONGEST_WAIT_S, Paces, requests_of, wait_s
 from perfcheck.sampling.protocols import Phase, Schedulable, Transport
 from perfcheck.sampling.ramp import MEMBERS, Ramp
 
@@ -83,9 +83,7 @@ class Scheduler(Generic[S]):
         # An endpoint takes one turn at a time.
         self._most = min(sampling.connections or _MOST_CONNECTIONS, len(self._sessions))
         self._rate_per_s = sampling.rate_per_s
-        services = {id(transport): Pace(sampling.rate_per_s, sampling.pause_ms / 1000) for transport in transports}
-        self._paces = [services[id(transport)] for transport in transports]
-        self._requests_each = len(transports) // max(len(services), 1)  # to a service, in a turn
+        self.paces = Paces(transports, sampling)
         self._limited: dict[S, int] = {}  # responses 429 in a row
         self._queue: deque[S] = deque(sorted(self._sessions, key=lambda s: (not s.endpoint.critical_path, s.cost_s)))
         # Ordered sets, since there may be thousands.
@@ -123,7 +121,9 @@ class Scheduler(Generic[S]):
         """Whether the need is worth more than one connection, and is shortened by them: it may be due to a rate."""
         if not self._may_ramp or self._need_s <= _SERIAL_S or len(self._queue) < MEMBERS:
             return False
-        return self.takes_s(self._need_s, self._need_requests, 2) < self.takes_s(self._need_s, self._need_requests)
+        return self.paces.takes_s(self._need_s, self._need_requests, 2) < self.paces.takes_s(
+            self._need_s, self._need_requests
+        )
 
     @property
     def budget_s(self) -> float:
@@ -131,39 +131,21 @@ class Scheduler(Generic[S]):
         if self._budget_s is not None:
             return self._budget_s
         need_s = self._need_s / self.width
-        paced_s = self.takes_s(self._need_s, self._need_requests, self.width) - need_s
+        paced_s = self.paces.takes_s(self._need_s, self._need_requests, self.width) - need_s
         follows_need_s = max(_BUDGET_OF_NEED * need_s, _LEAST_BUDGET_S) + _BUDGET_OF_NEED * self._again_s
-        return min(follows_need_s, _MOST_BUDGET_S) + _BUDGET_OF_NEED * paced_s + self._waited_s
-
-    def takes_s(self, busy_s: float, turns: float, width: int = 1) -> float:
-        """How long so many turns take, ``width`` at a time, that would take ``busy_s`` one right after another."""
-        return self._paces[0].takes_s(busy_s, turns * self._requests_each, width)
-
-    @property
-    def limits(self) -> tuple[RateLimit | None, ...]:
-        """What each service made the requests wait for."""
-        return tuple(pace.limit for pace in dict.fromkeys(self._paces))
-
-    @property
-    def _waited_s(self) -> float:
-        return sum(pace.waited_s for pace in dict.fromkeys(self._paces))
-
-    @property
-    def _free_s(self) -> float:
-        """When the next turn may begin."""
-        return max(pace.free_s for pace in self._paces)
+        return min(follows_need_s, _MOST_BUDGET_S) + _BUDGET_OF_NEED * paced_s + self.paces.waited_s
 
     def forecast(self) -> Forecast:
         """What the rest will take, by what is known now."""
         if self._began_s is None:
-            need_s = self.takes_s(self._need_s, self._need_requests)
+            need_s = self.paces.takes_s(self._need_s, self._need_requests)
             return Forecast(need_s, self.budget_s, self.budget_s, self.width, is_known=False)
         now = self._now()
         self._look_ahead(now)
         budget_left_s = self._deadline_s() - now
         left_s = max(self._end_s - now, 0.0)
         is_known = self._measured >= min(_WINDOW, len(self._sessions)) and self._ramp.is_over
-        limited_s = max(max(pace.limited_until_s for pace in self._paces) - now, 0.0)
+        limited_s = max(self.paces.limited_until_s - now, 0.0)
         return Forecast(left_s, budget_left_s, self.budget_s, self.width, is_known, self._rate_per_s, limited_s)
 
     def _deadline_s(self) -> float:
@@ -189,7 +171,7 @@ class Scheduler(Generic[S]):
             busy_s += session.need_s
             turns += session.need_requests
             longest_s = max(longest_s, session.not_before - now + session.need_s)
-        return max(self.takes_s(busy_s, turns), longest_s)
+        return max(self.paces.takes_s(busy_s, turns), longest_s)
 
     # --- The loop --------------------------------------------------------------------------------------------------
 
@@ -241,7 +223,7 @@ class Scheduler(Generic[S]):
             self._is_screening = False
             for session in self._again():
                 self._place(session)
-                self._again_s += self.takes_s(session.need_s, session.need_requests)
+                self._again_s += self.paces.takes_s(session.need_s, session.need_requests)
 
     def _in_window(self) -> Collection[S]:
         """Those that take turns in their first stage: the critical paths first, then the cheapest.
@@ -275,18 +257,18 @@ class Scheduler(Generic[S]):
         in_first_stage = (*self._queue, *self._open)
         proofs = sum(s.proof_requests for s in (*in_first_stage, *self._proving))
         self._measured = len(known)
-        self._share_s = self.takes_s(overlap_s, sum(s.need_requests for s in in_first_stage), self.width)
-        rest_s = self.takes_s(prove_s, proofs, self.width)
-        rest_s += self.takes_s(prove_alone_s, sum(s.proof_requests for s in self._alone))
+        self._share_s = self.paces.takes_s(overlap_s, sum(s.need_requests for s in in_first_stage), self.width)
+        rest_s = self.paces.takes_s(prove_s, proofs, self.width)
+        rest_s += self.paces.takes_s(prove_alone_s, sum(s.proof_requests for s in self._alone))
         rest_s = min(rest_s, max(self._proof_left_s, 0.0))
-        self._end_s = max(now, self._free_s) + self._share_s + self._need_alone_s(self._alone) + rest_s
+        self._end_s = max(now, self.paces.free_s) + self._share_s + self._need_alone_s(self._alone) + rest_s
         self._slack_s = self._deadline_s() - self._end_s
 
     def _start(self, candidates: Sequence[S], width: int, now: float) -> None:
         """Send what was held back, and begin as many turns as may be in flight."""
         for turn in self._held():
             self._send(turn)
-        while len(self._turns) < width and self._free_s <= now:
+        while len(self._turns) < width and self.paces.free_s <= now:
             due = [session for session in candidates if self._may_begin(session, width, now)]
             if not due:
                 return
@@ -328,7 +310,7 @@ class Scheduler(Generic[S]):
     def _send(self, turn: _Turn[S]) -> None:
         """The next request of a turn. It is held back where the service must not get one yet."""
         turn.number, endpoint = turn.session.next_request()
-        pace, now = self._paces[turn.number], self._now()
+        pace, now = self.paces[turn.number], self._now()
         held_since_s = now if turn.held_since_s is None else turn.held_since_s
         if pace.free_s > now:
             turn.held_since_s = held_since_s
@@ -343,10 +325,10 @@ class Scheduler(Generic[S]):
 
     def _wake(self, candidates: Sequence[S], width: int, now: float, deadline: float) -> float:
         """When there is something to do even if no response comes."""
-        wake, free_s = [deadline], self._free_s
+        wake, free_s = [deadline], self.paces.free_s
         if len(self._turns) < width:
             wake += [due_s for session in candidates if (due_s := max(session.not_before, free_s)) > now]
-        wake += [self._paces[turn.number].free_s for turn in self._held()]
+        wake += [self.paces[turn.number].free_s for turn in self._held()]
         wake += [turn.started_s + self._longest_wait_s() for turn in self._turns.values() if _is_under_load(turn)]
         return min(wake)
 
@@ -371,7 +353,7 @@ class Scheduler(Generic[S]):
         took_s = now - turn.started_s
         session.used_s += took_s
         if phase is Phase.PROOF:
-            self._proof_left_s -= self.takes_s(took_s, 1, turn.width)
+            self._proof_left_s -= self.paces.takes_s(took_s, requests_of(session.endpoint), turn.width)
         if session.typical_s is not None:
             self._slowest_s = max(self._slowest_s, session.typical_s)
         self._place(session)
@@ -402,7 +384,7 @@ class Scheduler(Generic[S]):
 
     def _has_to_wait(self, turn: _Turn[S], sample: Sample, now: float) -> bool:
         """A response 429 with Retry-After is not judged, and the turn taken anew then, unless it goes on and on."""
-        session, pace, retry_after_s = turn.session, self._paces[turn.number], sample.retry_after_s
+        session, pace, retry_after_s = turn.session, self.paces[turn.number], sample.retry_after_s
         pace.answered(now, refused=retry_after_s is not None)
         if retry_after_s is None:
             self._limited.pop(session, None)
@@ -420,7 +402,7 @@ class Scheduler(Generic[S]):
 
     def _fits(self, wait_s: float, now: float) -> bool:
         """Whether there is time for it. A budget that follows the need is extended."""
-        is_extended = self._budget_s is None and self._waited_s + wait_s <= _MOST_BUDGET_S
+        is_extended = self._budget_s is None and self.paces.waited_s + wait_s <= _MOST_BUDGET_S
         return wait_s <= LONGEST_WAIT_S and (is_extended or now + wait_s < self._deadline_s())
 
     # --- How many connections --------------------------------------------------------------------------------------

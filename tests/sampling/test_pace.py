@@ -13,6 +13,7 @@ from simulation.noise import Clock, Scripted
 from simulation.scheduling import with_target
 
 from perfcheck.model import CompareLimits, Endpoint, ErrorProof, Failure, Measurement, Sample, Sampling, Verdict
+from perfcheck.sampling.pace import paced
 from perfcheck.sampling.pair_sampler import PairSampler
 from perfcheck.sampling.sampler import Sampler
 
@@ -160,6 +161,25 @@ def test_a_rate_that_is_never_reached_changes_nothing() -> None:
         logs.append(service.log)
     assert [name for _, _, name, _ in logs[0]] == [name for _, _, name, _ in logs[1]]
     assert [sent for sent, *_ in logs[0]] == pytest.approx([sent for sent, *_ in logs[1]], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("sampling", "apart_s"),
+    [(Sampling(), 0.02), (Sampling(rate_per_s=10.0), 0.1), (Sampling(pause_ms=300.0), 0.32)],
+    ids=["neither", "rate", "pause"],
+)
+def test_requests_that_are_not_measured(sampling: Sampling, apart_s: float) -> None:
+    clock = Clock()
+    sent = []
+
+    def fetch(_: Endpoint) -> None:
+        sent.append(clock.seconds)
+        clock.sleep(0.02)
+
+    send = paced(fetch, sampling, clock.now, clock.sleep)
+    for each in endpoints(4):
+        send(each)
+    assert [later - earlier for earlier, later in pairwise(sent)] == pytest.approx([apart_s] * 3)
 
 
 def compare(
