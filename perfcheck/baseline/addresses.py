@@ -6,6 +6,7 @@ import base64
 import ipaddress
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -15,7 +16,7 @@ from perfcheck.baseline.context import Context
 from perfcheck.baseline.value_types import TEXT, CustomType, ScalarType
 from perfcheck.errors import UsageError
 from perfcheck.text import clean, is_link
-from perfcheck.units import WrongValueError
+from perfcheck.units import WrongValueError, format_size
 
 _EXAMPLE = "http://localhost:5001"
 THIS_MACHINE = "127.0.0.1"
@@ -212,3 +213,20 @@ def file_path(*, must_exist: bool) -> CustomType:
         return str(file)
 
     return CustomType(read, TEXT.json)
+
+
+def read_file(context: Context, node: Node, name: str, most_bytes: int) -> tuple[Path, bytes] | None:
+    """A file and its content, read now; None after collecting the error."""
+    path = file_path(must_exist=True).read(context, node, name)
+    if path is None:
+        return None
+    try:
+        with Path(path).open("rb") as stream:
+            content = stream.read(most_bytes + 1)
+    except OSError as error:
+        context.error(node, f"{name}: the file cannot be read: {error.strerror}", "check its permissions")
+        return None
+    if len(content) > most_bytes:
+        context.error(node, f"{name}: the file is larger than {format_size(most_bytes)}", "use a smaller one")
+        return None
+    return Path(path), content

@@ -108,8 +108,8 @@ def _child(node: Node | None, name: str) -> Node | None:
 def check_known(context: Context, node: Node, known: Container[str]) -> None:
     """An error for each captured value in ``node`` that is not known there."""
     captured: Mapping[str, list[Origin]] = context.captured
-    for scalar, name in _uses(node, captured):
-        if name not in known:
+    for scalar, name in uses(node):
+        if name in captured and name not in known:
             origin = captured[name][0]
             where = "setup" if origin.section == "setup" else f"the workflow '{clean(origin.section, 60)}'"
             message = f"${{{name}}} is not known here: '{clean(origin.request, 60)}' of {where} captures it"
@@ -117,12 +117,13 @@ def check_known(context: Context, node: Node, known: Container[str]) -> None:
             context.error_at_variable(scalar, name, f"{message} (line {origin.line})", remedy)
 
 
-def _uses(node: Node, names: Container[str]) -> Iterator[tuple[ScalarNode, str]]:
+def uses(node: Node) -> Iterator[tuple[ScalarNode, str]]:
+    """The names in ``${...}`` anywhere in ``node``, each with its scalar."""
     if isinstance(node, ScalarNode):
-        yield from ((node, name) for name in variables_in(node.value) if name in names)
+        yield from ((node, name) for name in variables_in(node.value))
     elif isinstance(node, SequenceNode):
         for item in node.value:
-            yield from _uses(item, names)
+            yield from uses(item)
     elif isinstance(node, MappingNode):
         for _, value in node.value:
-            yield from _uses(value, names)
+            yield from uses(value)

@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 from yaml import Node, ScalarNode
 
 from perfcheck.baseline.auth import check_auth, request_headers, with_auth
+from perfcheck.baseline.body_files import FileBody
 from perfcheck.baseline.captures import check_known
 from perfcheck.baseline.context import Context, Entries, Entry
+from perfcheck.baseline.data_file import check_data
 from perfcheck.baseline.expectations import Expected
 from perfcheck.baseline.graphql import GraphqlRequest
 from perfcheck.baseline.keys import CHANGING, REQUEST, SETUP, STEP
@@ -19,11 +21,11 @@ from perfcheck.baseline.value_types import Limit
 from perfcheck.model import (
     Capture,
     CompareLimits,
+    Content,
     Endpoint,
     ErrorLimits,
     Expectations,
     MetricOf,
-    RequestText,
     Sampling,
     Template,
     displayed,
@@ -37,6 +39,8 @@ _BODIES = {
     "graphql": "application/json",
     "form": "application/x-www-form-urlencoded",
     "body": None,
+    "body_file": None,  # by its extension
+    "multipart": None,  # with its boundary
 }
 WARNING = Limit(1.5, of_target=True)
 CRITICAL = Limit(2.0, of_target=True)
@@ -151,7 +155,7 @@ class EndpointBuilder:
         request = self._request(section, own, merged, self._captured) if not workflow else {}
         if len(context.errors) > before or (request.get("path") is None and not workflow.get("steps")):
             return None
-        return Endpoint(
+        endpoint = Endpoint(
             name=name.value,
             line=section.line,
             lines={key: entry.line for key, entry in merged.items()},
@@ -163,6 +167,12 @@ class EndpointBuilder:
                 **workflow,
             },
         )
+        if not is_wrong(merged, "data"):
+            steps: Mapping[str, NamedSection] = value_of(own, "steps", {})
+            for each in endpoint.steps or (endpoint,):
+                written = steps.get(each.name, section)
+                check_data(context, written.name, written.entries or {}, each, endpoint.data)
+        return endpoint
 
     def _workflow(self, own: Entries, merged: Entries) -> dict[str, Any]:
         """The fields of an endpoint that consists of steps."""
@@ -210,7 +220,7 @@ class EndpointBuilder:
                     self._context.error(own["capture"].node, message, "give one of them another name")
                 known[capture.name] = capture
             if len(self._context.errors) == before and request.get("path") is not None:
-                yield Endpoint(
+                endpoint = Endpoint(
                     name=section.name.value,
                     line=section.line,
                     lines={key: entry.line for key, entry in merged.items()},
@@ -218,6 +228,9 @@ class EndpointBuilder:
                     think_s=value_of(own, "think", 0.0) / 1000,
                     **{**fields_of(merged, without=_RESOLVED), **request, **limits},
                 )
+                if keys is not STEP.keys:
+                    check_data(self._context, None, own, endpoint, None)
+                yield endpoint
 
     def _request(
         self,
@@ -287,7 +300,7 @@ class EndpointBuilder:
         message = f"{what} can change the state of the service, and requests are repeated"
         self._context.error(entry.node, message, "add 'repeatable: true' if that does no harm")
 
-    def _content(self, own: Entries, merged: Entries) -> RequestText | None:
+    def _content(self, own: Entries, merged: Entries) -> Content | None:
         """The body; its content type is added to the headers unless they have one."""
         bodies = [key for key in _BODIES if key in own]
         if not bodies:
@@ -298,8 +311,8 @@ class EndpointBuilder:
             )
         entry = own[bodies[0]]
         value = entry.value
-        content: RequestText | None = value.content if isinstance(value, GraphqlRequest) else value
-        content_type = _BODIES[bodies[0]]
+        content: Content | None = value.content if isinstance(value, (GraphqlRequest, FileBody)) else value
+        content_type = value.content_type if isinstance(value, FileBody) else _BODIES[bodies[0]]
         headers = value_of(merged, "headers", {})
         if content_type is not None and "content-type" not in headers:
             line = merged["headers"].line if "headers" in merged else entry.line

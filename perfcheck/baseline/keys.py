@@ -6,7 +6,9 @@ from typing import Any
 
 from perfcheck.baseline.addresses import BASE_URL, CONNECT_TO, PATH, TRACE_URL, file_path
 from perfcheck.baseline.auth import AUTH, KINDS
+from perfcheck.baseline.body_files import BODY_FILE, MULTIPART
 from perfcheck.baseline.captures import CAPTURE
+from perfcheck.baseline.data_file import DATA
 from perfcheck.baseline.expectations import ANSWER, DEFINITIONS, EXPECT
 from perfcheck.baseline.graphql import GRAPHQL
 from perfcheck.baseline.requests import BODY, FORM, HEADERS, JSON, QUERY, REQUEST_PATH
@@ -154,6 +156,7 @@ INHERITED = {
     "min_requests": Key(
         integer(FEWEST_REQUESTS, 10_000), "At least this many requests, instead of sampling.min_requests."
     ),
+    "data": Key(DATA, "A CSV or JSON Lines file, whose rows the requests use in turn: ${data.email} is its column."),
     "critical_path": Key(BOOLEAN, "Whether it comes first when a release is judged.", "false"),
 }
 
@@ -167,6 +170,10 @@ REQUEST = {
     "graphql": Key(GRAPHQL, "Request body: a GraphQL query, sent by POST; errors in its answer are failures."),
     "form": Key(FORM, "Request body: a mapping, sent as an HTML form."),
     "body": Key(BODY, "Request body: text, sent unchanged."),
+    "body_file": Key(BODY_FILE, "Request body: a file, sent unchanged."),
+    "multipart": Key(
+        MULTIPART, "Request body: a mapping of texts and files, {file: photo.jpg}, sent as multipart form."
+    ),
 }
 _REPEATABLE = Key(BOOLEAN, "Allows POST, PUT, PATCH and DELETE: the request may be sent any number of times.", "false")
 _CAPTURE = Key(CAPTURE, "Values of the response that later requests use, such as {token: {json: $.access_token}}.")

@@ -75,7 +75,7 @@ class SectionType:
         return entries
 
     def _remedy_for_unknown(self, context: Context, key: str) -> str:
-        if (meant := _SYNONYMS.get(key.lower())) in self.keys:
+        if key not in context.sections and (meant := _SYNONYMS.get(key.lower())) in self.keys:
             return f"did you mean '{meant}'?"
         if key not in context.sections and (hint := did_you_mean(key, self.keys)):
             return hint

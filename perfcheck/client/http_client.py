@@ -31,7 +31,7 @@ from perfcheck.client.prepared_request import (
 )
 from perfcheck.client.response import BODY_CAP, REDIRECTS, Response
 from perfcheck.client.transport import HAS_KERNEL_STAMPS
-from perfcheck.client.values import Generator, RequestValues
+from perfcheck.client.values import Generator, Numbers, RequestValues
 from perfcheck.client.workflow import as_one
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Capture, Endpoint, Failure, Fetched, Finding, MetricOf, Sample, Service
@@ -75,6 +75,7 @@ class HttpClient(ABC, Generic[Opened]):
         self._generators: dict[int, Generator] = {}  # too
         self._logins = Logins(service, self._send_for_setup, redact, self._prepared.clear)
         self._setup = self._logins.setup
+        self.numbers = Numbers()
         self._checks: dict[int, tuple[Endpoint, AnswerCheck]] = {}  # by the id of the endpoint, which is kept
         self._protocol = "HTTP/2" if service.http2 else "HTTP/1.1"  # until a response has come
         self._by_kernel = HAS_KERNEL_STAMPS and not service.unix_socket
@@ -179,16 +180,17 @@ class HttpClient(ABC, Generic[Opened]):
 
     def fetch(self, endpoint: Endpoint) -> Fetched:
         """One request for its body, not its latency. Failures are in what is returned; raises as ``send`` does."""
-        values = RequestValues(Generator(~self._seed, endpoint, self._redact), self._setup.values)  # of no sample
+        generator = Generator(self._seed, endpoint, self._redact, kind="fetch")
+        values = RequestValues(generator, 1, self._setup.values)
         return self.loop.run(self._logins.logged_in(endpoint, lambda: self._fetched(endpoint, values)))
 
-    def _values(self, endpoint: Endpoint) -> RequestValues:
-        return RequestValues(self._generator(endpoint), self._setup.values)
-
-    def _generator(self, endpoint: Endpoint) -> Generator:
+    def _values(self, endpoint: Endpoint, shared: Mapping[str, str] | None = None, *, kind: str = "") -> RequestValues:
+        """Those of its next request; ``shared`` instead of all that the setup captured."""
         if id(endpoint) not in self._generators:
-            self._generators[id(endpoint)] = Generator(self._seed, endpoint, self._redact)
-        return self._generators[id(endpoint)]
+            self._generators[id(endpoint)] = Generator(self._seed, endpoint, self._redact, kind=kind)
+        generator = self._generators[id(endpoint)]
+        number = self.numbers.following(generator.name, id(self))
+        return RequestValues(generator, number, self._setup.values if shared is None else shared)
 
     def _prepare(self, endpoint: Endpoint, values: RequestValues) -> PreparedRequest:
         self._logins.refresh()
@@ -237,7 +239,7 @@ class HttpClient(ABC, Generic[Opened]):
         return as_one(samples, steps[len(samples) - 1].name)
 
     def _send_for_setup(self, request: Endpoint, known: Mapping[str, str]) -> Steps[tuple[Sample, Mapping[str, str]]]:
-        values = RequestValues(self._generator(request), known)
+        values = self._values(request, known, kind="setup")
         sample = yield from self._timed(request, values)
         return sample, values
 

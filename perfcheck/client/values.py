@@ -15,24 +15,36 @@ _LETTERS = (string.ascii_lowercase + string.digits).encode()
 _TO_LETTERS = bytes(_LETTERS[byte % len(_LETTERS)] for byte in range(256))
 
 
+class Numbers:
+    """The number of each request of an endpoint, from 1. Two clients that share them have the same in each pair."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[int, set[int]]] = {}  # by endpoint; with the clients that have used it
+
+    def following(self, endpoint: str, client: int) -> int:
+        number, users = self._last.get(endpoint, (0, {client}))
+        if client in users:
+            number, users = number + 1, set()
+        self._last[endpoint] = number, users | {client}
+        return number
+
+
 class Generator:
     """Values for one request after another of an endpoint: the same ones for the same seed, but for the time.
 
     Each depends on nothing but the seed, the endpoint, the number of the request and its own name.
     """
 
-    def __init__(self, seed: int, endpoint: Endpoint, redact: Redactor) -> None:
-        """Values in columns of its data that sound like secrets are added to ``redact`` when they are used."""
-        self._origin = f"{seed}:{endpoint.name}"
+    def __init__(self, seed: int, endpoint: Endpoint, redact: Redactor, *, kind: str = "") -> None:
+        """Values in columns of its data that sound like secrets are added to ``redact`` when they are used.
+
+        Those of another ``kind`` differ: of the setup, for example.
+        """
+        self.name = f"{kind}:{endpoint.name}"
+        self._origin = f"{seed}:{self.name}"
         self._data = endpoint.data
         self._redact = redact
         self._secret = {column for column in endpoint.data.columns if sounds_secret(column)} if endpoint.data else set()
-        self._requests = 0
-
-    def begin(self) -> int:
-        """The number of the request that follows."""
-        self._requests += 1
-        return self._requests
 
     def value(self, name: str, request: int) -> str:
         """Raises KeyError for a name that is not of a generated value."""
@@ -75,12 +87,12 @@ class RequestValues(Mapping[str, str]):
     What the steps of a workflow capture is added to it; what the setup captured is in ``shared``.
     """
 
-    def __init__(self, generator: Generator, shared: Mapping[str, str]) -> None:
+    def __init__(self, generator: Generator, number: int, shared: Mapping[str, str]) -> None:
         self._generator = generator
         self._shared = shared
         self._own: dict[str, str] = {}
         self.trace_id: str | None = None  # of the trace that its requests are a part of
-        self._request = generator.begin()
+        self._number = number
 
     def capture(self, name: str, value: str) -> None:
         self._own[name] = value
@@ -90,7 +102,7 @@ class RequestValues(Mapping[str, str]):
             return self._own[name]
         if name in self._shared:
             return self._shared[name]
-        value = self._own[name] = self._generator.value(name, self._request)
+        value = self._own[name] = self._generator.value(name, self._number)
         return value
 
     def __iter__(self) -> Iterator[str]:

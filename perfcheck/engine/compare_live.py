@@ -91,6 +91,7 @@ def compare_live(
             else Client(after.service, redact=redact, loop=before_client.loop, seed=seed)
         ) as after_client,
     ):
+        after_client.numbers = before_client.numbers  # so that both requests of a pair insert the same values
         clients = before_client, after_client
         timeout_s = after.service.ready_timeout_s
         errors = (
