@@ -21,8 +21,10 @@ _SO_TIMESTAMPNS = 35  # not in the socket module; include/uapi/asm-generic/socke
 _TIMESPEC = struct.Struct("@ll")
 _CONTROL_BYTES = 64
 _BLOCK_BYTES = 64 * 1024
-# Both clocks are read one after the other; when their difference has changed by more, the wall clock was set.
-_CLOCK_STEP_NS = 200_000
+_CLOCK_STEP_NS = 200_000  # when the difference of the clocks has changed by more, the wall clock was set
+# Reading both one after the other takes less; on a busy machine another process may run in between.
+_AT_ONCE_NS = 5_000
+_MOST_READINGS = 5
 
 
 def stamp_arrivals(sock: socket.socket) -> None:
@@ -32,12 +34,20 @@ def stamp_arrivals(sock: socket.socket) -> None:
             sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
 
 
+def _wall_clock_ahead_ns() -> int:
+    """How far ``time.time_ns`` is ahead of ``time.perf_counter_ns``."""
+    for _ in range(_MOST_READINGS):
+        before_ns, wall_ns, after_ns = time.perf_counter_ns(), time.time_ns(), time.perf_counter_ns()
+        if after_ns - before_ns < _AT_ONCE_NS:
+            break
+    return wall_ns - (before_ns + after_ns) // 2
+
+
 def note_arrival(ancillary: list[tuple[int, int, bytes]], exchange: Exchange) -> None:
     """Note when the bytes arrived that came with this ancillary data."""
-    now_ns, wall_ns = time.perf_counter_ns(), time.time_ns()
+    now_ns = time.perf_counter_ns()
     exchange.received_ns, exchange.by_kernel = now_ns, False
-    since_ns = wall_ns - exchange.wall_ns
-    if abs(since_ns - (now_ns - exchange.sent_ns)) > _CLOCK_STEP_NS:
+    if abs(_wall_clock_ahead_ns() - (exchange.wall_ns - exchange.sent_ns)) > _CLOCK_STEP_NS:
         return
     for level, kind, value in ancillary:
         if (level, kind, len(value)) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS, _TIMESPEC.size):
@@ -57,16 +67,15 @@ class Socket:
     def send(self, data: bytes, exchange: Exchange) -> Steps[None]:
         """Write all of ``data``. Raises RequestFailedError, OSError."""
         # Looked up before, so that nothing comes between clock and call.
-        clock, wall_clock, send = time.perf_counter_ns, time.time_ns, self.sock.send
+        clock, ahead_ns, send = time.perf_counter_ns, _wall_clock_ahead_ns(), self.sock.send
         sent = 0
-        wall_ns = wall_clock()
         sent_ns = clock()
         try:
             sent = send(data)
         except BlockingIOError:
             pass
         finally:
-            exchange.wrote(sent_ns, wall_ns)
+            exchange.wrote(sent_ns, sent_ns + ahead_ns)
         while sent < len(data):
             yield Wait(self.sock, WRITE, exchange.deadline_ns)
             with suppress(BlockingIOError):
