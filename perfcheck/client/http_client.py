@@ -152,7 +152,7 @@ class HttpClient(ABC, Generic[Opened]):
         Those that need what the setup did not come to capture are left out.
         """
         for request in requests:
-            if self._setup.knows(request.values):
+            if self._setup.knows({value.name for value in request.inserted() if value.is_captured}):
                 sample = self.send(request)
                 if sample.failure is not None:
                     yield request, sample
