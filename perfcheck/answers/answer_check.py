@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from perfcheck.answers.conditions import BODY, Compiled, compile_condition, violation
-from perfcheck.answers.documents import event_data, parse_json, text_of
+from perfcheck.answers.decoding import event_data, parse_json, text_of
 from perfcheck.answers.json_path import compile_json_path
 from perfcheck.answers.json_schema import compile_schema
 from perfcheck.model import Expectations

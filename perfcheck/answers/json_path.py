@@ -20,7 +20,7 @@ _STEP = re.compile(
     re.ASCII | re.VERBOSE,
 )
 _PLAIN = re.compile(rf"\$(?:{_STEP.pattern})*", re.ASCII | re.VERBOSE)
-_CONTAINERS = {dict, list}
+_CONTAINERS = {dict, list}  # exactly what a parser returns
 _REWORDED = {  # by a part of python-jsonpath's message
     "expected 'TOKEN_ROOT'": "it does not begin with '$'",
     "shorthand selector": "a name is missing",
@@ -63,26 +63,24 @@ def _walk(steps: list[_Step], document: Any) -> list[Any]:
     nodes = [document]
     for deep, step in steps:
         if deep:
-            nodes = [inner for node in nodes for inner in _with_descendants(node)]
+            nodes = _with_descendants(nodes)
         if step is None:
             nodes = [child for node in nodes for child in _children(node)]
         elif isinstance(step, str):
-            nodes = [node[step] for node in nodes if isinstance(node, dict) and step in node]
+            nodes = [node[step] for node in nodes if type(node) is dict and step in node]
         else:
             nodes = [node[step] for node in nodes if isinstance(node, list) and -len(node) <= step < len(node)]
     return nodes
 
 
-def _with_descendants(node: Any) -> list[Any]:
-    """The arrays and objects in it, each before those in it; itself first, whatever it is."""
-    if type(node) not in _CONTAINERS:
-        return [node]
-    found, stack = [], [node]
+def _with_descendants(nodes: list[Any]) -> list[Any]:
+    """The arrays and objects among them and in them, each before those in it."""
+    found, stack = [], [node for node in reversed(nodes) if type(node) in _CONTAINERS]
     while stack:
         found.append(node := stack.pop())
         children = node.values() if type(node) is dict else node
-        if inner := [child for child in children if type(child) in _CONTAINERS]:
-            stack += inner[::-1]
+        if not _CONTAINERS.isdisjoint(map(type, children)):  # of most objects it is
+            stack += [child for child in children if type(child) in _CONTAINERS][::-1]
     return found
 
 

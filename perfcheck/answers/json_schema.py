@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from perfcheck.answers.documents import parse_json
+from perfcheck.answers.decoding import parse_json
 from perfcheck.text import clean
 from perfcheck.units import WrongValueError
 
