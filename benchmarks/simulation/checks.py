@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from simulation.noise import TARGET_MS, Clock, Scripted, Service, endpoint
 from simulation.scheduling import Behaviour, Workers, check, with_target
 
-from perfcheck.model import ErrorProof, Metric, Sampling, Verdict
+from perfcheck.model import Endpoint, ErrorProof, Metric, Sample, Sampling, Verdict
 from perfcheck.sampling.ramp import MEMBERS
 from perfcheck.sampling.sampler import Sampler
 from perfcheck.stats.quantiles import metric_value
@@ -127,3 +127,33 @@ def fixed_rule(cell: Cell, requests: int, runs: int) -> float:
         latencies = [service.answer(measured)[0].latency_ms or 0.0 for _ in range(requests)]
         over += metric_value(latencies, cell.metric) > 2 * cell.target_ms
     return over / runs
+
+
+def simulate_step(ratio: float, runs: int, *, others: float = 0.5) -> Tally:
+    """Check workflows of three steps, of which two have targets.
+
+    ``ratio`` is the true median of one in multiples of its target, ``others`` that of the other steps. The tally has
+    the verdicts of the one step alone.
+    """
+    rng = random.Random(f"step {ratio} {others}")
+    free = Endpoint("free", "/free", line=1, slow_ms=math.inf)
+    steps = (free, endpoint("judged"), endpoint("other"))
+    workflow = Endpoint("workflow", "", line=1, steps=steps, slow_ms=math.inf)
+    services = [Service(Clock(), rng, ratio=each) for each in (others, ratio, others)]
+    tally = Tally(runs=runs)
+
+    def answer(one: Endpoint) -> tuple[Sample, float]:
+        samples = [service.answer(step)[0] for service, step in zip(services, one.steps, strict=True)]
+        latency_ms = sum(sample.latency_ms or 0.0 for sample in samples)
+        return Sample(clock.seconds, latency_ms, steps=tuple(samples)), latency_ms / 1000
+
+    for _ in range(runs):
+        clock = Clock()
+        sampling = Sampling(errors=ErrorProof.QUICK)
+        sampler = Sampler([workflow], Scripted(clock, answer), sampling=sampling, rng=rng, now=clock.now)
+        sampler.run()
+        (measurement,) = sampler.measurements()
+        tally.requests += len(measurement.samples)
+        step = measurement.decisions[-1].steps[1]
+        tally.verdicts[step.latency, step.latency_decided] += 1
+    return tally

@@ -109,7 +109,7 @@ def result(one: Endpoint, measured: list[tuple[int, Sample]], *decisions: Decisi
     return judge_endpoint(
         one,
         Measurement(one.name, tuple(measured), decisions),
-        url=f"http://localhost:5001/api/{one.name}",
+        url_shown=lambda each: f"http://localhost:5001/api/{each.name}",
         started_s=100.0,
         undecided=UndecidedPolicy.ESTIMATE,
     )

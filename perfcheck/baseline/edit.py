@@ -256,5 +256,17 @@ def _meaning(baseline: Baseline, endpoints: tuple[Endpoint, ...]) -> Baseline:
         baseline,
         sha256="",
         groups=tuple(replace(group, line=0) for group in baseline.groups),
-        endpoints=tuple(replace(endpoint, line=0, lines=dict.fromkeys(endpoint.lines, 0)) for endpoint in endpoints),
+        endpoints=tuple(map(_without_lines, endpoints)),
+        setup=tuple(map(_without_lines, baseline.setup)),
+        teardown=tuple(map(_without_lines, baseline.teardown)),
+    )
+
+
+def _without_lines(endpoint: Endpoint) -> Endpoint:
+    return replace(
+        endpoint,
+        line=0,
+        lines=dict.fromkeys(endpoint.lines, 0),
+        captures=tuple(replace(capture, line=0) for capture in endpoint.captures),
+        steps=tuple(map(_without_lines, endpoint.steps)),
     )

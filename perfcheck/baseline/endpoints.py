@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -176,7 +177,7 @@ class EndpointBuilder:
 
     def _workflow(self, own: Entries, merged: Entries) -> dict[str, Any]:
         """The fields of an endpoint that consists of steps."""
-        for key in (*REQUEST, "metric_of"):
+        for key in (*REQUEST, "metric_of", "monitor_name"):
             if key in own:
                 self._context.error(own[key].node, f"'{key}' next to 'steps'", "move it into one of the steps")
         inherited = {
@@ -226,6 +227,7 @@ class EndpointBuilder:
                     lines={key: entry.line for key, entry in merged.items()},
                     renew_s=value_of(own, "renew", 0.0) / 1000 or None,
                     think_s=value_of(own, "think", 0.0) / 1000,
+                    slow_ms=math.inf,
                     **{**fields_of(merged, without=_RESOLVED), **request, **limits},
                 )
                 if keys is not STEP.keys:

@@ -34,7 +34,7 @@ from perfcheck.judge.verdict import (
     partial_findings,
     service_findings,
 )
-from perfcheck.model import Baseline, EndpointResult, Finding, Run, Service, Verdict
+from perfcheck.model import Baseline, EndpointResult, Finding, Run, Service, Verdict, single_requests
 from perfcheck.sampling.sampler import Sampler
 from perfcheck.text import Redactor
 
@@ -109,7 +109,7 @@ def check(
             judge_endpoint(
                 endpoint,
                 measurement,
-                url=client.url_shown(endpoint),
+                url_shown=client.url_shown,
                 started_s=execution.started_s,
                 undecided=baseline.sampling.undecided,
             )
@@ -192,7 +192,7 @@ def _with_the_monitor(
         threshold_ms=_SLOW_MS,
         redact=redact,
         shown=client.url_shown,
-        endpoints=baseline.endpoints,
+        endpoints=tuple(single_requests(baseline.endpoints)),
     )
     return alongside_a_run(
         reading,

@@ -46,6 +46,7 @@ from perfcheck.model import (
     Verdict,
 )
 from perfcheck.sampling.pair_sampler import PairMeasurement, PairSampler, without_limits
+from perfcheck.stats.pairs import ChangeOutcome
 from perfcheck.text import Redactor, clean
 from perfcheck.words import and_more
 
@@ -203,20 +204,20 @@ def _result(
         judge_endpoint(
             bare,
             side,
-            url=client.url_shown(endpoint),
+            url_shown=client.url_shown,
             started_s=execution.started_s,
             undecided=UndecidedPolicy.ESTIMATE,
         )
         for side, client in zip((pair.before, pair.after), clients, strict=True)
     )
-    compared = EndpointPair(
-        after=after,
-        before=None if _is_new(after, pair) else before,
-        comparison=_comparison(before, after, pair),
-        severity=pair.outcome.severity,
-        remedy=None,
-    )
-    return compared_alone(compared, limits)
+    compared = _compared(before, after, pair.outcome, pair.pairs)
+    steps = zip(before.steps, after.steps, pair.steps, strict=True)
+    compared = replace(compared, steps=tuple(_compared(*step, pair.pairs) for step in steps))
+    return compared_alone(replace(compared, before=None) if _is_new(after, pair) else compared, limits)
+
+
+def _compared(before: EndpointResult, after: EndpointResult, outcome: ChangeOutcome, pairs: int) -> EndpointPair:
+    return EndpointPair(after, before, _comparison(before, after, outcome, pairs), outcome.severity, remedy=None)
 
 
 def _is_new(after: EndpointResult, pair: PairMeasurement) -> bool:
@@ -225,10 +226,9 @@ def _is_new(after: EndpointResult, pair: PairMeasurement) -> bool:
     return bool(answers) and answers <= _NO_SUCH_ENDPOINT and after.requests.succeeded > 0
 
 
-def _comparison(before: EndpointResult, after: EndpointResult, pair: PairMeasurement) -> Comparison | None:
+def _comparison(before: EndpointResult, after: EndpointResult, outcome: ChangeOutcome, pairs: int) -> Comparison | None:
     """None where there is not a single pair of latencies."""
-    outcome = pair.outcome
-    if not pair.pairs:
+    if not pairs:
         return None
     return Comparison(
         changed=outcome.changed,
@@ -239,7 +239,7 @@ def _comparison(before: EndpointResult, after: EndpointResult, pair: PairMeasure
         ratio_interval=outcome.interval,
         before_samples=len(before.samples_ms),
         after_samples=len(after.samples_ms),
-        pairs=pair.pairs,
+        pairs=pairs,
         before_error_rate=before.error_rate,
         before_samples_ms=before.samples_ms,
         before_server_timing=before.server_timing,

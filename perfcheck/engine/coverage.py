@@ -15,7 +15,7 @@ from perfcheck.engine.discover import Discovery
 from perfcheck.engine.first_look import Look
 from perfcheck.judge.match_endpoints import match_endpoints
 from perfcheck.judge.route_templates import parse_template
-from perfcheck.model import Baseline, Endpoint, Failure, Fetched, MonitoredRoute, RouteTable
+from perfcheck.model import Baseline, Endpoint, Failure, Fetched, MonitoredRoute, RouteTable, single_requests
 from perfcheck.model.coverage import Coverage, Gone, Uncovered
 from perfcheck.model.operation import Candidate, LeftOut, Operation
 from perfcheck.times import rfc3339
@@ -34,6 +34,7 @@ def coverage(baseline: Baseline, discovery: Discovery, fetch: Callable[[Endpoint
         *(each.operation for each in survey.left_out),
     ]
     by_endpoint = operations_of(baseline, operations)
+    requests = [each for each in single_requests(baseline.endpoints) if not each.is_incomplete]
     endpoints: dict[Operation, list[str]] = {}
     for name, operation in by_endpoint.items():
         endpoints.setdefault(operation, []).append(name)
@@ -48,7 +49,7 @@ def coverage(baseline: Baseline, discovery: Discovery, fetch: Callable[[Endpoint
         covered=tuple((each, tuple(endpoints[each])) for each in operations if each in endpoints),
         uncovered=(*_with_stanzas(baseline, candidates), *map(_without_response, failed)),
         not_counted=tuple(not_counted),
-        gone=tuple(_gone([each for each in baseline.endpoints if each.name not in by_endpoint], fetch)),
+        gone=tuple(_gone([each for each in requests if each.name not in by_endpoint], fetch)),
     )
 
 
@@ -66,10 +67,17 @@ def operations_of(baseline: Baseline, operations: Sequence[Operation]) -> dict[s
     table = RouteTable(tuple(MonitoredRoute(routes[name].method, templates[name], name) for name in in_order))
     requests = [
         replace(each, monitor_name=None, method="GET" if each.method == "HEAD" else each.method)
-        for each in baseline.endpoints
+        for each in _every_request(baseline)
     ]
     matches = match_endpoints(requests, routes, baseline.service.base_url, table)
     return {endpoint: routes[name] for endpoint, name in matches.items()}
+
+
+def _every_request(baseline: Baseline) -> Iterator[Endpoint]:
+    """All that it sends, also before and after, each with a name of its own."""
+    around = (("setup", baseline.setup), ("teardown", baseline.teardown))
+    others = (Endpoint(name, "", 0, steps=requests) for name, requests in around if requests)
+    return single_requests([*baseline.endpoints, *others])
 
 
 def _with_stanzas(baseline: Baseline, candidates: Sequence[Candidate]) -> Iterator[Uncovered]:

@@ -108,8 +108,7 @@ def _unread(endpoints: Sequence[Endpoint], client: Client, reason: CouldNotMeasu
     results = []
     for endpoint in endpoints:
         nothing = Measurement(endpoint.name, (), ())
-        url = client.url_shown(endpoint)
-        result = judge_endpoint(endpoint, nothing, url=url, started_s=0.0, undecided=estimate)
+        result = judge_endpoint(endpoint, nothing, url_shown=client.url_shown, started_s=0.0, undecided=estimate)
         results.append(unreached(result, reason))
     finding = Finding.warning(Rule.MONITOR, reason.message, remedy=reason.remedy)
     return Health(tuple(results), (finding,), Verdict.NOT_MEASURED, Counts(0, 0, 0, len(results)), EXIT_NOT_MEASURED)

@@ -109,8 +109,13 @@ def _measured(
     if endpoints:
         sampler.run()
     for endpoint, measurement in zip(endpoints, sampler.measurements(), strict=True):
-        url, undecided = client.url_shown(endpoint), UndecidedPolicy.ESTIMATE
-        result = judge_endpoint(endpoint, measurement, url=url, started_s=started_s, undecided=undecided)
+        result = judge_endpoint(
+            endpoint,
+            measurement,
+            url_shown=client.url_shown,
+            started_s=started_s,
+            undecided=UndecidedPolicy.ESTIMATE,
+        )
         slow = [finding for finding in result.findings if finding.rule is Rule.NEW_SLOW_ENDPOINT]
         if slow:
             value, limit = format_ms(slow[0].value, distinct_from=slow[0].limit), format_ms(slow[0].limit)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from perfcheck.judge.rules import of_step
 from perfcheck.model import (
     Changed,
     CompareLimits,
@@ -48,6 +49,7 @@ class EndpointPair:
     comparison: Comparison | None  # None: one side has nothing to compare
     severity: Verdict
     remedy: str | None  # for what became slower
+    steps: tuple[EndpointPair, ...] = ()  # of a workflow
 
 
 def compared_alone(pair: EndpointPair, limits: CompareLimits) -> EndpointResult:
@@ -55,7 +57,7 @@ def compared_alone(pair: EndpointPair, limits: CompareLimits) -> EndpointResult:
     after, before = pair.after, pair.before
     if _before_was_broken(pair):
         pair = replace(pair, comparison=None)
-    findings = [*_change_findings(pair, limits), *_other_findings(after, before)]
+    findings = [*_change_findings(pair, limits), *_slower_steps(pair), *_other_findings(after, before)]
     comparison = pair.comparison
     if comparison is None or comparison.before_ms is None:
         limits_ms: tuple[float | None, ...] = (None, None, None)
@@ -76,15 +78,17 @@ def compared_alone(pair: EndpointPair, limits: CompareLimits) -> EndpointResult:
         findings=heaviest_first(findings),
         comparison=comparison,
         promise=Reference.BEFORE,
+        steps=tuple(compared_alone(step, limits) for step in pair.steps) or after.steps,
     )
 
 
 def compared_with_targets(pair: EndpointPair, limits: CompareLimits) -> EndpointResult:
     """The result of a check against targets, with the change as one more reason for its verdict."""
-    changes = list(_change_findings(pair, limits))
+    changes = [*_change_findings(pair, limits), *_slower_steps(pair)]
     findings = heaviest_first([*pair.after.findings, *changes])
     verdict = worst([pair.after.verdict, verdict_of(changes)])
-    return replace(pair.after, verdict=verdict, findings=findings, comparison=pair.comparison)
+    steps = tuple(compared_with_targets(step, limits) for step in pair.steps) or pair.after.steps
+    return replace(pair.after, verdict=verdict, findings=findings, comparison=pair.comparison, steps=steps)
 
 
 def limits_from(before_ms: float, limits: CompareLimits) -> tuple[float, float]:
@@ -97,6 +101,10 @@ def request_change(before: EndpointResult, after: EndpointResult) -> str | None:
     """``GET -> HEAD``: what is different about the request itself; None where it is the same."""
     if before.method != after.method:
         return f"{clean(before.method)} -> {clean(after.method)}"
+    then, now = ([(step.name, step.method, _path(step.url)) for step in result.steps] for result in (before, after))
+    if then != now:
+        names = [", ".join(clean(step.name) for step in result.steps) for result in (before, after)]
+        return f"{names[0]} -> {names[1]}" if names[0] != names[1] else "that of a step"
     old, new = _path(before.url), _path(after.url)
     return None if old == new else f"{clean(old)} -> {clean(new)}"
 
@@ -175,6 +183,16 @@ def _change_findings(pair: EndpointPair, limits: CompareLimits) -> Iterator[Find
         yield Finding.note(Rule.SMALL_DIFFERENCE, small, line=line)
     elif comparison.changed is Changed.CANNOT_TELL:
         yield _undecided_change(comparison, limits, line)
+
+
+def _slower_steps(pair: EndpointPair) -> Iterator[Finding]:
+    """Notes on the steps that became slower where that is too little of their workflow to count."""
+    if pair.comparison is None or pair.comparison.changed is Changed.SLOWER:
+        return
+    for step in pair.steps:
+        if step.comparison is not None and step.comparison.changed is Changed.SLOWER:
+            message = f"{_how_much(step.comparison)}; together with the others that is within the limits"
+            yield of_step(step.after.name, Finding.note(Rule.SMALL_DIFFERENCE, message, line=step.after.line))
 
 
 def _undecided_change(comparison: Comparison, limits: CompareLimits, line: int) -> Finding:
@@ -273,7 +291,7 @@ def _was_so_before(finding: Finding, after: EndpointResult, before: EndpointResu
     if finding.rule is Rule.ERROR_RATE:
         old, new = before.requests, after.requests
         return old.failed > 0 and chance_of_as_many(old.failed, old.sent, new.failed, new.sent) >= RISE_ERROR
-    largest = before.body_bytes
+    largest = next((step for step in before.steps if step.name == finding.step), before).body_bytes
     return finding.rule is Rule.BODY_SIZE and largest is not None and largest >= (finding.value or 0.0)
 
 

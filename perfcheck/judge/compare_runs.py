@@ -46,16 +46,21 @@ def changes_since(run: Run, previous: Run) -> EarlierRun:
 
     A change is clear where the two intervals do not overlap, which two runs of an unchanged service seldom show.
     """
-    before = {result.name: result for result in previous.endpoints}
-    now = {result.name: result for result in run.endpoints}
-    changes = {name: _change(result, before[name]) for name, result in now.items() if name in before}
+    before, now = ([result.name for result in each.endpoints] for each in (previous, run))
+    changes = _changes(previous.endpoints, run.endpoints)
     return EarlierRun(
         label=previous.label,
         started_at=previous.started_at,
-        changes={name: change for name, change in changes.items() if change is not None},
+        changes=changes,
         added=tuple(name for name in now if name not in before),
         removed=tuple(name for name in before if name not in now),
     )
+
+
+def _changes(before: Sequence[EndpointResult], now: Sequence[EndpointResult]) -> dict[str, EndpointChange]:
+    known = {result.name: result for result in before}
+    changes = {result.name: _change(result, known[result.name]) for result in now if result.name in known}
+    return {name: change for name, change in changes.items() if change is not None}
 
 
 def _change(now: EndpointResult, before: EndpointResult) -> EndpointChange | None:
@@ -67,7 +72,7 @@ def _change(now: EndpointResult, before: EndpointResult) -> EndpointChange | Non
     if now.over_timeout or before.over_timeout:
         return None
     apart = _is_below(now.interval_ms, before.interval_ms) or _is_below(before.interval_ms, now.interval_ms)
-    return EndpointChange(before.value_ms, now.value_ms, clear=apart)
+    return EndpointChange(before.value_ms, now.value_ms, clear=apart, steps=_changes(before.steps, now.steps))
 
 
 def _is_below(interval: _Interval, other: _Interval) -> bool:
@@ -121,7 +126,9 @@ def _pair(
     comparison, severity = None, Verdict.OK
     if before is not None:
         comparison, severity = _compare(before, after, limits)
-    return EndpointPair(after, before, comparison, severity, remedy)
+    steps = zip(before.steps, after.steps, strict=True) if before and comparison else ()
+    pairs = tuple(_pair(old, new, limits, remedy) for old, new in steps)
+    return EndpointPair(after, before, comparison, severity, remedy, pairs)
 
 
 def _compare(before: EndpointResult, after: EndpointResult, limits: CompareLimits) -> tuple[Comparison | None, Verdict]:

@@ -27,6 +27,7 @@ from perfcheck.model import (
     Rule,
     Service,
     Verdict,
+    single_requests,
 )
 from perfcheck.times import parse_time
 from perfcheck.words import and_more, plural
@@ -90,8 +91,9 @@ def names_in(reading: MonitorReading, service: Service, endpoints: Sequence[Endp
 
 
 def _matches(reading: MonitorReading, service: Service, endpoints: Sequence[Endpoint]) -> dict[str, str]:
+    """Of the endpoints that are one request: the monitor knows no workflows."""
     names = [reported.name for reported in reading.endpoints]
-    return match_variants(endpoints, names, service.base_url, reading.table)
+    return match_variants([each for each in endpoints if not each.steps], names, service.base_url, reading.table)
 
 
 def alongside_a_run(
@@ -119,7 +121,7 @@ def alongside_a_run(
     matches = _matches(reading, service, endpoints)
     known = {reported.name: reported for reported in reading.endpoints}
     with_notes = _with_repetitions(measured, {name: known[monitor_name] for name, monitor_name in matches.items()})
-    matched = frozenset(matches.values())
+    matched = frozenset(_matches(reading, service, tuple(single_requests(endpoints))).values())
     new = list(_new_slow_endpoints(reading, service, matched, threshold_ms, url)) if whole else []
     problems = [Finding.note(Rule.MONITOR, f"the monitor reports: {problem}") for problem in reading.problems]
     if coverage:
@@ -214,7 +216,8 @@ def _unknown_errors(results: Sequence[EndpointResult]) -> Iterator[Finding]:
 
 def _unseen(endpoints: Sequence[Endpoint], matches: Mapping[str, str], reading: MonitorReading) -> Iterator[Finding]:
     figures = {reported.name for reported in reading.endpoints if has_figures(reported)}
-    unseen = [endpoint for endpoint in endpoints if matches.get(endpoint.name) not in figures]
+    single = (endpoint for endpoint in endpoints if not endpoint.steps)
+    unseen = [endpoint for endpoint in single if matches.get(endpoint.name) not in figures]
     resolved = reading.table.resolved if reading.table is not None else {}
     unused = [endpoint for endpoint in unseen if endpoint.monitor_name is None and resolved.get(endpoint.name)]
     unknown = [endpoint for endpoint in unseen if endpoint not in unused]

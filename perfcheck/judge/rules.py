@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from statistics import median_high
 
 from perfcheck.model import (
@@ -46,12 +47,17 @@ def find(
     findings = [
         *_latency_findings(endpoint, decision, judged, undecided),
         *_error_findings(endpoint, measurement, decision, undecided),
-        *_body_findings(endpoint, body_bytes),
+        *([] if endpoint.steps else _body_findings(endpoint, body_bytes)),
         *([] if decision.latency is Verdict.NOT_MEASURED or decision.is_decided else [_undecided(endpoint, decision)]),
         *_recovery_notes(endpoint, measurement.decisions),
-        *_delayed_acknowledgement(endpoint, judged),
+        *([] if endpoint.steps else _delayed_acknowledgement(endpoint, judged)),
     ]
     return heaviest_first(findings)
+
+
+def of_step(name: str, finding: Finding) -> Finding:
+    """A finding on a step, as one on its workflow."""
+    return replace(finding, message=f"step '{name}': {finding.message}", step=name)
 
 
 def _latency_findings(

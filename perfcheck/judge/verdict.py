@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from statistics import median
 
 from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
-from perfcheck.judge.rules import failed_share, failure_kinds, find, finite, finite_interval, shown_value
+from perfcheck.judge.rules import failed_share, failure_kinds, find, finite, finite_interval, of_step, shown_value
 from perfcheck.model import (
     STATEMENT,
     WARM_UP,
@@ -27,6 +28,7 @@ from perfcheck.model import (
     TracedRequest,
     UndecidedPolicy,
     Verdict,
+    heaviest_first,
     verdict_of,
     worst,
 )
@@ -40,12 +42,28 @@ _MOST_TRACES = 3
 
 
 def judge_endpoint(
-    endpoint: Endpoint, measurement: Measurement, *, url: str, started_s: float, undecided: UndecidedPolicy
+    endpoint: Endpoint,
+    measurement: Measurement,
+    *,
+    url_shown: Callable[[Endpoint], str],
+    started_s: float,
+    undecided: UndecidedPolicy,
 ) -> EndpointResult:
-    """Everything that a report shows about one endpoint.
+    """Everything that a report shows about one endpoint, and about each step of a workflow.
 
-    ``url`` is the address as it may be shown, ``started_s`` the sampler's clock at the start of the run.
+    ``url_shown`` is the address as it may be shown, ``started_s`` the sampler's clock at the start of the run.
     """
+    steps = tuple(
+        replace(
+            judge_endpoint(step, each, url_shown=url_shown, started_s=started_s, undecided=undecided),
+            timeline=Timeline(),
+        )
+        for step, each in zip(endpoint.steps, _by_step(endpoint, measurement), strict=True)
+    )
+    is_decided = bool(measurement.decisions) and measurement.decisions[-1].is_decided
+    unconfirmed = next((last.verdict for last in measurement.decisions[-1:] if last.is_unconfirmed), None)
+    # What follows is about all steps together.
+    measurement = replace(measurement, decisions=tuple(replace(each, steps=()) for each in measurement.decisions))
     decision = measurement.decisions[-1] if measurement.decisions else None
     judged = [sample for stage, sample in measurement.samples if decision and stage == decision.stage]
     sent = [sample for stage, sample in measurement.samples if stage != WARM_UP]
@@ -56,15 +74,16 @@ def judge_endpoint(
     limits = endpoint.limits
     body_bytes = max(bodies, default=None)
     findings = find(endpoint, measurement, decision, judged, body_bytes, undecided)
+    findings = heaviest_first([*findings, *_findings_of_steps(steps)])
     value, over_timeout = shown_value(endpoint, decision)
     unmeasured = decision is None or decision.latency is Verdict.NOT_MEASURED
     return EndpointResult(
         name=endpoint.name,
         group=endpoint.group,
         method=endpoint.method,
-        url=url,
+        url=url_shown(endpoint),
         verdict=worst([verdict_of(findings), Verdict.NOT_MEASURED if unmeasured else Verdict.OK]),
-        decided=decision is not None and decision.is_decided,
+        decided=is_decided,
         metric=endpoint.metric,
         value_ms=value,
         over_timeout=over_timeout,
@@ -97,10 +116,35 @@ def judge_endpoint(
         server_timing_details=_server_timing_details(slow),
         critical_path=endpoint.critical_path,
         concurrency=decision.concurrency if decision else 1,
-        unconfirmed=decision.verdict if decision and decision.is_unconfirmed else None,
+        unconfirmed=unconfirmed,
         metric_of=endpoint.metric_of,
         traces=_traces(judged, failed),
+        steps=steps,
     )
+
+
+# How often a step fails is judged for all of them together.
+_OF_A_STEP = {
+    *(Rule.LATENCY, Rule.CEILING, Rule.OVER_TARGET, Rule.UNDECIDED, Rule.MOMENTARY, Rule.BODY_SIZE, Rule.DELAYED_ACK),
+}
+
+
+def _by_step(endpoint: Endpoint, measurement: Measurement) -> Iterator[Measurement]:
+    """What each step of a workflow would have measured by itself, as far as it was sent."""
+    for number, step in enumerate(endpoint.steps):
+        samples = ((stage, sample.steps) for stage, sample in measurement.samples)
+        yield Measurement(
+            step.name,
+            tuple((stage, each[number]) for stage, each in samples if len(each) > number),
+            tuple(decision.steps[number] for decision in measurement.decisions if decision.steps),
+        )
+
+
+def _findings_of_steps(steps: Iterable[EndpointResult]) -> Iterator[Finding]:
+    for step in steps:
+        for finding in step.findings:
+            if finding.rule in _OF_A_STEP:
+                yield of_step(step.name, finding)
 
 
 def judge_run(

@@ -24,10 +24,11 @@ from perfcheck.model.baseline import (
     Tls,
     UndecidedPolicy,
     metric_name,
+    single_requests,
 )
 from perfcheck.model.comparison import Against, Changed, ComparedHow, Comparison, EarlierRun, EndpointChange
 from perfcheck.model.expectations import Condition, Expectations, Operator, Requirement, Scalar
-from perfcheck.model.findings import Finding, Rule, Severity, Verdict, heaviest_first, verdict_of, worst
+from perfcheck.model.findings import BREACHES, Finding, Rule, Severity, Verdict, heaviest_first, verdict_of, worst
 from perfcheck.model.monitor import (
     Fetched,
     MonitoredEndpoint,
@@ -91,6 +92,7 @@ from perfcheck.model.sample import (
 )
 
 __all__ = [
+    "BREACHES",
     "ENCODERS",
     "JSON_TYPES",
     "MOST_CONNECTIONS",
@@ -178,6 +180,8 @@ __all__ = [
     "heaviest_first",
     "metric_name",
     "sent",
+    "single_requests",
+    "value_names",
     "values_in",
     "verdict_of",
     "worst",

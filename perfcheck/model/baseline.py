@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from perfcheck.model.expectations import Expectations
 from perfcheck.model.findings import Verdict
-from perfcheck.model.request_text import Content, RequestText, Template, Value, values_in
+from perfcheck.model.request_text import Content, RequestText, Template, Value, sent, values_in
 
 
 class Metric(StrEnum):
@@ -202,6 +203,19 @@ class Endpoint:
         critical = min(_or_infinity(self.critical_ms), _or_infinity(self.ceiling_ms))
         warning = self.slow_ms if self.target_ms is None else _or_infinity(self.warning_ms)
         return Limits(min(warning, critical), critical)
+
+
+def single_requests(endpoints: Iterable[Endpoint]) -> Iterator[Endpoint]:
+    """The requests of ``endpoints``, to see which routes they are: the steps of a workflow in its place.
+
+    Each has both names, ``checkout: search``, and in its path any digit for a value that is not known yet.
+    """
+    for endpoint in endpoints:
+        for step in endpoint.steps:
+            path = sent(step.path_template, defaultdict(lambda: "1")) if step.path_template else step.path
+            yield replace(step, name=f"{endpoint.name}: {step.name}", path=path)
+        if not endpoint.steps:
+            yield endpoint
 
 
 def _or_infinity(limit_ms: float | None) -> float:

@@ -88,6 +88,7 @@ class EndpointChange:
     now_ms: float
     clear: bool  # beyond what two runs of an unchanged service usually differ by
     comparison: Comparison | None = None  # what shows it; None where only the intervals of the two runs were compared
+    steps: dict[str, EndpointChange] = field(default_factory=dict)  # of a workflow, by name
 
     @property
     def ratio(self) -> float:

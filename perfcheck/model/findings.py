@@ -16,6 +16,7 @@ class Verdict(StrEnum):
     NOT_MEASURED = "not measured"
 
 
+BREACHES = frozenset({Verdict.WARNING, Verdict.CRITICAL})  # of a limit
 _RANK = {Verdict.OK: 0, Verdict.NOT_MEASURED: 1, Verdict.WARNING: 2, Verdict.CRITICAL: 3}
 
 
@@ -110,6 +111,7 @@ class Finding:
     message: str
     remedy: str | None = None
     line: int | None = None  # in the baseline
+    step: str | None = None  # of a workflow, that it is about
 
     @classmethod
     def note(

@@ -113,6 +113,7 @@ class EndpointResult:
     unconfirmed: Verdict | None = None  # a breach seen once, which could not be measured again
     metric_of: MetricOf = MetricOf.LATENCY
     traces: tuple[TracedRequest, ...] = ()  # of its slowest requests, the slowest first; a failure before them
+    steps: tuple[EndpointResult, ...] = ()  # of a workflow: each by itself, without a timeline
 
     @property
     def metric_name(self) -> str:
@@ -131,7 +132,8 @@ class EndpointResult:
     @property
     def has_limit(self) -> bool:
         """Whether it is judged by more than what is slow for any endpoint."""
-        return self.target_ms is not None or self.ceiling_ms is not None
+        own = self.target_ms is not None or self.ceiling_ms is not None
+        return own or any(step.has_limit for step in self.steps)
 
     @property
     def is_undecided(self) -> bool:

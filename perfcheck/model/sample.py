@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from perfcheck.model.findings import Verdict, worst
+from perfcheck.model.findings import BREACHES, Verdict, worst
 
 
 class Failure(StrEnum):
@@ -95,18 +95,27 @@ class Decision:
     concurrency: int = 1  # requests in flight while it was measured, this one included; at most
     is_unconfirmed: bool = False  # it was to be measured again, and time or requests ran out first
     excluded: float | None = None  # a failure rate over this is excluded with 95% confidence
+    steps: tuple[Decision, ...] = ()  # of a workflow, by the latency of each alone; without a limit it is OK
+
+    @property
+    def slowest(self) -> Verdict:
+        """The verdict by latency: its own, or that of a step that is over a limit of its own."""
+        return worst((self.latency, *(step.latency for step in self.steps if step.latency in BREACHES)))
 
     @property
     def verdict(self) -> Verdict:
         """The worse of latency and errors."""
-        return worst((self.latency, self.errors))
+        return worst((self.slowest, self.errors))
 
     @property
     def is_decided(self) -> bool:
         """Whether the part that gave the verdict has its stated error probability."""
         if self.errors is Verdict.CRITICAL and self.errors_decided:
             return True
-        return self.latency_decided and (self.errors_decided or self.latency is Verdict.CRITICAL)
+        tests = (self, *self.steps)
+        if any(test.latency_decided and test.latency is Verdict.CRITICAL for test in tests):
+            return True
+        return self.errors_decided and all(test.latency_decided for test in tests)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, auto
 
-from perfcheck.model import STATEMENT, Changed, Comparison, EndpointResult, MetricOf
+from perfcheck.model import STATEMENT, Changed, Comparison, EndpointResult, MetricOf, Reference
 from perfcheck.text import clean
 from perfcheck.units import format_from_to, format_ms
 
@@ -18,6 +18,7 @@ _SUM = 1.02  # of the time available: more than medians of single spans may exce
 _CONTAINER = 0.8  # of the time available
 _TOTALS = {"app", "total"}  # the first is that of perfcheck's monitor
 _MOST_INCREASES = 3
+_MOST_OF_IT = 0.5  # of the increase of a workflow
 _LONGEST_DETAIL = 80
 
 
@@ -36,9 +37,61 @@ def in_one_line(phases: Sequence[str], spans: Sequence[str], sums: Sums) -> str:
 
 def account(result: EndpointResult) -> tuple[list[str], list[str], Sums]:
     """The phases, the slow one first, and the spans of the service; none where latency is not the matter."""
-    phases = _slow_phases(result)
-    spans = _spans(result) if is_slow(result) else []
-    return [f"{name} {format_ms(ms)}" for ms, name in phases], spans, sums_of(result)
+    subject = subject_of(result)
+    if subject is None:
+        return [], [], Sums.APART
+    phases = [f"{name} {format_ms(ms)}" for ms, name in _slow_phases(subject)]
+    if subject is not result and len(result.steps) > 1:
+        share = f"{format_ms(subject.value_ms)} of {format_ms(result.value_ms)}"
+        phases = [f"step {clean(subject.name)} {share}", *phases]
+    return phases, _spans(subject), sums_of(subject)
+
+
+def subject_of(result: EndpointResult) -> EndpointResult | None:
+    """What to look into for the cause: the endpoint, or the slow step of a workflow; None where it is not slow."""
+    if not is_slow(result):
+        return None
+    return slow_step(result) if result.steps else result
+
+
+def slow_step(result: EndpointResult) -> EndpointResult | None:
+    """The step of a slow workflow that makes it slow.
+
+    The one that became slower beyond its own noise, where that is what was compared; else the one that is over a limit
+    of its own; else the one that takes most. None for a change that no step alone shows.
+    """
+    measured = [step for step in result.steps if step.value_ms is not None]
+    if not measured or not is_slow(result):
+        return None
+    if slower := slower_steps(result):
+        return slower[0]
+    if result.promise is Reference.BEFORE:
+        return None
+    over = [step for step in measured if is_slow(step)]
+    return max(over or measured, key=lambda step: step.value_ms or 0.0)
+
+
+def slower_steps(result: EndpointResult) -> list[EndpointResult]:
+    """Of a workflow that became slower, the steps that did, by more than noise; the largest increase first.
+
+    That is the verdict of their own comparison; or, where it needed more requests than the workflow did, the interval
+    of the change of a step that has most of the increase.
+    """
+    workflow = became_slower(result)
+    if workflow is None:
+        return []
+    most = _MOST_OF_IT * _increase_ms(workflow)
+    increases = [
+        (_increase_ms(comparison), step)
+        for step in result.steps
+        if (comparison := step.comparison)
+        and (became_slower(step) or (comparison.is_clear and _increase_ms(comparison) > most))
+    ]
+    return [step for ms, step in sorted(increases, key=lambda increase: -increase[0]) if ms > 0]
+
+
+def _increase_ms(comparison: Comparison) -> float:
+    return (comparison.after_ms or 0.0) - (comparison.before_ms or 0.0)
 
 
 class Sums(Enum):
@@ -67,11 +120,12 @@ def _until_the_first_byte(result: EndpointResult) -> float:
 
 def notable_names(result: EndpointResult) -> tuple[str, ...]:
     """The slowest phase, and the spans that take a share of the time: the same ones have one cause."""
-    if not is_slow(result) or not result.value_ms:
+    subject = subject_of(result)
+    if subject is None or not subject.value_ms:
         return ()
-    least = NOTABLE_SHARE * result.value_ms
-    slowest = [name for _, name in _slow_phases(result)[:1]]
-    return (*slowest, *sorted(name for name, ms in longest_first(result) if ms >= least))
+    least = NOTABLE_SHARE * subject.value_ms
+    slowest = [subject.name] * (subject is not result) + [name for _, name in _slow_phases(subject)[:1]]
+    return (*slowest, *sorted(name for name, ms in longest_first(subject) if ms >= least))
 
 
 def is_slow(result: EndpointResult) -> bool:
@@ -80,8 +134,6 @@ def is_slow(result: EndpointResult) -> bool:
 
 
 def _slow_phases(result: EndpointResult) -> list[tuple[float, str]]:
-    if not is_slow(result):
-        return []
     least = _MINOR * (result.value_ms or 0.0)
     phases = result.phases_ms
     named = [(phases.wait, "waiting for the first byte"), (phases.download, after_the_first_byte(result))]
@@ -114,14 +166,23 @@ def longest_first(result: EndpointResult) -> list[tuple[str, float]]:
 
 
 def likely_cause(result: EndpointResult) -> str:
-    """Which of the service's own spans increased since before, or statements that one request repeated (N+1)."""
-    return "; ".join(filter(None, [*_increased_spans(result), _repeated_statements(result)]))
+    """Which steps or spans of the service increased since before, or statements that one request repeated (N+1)."""
+    subject = subject_of(result)
+    repeated = _repeated_statements(subject) if subject else ""
+    return "; ".join(filter(None, [*_increased_steps(result), *_increased_spans(subject or result), repeated]))
+
+
+def _increased_steps(result: EndpointResult) -> Iterator[str]:
+    """``step search 12.0 -> 32.1 ms``."""
+    for step in slower_steps(result)[:_MOST_INCREASES]:
+        if step.comparison and step.comparison.before_ms is not None and step.comparison.after_ms is not None:
+            yield f"step {clean(step.name)} {format_from_to(step.comparison.before_ms, step.comparison.after_ms)}"
 
 
 def _repeated_statements(result: EndpointResult) -> str:
     """Where the service counts them in its header, and its database takes part of the time."""
     count = _IDENTICAL.search(result.server_timing_details.get("db", ""))
-    if not count or not where_the_time_went(result) or not result.value_ms:
+    if not count or not result.value_ms:
         return ""
     share = result.server_timing.get("db", 0.0) / result.value_ms
     return f"likely N+1: {count[1]} identical statements in one request" if share >= NOTABLE_SHARE else ""
@@ -144,7 +205,7 @@ def became_slower(result: EndpointResult) -> Comparison | None:
 def increased(now: Iterable[tuple[str, float]], comparison: Comparison) -> list[str]:
     """The names whose increase is a share of the latency's, the largest first."""
     increases = {name: ms - comparison.before_server_timing.get(name, 0.0) for name, ms in now}
-    least = NOTABLE_SHARE * max((comparison.after_ms or 0.0) - (comparison.before_ms or 0.0), 0.0)
+    least = NOTABLE_SHARE * max(_increase_ms(comparison), 0.0)
     return sorted((name for name, ms in increases.items() if ms > least), key=lambda name: -increases[name])
 
 

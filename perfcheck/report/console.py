@@ -13,8 +13,8 @@ from rich.text import Text
 from perfcheck.model import EarlierRun, EndpointResult, Finding, Reference, Rule, Run, Severity
 from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
-from perfcheck.report.explain import LONGEST_TEXT, Label, doubt
-from perfcheck.report.figures import is_within_ideal
+from perfcheck.report.explain import LONGEST_TEXT, Label, doubt, steps
+from perfcheck.report.figures import is_within_ideal, request_text
 from perfcheck.report.fold import Block, explain_block, first_rows, fold, fold_notes, title
 from perfcheck.report.glyphs import STYLES, Glyphs, shorten, sparkline
 from perfcheck.report.run_summary import (
@@ -68,6 +68,8 @@ def render_console(
         parts += [_explanation(run, block, glyphs, shown), Text()]
     if more := sum(map(len, breaches[len(explained) :])):
         parts += [Text(f"{glyphs.ellipsis} and {more} more not OK (-v shows them)", style="dim"), Text()]
+    if verbose and not quiet:
+        parts += [_steps(result, glyphs) for result in results if result.steps and not result.needs_attention]
     notes = list(_notes(run, results, glyphs, quiet=quiet, verbose=verbose))
     parts += [*notes, Text()] if notes else []
     if verbose and not quiet:
@@ -180,9 +182,19 @@ def _explanation(run: Run, block: Block, glyphs: Glyphs, shown: set[str]) -> Ren
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for label, text in explain_block(run, block, shown=shown):
-        plain = clean(glyphs.shown(text), LONGEST_TEXT)
-        grid.add_row(label, Text(plain, style="cyan" if label is Label.RERUN else ""))
+        grid.add_row(label, _line(label, text, glyphs))
     return Group(head, Padding(grid, (0, 0, 0, 2)))
+
+
+def _line(label: Label, text: str, glyphs: Glyphs) -> Text:
+    styles = {Label.RERUN: "cyan", Label.SLOW_STEP: "bold"}
+    return Text(clean(glyphs.shown(text), LONGEST_TEXT), style=styles.get(label, ""))
+
+
+def _steps(result: EndpointResult, glyphs: Glyphs) -> RenderableType:
+    """Of a workflow that is OK."""
+    lines = [Padding(_line(label, text, glyphs), (0, 0, 0, 2)) for label, text in steps(result)]
+    return Group(Text.assemble((clean(result.name), "bold"), f" {request_text(result)}"), *lines, Text())
 
 
 def _notes(

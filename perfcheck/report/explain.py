@@ -19,8 +19,16 @@ from perfcheck.model import (
     Severity,
     Verdict,
 )
-from perfcheck.report.causes import likely_cause, where_the_time_went
-from perfcheck.report.figures import change_interval, change_text, compared_samples, interval
+from perfcheck.report.causes import likely_cause, slow_step, where_the_time_went
+from perfcheck.report.figures import (
+    change_interval,
+    change_text,
+    compared_samples,
+    compared_text,
+    interval,
+    measured,
+    request_text,
+)
 from perfcheck.report.slow_statements import slow_statements
 from perfcheck.text import clean, is_link
 from perfcheck.units import format_from_to, format_ms, format_percentage, format_size, format_slower
@@ -28,6 +36,7 @@ from perfcheck.words import plural
 
 LONGEST_TEXT = 2000
 _TRACE_ID = "{trace_id}"
+_MOST_STEPS = 20
 
 
 class Label(StrEnum):
@@ -38,6 +47,8 @@ class Label(StrEnum):
     WHY = "why"
     NOTE = "note"
     CHANGE = "change"
+    STEP = "step"  # of a workflow
+    SLOW_STEP = "slow step"
     WHERE = "where"
     CAUSE = "cause"
     TRACE = "trace"
@@ -75,10 +86,11 @@ def explain(
     notes = [finding for finding in others if finding.rule is not Rule.UNDECIDED]  # that is evidence
     remedies = _remedies(result, set() if shown is None else shown)
     lines = [
-        (Label.REQUEST, f"{result.method} {result.url}"),
+        (Label.REQUEST, request_text(result)),
         *((Label.WHY, finding.message) for finding in why),
         *((Label.NOTE, finding.message) for finding in notes),
         (Label.CHANGE, _change(run, result, earlier)),
+        *steps(result),
         (Label.WHERE, where_the_time_went(result)),
         (Label.CAUSE, likely_cause(result)),
         *((Label.CAUSE, statement) for statement in slow_statements(result)),
@@ -100,7 +112,40 @@ def _change(run: Run, result: EndpointResult, earlier: EarlierRun | None) -> str
     if change is None:
         return ""
     of_all = bool(change.comparison) and change.clear and result.metric is Metric.MEDIAN
-    return f"{format_from_to(change.before_ms, change.now_ms)} ({change_text(change)}{' over all requests' * of_all})"
+    text = f"{format_from_to(change.before_ms, change.now_ms)} ({change_text(change)}{' over all requests' * of_all})"
+    of_steps = (
+        f"step {clean(name)} {format_from_to(step.before_ms, step.now_ms)}"
+        for name, step in change.steps.items()
+        if step.clear and step.ratio > 1
+    )
+    return "; ".join([text, *of_steps])
+
+
+# --- The steps of a workflow ---------------------------------------------------------------------------------------
+
+
+def steps(result: EndpointResult) -> list[ExplanationLine]:
+    """One line each, in their order; none for a single request."""
+    slow = slow_step(result)
+    lines = [ExplanationLine(Label.SLOW_STEP if step is slow else Label.STEP, _step(step)) for step in result.steps]
+    if len(lines) > _MOST_STEPS:
+        shown = [line for number, line in enumerate(lines) if number < _MOST_STEPS or line.label is Label.SLOW_STEP]
+        lines = [*shown, ExplanationLine(Label.STEP, f"and {len(lines) - len(shown)} more")]
+    return lines
+
+
+def _step(step: EndpointResult) -> str:
+    """``search 32.1 ms, target 12 ms``; ``search 12.0 -> 32.1 ms (+167%)``."""
+    comparison = step.comparison
+    if comparison is not None and comparison.before_ms is not None and comparison.after_ms is not None:
+        figures = f"{format_from_to(comparison.before_ms, comparison.after_ms)} ({compared_text(step)})"
+    else:
+        figures = measured(step, unit=True) if step.value_ms is not None else "without a latency"
+    if step.promise is Reference.TARGET:
+        limits = [("target", step.target_ms), ("ceiling", step.ceiling_ms)]
+        figures += "".join(f", {name} {format_ms(ms)}" for name, ms in limits if ms is not None)
+    failed = f", {step.requests.failed} of {plural(step.requests.sent, 'request')} failed" if step.errors else ""
+    return f"{clean(step.name)} {figures}{failed}"
 
 
 # --- Why -----------------------------------------------------------------------------------------------------------
@@ -122,7 +167,7 @@ def reason(result: EndpointResult) -> str:
 def in_short(result: EndpointResult) -> str:
     """The reasons, or what else was found, as short as a cell of a table."""
     findings: Iterable[Finding] = reasons(result) if result.needs_attention else result.findings
-    phrases = dict.fromkeys(_phrase(finding) for finding in findings)
+    phrases = dict.fromkeys(_phrase_of_step(finding) if finding.step else _phrase(finding) for finding in findings)
     return "; ".join(filter(None, [*phrases, doubt(result), _screened(result)]))
 
 
@@ -138,6 +183,11 @@ def qualified_verdict(result: EndpointResult) -> str:
 
 def _screened(result: EndpointResult) -> str:
     return f"screened over {result.concurrency} connections" if result.is_screened else ""
+
+
+def _phrase_of_step(finding: Finding) -> str:
+    phrase = _phrase(finding)
+    return phrase if phrase == finding.message else f"step '{finding.step}' {phrase}"
 
 
 def _phrase(finding: Finding) -> str:

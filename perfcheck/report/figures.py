@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from perfcheck.model import Changed, Comparison, EndpointChange, EndpointResult, Reference, Rule
+from perfcheck.text import clean
 from perfcheck.units import format_change, format_change_interval, format_ms, format_multiple, shown_as_multiple
-from perfcheck.words import plural
+from perfcheck.words import and_more, plural
 
 EN_DASH = "\N{EN DASH}"
 AT_MOST = "\N{LESS-THAN OR EQUAL TO}"  # before the figures of a screened endpoint
+_MOST_STEPS = 10
 _STATES = {Changed.NO_CHANGE: "no change", Changed.CANNOT_TELL: "inconclusive"}
+
+
+def request_text(result: EndpointResult) -> str:
+    """``GET http://127.0.0.1:8000/items``; ``4 steps: login, list, detail, search``."""
+    if not result.steps:
+        return f"{result.method} {result.url}"
+    return f"{plural(len(result.steps), 'step')}: {and_more([clean(step.name) for step in result.steps], _MOST_STEPS)}"
 
 
 def measured(result: EndpointResult, *, unit: bool = False) -> str:

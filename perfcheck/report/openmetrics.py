@@ -171,6 +171,12 @@ def _over_timeout(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
     yield "", None if result.value_ms is None else result.over_timeout
 
 
+def _steps(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
+    names = distinct_names((step.name for step in result.steps), without=_COMMENT)
+    for name, step in zip(names, result.steps, strict=True):
+        yield f',{_label("step", name)},metric="{step.metric_name}"', step.value_ms
+
+
 def _errors(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
     kinds = distinct_names(result.errors, without=_COMMENT)
     for kind, count in zip(kinds, result.errors.values(), strict=True):
@@ -197,6 +203,7 @@ _FAMILIES = (
         "Latency divided by its target; in a comparison, by the latency before.",
         _of_metric(lambda result: result.ratio),
     ),
+    _Family("perfcheck_step_latency_seconds", "The metric of each step of a workflow.", _steps),
     _Family("perfcheck_over_timeout", "1: the metric is over the timeout.", _over_timeout),
     _Family("perfcheck_decided", "1: the verdict has its error probability; 0: it is an estimate.", _decided),
     _Family("perfcheck_unconfirmed", "1: a breach was seen once, and not measured again in time.", _unconfirmed),

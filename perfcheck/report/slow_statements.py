@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from perfcheck.model import STATEMENT, EndpointResult
-from perfcheck.report.causes import NOTABLE_SHARE, became_slower, increased, is_slow
+from perfcheck.report.causes import NOTABLE_SHARE, became_slower, increased, is_slow, subject_of
 from perfcheck.text import clean
 from perfcheck.units import format_from_to, format_ms
 
@@ -18,6 +18,7 @@ def slow_statements(result: EndpointResult) -> list[str]:
 
     Those that increased since before; else, where the endpoint is slow, its slowest.
     """
+    result = subject_of(result) or result
     details = result.server_timing_details
     now = {name: ms for name, ms in result.server_timing.items() if name.startswith(STATEMENT) and name in details}
     comparison = became_slower(result)

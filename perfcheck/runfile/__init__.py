@@ -111,6 +111,8 @@ def _errors_in_endpoint(result: EndpointResult) -> Iterator[str]:
     for name, values in values_by_name.items():
         yield from _errors_in_durations(name, values)
     yield from _errors_in_timeline(result.timeline)
+    for number, step in enumerate(result.steps):
+        yield from (f"steps[{number}].{error}" for error in _errors_in_endpoint(step))
 
 
 def _errors_in_timeline(timeline: Timeline) -> Iterator[str]:

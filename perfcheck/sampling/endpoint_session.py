@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from perfcheck.model import (
+    BREACHES,
     PROOF,
     WARM_UP,
     Decision,
@@ -37,7 +38,6 @@ from perfcheck.units import format_ms
 
 _MOST_SCREENING = 3  # times the least requests for OK: what is still open under load is measured alone
 _USUAL_SHARE = 0.6  # of its target, that an endpoint usually takes
-_BREACHES = {Verdict.WARNING, Verdict.CRITICAL}
 
 
 def expected_s(endpoint: Endpoint) -> float:
@@ -146,7 +146,7 @@ class EndpointSession:
 
     def _expected_confirmation_s(self, typical_s: float) -> float:
         """What is over a limit by now will have to be confirmed."""
-        is_over = self._stage.latency.limits.classify(1000 * typical_s) in _BREACHES
+        is_over = self._stage.latency.limits.classify(1000 * typical_s) in BREACHES
         if not (is_over and self._left):
             return 0.0
         metric = self.endpoint.metric
@@ -232,7 +232,7 @@ class EndpointSession:
 
     def _judge(self, sample: Sample, now: float) -> None:
         stage = self._stage
-        stage.add(sample.latency_ms, failed=sample.failure is not None)
+        stage.add(sample.latency_ms, failed=sample.failure is not None, steps=sample.steps)
         self._fastest_ms = min(self._fastest_ms, math.inf if sample.latency_ms is None else sample.latency_ms)
         if self._concurrency > 1 and self._has_failed_the_screening():
             self._void()
@@ -244,9 +244,9 @@ class EndpointSession:
     def _has_failed_the_screening(self) -> bool:
         """Load can only slow a request or make it fail: OK under load is OK, and nothing else is believed."""
         stage = self._stage
-        if self._errors.failures or stage.latency.decided in _BREACHES:
+        if self._errors.failures or stage.decided in BREACHES:
             return True
-        is_ok = stage.stop is Stop.DECIDED and stage.latency.decided is Verdict.OK
+        is_ok = stage.stop is Stop.DECIDED and stage.decided is Verdict.OK
         return not is_ok and (stage.stop is not None or stage.requests >= _MOST_SCREENING * stage.least)
 
     def _conclude(self, now: float) -> None:
@@ -256,7 +256,7 @@ class EndpointSession:
         fails = decision.errors is Verdict.CRITICAL and not self._is_failing
         if fails and self._sampling.confirm:
             self._confirm_errors(now)
-        elif decision.latency in _BREACHES and self._left and not self._is_failing:
+        elif decision.slowest in BREACHES and self._left and not self._is_failing:
             self._left -= 1
             self._begin_confirmation(now)
         elif decision.verdict in {Verdict.CRITICAL, Verdict.NOT_MEASURED} or self._is_proven():
@@ -354,7 +354,7 @@ class EndpointSession:
             for event in tuple(self._record):
                 event()
         samples, decisions = self._samples, self._decided_so_far(cut_short)
-        fails = any(decision.errors in _BREACHES for decision in decisions)
+        fails = any(decision.errors in BREACHES for decision in decisions)
         if self._screened is not None and not self._decisions and not fails:  # no figure of its own, then
             samples, decisions = self._screened
             samples = [*samples, *((PROOF, sample) for _, sample in self._samples[len(samples) :])]
@@ -376,7 +376,7 @@ class EndpointSession:
         decisions = self._decisions[:]
         if not self._has_decided and self._stage.requests:
             unfinished = replace(self._stage.decision(cut_short), concurrency=self._concurrency)
-            if not (unfinished.concurrency > 1 and unfinished.verdict in _BREACHES):
+            if not (unfinished.concurrency > 1 and unfinished.verdict in BREACHES):
                 decisions.append(unfinished)
         stop: Stop | None = None
         while len(decisions) > 1 and not has_answer(decisions[-1]):
@@ -385,7 +385,7 @@ class EndpointSession:
             return []
         last = decisions[-1] = self._with_errors(decisions[-1])
         is_cut = not self._has_decided or stop is not None
-        if is_cut and last.verdict in _BREACHES and self._sampling.confirm:
+        if is_cut and last.verdict in BREACHES and self._sampling.confirm:
             decisions[-1] = unconfirmed(last, stop or cut_short)
         return decisions
 

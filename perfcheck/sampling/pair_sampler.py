@@ -53,6 +53,7 @@ class PairMeasurement:
     after: Measurement
     outcome: ChangeOutcome
     pairs: int  # that gave a latency on both sides
+    steps: tuple[ChangeOutcome, ...] = ()  # of a workflow, by the same pairs
 
 
 class PairSampler:
@@ -243,7 +244,7 @@ class PairSession:
         before, after = pair.before, pair.after
         self._concurrency = max(self._concurrency, pair.width)
         for side, sample in zip(self._sides, (before, after), strict=True):
-            side.add(sample.latency_ms, failed=sample.failure is not None)
+            side.add(sample.latency_ms, failed=sample.failure is not None, steps=sample.steps)
         if before.latency_ms is not None and after.latency_ms is not None:
             self._test.add(before.latency_ms, after.latency_ms)
 
@@ -290,12 +291,22 @@ class PairSession:
         stop = (Stop.MAX_REQUESTS if self._judged >= self._most else Stop.DECIDED) if self._is_finished else cut_short
         before = self._measurement_of(0, [(pair.stage, pair.before) for pair in self._pairs], stop)
         after = self._measurement_of(1, [(pair.stage, pair.after) for pair in self._pairs], stop)
-        outcome = self._test.outcome()
-        if self._concurrency > 1 and self._leans_slower:  # there was no time to measure it alone
-            outcome = replace(
-                outcome, changed=Changed.CANNOT_TELL, severity=Verdict.OK, decided=False, more=_USUAL_PAIRS
-            )
-        return PairMeasurement(before, after, outcome, self._test.pairs)
+        outcome, *steps = map(self._believed, [self._test.outcome(), *self._outcomes_of_steps()])
+        return PairMeasurement(before, after, outcome, self._test.pairs, tuple(steps))
+
+    def _believed(self, outcome: ChangeOutcome) -> ChangeOutcome:
+        if self._concurrency == 1 or outcome.severity is Verdict.OK:
+            return outcome
+        # There was no time to measure it alone.
+        return replace(outcome, changed=Changed.CANNOT_TELL, severity=Verdict.OK, decided=False, more=_USUAL_PAIRS)
+
+    def _outcomes_of_steps(self) -> list[ChangeOutcome]:
+        tests = [PairTest(self._limits, self._most) for _ in self.endpoint.steps]
+        for stage, before, after, _ in self._pairs:
+            if stage == _JUDGED and before.latency_ms is not None and after.latency_ms is not None:
+                for test, old, new in zip(tests, before.steps, after.steps, strict=False):
+                    test.add(old.latency_ms or 0.0, new.latency_ms or 0.0)
+        return [test.outcome() for test in tests]
 
     def _measurement_of(self, side: int, samples: list[tuple[int, Sample]], stop: Stop) -> Measurement:
         errors = self._errors[side]
@@ -335,4 +346,5 @@ def without_limits(endpoint: Endpoint) -> Endpoint:
         critical_ms=None,
         ceiling_ms=None,
         slow_ms=math.inf,
+        steps=tuple(map(without_limits, endpoint.steps)),
     )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import repeat
+from typing import TypeAlias
 
-from perfcheck.model import Decision, Endpoint, Metric, Stop, Verdict
+from perfcheck.model import BREACHES, Decision, Endpoint, Metric, Sample, Stop, Verdict, worst
 from perfcheck.stats.error_rate import ErrorTest
 from perfcheck.stats.mean import MeanTest
 from perfcheck.stats.sequential import (
@@ -19,13 +23,16 @@ from perfcheck.stats.sequential import (
     looks_of,
 )
 
+LatencyTest: TypeAlias = QuantileTest | MeanTest
+
 
 class Stage:
     """Fed with the outcome of each request in turn; ``stop`` is why the stage is over, None until then.
 
     It is over when the latency is decided, or when the requests fail beyond doubt. Never before five requests, nor
     before ``min_requests``, except by ``max_requests``. Where latency finds no answer within the looks of its test, the
-    stage ends all the same. A stage that confirms failures goes on until they are settled.
+    stage ends all the same. A stage that confirms failures goes on until they are settled. In a workflow, each step
+    that has a limit has a test of its own, and the stage is over when all of them are decided.
     """
 
     def __init__(
@@ -43,6 +50,12 @@ class Stage:
         self._errors = errors
         self._confirms_errors = before is not None and before.errors is Verdict.CRITICAL
         self.latency = latency_test(endpoint, self._least, levels_after(before, under))
+        befores = before.steps if before else repeat(None)
+        self._steps = tuple(
+            latency_test(step, self._least, levels_after(shown, under))
+            for step, shown in zip(endpoint.steps, befores, strict=False)
+        )
+        self._tests = (self.latency, *(test for test in self._steps if test.limits.critical_ms < math.inf))
         self._most = max(self.latency.looks, self._least)
         if max_requests is not None:
             self._most = min(self._most, max_requests)
@@ -54,10 +67,24 @@ class Stage:
         """Requests before which the stage cannot find its endpoint OK."""
         return max(self._least, self.latency.least)
 
-    def add(self, latency_ms: float | None, *, failed: bool) -> None:
-        """Take one more request: its latency if it has one (infinity for a timeout), and whether it failed."""
+    @property
+    def decided(self) -> Verdict | None:
+        """The verdict by latency: a breach as soon as it is shown, OK when nothing is open."""
+        verdicts = {test.decided for test in self._tests}
+        if breaches := [verdict for verdict in verdicts if verdict in BREACHES]:
+            return worst(verdict for verdict in breaches if verdict)
+        return None if None in verdicts else Verdict.OK
+
+    def add(self, latency_ms: float | None, *, failed: bool, steps: Sequence[Sample] = ()) -> None:
+        """Take one more request: its latency if it has one (infinity for a timeout), and whether it failed.
+
+        ``steps`` are those of a workflow, as far as it came.
+        """
         if latency_ms is not None:
             self.latency.add(latency_ms)
+        for test, sample in zip(self._steps, steps, strict=False):
+            if sample.latency_ms is not None:
+                test.add(sample.latency_ms)
         self._errors.add(failed=failed)
         self.requests += 1
         if self.requests >= self._least and self._is_answered():
@@ -66,35 +93,47 @@ class Stage:
             self.stop = Stop.MAX_REQUESTS
 
     def _is_answered(self) -> bool:
-        if self._errors.shown is Verdict.CRITICAL or self.latency.decided is Verdict.CRITICAL:
+        if self._errors.shown is Verdict.CRITICAL:
             return True
-        return self.latency.decided is not None and (not self._confirms_errors or self._errors.is_settled(None))
+        decided = [test.decided for test in self._tests]
+        if None in decided:
+            return False
+        return Verdict.CRITICAL in decided or not self._confirms_errors or self._errors.is_settled(None)
 
     def decision(self, otherwise: Stop = Stop.INTERRUPTED) -> Decision:
         """The decision by now; ``otherwise`` is why the stage ended if it was not over by itself.
 
         Its errors are those that are beyond doubt; what the requests for the failure rate alone bring is added later.
         """
-        latency, errors = self.latency, self._errors
+        errors = self._errors
+        return replace(
+            self._by_latency(self.latency, otherwise),
+            requests=self.requests,
+            failures=errors.failures,
+            errors=errors.shown,
+            errors_decided=errors.shown is Verdict.CRITICAL,
+            steps=tuple(self._by_latency(test, otherwise) for test in self._steps),
+        )
+
+    def _by_latency(self, test: LatencyTest, otherwise: Stop) -> Decision:
         return Decision(
             stage=self._number,
             stop=self.stop or otherwise,
-            requests=self.requests,
-            failures=errors.failures,
-            latency=self._latency_verdict(),
-            latency_decided=latency.decided is not None,
-            value_ms=latency.estimate() if latency.count else None,
-            interval_ms=latency.interval(),
-            errors=errors.shown,
-            errors_decided=errors.shown is Verdict.CRITICAL,
-            more_requests=latency.more_requests(),
+            requests=test.count,
+            failures=0,
+            latency=_latency_verdict(test),
+            latency_decided=test.decided is not None or test not in self._tests,
+            value_ms=test.estimate() if test.count else None,
+            interval_ms=test.interval(),
+            errors=Verdict.OK,
+            errors_decided=True,
+            more_requests=test.more_requests(),
         )
 
-    def _latency_verdict(self) -> Verdict:
-        """The class of the estimate: the same as the decided one where it is decided."""
-        if self.latency.count < LEAST_SAMPLES:
-            return Verdict.NOT_MEASURED
-        return self.latency.limits.classify(self.latency.estimate())
+
+def _latency_verdict(test: LatencyTest) -> Verdict:
+    """The class of the estimate: the same as the decided one where it is decided."""
+    return Verdict.NOT_MEASURED if test.count < LEAST_SAMPLES else test.limits.classify(test.estimate())
 
 
 def has_answer(decision: Decision) -> bool:
@@ -116,6 +155,7 @@ def unconfirmed(decision: Decision, stop: Stop) -> Decision:
         errors_decided=decision.errors_decided and decision.errors is Verdict.OK,
         more_requests=decision.requests,
         is_unconfirmed=True,
+        steps=tuple(unconfirmed(step, stop) for step in decision.steps),
     )
 
 
@@ -136,7 +176,7 @@ def levels_after(before: Decision | None, under: Spend) -> Levels:
     )
 
 
-def latency_test(endpoint: Endpoint, least: int, levels: Levels) -> QuantileTest | MeanTest:
+def latency_test(endpoint: Endpoint, least: int, levels: Levels) -> LatencyTest:
     """The test of the endpoint's metric, looking after at least ``least`` requests."""
     looks = min(max(looks_of(endpoint.metric), least), MOST_LOOKS)
     if endpoint.metric is Metric.MEAN:

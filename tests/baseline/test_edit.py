@@ -53,6 +53,7 @@ CASES = {
     "tab-before-comment": Case(
         "videos.list.target=250ms videos.list.ideal=150ms", [("300ms", "250ms"), ("", f"{LINE}ideal: 150ms")]
     ),
+    "workflow": Case("shop.target=250ms checkout.target=300ms", [("", f"{LINE}target: 250ms"), ("400ms", "300ms")]),
     "columns": Case(
         "videos.list.target=250ms videos.list.ideal=150ms settings.get.target=90ms settings.get.ideal=9.5ms",
         [("300ms", "250ms"), ("200ms", "150ms"), ("100ms", "90ms"), ("50ms", "9.5ms")],

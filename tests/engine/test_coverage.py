@@ -98,6 +98,23 @@ def test_every_operation_that_can_be_measured_is_covered(tmp_path: Path, url: st
     }
 
 
+def test_the_requests_of_workflows_and_of_the_setup_count(tmp_path: Path, url: str) -> None:
+    steps = """  browse:
+    steps:
+      all: {path: /api/things/, capture: {id: {json: "$[0].id"}}}
+      one: {path: "/api/things/${id}"}
+      lost: {path: /api/lost}
+"""
+    setup = "setup:\n  search: {path: /api/things/search}\nendpoints:\n"
+    found = coverage_of(load(tmp_path, HEAD.replace("endpoints:\n", setup) + steps, base_url=url))
+    assert {operation.request_line: names for operation, names in found.covered} == {
+        "GET /api/things/": ("browse: all",),
+        "GET /api/things/{id}": ("browse: one",),
+        "GET /api/things/search": ("setup: search",),
+    }
+    assert [gone.endpoint for gone in found.gone] == ["browse: lost"]
+
+
 @pytest.mark.parametrize("missing", ["things.page", "one", "one.parts", "search"])
 def test_what_is_cut_out_comes_back_as_lines_that_work_when_pasted(tmp_path: Path, url: str, missing: str) -> None:
     cut = "".join(line for line in ALL.splitlines(keepends=True) if not line.startswith(f"  {missing}:"))

@@ -83,7 +83,11 @@ def test_a_slow_endpoint_without_a_target_warns() -> None:
 def test_undecided_critical_by_policy(policy: UndecidedPolicy, expected: Verdict) -> None:
     undecided = decision(Verdict.CRITICAL, 620.0, decided=False, stop=Stop.BUDGET)
     one = judge_endpoint(
-        LIST, Measurement(LIST.name, tuple(SLOW), (undecided,)), url="u", started_s=0.0, undecided=policy
+        LIST,
+        Measurement(LIST.name, tuple(SLOW), (undecided,)),
+        url_shown=lambda _: "u",
+        started_s=0.0,
+        undecided=policy,
     )
     assert one.verdict is expected
     assert not one.decided

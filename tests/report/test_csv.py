@@ -83,6 +83,7 @@ def check_values(one: Run) -> None:
             "decided",
             "metric",
             "metric_of",
+            "steps",
             "over_timeout",
             "errors",
             "reason",

@@ -87,6 +87,7 @@ def test_fields_are_those_of_the_format() -> None:
         "message",
         "remedy",
         "line",
+        "step",
     }
     assert data["counts"] == {"ok": 3, "warning": 3, "critical": 3, "not_measured": 1}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from simulation.checks import Cell, simulate
+from simulation.checks import Cell, simulate, simulate_step
 from simulation.noise import SHAPES, unit
 
 from perfcheck.model import ErrorProof, Metric, Verdict
@@ -142,3 +142,16 @@ def test_intervals_miss_the_truth_as_rarely_as_they_say(metric: Metric, ratio: f
     tally = simulate(Cell(metric=metric, ratio=ratio), 200)
     assert tally.intervals_above / tally.runs <= with_chance(ALPHA, tally.runs)
     assert tally.intervals_below / tally.runs <= with_chance(ALPHA, tally.runs)
+
+
+@pytest.mark.parametrize("others", [0.5, 4.0], ids=["others are quick", "another is slow"])
+def test_a_step_of_a_workflow_has_the_error_rates_of_an_endpoint(others: float) -> None:
+    """Also where another step is over its limit, so that this one is measured twice."""
+    assert simulate_step(1.505, 100, others=others).rate(OK, decided=True) <= with_chance(ALPHA, 100)
+    assert simulate_step(2.0, 50, others=others).rate(CRITICAL, decided=True) <= 0.02
+
+
+def test_a_slow_step_is_found_in_as_many_requests_as_a_slow_endpoint() -> None:
+    tally = simulate_step(4.0, 50)
+    assert tally.rate(CRITICAL, decided=True) == 1
+    assert tally.mean_requests <= 16

@@ -522,10 +522,10 @@ def test_interrupted_between_a_sample_and_its_judgement(monkeypatch: pytest.Monk
     """What is on record is judged, whatever was going on."""
     judge = Stage.add
 
-    def torn(stage: Stage, latency_ms: float | None, *, failed: bool) -> None:
+    def torn(stage: Stage, latency_ms: float | None, *, failed: bool, steps: Sequence[Sample]) -> None:
         if stage.requests == 4:
             raise KeyboardInterrupt
-        judge(stage, latency_ms, failed=failed)
+        judge(stage, latency_ms, failed=failed, steps=steps)
 
     sampler = Script({"a": always(FAST)}).sampler(named("a"), Sampling(errors=ErrorProof.QUICK))
     with monkeypatch.context() as patch:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from perfcheck.model import Decision, Endpoint, ErrorLimits, ErrorProof, Metric, Stop, Verdict
+from perfcheck.model import Decision, Endpoint, ErrorLimits, ErrorProof, Metric, Sample, Stop, Verdict
 from perfcheck.sampling.stage import Stage, has_answer, levels_after, unconfirmed
 from perfcheck.stats.error_rate import ErrorTest
 from perfcheck.stats.sequential import CONFIRMATION, FIRST_STAGE
@@ -205,3 +205,63 @@ def test_unconfirmed_takes_back_what_was_to_be_confirmed() -> None:
     assert (taken.stop, taken.more_requests, taken.is_unconfirmed) == (Stop.BUDGET, 5, True)
     taken = unconfirmed(decided(OK, errors=WARNING), Stop.INTERRUPTED)
     assert (taken.verdict, taken.latency_decided, taken.errors_decided) == (WARNING, True, False)
+
+
+# --- Steps of a workflow -------------------------------------------------------------------------------------------
+
+FREE = Endpoint("free", "/free", 1, slow_ms=math.inf)
+WORKFLOW = Endpoint("workflow", "", 1, slow_ms=math.inf, steps=(FREE, ENDPOINT))
+
+
+def trials(
+    *latencies: tuple[float | None, ...], before: Decision | None = None, workflow: Endpoint = WORKFLOW
+) -> Stage:
+    """Fed until it is over, or they are: the latencies of the steps, as far as they were sent."""
+    fed = new_stage(workflow, before)
+    for each in latencies:
+        if fed.stop is None:
+            total = None if None in each else math.fsum(latency or 0.0 for latency in each)
+            failed = total is None or math.isinf(total)
+            fed.add(total, failed=failed, steps=[Sample(0.0, latency) for latency in each])
+    return fed
+
+
+def test_a_slow_step_is_a_breach_although_the_workflow_has_no_limit() -> None:
+    fed = trials(*[(900.0, 250.0)] * 5)
+    decision = fed.decision()
+    assert (fed.decided, decision.stop, decision.requests) == (CRITICAL, Stop.DECIDED, 5)
+    assert (decision.latency, decision.slowest, decision.verdict, decision.is_decided) == (OK, CRITICAL, CRITICAL, True)
+    assert [(step.latency, step.value_ms) for step in decision.steps] == [(OK, 900.0), (CRITICAL, 250.0)]
+
+
+def test_a_stage_is_over_when_all_of_its_steps_are_decided() -> None:
+    """A workflow of 2 s is CRITICAL at once; its step, at its limit, takes longer."""
+    limited = replace(WORKFLOW, target_ms=1.0, warning_ms=1.5, critical_ms=2.0)
+    near = [(900.0, 149.0), (900.0, 151.0)] * 200
+    fed = trials(*near[:10], workflow=limited)
+    assert (fed.decided, fed.stop) == (CRITICAL, None)
+    assert fed.decision().is_decided  # that it is CRITICAL
+    assert trials(*near, workflow=limited).decision().stop is Stop.MAX_REQUESTS
+
+
+def test_a_confirmation_accepts_at_5_percent_only_what_that_step_showed_before() -> None:
+    """At 5% five of five are enough, and at 0.1% they are not."""
+    other = replace(WORKFLOW, steps=(ENDPOINT, ENDPOINT))
+    before = trials(*[(90.0, 250.0)] * 5, workflow=other).decision()
+    slow_again = trials(*[(90.0, 250.0)] * 30, before=before, workflow=other)
+    assert [step.latency_decided for step in slow_again.decision().steps] == [True, True]
+    now_the_other = trials(*[(250.0, 250.0)] * 5, before=before, workflow=other).decision()
+    assert [step.latency_decided for step in now_the_other.steps] == [False, True]
+
+
+def test_a_workflow_that_ends_early_has_the_latencies_that_there_are() -> None:
+    decision = trials(*[(90.0, None)] * 5).decision()
+    assert decision.errors is CRITICAL
+    assert [(step.latency, step.requests) for step in decision.steps] == [(OK, 5), (NOT_MEASURED, 0)]
+
+
+def test_a_breach_of_a_step_that_was_not_confirmed_is_not_beyond_doubt() -> None:
+    decision = unconfirmed(trials(*[(900.0, 250.0)] * 5).decision(), Stop.BUDGET)
+    assert not decision.is_decided
+    assert [step.is_unconfirmed for step in decision.steps] == [True, True]
+    assert [step.latency_decided for step in decision.steps] == [True, False]

@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from perfcheck.model import EarlierRun, EndpointChange, EndpointResult, Reference, Rule, Run, Severity
-from perfcheck.report.causes import Sums, after_the_first_byte, longest_first, sums_of
+from perfcheck.report.causes import Sums, after_the_first_byte, longest_first, slow_step, subject_of, sums_of
 from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
-from perfcheck.report.explain import ExplanationLine, Label, doubt, reasons
+from perfcheck.report.explain import ExplanationLine, Label, doubt, reasons, steps
 from perfcheck.report.figures import change_text, compared_text, is_within_ideal, measured, ratio_to_target
 from perfcheck.report.fold import Block, explain_block, first_rows, fold, title
 from perfcheck.report.html import run_charts
@@ -67,6 +67,7 @@ class Bar(NamedTuple):
     figure: str
     picture: Svg
     depth: int = 0  # what it is a part of stands above it
+    is_slow: bool = False  # the step of a workflow that makes it slow
 
 
 class Page:
@@ -248,7 +249,12 @@ class Page:
 
     @staticmethod
     def bars(result: EndpointResult) -> list[Bar]:
-        """Waiting, what the service did meanwhile, each from 0 since the order is not known, and the download."""
+        """Waiting, what the service did meanwhile, each from 0 since the order is not known, and the download.
+
+        Of a workflow its steps, one after the other, with what the service did in the slow one.
+        """
+        if result.steps:
+            return _bars_of_steps(result)
         phases = result.phases_ms
         wait, download = phases.wait or 0.0, phases.download or 0.0
         spans = longest_first(result)[:_MOST_SPANS]
@@ -270,7 +276,12 @@ class Page:
 
     @staticmethod
     def overlap(result: EndpointResult) -> bool:
-        return sums_of(result) is Sums.OVERLAPPING
+        return sums_of(subject_of(result) or result) is Sums.OVERLAPPING
+
+    @staticmethod
+    def steps(result: EndpointResult) -> str:
+        """``login 5.2 ms, search 32.1 ms``; empty for a single request."""
+        return ", ".join(line.text for line in steps(result))
 
     @staticmethod
     def set_up(result: EndpointResult) -> str:
@@ -278,6 +289,24 @@ class Page:
         phases = result.phases_ms
         named = [("DNS", phases.dns), ("TCP", phases.connect), ("TLS", phases.tls)]
         return ", ".join(f"{name} {format_ms(ms)}" for name, ms in named if ms is not None)
+
+
+def _bars_of_steps(result: EndpointResult) -> list[Bar]:
+    slow = slow_step(result)
+    total = sum(step.value_ms or 0.0 for step in result.steps)
+    if not total:
+        return []
+    scale, start, bars = Linear(0, total), 0.0, []
+    for step in result.steps:
+        name, ms = clean(step.name, _LONGEST_SPAN_NAME), step.value_ms or 0.0
+        css = "wait" if step is slow else "down"
+        bars.append(Bar(name, format_ms(step.value_ms), _bar(scale(start), scale(start + ms), css), 0, step is slow))
+        for span, part_ms in longest_first(step)[:_MOST_SPANS] if step is slow else ():
+            end = min(start + part_ms, total)
+            picture = _bar(scale(start), scale(end), "span")
+            bars.append(Bar(f"{_SPAN[1]} {clean(span, _LONGEST_SPAN_NAME)}", format_ms(part_ms), picture, 1))
+        start += ms
+    return bars
 
 
 def _without_value(block: Block) -> Block:
