@@ -9,7 +9,7 @@ from typing import NamedTuple
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from perfcheck.answers.json_path import compile_json_path
-from perfcheck.baseline.context import Context, variables_in
+from perfcheck.baseline.context import EXAMPLE_OF_CAPTURE, Context, variables_in
 from perfcheck.baseline.tree import line_of
 from perfcheck.baseline.value_types import CustomType
 from perfcheck.model import Capture, CaptureFrom
@@ -19,7 +19,6 @@ from perfcheck.words import did_you_mean
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _GENERATED = {"uuid", "counter"}
-_EXAMPLE = "write, for example, 'capture: {token: {json: $.access_token}}'"
 _SOURCES = [str(source) for source in CaptureFrom]
 
 
@@ -29,6 +28,7 @@ class Origin(NamedTuple):
     section: str  # of the file: setup, or the name of a workflow
     request: str
     line: int
+    needs: frozenset[str]  # the names in ${...} of that request, whatever they are
 
 
 # --- How they are written --------------------------------------------------------------------------------------------
@@ -36,7 +36,7 @@ class Origin(NamedTuple):
 
 def _read_captures(context: Context, node: Node, name: str) -> tuple[Capture, ...] | None:
     if not isinstance(node, MappingNode):
-        context.type_error(node, name, "a mapping", _EXAMPLE)
+        context.type_error(node, name, "a mapping", EXAMPLE_OF_CAPTURE)
         return None
     captures = [_capture(context, key, value) for key, value in node.value]
     return None if None in captures else tuple(capture for capture in captures if capture)
@@ -45,23 +45,27 @@ def _read_captures(context: Context, node: Node, name: str) -> tuple[Capture, ..
 def _capture(context: Context, key: ScalarNode, node: Node) -> Capture | None:
     if not _NAME.fullmatch(key.value) or key.value in _GENERATED:
         why = "perfcheck generates that value" if key.value in _GENERATED else "use letters, digits and '_'"
-        context.error(key, f"'{clean(key.value, 60)}' cannot be the name of a captured value: {why}", _EXAMPLE)
+        context.error(
+            key, f"'{clean(key.value, 60)}' cannot be the name of a captured value: {why}", EXAMPLE_OF_CAPTURE
+        )
         return None
     if not isinstance(node, MappingNode) or len(node.value) != 1:
-        context.error(node, f"{key.value}: expected one of {', '.join(_SOURCES)}, with what to look for", _EXAMPLE)
+        context.error(
+            node, f"{key.value}: expected one of {', '.join(_SOURCES)}, with what to look for", EXAMPLE_OF_CAPTURE
+        )
         return None
     ((source, where),) = node.value
     if source.value not in _SOURCES:
         remedy = did_you_mean(source.value, _SOURCES) or f"one of {', '.join(_SOURCES)}"
         context.error(source, f"unknown source '{clean(source.value, 60)}' of a captured value", remedy)
         return None
-    text = context.scalar(where, f"{key.value}.{source.value}", "text", _EXAMPLE)
+    text = context.scalar(where, f"{key.value}.{source.value}", "text", EXAMPLE_OF_CAPTURE)
     if text is None:
         return None
     try:
         _CHECKS.get(source.value, str)(text.value)
     except WrongValueError as error:
-        context.error(where, error.message, error.remedy or _EXAMPLE)
+        context.error(where, error.message, error.remedy or EXAMPLE_OF_CAPTURE)
         return None
     return Capture(key.value, CaptureFrom(source.value), text.value, line_of(key))
 
@@ -93,8 +97,9 @@ def captured_values(tree: Node) -> dict[str, list[Origin]]:
 
 
 def _collect(found: dict[str, list[Origin]], section: str, request: ScalarNode, node: Node) -> None:
+    needs = frozenset(name for _, name in uses(node))
     for key, _ in _pairs(_child(node, "capture")):
-        found.setdefault(key.value, []).append(Origin(section, request.value, line_of(key)))
+        found.setdefault(key.value, []).append(Origin(section, request.value, line_of(key), needs))
 
 
 def _pairs(node: Node | None) -> list[tuple[ScalarNode, Node]]:
@@ -105,20 +110,45 @@ def _child(node: Node | None, name: str) -> Node | None:
     return next((value for key, value in _pairs(node) if key.value == name), None)
 
 
-def check_known(context: Context, node: Node, known: Container[str]) -> None:
-    """An error for each captured value in ``node`` that is not known there."""
+def check_known(context: Context, node: Node, known: Container[str], request: tuple[str, str] | None = None) -> None:
+    """An error for each captured value in ``node`` that is not known there.
+
+    ``request``: the section of the request that ``node`` is a part of, as of Origin, and its name.
+    """
     captured: Mapping[str, list[Origin]] = context.captured
     for scalar, name in uses(node):
-        if name in captured and name not in known:
-            origin = captured[name][0]
+        if name in known or name not in captured:
+            continue
+        origin = captured[name][0]
+        circle = _circle(captured, name, *request) if request else []
+        if len(circle) > 1:
+            chain = " -> ".join(clean(each, 60) for each in (*circle, circle[0]))
+            message, remedy = f"these captures need each other: {chain}", "one of them has to do without"
+        elif circle:
+            message, remedy = f"${{{name}}} is what this request captures", "it is known to later requests only"
+        else:
             where = "setup" if origin.section == "setup" else f"the workflow '{clean(origin.section, 60)}'"
             message = f"${{{name}}} is not known here: '{clean(origin.request, 60)}' of {where} captures it"
+            message += f" (line {origin.line})"
             remedy = "a value is known to later requests only: move one of them, or capture it in 'setup'"
-            context.error_at_variable(scalar, name, f"{message} (line {origin.line})", remedy)
+        context.error_at_variable(scalar, name, message, remedy)
+
+
+def _circle(captured: Mapping[str, list[Origin]], name: str, section: str, request: str) -> list[str]:
+    """The requests of a section from ``request``, which needs ``name``, back to it; empty where it is not needed."""
+    chains, seen = [([request], name)], {request}
+    for chain, needed in chains:
+        origin = next((each for each in captured.get(needed, ()) if each.section == section), None)
+        if origin is not None and origin.request == request:
+            return chain
+        if origin is not None and origin.request not in seen:
+            seen.add(origin.request)
+            chains += [([*chain, origin.request], each) for each in sorted(origin.needs)]
+    return []
 
 
 def uses(node: Node) -> Iterator[tuple[ScalarNode, str]]:
-    """The names in ``${...}`` anywhere in ``node``, each with its scalar."""
+    """The names in ``${...}``, each with where it is."""
     if isinstance(node, ScalarNode):
         yield from ((node, name) for name in variables_in(node.value))
     elif isinstance(node, SequenceNode):
@@ -127,3 +157,8 @@ def uses(node: Node) -> Iterator[tuple[ScalarNode, str]]:
     elif isinstance(node, MappingNode):
         for _, value in node.value:
             yield from uses(value)
+
+
+def key_of_capture(node: Node, name: str) -> Node:
+    """Where in a ``capture`` a name is."""
+    return next((key for key, _ in _pairs(node) if key.value == name), node)

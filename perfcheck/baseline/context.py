@@ -8,7 +8,7 @@ generates, and ``${data.email}`` one of a row of data. ``${ID:int}`` has a type,
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +33,7 @@ from perfcheck.text import MASK, clean
 from perfcheck.words import did_you_mean
 
 _TOKEN = re.compile(r"\$\$|\$\{([^}]*)\}|\$\{")
+EXAMPLE_OF_CAPTURE = "write, for example, 'capture: {token: {json: $.access_token}}'"
 _PLACEHOLDER = "unset"  # for a variable whose value is not known
 _INNER = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:-|:\?)(.*))?", re.DOTALL)
 _GENERATED = re.compile(r"uuid|counter|random:[1-9][0-9]?|now:(?:iso|unix)|data\.[^{}]+")
@@ -208,7 +209,7 @@ class _Expansion(NamedTuple):
 
 
 def interpolate(
-    text: str, env: Mapping[str, str], *, allow_unset: bool = False, captured: Container[str] = ()
+    text: str, env: Mapping[str, str], *, allow_unset: bool = False, captured: Collection[str] = ()
 ) -> Interpolated:
     """``text`` with its variables expanded. A default is not a secret: it is written in the file.
 
@@ -245,7 +246,9 @@ def unset_variables(text: str) -> tuple[str, ...]:
         return ()
 
 
-def _expand(token: re.Match[str], env: Mapping[str, str], *, allow_unset: bool, captured: Container[str]) -> _Expansion:
+def _expand(
+    token: re.Match[str], env: Mapping[str, str], *, allow_unset: bool, captured: Collection[str]
+) -> _Expansion:
     part, inner = token.group(), token.group(1)
     if part == "$$":
         return _Expansion("$")
@@ -269,6 +272,9 @@ def _expand(token: re.Match[str], env: Mapping[str, str], *, allow_unset: bool, 
     name, operator, argument = match.groups()
     if argument and "${" in argument:
         raise VariableError(part, "a variable inside a variable is not supported", "write the default out")
+    if name in captured:
+        message = f"${{{name}}} is a captured value, which has neither a default nor a message"
+        raise VariableError(part, message, f"write ${{{name}}}, or give the variable of the environment another name")
     value = env.get(name)
     if operator == ":-":
         return _Expansion(Secret(value, MASK) if value else argument)
@@ -277,10 +283,13 @@ def _expand(token: re.Match[str], env: Mapping[str, str], *, allow_unset: bool, 
     if allow_unset:
         return _Expansion(_PLACEHOLDER, unset=name)
     reason, remedy = "", f"set it: export {name}=..."
-    if operator is None and (hint := did_you_mean(f"${{{name}}}", _EXAMPLES, similarity=0.8)):
+    if operator is None and (
+        hint := did_you_mean(f"${{{name}}}", [*_EXAMPLES, *(f"${{{each}}}" for each in captured)], similarity=0.8)
+    ):
         remedy = hint
     elif operator is None:
         remedy += f", or give it a default: ${{{name}:-...}}"
+        remedy += f"; or is it a value to capture? {EXAMPLE_OF_CAPTURE}" if name.islower() else ""
     elif argument:
         reason = f": {clean(argument)}"
     raise VariableError(part, f"the variable {name} is not set{reason}", remedy)

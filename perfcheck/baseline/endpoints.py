@@ -11,7 +11,7 @@ from yaml import Node, ScalarNode
 
 from perfcheck.baseline.auth import check_auth, request_headers, with_auth
 from perfcheck.baseline.body_files import FileBody
-from perfcheck.baseline.captures import check_known
+from perfcheck.baseline.captures import check_known, key_of_capture
 from perfcheck.baseline.context import Context, Entries, Entry
 from perfcheck.baseline.data_file import check_data
 from perfcheck.baseline.expectations import Expected
@@ -122,8 +122,9 @@ class EndpointBuilder:
         }
         setup: dict[str, NamedSection] = value_of(top, "setup", {})
         self._captured: dict[str, Capture] = {}  # by the setup, as far as it was built
-        self._setup = tuple(self._requests(setup, self._common, self._captured, SETUP.keys))
-        self.teardown = tuple(self._requests(value_of(top, "teardown", {}), self._common, self._captured, SETUP.keys))
+        self._setup = tuple(self._requests("setup", setup, self._common, self._captured, SETUP.keys))
+        teardown: dict[str, NamedSection] = value_of(top, "teardown", {})
+        self.teardown = tuple(self._requests("teardown", teardown, self._common, self._captured, SETUP.keys))
         for key in ("service", "defaults", "groups"):
             if key in top:
                 check_known(context, top[key].node, self._captured)
@@ -151,7 +152,7 @@ class EndpointBuilder:
         if group is not None and self._groups is not None and group not in self._groups:
             self._unknown_group(own["group"], group)
         merged = self._layered(self._layers.get(group or "", self._common), own)
-        workflow = self._workflow(own, merged) if "steps" in own else {}
+        workflow = self._workflow(name.value, own, merged) if "steps" in own else {}
         limits = _LimitResolver(context, name, own, merged).resolve()
         request = self._request(section, own, merged, self._captured) if not workflow else {}
         if len(context.errors) > before or (request.get("path") is None and not workflow.get("steps")):
@@ -175,7 +176,7 @@ class EndpointBuilder:
                 check_data(context, written.name, written.entries or {}, each, endpoint.data)
         return endpoint
 
-    def _workflow(self, own: Entries, merged: Entries) -> dict[str, Any]:
+    def _workflow(self, name: str, own: Entries, merged: Entries) -> dict[str, Any]:
         """The fields of an endpoint that consists of steps."""
         for key in (*REQUEST, "metric_of", "monitor_name"):
             if key in own:
@@ -190,7 +191,7 @@ class EndpointBuilder:
             if own["steps"].value is not None:
                 self._context.error(own["steps"].node, "the workflow has no steps", "add at least one")
             return {"path": "", "steps": ()}
-        steps = tuple(self._requests(own["steps"].value, inherited, dict(self._captured), STEP.keys))
+        steps = tuple(self._requests(name, own["steps"].value, inherited, dict(self._captured), STEP.keys))
         return {
             "path": "",
             "method": "steps",
@@ -201,12 +202,16 @@ class EndpointBuilder:
 
     def _requests(
         self,
+        name: str,
         sections: Mapping[str, NamedSection],
         inherited: Entries,
         known: dict[str, Capture],
         keys: Container[str],
     ) -> Iterator[Endpoint]:
-        """Requests in order, each of which may insert what those before have captured; ``known`` is filled with it."""
+        """Requests of a section in order, each of which may insert what those before it captured.
+
+        ``known`` is filled with that.
+        """
         inherited = {key: entry for key, entry in inherited.items() if key in keys or key in {"metric", "repeatable"}}
         for section in sections.values():
             if section.entries is None:
@@ -214,11 +219,12 @@ class EndpointBuilder:
             own, before = section.entries, len(self._context.errors)
             merged = self._layered(inherited, own)
             limits = _LimitResolver(self._context, section.name, own, merged).resolve()
-            request = self._request(section, own, merged, known, is_repeated=keys is STEP.keys)
+            request = self._request(section, own, merged, known, within=name, is_repeated=keys is STEP.keys)
             for capture in value_of(own, "capture", ()):
                 if earlier := known.get(capture.name):
                     message = f"'{capture.name}' is captured twice; first on line {earlier.line}"
-                    self._context.error(own["capture"].node, message, "give one of them another name")
+                    where = key_of_capture(own["capture"].node, capture.name)
+                    self._context.error(where, message, "give one of them another name")
                 known[capture.name] = capture
             if len(self._context.errors) == before and request.get("path") is not None:
                 endpoint = Endpoint(
@@ -241,6 +247,7 @@ class EndpointBuilder:
         merged: Entries,
         known: Container[str],
         *,
+        within: str = "",
         is_repeated: bool = True,
     ) -> dict[str, Any]:
         """The fields that are sent."""
@@ -250,7 +257,7 @@ class EndpointBuilder:
             )
         self._check_method(section.name, own, merged, is_repeated=is_repeated)
         for entry in own.values():
-            check_known(self._context, entry.node, known)
+            check_known(self._context, entry.node, known, (within, section.name.value))
         content = self._content(own, merged)
         path: str | Template | None = value_of(own, "path")
         return {

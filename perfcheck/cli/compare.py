@@ -179,6 +179,7 @@ def _compare_live(frame: Frame) -> Outcome:
                 seed=options.seed,
                 processes=samples,
                 callbacks=callbacks,
+                redact=frame.session.redact,
             )
 
 

@@ -69,6 +69,7 @@ def compare_refs(frame: Frame) -> Outcome:
                 processes=processes,
                 notes=[*what_sides_are(*sides), *(() if options.setup else editable_installs(folder))],
                 callbacks=_reporting_when_ready(callbacks, started_s, report),
+                redact=frame.session.redact,
             )
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from perfcheck.engine.discover import Discovery
     from perfcheck.model.operation import Discovered
     from perfcheck.service_process import ServiceProcess
+    from perfcheck.text import Redactor
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -178,12 +179,13 @@ def discovered(
         from perfcheck.engine.session import Callbacks, wait_for
 
         known = sources.read(baseline.service.base_url, is_started=process is not None)
-        with Client(baseline.service, redact=session.redact) as client:
+        with Client(baseline.service, redact=session.redact) as client, _torn_down(client, baseline, session.redact):
             show("waiting for the service")
             timeout_s = baseline.service.ready_timeout_s
             error = wait_for(client, baseline.endpoints, timeout_s, Callbacks(), process=process)
             if error is not None:
                 raise error
+            client.set_up(baseline.setup)
             discovery = discover(
                 baseline.service,
                 client,
@@ -197,6 +199,16 @@ def discovered(
             for note in discovery.notes:
                 show_note(note)
             yield Found(baseline, discovery, client, process, show)
+
+
+@contextmanager
+def _torn_down(client: Client, baseline: Baseline, redact: Redactor) -> Iterator[None]:
+    from perfcheck.engine.session import torn_down
+
+    with torn_down(client, baseline.teardown, redact) as notes:
+        yield
+    for note in notes:
+        show_note(note.message)
 
 
 def source_operations(paths: Sequence[str], base_url: str) -> Discovered:

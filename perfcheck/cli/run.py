@@ -179,6 +179,7 @@ def command(session: Session, /, words: tuple[str, ...], **options: Any) -> int:
                     known_operations=partial(_known_operations, given.history) if given.save else None,
                     process=process,
                     callbacks=callbacks,
+                    redact=session.redact,
                 )
 
     return carry_out(given, session, check_service)

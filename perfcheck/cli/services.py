@@ -12,7 +12,6 @@ import click
 
 from perfcheck.errors import UsageError
 from perfcheck.model import Baseline
-from perfcheck.text import Redactor
 
 if TYPE_CHECKING:
     from perfcheck.cli.measuring import Frame
@@ -50,7 +49,7 @@ def service_of(
         with ServiceProcess(port, keep_output=options.verbose) as process:
             baseline = given or load(process.port)
             _check_nothing_listens(baseline, is_given=bool(given))
-            process.redact = Redactor(baseline.secrets)
+            process.redact = frame.session.redact  # which learns what the service hands out
             if given is None:
                 process.alternative = "; -u gives the address of a command that always listens on the same port"
             folder = None if options.start else Path(baseline.file).parent

@@ -79,6 +79,7 @@ class HttpClient(ABC, Generic[Opened]):
         self._checks: dict[int, tuple[Endpoint, AnswerCheck]] = {}  # by the id of the endpoint, which is kept
         self._protocol = "HTTP/2" if service.http2 else "HTTP/1.1"  # until a response has come
         self._by_kernel = HAS_KERNEL_STAMPS and not service.unix_socket
+        self._is_set_up = False
         self._in_flight: set[object] = set()
         self._owns_loop = loop is None
         self.loop = loop or Loop()
@@ -139,6 +140,7 @@ class HttpClient(ABC, Generic[Opened]):
 
     def set_up(self, requests: Sequence[Endpoint]) -> None:
         """Send the requests that come before the first sample, in order. Raises CouldNotMeasureError."""
+        self._is_set_up = True
         if failed := self.loop.run(self._setup.run(requests)):
             request, sample = failed
             message = f"the setup request '{self._redact.clean(request.name)}' failed: {sample.detail}"
@@ -149,10 +151,11 @@ class HttpClient(ABC, Generic[Opened]):
     def tear_down(self, requests: Sequence[Endpoint]) -> Iterator[tuple[Endpoint, Sample]]:
         """Send the requests that come after the last sample, whatever the others do; those that failed.
 
-        Those that need what the setup did not come to capture are left out.
+        Those that need what the setup did not come to capture are left out; all, where ``set_up`` was not called.
         """
         for request in requests:
-            if self._setup.knows({value.name for value in request.inserted() if value.is_captured}):
+            captured = {value.name for value in request.inserted() if value.is_captured}
+            if self._is_set_up and self._setup.knows(captured):
                 sample = self.send(request)
                 if sample.failure is not None:
                     yield request, sample

@@ -22,7 +22,7 @@ from perfcheck.engine.session import (
     ended_early,
     measure,
     sampling_of,
-    tear_down,
+    torn_down,
     wait_for,
 )
 from perfcheck.judge.monitored_service import alongside_a_run, without_a_monitor
@@ -67,6 +67,7 @@ def check(
     process: ServiceProcess | None = None,
     callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
     open_client: Callable[[Service, Redactor, int], HttpClient[Any]] = _over_the_network,
+    redact: Redactor | None = None,
 ) -> Outcome:
     """Measure the endpoints of ``baseline`` that have these names and groups (all without any), and judge them.
 
@@ -78,7 +79,7 @@ def check(
     of the branch that it is called with, "" for none. ``known_operations`` returns the ``operations`` of the last saved
     run of that branch: then those of ``service.openapi`` that are new since, slow, and not in the baseline are a
     warning. ``process`` is that of the service, where the caller started it: when it ends, the wait for the service
-    does.
+    does. ``redact`` has the secrets of the baseline, and learns those that the service hands out.
 
     Raises UsageError for an unknown name. When the service does not answer, the outcome's error is a
     CouldNotMeasureError, and every endpoint not measured. KeyboardInterrupt ends the measuring, not the check: the run
@@ -88,8 +89,12 @@ def check(
     if against is not None:
         endpoints = tuple(replace(e, min_requests=max(e.min_requests, REQUESTS_TO_COMPARE)) for e in endpoints)
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
-    redact, progress = Redactor(baseline.secrets), callbacks.progress
-    with EnvironmentProbe() as probe, open_client(baseline.service, redact, seed) as client:
+    redact, progress = redact or Redactor(baseline.secrets), callbacks.progress
+    with (
+        EnvironmentProbe() as probe,
+        open_client(baseline.service, redact, seed) as client,
+        torn_down(client, baseline.teardown, redact) as from_teardown,
+    ):
         timeout_s, unreachable = baseline.service.ready_timeout_s, None if baseline.file else _CHECK_URL
         error = wait_for(client, endpoints, timeout_s, callbacks, unreachable=unreachable, process=process)
         environment = probe.finish()
@@ -133,7 +138,6 @@ def check(
                     started_s=execution.started_s,
                 )
                 results = (*results, *operations.slow)
-        from_teardown = tuple(tear_down(client, () if error else baseline.teardown, redact))
     results = execution.unless_unreached(results)
     of_service = service_findings(results)
     _, counts, _ = judged = judge_run(results, fail_on, of_service, allow_partial=allow_partial)

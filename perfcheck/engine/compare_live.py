@@ -23,7 +23,7 @@ from perfcheck.engine.session import (
     ended_early,
     measure,
     sampling_of,
-    tear_down,
+    torn_down,
     wait_for,
 )
 from perfcheck.engine.sides import Side, of_side
@@ -73,6 +73,7 @@ def compare_live(
     processes: Sequence[ServiceProcess] = (),
     notes: Sequence[Finding] = (),
     callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
+    redact: Redactor | None = None,
 ) -> Outcome:
     """Send the requests of a baseline to two services in pairs, and judge which endpoints became slower.
 
@@ -81,7 +82,7 @@ def compare_live(
     put among the findings of the run. Other parameters, the outcome and what is raised: as of ``check``.
     """
     endpoints = select_endpoints(after, names, groups)
-    redact, progress = Redactor(before.secrets | after.secrets), callbacks.progress
+    redact, progress = redact or Redactor(before.secrets | after.secrets), callbacks.progress
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
     with (
         Client(before.service, redact=redact, seed=seed) as before_client,
@@ -114,7 +115,11 @@ def compare_live(
             max_pairs=max_pairs,
             observe=lambda: progress(sampler),
         )
-        execution = measure(sampler, error, callbacks, set_up=lambda: _set_up(clients, (before, after)))
+        with (
+            torn_down(before_client, before.teardown, redact) as from_before,
+            torn_down(after_client, () if how is ComparedHow.SAME else after.teardown, redact) as from_after,
+        ):
+            execution = measure(sampler, error, callbacks, set_up=lambda: _set_up(clients, (before, after)))
         pairs = sampler.measurements()
         results = execution.unless_unreached(
             tuple(
@@ -122,7 +127,6 @@ def compare_live(
                 for endpoint, pair in zip(endpoints, pairs, strict=True)
             )
         )
-        from_teardown = _torn_down(clients, (before, after), redact) if error is None else []
         _, counts, _ = judged = judge_run(results, fail_on)
         added = tuple(result.name for result, pair in zip(results, pairs, strict=True) if _is_new(result, pair))
         return assemble_run(
@@ -138,7 +142,8 @@ def compare_live(
                     dict.fromkeys(finding for client in clients for finding in client.findings), environment
                 ),
                 *notes,
-                *from_teardown,
+                *from_before,
+                *from_after,
                 *added_and_removed(added, (), "the service before"),
                 *_judged_by_a_tail(endpoints),
                 *cannot_tell(results, "run it again" if execution.interrupted else _how_to_settle(pairs)),
@@ -167,11 +172,6 @@ def _set_up(clients: tuple[Client, Client], baselines: tuple[Baseline, Baseline]
     """On both sides, each with its own setup; once for a service that is compared with itself."""
     for client, baseline in dict(zip(clients, baselines, strict=True)).items():
         client.set_up(baseline.setup)
-
-
-def _torn_down(clients: tuple[Client, Client], baselines: tuple[Baseline, Baseline], redact: Redactor) -> list[Finding]:
-    of_each = dict(zip(clients, baselines, strict=True)).items()
-    return [finding for client, baseline in of_each for finding in tear_down(client, baseline.teardown, redact)]
 
 
 def _judged_by_a_tail(endpoints: Sequence[Endpoint]) -> Iterator[Finding]:

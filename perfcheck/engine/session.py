@@ -6,7 +6,7 @@ import platform
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -159,15 +159,23 @@ def wait_for(
     return None
 
 
-def tear_down(client: HttpClient[Any], requests: Sequence[Endpoint], redact: Redactor) -> Iterator[Finding]:
-    """Send the requests of a ``teardown``, however the measuring went; a note on each that failed."""
-    remedy = "what it was to remove may still be there"
+@contextmanager
+def torn_down(client: HttpClient[Any], requests: Sequence[Endpoint], redact: Redactor) -> Iterator[list[Finding]]:
+    """Send the requests of a ``teardown`` at its end, whatever happened; notes on those that failed are there then.
+
+    Only once ``client.set_up`` was called: a service that does not respond has nothing to remove.
+    """
+    notes: list[Finding] = []
     try:
-        for request, sample in client.tear_down(requests):
-            message = f"the teardown request '{redact.clean(request.name)}' failed: {sample.detail}"
-            yield Finding.note(Rule.SERVICE, message, remedy=remedy, line=request.line)
-    except KeyboardInterrupt:
-        yield Finding.note(Rule.INTERRUPTED, "the teardown was interrupted", remedy=remedy)
+        yield notes
+    finally:
+        remedy = "what it was to remove may still be there"
+        try:
+            for request, sample in client.tear_down(requests):
+                message = f"the teardown request '{redact.clean(request.name)}' failed: {sample.detail}"
+                notes.append(Finding.note(Rule.SERVICE, message, remedy=remedy, line=request.line))
+        except KeyboardInterrupt:
+            notes.append(Finding.note(Rule.INTERRUPTED, "the teardown was interrupted", remedy=remedy))
 
 
 def ended_early(process: ServiceProcess | None, execution: Execution) -> Iterator[Finding]:

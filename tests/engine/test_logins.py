@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import flask
 import pytest
 from apps.logins import PASSWORD, USER, Logins
 from apps.serving import werkzeug
 from support.baselines import load
 
+from perfcheck.client.client import Client
 from perfcheck.engine.check import check
+from perfcheck.engine.compare_live import compare_live
+from perfcheck.engine.in_process import check_in_process
 from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
-from perfcheck.model import Baseline, Run
+from perfcheck.model import Baseline, ComparedHow, Run, Sample
 from perfcheck.runfile import encode_run
+from perfcheck.text import Redactor
 
 ENVIRONMENT = {"CI_USER": USER, "CI_PASSWORD": PASSWORD, "CLIENT": "the&client", "CLIENT_SECRET": "s3cret/s3cret"}
 OAUTH2 = "oauth2: {token_url: /token, client_id: '${CLIENT}', client_secret: '${CLIENT_SECRET}'"
@@ -170,3 +176,166 @@ def test_a_cookie_of_a_redirect_that_was_followed_is_captured(tmp_path: Path) ->
     service = Logins()
     run = checked(tmp_path, service, endpoints, "cookies: true", top)
     assert run.exit_code == EXIT_OK
+
+
+def test_requests_in_flight_at_once_that_are_refused_renew_the_login_once(tmp_path: Path) -> None:
+    service = Logins()
+    names = [f"n{number}" for number in range(8)]
+    endpoints = "".join(f"  {name}: {{path: /bearer, query: {{of: {name}}}, target: 5s}}\n" for name in names)
+    with (
+        served(tmp_path, service, endpoints, f"auth: {{{OAUTH2}}}}}") as baseline,
+        Client(baseline.service, redact=Redactor()) as client,
+    ):
+        client.set_up(baseline.setup)
+        service.left.clear()  # every token has expired
+        for each in baseline.endpoints:
+            client.start(each, each.name)
+        samples: list[Sample] = []
+        while len(samples) < len(names):
+            samples += [sample for _, sample in client.wait()]
+    assert [sample.failure for sample in samples] == [None] * len(names)
+    assert service.count["token"] == 2
+
+
+def test_a_run_over_eight_connections(tmp_path: Path) -> None:
+    service = Logins(uses=40)
+    endpoints = "".join(f"  n{number}: {{path: /bearer, target: 5s}}\n" for number in range(8))
+    run = checked(tmp_path, service, endpoints, f"auth: {{{OAUTH2}}}}}", "sampling: {connections: 8}\n")
+    assert run.exit_code == EXIT_OK
+    assert not any(result.requests.failed for result in run.endpoints)
+
+
+def test_an_id_that_the_setup_made_is_not_made_again_with_the_login(tmp_path: Path) -> None:
+    """And a header of another login is left as it is."""
+    app, service = flask.Flask("ids"), Logins(uses=5)
+
+    @app.post("/login")
+    def login() -> dict[str, str]:
+        return {"token": service.new("token"), "other": "1"}
+
+    @app.post("/items")
+    def make() -> dict[str, str]:
+        return {"id": str(service.new("item"))}
+
+    @app.get("/items/<path:name>")
+    def item(name: str) -> tuple[str, int]:
+        return (name, 200) if service.is_valid(flask.request.headers["X-Token"]) else ("expired", 401)
+
+    top = """setup:
+  login: {path: /login, method: POST, capture: {token: {json: $.token}}}
+  make: {path: /items, method: POST, capture: {id: {json: $.id}}}
+"""
+    with werkzeug(app) as url:
+        head = f"version: 1\nservice: {{base_url: '{url}'}}\n"
+        it = "  it: {path: '/items/${id}', headers: {X-Token: '${token}'}, target: 5s}\n"
+        run = check(load(tmp_path, f"{head}{top}endpoints:\n{it}")).run
+    assert run.exit_code == EXIT_OK
+    assert service.count["token"] > 1
+    assert service.count["item"] == 1
+
+
+def test_a_login_that_is_limited_is_waited_for_once(tmp_path: Path) -> None:
+    app, count = flask.Flask("limited"), Counter[str]()
+
+    @app.post("/login")
+    def login() -> flask.Response:
+        count["login"] += 1
+        if count["login"] == 1:
+            return flask.Response("slowly", 429, {"Retry-After": "0"})
+        return flask.jsonify(token="t0ken")
+
+    app.add_url_rule("/it", view_func=lambda: "it")
+    top = "setup: {login: {path: /login, method: POST, capture: {token: {json: $.token}}}}\n"
+    with werkzeug(app) as url:
+        head = f"version: 1\nservice: {{base_url: '{url}'}}\n"
+        run = check(load(tmp_path, f"{head}{top}endpoints:\n{endpoint('it')}")).run
+    assert run.exit_code == EXIT_OK
+    assert count["login"] == 2
+
+
+@pytest.mark.parametrize(
+    ("capture", "problem"),
+    [
+        ("{json: $.empty}", "it is empty"),
+        ("{json: $.none}", "the response does not have it"),
+        ("{json: $.missing}", "the response does not have it"),
+        ("{json: $.long}", "it has 20,000 characters, and at most 16,384 are sent"),
+        ("{json: $.lines}", "it contains control characters"),
+        ("{header: X-Missing}", "the response does not have it"),
+        ("{cookie: missing}", "the response does not have it"),
+        ("{text: 'token=(.)'}", "the response does not have it"),
+    ],
+)
+def test_what_cannot_be_captured(tmp_path: Path, capture: str, problem: str) -> None:
+    app = flask.Flask("wrong")
+    body = {"empty": "", "none": None, "long": "x" * 20_000, "lines": "a\nb"}
+    app.add_url_rule("/login", view_func=lambda: body)
+    with werkzeug(app) as url:
+        head = f"version: 1\nservice: {{base_url: '{url}'}}\n"
+        top = f"setup: {{login: {{path: /login, capture: {{it: {capture}}}}}}}\n"
+        outcome = check(load(tmp_path, f"{head}{top}endpoints:\n{endpoint('it')}"))
+    assert outcome.run.exit_code == EXIT_NOT_MEASURED
+    assert problem in str(outcome.error)
+
+
+def test_after_a_setup_that_failed_half_way_what_it_made_is_removed(tmp_path: Path) -> None:
+    service = Logins()
+    top = LOGIN.replace("teardown", "  never: {path: /never}\nteardown")
+    with served(tmp_path, service, endpoint("session"), "cookies: true", top) as baseline:
+        outcome = check(baseline)
+    assert outcome.run.exit_code == EXIT_NOT_MEASURED
+    assert service.count["logout"] == 1
+
+
+@pytest.mark.parametrize("how", [ComparedHow.LIVE, ComparedHow.SAME])
+def test_each_side_of_a_comparison_has_a_login_of_its_own(tmp_path: Path, how: ComparedHow) -> None:
+    before, after = Logins(uses=5), Logins(uses=5)
+    top = f"{LOGIN}sampling: {{connections: 1}}\n"
+    with (
+        served(tmp_path, before, endpoint("session"), "cookies: true", top) as first,
+        served(tmp_path, after, endpoint("session"), "cookies: true", top) as second,
+    ):
+        run = compare_live(first, first if how is ComparedHow.SAME else second, how=how, max_pairs=40).run
+    assert run.endpoints[0].requests.failed == 0
+    assert before.count["session"] > 1
+    assert before.count["logout"] == 1
+    if how is ComparedHow.LIVE:
+        assert (after.count["session"] > 1, after.count["logout"]) == (True, 1)
+
+
+def test_an_application_in_this_process_is_logged_in_too(tmp_path: Path) -> None:
+    service = Logins(uses=4)
+    text = f"version: 1\nservice: {{base_url: 'http://localhost', cookies: true, auth: {{{OAUTH2}}}}}}}\n{LOGIN}"
+    baseline = load(tmp_path, f"{text}endpoints:\n{endpoint('session')}{endpoint('bearer')}", ENVIRONMENT)
+    run = check_in_process(baseline, service.app()).run
+    assert run.exit_code == EXIT_OK
+    assert not any(result.requests.failed for result in run.endpoints)
+    assert service.count["logout"] == 1
+
+
+def test_another_origin_gets_neither_the_captured_token_nor_the_cookies(tmp_path: Path) -> None:
+    seen: list[dict[str, str]] = []
+    elsewhere = flask.Flask("elsewhere")
+
+    @elsewhere.get("/there")
+    def there() -> str:
+        seen.append(dict(flask.request.headers))
+        return "there"
+
+    app = flask.Flask("here")
+
+    @app.get("/login")
+    def login() -> flask.Response:
+        response = flask.jsonify(token="captured-token")
+        response.set_cookie("session", "captured-session", domain=None)
+        return response
+
+    with werkzeug(elsewhere) as address, werkzeug(app) as url:
+        there_url = address.replace("127.0.0.1", "localhost")
+        app.add_url_rule("/away", view_func=lambda: flask.redirect(f"{there_url}/there"))
+        head = f"version: 1\nservice: {{base_url: '{url}', cookies: true, headers: {{X-Token: '${{token}}'}}}}\n"
+        top = "setup: {login: {path: /login, capture: {token: {json: $.token}}}}\n"
+        run = check(load(tmp_path, f"{head}{top}endpoints:\n{endpoint('away', 'follow_redirects: true')}")).run
+    assert run.exit_code == EXIT_OK
+    assert seen
+    assert "captured" not in str(seen)
