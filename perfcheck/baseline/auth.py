@@ -196,7 +196,7 @@ def _oauth2(context: Context, entry: Entry) -> Auth | None:
         form += [("client_id", client), ("client_secret", Secret(secret, MASK))]
     else:
         headers.append(("Authorization", _basic_header(context, quote_plus(client), quote_plus(secret))))
-    name = f"oauth2.{line}"  # of the value; no name in a file has a dot
+    name = f"oauth2\u00b7{line}"  # of the value; names in a file are ASCII
     login = Endpoint(
         name="oauth2",
         path=values["token_url"],
@@ -207,7 +207,7 @@ def _oauth2(context: Context, entry: Entry) -> Auth | None:
         is_anonymous=True,
         captures=(
             Capture(name, CaptureFrom.JSON, "$.access_token", line),
-            Capture(f"{name}.expires_in", CaptureFrom.JSON, "$.expires_in", line, is_lifetime=True),
+            Capture(f"{name}\u00b7expires_in", CaptureFrom.JSON, "$.expires_in", line, is_lifetime=True),
         ),
     )
     return Auth(Template(("Bearer ", Value(name))), login=login)
