@@ -8,6 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
+from functools import partial
 from typing import Generic, Self
 
 import httpx
@@ -71,9 +72,10 @@ class HttpClient(ABC, Generic[Opened]):
         self._now = now
         self._prepared: dict[int, PreparedRequest] = {}  # by the id of the endpoint
         self._seed = seed
+        self._ahead: dict[int, tuple[int, PreparedRequest]] = {}  # by that id, with the number of the request
         self._plans: dict[int, RequestPlan] = {}  # by the id of the endpoint
         self._generators: dict[int, Generator] = {}  # too
-        self._logins = Logins(service, self._send_for_setup, redact, self._prepared.clear)
+        self._logins = Logins(service, self._send_for_setup, redact, self._forget_prepared)
         self._setup = self._logins.setup
         self.numbers = Numbers()
         self._checks: dict[int, tuple[Endpoint, AnswerCheck]] = {}  # by the id of the endpoint, which is kept
@@ -199,12 +201,35 @@ class HttpClient(ABC, Generic[Opened]):
         self._logins.refresh()
         prepared = self._prepared.get(id(endpoint))
         if prepared is None:
-            if id(endpoint) not in self._plans:
-                self._plans[id(endpoint)] = RequestPlan(self._service, endpoint, self._proxy)
-            prepared = self._logins.with_cookies(self._plans[id(endpoint)].prepared(values))
+            prepared = self._logins.with_cookies(self._inserted(endpoint, values))
             if self._setup.knows(endpoint.values):
                 self._prepared[id(endpoint)] = prepared
         return self._logins.signed(prepared)
+
+    def _inserted(self, endpoint: Endpoint, values: RequestValues) -> PreparedRequest:
+        """The request with its values, which may have been made ahead.
+
+        The next one is made while the service works on this one: where the kernel stamps what arrives, that is in no
+        latency, and it does not lengthen the pause between the two.
+        """
+        key = id(endpoint)
+        if key not in self._plans:
+            self._plans[key] = RequestPlan(self._service, endpoint, self._proxy)
+        plan = self._plans[key]
+        number, ahead = self._ahead.pop(key, (0, None))
+        prepared = ahead if ahead and number == values.number else plan.prepared(values)
+        if plan.may_be_ahead and self._by_kernel and self._setup.knows(plan.captured):
+            self.loop.when_idle((id(self), key), partial(self._make_ahead, plan, values.following()))
+        return prepared
+
+    def _make_ahead(self, plan: RequestPlan, values: RequestValues) -> None:
+        with suppress(RequestFailedError):  # which is the failure of that request, if it is sent
+            self._ahead[id(plan.endpoint)] = values.number, plan.prepared(values)
+
+    def _forget_prepared(self) -> None:
+        """What the requests insert has changed."""
+        self._prepared.clear()
+        self._ahead.clear()
 
     def _check_of(self, endpoint: Endpoint) -> AnswerCheck | None:
         """Raises UsageError, for a schema that is no longer what it was when the baseline was read."""

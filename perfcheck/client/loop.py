@@ -6,7 +6,7 @@ import math
 import selectors
 import socket
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
@@ -45,6 +45,7 @@ class Loop:
         self._selector = selectors.DefaultSelector()
         self._tasks: dict[object, _Task] = {}
         self._ended: dict[object, Any] = {}  # what was returned, by tag
+        self._idle: dict[object, Callable[[], None]] = {}
 
     def start(self, steps: Steps[Any], tag: object) -> None:
         """Run ``steps`` up to their first wait. ``tag`` is hashable, and differs from all that are in flight."""
@@ -52,6 +53,10 @@ class Loop:
             raise ValueError(f"{tag!r} is in flight")
         task = self._tasks[tag] = _Task(steps, tag)
         self._resume(task, ready=None)
+
+    def when_idle(self, key: object, work: Callable[[], None]) -> None:
+        """Do ``work`` once, while nothing else is to be done; another one with this ``key`` takes its place."""
+        self._idle[key] = work
 
     def cancel(self, tag: object) -> None:
         """Abandon what was started with ``tag``, or what it returned. An unknown tag is ignored."""
@@ -95,6 +100,8 @@ class Loop:
         self._selector.close()
 
     def _advance(self, until_ns: float) -> None:
+        if self._idle and not self._selector.select(0):
+            self._idle.pop(next(iter(self._idle)))()
         due_ns = min([until_ns, *(task.wait.deadline_ns for task in self._tasks.values() if task.wait)])
         left_s = max(due_ns - time.perf_counter_ns(), 0) / 1e9
         for key, _ in self._selector.select(left_s):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 from urllib.parse import quote, urlencode
@@ -32,8 +31,6 @@ from perfcheck.model import (
     sent,
 )
 from perfcheck.text import MASK
-
-_LENGTH = {b"Content-Length", b"content-length"}
 
 
 class Origin(NamedTuple):
@@ -135,10 +132,17 @@ class RequestPlan:
         self._proxied = b"http://" + request.url.netloc if proxy and request.url.scheme == "http" else b""
         self._proxy_headers = proxy_headers(proxy) if proxy and self._proxied else []
         headers = sorted(request.headers.raw, key=lambda header: header[0].lower() != b"host")  # as h11 has them
+        self._headers = headers
+        self._lines = [_line(header) for header in headers]
+        self._inserted = [(at, _pieces(marks, value)) for at, (_, value) in enumerate(headers) if marks.token in value]
+        self._length_at = next((at for at, (name, _) in enumerate(headers) if name.lower() == b"content-length"), None)
         self._target = _pieces(marks, request.url.raw_path)
-        self._headers = [(name, _pieces(marks, value)) for name, value in headers]
         self._content = _pieces(marks, content)
         self._is_static = not endpoint.values
+        inserted = list(endpoint.inserted())
+        self.captured = frozenset(value.name for value in inserted if value.is_captured)
+        # Nothing that depends on when it is made.
+        self.may_be_ahead = bool(inserted) and not any(value.name.startswith("now:") for value in inserted)
 
     def prepared(self, values: Mapping[str, str]) -> PreparedRequest:
         """With these values; a header whose value is not known yet is left out.
@@ -146,31 +150,35 @@ class RequestPlan:
         Raises KeyError for a value that is missing elsewhere, RequestFailedError for one that cannot be inserted.
         """
         if self._is_static:
-            headers = list(self._headers_with(values, self._wire.content))
-            return PreparedRequest(self.endpoint, self._url, self._url.raw_path, headers, self._wire)
+            return PreparedRequest(self.endpoint, self._url, self._url.raw_path, self._headers, self._wire)
+        headers, lines = self._headers.copy(), self._lines.copy()
+        unknown = []
         try:
             target, content = _joined(self._target, values), _joined(self._content, values)
-            headers = list(self._headers_with(values, content))
+            for at, pieces in self._inserted:
+                try:
+                    headers[at] = headers[at][0], _joined(pieces, values).strip()
+                    lines[at] = _line(headers[at])
+                except KeyError:
+                    unknown.append(at)
         except UnicodeError:
             raise RequestFailedError(Failure.WRONG_ANSWER, "cannot be sent: a value is not valid Unicode") from None
         except ValueError as error:
             raise RequestFailedError(Failure.WRONG_ANSWER, f"cannot be sent: {error}") from None
-        on_wire = [*self._proxy_headers, *headers]
-        method = self._wire.head.method
-        head = RequestHead(method, self._proxied + target, [(name.lower(), value) for name, value in on_wire])
-        lines = [b"%b %b HTTP/1.1\r\n" % head[:2], *(b"%b: %b\r\n" % header for header in on_wire), b"\r\n", content]
-        wire = WireRequest(self._wire.origin, head, content, b"".join(lines))
+        if self._length_at is not None:
+            headers[self._length_at] = headers[self._length_at][0], b"%d" % len(content)
+            lines[self._length_at] = _line(headers[self._length_at])
+        for at in reversed(unknown):
+            del headers[at], lines[at]
+        on_wire = [(name.lower(), value) for name, value in (*self._proxy_headers, *headers)]
+        head = RequestHead(self._wire.head.method, self._proxied + target, on_wire)
+        first = [b"%b %b HTTP/1.1\r\n" % head[:2], *map(_line, self._proxy_headers)]
+        wire = WireRequest(self._wire.origin, head, content, b"".join([*first, *lines, b"\r\n", content]))
         return PreparedRequest(self.endpoint, self._url, target, headers, wire)
 
-    def _headers_with(self, values: Mapping[str, str], content: bytes) -> Iterator[tuple[bytes, bytes]]:
-        for name, pieces in self._headers:
-            if name in _LENGTH:
-                yield name, b"%d" % len(content)
-            elif isinstance(pieces, bytes):
-                yield name, pieces
-            else:
-                with suppress(KeyError):
-                    yield name, _joined(pieces, values).strip()
+
+def _line(header: tuple[bytes, bytes]) -> bytes:
+    return b"%b: %b\r\n" % header
 
 
 def _request(service: Service, endpoint: Endpoint, marks: Marks) -> httpx.Request:

@@ -92,7 +92,11 @@ class RequestValues(Mapping[str, str]):
         self._shared = shared
         self._own: dict[str, str] = {}
         self.trace_id: str | None = None  # of the trace that its requests are a part of
-        self._number = number
+        self.number = number
+
+    def following(self) -> RequestValues:
+        """Those of the next request, if that has the next number."""
+        return RequestValues(self._generator, self.number + 1, self._shared)
 
     def capture(self, name: str, value: str) -> None:
         self._own[name] = value
@@ -102,7 +106,7 @@ class RequestValues(Mapping[str, str]):
             return self._own[name]
         if name in self._shared:
             return self._shared[name]
-        value = self._own[name] = self._generator.value(name, self._number)
+        value = self._own[name] = self._generator.value(name, self.number)
         return value
 
     def __iter__(self) -> Iterator[str]:

@@ -170,13 +170,14 @@ class Endpoint:
     think_s: float = 0.0  # of a step: the pause after it, which is not measured
     data: DataFile | None = None  # whose rows its requests, or those of its steps, use in turn
 
-    @property
-    def values(self) -> frozenset[str]:
-        """The names of the values that its own request inserts; not those of its steps."""
-        return frozenset(value.name for value in self.inserted())
+    values: frozenset[str] = field(init=False, repr=False, compare=False)  # names of those its own request inserts
+
+    def __post_init__(self) -> None:
+        # Once, since it is read for each request.
+        object.__setattr__(self, "values", frozenset(value.name for value in self.inserted()))
 
     def inserted(self) -> Iterator[Value]:
-        """The values that its own request inserts, each where it does."""
+        """The values that its own request inserts, each where it does; not those of its steps."""
         for text in (self.path_template, self.content, *(text for _, text in (*self.query, *self.headers))):
             yield from values_in(text)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -67,7 +68,7 @@ class Received:
 @dataclass
 class Service:
     url: str
-    answers: dict[str, bytes] = field(default_factory=dict)  # by path
+    answers: dict[str, bytes | Iterator[bytes]] = field(default_factory=dict)  # by path
     received: list[Received] = field(default_factory=list)
 
 
@@ -80,6 +81,7 @@ def recording() -> Iterator[Service]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             service.received.append(Received(self.path, dict(self.headers.items()), body))
             answer = service.answers.get(self.path, b"{}")
+            answer = answer if isinstance(answer, bytes) else next(answer)
             self.wfile.write(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
                 % (len(answer), answer)
@@ -321,6 +323,23 @@ def test_setup_and_teardown_have_values_of_their_own(tmp_path: Path) -> None:
     kinds = [request.path[0] for request in service.received]
     assert list(dict.fromkeys(kinds[1:])) == ["in", "it", "out"]
     assert len(set(ids)) == len(ids)
+
+
+def test_what_was_made_ahead_with_an_old_token_is_made_anew(tmp_path: Path) -> None:
+    login = "{path: /login, capture: {token: {json: $.token}}, renew: 1us}"
+    keys = "path: '/${counter}', query: {id: '${uuid}'}, headers: {X-Token: '${token}'}"
+    with recording() as service:
+        service.answers["/login"] = (b'{"token": "token-%d"}' % number for number in count(1))
+        loaded = baseline(tmp_path, service.url, f"  it: {{{keys}}}\n", top=f"setup:\n  login: {login}\n")
+        with Client(loaded.service, redact=Redactor()) as client:
+            client.set_up(loaded.setup)
+            assert [client.send(loaded.endpoints[0]).failure for _ in range(4)] == [None] * 4
+    sent = [request for request in service.received if request.target != "/login"]
+    assert [request.path for request in sent] == [["1"], ["2"], ["3"], ["4"]]
+    tokens = [request.headers["X-Token"] for request in sent]
+    assert tokens == sorted(set(tokens))
+    assert len(service.received) == 1 + 4 + 4
+    assert tokens[-1] == "token-5"
 
 
 def test_secret_columns_are_in_no_output(tmp_path: Path) -> None:
