@@ -277,7 +277,7 @@ def proxy_headers(proxy: httpx.Proxy) -> list[tuple[bytes, bytes]]:
 def url_shown(base_url: str, endpoint: Endpoint) -> str:
     """The URL without the secrets of the endpoint; the redactor masks all others."""
     query = urlencode(
-        [(name, displayed(value)) for name, value in endpoint.query], quote_via=quote, safe="*/", errors="replace"
+        [(name, displayed(value)) for name, value in endpoint.query], quote_via=quote, safe="*/${}", errors="replace"
     )
     return _address(without_password(base_url), endpoint.path, query)
 
