@@ -40,6 +40,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "discover": (CORE | {"baseline", "client", "judge"}, {"yaml"}),
     "history": (CORE | {"report", "runfile", "git"}, {"sqlalchemy", "rich"}),
     "periods": (CORE | {"git", "baseline", "report", "runfile", "history"}, {"msgspec", "rich", "jinja2"}),
+    "site": (CORE | {"report", "runfile", "history", "periods"}, set()),
     "lint": (HELPERS | {"model", "report"}, set()),
     "demo": (HELPERS | {"model", "monitor", "service_process"}, set()),
     "engine": (
@@ -58,6 +59,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
             "discover",
             "history",
             "periods",
+            "site",
             "lint",
             "demo",
             "engine",

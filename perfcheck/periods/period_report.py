@@ -110,8 +110,8 @@ def release_period(history: History, since: str | None, until: str | None, *, br
         raise UsageError("the run of --since is not before that of --until", "give the earlier one as --since")
     return Period(
         PeriodKind.RELEASE,
-        _just_after(previous.started_at),
-        _just_after(newest.started_at),
+        just_after(previous.started_at),
+        just_after(newest.started_at),
         previous.label or previous.id,
         newest.label or newest.id,
     )
@@ -128,5 +128,6 @@ def _time(text: str, now: datetime, option: str) -> datetime:
         raise UsageError(f"{option}: {error}") from None
 
 
-def _just_after(started_at: str) -> str:
+def just_after(started_at: str) -> str:
+    """The end of a period whose last run began then."""
     return rfc3339(datetime.fromisoformat(started_at).astimezone(UTC) + _RESOLUTION)

@@ -96,7 +96,10 @@ def test_every_output_of_the_action_is_one_that_the_step_writes(
     installed: Done, sample_service: str, tmp_path: Path
 ) -> None:
     done = check(tmp_path, installed.outputs["command"], base_url=sample_service)
+    assert ACTION["outputs"]["command"]["value"] == "${{ steps.install.outputs.command }}"
     for name, output in ACTION["outputs"].items():
+        if name == "command":
+            continue
         (expression,) = EXPRESSION.findall(output["value"])
         assert expression == f"steps.run.outputs.{name}"
         assert name in done.outputs

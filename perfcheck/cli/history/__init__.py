@@ -21,6 +21,7 @@ command = LazyGroup(
     lines={
         "list": "List saved runs, newest first.",
         "show": "Show a saved run, or an endpoint over time.",
+        "site": "Write the history as a static site, with a badge.",
         "import": "Import run files into the history.",
         "export": "Export saved runs as run files, byte for byte.",
         "label": "Label a saved run, or remove its label.",

@@ -52,8 +52,8 @@ def _row(run: PastRun) -> list[Text]:
         Text(short_run(run.id), style="cyan"),
         Text(clean(run.label or "")),
         verdict,
-        Text(_counts(run.counts) + " by the monitor" * (run.source is Source.MONITORED)),
-        Text(_revision(run)),
+        Text(counts_in_words(run.counts) + " by the monitor" * (run.source is Source.MONITORED)),
+        Text(revision(run)),
         Text(clean(run.machine), style="dim"),
     ]
 
@@ -63,13 +63,14 @@ def when(started_at: str) -> str:
     return clean(started_at[:16].replace("T", " "))
 
 
-def _revision(run: PastRun) -> str:
+def revision(run: PastRun) -> str:
     """``main@0123abcdef+``: the plus where files differed from the commit."""
     commit = f"@{short_commit(run.commit)}{'+' * bool(run.dirty)}" if run.commit else ""
     return clean(run.branch or "") + commit
 
 
-def _counts(counts: Counts) -> str:
+def counts_in_words(counts: Counts) -> str:
+    """``1 critical, 12 OK``."""
     known = [
         (counts.critical, "critical"),
         (counts.warning, "warning"),

@@ -87,7 +87,7 @@ def _summarise(series: Series, changes: SeriesChanges, spread: SeriesChanges, *,
         verdicts={str(verdict): count for verdict, count in Counter(row.verdict for row in rows).items()},
         is_notable=False,
         is_current=is_current,
-        points=tuple(_points(changes.rows, changes.values)),
+        points=combine_points(list(_points(changes.rows, changes.values)), _MAX_POINTS),
         levels=tuple(_levels(changes)),
         marks=tuple((changes.rows[step.index].started_at, step.ratio) for step in changes.steps),
         block_runs=series.block,
@@ -133,19 +133,26 @@ def _counted(series: Series) -> int | None:
 
 
 def _points(rows: Sequence[PastMeasurement], values: Sequence[float]) -> Iterator[ChartPoint]:
-    size = -(-len(rows) // _MAX_POINTS) or 1
-    for begin in range(0, len(rows), size):
-        block, block_rows = values[begin : begin + size], rows[begin : begin + size]
-        middle = block_rows[len(block_rows) // 2]
-        yield ChartPoint(
-            started_at=middle.started_at,
-            value_ms=statistics.median(block),
-            low_ms=min(block),
-            high_ms=max(block),
-            verdict=worst([row.verdict for row in block_rows]),
-            target_ms=middle.target_ms,
-            runs=len(block),
-        )
+    for row, value in zip(rows, values, strict=True):
+        yield ChartPoint(row.started_at, value, value, value, row.verdict, row.target_ms, 1)
+
+
+def combine_points(points: Sequence[ChartPoint], most: int) -> tuple[ChartPoint, ...]:
+    """At most so many, each of several neighbours."""
+    size = -(-len(points) // most) or 1
+    blocks = [points[begin : begin + size] for begin in range(0, len(points), size)]
+    return tuple(points) if size == 1 else tuple(map(_combined, blocks))
+
+
+def _combined(block: Sequence[ChartPoint]) -> ChartPoint:
+    return replace(
+        block[len(block) // 2],
+        value_ms=statistics.median(point.value_ms for point in block),
+        low_ms=min(point.low_ms for point in block),
+        high_ms=max(point.high_ms for point in block),
+        verdict=worst([point.verdict for point in block]),
+        runs=sum(point.runs for point in block),
+    )
 
 
 def _levels(changes: SeriesChanges) -> Iterator[LatencyLevel]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from perfcheck.model import Changed, Source, Verdict
 from perfcheck.periods.model import ChangeKind, EndpointSummary, Focus, LatencyChange, PeriodReport
@@ -10,6 +11,7 @@ from perfcheck.periods.report import finding_words as words
 from perfcheck.periods.report import period_words
 from perfcheck.periods.report.time_chart import draw_over_time, draw_spark
 from perfcheck.report.html import environment
+from perfcheck.report.html.links import NO_LINKS, SiteLinks
 from perfcheck.report.html.svg import CSS, Svg, decoration, rect
 from perfcheck.text import clean
 from perfcheck.units import format_change, format_from_to, format_ms
@@ -17,6 +19,7 @@ from perfcheck.words import day, minute, plural, short_commit
 
 _MAX_ROWS = 200
 _MAX_CARDS = 30  # of one chapter; the others become lines
+_MAX_CARDS_IN_SITE = 5  # where their endpoints have pages
 _MAX_LINES = 60
 _MAX_CHARTS = 40  # in addition to those on cards
 _METER_HEIGHT = 6  # pixels
@@ -32,43 +35,60 @@ SeriesKey = tuple[str, str, Source]  # endpoint, machine, source
 Line = tuple[str, str, str]  # label, text and CSS class
 
 
-def render(report: PeriodReport) -> str:
-    """The page, complete with its styles: those of the report of a run and some more."""
+def render(report: PeriodReport, links: SiteLinks = NO_LINKS) -> str:
+    """The page, complete with its styles: those of the report of a run and some more.
+
+    Where endpoints have pages of their own, they are linked and only cards have charts.
+    """
     better, worse = words.better_changes(report), words.worse_changes(report)
-    better_lines = [(_short_name(name), text, "ok") for name, text in words.better_items(report)]
-    worse_lines = [(_short_name(name), text, "warn") for name, text in words.worse_items(report)]
+    better_lines = [(short_name(name), text, "ok") for name, text in words.better_items(report)]
+    worse_lines = [(short_name(name), text, "warn") for name, text in words.worse_items(report)]
     worse_lines += [(label, text, "rest") for label, text in words.note_items(report)]
-    template = environment("perfcheck.periods.report").get_template("period.html.j2")
-    return template.render(
-        report=report,
-        is_review=period_words.is_review(report),
-        period_words=period_words,
-        words=words,
-        tiles=list(_tiles(report)),
-        achievements=better[:_MAX_CARDS],
-        better=[*_lines(better[_MAX_CARDS:]), *better_lines][:_MAX_LINES],
-        issues=worse[:_MAX_CARDS],
-        worse=[*_lines(worse[_MAX_CARDS:]), *worse_lines][:_MAX_LINES],
-        other_charts=list(_other_charts(report, worse[:_MAX_CARDS] + better[:_MAX_CARDS])),
-        card_chart=_card_chart,
-        max_rows=_MAX_ROWS,
-        max_lines=_MAX_LINES,
-        css=CSS,
-        change_css=_CHANGE_CSS,
-        kinds=_KINDS,
-        change_state=_state,
-        card_css=_card_css,
-        spark=lambda summary: draw_spark(summary, report.period),
-        meter=_meter,
-        focus_bars=list(_focus_bars(report.focus)),
-        short_name=_short_name,
-        format_change=format_change,
-        format_from_to=format_from_to,
-        format_ms=format_ms,
-        day=day,
-        minute=minute,
-        short_commit=short_commit,
+    most = _MAX_CARDS_IN_SITE if links.endpoints else _MAX_CARDS
+    charted = worse[:most] + better[:most]
+    return (
+        environment("perfcheck.periods.report")
+        .get_template("period.html.j2")
+        .render(
+            **parts(report, links),
+            is_review=period_words.is_review(report),
+            tiles=list(_tiles(report)),
+            achievements=better[:most],
+            better=[*_lines(better[most:]), *better_lines][:_MAX_LINES],
+            issues=worse[:most],
+            worse=[*_lines(worse[most:]), *worse_lines][:_MAX_LINES],
+            other_charts=[] if links.endpoints else list(_other_charts(report, charted)),
+            card_chart=_card_chart,
+            focus_bars=list(_focus_bars(report.focus)),
+        )
     )
+
+
+def parts(report: PeriodReport, links: SiteLinks) -> dict[str, Any]:
+    """What the parts of the page take, the table of all endpoints and the cards of changes among them."""
+    return {
+        "report": report,
+        "links": links,
+        "period_words": period_words,
+        "words": words,
+        "max_rows": _MAX_ROWS,
+        "max_lines": _MAX_LINES,
+        "css": CSS,
+        "change_css": _CHANGE_CSS,
+        "kinds": _KINDS,
+        "change_state": _state,
+        "card_css": _card_css,
+        "spark": lambda summary: draw_spark(summary, report.period),
+        "meter": _meter,
+        "row_state": lambda _: "",
+        "short_name": short_name,
+        "format_change": format_change,
+        "format_from_to": format_from_to,
+        "format_ms": format_ms,
+        "day": day,
+        "minute": minute,
+        "short_commit": short_commit,
+    }
 
 
 def _tiles(report: PeriodReport) -> Iterator[tuple[str, str, str, str]]:
@@ -95,10 +115,10 @@ def _lines(changes: Sequence[LatencyChange]) -> Iterator[Line]:
     """Changes for which there is no card left."""
     for change in changes:
         text = f"{words.change_text(change)}, {words.change_begin(change)}"
-        yield _short_name(change.endpoint), text, _card_css(change)
+        yield short_name(change.endpoint), text, _card_css(change)
 
 
-def _short_name(name: str) -> str:
+def short_name(name: str) -> str:
     """Cut in the middle: names share their beginnings, and differ at their ends."""
     longest, shown = period_words.LONGEST_NAME, clean(name, len(name) + 1)
     if len(shown) > longest:
@@ -146,7 +166,7 @@ def _other_charts(
     rest = [summary for summary in report.endpoints if _summary_key(summary) not in shown]
     for summary in sorted(rest, key=lambda summary: not summary.is_notable)[:_MAX_CHARTS]:
         if chart := draw_over_time(summary, report.period, report.labels):
-            name = ", ".join(filter(None, (_short_name(summary.name), words.series_label(report, summary))))
+            name = ", ".join(filter(None, (short_name(summary.name), words.series_label(report, summary))))
             yield summary, name, chart
 
 

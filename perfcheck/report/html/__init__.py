@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from perfcheck.model import EarlierRun, Run
 from perfcheck.report.explain import LONGEST_TEXT
+from perfcheck.report.html.links import NO_LINKS, SiteLinks
 from perfcheck.report.html.page import Page
 from perfcheck.report.html.svg import with_arrows
 from perfcheck.text import clean
 
 
-def render(run: Run, earlier: EarlierRun | None = None) -> str:
+def render(run: Run, earlier: EarlierRun | None = None, links: SiteLinks = NO_LINKS) -> str:
     """The page, complete with its styles; with an earlier run each endpoint shows its change."""
-    return environment().get_template("page.html.j2").render(page=Page(run, earlier))
+    return environment().get_template("page.html.j2").render(page=Page(run, earlier), links=links)
 
 
+@cache
 def environment(*packages: str) -> Environment:
     """Templates of these packages, the first that has one; those of the report of a run come last.
 

@@ -32,7 +32,7 @@ def chart(height: int, parts: Iterable[str], *, title: str, css: str = "chart") 
     """A picture with its figures in words, for a screen reader and as a tooltip."""
     content = "".join(parts)
     words = html.escape(with_arrows(title))
-    return Svg(f'<svg class="{css}" role="img" height="{height}" width="100%"><title>{words}</title>{content}</svg>')
+    return Svg(f'<svg class="{css}" role="img" height="{height}"><title>{words}</title>{content}</svg>')
 
 
 def with_arrows(text: str) -> str:
@@ -42,7 +42,7 @@ def with_arrows(text: str) -> str:
 
 def decoration(height: int, parts: Iterable[str], css: str = "chart") -> Svg:
     """A picture that repeats the text next to it."""
-    return Svg(f'<svg class="{css}" aria-hidden="true" height="{height}" width="100%">{"".join(parts)}</svg>')
+    return Svg(f'<svg class="{css}" aria-hidden="true" height="{height}">{"".join(parts)}</svg>')
 
 
 def with_labels(labels: Iterable[tuple[float, str]], plot: Svg, height: int) -> Svg:
@@ -52,8 +52,8 @@ def with_labels(labels: Iterable[tuple[float, str]], plot: Svg, height: int) -> 
 
 
 def rect(left: float, right: float, top: float, height: float, css: str) -> str:
-    width = percent(right - left)
-    return f'<rect class="{css}" x="{percent(left)}" width="{width}" y="{_px(top)}" height="{_px(height)}"/>'
+    at = f' x="{percent(left)}"' * bool(left) + f' y="{_px(top)}"' * bool(top)  # 0 is the default
+    return f'<rect class="{css}"{at} width="{percent(right - left)}" height="{_px(height)}"/>'
 
 
 def vertical(at: float, top: float, bottom: float, css: str) -> str:
