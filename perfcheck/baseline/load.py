@@ -41,6 +41,7 @@ class Summary:
     endpoints: int
     groups: int
     unset: tuple[str, ...] = ()
+    workflows: int = 0  # of the endpoints
 
 
 def find_baseline(explicit: str | None, env: Mapping[str, str], cwd: Path) -> Path:
@@ -239,7 +240,13 @@ def _read(context: Context, text: str, file: str, sha256: str) -> tuple[Baseline
         builder.teardown,
         compare,
     )
-    return baseline, Summary(file, len(endpoints), len(baseline.groups), tuple(sorted(context.unset)))
+    return baseline, Summary(
+        file,
+        len(endpoints),
+        len(baseline.groups),
+        tuple(sorted(context.unset)),
+        sum(bool(endpoint.steps) for endpoint in baseline.endpoints),
+    )
 
 
 def _check_required(context: Context, top: Entries) -> None:

@@ -62,5 +62,7 @@ def _validate(file: str | None, *, allow_unset: bool, annotate: bool) -> int:
     groups = f" in {plural(summary.groups, 'group')}" if summary.groups else ""
     unset = and_more([clean(name, _LONGEST_NAME) for name in summary.unset], _MOST_NAMES)
     endpoints = plural(summary.endpoints, "endpoint")
+    if summary.workflows:
+        endpoints += f" ({plural(summary.workflows, 'workflow')})"
     click.echo(f"{summary.file}: {endpoints}{groups}, no errors" + (f"; not set: {unset}" if unset else ""))
     return EXIT_OK

@@ -169,7 +169,8 @@ def likely_cause(result: EndpointResult) -> str:
     """Which steps or spans of the service increased since before, or statements that one request repeated (N+1)."""
     subject = subject_of(result)
     repeated = _repeated_statements(subject) if subject else ""
-    return "; ".join(filter(None, [*_increased_steps(result), *_increased_spans(subject or result), repeated]))
+    spans = _increased_spans(subject or result, increase_of(result))
+    return "; ".join(filter(None, [*_increased_steps(result), *spans, repeated]))
 
 
 def _increased_steps(result: EndpointResult) -> Iterator[str]:
@@ -188,13 +189,19 @@ def _repeated_statements(result: EndpointResult) -> str:
     return f"likely N+1: {count[1]} identical statements in one request" if share >= NOTABLE_SHARE else ""
 
 
-def _increased_spans(result: EndpointResult) -> list[str]:
+def _increased_spans(result: EndpointResult, comparison: Comparison | None) -> list[str]:
     """Of an endpoint that became slower, by its Server-Timing."""
-    comparison = became_slower(result)
     if comparison is None:
         return []
     notable = increased(longest_first(result), comparison)
     return [_increase(name, comparison, result) for name in notable[:_MOST_INCREASES]]
+
+
+def increase_of(result: EndpointResult) -> Comparison | None:
+    """What became slower: the endpoint, or the step of a workflow; None for neither."""
+    if not result.steps:
+        return became_slower(result)
+    return next((step.comparison for step in slower_steps(result)), None)
 
 
 def became_slower(result: EndpointResult) -> Comparison | None:

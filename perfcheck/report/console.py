@@ -39,6 +39,7 @@ _MOST_BLOCKS = 20
 _MOST_OK_ROWS = 40
 _MOST_SIMILAR_ROWS = 5  # of endpoints with one cause
 _SPARK_WIDTH = 6
+_LONGEST_STEP = 12
 _SHORTEST_NAME = 20
 
 
@@ -168,6 +169,9 @@ def _spread(result: EndpointResult, glyphs: Glyphs) -> Text:
                 return Text(f"{finding.value:.0%} fail", style=STYLES[result.verdict])
             if finding.rule is Rule.BODY_SIZE:
                 return Text(format_size(int(finding.value)), style=STYLES[result.verdict])
+            if finding.step:
+                step = shorten(clean(finding.step), _LONGEST_STEP, glyphs.ellipsis)
+                return Text(f"{step} {format_ms(finding.value)}", style=STYLES[result.verdict])
     return Text(sparkline([ms for ms in result.samples_ms if ms is not None], _SPARK_WIDTH, glyphs), style="cyan")
 
 

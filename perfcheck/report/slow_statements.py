@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from perfcheck.model import STATEMENT, EndpointResult
-from perfcheck.report.causes import NOTABLE_SHARE, became_slower, increased, is_slow, subject_of
+from perfcheck.report.causes import NOTABLE_SHARE, increase_of, increased, subject_of
 from perfcheck.text import clean
 from perfcheck.units import format_from_to, format_ms
 
@@ -18,19 +18,20 @@ def slow_statements(result: EndpointResult) -> list[str]:
 
     Those that increased since before; else, where the endpoint is slow, its slowest.
     """
-    result = subject_of(result) or result
+    comparison = increase_of(result)
+    subject = subject_of(result)
+    result = subject or result
     details = result.server_timing_details
     now = {name: ms for name, ms in result.server_timing.items() if name.startswith(STATEMENT) and name in details}
-    comparison = became_slower(result)
-    names = increased(now.items(), comparison)[:_MOST] if comparison is not None else _slowest(now, result)
+    names = increased(now.items(), comparison)[:_MOST] if comparison is not None else _slowest(now, subject)
     before = comparison.before_server_timing if comparison is not None else {}
     changes = ((_change(name, before, now), clean(details[name], _LONGEST)) for name in names)
     return [f"statement {change}: {statement}" for change, statement in changes]
 
 
-def _slowest(now: Mapping[str, float], result: EndpointResult) -> list[str]:
+def _slowest(now: Mapping[str, float], slow: EndpointResult | None) -> list[str]:
     slowest = max(now, key=now.__getitem__, default="")
-    is_notable = is_slow(result) and now.get(slowest, 0.0) > NOTABLE_SHARE * (result.value_ms or 0.0)
+    is_notable = slow is not None and now.get(slowest, 0.0) > NOTABLE_SHARE * (slow.value_ms or 0.0)
     return [slowest] if is_notable else []
 
 

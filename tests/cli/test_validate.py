@@ -107,3 +107,8 @@ def test_an_error_of_the_file_as_a_whole_has_no_line(tmp_path: Path) -> None:
     (tmp_path / "baselines.yaml").write_bytes(b"\xff\xfe\x00")
     (line,) = commands(perfcheck("validate", "--github", cwd=tmp_path).stderr)
     assert line.startswith("::error file=baselines.yaml,")
+
+
+def test_workflows_are_counted(tmp_path: Path) -> None:
+    write(tmp_path, "version: 1\nservice: {base_url: 'http://localhost'}\nendpoints:\n  a: {steps: {one: {path: /}}}\n")
+    assert perfcheck("validate", cwd=tmp_path).stdout == "baselines.yaml: 1 endpoint (1 workflow), no errors\n"

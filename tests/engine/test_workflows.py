@@ -15,6 +15,7 @@ from support.baselines import load
 from perfcheck.engine.check import check
 from perfcheck.engine.compare_live import compare_live
 from perfcheck.engine.saved_runs import compare_saved
+from perfcheck.history.store import open_history
 from perfcheck.model import Baseline, Changed, EndpointResult, Rule, Run, Verdict
 from perfcheck.report.explain import Label, explain
 from perfcheck.runfile import decode_run, encode_run
@@ -104,8 +105,7 @@ def test_a_step_over_its_target_is_named_with_its_line(tmp_path: Path) -> None:
 
 def test_two_saved_runs_and_a_run_against_an_earlier_one(tmp_path: Path) -> None:
     with shop() as old, shop(60.0) as new:
-        before = check(baseline(tmp_path, old), seed=1).run
-        after = check(baseline(tmp_path, new), seed=1).run
+        before, after = (check(_longer(baseline(tmp_path, url)), seed=1).run for url in (old, new))
         since = check(baseline(tmp_path, new), against=before, seed=1).run
     stored = compare_saved(before, after).run
     for run in (stored, since):
@@ -118,6 +118,10 @@ def test_two_saved_runs_and_a_run_against_an_earlier_one(tmp_path: Path) -> None
     assert result.findings[0].message == (
         "not compared: the request changed (login, list, detail, search -> login, list)"
     )
+
+
+def _longer(one: Baseline) -> Baseline:
+    return replace(one, endpoints=tuple(replace(each, min_requests=20) for each in one.endpoints))
 
 
 def test_a_failing_step_is_named_and_what_came_before_it_has_figures(tmp_path: Path) -> None:
@@ -147,3 +151,15 @@ def test_what_was_captured_is_in_no_step(tmp_path: Path) -> None:
     with shop(without="/search") as url:
         run = check(baseline(tmp_path, url), seed=1).run
     assert b"secret-token" not in encode_run(run)
+
+
+def test_in_the_history_a_workflow_is_one_endpoint_with_a_series_for_each_set_of_steps(tmp_path: Path) -> None:
+    with shop() as url:
+        run = check(baseline(tmp_path, url), seed=1).run
+    (result,) = run.endpoints
+    shorter = replace(run, id="2", endpoints=(replace(result, steps=result.steps[:2]),))
+    with open_history(str(tmp_path / "history.sqlite"), tmp_path) as history:
+        history.save_all([run, replace(run, id="1"), shorter])
+        found = list(history.measurements())
+    assert [one.endpoint for one in found] == ["shop"] * 3
+    assert len({one.series for one in found}) == 2

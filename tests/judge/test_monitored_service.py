@@ -337,3 +337,17 @@ def test_errors_that_the_monitor_does_not_count_are_unknown_and_not_none() -> No
         "the monitor does not count errors, so failures are not judged for 1 endpoint: GET /b"
     ]
     assert notes(known) == []
+
+
+def test_the_routes_of_the_steps_of_a_workflow_are_in_the_baseline_and_the_workflow_is_none() -> None:
+    steps = tuple(replace(endpoint(path, target=None), path=path) for path in ("/api/items", "/api/items/1"))
+    workflow = replace(endpoint("shop"), path="", method="steps", steps=steps)
+    read = reading(seen("GET /api/items", 900), seen("GET /api/items/<int:id>", 900), seen("GET /api/other", 900))
+    results, findings = alongside_a_run(
+        read, SERVICE, [workflow], [result(workflow, [])], threshold_ms=500, url=URL, whole=True, coverage=True
+    )
+    assert [one.name for one in results] == ["shop", "GET /api/other"]
+    assert [finding.message for finding in findings] == ["1 endpoint is in use and not in the baseline: GET /api/other"]
+    health = judged(read, workflow)
+    assert {one.name for one in health.results} == {reported.name for reported in read.endpoints}
+    assert not [finding for finding in health.findings if finding.rule is Rule.NEVER_SEEN]

@@ -160,6 +160,8 @@ class Page:
         """In the colour of the verdict, and so what the verdict is about."""
         if result.value_ms is not None and (rate := run_charts.judged_failure_rate(result)):
             return f"{format_percentage(rate)} failed"
+        if step := _step_to_blame(result):
+            return f"step {ratio_to_target(step)}"
         if result.ratio is None:
             return ""
         return compared_text(result) if self.run.is_comparison else ratio_to_target(result)
@@ -192,8 +194,16 @@ class Page:
             return format_size(int(heaviest.value))
         if result.value_ms is None or run_charts.judged_failure_rate(result):
             return run_charts.without_value(result)
+        if step := _step_to_blame(result):
+            return self.value(step)
         by_change = self.run.is_comparison or self.is_by_change(result)
         return compared_text(result) if result.comparison and by_change else self.value(result)
+
+    def relation(self, result: EndpointResult) -> str:
+        """Of the figure, to what it is compared with: ``1.72x its target of 300 ms``."""
+        if result.value_ms is not None and (step := _step_to_blame(result)):
+            return f"step {clean(step.name, _LONGEST_SPAN_NAME)}: {run_charts.relation_to_reference(step)}"
+        return run_charts.relation_to_reference(result)
 
     def is_by_change(self, result: EndpointResult) -> bool:
         """Whether, of a check against targets, the change since an earlier run is the first reason for the verdict."""
@@ -241,7 +251,6 @@ class Page:
     first_charts = _MOST_CHARTS
     is_within_ideal = staticmethod(is_within_ideal)
     without_value = staticmethod(run_charts.without_value)
-    relation = staticmethod(run_charts.relation_to_reference)
     meter = staticmethod(run_charts.meter)
     sparkline = staticmethod(sparkline)
     distribution = staticmethod(distribution)
@@ -289,6 +298,13 @@ class Page:
         phases = result.phases_ms
         named = [("DNS", phases.dns), ("TCP", phases.connect), ("TLS", phases.tls)]
         return ", ".join(f"{name} {format_ms(ms)}" for name, ms in named if ms is not None)
+
+
+def _step_to_blame(result: EndpointResult) -> EndpointResult | None:
+    """The step whose latency is the first reason for the verdict of its workflow."""
+    heaviest = next(iter(reasons(result)), None)
+    name = heaviest.step if heaviest and heaviest.rule.is_about_latency else None
+    return next((step for step in result.steps if step.name == name), None)
 
 
 def _bars_of_steps(result: EndpointResult) -> list[Bar]:
