@@ -187,7 +187,7 @@ class HttpClient(ABC, Generic[Opened]):
         """One request for its body, not its latency. Failures are in what is returned; raises as ``send`` does."""
         generator = Generator(self._seed, endpoint, self._redact, kind="fetch")
         values = RequestValues(generator, 1, self._setup.values)
-        return self.loop.run(self._logins.logged_in(endpoint, lambda: self._fetched(endpoint, values)))
+        return self.loop.run(self._logins.logged_in(endpoint, lambda: self._fetched(endpoint, values), key=0))
 
     def _values(self, endpoint: Endpoint, shared: Mapping[str, str] | None = None, *, kind: str = "") -> RequestValues:
         """Those of its next request; ``shared`` instead of all that the setup captured."""
@@ -381,7 +381,6 @@ class HttpClient(ABC, Generic[Opened]):
                 try:
                     self._protocol = hop.version
                     hop.earlier = earlier
-                    self._logins.receive(prepared, request, hop)
                     following = None
                     if redirects is not None and hop.status in REDIRECTS:
                         following = redirects.following(request or prepared.request, hop)
@@ -394,6 +393,7 @@ class HttpClient(ABC, Generic[Opened]):
                         hop.check_length()
                     yield from connection.body(exchange, hop)
                     hop.check_event()
+                    self._logins.receive(prepared, request, hop)  # once no stamp can be late for it
                 finally:
                     self._connections.keep(connection)
                 if following is None:

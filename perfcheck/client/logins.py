@@ -28,7 +28,7 @@ class Logins:
         self._cookies = CookieStore(redact, changed) if service.cookies else None
         self._of_service = service.digest
         self._digests: dict[Digest, DigestLogin] = {}
-        self._rejected: dict[int, int] = {}  # id of an endpoint -> the version of its logins that did not help
+        self._rejected: dict[int, int] = {}  # id of an endpoint, or 0 -> the version of its logins that did not help
 
     def refresh(self) -> None:
         """Before a request: what expires by itself is forgotten."""
@@ -68,8 +68,14 @@ class Logins:
             self._cookies.receive(redirected or prepared.request, response)
             self.setup.sets_cookies(prepared.endpoint)
 
-    def logged_in(self, endpoint: Endpoint, send: Callable[[], Steps[_Outcome]]) -> Steps[_Outcome]:
-        """What ``send`` returns; where that is an unexpected 401, the login is renewed, and it is sent once more."""
+    def logged_in(
+        self, endpoint: Endpoint, send: Callable[[], Steps[_Outcome]], *, key: int | None = None
+    ) -> Steps[_Outcome]:
+        """What ``send`` returns; where that is an unexpected 401, the login is renewed, and it is sent once more.
+
+        Not where that did not help the last time: of ``endpoint``, or of any with the same ``key``.
+        """
+        key = id(endpoint) if key is None else key
         yield from self.setup.renew_due(endpoint)
         digest, version = self._digest(endpoint), self.setup.version(endpoint)
         challenges = digest.challenges if digest else 0
@@ -78,7 +84,7 @@ class Logins:
             return outcome
         is_challenged = digest is not None and digest.challenges > challenges
         is_stale = digest is not None and is_challenged and (digest.is_stale or not challenges)
-        if self._rejected.get(id(endpoint)) == version and not is_stale:
+        if self._rejected.get(key) == version and not is_stale:
             return outcome
         if version:
             failed = yield from self.setup.renew(endpoint, version)
@@ -88,9 +94,9 @@ class Logins:
             return outcome
         outcome = yield from send()
         if _is_rejected(outcome):
-            self._rejected[id(endpoint)] = self.setup.version(endpoint)
+            self._rejected[key] = self.setup.version(endpoint)
         else:
-            self._rejected.pop(id(endpoint), None)
+            self._rejected.pop(key, None)
         return outcome
 
     def _digest(self, endpoint: Endpoint) -> DigestLogin | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import flask
@@ -12,12 +14,14 @@ import pytest
 from apps.logins import PASSWORD, USER, Logins
 from apps.serving import werkzeug
 from support.baselines import load
+from support.command import perfcheck
 
 from perfcheck.client.client import Client
 from perfcheck.engine.check import check
 from perfcheck.engine.compare_live import compare_live
 from perfcheck.engine.in_process import check_in_process
-from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
+from perfcheck.engine.session import Callbacks
+from perfcheck.errors import EXIT_CRITICAL, EXIT_INTERRUPTED, EXIT_NOT_MEASURED, EXIT_OK
 from perfcheck.model import Baseline, ComparedHow, Run, Sample
 from perfcheck.runfile import encode_run
 from perfcheck.text import Redactor
@@ -80,8 +84,8 @@ def test_a_wrong_password_of_digest_is_a_failure_that_is_not_tried_again_and_aga
     run = checked(tmp_path, service, endpoint("digest"), auth)
     assert run.exit_code == EXIT_CRITICAL
     requests = run.endpoints[0].requests
-    probe_and_its_answer = 2
-    assert service.count["challenges"] == requests.sent + requests.warmup + probe_and_its_answer
+    again = 2  # the first of the samples, and the probe
+    assert service.count["challenges"] == requests.sent + requests.warmup + 1 + again
 
 
 @pytest.mark.parametrize("client_auth", ["basic", "form"])
@@ -339,3 +343,67 @@ def test_another_origin_gets_neither_the_captured_token_nor_the_cookies(tmp_path
     assert run.exit_code == EXIT_OK
     assert seen
     assert "captured" not in str(seen)
+
+
+def test_many_requests_that_no_login_helps_are_one_more_login(tmp_path: Path) -> None:
+    service = Logins()
+    with (
+        served(tmp_path, service, endpoint("bearer"), f"auth: {{{OAUTH2}}}}}") as baseline,
+        Client(baseline.service, redact=Redactor()) as client,
+    ):
+        client.set_up(baseline.setup)
+        found = [replace(baseline.endpoints[0], path="/basic", line=number) for number in range(20)]
+        assert {client.fetch(each).status for each in found} == {401}
+    assert service.count["token"] == 2
+
+
+def test_after_an_interruption_the_teardown_is_sent(tmp_path: Path) -> None:
+    def interrupt(_: object) -> None:
+        if service.count["session"]:
+            raise KeyboardInterrupt
+
+    service = Logins()
+    with served(tmp_path, service, endpoint("session"), "cookies: true", LOGIN) as baseline:
+        run = check(baseline, callbacks=Callbacks(progress=interrupt)).run
+    assert run.exit_code == EXIT_INTERRUPTED
+    assert service.count["logout"] == 1
+
+
+def test_a_setup_that_hangs_fails_by_its_timeout_and_is_torn_down(tmp_path: Path) -> None:
+    released, app, count = threading.Event(), flask.Flask("hangs"), Counter[str]()
+
+    @app.post("/login")
+    def login() -> str:
+        released.wait(20)
+        return "late"
+
+    @app.post("/logout")
+    def logout() -> str:
+        count["logout"] += 1
+        return "bye"
+
+    app.add_url_rule("/it", view_func=lambda: "it")
+    with werkzeug(app) as url:
+        top = LOGIN.replace("follow_redirects: true", "timeout: 50ms")
+        text = f"version: 1\nservice: {{base_url: '{url}'}}\n{top}endpoints:\n{endpoint('it')}"
+        outcome = check(load(tmp_path, text))
+        released.set()
+    assert outcome.run.exit_code == EXIT_NOT_MEASURED
+    assert "the setup request 'login' failed: no response within 50 ms" in str(outcome.error)
+    assert count["logout"] == 1
+
+
+def test_coverage_logs_in_for_the_requests_of_the_baseline_and_health_does_not(tmp_path: Path) -> None:
+    service = Logins()
+    with werkzeug(service.app()) as url:
+        text = f"version: 1\nservice: {{base_url: '{url}', auth: {{{OAUTH2}}}}}}}\nendpoints:\n"
+        (tmp_path / "baselines.yaml").write_text(text + endpoint("bearer") + endpoint("gone"), encoding="utf-8")
+        (tmp_path / "requests.sh").write_text(f"curl {url}/bearer\n", encoding="utf-8")
+        assert "no errors" in perfcheck("validate", cwd=tmp_path, env=ENVIRONMENT).stdout
+        assert not service.count
+        covered = perfcheck("coverage", "--curl", "requests.sh", cwd=tmp_path, env=ENVIRONMENT)
+        assert service.count["token"] == 1
+        assert perfcheck("health", cwd=tmp_path, env=ENVIRONMENT).returncode == EXIT_NOT_MEASURED
+    assert "100%, 1 of 1 operation" in covered.stdout
+    assert "gone: 404 NOT FOUND" in covered.stdout
+    assert service.count["token"] == 1
