@@ -22,7 +22,7 @@ def read_routes(
 
     ``request`` returns the JSON of a query's response from ``path``, or None.
     """
-    lines = {endpoint.name: f"{endpoint.method} {_sent(endpoint.path, base_url)}" for endpoint in endpoints}
+    lines = {endpoint.name: f"{endpoint.method} {_sent(endpoint.example_path, base_url)}" for endpoint in endpoints}
     answers: dict[str, str | None] = {}
     routes: tuple[MonitoredRoute, ...] = ()
     for query in _queries(("at", _sent(path, base_url)), dict.fromkeys(lines.values())):

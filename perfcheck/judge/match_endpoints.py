@@ -64,7 +64,7 @@ def _by_table(table: RouteTable, base_url: str) -> _Route:
     def route_of(endpoint: Endpoint) -> str | None:
         if endpoint.name in table.resolved:
             return table.resolved[endpoint.name]
-        for path in _paths(endpoint.path, base_url):
+        for path in _paths(endpoint.example_path, base_url):
             fitting = _first(templates, endpoint.method, path)
             if fitting is not None:
                 return _counted_as(fitting, endpoint.method) if fitting.is_known else None
@@ -107,7 +107,7 @@ def _by_templates(names: Iterable[str], base_url: str) -> _Route:
         return exact or [route for route in templates if route.fits(method, path)]
 
     def route_of(endpoint: Endpoint) -> str | None:
-        for path in _paths(endpoint.path, base_url):
+        for path in _paths(endpoint.example_path, base_url):
             for exact in _spellings(path):
                 if found := fitting(endpoint.method, exact):
                     return _narrowest(found, exact)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from uuid import UUID
 
 from perfcheck.model.expectations import Expectations
 from perfcheck.model.findings import Verdict
@@ -184,6 +185,14 @@ class Endpoint:
     @property
     def values_of_headers(self) -> frozenset[str]:
         return frozenset(value.name for _, text in self.headers for value in values_in(text))
+
+    @property
+    def example_path(self) -> str:
+        """The path of one request, with examples of the values that are not known; routers read it."""
+        if self.path_template is None:
+            return self.path
+        row = {f"data.{name}": column[0] or "1" for name, column in self.data.columns.items()} if self.data else {}
+        return sent(self.path_template, {**dict.fromkeys(self.values, "1"), "uuid": str(UUID(int=0)), **row})
 
     @property
     def is_incomplete(self) -> bool:

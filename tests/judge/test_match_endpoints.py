@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from perfcheck.judge.match_endpoints import is_of_path, match_endpoints
-from perfcheck.model import Endpoint, MonitoredRoute, RouteTable
+from perfcheck.model import DataFile, Encoding, Endpoint, MonitoredRoute, RouteTable, Template, Value
 
 BASE = "http://localhost:5001"
 
 
 def endpoint(name: str, path: str = "/nowhere", *, method: str = "GET", monitor_name: str | None = None) -> Endpoint:
     return Endpoint(name=name, path=path, line=1, method=method, monitor_name=monitor_name)
+
+
+def with_value(name: str, value: str | None = None) -> Endpoint:
+    template = Template(("/v/", Value(name, Encoding.PATH)))
+    data = None if value is None else DataFile("data.csv", {name.removeprefix("data."): [value]}, [2])
+    return replace(endpoint("v", f"/v/${{{name}}}"), path_template=template, data=data)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +45,14 @@ def endpoint(name: str, path: str = "/nowhere", *, method: str = "GET", monitor_
         (endpoint("v", "/img-7.png"), ["GET /img-<n>.png"], "GET /img-<n>.png"),
         (endpoint("v", "/img-.png"), ["GET /img-<n>.png"], None),
         (endpoint("v", "/a%20b"), ["GET /a b"], "GET /a b"),
+        # What differs from request to request.
+        (with_value("captured"), ["GET /v/<int:id>", "GET /w/<id>"], "GET /v/<int:id>"),
+        (with_value("uuid"), ["GET /v/<uuid:id>"], "GET /v/<uuid:id>"),
+        (
+            with_value("data.name", "a b"),
+            ["GET /v/<int:id>", "GET /v/<string(length=3):id>"],
+            "GET /v/<string(length=3):id>",
+        ),
         # What the converter does not take.
         (endpoint("v", "/v/search"), ["GET /v/<int:id>"], None),
         (endpoint("v", "/v/search"), ["GET /v/{id:int}"], None),
