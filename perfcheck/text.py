@@ -130,7 +130,14 @@ def _in_any_form(char: str) -> str:
     code, in_utf8 = ord(char), char.encode(errors="replace")
     escaped = {quote(char, safe="", errors="replace"), json.dumps(char)[1:-1], repr(char)[1:-1], f"\\{char}"}
     escaped |= {quote(quote(char, safe="", errors="replace"), safe=""), json.dumps(json.dumps(char)[1:-1])[1:-1]}
-    escaped |= {_IN_HTML.get(char, char), f"&#{code};", f"&#x{code:x};", f"\\u{code:04x}", f"\\x{code:02x}"}
+    escaped |= {
+        _IN_HTML.get(char, char),
+        f"&#{code};",
+        f"&#x{code:x};",
+        f"\\u{code:04x}",
+        f"\\x{code:02x}",
+        f"\\{code:03o}",
+    }
     escaped |= {
         "".join(form.format(byte) for byte in in_utf8) for form in ("\\{:03o}", "\\x{:02x}", "={:02x}", "%{:02x}")
     }

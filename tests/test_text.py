@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import base64
+import html
 import json
+import quopri
+from http.cookies import SimpleCookie
 from urllib.parse import quote, quote_plus
 
 import httpx
@@ -86,3 +90,45 @@ def test_a_cut_leaves_no_half_secret() -> None:
 
 def test_a_very_short_value_is_not_hunted_for_in_text() -> None:
     assert Redactor(["a"])("a banana") == "a banana"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        html.escape(SECRET),
+        quote(quote(SECRET, safe=""), safe=""),
+        json.dumps(json.dumps(SECRET))[3:-3],
+        SimpleCookie({"a": SECRET})["a"].coded_value[1:-1],
+        quopri.encodestring(SECRET.encode(), quotetabs=True).decode(),
+        SECRET.encode().decode("latin-1"),
+        SECRET.encode("latin-1").decode("utf-8", "replace"),
+    ],
+)
+def test_a_secret_is_found_in_what_a_service_makes_of_it(form: str) -> None:
+    assert Redactor([SECRET])(f"before {form} after") == "before *** after"
+
+
+@given(st.binary(min_size=6, max_size=40), st.binary(max_size=7), st.binary(max_size=7))
+def test_a_secret_is_found_in_base64_wherever_it_begins(secret: bytes, before: bytes, after: bytes) -> None:
+    token = secret.hex()
+    encoded = base64.b64encode(before + token.encode() + after).decode()
+    url_safe = base64.urlsafe_b64encode(before + token.encode() + after).decode()
+    for text in (encoded, url_safe):
+        hidden = Redactor([token])(text)
+        assert "***" in hidden
+        assert len(hidden) <= len(text) - len(token) + len("***") + 2
+
+
+def test_what_a_secret_decodes_to_is_one_too() -> None:
+    redact = Redactor(["a%2Fb%3Dcdef", '"g\\054h i"'])
+    assert redact("a/b=cdef") == "***"
+    assert redact("x g,h i y") == "x *** y"
+
+
+def test_of_a_source_that_makes_ever_new_secrets_the_latest_are_kept() -> None:
+    redact = Redactor(["for-ever"])
+    for number in range(1000):
+        redact.add(f"session-{number:05}", "for-ever", source="cookie a")
+    assert redact("session-00999 session-00980 for-ever") == "*** *** ***"
+    assert redact("session-00000") == "session-00000"
+    assert len(redact._forms) < 700

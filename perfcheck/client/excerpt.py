@@ -11,6 +11,7 @@ from perfcheck.client.response import Response
 from perfcheck.text import Redactor
 
 _MOST_BYTES = 16 * 1024
+_LONGEST_SECRET = 64 * 1024  # that was captured, however it is encoded
 _LONGEST = 120
 _IS_TEXT = re.compile(r"text/|application/([\w.-]+\+)?(json|xml)\b", re.IGNORECASE)
 _IS_MARKUP = re.compile(r"[^;]*(html|xml)", re.IGNORECASE)
@@ -23,7 +24,8 @@ def excerpt(response: Response, redact: Redactor) -> str | None:
     content_type = response.header(b"content-type")
     if 300 <= response.status <= 399 or not _IS_TEXT.match(content_type):  # noqa: PLR2004
         return None
-    text = redact(beginning(response).decode("utf-8", "replace"))
+    # More than is shown, so that the cut does not leave half of a secret.
+    text = redact(beginning(response, _MOST_BYTES + _LONGEST_SECRET).decode("utf-8", "replace"))[:_MOST_BYTES]
     if _IS_MARKUP.match(content_type):
         text = redact(html.unescape(_NOT_SHOWN.sub("\n", text)))
     lines = [text] if _IS_ONE.search(content_type) else text.splitlines()
@@ -32,7 +34,7 @@ def excerpt(response: Response, redact: Redactor) -> str | None:
     return next((line for line in shown if any(map(str.isalnum, line)) and line.lower() not in status), None)
 
 
-def beginning(response: Response, most_bytes: int = _MOST_BYTES) -> bytes:
+def beginning(response: Response, most_bytes: int) -> bytes:
     """Of the body, as far as it came and can be decoded."""
     return b"".join(_first_pieces(response, most_bytes))[:most_bytes]
 

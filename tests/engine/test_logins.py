@@ -407,3 +407,11 @@ def test_coverage_logs_in_for_the_requests_of_the_baseline_and_health_does_not(t
     assert "100%, 1 of 1 operation" in covered.stdout
     assert "gone: 404 NOT FOUND" in covered.stdout
     assert service.count["token"] == 1
+
+
+def test_the_steps_of_a_workflow_share_the_cookies(tmp_path: Path) -> None:
+    service = Logins(uses=1)
+    steps = "login: {path: /login, method: POST, repeatable: true, expect: 303}, in: {path: /session}"
+    run = checked(tmp_path, service, f"  it: {{steps: {{{steps}}}, target: 5s}}\n", "cookies: true")
+    assert run.exit_code == EXIT_OK
+    assert run.endpoints[0].requests.failed == 0
