@@ -142,7 +142,7 @@ TOKENS = st.one_of(
 ).filter(lambda token: token == token.strip() and token.isprintable() and len(set(token)) > 4)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(token=TOKENS)
 def test_no_sample_shows_what_was_captured(token: str, service: Service, tmp_path: Path) -> None:
     service.token, service.is_ascii = token, token.isascii()
