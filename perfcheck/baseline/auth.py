@@ -132,13 +132,17 @@ AUTH = CustomType(
 )
 
 
+_SHORTEST_WRITTEN_SECRET = 8  # a shorter one that is no variable, such as demo, would be masked in other words too
+
+
 # --- What it comes to ------------------------------------------------------------------------------------------------
 
 
 def _values(context: Context, entry: Entry) -> dict[str, Any] | None:
     """None where one is not known. The secrets among them are, also where they are written in the file."""
     values = {key: each.value for key, each in entry.value.items()}
-    context.secrets.update(values[key] for key in ("password", "client_secret") if values.get(key))
+    written = (values.get(key) or "" for key in ("password", "client_secret"))
+    context.secrets.update(secret for secret in written if len(secret) >= _SHORTEST_WRITTEN_SECRET)
     return None if None in values.values() else values
 
 

@@ -74,7 +74,7 @@ def judge_endpoint(
     limits = endpoint.limits
     body_bytes = max(bodies, default=None)
     findings = find(endpoint, measurement, decision, judged, body_bytes, undecided)
-    findings = heaviest_first([*findings, *_findings_of_steps(steps)])
+    findings = heaviest_first([*findings, *_findings_of_steps(steps, is_decided=is_decided)])
     value, over_timeout = shown_value(endpoint, decision)
     unmeasured = decision is None or decision.latency is Verdict.NOT_MEASURED
     return EndpointResult(
@@ -140,10 +140,11 @@ def _by_step(endpoint: Endpoint, measurement: Measurement) -> Iterator[Measureme
         )
 
 
-def _findings_of_steps(steps: Iterable[EndpointResult]) -> Iterator[Finding]:
+def _findings_of_steps(steps: Iterable[EndpointResult], *, is_decided: bool) -> Iterator[Finding]:
+    """``is_decided``: the workflow is, as by its failures; what a step still lacks is of no interest then."""
     for step in steps:
         for finding in step.findings:
-            if finding.rule in _OF_A_STEP:
+            if finding.rule in _OF_A_STEP and not (is_decided and finding.rule is Rule.UNDECIDED):
                 yield of_step(step.name, finding)
 
 

@@ -210,11 +210,11 @@ def _phrase(finding: Finding) -> str:
 
 
 def _traces(run: Run, result: EndpointResult) -> Iterator[str]:
-    """``812 ms https://jaeger.example/trace/4bf9...``; without a page for traces, their ids."""
+    """``812 ms https://jaeger.example/trace/4bf9...``; without a page for traces, their ids. Of each side one."""
     comparison = result.comparison if run.is_comparison else None
     sides = [("now ", result.traces), ("before ", comparison.before_traces)] if comparison else [("", result.traces)]
     for when, traces in sides:
-        for trace in traces:
+        for trace in traces[:1] if comparison else traces:
             what = trace.outcome if trace.latency_ms is None else format_ms(trace.latency_ms)
             page = (run.service.trace_url or _TRACE_ID).replace(_TRACE_ID, trace.trace_id)
             yield f"{when}{what} {page}"

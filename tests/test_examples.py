@@ -1,0 +1,48 @@
+"""The baselines in examples/, against the sample service."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from support.command import perfcheck
+
+ROOT = Path(__file__).parent.parent
+# What the regression makes wrong at status 200, and the kind of expectation that finds it.
+WRONG = {
+    "account": "$.name: expected 'demo'",
+    "account.oauth2": "$.name not found",
+    "search.post": "schema: $.total",
+    "graphql": "GraphQL error",
+    "events": "the body does not contain 'event: viewed'",
+    "browse": "step 'account': wrong answer: $.name",
+}
+
+
+def endpoints(folder: Path, *options: str) -> dict[str, dict[str, Any]]:
+    """Of a run of the example; its verdicts on latency depend on the machine, and are not looked at."""
+    file = folder / "run.json"
+    command = ("run", "--demo", "-f", ROOT / "examples" / "real-api.yaml", "--fail-on", "never", "-o", file)
+    done = perfcheck(*map(str, command), *options)
+    assert done.returncode == 0, done.stderr
+    return {each["name"]: each for each in json.loads(file.read_text(encoding="utf-8"))["endpoints"]}
+
+
+def test_every_feature_in_one_baseline_works(tmp_path: Path) -> None:
+    results = endpoints(tmp_path)
+    assert WRONG.keys() < results.keys()
+    for name, result in results.items():
+        assert result["error_rate"] == 0, (name, result["errors"])
+    assert [step["name"] for step in results["browse"]["steps"]] == ["account", "list", "detail", "search"]
+    assert len(results["account"]["traces"]) == 3
+
+
+def test_a_wrong_answer_at_status_200_is_found_by_each_kind_of_expectation(tmp_path: Path) -> None:
+    results = endpoints(tmp_path, "--regress", "wrong-answer")
+    for name, result in results.items():
+        assert list(result["errors"]) == (["wrong answer"] if name in WRONG else []), name
+        if name in WRONG:
+            (message,) = [each["message"] for each in result["findings"] if each["rule"] == "error-rate"]
+            assert WRONG[name] in message
+            assert result["verdict"] == "CRITICAL"
