@@ -148,7 +148,7 @@ class HttpClient(ABC, Generic[Opened]):
             message = f"the setup request '{self._redact.clean(request.name)}' failed: {sample.detail}"
             body = f" ({sample.body_excerpt})" if sample.body_excerpt else ""
             remedy = f"line {request.line} of the baseline: nothing is measured without it"
-            raise CouldNotMeasureError(f"{message}{body}", remedy)
+            raise CouldNotMeasureError(f"{message}{body}", remedy, is_down=False)
 
     def tear_down(self, requests: Sequence[Endpoint]) -> Iterator[tuple[Endpoint, Sample]]:
         """Send the requests that come after the last sample, whatever the others do; those that failed.

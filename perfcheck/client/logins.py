@@ -86,12 +86,10 @@ class Logins:
         is_stale = digest is not None and is_challenged and (digest.is_stale or not challenges)
         if self._rejected.get(key) == version and not is_stale:
             return outcome
-        if version:
-            failed = yield from self.setup.renew(endpoint, version)
-            if failed is not None:
-                return replace(outcome, detail=f"{outcome.detail}; renewing the login failed: {failed.detail}")
-        elif not is_challenged:
+        if not version and not is_challenged:
             return outcome
+        if not is_challenged and (failed := (yield from self.setup.renew(endpoint, version))):
+            return replace(outcome, detail=f"{outcome.detail}; renewing the login failed: {failed.detail}")
         outcome = yield from send()
         if _is_rejected(outcome):
             self._rejected[key] = self.setup.version(endpoint)

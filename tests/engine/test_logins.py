@@ -415,3 +415,22 @@ def test_the_steps_of_a_workflow_share_the_cookies(tmp_path: Path) -> None:
     run = checked(tmp_path, service, f"  it: {{steps: {{{steps}}}, target: 5s}}\n", "cookies: true")
     assert run.exit_code == EXIT_OK
     assert run.endpoints[0].requests.failed == 0
+
+
+def test_a_login_that_fails_is_no_service_that_is_down(tmp_path: Path) -> None:
+    with werkzeug(Logins(broken_after=0).app()) as url:
+        text = f"version: 1\nservice: {{base_url: '{url}', auth: {{{OAUTH2}}}}}}}\nendpoints:\n{endpoint('bearer')}"
+        (tmp_path / "baselines.yaml").write_text(text, encoding="utf-8")
+        run = perfcheck("run", "--skip-unreachable", cwd=tmp_path, env=ENVIRONMENT)
+    assert run.returncode == EXIT_NOT_MEASURED
+    assert "the setup request 'oauth2' failed" in run.stderr
+    assert ENVIRONMENT["CLIENT_SECRET"] not in run.stdout + run.stderr
+
+
+def test_a_digest_is_answered_without_beginning_the_session_again(tmp_path: Path) -> None:
+    service = Logins(uses=3)
+    keys = f"cookies: true, auth: {{digest: {LOGIN_OF_A_USER}}}"
+    run = checked(tmp_path, service, endpoint("digest"), keys, LOGIN)
+    assert run.exit_code == EXIT_OK
+    assert service.count["challenges"] > 1
+    assert service.count["session"] == 1
