@@ -38,8 +38,9 @@ class Logins:
     def with_cookies(self, prepared: PreparedRequest) -> PreparedRequest:
         """A header of its own for cookies is left as it is."""
         endpoint = prepared.endpoint
-        has_own = any(name.lower() == b"cookie" for name, _ in prepared.headers)
-        if self._cookies is None or endpoint.is_anonymous or has_own:
+        if self._cookies is None or endpoint.is_anonymous:
+            return prepared
+        if any(name.lower() == b"cookie" for name, _ in prepared.headers):
             return prepared
         cookies = self._cookies.header(httpx.Request(endpoint.method, prepared.whole_url))
         return prepared.with_header(b"Cookie", cookies) if cookies else prepared
