@@ -181,7 +181,6 @@ __all__ = [
     "metric_name",
     "sent",
     "single_requests",
-    "value_names",
     "values_in",
     "verdict_of",
     "worst",
