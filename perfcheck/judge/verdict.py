@@ -136,7 +136,7 @@ def _by_step(endpoint: Endpoint, measurement: Measurement) -> Iterator[Measureme
         yield Measurement(
             step.name,
             tuple((stage, each[number]) for stage, each in samples if len(each) > number),
-            tuple(decision.steps[number] for decision in measurement.decisions if decision.steps),
+            tuple(replace(each.steps[number], concurrency=each.concurrency) for each in measurement.decisions),
         )
 
 

@@ -194,6 +194,10 @@ class Endpoint:
         row = {f"data.{name}": column[0] or "1" for name, column in self.data.columns.items()} if self.data else {}
         return sent(self.path_template, {**dict.fromkeys(self.values, "1"), "uuid": str(UUID(int=0)), **row})
 
+    def pauses_s(self) -> float:
+        """Within a workflow; no part of its latency."""
+        return sum(step.think_s for step in self.steps[:-1])
+
     @property
     def is_incomplete(self) -> bool:
         """Whether its request needs what a response has to have before; without a header it can be sent."""

@@ -24,7 +24,7 @@ from perfcheck.times import parse_time
 
 _UNITS = {"seconds", "bytes", "ratio"}
 _COMMENT = "#"
-_OF_LATENCY = ("perfcheck_latency", "perfcheck_ratio", "perfcheck_phase")
+_OF_LATENCY = ("perfcheck_latency", "perfcheck_ratio", "perfcheck_phase", "perfcheck_step_latency")
 
 
 def render(run: Run, earlier: EarlierRun | None = None) -> str:

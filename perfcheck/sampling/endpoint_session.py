@@ -118,7 +118,8 @@ class EndpointSession:
         self.typical_s = None if value_ms is None else min(value_ms / 1000, self.endpoint.timeout_s)
         typical_s = self.expected_s if self.typical_s is None else self.typical_s
         turns, proofs, paused_s = self._needs(typical_s)
-        self.need_s, self.proof_s = turns * typical_s + paused_s, proofs * typical_s
+        turn_s = typical_s + self.endpoint.pauses_s
+        self.need_s, self.proof_s = turns * turn_s + paused_s, proofs * turn_s
         each = requests_of(self.endpoint)
         self.need_requests, self.proof_requests = turns * each, proofs * each
 

@@ -200,6 +200,7 @@ class PairSession:
         most_s = len(self._sides) * self.endpoint.timeout_s
         self.typical_s = min(sum(typical_ms) / 1000, most_s) if len(typical_ms) == len(self._sides) else None
         each_s = self.expected_s if self.typical_s is None else self.typical_s
+        each_s += len(self._sides) * self.endpoint.pauses_s
         needed = min(self._test.pairs_needed(_USUAL_PAIRS), self._most) - self._judged + (self.phase is Phase.WARM_UP)
         turns: float = 0 if self.phase is Phase.FINISHED else max(needed, 1)
         self.need_s, self.need_requests = turns * each_s, turns * requests_of(self.endpoint)

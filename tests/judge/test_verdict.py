@@ -459,3 +459,13 @@ def test_a_note_reports_what_failed_under_load() -> None:
     assert (note.rule, note.severity) == ("errors-seen", Severity.NOTE)
     assert note.message == "3 requests failed while others were in flight: 3x 503 Service Unavailable"
     assert failures_under_load([Measurement("b", (), ())]) == ()
+
+
+def test_the_steps_of_a_screened_workflow_are_screened() -> None:
+    step = endpoint("search")
+    of_step = decision(Verdict.OK, 40.0)
+    last = replace(of_step, steps=(of_step,), concurrency=4)
+    measured = [(1, replace(sample, steps=(sample,))) for _, sample in samples(1, spread(40))]
+    one = result(replace(endpoint("shop"), steps=(step,)), measured, last)
+    assert [each.is_screened for each in (one, *one.steps)] == [True, True]
+    assert one.steps[0].timeline.at_ms == ()

@@ -6,6 +6,7 @@ import math
 import random
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -141,3 +142,11 @@ def test_an_interrupted_session_can_go_on() -> None:
     for event in events[21:]:
         event(session)
     assert session.measurement(Stop.INTERRUPTED) == fed(events).measurement(Stop.INTERRUPTED)
+
+
+def test_the_pauses_within_a_workflow_are_time_that_it_needs() -> None:
+    """But for that after its last step, which is not waited for."""
+    steps = tuple(replace(endpoint(), think_s=think_s) for think_s in (2.0, 1.0, 5.0))
+    quick, slow = (EndpointSession(replace(endpoint(), steps=each), Sampling()) for each in ((), steps))
+    turns = (quick.need_s + quick.proof_s) / quick.expected_s
+    assert slow.need_s + slow.proof_s - quick.need_s - quick.proof_s == pytest.approx(3.0 * turns)
