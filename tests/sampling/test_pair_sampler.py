@@ -382,3 +382,28 @@ def test_nothing_that_shared_its_time_is_slower(seed: int) -> None:
     )
     sampler = services.compare(Sampling(budget_s=rng.choice([30.0, 100.0, None])))
     assert_only_what_was_alone_is_slower(sampler.measurements(), services.observed)
+
+
+def test_the_steps_of_a_workflow_are_compared_by_the_same_pairs() -> None:
+    """The second became 20 ms slower; of steps that end early there is nothing to compare."""
+    rng, clock = random.Random(1), Clock()
+    steps = (replace(usual_endpoint(), name="list"), replace(usual_endpoint(), name="search"))
+    workflow = replace(usual_endpoint(), name="shop", steps=steps, timeout_s=10.0)
+
+    def answer(endpoint: Endpoint) -> tuple[Sample, float]:
+        search_ms = 30.0 if endpoint.name.startswith(f"{AFTER}:") else 10.0
+        latencies = [typical_ms * rng.lognormvariate(0, 0.2) for typical_ms in (10.0, search_ms)]
+        each = tuple(Sample(clock.seconds, latency) for latency in latencies)
+        if rng.random() < 0.01:
+            return Sample(clock.seconds, None, Failure.STATUS, steps=each[:1]), 0.01
+        return Sample(clock.seconds, sum(latencies), steps=each), sum(latencies) / 1000
+
+    loop = Scripted(clock, answer)
+    sides = Side(BEFORE, loop), Side(AFTER, loop)
+    sampler = PairSampler([workflow], sides, limits=LIMITS, sampling=Sampling(), rng=rng, now=clock.now)
+    sampler.run()
+    (pair,) = sampler.measurements()
+    assert (pair.outcome.changed, pair.outcome.severity) == (Changed.SLOWER, Verdict.CRITICAL)
+    assert pair.steps[0].changed is not Changed.SLOWER
+    assert pair.steps[1].changed is Changed.SLOWER
+    assert [decision.steps[1].value_ms for decision in pair.after.decisions] == [pytest.approx(30, rel=0.3)]
