@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -194,6 +193,7 @@ class Endpoint:
         row = {f"data.{name}": column[0] or "1" for name, column in self.data.columns.items()} if self.data else {}
         return sent(self.path_template, {**dict.fromkeys(self.values, "1"), "uuid": str(UUID(int=0)), **row})
 
+    @property
     def pauses_s(self) -> float:
         """Within a workflow; no part of its latency."""
         return sum(step.think_s for step in self.steps[:-1])
@@ -220,14 +220,10 @@ class Endpoint:
 
 
 def single_requests(endpoints: Iterable[Endpoint]) -> Iterator[Endpoint]:
-    """The requests of ``endpoints``, to see which routes they are: the steps of a workflow in its place.
-
-    Each has both names, ``checkout: search``, and in its path any digit for a value that is not known yet.
-    """
+    """The requests of ``endpoints``: the steps of a workflow in its place, with both names, ``checkout: search``."""
     for endpoint in endpoints:
         for step in endpoint.steps:
-            path = sent(step.path_template, defaultdict(lambda: "1")) if step.path_template else step.path
-            yield replace(step, name=f"{endpoint.name}: {step.name}", path=path)
+            yield replace(step, name=f"{endpoint.name}: {step.name}")
         if not endpoint.steps:
             yield endpoint
 
