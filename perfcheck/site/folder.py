@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,10 +39,8 @@ def write_site(folder: Path, pages: Mapping[str, bytes]) -> SiteChanges:
         remedy = f"move it away, or {_ANOTHER}: only files that {MANIFEST} lists are written over"
         raise UsageError(f"{folder / foreign[0]} is not from perfcheck", remedy)
     for path in (folder, *sorted({(folder / name).parent for name in pages})):
-        try:
+        with _reported("make the folder", path):
             path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"cannot make the folder {path}: {error.strerror}", _ANOTHER) from error
     changed = [name for name, content in pages.items() if _content(folder / name) != content]
     gone = own - pages.keys()
     if not pages.keys() <= own:
@@ -49,7 +48,8 @@ def write_site(folder: Path, pages: Mapping[str, bytes]) -> SiteChanges:
     for name in changed:
         _write(folder / name, pages[name])
     for name in gone:
-        _remove(folder / name)
+        with _reported("remove", folder / name):
+            (folder / name).unlink(missing_ok=True)
     if gone:
         _write_manifest(folder, pages.keys())
     return SiteChanges(len(changed), len(pages) - len(changed), len(gone))
@@ -59,11 +59,8 @@ def _read_manifest(folder: Path) -> set[str]:
     """The files of the site that is there. A name that no site has is not believed."""
     path = folder / MANIFEST
     try:
-        names = [str(name) for name in json.loads(path.read_bytes())["files"]]
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", _ANOTHER) from error
+        with _reported("read", path):
+            names = [str(name) for name in json.loads(path.read_bytes())["files"]] if path.exists() else []
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is damaged", f"empty the folder, or {_ANOTHER}") from error
     return {name for name in names if _OWN.fullmatch(name)} - {MANIFEST}
@@ -82,14 +79,14 @@ def _content(path: Path) -> bytes | None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    try:
+    with _reported("write", path):
         write_atomically(path, content)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}", _ANOTHER) from error
 
 
-def _remove(path: Path) -> None:
+@contextmanager
+def _reported(action: str, path: Path) -> Iterator[None]:
+    """An error of the system as one of the usage."""
     try:
-        path.unlink(missing_ok=True)
+        yield
     except OSError as error:
-        raise UsageError(f"cannot remove {path}: {error.strerror}", _ANOTHER) from error
+        raise UsageError(f"cannot {action} {path}: {error.strerror}", _ANOTHER) from error

@@ -14,7 +14,7 @@ from perfcheck.history.report.lists import counts_in_words, revision, when
 from perfcheck.model import Source, Verdict
 from perfcheck.periods.judge.judge import combine_points
 from perfcheck.periods.judge.tally import MAX_COMPARED
-from perfcheck.periods.model import BaselineHistory, EndpointSummary, LatencyChange, Period, PeriodKind, PeriodReport
+from perfcheck.periods.model import BaselineHistory, EndpointSummary, Period, PeriodKind, PeriodReport
 from perfcheck.periods.period_report import just_after, period_of, read_period
 from perfcheck.periods.report import finding_words, html, period_words
 from perfcheck.periods.report.time_chart import draw_over_time
@@ -215,25 +215,22 @@ def _of_endpoint(report: PeriodReport, name: str) -> PeriodReport:
 
 def _state(report: PeriodReport, summary: EndpointSummary) -> str:
     """Of its newest change: ``step on 17 June 2026``, ``drift since 18 August 2026``; empty without one."""
+    if gone := [gone for gone in report.gone if gone.endpoint == summary.name]:
+        return f"gone since {day(gone[0].last.started_at)}"
+    if any(forming.endpoint == summary.name for forming in report.forming):
+        return "newest runs differ"
     key = (summary.name, summary.machine, summary.source)
     changes = [
         change
         for change in (*report.regressions, *report.improvements, *report.drifts)
         if (change.endpoint, change.machine, change.source) == key
     ]
-    if gone := [gone for gone in report.gone if gone.endpoint == summary.name]:
-        return f"gone since {day(gone[0].last.started_at)}"
-    if any(forming.endpoint == summary.name for forming in report.forming):
-        return "newest runs differ"
-    return _change_state(max(changes, key=lambda change: change.at.started_at)) if changes else ""
-
-
-def _change_state(change: LatencyChange) -> str:
-    if change.score is None:
-        return f"drift since {day(change.at.started_at)}"
-    if change.resolved:
-        return f"resolved {day(change.resolved.started_at)}"
-    return f"step on {day(change.at.started_at)}"
+    if not changes:
+        return ""
+    newest = max(changes, key=lambda change: change.at.started_at)
+    if newest.resolved:
+        return f"resolved {day(newest.resolved.started_at)}"
+    return f"{'drift since' if newest.score is None else 'step on'} {day(newest.at.started_at)}"
 
 
 def _facts(newest: EndpointSummary) -> Iterator[tuple[str, str]]:
@@ -247,7 +244,6 @@ def _facts(newest: EndpointSummary) -> Iterator[tuple[str, str]]:
     yield "Headroom", finding_words.headroom_figure(newest)
     yield "Errors", finding_words.error_figure(newest)
     yield "Runs", plural(newest.runs, "run")
-    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in newest.verdicts.items())
     if set(newest.verdicts) != {str(Verdict.OK)}:
-        yield "Verdicts", verdicts
+        yield "Verdicts", ", ".join(f"{count} {verdict}" for verdict, count in newest.verdicts.items())
     yield "Machine", newest.machine

@@ -388,6 +388,7 @@ def test_a_note_of_a_run_or_a_commit(folder: Path, history: Console) -> None:
         "label 00000001 v1",
         "note 00000001 --incident slow",
         "export -o all",
+        "site public",
         "report --since 2026-01-01",
         "report --from 00000001",
         "report --period release --since v1 --until v2",
