@@ -48,6 +48,8 @@ def test_commands_are_accepted(page: str, command: str) -> None:
 def test_whole_baselines_are_valid(page: str, text: str, tmp_path: Path) -> None:
     file = tmp_path / "baselines.yaml"
     file.write_text(text, encoding="utf-8")
+    for name in re.findall(r"data: (\w+\.csv)", text):
+        (tmp_path / name).write_text(",".join(re.findall(r"\$\{data\.(\w+)", text)) + "\nx\n", encoding="utf-8")
     variables = dict.fromkeys(re.findall(r"\$\{([A-Z_]+)\}", text), "x")
     assert load_baseline(file, variables).endpoints, page
 
