@@ -207,4 +207,5 @@ def _with_the_monitor(
         url=client.url_shown(stats_of(service)),
         whole=len(baseline.endpoints) == len(results),
         coverage=with_coverage,
+        around=(*baseline.setup, *baseline.teardown),
     )

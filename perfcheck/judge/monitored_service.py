@@ -106,13 +106,15 @@ def alongside_a_run(
     url: str,
     whole: bool,
     coverage: bool = False,
+    around: Sequence[Endpoint] = (),
 ) -> tuple[tuple[EndpointResult, ...], tuple[Finding, ...]]:
     """What only the monitor knows, for a check that has just been made.
 
     The endpoints measured, with N+1 in the notes of the worst that it may have slowed; after them, where the check was
     of the ``whole`` baseline, those that are slow and not in it; and run-level notes. A monitor that cannot be read is
     a note: the check itself worked. ``endpoints`` are all of the baseline, whichever were measured. ``coverage``: also
-    notes on the endpoints that only the baseline, or only the monitor, has.
+    notes on the endpoints that only the baseline, or only the monitor, has. ``around`` are the requests of its setup
+    and teardown, which are in the baseline, too.
     """
     unreadable = why_unreadable(reading)
     if unreadable is not None:
@@ -121,7 +123,7 @@ def alongside_a_run(
     matches = _matches(reading, service, endpoints)
     known = {reported.name: reported for reported in reading.endpoints}
     with_notes = _with_repetitions(measured, {name: known[monitor_name] for name, monitor_name in matches.items()})
-    matched = frozenset(_matches(reading, service, tuple(single_requests(endpoints))).values())
+    matched = frozenset(_matches(reading, service, tuple(single_requests([*endpoints, *around]))).values())
     new = list(_new_slow_endpoints(reading, service, matched, threshold_ms, url)) if whole else []
     problems = [Finding.note(Rule.MONITOR, f"the monitor reports: {problem}") for problem in reading.problems]
     if coverage:
