@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 _WEEKS, _MONTHS = 4, 6
 _MIN_LISTED = 15  # runs on the first page, of which these are open
-_MOST_POINTS = 1200  # of all small charts of a page, so that it stays below 100 KB
-_LEAST_POINTS = 24  # of one
+_MOST_POINTS = 1000  # of all small charts of a page, so that it stays below 100 KB
+_LEAST_POINTS = 20  # of one
 _MOST_CHARTS = 10  # series of one endpoint
 _MOST_MEASUREMENTS = 20  # of one endpoint that are listed
 

@@ -157,6 +157,7 @@ def test_a_report_by_itself_has_its_styles_and_no_way_elsewhere() -> None:
     alone = render(next(iter(year(1))))
     assert "<style>" in alone
     assert "all endpoints" not in alone
+    assert "Spread</th>" in alone
     assert "'self'" not in alone
 
 
@@ -167,6 +168,8 @@ def test_a_page_of_a_large_service_is_small(tmp_path: Path) -> None:
     fill(tmp_path / "h", past_runs(levels))
     site = built(tmp_path / "h", run_pages=2)
     assert len(site) > 60
+    run_page = next(page.decode() for path, page in site.items() if path.startswith("runs/"))
+    assert "Spread</th>" not in run_page
     assert {path: len(page) for path, page in site.items() if len(page) >= 100_000} == {}
 
 

@@ -13,10 +13,17 @@ from perfcheck.report.html.page import Page
 from perfcheck.report.html.svg import with_arrows
 from perfcheck.text import clean
 
+_MAX_SPREADS_IN_SITE = 30
+
 
 def render(run: Run, earlier: EarlierRun | None = None, links: SiteLinks = NO_LINKS) -> str:
-    """The page, complete with its styles; with an earlier run each endpoint shows its change."""
-    return environment().get_template("page.html.j2").render(page=Page(run, earlier), links=links)
+    """The page, complete with its styles; with an earlier run each endpoint shows its change.
+
+    In a site, whose pages are small, the tables of a large run are without pictures of the spread.
+    """
+    with_spread = not links.endpoints or len(run.endpoints) <= _MAX_SPREADS_IN_SITE
+    page = Page(run, earlier, with_spread=with_spread)
+    return environment().get_template("page.html.j2").render(page=page, links=links)
 
 
 @cache

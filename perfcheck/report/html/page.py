@@ -73,11 +73,12 @@ class Bar(NamedTuple):
 class Page:
     """Endpoints are numbered in their order, so that no name becomes part of an address."""
 
-    def __init__(self, run: Run, earlier: EarlierRun | None) -> None:
+    def __init__(self, run: Run, earlier: EarlierRun | None, *, with_spread: bool = True) -> None:
         since = changes_to_show(run, earlier)
         self.run = run
         self.since = None if run.is_comparison else since  # a comparison shows its changes in place of ratios
-        self.columns = columns_of(run, Report.HTML, since)
+        columns = columns_of(run, Report.HTML, since)
+        self.columns = [column for column in columns if with_spread or column.key != "spread"]
         self.css = CSS
         self.title = f"{run.verdict}: {_subject(run)}"
         self.summary = summary(run)
