@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from collections.abc import Container, Iterator
@@ -214,3 +215,9 @@ def test_only_what_needs_the_history_imports_a_database_library() -> None:
     found = imported_by("history", "list", "--history", "absent.sqlite")
     assert "sqlalchemy" in found
     assert not found & {"httpx", "httpcore", "rich", "psycopg", "perfcheck.client", "perfcheck.judge"}
+
+
+@pytest.mark.parametrize("package", ["model", "answers", "runfile", "baseline"])
+def test_what_a_package_exports_is_there(package: str) -> None:
+    module = importlib.import_module(f"perfcheck.{package}")
+    assert [name for name in getattr(module, "__all__", ()) if not hasattr(module, name)] == []

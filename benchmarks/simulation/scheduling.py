@@ -56,7 +56,7 @@ class Workers:
             sample = Sample(now, None, Failure.STATUS, status=500)
         if end_s - now > endpoint.timeout_s:
             end_s, sample = now + endpoint.timeout_s, Sample(now, math.inf, Failure.TIMEOUT)
-        heapq.heappush(self._flying, (end_s, len(self.log), tag, sample))
+        heapq.heappush(self._flying, (end_s + endpoint.pauses_s, len(self.log), tag, sample))
 
     def _end(self, now: float, work_s: float) -> float:
         if self.workers is not None:

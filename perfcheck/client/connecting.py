@@ -95,8 +95,8 @@ class Connector:
         except BaseException:
             sock.close()
             raise
-        # Without TLS there is no negotiation, so HTTP/2 is used at once (RFC 9113, section 3.3).
-        at_once = self._service.http2 and self._proxy is None
+        # Without TLS there is no negotiation, so the service gets HTTP/2 at once (RFC 9113, section 3.3).
+        at_once = self._service.http2 and self._proxy is None and origin == self._service_origin
         if layer.protocol == "h2" if isinstance(layer, TlsLayer) and origin.scheme == "https" else at_once:
             from perfcheck.client.http2 import Http2Connection  # noqa: PLC0415 - an extra
 
@@ -126,10 +126,11 @@ class Connector:
         return True
 
     def _connect(self, origin: Origin, exchange: Exchange) -> Steps[socket.socket]:
-        if path := self._service.unix_socket:
+        is_elsewhere = origin != self._service_origin  # a login, or where a redirect leads
+        if (path := self._service.unix_socket) and not is_elsewhere:
             with exchange.setting_up("connect"):
                 return (yield from _connect_to_any([(socket.AF_UNIX, path)], path, exchange))
-        if self._service.connect_to is None or origin != self._service_origin:
+        if self._service.connect_to is None or is_elsewhere:
             return (yield from _connect_to_peer(self._peer or origin, exchange))
         peer = Origin(origin.scheme, *self._service.connect_to)
         try:

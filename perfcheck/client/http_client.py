@@ -348,11 +348,11 @@ class HttpClient(ABC, Generic[Opened]):
 
     def _fetched(self, endpoint: Endpoint, values: RequestValues) -> Steps[Fetched]:
         self._logins.refresh()
-        prepared = self._logins.with_cookies(prepare(self._service, endpoint, self._proxy, values))
-        exchange = Exchange(endpoint.timeout_s, endpoint.metric_of)
-        response, failed = yield from self._request(self._logins.signed(prepared), exchange)
-        body = b""
+        response, failed, body = None, None, b""
         try:
+            prepared = self._logins.with_cookies(prepare(self._service, endpoint, self._proxy, values))
+            exchange = Exchange(endpoint.timeout_s, endpoint.metric_of)
+            response, failed = yield from self._request(self._logins.signed(prepared), exchange)
             body = b"".join(response.decoded()) if response else b""
         except RequestFailedError as error:
             failed = failed or error

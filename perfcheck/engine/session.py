@@ -176,6 +176,8 @@ def torn_down(client: HttpClient[Any], requests: Sequence[Endpoint], redact: Red
                 notes.append(Finding.note(Rule.SERVICE, message, remedy=remedy, line=request.line))
         except KeyboardInterrupt:
             notes.append(Finding.note(Rule.INTERRUPTED, "the teardown was interrupted", remedy=remedy))
+        except PerfcheckError as error:  # what was measured is not lost for it
+            notes.append(Finding.note(Rule.SERVICE, f"the teardown failed: {error.message}", remedy=error.remedy))
 
 
 def ended_early(process: ServiceProcess | None, execution: Execution) -> Iterator[Finding]:

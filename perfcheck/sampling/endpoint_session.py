@@ -170,7 +170,8 @@ class EndpointSession:
     def need_alone(self) -> tuple[float, int]:
         """A forecast of the time that it takes to measure it again, alone, and of its requests."""
         least = self._stage.least
-        return least * (self.typical_s or self.expected_s), least * requests_of(self.endpoint)
+        turn_s = (self.typical_s or self.expected_s) + self.endpoint.pauses_s
+        return least * turn_s, least * requests_of(self.endpoint)
 
     def next_request(self) -> tuple[int, Endpoint]:
         return 0, self.endpoint

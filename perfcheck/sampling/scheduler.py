@@ -201,7 +201,7 @@ class Scheduler(Generic[S]):
             is_sent = turn.held_since_s is None
             waited_s = self._now() - turn.started_s
             self._cancel([session])
-            if is_sent and waited_s >= self._longest_wait_s():
+            if is_sent and waited_s >= self._longest_wait_s(turn):
                 session.abandon(waited_s, turn.started_s)
 
     def _candidates(self, now: float, deadline: float) -> tuple[Sequence[S], int]:
@@ -329,7 +329,7 @@ class Scheduler(Generic[S]):
         if len(self._turns) < width:
             wake += [due_s for session in candidates if (due_s := max(session.not_before, free_s)) > now]
         wake += [self.paces[turn.number].free_s for turn in self._held()]
-        wake += [turn.started_s + self._longest_wait_s() for turn in self._turns.values() if _is_under_load(turn)]
+        wake += [turn.started_s + self._longest_wait_s(turn) for turn in self._turns.values() if _is_under_load(turn)]
         return min(wake)
 
     def _collect(self, wake: float) -> None:
@@ -451,16 +451,16 @@ class Scheduler(Generic[S]):
         for transport in self._transports:
             transport.close_idle()
 
-    def _longest_wait_s(self) -> float:
-        return _UNANSWERED_S + _UNANSWERED_TIMES * self._slowest_s
+    def _longest_wait_s(self, turn: _Turn[S]) -> float:
+        return _UNANSWERED_S + _UNANSWERED_TIMES * self._slowest_s + turn.session.endpoint.pauses_s
 
     def _look_for_unanswered(self) -> None:
         """A service with one thread answers no second connection while the first one is open."""
-        now, longest_s = self._now(), self._longest_wait_s()
+        now = self._now()
         late = [
             session
             for session, turn in self._turns.items()
-            if _is_under_load(turn) and turn.started_s + longest_s <= now
+            if _is_under_load(turn) and turn.started_s + self._longest_wait_s(turn) <= now
         ]
         if not late:
             return

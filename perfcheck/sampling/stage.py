@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import repeat
 from typing import TypeAlias
 
 from perfcheck.model import BREACHES, Decision, Endpoint, Metric, Sample, Stop, Verdict, worst
@@ -49,12 +48,13 @@ class Stage:
         self._least = max(LEAST_SAMPLES, endpoint.min_requests)
         self._errors = errors
         self._confirms_errors = before is not None and before.errors is Verdict.CRITICAL
-        self.latency = latency_test(endpoint, self._least, levels_after(before, under))
-        befores = before.steps if before else repeat(None)
-        self._steps = tuple(
-            latency_test(step, self._least, levels_after(shown, under))
-            for step, shown in zip(endpoint.steps, befores, strict=False)
+        befores = before.steps if before else (None,) * len(endpoint.steps)
+        tests = sum(each.limits.warning_ms < math.inf for each in (endpoint, *endpoint.steps))
+        self.latency, *steps = (
+            latency_test(each, self._least, levels_after(shown, under, tests=max(tests, 1)))
+            for each, shown in zip((endpoint, *endpoint.steps), (before, *befores), strict=True)
         )
+        self._steps = tuple(steps)
         self._tests = (self.latency, *(test for test in self._steps if test.limits.critical_ms < math.inf))
         self._most = max(self.latency.looks, self._least)
         if max_requests is not None:
@@ -159,19 +159,21 @@ def unconfirmed(decision: Decision, stop: Stop) -> Decision:
     )
 
 
-def levels_after(before: Decision | None, under: Spend) -> Levels:
+def levels_after(before: Decision | None, under: Spend, tests: int = 1) -> Levels:
     """The error that a stage may spend on calling the metric over a limit.
 
     An endpoint that sits at a limit is often measured again, and each time one of twenty is called wrongly. So only
     what the stage before has shown already is accepted at 5%, which makes 0.25% for both together; what it has not
-    shown takes evidence that would do alone.
+    shown takes evidence that would do alone. Several ``tests``, of a workflow and its steps, share the error equally
+    (Bonferroni): one of them over a limit is enough. All of them have to be under theirs, so that is not shared.
     """
+    usual, alone = ALPHA / tests, ALPHA_ALONE / tests
     if before is None:
-        return Levels(under=under)
+        return Levels(usual, usual, under)
     seen = before.latency if before.latency_decided else Verdict.OK
     return Levels(
-        warning=ALPHA if seen in {Verdict.WARNING, Verdict.CRITICAL} else ALPHA_ALONE,
-        critical=ALPHA if seen is Verdict.CRITICAL else ALPHA_ALONE,
+        warning=usual if seen in {Verdict.WARNING, Verdict.CRITICAL} else alone,
+        critical=usual if seen is Verdict.CRITICAL else alone,
         under=under,
     )
 

@@ -194,6 +194,16 @@ def test_a_unix_socket(tmp_path: Path) -> None:
     assert sample.phases.connect_ms is not None
 
 
+def test_a_login_elsewhere_is_not_sent_to_the_unix_socket_of_the_service(tmp_path: Path) -> None:
+    path = tmp_path / "service.sock"
+    with server(every_request(response(b"token"))) as other, server(every_request(response()), unix=path) as running:
+        service = Service(base_url="http://localhost", unix_socket=str(path))
+        with Client(service, redact=Redactor()) as client:
+            sample = client.send(Endpoint(name="login", path=other.url() + "/token", line=1, method="POST"))
+        assert (sample.failure, sample.body_bytes) == (None, 5)
+        assert (other.connections, running.connections) == (1, 0)
+
+
 def test_a_unix_socket_whose_queue_is_full_is_waited_for(tmp_path: Path) -> None:
     """As TCP does by itself."""
 

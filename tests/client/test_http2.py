@@ -122,6 +122,13 @@ def test_http2_without_tls_is_spoken_at_once() -> None:
     assert (missing.failure, missing.detail) == (Failure.STATUS, "404 Not Found")
 
 
+def test_another_service_without_tls_gets_http_1() -> None:
+    with server(every_request(response(b"{}"))) as other, server(http2) as running:
+        login = Endpoint(name="login", path=other.url() + "/token", line=1)
+        with Client(Service(base_url=running.url(), http2=True), redact=Redactor()) as client:
+            assert [client.send(endpoint).failure for endpoint in (IT, login, IT)] == [None] * 3
+
+
 def test_a_connection_closed_just_when_it_is_used_again_is_no_failure() -> None:
     with server(http2_once) as running:
         with Client(Service(base_url=running.url(), http2=True), redact=Redactor()) as client:

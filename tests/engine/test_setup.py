@@ -13,10 +13,13 @@ import pytest
 from apps.serving import werkzeug
 from support.baselines import load
 
+from perfcheck.client.client import Client
 from perfcheck.engine.check import check
+from perfcheck.engine.session import Callbacks
 from perfcheck.errors import EXIT_NOT_MEASURED, EXIT_OK, CouldNotMeasureError
-from perfcheck.model import Baseline, Rule, Verdict
+from perfcheck.model import Baseline, Failure, Rule, Verdict
 from perfcheck.runfile import encode_run
+from perfcheck.text import Redactor
 
 HEAD = "version: 1\nservice:\n  base_url: {url}\n  headers: {{Authorization: 'Bearer ${{token}}'}}\n{top}"
 LOGIN = """setup:
@@ -31,6 +34,7 @@ class Service:
     """A token is valid for so many requests."""
 
     uses: int = 10_000
+    token: str = "secret/token+"
     logins: int = 0
     left: dict[str, int] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
@@ -43,7 +47,7 @@ class Service:
         @app.post("/login")
         def login() -> flask.Response:
             self.logins += 1
-            token = f"secret/token+{self.logins}"
+            token = f"{self.token}{self.logins}"
             self.left[token] = self.uses
             return flask.jsonify(access_token=token)
 
@@ -147,3 +151,23 @@ def test_a_teardown_that_fails_is_a_note(tmp_path: Path) -> None:
     assert run.exit_code == EXIT_OK
     (finding,) = [finding for finding in run.findings if finding.rule is Rule.SERVICE]
     assert finding.message == "the teardown request 'logout' failed: 404 NOT FOUND"
+
+
+def test_a_teardown_that_cannot_be_sent_does_not_lose_what_was_measured(tmp_path: Path) -> None:
+    schema = tmp_path / "answer.json"
+    schema.write_text("{}", encoding="utf-8")
+    top = LOGIN.replace("{path: /logout,", "{path: /logout, expect: {schema: answer.json},")
+    with served(tmp_path, Service(), ITEMS, top) as baseline:
+        run = check(baseline, callbacks=Callbacks(measured=schema.unlink)).run
+    assert (run.exit_code, run.endpoints[0].verdict) == (EXIT_OK, Verdict.OK)
+    (finding,) = [finding for finding in run.findings if finding.rule is Rule.SERVICE]
+    assert finding.message.startswith("the teardown failed: logout: expect: ")
+
+
+def test_a_token_that_no_header_can_have_is_a_failure_also_of_what_is_not_measured(tmp_path: Path) -> None:
+    service = Service(token="t\u00f6ken")
+    with served(tmp_path, service, ITEMS) as baseline, Client(baseline.service, redact=Redactor()) as client:
+        client.set_up(baseline.setup)
+        fetched = client.fetch(baseline.endpoints[0])
+    assert (fetched.status, fetched.failure) == (None, Failure.WRONG_ANSWER)
+    assert fetched.detail == "cannot be sent: ${token} has characters that a header cannot have"

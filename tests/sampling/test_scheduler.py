@@ -191,6 +191,25 @@ def test_an_endpoint_that_hangs_neither_narrows_nor_delays_the_others(where: int
     assert first_stage_s < 60
 
 
+def test_the_pauses_of_a_workflow_are_no_wait_for_a_response() -> None:
+    latencies = similar(100)
+    step = Endpoint("step", "/", 1, slow_ms=math.inf, think_s=5.0)
+    endpoints = [
+        replace(each, steps=(step, step)) if number % 10 == 5 else each
+        for number, each in enumerate(with_targets(latencies))
+    ]
+    sampler, measurements = check(endpoints, service(latencies))
+    assert sampler.forecast().connections == 32
+    assert verdicts(measurements) == {OK: 100}
+
+
+def test_a_budget_includes_the_pauses_of_workflows() -> None:
+    step = Endpoint("step", "/", 1, slow_ms=math.inf, think_s=30.0)
+    endpoint = replace(with_target("a", 300.0), steps=(step, step))
+    _, measurements = check([endpoint], service({"a": 200.0}), QUICK)
+    assert all_decided(measurements)
+
+
 def test_a_service_that_hangs_in_the_middle_is_critical_soon() -> None:
     clock = Clock()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 
-from perfcheck.model import Decision, Endpoint, ErrorLimits, ErrorProof, Metric, Sample, Stop, Verdict
+from perfcheck.model import BREACHES, Decision, Endpoint, ErrorLimits, ErrorProof, Metric, Sample, Stop, Verdict
 from perfcheck.sampling.stage import Stage, has_answer, levels_after, unconfirmed
 from perfcheck.stats.error_rate import ErrorTest
 from perfcheck.stats.sequential import CONFIRMATION, FIRST_STAGE
@@ -245,13 +246,24 @@ def test_a_stage_is_over_when_all_of_its_steps_are_decided() -> None:
 
 
 def test_a_confirmation_accepts_at_5_percent_only_what_that_step_showed_before() -> None:
-    """At 5% five of five are enough, and at 0.1% they are not."""
+    """At 2.5%, which is the share of two steps, seven of seven are enough, and at 0.05% they are not."""
     other = replace(WORKFLOW, steps=(ENDPOINT, ENDPOINT))
-    before = trials(*[(90.0, 250.0)] * 5, workflow=other).decision()
+    before = trials(*[(90.0, 250.0)] * 7, workflow=other).decision()
     slow_again = trials(*[(90.0, 250.0)] * 30, before=before, workflow=other)
     assert [step.latency_decided for step in slow_again.decision().steps] == [True, True]
-    now_the_other = trials(*[(250.0, 250.0)] * 5, before=before, workflow=other).decision()
+    now_the_other = trials(*[(250.0, 250.0)] * 7, before=before, workflow=other).decision()
     assert [step.latency_decided for step in now_the_other.steps] == [False, True]
+
+
+def test_many_steps_are_called_slow_no_more_often_than_one() -> None:
+    """Each is just under its limit. With 5% for each of twelve, a third of the workflows would be over one."""
+    rng = random.Random(1)
+    workflow = replace(WORKFLOW, steps=(ENDPOINT,) * 12)
+    slow = 0
+    for _ in range(60):
+        passes = (tuple(149.9 * rng.lognormvariate(0, 0.3) for _ in workflow.steps) for _ in range(60))
+        slow += trials(*passes, workflow=workflow).decided in BREACHES
+    assert slow <= 6
 
 
 def test_a_workflow_that_ends_early_has_the_latencies_that_there_are() -> None:
