@@ -402,7 +402,8 @@ def test_a_pair_of_which_one_was_refused_is_sent_anew() -> None:
 def test_a_workflow_costs_its_steps_of_the_rate() -> None:
     service = Service(clock := Clock())
     (each,) = endpoints(1)
-    workflow = replace(each, steps=(each, each, each))
+    step = Endpoint("step", "/", 1, slow_ms=math.inf)
+    workflow = replace(each, steps=(step, step, step))
     sampler = Sampler(
         [workflow], service.transport, sampling=replace(QUICK, rate_per_s=10.0), rng=random.Random(1), now=clock.now
     )
