@@ -26,7 +26,8 @@ from accuracy import service, true_delay_us
 from processes import keep_apart
 
 from perfcheck.client.client import Client
-from perfcheck.model import DataFile, Encoding, Endpoint, Service, Template, Value
+from perfcheck.client.request_plans import RequestPlans
+from perfcheck.model import DataFile, Encoding, Endpoint, Sample, Service, Template, Value
 from perfcheck.text import Redactor
 
 BLOCKS = 20
@@ -61,9 +62,9 @@ DIFFERENT = replace(
 class MadeAnew(Client):
     """Without a plan."""
 
-    def _prepare(self, *arguments: object) -> object:  # type: ignore[override]
-        self._plans.clear()
-        return super()._prepare(*arguments)  # type: ignore[arg-type]
+    def send(self, endpoint: Endpoint) -> Sample:
+        self._plans = RequestPlans(self._service, None, self.loop)
+        return super().send(endpoint)
 
 
 @dataclass

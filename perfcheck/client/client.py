@@ -46,7 +46,7 @@ class Client(HttpClient[SocketConnection]):
         ``perfcheck 0.1.0, HTTP/1.1, kernel timestamps``: latencies of different clocks differ by some 50 us.
         """
         clock = "kernel timestamps" if self._by_kernel else "process clock"
-        return f"perfcheck {__version__}, {self._protocol}, {clock}"
+        return f"perfcheck {__version__}, {self._sender.protocol}, {clock}"
 
     @property
     def findings(self) -> Iterator[Finding]:
@@ -62,8 +62,8 @@ class Client(HttpClient[SocketConnection]):
             yield Finding.note(rule, self._redact.clean(message))
         if not self._service.tls.verify:
             yield Finding.note(rule, "TLS certificates are not verified")
-        if self._service.http2 and self._protocol != "HTTP/2":
-            yield Finding.note(rule, f"service.http2 is set, but the service supports only {self._protocol}")
+        if self._service.http2 and self._sender.protocol != "HTTP/2":
+            yield Finding.note(rule, f"service.http2 is set, but the service supports only {self._sender.protocol}")
         if self._connector.has_excess:
             message = "the service sent or announced more bytes than its responses have: they were ignored, and a new "
             remedy = "look for a body with status 204 or 304 or in response to HEAD, or for a wrong Content-Length"

@@ -338,7 +338,7 @@ def test_what_was_made_ahead_with_an_old_token_is_made_anew(tmp_path: Path) -> N
             def once_the_next_was_made() -> Iterator[bytes]:
                 while True:
                     until_s = time.monotonic() + 0.5
-                    while not client._ahead and time.monotonic() < until_s:
+                    while not client._plans.ahead and time.monotonic() < until_s:
                         time.sleep(0.001)
                     yield b"{}"
 
