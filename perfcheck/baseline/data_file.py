@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from array import array
 from collections.abc import Iterable, Iterator
 from itertools import count
@@ -19,7 +20,7 @@ from perfcheck.baseline.value_types import TEXT, CustomType
 from perfcheck.model import DataFile, Endpoint, Value
 from perfcheck.text import clean
 from perfcheck.units import WrongValueError
-from perfcheck.words import did_you_mean
+from perfcheck.words import did_you_mean, plural
 
 _MOST_BYTES = 16_000_000
 _EXAMPLE = "name a CSV file with a header line, or a JSON Lines file: users.csv, users.jsonl"
@@ -68,11 +69,16 @@ def _csv(text: str) -> Iterator[tuple[int, dict[str, str]]]:
         header = [column.strip() for column in next(reader, [])]
         if not header:
             raise WrongValueError("the file is empty", _EXAMPLE)
+        if len(header) == 1 and (other := re.search(r"[;\t|]", header[0])):
+            name = "tabs" if other[0] == "\t" else f"'{other[0]}'"
+            raise WrongValueError(f"its columns seem to be separated by {name}", "separate them by commas")
         if "" in header or len({*header}) < len(header):
             raise WrongValueError("a column has no name, or the name of another", "correct its first line")
         for row in reader:
             if row and len(row) != len(header):
-                message = f"line {reader.line_num} has {len(row)} values, and the header line {len(header)}"
+                message = (
+                    f"line {reader.line_num} has {plural(len(row), 'value')}, and the header line has {len(header)}"
+                )
                 raise WrongValueError(
                     message, "correct that line; a value with a comma or a line break is put in quotes"
                 )

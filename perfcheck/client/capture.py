@@ -10,7 +10,7 @@ from collections.abc import Callable
 from perfcheck.answers.json_path import compile_json_path
 from perfcheck.client.exchange import RequestFailedError
 from perfcheck.client.response import Response
-from perfcheck.model import Capture, CaptureFrom, Failure
+from perfcheck.model import NOT_CAPTURED, Capture, CaptureFrom, Failure
 
 _LONGEST = 16_384  # characters; servers take no longer header
 _compiled = functools.lru_cache(compile_json_path)
@@ -34,8 +34,8 @@ def captured(capture: Capture, response: Response, body: bytes) -> str:
 
 
 def _wrong(capture: Capture, reason: str) -> RequestFailedError:
-    line = f"cannot capture '{capture.name}' from {capture.source} {capture.where}: {reason}"
-    return RequestFailedError(Failure.WRONG_ANSWER, line, "correct 'capture', or look at what the service responds")
+    line = f"{NOT_CAPTURED} '{capture.name}' from {capture.source} {capture.where}: {reason}"
+    return RequestFailedError(Failure.WRONG_ANSWER, line)
 
 
 def _value(capture: Capture, response: Response, body: bytes) -> str | None:

@@ -134,9 +134,10 @@ class HttpClient(ABC, Generic[Opened]):
         self._is_set_up = True
         if failed := self.loop.run(self._setup.run(requests)):
             request, sample = failed
-            message = f"the setup request '{self._redact.clean(request.name)}' failed: {sample.detail}"
+            kind = "token" if any(each.is_lifetime for each in request.captures) else "setup"
+            message = f"the {kind} request '{self._redact.clean(request.name)}' failed: {sample.detail}"
             body = f" ({sample.body_excerpt})" if sample.body_excerpt else ""
-            remedy = f"line {request.line} of the baseline: nothing is measured without it"
+            remedy = f"nothing is measured without it: {_setup_remedy(sample)} (line {request.line} of the baseline)"
             raise CouldNotMeasureError(f"{message}{body}", remedy, is_down=False)
 
     def tear_down(self, requests: Sequence[Endpoint]) -> Iterator[tuple[Endpoint, Sample]]:
@@ -295,6 +296,14 @@ def _exchange(endpoint: Endpoint, values: RequestValues) -> Exchange:
     needs_body = endpoint.answer is not None and endpoint.answer.of_body
     trace_id = values.trace_id if all(name.lower() != "traceparent" for name, _ in endpoint.headers) else None
     return Exchange(endpoint.timeout_s, endpoint.metric_of, needs_body=needs_body, trace_id=trace_id)
+
+
+def _setup_remedy(sample: Sample) -> str:
+    if sample.failure is Failure.WRONG_ANSWER:
+        return "correct its 'capture' or 'expect', or see what the service responds"
+    if sample.failure is Failure.STATUS and sample.status in {400, 401, 403}:
+        return "check what it logs in with"
+    return "correct the request, or see the service's log"
 
 
 def _shows_body(failed: RequestFailedError | None, endpoint: Endpoint) -> bool:

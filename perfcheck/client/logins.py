@@ -14,7 +14,7 @@ from perfcheck.client.loop import Steps
 from perfcheck.client.prepared_request import PreparedRequest
 from perfcheck.client.response import Response
 from perfcheck.client.setup import Send, Setup
-from perfcheck.model import Digest, Endpoint, Failure, Fetched, Sample, Service
+from perfcheck.model import RENEWAL_FAILED, Digest, Endpoint, Failure, Fetched, Sample, Service
 from perfcheck.text import Redactor
 
 _UNAUTHORIZED = 401
@@ -90,7 +90,7 @@ class Logins:
         if not version and not is_challenged:
             return outcome
         if not is_challenged and (failed := (yield from self.setup.renew(endpoint, version))):
-            return replace(outcome, detail=f"{outcome.detail}; renewing the login failed: {failed.detail}")
+            return replace(outcome, detail=f"{outcome.detail}; {RENEWAL_FAILED}: {failed.detail}")
         outcome = yield from send()
         if _is_rejected(outcome):
             self._rejected[key] = self.setup.version(endpoint)

@@ -26,7 +26,8 @@ _MOST_TRIES = 3  # of one operation
 _LARGEST_HARVESTED = 5_000_000  # bytes
 _SAFE = {"GET", "HEAD"}
 _READS = {"search", "filter", "query", "count", "list", "find", "lookup", "paginate"}
-_LOG_IN = "log in with init --header, or service.headers"
+_FIRST_EVENT = "write it yourself, with 'metric_of: first_byte'"
+_LOG_IN = "log in with init --header, or with 'auth' in the baseline"
 _NO_LOGIN = {401, 403, 407}
 _WRONG_VALUE = {400, 404, 410, 422}
 _MOST_REDIRECTS = 5
@@ -217,7 +218,7 @@ def _explained(filled: Filled, response: Fetched) -> tuple[str, str | None]:
             return f"no id to be had: HTTP {response.status} with a made-up value for {_names(filled.made_up)}", None
         return f"HTTP {response.status}", None
     if response.failure is Failure.TIMEOUT and response.status is not None:
-        return ENDLESS, None
+        return ENDLESS, _FIRST_EVENT
     return response.detail or "no response", response.remedy
 
 

@@ -138,7 +138,7 @@ def check(
                     started_s=execution.started_s,
                 )
                 results = (*results, *operations.slow)
-    results = execution.unless_unreached(results)
+    results = execution.as_it_ended(results)
     of_service = service_findings(results)
     _, counts, _ = judged = judge_run(results, fail_on, of_service, allow_partial=allow_partial)
     outcome = assemble_run(

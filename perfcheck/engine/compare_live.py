@@ -121,7 +121,7 @@ def compare_live(
         ):
             execution = measure(sampler, error, callbacks, set_up=lambda: _set_up(clients, (before, after)))
         pairs = sampler.measurements()
-        results = execution.unless_unreached(
+        results = execution.as_it_ended(
             tuple(
                 _result(endpoint, pair, clients, execution, after.compare)
                 for endpoint, pair in zip(endpoints, pairs, strict=True)

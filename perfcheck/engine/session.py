@@ -124,8 +124,10 @@ class Execution:
         yield from rate_limit_findings(self.limits)
         yield from runner_findings(self.runner, environment.cpus, results)
 
-    def unless_unreached(self, results: tuple[EndpointResult, ...]) -> tuple[EndpointResult, ...]:
+    def as_it_ended(self, results: tuple[EndpointResult, ...]) -> tuple[EndpointResult, ...]:
         """The results; where the service did not answer, each not measured for that reason."""
+        if self.interrupted:
+            return tuple(replace(each, findings=_to_run_again(each.findings)) for each in results)
         if not isinstance(self.error, CouldNotMeasureError):
             return results
         reason = self.error
@@ -215,6 +217,14 @@ def measure(
     duration_ms = (time.perf_counter() - started_s) * 1000
     health = runner.finish(sampler.requests())
     return Execution(started_at, started_s, duration_ms, health, interrupted, error, sampler.limits())
+
+
+def _to_run_again(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """After an interruption no budget is to be raised."""
+    return tuple(
+        replace(each, remedy="run it again") if each.rule is Rule.NOT_MEASURED and each.remedy else each
+        for each in findings
+    )
 
 
 def unreached(result: EndpointResult, reason: CouldNotMeasureError) -> EndpointResult:

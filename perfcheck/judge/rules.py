@@ -9,6 +9,8 @@ from dataclasses import replace
 from statistics import median_high
 
 from perfcheck.model import (
+    NOT_CAPTURED,
+    RENEWAL_FAILED,
     WARM_UP,
     Decision,
     Endpoint,
@@ -202,11 +204,11 @@ def _first_body(failed: Sequence[Sample]) -> str:
 
 
 _NOT_ABOUT_THE_REQUEST = {407, 429, *range(500, 600)}
-_MOVED = "write the path that it redirects to; if that is a login, 'headers' lack one"
+_MOVED = "write the path that it redirects to; if that is a login, 'auth' or 'headers' lack one"
 _STATUS_REMEDIES = {
     **dict.fromkeys((301, 302, 303, 307, 308), _MOVED),
-    401: "is the token in 'headers' right?",
-    403: "does the token in 'headers' have the permission for this?",
+    401: "is the login in 'auth' or 'headers' right? A token that expires belongs in a login of 'setup'",
+    403: "does the login in 'auth' or 'headers' have the permission for this?",
     404: "is 'path' right? It is appended to 'base_url'",
     405: "is 'method' right?",
     407: "the proxy requires a password; set NO_PROXY to bypass it",
@@ -220,6 +222,10 @@ def _failure_remedy(endpoint: Endpoint, failed: Sequence[Sample]) -> str:
         return "is the URL right? To send a header or to expect this status takes a baseline: see 'perfcheck init'"
     if kind is Failure.TIMEOUT and any("text/event-stream" in (sample.detail or "") for sample in failed):
         return "an event stream has no end: 'metric_of: first_byte' judges the time to its first event"
+    if any(RENEWAL_FAILED in (sample.detail or "") for sample in failed):
+        return "the first login succeeded, and a later one did not: may it be sent again?"
+    if kind is Failure.WRONG_ANSWER and any(NOT_CAPTURED in (sample.detail or "") for sample in failed):
+        return "see what the service responds; if that is right, correct 'capture'"
     if kind is Failure.STATUS and status in _STATUS_REMEDIES:
         return _STATUS_REMEDIES[status]
     return {

@@ -77,7 +77,9 @@ from perfcheck.model.run import (
     Tool,
 )
 from perfcheck.model.sample import (
+    NOT_CAPTURED,
     PROOF,
+    RENEWAL_FAILED,
     WARM_UP,
     Decision,
     EndpointProgress,
@@ -96,8 +98,10 @@ __all__ = [
     "ENCODERS",
     "JSON_TYPES",
     "MOST_CONNECTIONS",
+    "NOT_CAPTURED",
     "NO_BRANCH",
     "PROOF",
+    "RENEWAL_FAILED",
     "STATEMENT",
     "WARM_UP",
     "Against",

@@ -68,6 +68,11 @@ WARM_UP = 0  # the stage of samples that do not count: warm-up, and what was mea
 PROOF = -1  # the stage of samples that count for the failure rate alone
 
 
+# In the detail of a failed request, for what has a remedy of its own.
+NOT_CAPTURED = "cannot capture"
+RENEWAL_FAILED = "renewing the login failed"
+
+
 class Stop(StrEnum):
     """Why a stage of an endpoint ended."""
 

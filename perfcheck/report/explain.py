@@ -141,6 +141,8 @@ def _step(step: EndpointResult) -> str:
         figures = f"{format_from_to(comparison.before_ms, comparison.after_ms)} ({compared_text(step)})"
     else:
         figures = measured(step, unit=True) if step.value_ms is not None else "without a latency"
+        if not step.requests.sent:
+            figures = "not sent"
     if step.promise is Reference.TARGET:
         limits = [("target", step.target_ms), ("ceiling", step.ceiling_ms)]
         figures += "".join(f", {name} {format_ms(ms)}" for name, ms in limits if ms is not None)

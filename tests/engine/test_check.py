@@ -191,6 +191,7 @@ def test_an_interruption_keeps_what_was_measured(tmp_path: Path) -> None:
     assert outcome.error is None
     assert (run.exit_code, run.complete) == (EXIT_INTERRUPTED, False)
     assert 1 <= run.endpoints[0].requests.sent < 5
+    assert not any("--budget" in (each.remedy or "") for result in run.endpoints for each in result.findings)
     assert any(finding.message.startswith("interrupted") for finding in run.findings)
     assert measured
 

@@ -147,7 +147,7 @@ def test_what_did_not_respond_counts_with_its_reason(tmp_path: Path, url: str) -
     found = covered(tmp_path, url, "".join(ALL.splitlines(keepends=True)[:-1]))
     (uncovered,) = found.uncovered
     assert (uncovered.operation.template, uncovered.reason, uncovered.stanza) == ("/api/private", "HTTP 401", ())
-    assert "service.headers" in (uncovered.remedy or "")
+    assert "'auth' in the baseline" in (uncovered.remedy or "")
 
 
 def test_endpoints_that_no_longer_exist(tmp_path: Path, url: str) -> None:
@@ -204,7 +204,10 @@ def test_as_text(partial: Coverage) -> None:
     lines = text(partial, 0.5).splitlines()
     assert lines[0].endswith("baselines.yaml: 40%, 2 of 5 operations, at least 50% required")
     assert "not covered: 3" in lines
-    assert "  GET /api/private  HTTP 401 (log in with init --header, or service.headers), 3 requests seen" in lines
+    assert (
+        "  GET /api/private  HTTP 401 (log in with init --header, or with 'auth' in the baseline), 3 requests seen"
+        in lines
+    )
     assert any(line.endswith("baselines.yaml:8: gone: 404 NOT FOUND") for line in lines) or "gone" in text(partial, 0.5)
     assert lines[-1] == "not counted: 4 operations: may change something 2, deprecated 1, looks like an action 1"
     assert not is_enough(partial, 0.5)

@@ -129,7 +129,7 @@ def test_a_login_that_is_refused_is_the_reason_why_nothing_is_measured(tmp_path:
     with served(tmp_path, Logins(broken_after=0), endpoint("bearer"), f"auth: {{{OAUTH2}}}}}") as baseline:
         outcome = check(baseline)
     assert outcome.run.exit_code == EXIT_NOT_MEASURED
-    message = 'the setup request \'oauth2\' failed: 401 UNAUTHORIZED ({"error":"invalid_client"})'
+    message = 'the token request \'oauth2\' failed: 401 UNAUTHORIZED ({"error":"invalid_client"})'
     assert str(outcome.error).startswith(message)
 
 
@@ -138,6 +138,7 @@ def test_a_login_that_starts_to_fail_is_in_the_failures_and_not_repeated_without
     run = checked(tmp_path, service, endpoint("bearer"), f"auth: {{{OAUTH2}}}}}")
     assert run.exit_code == EXIT_CRITICAL
     assert "renewing the login failed: 401 UNAUTHORIZED" in str(run.endpoints[0].findings)
+    assert "a later one did not" in (run.endpoints[0].findings[0].remedy or "")
     assert service.count["failed"] < run.endpoints[0].requests.failed
 
 
@@ -423,7 +424,7 @@ def test_a_login_that_fails_is_no_service_that_is_down(tmp_path: Path) -> None:
         (tmp_path / "baselines.yaml").write_text(text, encoding="utf-8")
         run = perfcheck("run", "--skip-unreachable", cwd=tmp_path, env=ENVIRONMENT)
     assert run.returncode == EXIT_NOT_MEASURED
-    assert "the setup request 'oauth2' failed" in run.stderr
+    assert "the token request 'oauth2' failed" in run.stderr
     assert ENVIRONMENT["CLIENT_SECRET"] not in run.stdout + run.stderr
 
 

@@ -135,6 +135,7 @@ def test_a_login_that_fails_keeps_everything_from_being_measured(tmp_path: Path)
     assert outcome.run.exit_code == EXIT_NOT_MEASURED
     assert isinstance(outcome.error, CouldNotMeasureError)
     assert "the setup request 'login' failed: 401 UNAUTHORIZED (no)" in outcome.error.message
+    assert "check what it logs in with (line" in (outcome.error.remedy or "")
 
 
 def test_what_was_captured_is_in_no_output(tmp_path: Path) -> None:

@@ -132,6 +132,7 @@ def test_a_failing_step_is_named_and_what_came_before_it_has_figures(tmp_path: P
     assert "step 'detail': 404 NOT FOUND" in result.findings[0].message
     assert [step.value_ms is not None for step in result.steps] == [True, True, False, False]
     assert texts(run, result, Label.STEP)[2] == f"detail without a latency, target 2 s, {_all(result)} failed"
+    assert texts(run, result, Label.STEP)[3].startswith("search not sent")
 
 
 def _all(result: EndpointResult) -> str:

@@ -15,7 +15,9 @@ from perfcheck.judge.verdict import (
     service_findings,
 )
 from perfcheck.model import (
+    NOT_CAPTURED,
     PROOF,
+    RENEWAL_FAILED,
     Counts,
     Endpoint,
     EndpointResult,
@@ -340,6 +342,20 @@ def test_a_stream_that_was_measured_to_its_end_has_the_key_as_its_remedy() -> No
 )
 def test_a_status_has_its_own_remedy(code: int, remedy: str) -> None:
     answers = [(1, Sample(100.0, None, failure=Failure.STATUS, status=code, detail=str(code)))] * 5
+    one = result(LIST, answers, decision(Verdict.NOT_MEASURED, None, failures=5, errors=Verdict.CRITICAL))
+    assert remedy in (one.findings[0].remedy or "")
+
+
+@pytest.mark.parametrize(
+    ("failure", "detail", "remedy"),
+    [
+        (Failure.WRONG_ANSWER, f"step 'list': {NOT_CAPTURED} 'id' from json $.id: it is empty", "correct 'capture'"),
+        (Failure.WRONG_ANSWER, "wrong answer: $.id: not found", "correct 'expect'"),
+        (Failure.STATUS, f"401 Unauthorized; {RENEWAL_FAILED}: 403 Forbidden", "a later one did not"),
+    ],
+)
+def test_a_capture_and_a_renewal_have_their_own_remedies(failure: Failure, detail: str, remedy: str) -> None:
+    answers = [(1, Sample(100.0, None, failure=failure, status=401, detail=detail))] * 5
     one = result(LIST, answers, decision(Verdict.NOT_MEASURED, None, failures=5, errors=Verdict.CRITICAL))
     assert remedy in (one.findings[0].remedy or "")
 
