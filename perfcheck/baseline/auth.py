@@ -1,4 +1,4 @@
-"""``auth``: who sends the requests. Basic and bearer are a header; OAuth2 is one more request of the setup."""
+"""``auth``: the credentials of requests. Basic and bearer are a header; OAuth2 is one more request of the setup."""
 
 from __future__ import annotations
 

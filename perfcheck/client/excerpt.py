@@ -15,7 +15,7 @@ _LONGEST_SECRET = 64 * 1024  # that was captured, however it is encoded
 _LONGEST = 120
 _IS_TEXT = re.compile(r"text/|application/([\w.-]+\+)?(json|xml)\b", re.IGNORECASE)
 _IS_MARKUP = re.compile(r"[^;]*(html|xml)", re.IGNORECASE)
-_IS_ONE = re.compile("json|event-stream", re.IGNORECASE)  # no line of it tells enough
+_IS_ONE = re.compile("json|event-stream", re.IGNORECASE)  # a single line of it is of no use
 _NOT_SHOWN = re.compile(r"<!--.*?-->|<(script|style)\b.*?(</\1\s*>|\Z)|<[^>]*>", re.IGNORECASE | re.DOTALL)
 
 

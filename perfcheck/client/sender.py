@@ -44,20 +44,14 @@ class Sender(Generic[Opened]):
             for _ in range(_MOST_REDIRECTS + 1):
                 connection, hop = yield from self._on_connection(on_wire, exchange)
                 try:
-                    self.protocol = hop.version
-                    hop.earlier = earlier
+                    self.protocol, hop.earlier = hop.version, earlier
                     following = None
                     if redirects is not None and hop.status in REDIRECTS:
                         following = redirects.following(request or prepared.request, hop)
                     if following is None:
                         response = hop
                     has_body = on_wire.head.method != b"HEAD"
-                    if following is None and exchange.metric_of is MetricOf.FIRST_BYTE:
-                        hop.stop_early(exchange, has_body=has_body)
-                    elif has_body:
-                        hop.check_length()
-                    yield from connection.body(exchange, hop)
-                    hop.check_event()
+                    yield from _body(connection, exchange, hop, has_body=has_body, is_last=following is None)
                     self._logins.receive(prepared, request, hop)  # once no stamp can be late for it
                 finally:
                     self._connections.keep(connection)
@@ -102,3 +96,14 @@ def _head(connection: Connection, request: WireRequest, exchange: Exchange) -> S
     except BaseException:
         connection.close()
         raise
+
+
+def _body(
+    connection: Connection, exchange: Exchange, response: Response, *, has_body: bool, is_last: bool
+) -> Steps[None]:
+    if is_last and exchange.metric_of is MetricOf.FIRST_BYTE:
+        response.stop_early(exchange, has_body=has_body)
+    elif has_body:
+        response.check_length()
+    yield from connection.body(exchange, response)
+    response.check_event()

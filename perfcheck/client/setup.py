@@ -13,7 +13,7 @@ from perfcheck.client.loop import Steps, pause
 from perfcheck.model import Endpoint, Sample
 
 _PAUSE_NS = 5_000_000
-_LONGEST_WAIT_S = 60.0  # that a Retry-After may ask for
+_LONGEST_WAIT_S = 60.0  # of a Retry-After
 _LONGEST_BLOCK_S = 60.0  # after logins that failed, until the next
 _EARLY = 0.1  # of a lifetime: so much before its end it is renewed,
 _EARLY_S = 30.0  # but at most so long
@@ -104,7 +104,7 @@ class Setup:
             self._is_renewing = False
 
     def _logins(self, endpoint: Endpoint) -> list[_SentRequest]:
-        """What says who sends it: the values of its headers if it has any, else all; and the cookies.
+        """What its credentials come from: the values of its headers if it has any, else all; and the cookies.
 
         An id that the setup captured is none, and what it belongs to need not be made again.
         """

@@ -179,7 +179,9 @@ def torn_down(client: HttpClient[Any], requests: Sequence[Endpoint], redact: Red
         except KeyboardInterrupt:
             notes.append(Finding.note(Rule.INTERRUPTED, "the teardown was interrupted", remedy=remedy))
         except PerfcheckError as error:  # what was measured is not lost for it
-            notes.append(Finding.note(Rule.SERVICE, f"the teardown failed: {error.message}", remedy=error.remedy))
+            notes.append(
+                Finding.note(Rule.SERVICE, f"the teardown failed: {redact.clean(error.message)}", remedy=error.remedy)
+            )
 
 
 def ended_early(process: ServiceProcess | None, execution: Execution) -> Iterator[Finding]:

@@ -163,7 +163,7 @@ class Endpoint:
     lines: dict[str, int] = field(default_factory=dict)  # key -> line of the value in force
     path_template: Template | None = None
     digest: Digest | None = None
-    is_anonymous: bool = False  # nothing is added that says who sends it: no password of base_url, no cookie
+    is_anonymous: bool = False  # no credentials are added: no password of base_url, no cookie
     captures: tuple[Capture, ...] = ()
     renew_s: float | None = None  # of a request of the setup: what it captured is renewed after so long
     steps: tuple[Endpoint, ...] = ()  # of a workflow, which sends nothing else

@@ -51,7 +51,7 @@ class Sample:
     server_timing: str | None = None  # the response header, raw
     body_excerpt: str | None = None  # of an unexpected response; as clean as ``detail``
     steps: tuple[Sample, ...] = ()  # of a workflow, as far as it came
-    retry_after_s: float | None = None  # of an unexpected 429: when its Retry-After asks for the next request
+    retry_after_s: float | None = None  # of an unexpected 429: the seconds in its Retry-After
     trace_id: str | None = None  # 32 hexadecimal digits, where the request began a trace
 
 
