@@ -13,11 +13,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from apps.faulty_server import Conversation, Server, every_request, read_request, response, server
+from apps.faulty_server import (
+    Conversation,
+    Server,
+    every_request,
+    read_request,
+    response,
+    server,
+    wait_for_the_client_to_leave,
+)
 
 from perfcheck.client.client import Client
 from perfcheck.client.loop import Loop
-from perfcheck.model import Endpoint, Failure, Sample, Service
+from perfcheck.model import Capture, CaptureFrom, Endpoint, Failure, Sample, Service, Template, Value
 from perfcheck.text import Redactor
 
 FAST = Endpoint(name="fast", path="/fast", line=1)
@@ -267,3 +275,32 @@ def mutated_answers_touch_no_other_endpoint(count: int, seed: int) -> set[Failur
 def test_mutated_answers_touch_no_other_endpoint() -> None:
     failures = mutated_answers_touch_no_other_endpoint(2000, seed=7)
     assert {None, Failure.PROTOCOL, Failure.TRUNCATED, Failure.STATUS} <= failures
+
+
+def test_a_login_that_is_renewed_by_an_abandoned_request_is_renewed_by_the_next() -> None:
+    logins: list[int] = []
+
+    def converse(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            if request.startswith(b"POST"):
+                logins.append(len(logins) + 1)
+                if logins[-1] == 2:
+                    return wait_for_the_client_to_leave(connection)
+                connection.sendall(response(b'{"token": "token-%d"}' % logins[-1]))
+            else:
+                connection.sendall(response(status="200 OK" if b"token-3" in request else "401 Unauthorized"))
+        return None
+
+    token = Capture("token", CaptureFrom.JSON, "$.token", line=1)
+    login = Endpoint("login", "/login", line=1, method="POST", captures=(token,))
+    it = Endpoint("it", "/it", line=2, headers=(("X-Token", Template((Value("token"),))),))
+    with server(converse) as running, Client(Service(running.url()), redact=Redactor()) as client:
+        client.set_up([login])
+        client.start(it, "abandoned")
+        while len(logins) < 2:
+            client.wait(time.perf_counter() + 0.01)
+        client.start(it, "waits for its login")
+        client.wait(time.perf_counter() + 0.1)
+        client.cancel("abandoned")
+        ((tag, sample),) = client.wait()
+    assert (tag, sample.failure, logins) == ("waits for its login", None, [1, 2, 3])
