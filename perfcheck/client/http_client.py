@@ -303,6 +303,8 @@ def _setup_remedy(sample: Sample) -> str:
         return "correct its 'capture' or 'expect', or see what the service responds"
     if sample.failure is Failure.STATUS and sample.status in {400, 401, 403}:
         return "check what it logs in with"
+    if sample.failure is Failure.STATUS and 300 <= (sample.status or 0) <= 399:  # noqa: PLR2004
+        return f"write 'expect: {sample.status}' if it is to redirect"
     return "correct the request, or see the service's log"
 
 

@@ -207,7 +207,7 @@ _NOT_ABOUT_THE_REQUEST = {407, 429, *range(500, 600)}
 _MOVED = "write the path that it redirects to; if that is a login, 'auth' or 'headers' lack one"
 _STATUS_REMEDIES = {
     **dict.fromkeys((301, 302, 303, 307, 308), _MOVED),
-    401: "is the login in 'auth' or 'headers' right? A token that expires belongs in a login of 'setup'",
+    401: "is the login right: 'auth', 'headers', or for a session 'cookies: true'? A token that expires is for 'setup'",
     403: "does the login in 'auth' or 'headers' have the permission for this?",
     404: "is 'path' right? It is appended to 'base_url'",
     405: "is 'method' right?",

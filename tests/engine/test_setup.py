@@ -138,6 +138,16 @@ def test_a_login_that_fails_keeps_everything_from_being_measured(tmp_path: Path)
     assert "check what it logs in with (line" in (outcome.error.remedy or "")
 
 
+def test_a_login_that_redirects_is_told_how_to_expect_it(tmp_path: Path) -> None:
+    app = flask.Flask("redirects")
+    app.add_url_rule("/login", view_func=lambda: flask.redirect("/home", 303))
+    with werkzeug(app) as url:
+        head = f"version: 1\nservice: {{base_url: '{url}'}}\n"
+        outcome = check(load(tmp_path, f"{head}setup: {{login: {{path: /login}}}}\nendpoints:\n  a: {{path: /}}\n"))
+    assert isinstance(outcome.error, CouldNotMeasureError)
+    assert "write 'expect: 303'" in (outcome.error.remedy or "")
+
+
 def test_what_was_captured_is_in_no_output(tmp_path: Path) -> None:
     service = Service(uses=6)
     top = LOGIN.replace("{path: /login, method: POST, json: {user: me},", "{path: /login, method: POST,")

@@ -335,7 +335,7 @@ def test_a_stream_that_was_measured_to_its_end_has_the_key_as_its_remedy() -> No
     [
         (404, "is 'path' right?"),
         (301, "the path that it redirects to"),
-        (401, "token"),
+        (401, "cookies: true"),
         (407, "the proxy requires"),
         (500, "service's log"),
     ],
