@@ -27,7 +27,7 @@ from processes import keep_apart
 
 from perfcheck.client.client import Client
 from perfcheck.client.request_plans import RequestPlans
-from perfcheck.model import DataFile, Encoding, Endpoint, Sample, Service, Template, Value
+from perfcheck.model import DataFile, Encoding, Endpoint, Placeholder, Sample, Service, Template
 from perfcheck.text import Redactor
 
 BLOCKS = 20
@@ -45,11 +45,17 @@ SAME = Endpoint(
 )
 DIFFERENT = replace(
     SAME,
-    path_template=Template(("/api/users/", Value("uuid", Encoding.PATH))),
-    query=(("page", Template((Value("counter"),))),),
-    headers=(("X-Request", Template((Value("random:8", Encoding.HEADER),))), *_JSON),
+    path_template=Template(("/api/users/", Placeholder("uuid", Encoding.PATH))),
+    query=(("page", Template((Placeholder("counter"),))),),
+    headers=(("X-Request", Template((Placeholder("random:8", Encoding.HEADER),))), *_JSON),
     content=Template(
-        ('{"email": "', Value("data.email", Encoding.JSON), '", "age": ', Value("data.age", Encoding.JSON_INT), "}")
+        (
+            '{"email": "',
+            Placeholder("data.email", Encoding.JSON),
+            '", "age": ',
+            Placeholder("data.age", Encoding.JSON_INT),
+            "}",
+        )
     ),
     data=DataFile(
         "users.csv",

@@ -20,10 +20,10 @@ from perfcheck.model import (
     CaptureFrom,
     Digest,
     Endpoint,
+    Placeholder,
     RequestText,
     Secret,
     Template,
-    Value,
     displayed,
     sent,
 )
@@ -161,7 +161,7 @@ def _basic(context: Context, entry: Entry) -> Auth | None:
 def _bearer(context: Context, entry: Entry) -> Auth | None:
     token: RequestText = entry.value
     parts = token.parts if isinstance(token, Template) else (token,)
-    fixed = "".join(sent(part) for part in parts if not isinstance(part, Value))
+    fixed = "".join(sent(part) for part in parts if not isinstance(part, Placeholder))
     if not (fixed.isascii() and fixed.isprintable()) or not parts[0]:
         message = "the token is empty, or contains line breaks, control or non-ASCII characters"
         context.error(entry.node, message, "a variable filled from a file often ends with a line break")
@@ -214,7 +214,7 @@ def _oauth2(context: Context, entry: Entry) -> Auth | None:
             Capture(f"{name}\u00b7expires_in", CaptureFrom.JSON, "$.expires_in", line, is_lifetime=True),
         ),
     )
-    return Auth(Template(("Bearer ", Value(name))), login=login)
+    return Auth(Template(("Bearer ", Placeholder(name))), login=login)
 
 
 _BUILDERS = {"basic": _basic, "bearer": _bearer, "oauth2": _oauth2, "digest": _digest}

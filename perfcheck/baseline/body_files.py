@@ -11,7 +11,7 @@ from perfcheck.baseline.addresses import read_file
 from perfcheck.baseline.context import Context, has_surrogates
 from perfcheck.baseline.sections import Key, SectionType
 from perfcheck.baseline.value_types import TEXT, CustomType
-from perfcheck.model import Encoding, Multipart, Part, Template, Value
+from perfcheck.model import Encoding, Multipart, Part, Placeholder, Template
 from perfcheck.text import clean
 
 _MOST_BYTES = 64_000_000
@@ -72,7 +72,10 @@ def _part(context: Context, key: str, node: Node, name: str) -> Part | None:
         text = context.request_text(node, name)
         if isinstance(text, Template):
             text = Template(
-                tuple(part._replace(encoding=Encoding.PART) if isinstance(part, Value) else part for part in text.parts)
+                tuple(
+                    part._replace(encoding=Encoding.PART) if isinstance(part, Placeholder) else part
+                    for part in text.parts
+                )
             )
         return None if text is None else Part(key, text)
     entries = _FILE.read(context, node, name)

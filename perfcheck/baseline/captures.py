@@ -22,7 +22,7 @@ _GENERATED = {"uuid", "counter"}
 _SOURCES = [str(source) for source in CaptureFrom]
 
 
-class Origin(NamedTuple):
+class CapturedBy(NamedTuple):
     """Where a value is captured."""
 
     section: str  # of the file: setup, or the name of a workflow
@@ -85,9 +85,9 @@ CAPTURE = CustomType(_read_captures, {"type": "object", "additionalProperties": 
 # --- Where they are known --------------------------------------------------------------------------------------------
 
 
-def captured_values(tree: Node) -> dict[str, list[Origin]]:
+def captured_values(tree: Node) -> dict[str, list[CapturedBy]]:
     """All that the file captures, by name: found before anything is read, since its place in the file is free."""
-    found: dict[str, list[Origin]] = {}
+    found: dict[str, list[CapturedBy]] = {}
     for request, node in _pairs(_child(tree, "setup")):
         _collect(found, "setup", request, node)
     for endpoint, node in _pairs(_child(tree, "endpoints")):
@@ -96,10 +96,10 @@ def captured_values(tree: Node) -> dict[str, list[Origin]]:
     return found
 
 
-def _collect(found: dict[str, list[Origin]], section: str, request: ScalarNode, node: Node) -> None:
+def _collect(found: dict[str, list[CapturedBy]], section: str, request: ScalarNode, node: Node) -> None:
     needs = frozenset(name for _, name in uses(node))
     for key, _ in _pairs(_child(node, "capture")):
-        found.setdefault(key.value, []).append(Origin(section, request.value, line_of(key), needs))
+        found.setdefault(key.value, []).append(CapturedBy(section, request.value, line_of(key), needs))
 
 
 def _pairs(node: Node | None) -> list[tuple[ScalarNode, Node]]:
@@ -113,9 +113,9 @@ def _child(node: Node | None, name: str) -> Node | None:
 def check_known(context: Context, node: Node, known: Container[str], request: tuple[str, str] | None = None) -> None:
     """An error for each captured value in ``node`` that is not known there.
 
-    ``request``: the section of the request that ``node`` is a part of, as of Origin, and its name.
+    ``request``: the section of the request that ``node`` is a part of, as of CapturedBy, and its name.
     """
-    captured: Mapping[str, list[Origin]] = context.captured
+    captured: Mapping[str, list[CapturedBy]] = context.captured
     for scalar, name in uses(node):
         if name in known or name not in captured:
             continue
@@ -134,7 +134,7 @@ def check_known(context: Context, node: Node, known: Container[str], request: tu
         context.error_at_variable(scalar, name, message, remedy)
 
 
-def _circle(captured: Mapping[str, list[Origin]], name: str, section: str, request: str) -> list[str]:
+def _circle(captured: Mapping[str, list[CapturedBy]], name: str, section: str, request: str) -> list[str]:
     """The requests of a section from ``request``, which needs ``name``, back to it; empty where it is not needed."""
     chains, seen = [([request], name)], {request}
     for chain, needed in chains:

@@ -21,10 +21,10 @@ from perfcheck.model import (
     JSON_TYPES,
     Encoding,
     JsonSecret,
+    Placeholder,
     RequestText,
     Secret,
     Template,
-    Value,
     as_json,
     displayed,
     sent,
@@ -168,7 +168,7 @@ class Interpolated:
     ``unset`` are the variables whose value is not known; a placeholder is in their place.
     """
 
-    parts: tuple[str | Secret | Value, ...]
+    parts: tuple[str | Secret | Placeholder, ...]
     has_variable: bool = False
     unset: tuple[str, ...] = ()
     typed: str = ""  # ``${ID:int}``, where that is all
@@ -176,7 +176,7 @@ class Interpolated:
     @property
     def value(self) -> str:
         """For requests, where it has no ``values``."""
-        return "".join(sent(part) for part in self.parts if not isinstance(part, Value))
+        return "".join(sent(part) for part in self.parts if not isinstance(part, Placeholder))
 
     @property
     def shown(self) -> str:
@@ -188,9 +188,9 @@ class Interpolated:
         return tuple(part.value for part in self.parts if isinstance(part, Secret) and part.value != part.shown)
 
     @property
-    def values(self) -> tuple[Value, ...]:
+    def values(self) -> tuple[Placeholder, ...]:
         """What is known only when a request is sent."""
-        return tuple(part for part in self.parts if isinstance(part, Value))
+        return tuple(part for part in self.parts if isinstance(part, Placeholder))
 
 
 @dataclass(eq=False)
@@ -203,7 +203,7 @@ class VariableError(Exception):
 
 
 class _Expansion(NamedTuple):
-    part: str | Secret | Value
+    part: str | Secret | Placeholder
     unset: str | None = None  # the name of a variable that has no value
     is_typed: bool = False
 
@@ -216,7 +216,7 @@ def interpolate(
     As in a shell, ``:-`` and ``:?`` treat an empty variable as unset. A name in ``captured`` is no variable of the
     environment. Raises VariableError; with ``allow_unset`` not for a variable that has no value.
     """
-    parts: list[str | Secret | Value] = []
+    parts: list[str | Secret | Placeholder] = []
     unset, end, has_variable = [], 0, False
     for token in _TOKEN.finditer(text):
         expansion = _expand(token, env, allow_unset=allow_unset, captured=captured)
@@ -255,7 +255,7 @@ def _expand(
     if inner is None:
         raise VariableError(part, "'${' without a closing '}'", "close it, or write '$${' for a literal '${'")
     if inner in captured or (_GENERATED.fullmatch(inner) and not _TYPED.fullmatch(inner)):
-        return _Expansion(Value(inner))
+        return _Expansion(Placeholder(inner))
     match = _INNER.fullmatch(inner)
     if match is None and (typed := _TYPED.fullmatch(inner)):
         untyped = _TOKEN.fullmatch(f"${{{typed[1]}}}")
@@ -295,10 +295,10 @@ def _expand(
     raise VariableError(part, f"the variable {name} is not set{reason}", remedy)
 
 
-def _with_type(part: str, expansion: _Expansion, encoding: Encoding) -> JsonSecret | Value:
+def _with_type(part: str, expansion: _Expansion, encoding: Encoding) -> JsonSecret | Placeholder:
     """Raises VariableError for a variable of the environment whose value is not of that type."""
     value = expansion.part
-    if isinstance(value, Value):
+    if isinstance(value, Placeholder):
         if value.name.startswith(("uuid", "random:", "now:iso")) and not value.is_captured:
             raise VariableError(
                 part, f"${{{value.name}}} is text", "leave the type out, or use ${counter} or ${now:unix}"

@@ -17,7 +17,7 @@ from perfcheck.baseline.addresses import read_file
 from perfcheck.baseline.captures import uses
 from perfcheck.baseline.context import Context, Entries, has_surrogates
 from perfcheck.baseline.value_types import TEXT, CustomType
-from perfcheck.model import DataFile, Endpoint, Value
+from perfcheck.model import DataFile, Endpoint, Placeholder
 from perfcheck.text import clean
 from perfcheck.units import WrongValueError
 from perfcheck.words import did_you_mean, plural
@@ -130,7 +130,7 @@ def check_data(context: Context, name: Node | None, own: Entries, request: Endpo
                     context.error_at_variable(where, value.name, *problem)
 
 
-def _problem(value: Value, column: str, data: DataFile | None) -> tuple[str, str] | None:
+def _problem(value: Placeholder, column: str, data: DataFile | None) -> tuple[str, str] | None:
     """The message and the remedy."""
     if data is None:
         return (

@@ -19,11 +19,11 @@ from perfcheck.model import (
     Encoding,
     JsonSecret,
     Marks,
+    Placeholder,
     RequestText,
     Secret,
     Template,
     TextOf,
-    Value,
     displayed,
     sent,
 )
@@ -47,17 +47,19 @@ def _built(build: Callable[[TextOf], str], encoding: Encoding) -> RequestText:
     """The text that ``build`` makes of texts: with what is sent of them, with what is shown, and with their values."""
     marks = Marks()
 
-    def parts(of: TextOf) -> Iterator[str | Value | JsonSecret]:
+    def parts(of: TextOf) -> Iterator[str | Placeholder | JsonSecret]:
         return marks.split(build(lambda text: marks.text_of(text, of, encoding)))
 
     whole = Template(
         tuple(
-            each if isinstance(each, Value) or isinstance(masked, Value) else _combined(sent(each), displayed(masked))
+            each
+            if isinstance(each, Placeholder) or isinstance(masked, Placeholder)
+            else _combined(sent(each), displayed(masked))
             for each, masked in zip(parts(sent), parts(displayed), strict=True)
             if each != ""
         )
     )
-    if any(isinstance(part, Value) for part in whole.parts):
+    if any(isinstance(part, Placeholder) for part in whole.parts):
         return whole
     return _combined(sent(whole), displayed(whole))
 
@@ -84,7 +86,7 @@ def _read_headers(context: Context, node: Node, name: str) -> dict[str, tuple[st
 
 def _without_values(text: RequestText) -> str:
     if isinstance(text, Template):
-        return "".join(sent(part) for part in text.parts if not isinstance(part, Value))
+        return "".join(sent(part) for part in text.parts if not isinstance(part, Placeholder))
     return sent(text)
 
 
@@ -124,10 +126,10 @@ def _read_path(context: Context, node: Node, name: str) -> str | Template | None
         path: str | None = None if text is None else PATH.read(context, node, name)
         return path
     parts = tuple(
-        part._replace(encoding=Encoding.PATH) if isinstance(part, Value) else sent(part) for part in text.parts
+        part._replace(encoding=Encoding.PATH) if isinstance(part, Placeholder) else sent(part) for part in text.parts
     )
     try:
-        check_path("".join("0" if isinstance(part, Value) else part for part in parts))
+        check_path("".join("0" if isinstance(part, Placeholder) else part for part in parts))
     except WrongValueError as error:
         context.error(node, f"{name}: {error.message}", error.remedy or "write, for example, /api/videos/${id}")
         return None

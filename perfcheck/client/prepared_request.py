@@ -24,9 +24,9 @@ from perfcheck.model import (
     Failure,
     Marks,
     Multipart,
+    Placeholder,
     RequestText,
     Service,
-    Value,
     displayed,
     sent,
 )
@@ -214,7 +214,9 @@ def _pieces(marks: Marks, marked: bytes) -> _Pieces:
     if marks.token not in marked:
         return marked
     return tuple(
-        _Inserted(piece.name, ENCODERS[piece.encoding]) if isinstance(piece, Value) else sent(piece).encode("latin-1")
+        _Inserted(piece.name, ENCODERS[piece.encoding])
+        if isinstance(piece, Placeholder)
+        else sent(piece).encode("latin-1")
         for piece in marks.split(marked.decode("latin-1"))
     )
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from perfcheck.model.expectations import Expectations
 from perfcheck.model.findings import Verdict
-from perfcheck.model.request_text import Content, RequestText, Template, Value, sent, values_in
+from perfcheck.model.request_text import Content, Placeholder, RequestText, Template, sent, values_in
 
 
 class Metric(StrEnum):
@@ -176,7 +176,7 @@ class Endpoint:
         # Once, since it is read for each request.
         object.__setattr__(self, "values", frozenset(value.name for value in self.inserted()))
 
-    def inserted(self) -> Iterator[Value]:
+    def inserted(self) -> Iterator[Placeholder]:
         """The values that its own request inserts, each where it does; not those of its steps."""
         for text in (self.path_template, self.content, *(text for _, text in (*self.query, *self.headers))):
             yield from values_in(text)

@@ -56,7 +56,7 @@ JSON_TYPES = {
 }
 
 
-class Value(NamedTuple):
+class Placeholder(NamedTuple):
     """``${name}``: captured from a response (``token``), generated (``uuid``), or of a row of data (``data.email``)."""
 
     name: str
@@ -130,7 +130,7 @@ ENCODERS: Mapping[Encoding, Callable[[str, str], str]] = {  # of a text, for a v
 class Template:
     """A text with values in it that each request inserts."""
 
-    parts: tuple[str | Secret | Value, ...]
+    parts: tuple[str | Secret | Placeholder, ...]
 
 
 RequestText: TypeAlias = str | Secret | Template
@@ -168,7 +168,7 @@ Content: TypeAlias = RequestText | bytes | Multipart
 def sent(text: RequestText, values: Mapping[str, str] = _NO_VALUES) -> str:
     """The text that is sent. Raises KeyError for a value that ``values`` does not have, ValueError for an unfit one."""
     if isinstance(text, Template):
-        parts = (p.encoded(values[p.name]) if isinstance(p, Value) else sent(p) for p in text.parts)
+        parts = (p.encoded(values[p.name]) if isinstance(p, Placeholder) else sent(p) for p in text.parts)
         return "".join(parts)
     return text.value if isinstance(text, Secret) else text
 
@@ -176,13 +176,13 @@ def sent(text: RequestText, values: Mapping[str, str] = _NO_VALUES) -> str:
 def displayed(text: RequestText) -> str:
     """The text that may be shown."""
     if isinstance(text, Template):
-        return "".join(f"${{{p.name}}}" if isinstance(p, Value) else displayed(p) for p in text.parts)
+        return "".join(f"${{{p.name}}}" if isinstance(p, Placeholder) else displayed(p) for p in text.parts)
     return text.shown if isinstance(text, Secret) else text
 
 
-def values_in(content: Content | None) -> Iterator[Value]:
+def values_in(content: Content | None) -> Iterator[Placeholder]:
     if isinstance(content, Template):
-        yield from (part for part in content.parts if isinstance(part, Value))
+        yield from (part for part in content.parts if isinstance(part, Placeholder))
     elif isinstance(content, Multipart):
         for part in content.parts:
             yield from values_in(part.content)
@@ -194,25 +194,26 @@ class Marks:
     def __init__(self) -> None:
         token = secrets.token_hex(8)
         self.token = token.encode()  # in all of them
-        self._marked: list[Value | JsonSecret] = []
+        self._marked: list[Placeholder | JsonSecret] = []
         self._mark = re.compile(f'"?{token}x([0-9]+)x"?|{token}y([0-9]+)y')
 
     def text_of(self, text: RequestText, of: TextOf = sent, encoding: Encoding | None = None) -> str:
         """``of(text)`` with marks for its values, which get ``encoding`` unless they have a type."""
         parts = text.parts if isinstance(text, Template) else (text,)
         return "".join(
-            self._marked_as(part, encoding) if isinstance(part, (Value, JsonSecret)) else of(part) for part in parts
+            self._marked_as(part, encoding) if isinstance(part, (Placeholder, JsonSecret)) else of(part)
+            for part in parts
         )
 
-    def _marked_as(self, part: Value | JsonSecret, encoding: Encoding | None) -> str:
-        is_text = isinstance(part, Value) and part.encoding not in JSON_TYPES
-        if isinstance(part, Value) and is_text and encoding is not None:
+    def _marked_as(self, part: Placeholder | JsonSecret, encoding: Encoding | None) -> str:
+        is_text = isinstance(part, Placeholder) and part.encoding not in JSON_TYPES
+        if isinstance(part, Placeholder) and is_text and encoding is not None:
             part = part._replace(encoding=encoding)
         self._marked.append(part)
         kind = "y" if is_text else "x"  # which JSON has in quotes, that go with it
         return f"{self.token.decode()}{kind}{len(self._marked) - 1}{kind}"
 
-    def split(self, text: str) -> Iterator[str | Value | JsonSecret]:
+    def split(self, text: str) -> Iterator[str | Placeholder | JsonSecret]:
         """The text between the marks, and what these stand for."""
         end = 0
         for mark in self._mark.finditer(text):

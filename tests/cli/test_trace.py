@@ -80,7 +80,7 @@ def test_the_slowest_request_is_among_the_spans_of_the_service(url: str, tmp_pat
         assert eventually(lambda trace_id=trace.trace_id: trace_id in exported(tmp_path))  # type: ignore[misc]
 
 
-def test_no_service_is_asked_to_record_a_trace_unless_it_is_set(url: str, tmp_path: Path) -> None:
+def test_no_service_records_a_trace_unless_it_is_set(url: str, tmp_path: Path) -> None:
     (tmp_path / "baselines.yaml").write_text(
         f"version: 1\nservice: {{base_url: '{url}'}}\nendpoints:\n  slow: {{path: /slow, target: 2s}}\n",
         encoding="utf-8",

@@ -25,7 +25,7 @@ from apps.faulty_server import (
 
 from perfcheck.client.client import Client
 from perfcheck.client.loop import Loop
-from perfcheck.model import Capture, CaptureFrom, Endpoint, Failure, Sample, Service, Template, Value
+from perfcheck.model import Capture, CaptureFrom, Endpoint, Failure, Placeholder, Sample, Service, Template
 from perfcheck.text import Redactor
 
 FAST = Endpoint(name="fast", path="/fast", line=1)
@@ -293,7 +293,7 @@ def test_a_login_that_is_renewed_by_an_abandoned_request_is_renewed_by_the_next(
 
     token = Capture("token", CaptureFrom.JSON, "$.token", line=1)
     login = Endpoint("login", "/login", line=1, method="POST", captures=(token,))
-    it = Endpoint("it", "/it", line=2, headers=(("X-Token", Template((Value("token"),))),))
+    it = Endpoint("it", "/it", line=2, headers=(("X-Token", Template((Placeholder("token"),))),))
     with server(converse) as running, Client(Service(running.url()), redact=Redactor()) as client:
         client.set_up([login])
         client.start(it, "abandoned")

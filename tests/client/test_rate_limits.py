@@ -64,7 +64,7 @@ def test_nothing_that_a_service_sends_is_an_error(retry_after: str, date: str) -
     assert seconds is None or seconds >= 0
 
 
-def test_only_an_unexpected_429_asks_to_wait() -> None:
+def test_only_an_unexpected_429_is_waited_for() -> None:
     limited = response(b"", "Retry-After: 7", status=LIMITED)
     assert sample_of(limited).retry_after_s == 7.0
     assert sample_of(limited, expect=((429, 429),)).retry_after_s is None

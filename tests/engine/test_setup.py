@@ -138,7 +138,7 @@ def test_a_login_that_fails_keeps_everything_from_being_measured(tmp_path: Path)
     assert "check what it logs in with (line" in (outcome.error.remedy or "")
 
 
-def test_a_login_that_redirects_is_told_how_to_expect_it(tmp_path: Path) -> None:
+def test_a_login_that_redirects_has_a_remedy(tmp_path: Path) -> None:
     app = flask.Flask("redirects")
     app.add_url_rule("/login", view_func=lambda: flask.redirect("/home", 303))
     with werkzeug(app) as url:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from perfcheck.judge.match_endpoints import is_of_path, match_endpoints
-from perfcheck.model import DataFile, Encoding, Endpoint, MonitoredRoute, RouteTable, Template, Value
+from perfcheck.model import DataFile, Encoding, Endpoint, MonitoredRoute, Placeholder, RouteTable, Template
 
 BASE = "http://localhost:5001"
 
@@ -17,7 +17,7 @@ def endpoint(name: str, path: str = "/nowhere", *, method: str = "GET", monitor_
 
 
 def with_value(name: str, value: str | None = None) -> Endpoint:
-    template = Template(("/v/", Value(name, Encoding.PATH)))
+    template = Template(("/v/", Placeholder(name, Encoding.PATH)))
     data = None if value is None else DataFile("data.csv", {name.removeprefix("data."): [value]}, [2])
     return replace(endpoint("v", f"/v/${{{name}}}"), path_template=template, data=data)
 
