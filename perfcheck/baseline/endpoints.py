@@ -191,7 +191,11 @@ class EndpointBuilder:
             if own["steps"].value is not None:
                 self._context.error(own["steps"].node, "the workflow has no steps", "add at least one")
             return {"path": "", "steps": ()}
-        steps = tuple(self._requests(name, own["steps"].value, inherited, dict(self._captured), STEP.keys))
+        known = dict(self._captured)
+        steps = tuple(self._requests(name, own["steps"].value, inherited, known, STEP.keys))
+        for key, entry in own.items():
+            if key != "steps":
+                check_known(self._context, entry.node, known)
         return {
             "path": "",
             "method": "steps",

@@ -15,6 +15,12 @@ from perfcheck.history.store import open_history
 BASELINE = "version: 1\nservice: {base_url: http://localhost}\nendpoints:\n  a: {path: /a, target: 300ms}\n"
 
 
+@pytest.fixture(autouse=True)
+def _outside_of_any_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose default branch would select the runs."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def proposed(tmp_path: Path) -> Update:
     """What 20 runs at 100 ms propose."""
