@@ -155,7 +155,7 @@ def violation(
             if requirement.operator is Operator.EXISTS:
                 return f"{subject} is empty" if subject == BODY else f"{subject} not found"
             return f"{subject}{_expected(requirement, show)}, got nothing"
-        elif requirement.operator is Operator.EXISTS:
+        elif requirement.operator is Operator.EXISTS or all(map(is_met, values)):
             continue
         for index, value in enumerate(values):
             if not is_met(value):

@@ -75,11 +75,14 @@ def _walk(steps: list[_Step], document: Any) -> list[Any]:
 
 def _with_descendants(nodes: list[Any]) -> list[Any]:
     """The arrays and objects among them and in them, each before those in it."""
-    found, stack = [], [node for node in reversed(nodes) if type(node) in _CONTAINERS]
+    found: list[Any] = []
+    stack = [node for node in reversed(nodes) if type(node) in _CONTAINERS]
+    take, keep, has_none = stack.pop, found.append, _CONTAINERS.isdisjoint  # looked up once, for thousands of nodes
     while stack:
-        found.append(node := stack.pop())
+        node = take()
+        keep(node)
         children = node.values() if type(node) is dict else node
-        if not _CONTAINERS.isdisjoint(map(type, children)):  # of most objects it is
+        if not has_none(map(type, children)):  # of most objects it has
             stack += [child for child in children if type(child) in _CONTAINERS][::-1]
     return found
 
