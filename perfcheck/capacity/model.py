@@ -1,0 +1,74 @@
+"""What a search for the capacity of a service exchanges with the generator of its load, and what it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+BLOCK_S = 0.5  # the time that one attempt keeps its load for, and one block counts
+
+
+class LoadModel(StrEnum):
+    """What a load is: concurrent users, who wait for an answer before they go on, or requests a second, come what may.
+
+    The first is known as the closed model, the second as the open one (Schroeder, Wierman and Harchol-Balter 2006).
+    """
+
+    USERS = "users"
+    RATE = "rate"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What the search requests: this load for another half second."""
+
+    load: float  # users (a whole number), or requests a second
+    is_fresh: bool  # the first half second of a step: the engine begins a new one
+    drains: bool  # before it begins, the backlog of an overload is to be waited for
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What happened in one half second, by the intended start of the requests."""
+
+    requests: int  # completed, failed or shed
+    over: int  # longer than their limit (each endpoint has its own), timeouts included
+    failed: int  # failed, or shed by the open model's pool
+    lag_ms: float = 0.0  # the generator's own scheduling lag, the largest
+    is_void: bool = False  # not to be judged: generator lag, or a worker's part is missing
+
+
+class Ending(StrEnum):
+    """Why a search ended."""
+
+    PRECISE = "precise"
+    TIME = "time is up"
+    HOLDS = "holds at the upper bound"
+    FAILS = "fails at the lower bound"
+    RARE = "too few requests"  # they are so rare that the time does not suffice for an answer
+    GENERATOR = "generator"  # too many blocks were void
+
+
+@dataclass(frozen=True, slots=True)
+class LoadStep:
+    """A load that was kept for a while, and the sum of its judged blocks."""
+
+    load: float
+    requests: int
+    over: int
+    failed: int
+    void_blocks: int
+    is_overload: bool  # it was cut short, since it was clearly too much
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """The largest load for which the targets hold, in users or requests a second."""
+
+    answer: float | None
+    low: float | None  # of its 95% confidence interval; None where it is open
+    high: float | None
+    reason: Ending
+    steps: tuple[LoadStep, ...]
+    seconds: float  # of load
+    seconds_needed: float | None = None  # about how long a search has to be to be precise, where this one was not
