@@ -108,6 +108,16 @@ def format_ms(value: float | None, *, distinct_from: float | None = None, unit: 
     return _distinct(value, distinct_from, _milliseconds_or_seconds if unit else _three_digits)
 
 
+def format_figure(value: float | None, unit: str, *, distinct_from: float | None = None, in_ms: bool = False) -> str:
+    """A figure in its ``unit``: milliseconds as ``format_ms`` has them, ``12.3 kB`` of bytes, or a mere number.
+
+    ``in_ms``: in a column of milliseconds, where the others carry their own unit.
+    """
+    if unit == "ms" or value is None:
+        return format_ms(value, distinct_from=distinct_from, unit=not in_ms)
+    return _distinct(value, distinct_from, _bytes if unit == "bytes" else _three_digits)
+
+
 def format_from_to(before_ms: float, after_ms: float) -> str:
     """``411 -> 407 ms``, ``950 ms -> 1.2 s``: with as many digits as it takes to make them look different."""
     before, after = format_ms(before_ms, distinct_from=after_ms), format_ms(after_ms, distinct_from=before_ms)
@@ -209,12 +219,15 @@ def _three_digits(value: float, digits: int) -> str:
 
 def format_size(value: int) -> str:
     """``512 B``, ``12.3 kB``, ``1.5 MB``."""
-    amount = float(value)
+    return _bytes(value, 3)
+
+
+def _bytes(value: float, digits: int) -> str:
     for unit in ("B", "kB", "MB"):
-        if amount < 1000:  # noqa: PLR2004
-            return f"{amount:.3g} {unit}"
-        amount /= 1000
-    return f"{amount:.3g} GB"
+        if value < 1000:  # noqa: PLR2004
+            return f"{value:.{digits}g} {unit}"
+        value /= 1000
+    return f"{value:.{digits}g} GB"
 
 
 def format_percentage(fraction: float, *, distinct_from: float | None = None) -> str:

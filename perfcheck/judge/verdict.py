@@ -58,7 +58,7 @@ def judge_endpoint(
             judge_endpoint(step, each, url_shown=url_shown, started_s=started_s, undecided=undecided),
             timeline=Timeline(),
         )
-        for step, each in zip(endpoint.steps, _by_step(endpoint, measurement), strict=True)
+        for step, each in zip(endpoint.parts, _by_step(endpoint, measurement), strict=True)
     )
     is_decided = bool(measurement.decisions) and measurement.decisions[-1].is_decided
     unconfirmed = next((last.verdict for last in measurement.decisions[-1:] if last.is_unconfirmed), None)
@@ -131,7 +131,7 @@ _OF_A_STEP = {
 
 def _by_step(endpoint: Endpoint, measurement: Measurement) -> Iterator[Measurement]:
     """What each step of a workflow would have measured by itself, as far as it was sent."""
-    for number, step in enumerate(endpoint.steps):
+    for number, step in enumerate(endpoint.parts):
         samples = ((stage, sample.steps) for stage, sample in measurement.samples)
         yield Measurement(
             step.name,

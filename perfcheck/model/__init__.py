@@ -6,6 +6,7 @@ fractions between 0 and 1.
 
 from perfcheck.model.baseline import (
     MOST_CONNECTIONS,
+    PAGE_FIGURES,
     Baseline,
     Capture,
     CaptureFrom,
@@ -23,6 +24,7 @@ from perfcheck.model.baseline import (
     Service,
     Tls,
     UndecidedPolicy,
+    Unit,
     metric_name,
     single_requests,
 )
@@ -39,6 +41,7 @@ from perfcheck.model.monitor import (
     RouteTable,
     SlowStatement,
 )
+from perfcheck.model.page import BlockingResource, Page, PageCache, PageLoad, PageSummary
 from perfcheck.model.request_text import (
     ENCODERS,
     JSON_TYPES,
@@ -59,6 +62,7 @@ from perfcheck.model.request_text import (
     values_in,
 )
 from perfcheck.model.run import (
+    FIGURE,
     NO_BRANCH,
     STATEMENT,
     BaselineInfo,
@@ -94,6 +98,14 @@ from perfcheck.model.sample import (
 )
 
 __all__ = [
+    "Unit",
+    "PageSummary",
+    "PageLoad",
+    "PageCache",
+    "Page",
+    "BlockingResource",
+    "PAGE_FIGURES",
+    "FIGURE",
     "BREACHES",
     "ENCODERS",
     "JSON_TYPES",

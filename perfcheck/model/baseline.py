@@ -10,6 +10,7 @@ from uuid import UUID
 
 from perfcheck.model.expectations import Expectations
 from perfcheck.model.findings import Verdict
+from perfcheck.model.page import Page
 from perfcheck.model.request_text import Content, Placeholder, RequestText, Template, sent, values_in
 
 
@@ -24,16 +25,63 @@ class Metric(StrEnum):
     MEAN = "mean"
 
 
+class Unit(StrEnum):
+    """Of a figure that is judged; the value is what the run file calls it."""
+
+    TIME = "ms"
+    SIZE = "bytes"
+    NUMBER = "number"
+
+
 class MetricOf(StrEnum):
-    """The time of a request that the metric is computed from."""
+    """What the metric is computed from: a time of a request, or a figure of a page that a browser loads."""
 
     LATENCY = "latency"  # to the last byte of the response
     FIRST_BYTE = "first_byte"  # to its first byte; of a stream of server-sent events, to the end of the first event
+    LARGEST_CONTENTFUL_PAINT = "largest_contentful_paint"
+    FIRST_CONTENTFUL_PAINT = "first_contentful_paint"
+    LOAD = "load"  # to the end of the load event
+    TOTAL_BLOCKING_TIME = "total_blocking_time"  # of tasks, beyond 50 ms each, after the first contentful paint
+    LAYOUT_SHIFT = "layout_shift"  # the largest session window of shifts, without a unit
+    BYTES = "bytes"  # of all responses, as transferred
+    REQUESTS = "requests"
+
+    @property
+    def unit(self) -> Unit:
+        if self is MetricOf.BYTES:
+            return Unit.SIZE
+        return Unit.NUMBER if self in {MetricOf.LAYOUT_SHIFT, MetricOf.REQUESTS} else Unit.TIME
+
+    @property
+    def title(self) -> str:
+        """``largest contentful paint``."""
+        return self.replace("_", " ")
+
+
+# Of a page. Over its value, a page without a target is slow: the upper ends of "good" in Google's Web Vitals
+# (web.dev/articles/vitals, and Lighthouse's for total blocking time); the rest depends on the page.
+PAGE_FIGURES = {
+    MetricOf.FIRST_BYTE: 800.0,
+    MetricOf.FIRST_CONTENTFUL_PAINT: 1800.0,
+    MetricOf.LARGEST_CONTENTFUL_PAINT: 2500.0,
+    MetricOf.LOAD: math.inf,
+    MetricOf.TOTAL_BLOCKING_TIME: 200.0,
+    MetricOf.LAYOUT_SHIFT: 0.1,
+    MetricOf.BYTES: math.inf,
+    MetricOf.REQUESTS: math.inf,
+}
+_ABBREVIATED = {
+    MetricOf.FIRST_CONTENTFUL_PAINT: "FCP",
+    MetricOf.LARGEST_CONTENTFUL_PAINT: "LCP",
+    MetricOf.TOTAL_BLOCKING_TIME: "TBT",
+}
 
 
 def metric_name(metric: Metric, of: MetricOf) -> str:
-    """``p95``, ``median to first byte``."""
-    return str(metric) if of is MetricOf.LATENCY else f"{metric} to {of.replace('_', ' ')}"
+    """``p95``, ``median to first byte``, ``median LCP``."""
+    if of is MetricOf.LATENCY:
+        return str(metric)
+    return f"{metric} to first byte" if of is MetricOf.FIRST_BYTE else f"{metric} {_ABBREVIATED.get(of, of.title)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +217,8 @@ class Endpoint:
     steps: tuple[Endpoint, ...] = ()  # of a workflow, which sends nothing else
     think_s: float = 0.0  # of a step: the pause after it, which is not measured
     data: DataFile | None = None  # whose rows its requests, or those of its steps, use in turn
+    page: Page | None = None  # what a browser does for it; of a workflow of pages, each step has its own
+    figures: tuple[Endpoint, ...] = ()  # of a page: those with limits of their own, beside its metric
 
     values: frozenset[str] = field(init=False, repr=False, compare=False)  # names of those its own request inserts
 
@@ -178,8 +228,19 @@ class Endpoint:
 
     def inserted(self) -> Iterator[Placeholder]:
         """The values that its own request inserts, each where it does; not those of its steps."""
-        for text in (self.path_template, self.content, *(text for _, text in (*self.query, *self.headers))):
+        fields = self.page.fill if self.page else ()
+        for text in (self.path_template, self.content, *(text for _, text in (*self.query, *self.headers, *fields))):
             yield from values_in(text)
+
+    @property
+    def is_page(self) -> bool:
+        """Whether a browser loads it, or one of its steps."""
+        return self.page is not None or any(step.page is not None for step in self.steps)
+
+    @property
+    def parts(self) -> tuple[Endpoint, ...]:
+        """What is judged beside the whole: the steps of a workflow, or the figures of a page."""
+        return self.steps or self.figures
 
     @property
     def values_of_headers(self) -> frozenset[str]:

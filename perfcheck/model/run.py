@@ -8,6 +8,7 @@ from enum import StrEnum
 from perfcheck.model.baseline import Metric, MetricOf, metric_name
 from perfcheck.model.comparison import Against, Comparison
 from perfcheck.model.findings import Finding, Verdict
+from perfcheck.model.page import PageSummary
 from perfcheck.model.sample import TracedRequest
 
 
@@ -74,6 +75,9 @@ class Reference(StrEnum):
 STATEMENT = "statement."  # so begins the name of a span that is one database statement of the service
 
 
+FIGURE = "figure"  # in place of the method: what is judged is a figure of a page
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointResult:
     name: str
@@ -113,7 +117,13 @@ class EndpointResult:
     unconfirmed: Verdict | None = None  # a breach seen once, which could not be measured again
     metric_of: MetricOf = MetricOf.LATENCY
     traces: tuple[TracedRequest, ...] = ()  # of its slowest requests, the slowest first; a failure before them
-    steps: tuple[EndpointResult, ...] = ()  # of a workflow: each by itself, without a timeline
+    steps: tuple[EndpointResult, ...] = ()  # of a workflow, or figures of a page with limits: without a timeline
+    page: PageSummary | None = None
+
+    @property
+    def is_workflow(self) -> bool:
+        """Whether its steps are one after another, and not figures of the same page."""
+        return bool(self.steps) and not any(step.method == FIGURE for step in self.steps)
 
     @property
     def metric_name(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from perfcheck.model.findings import BREACHES, Verdict, worst
+from perfcheck.model.page import PageLoad
 
 
 class Failure(StrEnum):
@@ -21,6 +22,7 @@ class Failure(StrEnum):
     TLS = "tls"
     PROTOCOL = "protocol"
     TRUNCATED = "truncated"
+    BROWSER = "browser"
     REDIRECTS = "redirects"
     BODY_TOO_LARGE = "body too large"
     DECODING = "decoding"
@@ -42,7 +44,7 @@ class Sample:
     """One timed request: when, how long in each phase, how it ended."""
 
     at_s: float  # when its first byte was written (or it was tried), in seconds of the sampler's clock
-    latency_ms: float | None  # None for a failure; infinity for a timeout
+    latency_ms: float | None  # or another figure, by ``metric_of``. None for a failure; infinity for a timeout
     failure: Failure | None = None
     status: int | None = None
     detail: str | None = None  # one clean line about a failure, free of secrets and control characters
@@ -50,9 +52,11 @@ class Sample:
     body_bytes: int | None = None  # decoded
     server_timing: str | None = None  # the response header, raw
     body_excerpt: str | None = None  # of an unexpected response; as clean as ``detail``
-    steps: tuple[Sample, ...] = ()  # of a workflow, as far as it came
+    steps: tuple[Sample, ...] = ()  # of a workflow, as far as it came; or the figures of a page that have limits
     retry_after_s: float | None = None  # of an unexpected 429: the seconds in its Retry-After
     trace_id: str | None = None  # 32 hexadecimal digits, where the request began a trace
+    page: PageLoad | None = None
+    took_s: float | None = None  # of the load of a page: all of it; None where that is the latency
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ class Decision:
     concurrency: int = 1  # requests in flight while it was measured, this one included; at most
     is_unconfirmed: bool = False  # it was to be measured again, and time or requests ran out first
     excluded: float | None = None  # a failure rate over this is excluded with 95% confidence
-    steps: tuple[Decision, ...] = ()  # of a workflow, by the latency of each alone; without a limit it is OK
+    steps: tuple[Decision, ...] = ()  # of each part of the endpoint, by itself; without a limit it is OK
 
     @property
     def slowest(self) -> Verdict:

@@ -38,11 +38,14 @@ from perfcheck.units import format_ms
 
 _MOST_SCREENING = 3  # times the least requests for OK: what is still open under load is measured alone
 _USUAL_SHARE = 0.6  # of its target, that an endpoint usually takes
+_PAGE_S = 1.5  # a load of a page with what comes before and after it, whatever its figure
 
 
 def expected_s(endpoint: Endpoint) -> float:
     """How long a request to an endpoint takes, by its target."""
     target_ms = min(endpoint.slow_ms, endpoint.limits.critical_ms, 1000 * endpoint.timeout_s)
+    if endpoint.is_page:
+        return _PAGE_S * (len(endpoint.steps) or 1)
     return _USUAL_SHARE * (target_ms if endpoint.target_ms is None else endpoint.target_ms) / 1000
 
 
@@ -69,8 +72,9 @@ class EndpointSession:
     def _begin(self) -> None:
         """Nothing has happened yet."""
         self.phase = Phase.WARM_UP if self._sampling.warmup else Phase.FIRST
-        self.needs_alone = False
+        self.needs_alone = self.endpoint.is_page  # which keeps the processor busy, here and there
         self.not_before = -math.inf
+        self._took_s: float | None = None  # the last load of a page
         self._samples: list[tuple[int, Sample]] = []
         self._widths: list[int] = []  # of the samples: turns that may have been in flight
         self._decisions: list[Decision] = []
@@ -114,8 +118,8 @@ class EndpointSession:
 
     def _forecast(self) -> None:
         """Once for each event: the scheduler reads it for each candidate."""
-        value_ms = self._value_ms()
-        self.typical_s = None if value_ms is None else min(value_ms / 1000, self.endpoint.timeout_s)
+        request_ms = self._request_ms(self._value_ms())
+        self.typical_s = None if request_ms is None else min(request_ms / 1000, self.endpoint.timeout_s)
         typical_s = self.expected_s if self.typical_s is None else self.typical_s
         turns, proofs, paused_s = self._needs(typical_s)
         turn_s = typical_s + self.endpoint.pauses_s
@@ -129,11 +133,15 @@ class EndpointSession:
             return self._stage.latency.estimate()
         return self._decisions[-1].value_ms if self._decisions else self._under_load_ms
 
+    def _request_ms(self, value_ms: float | None) -> float | None:
+        """How long a request takes, where ``value_ms`` is its metric: that is not a time of every page."""
+        return value_ms if self._took_s is None else 1000 * self._took_s
+
     def _needs(self, typical_s: float) -> tuple[int, int, float]:
         """Turns for its latency, and then for its failure rate alone; and seconds between and after the former."""
         if self.phase is Phase.FINISHED:
             return 0, 0, 0.0
-        proof = max(0, self._needed_for_errors(1000 * typical_s) - self._errors.requests)
+        proof = max(0, self._errors_need(1000 * typical_s) - self._errors.requests)
         if self.phase is Phase.PROOF:
             return 0, proof, 0.0
         done = self._stage.requests
@@ -147,7 +155,8 @@ class EndpointSession:
 
     def _expected_confirmation_s(self, typical_s: float) -> float:
         """What is over a limit by now will have to be confirmed."""
-        is_over = self._stage.latency.limits.classify(1000 * typical_s) in BREACHES
+        value_ms = 1000 * typical_s if self._took_s is None else self._value_ms() or 0.0
+        is_over = self._stage.latency.limits.classify(value_ms) in BREACHES
         if not (is_over and self._left):
             return 0.0
         metric = self.endpoint.metric
@@ -228,6 +237,7 @@ class EndpointSession:
 
     def _keep(self, stage: int, sample: Sample, width: int) -> None:
         self._samples.append((stage, sample))
+        self._took_s = sample.took_s
         self._widths.append(width)
         if self.phase is Phase.WARM_UP and len(self._samples) >= self._sampling.warmup:
             self.phase = Phase.FIRST
@@ -338,9 +348,9 @@ class EndpointSession:
         self._stage = self._first_stage()
 
     def _is_proven(self) -> bool:
-        return self._errors.requests >= self._needed_for_errors(self._value_ms())
+        return self._errors.requests >= self._errors_need(self._request_ms(self._value_ms()))
 
-    def _needed_for_errors(self, latency_ms: float | None) -> int:
+    def _errors_need(self, latency_ms: float | None) -> int:
         needed = self._errors.needed(latency_ms)
         return needed if self._max_requests is None else min(needed, self._max_requests)
 
@@ -393,24 +403,24 @@ class EndpointSession:
 
     def _with_errors(self, last: Decision) -> Decision:
         """The decision that stands, with what is known of failures by now."""
-        errors, value_ms = self._errors, last.value_ms
+        errors, request_ms = self._errors, self._request_ms(last.value_ms)
         if self._is_failing and errors.shown is not Verdict.CRITICAL:
             if last.stage == 1:  # no confirmation yet
                 return last
-            settled = errors.is_settled(value_ms)
+            settled = errors.is_settled(request_ms)
             unsettled = Verdict.WARNING if self.phase is Phase.FINISHED else Verdict.CRITICAL
-            verdict = errors.verdict(value_ms) if settled else unsettled
+            verdict = errors.verdict(request_ms) if settled else unsettled
         else:
-            settled = errors.is_settled(value_ms) or not errors.failures
-            verdict = errors.verdict(value_ms)
-        missing = 0 if settled else self._needed_for_errors(value_ms) - errors.requests
+            settled = errors.is_settled(request_ms) or not errors.failures
+            verdict = errors.verdict(request_ms)
+        missing = 0 if settled else self._errors_need(request_ms) - errors.requests
         return replace(
             last,
             failures=errors.failures,
             errors=verdict,
             errors_decided=settled,
             more_requests=max(missing, last.more_requests or 0) or None,
-            excluded=errors.excluded(value_ms),
+            excluded=errors.excluded(request_ms),
         )
 
     def progress(self, now: float) -> EndpointProgress:

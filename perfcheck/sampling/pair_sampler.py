@@ -53,7 +53,7 @@ class PairMeasurement:
     after: Measurement
     outcome: ChangeOutcome
     pairs: int  # that gave a latency on both sides
-    steps: tuple[ChangeOutcome, ...] = ()  # of a workflow, by the same pairs
+    steps: tuple[ChangeOutcome, ...] = ()  # of each part of the endpoint, by the same pairs
 
 
 class PairSampler:
@@ -129,7 +129,7 @@ class PairSession:
         self.endpoint = endpoint
         self.used_s = 0.0
         self.not_before = -math.inf
-        self.needs_alone = False
+        self.needs_alone = endpoint.is_page
         self.last_turn_ms: float | None = None
         self._limits = limits
         self._warmup = warmup
@@ -197,6 +197,8 @@ class PairSession:
         """Once for each pair: the scheduler reads it for each candidate."""
         self.phase = self._phase()
         typical_ms = [side.latency.estimate() for side in self._sides if side.latency.count]
+        if self._pairs and self._pairs[-1].after.took_s is not None:
+            typical_ms = [1000 * (sample.took_s or 0.0) for sample in self._pairs[-1][1:3]]
         most_s = len(self._sides) * self.endpoint.timeout_s
         self.typical_s = min(sum(typical_ms) / 1000, most_s) if len(typical_ms) == len(self._sides) else None
         each_s = self.expected_s if self.typical_s is None else self.typical_s
@@ -302,7 +304,7 @@ class PairSession:
         return replace(outcome, changed=Changed.CANNOT_TELL, severity=Verdict.OK, decided=False, more=_USUAL_PAIRS)
 
     def _outcomes_of_steps(self) -> list[ChangeOutcome]:
-        tests = [PairTest(self._limits, self._most) for _ in self.endpoint.steps]
+        tests = [PairTest(self._limits, self._most) for _ in self.endpoint.parts]
         for stage, before, after, _ in self._pairs:
             if stage == _JUDGED and before.latency_ms is not None and after.latency_ms is not None:
                 for test, old, new in zip(tests, before.steps, after.steps, strict=False):
@@ -348,4 +350,5 @@ def without_limits(endpoint: Endpoint) -> Endpoint:
         ceiling_ms=None,
         slow_ms=math.inf,
         steps=tuple(map(without_limits, endpoint.steps)),
+        figures=tuple(map(without_limits, endpoint.figures)),
     )

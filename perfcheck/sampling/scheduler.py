@@ -85,10 +85,11 @@ class Scheduler(Generic[S]):
         self._rate_per_s = sampling.rate_per_s
         self.paces = Paces(transports, sampling)
         self._limited: dict[S, int] = {}  # responses 429 in a row
-        self._queue: deque[S] = deque(sorted(self._sessions, key=lambda s: (not s.endpoint.critical_path, s.cost_s)))
+        in_order = sorted(self._sessions, key=lambda s: (not s.endpoint.critical_path, s.cost_s))
+        self._queue: deque[S] = deque(session for session in in_order if not session.needs_alone)
         # Ordered sets, since there may be thousands.
         self._open: dict[S, None] = {}  # in their first stage
-        self._alone: dict[S, None] = {}  # to be measured alone
+        self._alone: dict[S, None] = {session: None for session in in_order if session.needs_alone}
         self._proving: dict[S, None] = {}
         self._turns: dict[S, _Turn[S]] = {}
         self._ramp: Ramp[S] = Ramp((), most=1)  # until a ramp begins: one connection
@@ -104,8 +105,8 @@ class Scheduler(Generic[S]):
         self._share_s = 0.0  # the time that all that may overlap takes
         self._end_s = 0.0  # when all will be decided
         self._slack_s = 0.0  # the time that will be left over
-        self._need_s = sum(session.need_s + session.proof_s for session in self._queue)
-        self._need_requests = sum(session.need_requests + session.proof_requests for session in self._queue)
+        self._need_s = sum(session.need_s + session.proof_s for session in self._sessions)
+        self._need_requests = sum(session.need_requests + session.proof_requests for session in self._sessions)
         self._again_s = 0.0  # of sessions that were placed once more
         self._budget_s = sampling.budget_s
 

@@ -30,7 +30,7 @@ class Stage:
 
     It is over when the latency is decided, or when the requests fail beyond doubt. Never before five requests, nor
     before ``min_requests``, except by ``max_requests``. Where latency finds no answer within the looks of its test, the
-    stage ends all the same. A stage that confirms failures goes on until they are settled. In a workflow, each step
+    stage ends all the same. A stage that confirms failures goes on until they are settled. Each part of the endpoint
     that has a limit has a test of its own, and the stage is over when all of them are decided.
     """
 
@@ -48,11 +48,11 @@ class Stage:
         self._least = max(LEAST_SAMPLES, endpoint.min_requests)
         self._errors = errors
         self._confirms_errors = before is not None and before.errors is Verdict.CRITICAL
-        befores = before.steps if before else (None,) * len(endpoint.steps)
-        tests = sum(each.limits.warning_ms < math.inf for each in (endpoint, *endpoint.steps))
+        befores = before.steps if before else (None,) * len(endpoint.parts)
+        tests = sum(each.limits.warning_ms < math.inf for each in (endpoint, *endpoint.parts))
         self.latency, *steps = (
             latency_test(each, self._least, levels_after(shown, under, tests=max(tests, 1)))
-            for each, shown in zip((endpoint, *endpoint.steps), (before, *befores), strict=True)
+            for each, shown in zip((endpoint, *endpoint.parts), (before, *befores), strict=True)
         )
         self._steps = tuple(steps)
         self._tests = (self.latency, *(test for test in self._steps if test.limits.critical_ms < math.inf))
@@ -78,7 +78,7 @@ class Stage:
     def add(self, latency_ms: float | None, *, failed: bool, steps: Sequence[Sample] = ()) -> None:
         """Take one more request: its latency if it has one (infinity for a timeout), and whether it failed.
 
-        ``steps`` are those of a workflow, as far as it came.
+        ``steps`` are of its parts; of a workflow, as far as it came.
         """
         if latency_ms is not None:
             self.latency.add(latency_ms)
@@ -164,7 +164,7 @@ def levels_after(before: Decision | None, under: Spend, tests: int = 1) -> Level
 
     An endpoint that sits at a limit is often measured again, and each time one of twenty is called wrongly. So only
     what the stage before has shown already is accepted at 5%, which makes 0.25% for both together; what it has not
-    shown takes evidence that would do alone. Several ``tests``, of a workflow and its steps, share the error equally
+    shown takes evidence that would do alone. Several ``tests``, of an endpoint and its parts, share the error equally
     (Bonferroni): one of them over a limit is enough. All of them have to be under theirs, so that is not shared.
     """
     usual, alone = ALPHA / tests, ALPHA_ALONE / tests
