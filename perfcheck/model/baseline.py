@@ -53,7 +53,7 @@ class MetricOf(StrEnum):
         return Unit.NUMBER if self in {MetricOf.LAYOUT_SHIFT, MetricOf.REQUESTS} else Unit.TIME
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """``largest contentful paint``."""
         return self.replace("_", " ")
 
@@ -81,7 +81,7 @@ def metric_name(metric: Metric, of: MetricOf) -> str:
     """``p95``, ``median to first byte``, ``median LCP``."""
     if of is MetricOf.LATENCY:
         return str(metric)
-    return f"{metric} to first byte" if of is MetricOf.FIRST_BYTE else f"{metric} {_ABBREVIATED.get(of, of.title)}"
+    return f"{metric} to first byte" if of is MetricOf.FIRST_BYTE else f"{metric} {_ABBREVIATED.get(of, of.label)}"
 
 
 @dataclass(frozen=True, slots=True)
