@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryFile
@@ -20,7 +20,7 @@ from perfcheck.git import HOOK_VARIABLES
 from perfcheck.text import Redactor, without_credentials
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
-_GRACE_S = 10.0  # between SIGTERM and SIGKILL
+_GRACE_S = 10.0
 _LOOPBACK = "127.0.0.1"
 _PORTS = range(20_000, 30_000)  # below those that systems give to outgoing connections, which might take a free one
 _PORT_VARIABLES = ("PORT", "FLASK_RUN_PORT", "UVICORN_PORT")
@@ -43,9 +43,14 @@ class ShellCommand:
     It is in a session of its own, which Ctrl-C in a terminal does not reach.
     """
 
-    def __init__(self, *, keep_output: bool = False) -> None:
-        """``keep_output``: in the file ``log``, which stays; otherwise in one without a name, which cannot."""
+    def __init__(self, *, keep_output: bool = False, grace_s: float = _GRACE_S, pass_fds: Collection[int] = ()) -> None:
+        """``keep_output``: in the file ``log``, which stays; otherwise in one without a name, which cannot.
+
+        ``grace_s``: between SIGTERM and SIGKILL. ``pass_fds``: file descriptors that the command gets.
+        """
         self.command = ""
+        self._grace_s = grace_s
+        self._pass_fds = pass_fds
         self.redact = Redactor()  # of what is shown of the command and its output
         self._log = _log_file(keep=keep_output)
         self.log: str | None = self._log.name if keep_output else None
@@ -65,13 +70,14 @@ class ShellCommand:
         self.command = command
         try:
             self._supervisor = subprocess.Popen(  # noqa: S603 - ourselves
-                [sys.executable, "-I", "-S", str(_SUPERVISOR), str(_GRACE_S), command],
+                [sys.executable, "-I", "-S", str(_SUPERVISOR), str(self._grace_s), command],
                 cwd=cwd,
                 env={**_environment(), **(env or {})},
                 stdin=subprocess.PIPE,
                 stdout=self._log,
                 stderr=self._log,
                 start_new_session=True,
+                pass_fds=self._pass_fds,
             )
         except OSError as error:
             message = f"the command could not be started: {error.strerror or error}: {self._shown(command)}"
