@@ -42,7 +42,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "history": (CORE | {"report", "runfile", "git"}, {"sqlalchemy", "rich"}),
     "periods": (CORE | {"git", "baseline", "report", "runfile", "history"}, {"msgspec", "rich", "jinja2"}),
     "site": (CORE | {"report", "runfile", "history", "periods"}, set()),
-    "capacity": (CORE, set()),
+    "capacity": (CORE | {"service_process"}, {"gevent", "geventhttpclient", "locust"}),
     "lint": (HELPERS | {"model", "report"}, set()),
     "demo": (HELPERS | {"model", "monitor", "service_process"}, set()),
     "engine": (

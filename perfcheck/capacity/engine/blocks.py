@@ -1,0 +1,60 @@
+"""The parts of all workers put together: the half seconds of a step, in order, each as soon as it is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from perfcheck.capacity.engine.counts import EndpointCounts, merged
+from perfcheck.capacity.engine.recorder import BlockPart
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBlock:
+    """Half a second of a step, by the intended start of the requests."""
+
+    step: int
+    index: int
+    counts: dict[str, EndpointCounts]  # by endpoint
+    lag_ms: float  # the largest of a worker
+    missing: frozenset[int]  # the workers that were lost before they reported their part
+
+
+class BlockAssembler:
+    """Parts of the workers in, half seconds out. A half second that is complete never changes."""
+
+    def __init__(self) -> None:
+        self._lost: set[int] = set()
+        self._workers: dict[int, frozenset[int]] = {}  # of each step
+        self._parts: dict[tuple[int, int], dict[int, BlockPart]] = {}
+        self._amendments: list[BlockPart] = []
+        self._next: dict[int, int] = {}  # block of each step
+
+    def begin(self, step: int, workers: Iterable[int]) -> None:
+        self._workers[step] = frozenset(workers)
+        self._next[step] = 0
+
+    def add(self, worker: int, part: BlockPart) -> None:
+        if part.is_amendment:
+            self._amendments.append(part)
+        else:
+            self._parts.setdefault((part.step, part.block), {})[worker] = part
+
+    def lose(self, worker: int) -> None:
+        self._lost.add(worker)
+
+    def next_of(self, step: int) -> LoadBlock | None:
+        """The next half second of the step, once each of its workers has reported it, or is lost."""
+        index = self._next[step]
+        parts = self._parts.get((step, index), {})
+        missing = self._workers[step] - parts.keys()
+        if missing - self._lost or not parts:
+            return None
+        self._next[step] += 1
+        counts = merged(part.counts for part in parts.values())
+        return LoadBlock(step, index, counts, max(part.lag_ms for part in parts.values()), missing)
+
+    def totals(self, step: int) -> dict[str, EndpointCounts]:
+        """All requests of the step that have been reported, those of half seconds that are not complete, too."""
+        parts = [part for (of_step, _), parts in self._parts.items() if of_step == step for part in parts.values()]
+        return merged(part.counts for part in [*parts, *(part for part in self._amendments if part.step == step)])

@@ -1,0 +1,184 @@
+"""Load on a service, by Locust in processes of its own, and what becomes of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import queue
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from threading import Thread
+from time import monotonic
+from typing import IO, Any, Self
+
+from perfcheck.capacity.engine.blocks import BlockAssembler, LoadBlock
+from perfcheck.capacity.engine.counts import EndpointCounts
+from perfcheck.capacity.engine.plan import LoadPlan
+from perfcheck.capacity.engine.recorder import BlockPart
+from perfcheck.capacity.model import LoadModel
+from perfcheck.errors import CouldNotMeasureError, UsageError
+from perfcheck.service_process import ShellCommand
+from perfcheck.text import Redactor
+
+_PROCESS = "perfcheck.capacity.engine.process"
+_START_TIMEOUT_S = 60.0
+_SILENCE_TIMEOUT_S = 15.0  # of the master, which reports ten times a second
+_STOP_TIMEOUT_S = 1.0
+_GRACE_S = 1.0
+_ENVIRONMENT = {"LOCUST_SKIP_MONKEY_PATCH": ""}  # set, it would make all requests wait for each other
+
+
+class Engine:
+    """A context manager, in which there is load. However this process ends, the load ends.
+
+    One thread uses it, but for ``stop``.
+    """
+
+    def __init__(self, plan: LoadPlan, workers: int = 1, redact: Redactor | None = None) -> None:
+        """``workers``: processes that send requests, each with a CPU; ``redact``: for what is shown of their output."""
+        self.lost: dict[int, str] = {}  # the workers that were lost, and why
+        self._plan = plan
+        self._workers = workers
+        self._redact = redact or Redactor()
+        self._assembler = BlockAssembler()
+        self._step = 0
+        self._idle_in: dict[int, int] = {}  # worker -> the last step in which it had no request in flight
+        self._events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._commands: IO[bytes] | None = None
+        self._processes: ShellCommand | None = None
+
+    def __enter__(self) -> Self:
+        """Raises UsageError without Locust, and CouldNotMeasureError where its processes do not start."""
+        if not all(map(importlib.util.find_spec, ("locust", "geventhttpclient"))):
+            raise UsageError("load needs Locust, which is not installed", "run `pip install 'perfcheck[load]'`")
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def step(self, load: float) -> int:
+        """Begin a step: from now on so many users, or requests a second, shared by the workers that are left.
+
+        The number of the step.
+        """
+        self._step += 1
+        self._assembler.begin(self._step, self._live)
+        shares = _shares(load, self._live, self._plan.model)
+        self._send({"step": self._step, "shares": [shares.get(worker, 0) for worker in range(self._workers)]})
+        return self._step
+
+    def blocks(self, step: int) -> Iterator[LoadBlock]:
+        """The half seconds of a step, each as soon as the outcome of its requests is known. Ends only by an error.
+
+        Raises CouldNotMeasureError when no worker is left.
+        """
+        while True:
+            if block := self._assembler.next_of(step):
+                yield block
+            else:
+                self._await_event(_SILENCE_TIMEOUT_S)
+
+    def drain(self) -> None:
+        """End all load, and wait until no request is in flight; that takes no longer than the longest timeout."""
+        step = self.step(0)
+        while any(self._idle_in.get(worker, 0) < step for worker in self._live):
+            self._await_event(_SILENCE_TIMEOUT_S)
+
+    def totals(self, step: int) -> dict[str, EndpointCounts]:
+        """What has become of all requests of a step so far, by endpoint."""
+        return self._assembler.totals(step)
+
+    def stop(self) -> None:
+        """End all load at once, and the processes. May be called again."""
+        commands, self._commands = self._commands, None
+        processes, self._processes = self._processes, None
+        try:
+            if commands:
+                with suppress(BrokenPipeError):
+                    commands.close()  # by which the master ends the load of all workers
+                self._await_end()
+        finally:
+            if processes:
+                processes.stop()
+
+    @property
+    def _live(self) -> list[int]:
+        return [worker for worker in range(self._workers) if worker not in self.lost]
+
+    def _start(self) -> None:
+        (commands, our_commands), (our_reports, reports) = os.pipe(), os.pipe()
+        try:
+            self._processes = ShellCommand(grace_s=_GRACE_S, pass_fds=(commands, reports))
+            self._processes.redact = self._redact
+            self._commands = os.fdopen(our_commands, "wb")
+            Thread(target=self._read, args=(our_reports,), daemon=True).start()
+            python = shlex.quote(sys.executable)
+            self._processes.start(f"exec {python} -P -m {_PROCESS} {commands} {reports}", env=_ENVIRONMENT)
+        finally:
+            os.close(commands)
+            os.close(reports)
+        self._send({"plan": json.loads(self._plan.to_json()), "workers": self._workers})
+        while self._await_event(_START_TIMEOUT_S) != "ready":
+            for worker, reason in self.lost.items():
+                raise self._error(f"worker {worker + 1} of the load did not start: {reason}")
+
+    def _send(self, command: Mapping[str, object]) -> None:
+        if self._commands is None:
+            raise ValueError("the engine is stopped")
+        with suppress(BrokenPipeError):  # it has ended, which the next event reports
+            self._commands.write(json.dumps(command).encode() + b"\n")
+            self._commands.flush()
+
+    def _read(self, reports: int) -> None:
+        """In a thread of its own, so that the engine never waits for this process."""
+        with os.fdopen(reports, "rb") as lines:
+            for line in lines:
+                self._events.put(json.loads(line))
+        self._events.put(None)
+
+    def _await_event(self, timeout_s: float) -> str:
+        """Takes note of the next event; its kind."""
+        try:
+            event = self._events.get(timeout=timeout_s)
+        except queue.Empty:
+            raise self._error(f"the generator of the load did not respond for {timeout_s:g} s") from None
+        match event:
+            case None:
+                raise self._error("the generator of the load has ended")
+            case {"event": "report", "worker": worker, "step": step, "in_flight": in_flight, "parts": parts}:
+                for part in parts:
+                    self._assembler.add(worker, BlockPart.from_json(part))
+                if not in_flight:
+                    self._idle_in[worker] = step
+            case {"event": "lost", "worker": worker, "reason": reason}:
+                self.lost[worker] = reason
+                self._assembler.lose(worker)
+                if not self._live:
+                    raise self._error(f"no worker of the load is left: {reason}")
+        return str(event["event"])
+
+    def _await_end(self) -> None:
+        deadline_s = monotonic() + _STOP_TIMEOUT_S
+        with suppress(queue.Empty):
+            while self._events.get(timeout=max(0.0, deadline_s - monotonic())) is not None:
+                pass
+
+    def _error(self, message: str) -> CouldNotMeasureError:
+        output = self._processes.output() if self._processes else ()
+        return CouldNotMeasureError(message, "see its output" if output else None, output=output)
+
+
+def _shares(load: float, workers: Sequence[int], model: LoadModel) -> dict[int, float]:
+    """By worker. Users are whole; a rate is shared evenly."""
+    if model is LoadModel.RATE:
+        return dict.fromkeys(workers, load / len(workers))
+    each, more = divmod(round(load), len(workers))
+    return {worker: each + (place < more) for place, worker in enumerate(workers)}

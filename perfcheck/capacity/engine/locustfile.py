@@ -1,0 +1,153 @@
+"""The users of Locust that make the load, and what they share in one worker: the plan, the load now, and the counts.
+
+Locust's own waiting times and spawn rates are not used: a step begins at once, by one message, in both models, and a
+user ends between two requests, never within one, since the requests that were cut off would be the slow ones.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from itertools import accumulate
+from time import perf_counter
+from typing import ClassVar
+
+import gevent
+from gevent.event import Event
+from locust import User, task
+from locust.exception import StopUser
+from locust.runners import Runner
+
+from perfcheck.capacity.engine.connection import Connection
+from perfcheck.capacity.engine.plan import Arrivals, LoadPlan, PlannedRequest, ThinkTime
+from perfcheck.capacity.engine.recorder import BlockRecorder, InFlight
+from perfcheck.capacity.model import LoadModel
+
+_PAUSE_AFTER_FAILURE_S = 0.05  # a service that refuses connections is not flooded by users without think time
+
+
+class WorkerLoad:
+    """The share of the load that one worker has."""
+
+    def __init__(self, plan: LoadPlan, runner: Runner, workers: int) -> None:
+        self.plan = plan
+        self.step = 0
+        self.level = 0.0  # users, or requests a second
+        self.changed = Event()
+        self.recorder = BlockRecorder()
+        self.planned_s = math.inf  # the next intended start of the open model
+        self.users = 0
+        self.most_in_flight = max(1, plan.most_in_flight // workers)
+        self._runner = runner
+        self._weights = list(accumulate(request.weight for request in plan.requests))
+        if plan.model is LoadModel.RATE:
+            runner.spawn_users({Dispatcher.__name__: 1})
+
+    def begin(self, step: int, level: float) -> None:
+        now = perf_counter()
+        self.recorder.begin(step, now)
+        self.step, self.level = step, level
+        self.planned_s = now
+        self.changed.set()
+        missing = int(level) - self.users
+        if self.plan.model is LoadModel.USERS and missing > 0:
+            self.users += missing
+            self._runner.spawn_users({VirtualUser.__name__: missing})
+
+    def choose(self) -> PlannedRequest:
+        return random.choices(self.plan.requests, cum_weights=self._weights)[0]  # noqa: S311
+
+    def planned_from(self, now_s: float) -> float:
+        """Before this time no request will have its intended start."""
+        return min(now_s, self.planned_s) if self.plan.model is LoadModel.RATE else now_s
+
+
+class LoadUser(User):
+    abstract = True
+    load: ClassVar[WorkerLoad]  # set before the first is spawned
+
+    def __init__(self, environment: object) -> None:
+        super().__init__(environment)
+        self.connections: list[Connection] = []  # those that are free
+
+    def send(self, sent: InFlight, *, from_start: bool) -> bool:
+        """Whether it succeeded. ``from_start``: the real start is counted, too."""
+        connection = self.connections.pop() if self.connections else Connection(self.load.plan)
+        start_s = perf_counter()
+        error = connection.send(sent.request)
+        if error is None:
+            self.load.recorder.succeed(sent, perf_counter(), start_s if from_start else None)
+        else:
+            self.load.recorder.fail(sent, error)
+        self.connections.append(connection)
+        return error is None
+
+
+class VirtualUser(LoadUser):
+    """The closed model: one user, with a connection of its own."""
+
+    @task
+    def use(self) -> None:
+        plan = self.load.plan
+        # Begins within its think time, so that users who begin together do not stay together.
+        pause_s = random.uniform(0, plan.think_s) if plan.think_time is ThinkTime.FIXED else self._think_s()  # noqa: S311
+        while True:
+            gevent.sleep(pause_s)
+            if self.load.users > self.load.level:
+                self.load.users -= 1
+                raise StopUser
+            sent = self.load.recorder.start(self.load.choose(), perf_counter())
+            is_success = self.send(sent, from_start=False)
+            pause_s = max(self._think_s(), 0 if is_success else _PAUSE_AFTER_FAILURE_S)
+
+    def _think_s(self) -> float:
+        plan = self.load.plan
+        if not plan.think_s or plan.think_time is ThinkTime.FIXED:
+            return plan.think_s
+        return random.expovariate(1 / plan.think_s)
+
+    def on_stop(self) -> None:
+        for connection in self.connections:
+            connection.close()
+
+
+class Dispatcher(LoadUser):
+    """The open model: one in each worker, which starts each request when it is due, however many are in flight.
+
+    Latency counts from then: a request that starts late because others are slow has waited (no coordinated omission).
+    """
+
+    @task
+    def dispatch(self) -> None:
+        load = self.load
+        while True:
+            load.changed.clear()
+            if not load.level:
+                load.planned_s = math.inf
+                load.changed.wait()
+                continue
+            load.planned_s = perf_counter() + self._gap_s()
+            while not self._is_changed_by(load.planned_s):
+                now = perf_counter()
+                while load.planned_s <= now:
+                    self._start(load.planned_s)
+                    load.planned_s += self._gap_s()
+
+    def _is_changed_by(self, time_s: float) -> bool:
+        """Waits until then, or until the next step; lets requests run, too, where that is past."""
+        wait_s = time_s - perf_counter()
+        if wait_s > 0:
+            return bool(self.load.changed.wait(wait_s))
+        gevent.sleep(0)
+        return bool(self.load.changed.is_set())
+
+    def _start(self, intended_s: float) -> None:
+        load = self.load
+        if load.recorder.in_flight >= load.most_in_flight:
+            load.recorder.shed(load.choose(), intended_s)
+        else:
+            gevent.spawn(self.send, load.recorder.start(load.choose(), intended_s), from_start=True)
+
+    def _gap_s(self) -> float:
+        rate = self.load.level
+        return random.expovariate(rate) if self.load.plan.arrivals is Arrivals.POISSON else 1 / rate

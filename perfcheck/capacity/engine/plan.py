@@ -1,0 +1,85 @@
+"""What a worker needs to send requests. It reaches the engine over a pipe: headers and bodies may hold secrets."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from perfcheck.capacity.model import LoadModel
+from perfcheck.model import Tls
+
+
+class ThinkTime(StrEnum):
+    """How the pause of a user between two requests varies around its mean."""
+
+    FIXED = "fixed"
+    EXPONENTIAL = "exponential"
+
+
+class Arrivals(StrEnum):
+    """How the intended starts of the open model follow each other."""
+
+    POISSON = "poisson"  # as those of many users who know nothing of each other
+    EVEN = "even"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRequest:
+    """One request of the mix. Several may belong to one endpoint, with different values."""
+
+    endpoint: str
+    target: str  # path and query
+    method: str = "GET"
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    expect: tuple[tuple[int, int], ...] = ((200, 299),)  # inclusive ranges of status codes
+    timeout_s: float = 10.0
+    limit_ms: float | None = None  # a request over it is over, however much longer it takes
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """The load of a service. No other host is ever connected to: redirects are not followed."""
+
+    scheme: str  # http or https
+    host: str
+    port: int
+    model: LoadModel
+    requests: tuple[PlannedRequest, ...]
+    think_s: float = 0.0  # mean pause of a user
+    think_time: ThinkTime = ThinkTime.EXPONENTIAL
+    arrivals: Arrivals = Arrivals.POISSON
+    most_in_flight: int = 1000  # of the open model, all workers together: what would go beyond is shed
+    tls: Tls = field(default_factory=Tls)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), default=lambda body: base64.b64encode(body).decode())
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> LoadPlan:
+        """What ``to_json`` returned."""
+        values: dict[str, Any] = json.loads(text)
+        return cls(
+            **{
+                **values,
+                "model": LoadModel(values["model"]),
+                "requests": tuple(_request(request) for request in values["requests"]),
+                "think_time": ThinkTime(values["think_time"]),
+                "arrivals": Arrivals(values["arrivals"]),
+                "tls": Tls(**values["tls"]),
+            }
+        )
+
+
+def _request(values: dict[str, Any]) -> PlannedRequest:
+    return PlannedRequest(
+        **{
+            **values,
+            "body": base64.b64decode(values["body"]),
+            "expect": tuple((low, high) for low, high in values["expect"]),
+        }
+    )

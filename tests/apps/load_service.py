@@ -1,0 +1,60 @@
+"""A service for tests of load, which counts what it gets; the path of a request chooses how it is answered."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from apps.faulty_server import read_request, reset, response, server, wait_for_the_client_to_leave
+
+
+class LoadService:
+    def __init__(self) -> None:
+        self.requests: Counter[str] = Counter()  # by path
+        self.heads: set[bytes] = set()
+        self.redirect_to = "/"
+        self.port = 0
+        self._lock = threading.Lock()
+
+    def converse(self, connection: socket.socket) -> None:
+        while request := read_request(connection):
+            path = request.split(maxsplit=2)[1].decode()
+            with self._lock:
+                self.requests[path] += 1
+                self.heads.add(request.partition(b"\r\n\r\n")[0])
+            match path.strip("/").split("/"):
+                case ["wait", milliseconds]:
+                    time.sleep(int(milliseconds) / 1e3)
+                    connection.sendall(response())
+                case ["alone", milliseconds]:
+                    with self._lock:
+                        time.sleep(int(milliseconds) / 1e3)
+                    connection.sendall(response())
+                case ["status", status]:
+                    connection.sendall(response(status=f"{status} Some"))
+                case ["redirect"]:
+                    connection.sendall(response(b"", f"Location: {self.redirect_to}", status="302 Found"))
+                case ["reset"]:
+                    reset(connection)
+                case ["never"]:
+                    wait_for_the_client_to_leave(connection)
+                case ["truncated"]:
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+                    return
+                case ["nonsense"]:
+                    connection.sendall(b"nonsense\r\n\r\n")
+                    return
+                case _:
+                    connection.sendall(response())
+
+
+@contextmanager
+def load_service() -> Iterator[LoadService]:
+    service = LoadService()
+    with server(service.converse) as running:
+        service.port = running.port
+        yield service

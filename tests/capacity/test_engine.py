@@ -1,0 +1,198 @@
+"""Load by the real engine on a real service: what it sends, what it counts, and what happens without a worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from copy import deepcopy
+from itertools import islice
+
+import pytest
+from apps.load_service import LoadService, load_service
+from support.processes import descendants, is_running
+from support.waiting import eventually
+
+from perfcheck.capacity.engine.blocks import LoadBlock
+from perfcheck.capacity.engine.engine import Engine
+from perfcheck.capacity.engine.plan import Arrivals, LoadPlan, PlannedRequest, ThinkTime
+from perfcheck.capacity.model import LoadModel
+from perfcheck.errors import CouldNotMeasureError, UsageError
+from perfcheck.model import Failure
+
+SECRET = "s3cret-of-the-service"
+
+
+@pytest.fixture
+def service() -> Iterator[LoadService]:
+    with load_service() as running:
+        yield running
+
+
+def plan_of(service: LoadService, *requests: PlannedRequest, **options: object) -> LoadPlan:
+    values = {"model": LoadModel.USERS, "think_s": 0.02, **options}
+    return LoadPlan("http", "127.0.0.1", service.port, requests=requests, **values)  # type: ignore[arg-type]
+
+
+def blocks(engine: Engine, step: int, count: int) -> list[LoadBlock]:
+    return list(islice(engine.blocks(step), count))
+
+
+def workers_of(engine: Engine) -> list[int]:
+    """The processes of the workers, in order: those that have started none."""
+    family = descendants(os.getpid())
+    return sorted(
+        pid for pid, command in family.items() if "capacity.engine.process" in command and not descendants(pid)
+    )
+
+
+def test_the_counts_of_two_workers_add_up_to_what_the_service_got(service: LoadService) -> None:
+    requests = (
+        PlannedRequest("quick", "/quick", headers={"Authorization": SECRET}, weight=3, limit_ms=20_000),
+        PlannedRequest("slow", "/wait/30", "POST", body=b"{}"),
+    )
+    with Engine(plan_of(service, *requests, think_time=ThinkTime.FIXED), workers=2) as engine:
+        commands = [command for command in descendants(os.getpid()).values() if "capacity.engine" in command]
+        step = engine.step(5)
+        measured = blocks(engine, step, 3)
+        again = engine.step(2)
+        measured += blocks(engine, again, 1)
+        engine.drain()
+        totals = [engine.totals(number) for number in (step, again)]
+    assert len(commands) == 4  # the supervisor, the master and two workers
+    assert not any(SECRET in command for command in commands)
+    assert {part for head in service.heads for part in head.split(b"\r\n")} >= {f"Authorization: {SECRET}".encode()}
+    for endpoint, path in (("quick", "/quick"), ("slow", "/wait/30")):
+        assert sum(total[endpoint].latency.total() for total in totals) == service.requests[path]
+    assert service.requests["/quick"] > service.requests["/wait/30"] > 0
+    assert [(block.step, block.index, block.missing) for block in measured] == [
+        *((step, index, frozenset()) for index in range(3)),
+        (again, 0, frozenset()),
+    ]
+    slow_ms = totals[0]["slow"].latency.quantile_ms(0.01)
+    assert (slow_ms or 0) > 29.8
+    assert not totals[0]["slow"].uncorrected
+
+
+def test_a_redirect_is_a_failure_and_is_not_followed(service: LoadService) -> None:
+    with load_service() as elsewhere:
+        service.redirect_to = f"http://127.0.0.1:{elsewhere.port}/"
+        with Engine(plan_of(service, PlannedRequest("moved", "/redirect"))) as engine:
+            (block,) = blocks(engine, engine.step(1), 1)
+    failures = block.counts["moved"].failures
+    assert failures[Failure.STATUS] == failures.total() > 0
+    assert not elsewhere.requests
+
+
+def test_the_open_model_counts_from_the_intended_start_and_sheds_what_is_too_much(service: LoadService) -> None:
+    request = PlannedRequest("one at a time", "/alone/50", limit_ms=200)
+    plan = plan_of(service, request, model=LoadModel.RATE, arrivals=Arrivals.EVEN, most_in_flight=20)
+    with Engine(plan) as engine:
+        step = engine.step(100)
+        (*_, last) = blocks(engine, step, 4)
+        engine.drain()
+        total = engine.totals(step)["one at a time"]
+    assert last.counts["one at a time"].over(200) > 0
+    assert last.counts["one at a time"].shed > 0
+    assert service.requests["/alone/50"] == total.latency.total() == total.uncorrected.total()
+    corrected_ms, uncorrected_ms = (counts.quantile_ms(0.5) or 0 for counts in (total.latency, total.uncorrected))
+    assert corrected_ms >= uncorrected_ms > 49
+
+
+def test_an_overload_is_known_before_its_requests_are_answered(service: LoadService) -> None:
+    request = PlannedRequest("stuck", "/never", timeout_s=600, limit_ms=50)
+    with Engine(plan_of(service, request)) as engine:
+        first, second = blocks(engine, engine.step(3), 2)
+    assert first.counts["stuck"].pending == first.counts["stuck"].over(50) == 3
+    assert not second.counts
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [(signal.SIGKILL, "it ended with exit code -9"), (signal.SIGSTOP, "it did not report for 1.5 s")],
+)
+def test_a_worker_that_is_lost_voids_its_part_and_no_other(
+    service: LoadService, number: signal.Signals, reason: str
+) -> None:
+    with Engine(plan_of(service, PlannedRequest("quick", "/quick")), workers=2) as engine:
+        finished = engine.step(4)
+        before = blocks(engine, finished, 2)
+        step = engine.step(4)
+        before += blocks(engine, step, 1)
+        kept = deepcopy(before)
+        (_, lost) = workers_of(engine)
+        os.kill(lost, number)
+        void = next(block for block in engine.blocks(step) if block.missing)
+        eventually(lambda: not is_running(lost))
+        assert engine.lost == {1: reason}
+        (after,) = blocks(engine, engine.step(4), 1)
+    assert before == kept
+    assert [block.missing for block in before] == [frozenset()] * 3
+    assert [void.missing, after.missing] == [frozenset({1}), frozenset()]
+    assert after.counts["quick"].requests > 0
+
+
+def test_without_a_worker_there_is_no_load(service: LoadService) -> None:
+    with Engine(plan_of(service, PlannedRequest("quick", "/quick"))) as engine:
+        step = engine.step(1)
+        blocks(engine, step, 1)
+        os.kill(workers_of(engine)[0], signal.SIGKILL)
+        with pytest.raises(CouldNotMeasureError, match="no worker of the load is left: it ended with exit code -9"):
+            list(engine.blocks(step))
+
+
+def test_a_request_that_cannot_be_sent_ends_the_load_with_its_reason(service: LoadService) -> None:
+    with Engine(plan_of(service, PlannedRequest("bad", "/", "NO METHOD"))) as engine:
+        step = engine.step(1)
+        with pytest.raises(CouldNotMeasureError) as raised:
+            list(engine.blocks(step))
+    assert raised.value.exit_code == 3
+    assert "ValueError: invalid HTTP method 'NO METHOD'" in raised.value.output
+    assert not service.requests
+
+
+def test_without_locust_the_extra_is_named(service: LoadService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(UsageError) as raised, Engine(plan_of(service, PlannedRequest("quick", "/quick"))):
+        pass
+    assert "perfcheck[load]" in (raised.value.remedy or "")
+
+
+# --- However it ends, the load ends --------------------------------------------------------------------------------
+
+DRIVER = """
+import sys
+from perfcheck.capacity.engine.engine import Engine
+from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
+from perfcheck.capacity.model import LoadModel
+requests = (PlannedRequest("never", "/never", timeout_s=600, limit_ms=10),)
+plan = LoadPlan("http", "127.0.0.1", int(sys.argv[1]), LoadModel.USERS, requests)
+with Engine(plan, workers=2) as engine:
+    for block in engine.blocks(engine.step(4)):
+        print(block.index, flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_process_is_left_however_the_one_that_drives_it_ends(service: LoadService, number: signal.Signals) -> None:
+    command = [sys.executable, "-c", DRIVER, str(service.port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as driver:
+        assert driver.stdout
+        driver.stdout.readline()
+        family = descendants(driver.pid)
+        driver.send_signal(number)
+        driver.communicate(timeout=60)
+    assert len(family) == 4
+    eventually(lambda: not any(map(is_running, family)))
+
+
+def test_a_process_that_stops_the_load_leaves_none(service: LoadService) -> None:
+    with Engine(plan_of(service, PlannedRequest("never", "/never"))) as engine:
+        engine.step(2)
+        family = {pid for pid, command in descendants(os.getpid()).items() if "capacity.engine" in command}
+    assert not any(map(is_running, family))
+    engine.stop()  # once more
+    with pytest.raises(ValueError, match="the engine is stopped"):
+        engine.step(1)
