@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from yaml import Node, ScalarNode
 
@@ -14,25 +14,26 @@ from perfcheck.baseline.body_files import FileBody
 from perfcheck.baseline.captures import check_known, key_of_capture
 from perfcheck.baseline.context import Context, Entries, Entry
 from perfcheck.baseline.data_file import check_data
+from perfcheck.baseline.entries import fields_of, is_wrong, value_of
 from perfcheck.baseline.expectations import Expected
 from perfcheck.baseline.graphql import GraphqlRequest
 from perfcheck.baseline.keys import CHANGING, REQUEST, SETUP, STEP
+from perfcheck.baseline.limits import LimitResolver
+from perfcheck.baseline.pages import in_unit, inheritable, is_page, metric_of, page_fields, page_steps
 from perfcheck.baseline.sections import NamedSection
 from perfcheck.baseline.value_types import Limit
 from perfcheck.model import (
     Capture,
-    CompareLimits,
     Content,
     Endpoint,
-    ErrorLimits,
     Expectations,
     MetricOf,
     Sampling,
     Template,
+    Unit,
     displayed,
 )
 from perfcheck.text import clean
-from perfcheck.units import format_ms, format_percentage
 from perfcheck.words import did_you_mean
 
 _BODIES = {
@@ -43,63 +44,11 @@ _BODIES = {
     "body_file": None,  # by its extension
     "multipart": None,  # with its boundary
 }
-WARNING = Limit(1.5, of_target=True)
-CRITICAL = Limit(2.0, of_target=True)
-_TIMEOUT_S = 10.0
-# A key of the file -> its field in the model, where the field has a unit.
-_FIELDS = {
-    "target": "target_ms",
-    "ideal": "ideal_ms",
-    "ceiling": "ceiling_ms",
-    "slow": "slow_ms",
-    "timeout": "timeout_s",
-    "ready_timeout": "ready_timeout_s",
-    "budget": "budget_s",
-    "rate": "rate_per_s",
-    "pause": "pause_ms",
-    "min_difference": "min_difference_ms",
-    "capture": "captures",
-}
 _RESOLVED = {  # by what follows
     "headers", "warning", "critical", "error_rate", "repeatable", "path", "steps", "renew", "think", "method", "expect",
-    *_BODIES,
+    "kind", "cache", "until", "limits", *_BODIES,
 }  # fmt: skip
 _NOT_FOR_STEPS = {"target", "ideal", "ceiling", "slow", "metric_of"}  # of the workflow's sum
-
-
-_Shares = TypeVar("_Shares", ErrorLimits, CompareLimits)
-
-
-def value_of(entries: Entries, key: str, default: Any = None) -> Any:
-    entry = entries.get(key)
-    return default if entry is None or entry.value is None else entry.value
-
-
-def is_wrong(entries: Entries, *keys: str) -> bool:
-    """Whether one of the keys is given with a wrong value."""
-    return any(key in entries and entries[key].value is None for key in keys)
-
-
-def fields_of(entries: Entries, *, without: Container[str] = ()) -> dict[str, Any]:
-    """The right values, by the names of the model's fields. What is not given has its default there."""
-    return {
-        _FIELDS.get(key, key): entry.value
-        for key, entry in entries.items()
-        if entry.value is not None and key not in without
-    }
-
-
-def limits_of(context: Context, entry: Entry | None, kind: type[_Shares], message: str, example: str) -> _Shares:
-    """``message``: of the error that the critical limit, {low}, is below that of the warning, {high}."""
-    if entry is None or entry.value is None or is_wrong(entry.value, *entry.value):
-        return kind()
-    entries: Entries = entry.value
-    limits = kind(**fields_of(entries))
-    if limits.critical < limits.warning:
-        node = entries["critical"].node if "critical" in entries else entry.node
-        low, high = format_percentage(limits.critical), format_percentage(limits.warning)
-        context.error(node, message.format(low=low, high=high), f"set both, for example {example}")
-    return limits
 
 
 class EndpointBuilder:
@@ -151,11 +100,13 @@ class EndpointBuilder:
         group: str | None = value_of(own, "group")
         if group is not None and self._groups is not None and group not in self._groups:
             self._unknown_group(own["group"], group)
-        merged = self._layered(self._layers.get(group or "", self._common), own)
-        workflow = self._workflow(name.value, own, merged) if "steps" in own else {}
-        limits = _LimitResolver(context, name, own, merged).resolve()
-        request = self._request(section, own, merged, self._captured) if not workflow else {}
-        if len(context.errors) > before or (request.get("path") is None and not workflow.get("steps")):
+        layer = self._layers.get(group or "", self._common)
+        of = metric_of(context, own, layer)
+        own = in_unit(own, of.unit)
+        merged = self._layered(inheritable(layer, of.unit), own)
+        limits = LimitResolver(context, name, own, merged, of.unit).resolve()
+        fields = self._own_fields(section, own, merged, of)
+        if len(context.errors) > before or not (fields.get("path") or fields.get("steps")):
             return None
         endpoint = Endpoint(
             name=name.value,
@@ -164,9 +115,8 @@ class EndpointBuilder:
             **{
                 "min_requests": self.sampling.min_requests,
                 **fields_of(merged, without=_RESOLVED),
-                **request,
                 **limits,
-                **workflow,
+                **fields,
             },
         )
         if not is_wrong(merged, "data"):
@@ -175,6 +125,16 @@ class EndpointBuilder:
                 written = steps.get(each.name, section)
                 check_data(context, written.name, written.entries or {}, each, endpoint.data)
         return endpoint
+
+    def _own_fields(self, section: NamedSection, own: Entries, merged: Entries, of: MetricOf) -> dict[str, Any]:
+        """Of a request or a page, or of several in a row."""
+        if "steps" not in own:
+            if is_page(own):
+                return page_fields(self._context, section.name, own, merged, of, self._captured)
+            return self._request(section, own, merged, self._captured)
+        if is_page(own):
+            return page_steps(self._context, own, merged, of, self._captured, self._layered)
+        return self._workflow(section.name.value, own, merged)
 
     def _workflow(self, name: str, own: Entries, merged: Entries) -> dict[str, Any]:
         """The fields of an endpoint that consists of steps."""
@@ -220,9 +180,9 @@ class EndpointBuilder:
         for section in sections.values():
             if section.entries is None:
                 continue
-            own, before = section.entries, len(self._context.errors)
+            own, before = in_unit(section.entries, Unit.TIME), len(self._context.errors)
             merged = self._layered(inherited, own)
-            limits = _LimitResolver(self._context, section.name, own, merged).resolve()
+            limits = LimitResolver(self._context, section.name, own, merged).resolve()
             request = self._request(section, own, merged, known, within=name, is_repeated=keys is STEP.keys)
             for capture in value_of(own, "capture", ()):
                 if earlier := known.get(capture.name):
@@ -345,67 +305,3 @@ def _layered(base: Entries, own: Entries) -> Entries:
             entry = own[key]
             merged[key] = Entry({**base[key].value, **entry.value}, entry.line, entry.node)
     return merged
-
-
-class _LimitResolver:
-    """``own`` is what is written in the endpoint, ``merged`` includes what it inherits.
-
-    A value that is wrong by itself has its error already, and is not compared with the others.
-    """
-
-    def __init__(self, context: Context, name: Node, own: Entries, merged: Entries) -> None:
-        self._context = context
-        self._name = name
-        self._own = own
-        self._merged = merged
-
-    def resolve(self) -> dict[str, Any]:
-        """Fields of the endpoint."""
-        target: float | None = value_of(self._merged, "target")
-        warning_ms = critical_ms = None
-        if target is not None:
-            warning_ms = value_of(self._merged, "warning", WARNING).ms(target)
-            critical_ms = value_of(self._merged, "critical", CRITICAL).ms(target)
-            self._check_order(target, value_of(self._merged, "ideal"), value_of(self._merged, "ceiling"))
-            self._check_limits(target, warning_ms, critical_ms)
-        elif not is_wrong(self._merged, "target"):
-            self._check_without_target()
-        message = "the critical error rate of {low} is below the warning error rate of {high}"
-        example = "{warning: 1%, critical: 5%}"
-        rates = limits_of(self._context, self._merged.get("error_rate"), ErrorLimits, message, example)
-        return {"warning_ms": warning_ms, "critical_ms": critical_ms, "error_limits": rates}
-
-    def _error(self, keys: tuple[str, ...], message: str, remedy: str) -> None:
-        """At the first of the keys that the endpoint has itself, else the first that it inherits."""
-        entry: Entry | None = next(
-            (layer[key] for layer in (self._own, self._merged) for key in keys if key in layer), None
-        )
-        self._context.error(entry.node if entry else self._name, message, remedy)
-
-    def _check_order(self, target: float, ideal: float | None, ceiling: float | None) -> None:
-        of_target = f"the target of {format_ms(target)}"
-        if ideal is not None and ideal > target:
-            message = f"the ideal of {format_ms(ideal, distinct_from=target)} is above {of_target}"
-            self._error(("ideal", "target"), message, "the ideal is the latency to aim for: at most the target")
-        if ceiling is not None and ceiling < target:
-            message = f"the ceiling of {format_ms(ceiling, distinct_from=target)} is below {of_target}"
-            self._error(("ceiling", "target"), message, "raise the ceiling, or lower the target")
-        timeout = round(value_of(self._merged, "timeout", _TIMEOUT_S) * 1000, 6)
-        if "steps" not in self._own and not is_wrong(self._merged, "timeout") and timeout <= target:
-            message = f"the timeout of {format_ms(timeout, distinct_from=target)} is not above {of_target}"
-            self._error(("timeout", "target"), message, "raise it: a request that takes longer cannot be measured")
-
-    def _check_limits(self, target: float, warning_ms: float, critical_ms: float) -> None:
-        if not is_wrong(self._merged, "warning") and warning_ms <= target:
-            warning = f"the warning limit of {format_ms(warning_ms, distinct_from=target)}"
-            message = f"{warning} is not above the target of {format_ms(target)}"
-            self._error(("warning", "target"), message, "raise it, or write a multiple such as 1.5x")
-        if not is_wrong(self._merged, "warning", "critical") and critical_ms <= warning_ms:
-            critical = f"the critical limit of {format_ms(critical_ms, distinct_from=warning_ms)}"
-            message = f"{critical} is not above the warning limit of {format_ms(warning_ms)}"
-            self._error(("critical", "warning", "target"), message, "the critical limit must be the higher one")
-
-    def _check_without_target(self) -> None:
-        for key in ("ideal", "warning", "critical"):
-            if key in self._own and not is_wrong(self._merged, key):
-                self._error((key,), f"'{key}' has no effect without a target", "add one, for example 'target: 300ms'")

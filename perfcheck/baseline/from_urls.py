@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 from perfcheck.baseline.addresses import base_url_option, check_base_url, check_path, passwords_of
-from perfcheck.baseline.endpoints import CRITICAL, WARNING
+from perfcheck.baseline.limits import CRITICAL, WARNING
 from perfcheck.errors import UsageError
 from perfcheck.model import Baseline, Endpoint, Sampling, Secret, Service
 from perfcheck.text import MASK, distinct_names

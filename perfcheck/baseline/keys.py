@@ -11,6 +11,7 @@ from perfcheck.baseline.captures import CAPTURE
 from perfcheck.baseline.data_file import DATA
 from perfcheck.baseline.expectations import ANSWER, DEFINITIONS, EXPECT
 from perfcheck.baseline.graphql import GRAPHQL
+from perfcheck.baseline.pages import FILL, PAGE_LIMITS
 from perfcheck.baseline.requests import BODY, FORM, HEADERS, JSON, QUERY, REQUEST_PATH
 from perfcheck.baseline.sections import Key, NamedSectionsType, SectionType
 from perfcheck.baseline.value_types import (
@@ -18,6 +19,8 @@ from perfcheck.baseline.value_types import (
     COMMAND,
     CONNECTIONS,
     DURATION,
+    FIGURE,
+    FIGURE_LIMIT,
     LIMIT,
     PERCENTAGE,
     RATE,
@@ -29,11 +32,23 @@ from perfcheck.baseline.value_types import (
     choice,
     integer,
 )
-from perfcheck.model import ErrorProof, Metric, MetricOf, UndecidedPolicy
+from perfcheck.model import ErrorProof, Metric, MetricOf, PageCache, UndecidedPolicy
 
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")  # methods that are refused unless the endpoint is repeatable
 _METHODS = ("GET", "HEAD", "OPTIONS", *CHANGING)
 _METRICS = {"p50": "median", "average": "mean", "avg": "mean", "95": "p95", "99": "p99", "max": "p99"}
+_METRICS_OF = {
+    "ttfb": "first_byte",
+    "first_event": "first_byte",
+    "last_byte": "latency",
+    "lcp": "largest_contentful_paint",
+    "fcp": "first_contentful_paint",
+    "tbt": "total_blocking_time",
+    "cls": "layout_shift",
+    "cumulative_layout_shift": "layout_shift",
+    "onload": "load",
+    "size": "bytes",
+}
 FEWEST_REQUESTS = 5  # what the median needs to be decided
 
 TLS = SectionType(
@@ -135,10 +150,10 @@ INHERITED = {
         "median",
     ),
     "metric_of": Key(
-        choice(list(MetricOf), {"ttfb": "first_byte", "first_event": "first_byte", "last_byte": "latency"}),
-        "The time that the metric is computed from: the latency, or the time to the first byte (of an event stream: to "
-        "the end of its first event), after which the client hangs up.",
-        "latency",
+        choice(list(MetricOf), _METRICS_OF),
+        "What the metric is computed from: of a request the latency, or the time to the first byte (of an event "
+        "stream: to the end of its first event), after which the client hangs up; of a page any of the others.",
+        "latency; of a page largest_contentful_paint",
     ),
     "warning": Key(LIMIT, "Above this multiple of the target, or this duration, the endpoint is WARNING.", "1.5x"),
     "critical": Key(LIMIT, "Above this multiple of the target, or this duration, the endpoint is CRITICAL.", "2x"),
@@ -160,6 +175,14 @@ INHERITED = {
     "critical_path": Key(BOOLEAN, "Whether it comes first when a release is judged.", "false"),
 }
 
+# In an endpoint or a step the same, in the unit of its metric_of: only pages have other units than time.
+_FIGURES = {
+    key: Key(
+        FIGURE_LIMIT if key in {"warning", "critical"} else FIGURE, INHERITED[key].description, INHERITED[key].default
+    )
+    for key in ("target", "ideal", "warning", "critical", "ceiling", "slow")
+}
+
 GROUP = SectionType({"title": Key(TEXT, "The name of the group in reports.", "its name"), **INHERITED})
 
 REQUEST = {
@@ -176,6 +199,10 @@ REQUEST = {
     ),
 }
 _REPEATABLE = Key(BOOLEAN, "Allows POST, PUT, PATCH and DELETE: the request may be sent any number of times.", "false")
+_UNTIL = Key(TEXT, "The element that has to be visible at the end: a CSS selector, or one of Playwright's.")
+_CACHE = Key(
+    choice(list(PageCache)), "Whether the browser has nothing of the page yet, or what it keeps of a load.", "cold"
+)
 _CAPTURE = Key(CAPTURE, "Values of the response that later requests use, such as {token: {json: $.access_token}}.")
 # What every request inherits, also those of the setup and the steps of a workflow.
 _OF_ANY_REQUEST = {key: INHERITED[key] for key in ("expect", "headers", "auth", "timeout", "follow_redirects")}
@@ -197,9 +224,14 @@ STEP = SectionType(
         "capture": _CAPTURE,
         "think": Key(DURATION, "A pause after the step, which is not measured."),
         **_OF_ANY_REQUEST,
-        **{key: INHERITED[key] for key in ("target", "metric_of", "warning", "critical", "ceiling", "body_limit")},
+        "goto": Key(REQUEST_PATH, "In a browser: the page to load, by its path, appended to base_url."),
+        "fill": Key(FILL, 'In a browser: fields and what is typed into them, such as {"[name=q]": love}.'),
+        "click": Key(TEXT, "In a browser: the element to click then. What that leads to is measured."),
+        "until": _UNTIL,
+        **{key: INHERITED[key] for key in ("metric_of", "body_limit")},
+        **{key: _FIGURES[key] for key in ("target", "warning", "critical", "ceiling")},
     },
-    required=("path",),
+    any_of=("path", "goto", "click"),
 )
 
 ENDPOINT = SectionType(
@@ -208,11 +240,19 @@ ENDPOINT = SectionType(
         **REQUEST,
         "steps": Key(
             NamedSectionsType("step", STEP),
-            "Instead of one request, a workflow: requests that are sent in order, by name, and judged by their sum.",
+            "Instead of one request, a workflow: requests that are sent in order, by name, or steps in a browser. It "
+            "is judged by their sum.",
         ),
+        "kind": Key(
+            choice(["request", "page"]), "Whether it is requested, or loaded as a page in a browser.", "request"
+        ),
+        "cache": _CACHE,
+        "until": _UNTIL,
+        "limits": Key(PAGE_LIMITS, "Of a page: limits of further figures; over one of them it is CRITICAL."),
         "repeatable": _REPEATABLE,
         "monitor_name": Key(TEXT, "The name of this endpoint in the monitor inside the service."),
         **INHERITED,
+        **_FIGURES,
     },
     either=("path", "steps"),
 )

@@ -17,9 +17,11 @@ from perfcheck.baseline.addresses import base_url_option, on_port, passwords_of
 from perfcheck.baseline.auth import request_headers, with_auth
 from perfcheck.baseline.captures import captured_values
 from perfcheck.baseline.context import Context, Entries
-from perfcheck.baseline.endpoints import EndpointBuilder, fields_of, is_wrong, limits_of, value_of
+from perfcheck.baseline.endpoints import EndpointBuilder
+from perfcheck.baseline.entries import fields_of, is_wrong, value_of
 from perfcheck.baseline.file_errors import BaselineError, ErrorCollector, FileError, Location, StopReading
 from perfcheck.baseline.keys import SECTIONS, TOP
+from perfcheck.baseline.limits import limits_of
 from perfcheck.baseline.sections import NamedSection
 from perfcheck.baseline.tree import compose, is_null
 from perfcheck.errors import UsageError

@@ -50,11 +50,15 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class SectionType:
-    """A mapping with these keys; ``either``: one of these is required. ``extensible``: ``x-...`` keys are ignored."""
+    """A mapping with these keys; ``either``: one of these is required, ``any_of``: at least one.
+
+    ``extensible``: ``x-...`` keys are ignored.
+    """
 
     keys: Mapping[str, Key]
     required: tuple[str, ...] = ()
     either: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
     extensible: bool = False
 
     def read(self, context: Context, node: Node, name: str) -> Entries | None:
@@ -90,6 +94,8 @@ class SectionType:
             schema["required"] = list(self.required)
         if self.either:
             schema["oneOf"] = [{"required": [key]} for key in self.either]
+        if self.any_of:
+            schema["anyOf"] = [{"required": [key]} for key in self.any_of]
         if self.extensible:
             schema["patternProperties"] = {"^x-": {}}
         return schema

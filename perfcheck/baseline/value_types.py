@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from yaml import Node, ScalarNode
 
 from perfcheck.baseline.context import Context, has_surrogates, shown
 from perfcheck.baseline.tree import is_null
-from perfcheck.model import MOST_CONNECTIONS
+from perfcheck.model import MOST_CONNECTIONS, Unit
 from perfcheck.text import clean
 from perfcheck.units import WrongValueError, parse_duration_ms, parse_multiple, parse_percentage, parse_rate, parse_size
 from perfcheck.words import did_you_mean
@@ -118,14 +119,29 @@ def _size(text: str) -> int:
     return value
 
 
+def _number(text: str) -> float:
+    value = float(text) if len(text) <= _MOST_DIGITS and _BARE_NUMBER.fullmatch(text) else 0.0
+    if value <= 0:
+        raise ValueError(text)
+    return value
+
+
 def _limit(text: str) -> Limit:
     _require_unit(text, "a limit", "x", "ms", _LIKELY_MULTIPLE)
     if not text.strip().lower().endswith("x"):
         return Limit(_duration(text), of_target=False)
+    return _multiple(text)
+
+
+def _multiple(text: str) -> Limit:
     factor = parse_multiple(text)
     if factor <= 1:
         raise WrongValueError("a multiple of the target must be more than 1x", "write, for example, 1.5x")
     return Limit(factor, of_target=True)
+
+
+def _limit_or(parse: Callable[[str], float]) -> Callable[[str], Limit]:
+    return lambda text: _multiple(text) if text.strip().endswith("x") else Limit(parse(text), of_target=False)
 
 
 def _pattern(units: str) -> dict[str, Any]:
@@ -133,12 +149,42 @@ def _pattern(units: str) -> dict[str, Any]:
 
 
 _DURATION_UNITS = "us|µs|ms|s|m|min|h"
+_SIZE_UNITS = "B|kB|KB|MB|GB|KiB|MiB|GiB"
 DURATION = ScalarType("a duration", "300ms", _duration, _pattern(_DURATION_UNITS))
 TIMEOUT = ScalarType("a duration", "30s", _timeout, _pattern(_DURATION_UNITS))
 LIMIT = ScalarType("a multiple of the target or a duration", "1.5x", _limit, _pattern(f"x|{_DURATION_UNITS}"))
-SIZE = ScalarType("a size", "1MB", _size, _pattern("B|kB|KB|MB|GB|KiB|MiB|GiB"))
+SIZE = ScalarType("a size", "1MB", _size, _pattern(_SIZE_UNITS))
 PERCENTAGE = ScalarType("a percentage", "5%", parse_percentage, _pattern("%"))
+NUMBER = ScalarType("a number", "0.1", _number, {"type": "number", "exclusiveMinimum": 0})
 RATE = ScalarType("a rate", "10/s", parse_rate, _pattern(r"/\s*(s|min|h)"))
+
+
+class OfUnit:
+    """A value whose unit depends on another key of its section: ``in_unit`` reads it."""
+
+    def __init__(self, types: Mapping[Unit, ScalarType], context: Context, node: Node, name: str) -> None:
+        self._types = types
+        self._where = context, node, name
+
+    def in_unit(self, unit: Unit) -> Any:
+        """The value, or None after collecting its error."""
+        return self._types[unit].read(*self._where)
+
+
+FIGURE_TYPES = {Unit.TIME: DURATION, Unit.SIZE: SIZE, Unit.NUMBER: NUMBER}
+_LIMITS = {
+    Unit.TIME: LIMIT,
+    Unit.SIZE: ScalarType("a multiple of the target or a size", "1.5x", _limit_or(_size), {}),
+    Unit.NUMBER: ScalarType("a multiple of the target or a number", "1.5x", _limit_or(_number), {}),
+}
+
+
+def _figure_schema(*more: str) -> dict[str, Any]:
+    return {"anyOf": [_pattern("|".join((_DURATION_UNITS, _SIZE_UNITS, *more))), NUMBER.json, _VARIABLE]}
+
+
+FIGURE = CustomType(partial(OfUnit, FIGURE_TYPES), _figure_schema())
+FIGURE_LIMIT = CustomType(partial(OfUnit, _LIMITS), _figure_schema("x"))
 
 
 # --- Words and numbers -----------------------------------------------------------------------------------------------

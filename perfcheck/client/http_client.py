@@ -7,7 +7,8 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Generic, Self
+from dataclasses import replace
+from typing import Generic, Protocol, Self
 
 import httpx
 
@@ -18,6 +19,7 @@ from perfcheck.client.exchange import Exchange, RequestFailedError
 from perfcheck.client.logins import Logins
 from perfcheck.client.loop import Loop, Steps, pause
 from perfcheck.client.prepared_request import (
+    PreparedRequest,
     prepare,
     url_shown,
     without_password,
@@ -34,6 +36,20 @@ from perfcheck.text import Redactor
 
 _LONGEST_SERVER_TIMING = 2000
 _TOO_MANY_REQUESTS = 429
+
+
+class Pages(Protocol):
+    """A browser."""
+
+    def load(
+        self,
+        service: Service,
+        endpoint: Endpoint,
+        requests: Sequence[PreparedRequest | None],
+        values: Mapping[str, str],
+        now: Callable[[], float],
+    ) -> Steps[Sample]:
+        """One load of a page; ``requests`` are those of its documents, None for a step that begins with none."""
 
 
 class HttpClient(ABC, Generic[Opened]):
@@ -73,6 +89,7 @@ class HttpClient(ABC, Generic[Opened]):
         self._answers = AnswerReader(redact)
         self._by_kernel = HAS_KERNEL_STAMPS and not service.unix_socket
         self._is_set_up = False
+        self.pages: Pages | None = None  # without it, no endpoint may be a page
         self._in_flight: set[object] = set()
 
     def __enter__(self) -> Self:
@@ -191,7 +208,9 @@ class HttpClient(ABC, Generic[Opened]):
         values = self._values(endpoint)
         if self._service.trace:
             values.trace_id = os.urandom(16).hex()  # that no other run has, whatever its seed
-        if endpoint.steps:
+        if endpoint.is_page:
+            sample = yield from self._logins.logged_in(endpoint, lambda: self._page(endpoint, values))
+        elif endpoint.steps:
             sample = yield from self._workflow(endpoint.steps, values)
         else:
             sample = yield from self._sample(endpoint, values)
@@ -208,6 +227,21 @@ class HttpClient(ABC, Generic[Opened]):
             if step.think_s and number < len(steps):
                 yield from pause(int(step.think_s * 1e9))
         return as_one(samples, steps[len(samples) - 1].name)
+
+    def _page(self, endpoint: Endpoint, values: RequestValues) -> Steps[Sample]:
+        if self.pages is None:
+            raise ValueError(f"no browser for {endpoint.name}")
+        self._logins.refresh()
+        try:
+            documents = [self._document(step, values) for step in endpoint.steps or (endpoint,)]
+        except RequestFailedError as error:
+            return Sample(self._now(), None, error.failure, detail=self._redact.clean(str(error)))
+        return (yield from self.pages.load(self._service, endpoint, documents, values, self._now))
+
+    def _document(self, step: Endpoint, values: RequestValues) -> PreparedRequest | None:
+        if step.page is None or not step.page.goto:
+            return None
+        return self._logins.with_cookies(prepare(self._service, replace(step, method="GET"), self._proxy, values))
 
     def _send_for_setup(self, request: Endpoint, known: Mapping[str, str]) -> Steps[tuple[Sample, Mapping[str, str]]]:
         values = self._values(request, known, kind="setup")

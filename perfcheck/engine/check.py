@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perfcheck.client.client import Client
 from perfcheck.client.http_client import HttpClient
 from perfcheck.client.monitor_api import read_monitor, stats_of
 from perfcheck.engine.environment import EnvironmentProbe
+from perfcheck.engine.pages import browser_for
 from perfcheck.engine.selection import select_endpoints
 from perfcheck.engine.session import (
     Callbacks,
@@ -68,6 +70,7 @@ def check(
     callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
     open_client: Callable[[Service, Redactor, int], HttpClient[Any]] = _over_the_network,
     redact: Redactor | None = None,
+    browser_files: Path | None = None,
 ) -> Outcome:
     """Measure the endpoints of ``baseline`` that have these names and groups (all without any), and judge them.
 
@@ -80,6 +83,7 @@ def check(
     run of that branch: then those of ``service.openapi`` that are new since, slow, and not in the baseline are a
     warning. ``process`` is that of the service, where the caller started it: when it ends, the wait for the service
     does. ``redact`` has the secrets of the baseline, and learns those that the service hands out.
+    ``browser_files`` is a folder for a screenshot and a HAR of each page's slowest load.
 
     Raises UsageError for an unknown name. When the service does not answer, the outcome's error is a
     CouldNotMeasureError, and every endpoint not measured. KeyboardInterrupt ends the measuring, not the check: the run
@@ -93,6 +97,7 @@ def check(
     with (
         EnvironmentProbe() as probe,
         open_client(baseline.service, redact, seed) as client,
+        browser_for(endpoints, (client,), (baseline,), redact, keep_in=browser_files),
         torn_down(client, baseline.teardown, redact) as from_teardown,
     ):
         timeout_s, unreachable = baseline.service.ready_timeout_s, None if baseline.file else _CHECK_URL

@@ -6,7 +6,7 @@ import os
 import random
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from perfcheck.client.client import Client
 from perfcheck.engine.ci import read_ci_build
 from perfcheck.engine.environment import runner_environment
+from perfcheck.engine.pages import browser_for
 from perfcheck.engine.selection import select_endpoints
 from perfcheck.engine.session import (
     Callbacks,
@@ -92,9 +93,11 @@ def compare_live(
             if how is ComparedHow.SAME
             else Client(after.service, redact=redact, loop=before_client.loop, seed=seed)
         ) as after_client,
+        ExitStack() as stack,
     ):
         after_client.numbers = before_client.numbers  # so that both requests of a pair insert the same values
         clients = before_client, after_client
+        stack.enter_context(browser_for(endpoints, clients, (before, after), redact))
         timeout_s = after.service.ready_timeout_s
         errors = (
             of_side(side, wait_for(client, endpoints, timeout_s, callbacks, unreachable=_UNREACHABLE, process=process))

@@ -19,6 +19,7 @@ from perfcheck.model import (
     EndpointResult,
     Finding,
     Measurement,
+    PageSummary,
     Phases,
     PhaseSummary,
     Requests,
@@ -120,6 +121,7 @@ def judge_endpoint(
         metric_of=endpoint.metric_of,
         traces=_traces(judged, failed),
         steps=steps,
+        page=_page(judged, slow, measurement),
     )
 
 
@@ -291,6 +293,21 @@ def _traces(judged: Sequence[Sample], failed: Sequence[Sample]) -> tuple[TracedR
         for sample in chosen
         if sample.trace_id
     )[:_MOST_TRACES]
+
+
+def _page(judged: Sequence[Sample], slow: Sequence[Sample], measurement: Measurement) -> PageSummary | None:
+    """What the browser reported: figures of all loads, and what blocked the median slow one."""
+    loads = [sample.page for sample in judged if sample.page]
+    if not loads:
+        return None
+    by_latency = sorted(slow, key=lambda sample: sample.latency_ms or 0.0)
+    typical = by_latency[(len(by_latency) - 1) // 2].page if by_latency else None
+    kept = [sample.page.files for _, sample in measurement.samples if sample.page and sample.page.files]
+    return PageSummary(
+        {name: median(load.figures.get(name, 0.0) for load in loads) for name in loads[0].figures},
+        typical.blocking if typical else (),
+        kept[-1] if kept else (),
+    )
 
 
 def _server_timing(slow: Sequence[Sample]) -> dict[str, float]:

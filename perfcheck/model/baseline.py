@@ -221,21 +221,18 @@ class Endpoint:
     figures: tuple[Endpoint, ...] = ()  # of a page: those with limits of their own, beside its metric
 
     values: frozenset[str] = field(init=False, repr=False, compare=False)  # names of those its own request inserts
+    is_page: bool = field(init=False, repr=False, compare=False)  # a browser loads it, or one of its steps
 
     def __post_init__(self) -> None:
         # Once, since it is read for each request.
         object.__setattr__(self, "values", frozenset(value.name for value in self.inserted()))
+        object.__setattr__(self, "is_page", any(each.page is not None for each in (self, *self.steps)))
 
     def inserted(self) -> Iterator[Placeholder]:
         """The values that its own request inserts, each where it does; not those of its steps."""
         fields = self.page.fill if self.page else ()
         for text in (self.path_template, self.content, *(text for _, text in (*self.query, *self.headers, *fields))):
             yield from values_in(text)
-
-    @property
-    def is_page(self) -> bool:
-        """Whether a browser loads it, or one of its steps."""
-        return self.page is not None or any(step.page is not None for step in self.steps)
 
     @property
     def parts(self) -> tuple[Endpoint, ...]:

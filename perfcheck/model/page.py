@@ -43,6 +43,7 @@ class PageLoad:
 
     figures: dict[str, float] = field(default_factory=dict)
     blocking: tuple[BlockingResource, ...] = ()  # the longest first
+    files: tuple[str, ...] = ()  # screenshot and HAR, where it was the slowest load until then
 
 
 @dataclass(frozen=True, slots=True)
