@@ -42,11 +42,24 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "history": (CORE | {"report", "runfile", "git"}, {"sqlalchemy", "rich"}),
     "periods": (CORE | {"git", "baseline", "report", "runfile", "history"}, {"msgspec", "rich", "jinja2"}),
     "site": (CORE | {"report", "runfile", "history", "periods"}, set()),
+    "browser": (HELPERS | {"model", "client", "service_process"}, {"httpx", "msgspec", "playwright"}),
     "capacity": (CORE | {"service_process"}, {"gevent", "geventhttpclient", "locust"}),
     "lint": (HELPERS | {"model", "report"}, set()),
     "demo": (HELPERS | {"model", "monitor", "service_process"}, set()),
     "engine": (
-        CORE | {"git", "service_process", "baseline", "client", "judge", "sampling", "discover", "runfile", "history"},
+        CORE
+        | {
+            "git",
+            "service_process",
+            "baseline",
+            "client",
+            "browser",
+            "judge",
+            "sampling",
+            "discover",
+            "runfile",
+            "history",
+        },
         set(),
     ),
     "cli": (

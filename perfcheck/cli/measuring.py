@@ -82,6 +82,7 @@ class Options:
     save: bool = False
     history: str | None = None
     compare_to: str | None = None
+    browser_files: Path | None = None
     github: bool | None = None  # None: where GitHub Actions runs it
     label: str | None = None
     quiet: bool = False

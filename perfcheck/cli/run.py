@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -132,6 +133,12 @@ Examples:
     help="Let endpoints pass for which there was no time, with a warning, as long as one was measured. Without it such "
     "a run has exit code 3.",
 )
+@option(
+    "--browser-files",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep a screenshot and a HAR of the slowest load of each page in this folder.",
+)
 @option("--demo", is_flag=True, help="Check the sample service, started on a free port.")
 @regress_option
 @click.pass_obj
@@ -180,6 +187,7 @@ def command(session: Session, /, words: tuple[str, ...], **options: Any) -> int:
                     process=process,
                     callbacks=callbacks,
                     redact=session.redact,
+                    browser_files=given.browser_files,
                 )
 
     return carry_out(given, session, check_service)
