@@ -218,7 +218,7 @@ class Endpoint:
     think_s: float = 0.0  # of a step: the pause after it, which is not measured
     data: DataFile | None = None  # whose rows its requests, or those of its steps, use in turn
     page: Page | None = None  # what a browser does for it; of a workflow of pages, each step has its own
-    figures: tuple[Endpoint, ...] = ()  # of a page: those with limits of their own, beside its metric
+    figures: tuple[Endpoint, ...] = ()  # of a page: those with limits of their own, apart from its metric
 
     values: frozenset[str] = field(init=False, repr=False, compare=False)  # names of those its own request inserts
     is_page: bool = field(init=False, repr=False, compare=False)  # a browser loads it, or one of its steps
@@ -236,7 +236,7 @@ class Endpoint:
 
     @property
     def parts(self) -> tuple[Endpoint, ...]:
-        """What is judged beside the whole: the steps of a workflow, or the figures of a page."""
+        """What is judged as well as the whole: the steps of a workflow, or the figures of a page."""
         return self.steps or self.figures
 
     @property

@@ -52,4 +52,4 @@ class PageSummary:
 
     figures: dict[str, float]  # medians over the judged loads
     blocking: tuple[BlockingResource, ...] = ()  # of the median slow load
-    files: tuple[str, ...] = ()  # screenshot and HAR of the slowest load, where they were asked for
+    files: tuple[str, ...] = ()  # screenshot and HAR of the slowest load, where a folder was given
