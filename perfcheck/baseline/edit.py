@@ -269,4 +269,5 @@ def _without_lines(endpoint: Endpoint) -> Endpoint:
         lines=dict.fromkeys(endpoint.lines, 0),
         captures=tuple(replace(capture, line=0) for capture in endpoint.captures),
         steps=tuple(map(_without_lines, endpoint.steps)),
+        figures=tuple(map(_without_lines, endpoint.figures)),
     )

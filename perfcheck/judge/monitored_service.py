@@ -93,7 +93,9 @@ def names_in(reading: MonitorReading, service: Service, endpoints: Sequence[Endp
 def _matches(reading: MonitorReading, service: Service, endpoints: Sequence[Endpoint]) -> dict[str, str]:
     """Of the endpoints that are one request: the monitor knows no workflows."""
     names = [reported.name for reported in reading.endpoints]
-    return match_variants([each for each in endpoints if not each.steps], names, service.base_url, reading.table)
+    return match_variants(
+        [each for each in endpoints if each.is_single_request], names, service.base_url, reading.table
+    )
 
 
 def alongside_a_run(
@@ -218,7 +220,7 @@ def _unknown_errors(results: Sequence[EndpointResult]) -> Iterator[Finding]:
 
 def _unseen(endpoints: Sequence[Endpoint], matches: Mapping[str, str], reading: MonitorReading) -> Iterator[Finding]:
     figures = {reported.name for reported in reading.endpoints if has_figures(reported)}
-    single = (endpoint for endpoint in endpoints if not endpoint.steps)
+    single = (endpoint for endpoint in endpoints if endpoint.is_single_request)
     unseen = [endpoint for endpoint in single if matches.get(endpoint.name) not in figures]
     resolved = reading.table.resolved if reading.table is not None else {}
     unused = [endpoint for endpoint in unseen if endpoint.monitor_name is None and resolved.get(endpoint.name)]

@@ -49,10 +49,10 @@ def find(
     findings = [
         *_latency_findings(endpoint, decision, judged, undecided),
         *_error_findings(endpoint, measurement, decision, undecided),
-        *([] if endpoint.steps else _body_findings(endpoint, body_bytes)),
+        *(_body_findings(endpoint, body_bytes) if endpoint.is_single_request else []),
         *([] if decision.latency is Verdict.NOT_MEASURED or decision.is_decided else [_undecided(endpoint, decision)]),
         *_recovery_notes(endpoint, measurement.decisions),
-        *([] if endpoint.steps else _delayed_acknowledgement(endpoint, judged)),
+        *(_delayed_acknowledgement(endpoint, judged) if endpoint.is_single_request else []),
     ]
     return heaviest_first(findings)
 

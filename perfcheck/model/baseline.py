@@ -235,6 +235,10 @@ class Endpoint:
             yield from values_in(text)
 
     @property
+    def is_single_request(self) -> bool:
+        return not (self.steps or self.is_page)
+
+    @property
     def parts(self) -> tuple[Endpoint, ...]:
         """What is judged as well as the whole: the steps of a workflow, or the figures of a page."""
         return self.steps or self.figures
@@ -278,12 +282,15 @@ class Endpoint:
 
 
 def single_requests(endpoints: Iterable[Endpoint]) -> Iterator[Endpoint]:
-    """The requests of ``endpoints``: the steps of a workflow in its place, with both names, ``checkout: search``."""
+    """The requests of ``endpoints``: the steps of a workflow in its place, with both names, ``checkout: search``.
+
+    Pages are none: which requests those take, the browser finds out.
+    """
     for endpoint in endpoints:
-        for step in endpoint.steps:
-            yield replace(step, name=f"{endpoint.name}: {step.name}")
-        if not endpoint.steps:
+        if endpoint.is_single_request:
             yield endpoint
+        elif not endpoint.is_page:
+            yield from (replace(step, name=f"{endpoint.name}: {step.name}") for step in endpoint.steps)
 
 
 def _or_infinity(limit_ms: float | None) -> float:
