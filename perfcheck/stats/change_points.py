@@ -29,6 +29,7 @@ from perfcheck.stats.split_score import (
     LEAST_RUNS,
     RUN_NOISE,
     SplitScore,
+    score_if_apart,
     score_split,
     smallest_change,
 )
@@ -43,6 +44,8 @@ _NEARLY = 3.4  # score from which on that is worth it
 _BEFORE_IN_DRIFT, _AFTER_IN_DRIFT = 10, 5  # runs at least, around a step in a drift
 _STEP_IN_DRIFT = 12.0  # log likelihood ratio; more, since it is looked for for as long as the drift goes on
 _MEMORY = 600  # points that separate a drift from a step
+_REMEMBERED = 4096  # windows: those of an endpoint are looked at for each period that has them
+_MOST = 1e150  # of a value, whose ratio to the least is then a number, too
 _SHARPEN = 8  # points on each side in which the index of a step is refined
 
 
@@ -147,11 +150,11 @@ def find_trend(values: Sequence[float], *, noise: float = RUN_NOISE) -> Trend:
     return Trend(steps, None, None, smallest, needed)
 
 
-def _logarithms(values: Sequence[float]) -> list[float]:
+def _logarithms(values: Sequence[float]) -> tuple[float, ...]:
     finite = [value for value in values if 0 < value < math.inf]
-    least = max(min(finite, default=1.0) / 2, sys.float_info.min)
-    most = min(2 * max(finite, default=1.0), sys.float_info.max)
-    return [math.log(min(max(value, least), most)) for value in values]
+    least = max(min(finite, default=1.0) / 2, 1 / _MOST)
+    most = min(2 * max(finite, default=1.0), _MOST)
+    return tuple([math.log(min(max(value, least), most)) for value in values])
 
 
 def _exp(log: float) -> float:
@@ -167,7 +170,7 @@ class _Split:
     score: SplitScore
 
 
-def _find_splits(logs: Sequence[float], fits: Fits, noise: float) -> tuple[list[_Split], _Split | None]:
+def _find_splits(logs: tuple[float, ...], fits: Fits, noise: float) -> tuple[list[_Split], _Split | None]:
     """Where the level stepped; and where it moved in the latest runs, in what may be a drift as well."""
     splits: list[_Split] = []
     doubtful: _Split | None = None
@@ -192,18 +195,18 @@ def _find_splits(logs: Sequence[float], fits: Fits, noise: float) -> tuple[list[
     return splits, doubtful
 
 
-def _best_split(points: Sequence[float], noise: float) -> SplitScore | None:
+@lru_cache(maxsize=_REMEMBERED)
+def _best_split(points: tuple[float, ...], noise: float) -> SplitScore | None:
     """The highest score of parts that are apart, at some splits and then at the neighbours of the best."""
     count, sums = len(points), sign_sums(points)
     best: SplitScore | None = None
-    for before, least in _gates(count):
-        if abs(sums[count - before - 1]) >= least:
-            best = _better(best, score_split(points, before, noise))
+    for before in [before for before, least in _gates(count) if not -least < sums[~before] < least]:
+        best = _better(best, score_if_apart(points, before, noise))
     if best is None or best.score <= _NEARLY:
         return best
     middle = best.before
     for before in range(max(LEAST_RUNS, middle - _REFINED), min(count - LEAST_RUNS, middle + _REFINED) + 1):
-        best = _better(best, score_split(points, before, noise))
+        best = _better(best, score_if_apart(points, before, noise))
     return best
 
 
@@ -213,9 +216,11 @@ def sign_sums(points: Sequence[float]) -> list[int]:
     That is Mann and Whitney's rank sum, less its mean: pairs within the newer part cancel out.
     """
     ordered, count = sorted(points), len(points)
-    last = dict(zip(ordered, range(count), strict=True))  # among those that are equal
-    first = dict(zip(reversed(ordered), reversed(range(count)), strict=True))
-    return list(accumulate([first[value] + last[value] + 1 - count for value in reversed(points)]))
+    signs = dict(zip(ordered, range(1 - count, count, 2), strict=True))  # of each with all others, summed
+    if len(signs) < count:  # some are equal: the middle of their range
+        first = dict(zip(reversed(ordered), range(count - 1, -count, -2), strict=True))
+        signs = {value: (last + first[value]) // 2 for value, last in signs.items()}
+    return list(accumulate(map(signs.__getitem__, reversed(points))))
 
 
 @lru_cache(maxsize=2 * WINDOW)
@@ -232,8 +237,8 @@ def _gates(count: int) -> list[tuple[int, float]]:
     return gates
 
 
-def _better(best: SplitScore | None, score: SplitScore) -> SplitScore | None:
-    return score if score.is_apart and (best is None or score.score > best.score) else best
+def _better(best: SplitScore | None, score: SplitScore | None) -> SplitScore | None:
+    return score if score and (best is None or score.score > best.score) else best
 
 
 def _index_of_step(fits: Fits, start: int, end: int, best: SplitScore, *, final: bool) -> int | None:

@@ -47,32 +47,34 @@ class Fits:
 
     def step(self, start: int, end: int, before: int, after: int) -> Fit:
         """The best step that leaves at least ``before`` and ``after`` points on its sides."""
-        residuals, at = min(
-            (self._spread(start, k) + self._spread(k, end), k) for k in range(start + before, end - after + 1)
-        )
-        return Fit(at, residuals + _ROUNDING, self._mean(at, end) - self._mean(start, at))
+        sums, squares = self._sums, self._squares
+        first, last = sums[start], sums[end]
+        least, at = math.inf, start + before
+        for k in range(start + before, end - after + 1):  # as _spread of both sides: it runs after every point
+            older = squares[k] - squares[start] - (sums[k] - first) ** 2 / (k - start)
+            newer = squares[end] - squares[k] - (last - sums[k]) ** 2 / (end - k)
+            residuals = (older if older > 0 else 0.0) + (newer if newer > 0 else 0.0)
+            if residuals < least:
+                least, at = residuals, k
+        return Fit(at, least + _ROUNDING, self._mean(at, end) - self._mean(start, at))
 
     def ramp(self, start: int, end: int, shortest: int) -> Fit:
         """The best level that turns into a straight line of at least ``shortest`` points.
 
         A line that begins at ``start`` has no level before it.
         """
-        residuals, at, slope = min(self._hinge(start, end, k) for k in range(start, max(start, end - shortest) + 1))
-        return Fit(at, residuals + _ROUNDING, slope * (end - 1 - at))
-
-    def _hinge(self, start: int, end: int, at: int) -> tuple[float, int, float]:
-        """Regression on ``max(0, i - at)``: residuals, index, slope."""
-        count = end - start
-        times = self._times[end] - self._times[at] - at * (end - at)
-        lengths = end - at - 1
-        squared = lengths * (lengths + 1) * (2 * lengths + 1) / 6
-        timed = self._timed[end] - self._timed[at] - at * (self._sums[end] - self._sums[at])
-        total = self._sums[end] - self._sums[start]
-        variation = squared - times**2 / count
-        together = timed - times * total / count
-        if variation <= 0:
-            return self._spread(start, end), at, 0.0
-        return max(self._spread(start, end) - together**2 / variation, 0.0), at, together / variation
+        sums, timed = self._sums, self._timed
+        spread, count, last, total = self._spread(start, end), end - start, sums[end], sums[end] - sums[start]
+        least, at, slope = math.inf, start, 0.0
+        for k in range(start, max(start, end - shortest) + 1):  # regression on max(0, i - k)
+            length = end - k - 1
+            times = length * (length + 1) / 2
+            variation = times * (2 * length + 1) / 3 - times**2 / count
+            together = timed[end] - timed[k] - k * (last - sums[k]) - times * total / count
+            residuals = max(spread - together**2 / variation, 0.0) if variation > 0 else spread
+            if residuals < least:
+                least, at, slope = residuals, k, together / variation if variation > 0 else 0.0
+        return Fit(at, least + _ROUNDING, slope * (end - 1 - at))
 
     def step_on_line(self, start: int, end: int, before: int, after: int) -> Fit:
         """The best step in a straight line: the same slope on both sides."""

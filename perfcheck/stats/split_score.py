@@ -10,8 +10,8 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import mul
-from statistics import median
 
 LEAST_CHANGE = math.log(1.05)
 LEAST_RUNS = 3  # on each side
@@ -43,17 +43,7 @@ class SplitScore:
     after: int
     astray_before: int  # runs of each part on the wrong side of the middle between the levels
     astray_after: int
-
-    @property
-    def is_apart(self) -> bool:
-        """Whether the parts are two levels at all, whatever the score."""
-        return (
-            self.before - self.astray_before >= LEAST_RUNS
-            and self.after - self.astray_after >= LEAST_RUNS
-            and self.astray_before <= max(1, _most_astray(self.before))
-            and self.astray_after <= _most_astray(self.after)
-            and abs(self.size) >= least_step(self.before, self.after)
-        )
+    is_apart: bool  # whether the parts are two levels at all, whatever the score
 
     @property
     def is_change(self) -> bool:
@@ -98,34 +88,17 @@ def least_step(before: int, after: int) -> float:
 
 def score_split(points: Sequence[float], before: int, noise: float = RUN_NOISE) -> SplitScore:
     """Compare the first ``before`` of at least three logarithms with the rest; ``noise`` is the prior."""
-    count = len(points)
+    return _Levels(points, before, noise).score()
+
+
+def score_if_apart(points: Sequence[float], before: int, noise: float = RUN_NOISE) -> SplitScore | None:
+    """The same; None for parts that are not apart, at a fraction of the cost."""
     older, newer = points[:before], points[before:]
-    middles = median(older), median(newer)
-    residuals = [value - middles[0] for value in older], [value - middles[1] for value in newer]
-    deviation = _NORMAL_MAD * median([abs(value) for part in residuals for value in part])
-    deviation *= math.sqrt(count / (count - 2))
-    prior, degrees = _SCALE_WEIGHT * noise**2, _degrees(count)
-    room = _CLIP * math.sqrt((prior + (count - 2) * deviation**2) / degrees)
-    parts = [
-        _centred([value if abs(value) <= room else math.copysign(room, value) for value in part]) for part in residuals
-    ]
-    squares = sum(sum(map(mul, part, part)) for part, _ in parts)
-    products = sum(sum(map(mul, part, part[1:])) for part, _ in parts)
-    variance = (prior + squares) / degrees
-    correlation = _correlation(squares, products, variance)
-    levels = [middle + mean for middle, (_, mean) in zip(middles, parts, strict=True)]
-    size, halfway = levels[1] - levels[0], sum(levels) / 2
-    scale = math.sqrt(variance)
-    return SplitScore(
-        score=_score(size / _standard_error(scale, correlation, before, count - before), degrees),
-        size=size,
-        scale=scale,
-        correlation=correlation,
-        before=before,
-        after=count - before,
-        astray_before=_count_above(older, halfway, size),
-        astray_after=_count_above(newer, halfway, -size),
-    )
+    widest = max(max(newer) - min(older), max(older) - min(newer))  # a level is within its part
+    if widest < least_step(before, len(newer)):
+        return None
+    levels = _Levels(points, before, noise)
+    return levels.score() if levels.is_apart else None
 
 
 def smallest_change(points: Sequence[float], noise: float = RUN_NOISE) -> float:
@@ -146,14 +119,78 @@ def _smallest_at(split: SplitScore) -> float:
 # --- The score -----------------------------------------------------------------------------------------------------
 
 
+class _Levels:
+    """Of two parts, and how clearly they are apart. The score takes as long again, and few splits need it."""
+
+    def __init__(self, points: Sequence[float], before: int, noise: float) -> None:
+        self.before, self.after = before, len(points) - before
+        ordered = sorted(points[:before]), sorted(points[before:])
+        middles = _middle(ordered[0]), _middle(ordered[1])
+        residuals = (
+            [value - middles[0] for value in points[:before]],
+            [value - middles[1] for value in points[before:]],
+        )
+        count, self._degrees = len(points), _degrees(len(points))
+        deviation = _NORMAL_MAD * _middle(sorted(map(abs, chain(*residuals))))
+        deviation *= math.sqrt(count / (count - 2))
+        self._prior = _SCALE_WEIGHT * noise**2
+        room = _CLIP * math.sqrt((self._prior + (count - 2) * deviation**2) / self._degrees)
+        older, newer = (_centred(_winsorised(part, room)) for part in residuals)
+        self._residuals = older[0], newer[0]
+        levels = middles[0] + older[1], middles[1] + newer[1]
+        self.size, halfway = levels[1] - levels[0], sum(levels) / 2
+        self.astray_before = _count_above(ordered[0], halfway, self.size)
+        self.astray_after = _count_above(ordered[1], halfway, -self.size)
+
+    @property
+    def is_apart(self) -> bool:
+        return (
+            self.before - self.astray_before >= LEAST_RUNS
+            and self.after - self.astray_after >= LEAST_RUNS
+            and self.astray_before <= max(1, _most_astray(self.before))
+            and self.astray_after <= _most_astray(self.after)
+            and abs(self.size) >= least_step(self.before, self.after)
+        )
+
+    def score(self) -> SplitScore:
+        squares = sum(sum(map(mul, part, part)) for part in self._residuals)
+        products = sum(sum(map(mul, part, part[1:])) for part in self._residuals)
+        variance = (self._prior + squares) / self._degrees
+        correlation = _correlation(squares, products, variance)
+        scale = math.sqrt(variance)
+        error = _standard_error(scale, correlation, self.before, self.after)
+        return SplitScore(
+            score=_score(self.size / error, self._degrees),
+            size=self.size,
+            scale=scale,
+            correlation=correlation,
+            before=self.before,
+            after=self.after,
+            astray_before=self.astray_before,
+            astray_after=self.astray_after,
+            is_apart=self.is_apart,
+        )
+
+
+def _middle(ordered: Sequence[float]) -> float:
+    """The median of values that are sorted already."""
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def _winsorised(residuals: list[float], room: float) -> list[float]:
+    if max(residuals) <= room and min(residuals) >= -room:
+        return residuals
+    return [value if abs(value) <= room else math.copysign(room, value) for value in residuals]
+
+
 def _centred(values: Sequence[float]) -> tuple[list[float], float]:
     mean = sum(values) / len(values)
     return [value - mean for value in values], mean
 
 
-def _count_above(values: Sequence[float], limit: float, direction: float) -> int:
-    """Above ``limit`` or, where the direction is negative, below it."""
-    ordered = sorted(values)
+def _count_above(ordered: Sequence[float], limit: float, direction: float) -> int:
+    """Above ``limit`` or, where the direction is negative, below it; of sorted values."""
     return len(ordered) - bisect_right(ordered, limit) if direction > 0 else bisect_left(ordered, limit)
 
 
