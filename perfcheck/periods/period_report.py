@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from perfcheck import __version__
 from perfcheck.errors import UsageError
 from perfcheck.history.branches import other_branches
-from perfcheck.periods.judge.judge import judge_period
-from perfcheck.periods.judge.tally import tally_runs
+from perfcheck.periods.judge.judge import PeriodJudge, judge_periods
+from perfcheck.periods.judge.tally import PeriodTally, tally_runs
 from perfcheck.periods.model import BaselineHistory, Period, PeriodKind, PeriodReport
 from perfcheck.times import rfc3339, typed_time
 
 if TYPE_CHECKING:
-    from perfcheck.history.model import PastRun
+    from perfcheck.history.model import Note, PastRun
     from perfcheck.history.store import History
 
 _LENGTHS = {PeriodKind.DAY: timedelta(days=1), PeriodKind.WEEK: timedelta(days=7)}
@@ -29,17 +29,29 @@ def read_period(
 
     It is of the runs of one ``branch``, "" for those without one.
     """
-    runs = history.runs(since=period.since, until=period.until, branch=branch, newest_first=False)
-    tally = tally_runs(period, history.notes(), runs)
+    [judge] = read_periods(history, [period], branch=branch)
+    return judge.report(baseline, tool_version=__version__, generated_at=generated_at)
+
+
+def read_periods(history: History, periods: Iterable[Period], *, branch: str) -> list[PeriodJudge]:
+    """What their reports are made from: of several together, each measurement is read once."""
+    notes = history.notes()
+    tallies = [_tally(history, period, notes, branch) for period in periods]
+    since = min((tally.since for tally in tallies), default=None)
+    until = max((tally.period.until for tally in tallies), default=None)
+    return judge_periods(tallies, history.measurements(since=since, until=until, branch=branch))
+
+
+def _tally(history: History, period: Period, notes: Sequence[Note], branch: str) -> PeriodTally:
+    tally = tally_runs(
+        period, notes, history.runs(since=period.since, until=period.until, branch=branch, newest_first=False)
+    )
     tally.branch = branch or None
     tally.other_branches = other_branches(history.branches(since=period.since, until=period.until), branch)
-    since = period.since
     if tally.runs:
         for run in history.runs(until=period.since, branch=branch, limit=tally.context_runs):
             tally.add_earlier(run)
-            since = run.started_at
-    measurements = history.measurements(since=since, until=period.until, branch=branch)
-    return judge_period(tally, measurements, baseline, tool_version=__version__, generated_at=generated_at)
+    return tally
 
 
 def encode_period(report: PeriodReport) -> bytes:

@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from perfcheck import __version__
 from perfcheck.history.model import PastMeasurement, PastRun
 from perfcheck.history.report.lists import counts_in_words, revision, when
 from perfcheck.model import Source, Verdict
-from perfcheck.periods.judge.judge import combine_points
+from perfcheck.periods.judge.judge import PeriodJudge
+from perfcheck.periods.judge.summary import combine_points
 from perfcheck.periods.judge.tally import MAX_COMPARED
 from perfcheck.periods.model import BaselineHistory, EndpointSummary, Period, PeriodKind, PeriodReport
-from perfcheck.periods.period_report import just_after, period_of, read_period
+from perfcheck.periods.period_report import just_after, period_of, read_periods
 from perfcheck.periods.report import finding_words, html, period_words
 from perfcheck.periods.report.time_chart import draw_over_time
 from perfcheck.report.html import environment
@@ -47,8 +49,8 @@ def build_site(store: History, *, branch: str, run_pages: int, read_baseline: Re
     ``run_pages``: so many of the newest runs get their reports. ``read_baseline`` finds what it promised in a period.
     """
     runs = list(store.runs(branch=branch, limit=max(MAX_COMPARED, run_pages)))
-    site = _Site(store, branch, runs, run_pages)
-    pages = dict(site.pages(list(site.periods(read_baseline))))
+    site = _Site(store, branch, runs, run_pages, read_baseline)
+    pages = dict(site.pages())
     last = site.last
     pages["badge.svg"] = badge_svg(last.verdict if last else None)
     pages["badge.json"] = badge_json(last.verdict if last else None)
@@ -69,17 +71,38 @@ class _PeriodPage:
 
 
 class _Site:
-    def __init__(self, store: History, branch: str, runs: Sequence[PastRun], run_pages: int) -> None:
+    def __init__(
+        self, store: History, branch: str, runs: Sequence[PastRun], run_pages: int, read_baseline: ReadBaseline
+    ) -> None:
         self._store = store
         self._branch = branch
         self._runs = [run for run in runs if parse_time(run.started_at)]  # the newest first
         self._listed = self._runs[: max(run_pages, _MIN_LISTED)]
         self._run_paths = {run.id: f"runs/{file_name(run.id)}" for run in self._runs[:run_pages]}
-        compared = self._runs[:MAX_COMPARED]
-        self._report = self._read(_span(compared), BaselineHistory("")) if compared else None
+        self._report: PeriodReport | None = None
+        self._periods: list[_PeriodPage] = []
+        if self._runs:
+            self._report, self._periods = self._read(read_baseline)
         names = [summary.name for summary in self._report.endpoints] if self._report else []
         self._endpoint_paths = {name: f"endpoints/{file_name(name)}" for name in dict.fromkeys(names)}
         self._environment = environment("perfcheck.site", "perfcheck.periods.report")
+
+    def _read(self, read_baseline: ReadBaseline) -> tuple[PeriodReport, list[_PeriodPage]]:
+        """Of the newest runs; and of the periods that have any, the newest first, weeks before months."""
+        newest = self._runs[0].started_at
+        paths = {period: path for path, period in _latest_periods(newest)}
+        overall, *judges = read_periods(self._store, [_span(self._runs[:MAX_COMPARED]), *paths], branch=self._branch)
+
+        def report_of(judge: PeriodJudge, baseline: BaselineHistory) -> PeriodReport:
+            read_at = min(judge.tally.period.until, newest)
+            return judge.report(baseline, tool_version=__version__, generated_at=read_at)
+
+        reports = [report_of(judge, read_baseline(judge.tally.period)) for judge in judges if judge.tally.runs]
+        pages = [
+            _PeriodPage(paths[report.period], period_words.title(report.period), _with_fewer_points(report))
+            for report in reports
+        ]
+        return report_of(overall, BaselineHistory("")), pages
 
     @property
     def last(self) -> PastRun | None:
@@ -87,28 +110,17 @@ class _Site:
         checks = (run for run in self._runs if run.source is Source.MEASURED)
         return next(checks, self._runs[0] if self._runs else None)
 
-    def periods(self, read_baseline: ReadBaseline) -> Iterator[_PeriodPage]:
-        """The newest first, weeks before months; those with runs."""
-        for path, period in _latest_periods(self._runs[0].started_at) if self._runs else ():
-            if any(self._store.runs(since=period.since, until=period.until, branch=self._branch, limit=1)):
-                report = self._read(period, read_baseline(period))
-                yield _PeriodPage(path, period_words.title(period), _with_fewer_points(report))
-
-    def pages(self, periods: Sequence[_PeriodPage]) -> Iterator[tuple[str, str]]:
+    def pages(self) -> Iterator[tuple[str, str]]:
         inner = self._links("../")
         yield "style.css", self._environment.get_template("style.css.j2").render()
-        yield "index.html", self._index(periods)
+        yield "index.html", self._index()
         if self._report:
             for name, path in self._endpoint_paths.items():
                 yield path, self._endpoint(_of_endpoint(self._report, name), inner)
-        for page in periods:
+        for page in self._periods:
             yield page.path, html.render(page.report, inner)
         for run_id, path in self._run_paths.items():
             yield path, render_run(self._store.run(run_id), links=inner)
-
-    def _read(self, period: Period, baseline: BaselineHistory) -> PeriodReport:
-        read_at = min(period.until, self._runs[0].started_at)
-        return read_period(self._store, period, baseline, branch=self._branch, generated_at=read_at)
 
     def _links(self, root: str) -> SiteLinks:
         endpoints, runs = self._endpoint_paths.items(), self._run_paths.items()
@@ -119,7 +131,7 @@ class _Site:
             runs={run_id: root + path for run_id, path in runs},
         )
 
-    def _index(self, periods: Sequence[_PeriodPage]) -> str:
+    def _index(self) -> str:
         report, last, links = self._report, self.last, self._links("")
         run = self._store.run(last.id) if last else None
         shown = replace(report, endpoints=tuple(_one_per_endpoint(report))) if report else None
@@ -131,7 +143,7 @@ class _Site:
             page=Page(run, None) if run else None,
             last=last,
             title=f"perfcheck: {last.verdict if last else 'no runs yet'}",
-            periods=periods,
+            periods=self._periods,
             runs=self._listed,
             open_runs=_MIN_LISTED,
             run_words={"when": when, "revision": revision, "counts": counts_in_words},

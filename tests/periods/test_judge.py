@@ -11,8 +11,8 @@ from support.past import MACHINE, at, commit, measurement, note, past_run, repor
 
 from perfcheck.history.model import PastMeasurement
 from perfcheck.model import Changed, Source, Verdict
-from perfcheck.periods.judge.judge import judge_period
-from perfcheck.periods.judge.series_changes import series_of_endpoints
+from perfcheck.periods.judge.judge import judge_periods
+from perfcheck.periods.judge.series_changes import rows_of_endpoints
 from perfcheck.periods.judge.tally import MAX_COMPARED, is_same_commit, machine_key, tally_runs
 from perfcheck.periods.model import (
     BaselineHistory,
@@ -386,7 +386,8 @@ def test_very_many_runs_are_compared_in_blocks_and_the_step_has_its_run() -> Non
     runs = [replace(past_run(0), id=str(i), started_at=f"{i:09}") for i in range(count)]
     tally = tally_runs(Period(PeriodKind.SPAN, "", "~"), (), runs)
     assert tally.block == 6
-    report = judge_period(tally, rows, BaselineHistory(""), tool_version="", generated_at="")
+    [judge] = judge_periods([tally], rows)
+    report = judge.report(BaselineHistory(""), tool_version="", generated_at="")
     (one,) = report.regressions
     assert abs(int(one.at.run_id) - step) <= 3
     assert report.endpoints[0].block_runs == 6
@@ -403,7 +404,7 @@ def test_measurements_are_read_as_they_are_needed() -> None:
                 read.append(name)
                 yield one
 
-    found = series_of_endpoints(stream(), Period(PeriodKind.SPAN, at(10), at(30)), 1)
+    found = rows_of_endpoints(stream())
     next(found)
     assert set(read) <= {"a", "b"}
     assert read.count("b") <= 1

@@ -11,7 +11,7 @@ from simulation.runs import HOSTILE_NAME, hostile_names
 
 from perfcheck.history.model import Note, PastMeasurement, PastRun
 from perfcheck.model import Counts, Metric, Source, Verdict
-from perfcheck.periods.judge.judge import judge_period
+from perfcheck.periods.judge.judge import judge_periods
 from perfcheck.periods.judge.tally import tally_runs
 from perfcheck.periods.model import BaselineHistory, Period, PeriodKind, PeriodReport, TargetChange, TargetKey
 
@@ -108,7 +108,8 @@ def report_on(
         tally.add_earlier(one)
     begin = earlier[-1].started_at if earlier else period.since
     read = (one for one in known if begin <= one.started_at < period.until)
-    return judge_period(tally, read, baseline or BaselineHistory(""), tool_version="0.1.0", generated_at=GENERATED)
+    [judge] = judge_periods([tally], read)
+    return judge.report(baseline or BaselineHistory(""), tool_version="0.1.0", generated_at=GENERATED)
 
 
 def note(number: int, *, run: int | None = None, of_commit: str | None = None, incident: str = "an incident") -> Note:

@@ -42,7 +42,7 @@ class SeriesChanges:
 class Series:
     """The measurements that may be compared with one another. ``start`` is the first of the period."""
 
-    rows: list[PastMeasurement]
+    rows: Sequence[PastMeasurement]
     start: int
     since: str
     block: int
@@ -52,7 +52,7 @@ class Series:
         return self.rows[-1]
 
     @property
-    def in_period(self) -> list[PastMeasurement]:
+    def in_period(self) -> Sequence[PastMeasurement]:
         return self.rows[self.start :]
 
     def search(self, value_of: Callable[[PastMeasurement], float | None], noise: float = RUN_NOISE) -> SeriesChanges:
@@ -86,16 +86,21 @@ class Series:
         )
 
 
-def series_of_endpoints(measurements: Iterable[PastMeasurement], period: Period, block: int) -> Iterator[list[Series]]:
-    """Endpoint by endpoint, its series; ``measurements`` by endpoint, series and time. Holds one endpoint at a time."""
+def rows_of_endpoints(measurements: Iterable[PastMeasurement]) -> Iterator[list[list[PastMeasurement]]]:
+    """Endpoint by endpoint, its rows by series; ``measurements`` in this order, and in that of time."""
     for _, rows in groupby(measurements, key=attrgetter("endpoint")):
-        yield [_series(list(group), period, block) for _, group in groupby(rows, key=attrgetter("series"))]
+        yield [list(group) for _, group in groupby(rows, key=attrgetter("series"))]
 
 
-def _series(rows: list[PastMeasurement], period: Period, block: int) -> Series:
-    start = _first_since(period.since, rows)
-    first = max(start - context_runs(block), 0)
-    return Series(rows[first:], start - first, period.since, block)
+def series_within(
+    all_rows: Iterable[Sequence[PastMeasurement]], period: Period, since: str, block: int
+) -> Iterator[Series]:
+    """The series that the period has, or the runs from ``since`` up to it."""
+    for rows in all_rows:
+        earliest, start, end = (_first_since(time, rows) for time in (since, period.since, period.until))
+        first = max(start - context_runs(block), earliest)
+        if first < end:
+            yield Series(rows[first:end], start - first, period.since, block)
 
 
 def _first_since(time: str, rows: Sequence[PastMeasurement]) -> int:

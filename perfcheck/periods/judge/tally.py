@@ -40,6 +40,7 @@ class PeriodTally:
     labels: dict[str, RunReference] = field(default_factory=dict)
     incomplete: int = 0
     earlier: int = 0
+    since: str = field(init=False)  # of the period or, once there are any, the time of the first run before it
     first: RunReference | None = None
     last: RunReference | None = None
     first_of: dict[Source, str] = field(default_factory=dict)  # when the first run was, earlier ones included
@@ -47,6 +48,9 @@ class PeriodTally:
     times: dict[MachineKey, deque[str]] = field(default_factory=dict)  # of the newest whole runs, in their order
     largest: dict[MachineKey, int] = field(default_factory=dict)  # the most endpoints of a run there
     note_times: dict[int, str] = field(default_factory=dict)  # note -> time of its run, or its commit's first run
+
+    def __post_init__(self) -> None:
+        self.since = self.period.since
 
     @property
     def runs(self) -> int:
@@ -97,6 +101,7 @@ class PeriodTally:
     def add_earlier(self, run: PastRun) -> None:
         """Runs before the period, the newest first, after all runs of the period."""
         self.earlier += 1
+        self.since = run.started_at
         times = self._times(run)
         if len(times) < _MAX_TIMES and self._is_whole(run):
             times.appendleft(run.started_at)
