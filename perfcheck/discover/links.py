@@ -129,7 +129,7 @@ def _links(response: Fetched) -> Iterator[str]:
     elif "html" in kind:
         found = _in_html(response.body[:_MOST_CHARACTERS].decode("utf-8", "replace"))
     for _, link in zip(range(_MOST_LINKS), found, strict=False):
-        if len(link) <= _LONGEST_LINK:
+        if len(link) <= _LONGEST_LINK and not link.strip().startswith("#"):  # the page itself
             yield link.strip()
 
 

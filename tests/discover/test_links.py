@@ -98,6 +98,17 @@ def test_links_in_html_and_json_are_found() -> None:
     assert [(each.name, each.value) for each in page.parameters] == [("n", "2"), ("size", "9")]
 
 
+def test_a_link_to_a_heading_of_its_own_page_is_no_request_without_the_query() -> None:
+    app, log = Flask("search", static_folder=None), list[str]()
+    app.before_request(lambda: log.append(request.full_path.rstrip("?")))
+    app.add_url_rule("/", "start", lambda: '<a href="#main">skip</a> <a href="/search?q=love">love</a>')
+    app.add_url_rule("/search", "search", lambda: '<a href="#main">skip</a> <a href=" #top">top</a> <a>nothing</a>')
+    with crawled(app) as (found, _):
+        (search,) = (each for each in found.operations if each.template == "/search")
+    assert [(each.name, each.value) for each in search.parameters] == [("q", "love")]
+    assert log == ["/", "/search?q=love"]
+
+
 def test_what_looks_like_an_action_is_listed_and_not_requested() -> None:
     traps = Traps()
     with crawled(traps.app) as (found, _):
