@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page
 from simulation.runs import big_run, example_results, hostile_run, run
 from support.browser import browser, browser_path
+from support.colours import LEAST_CONTRAST, channels, coloured_texts, contrast, luminance, weak_texts
 from support.comparisons import comparison_run, hostile_comparison, live_run
 from support.past import example_report, hostile_report
 
@@ -23,21 +23,8 @@ from perfcheck.report.html import render
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 WAIT_MS = 20_000
-LEAST_CONTRAST = 4.5  # WCAG 2.1, 1.4.3, level AA
 ZONES = ("--z0", "--z1", "--z2", "--z3", "--zn")
 
-# Every element with text of its own, with the colour of its text and the first opaque colour behind it.
-COLOURS = """() => [...document.querySelectorAll('body *')].flatMap(element => {
-  const own = [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
-  if (!own || !element.getClientRects().length || element.closest('.hidden, .skip, title, desc')) return [];
-  let behind = element, colour = 'rgba(0, 0, 0, 0)';
-  while (behind && colour === 'rgba(0, 0, 0, 0)') {
-    colour = getComputedStyle(behind).backgroundColor;
-    behind = behind.parentElement;
-  }
-  const style = getComputedStyle(element);
-  return [[element.textContent.trim().slice(0, 40), element.closest('svg') ? style.fill : style.color, colour]];
-})"""
 SAID_OVER_ZONES = "() => getComputedStyle(document.querySelector('text.remark')).fill"
 BOXES = """() => [...document.querySelectorAll('svg[role=img]')].filter(one => one.checkVisibility())
   .map(one => one.getBoundingClientRect()).map(box => [box.width, box.height])"""
@@ -175,10 +162,9 @@ def test_text_stands_out(chromium: Browser, files: dict[str, Path], name: str) -
     with opened(chromium, files[name]) as page:
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme)
-            found = page.evaluate(COLOURS)
+            found = coloured_texts(page)
             assert len(found) > 100
-            weak = {(text, ink, ground) for text, ink, ground in found if contrast(ink, ground) < LEAST_CONTRAST}
-            assert not weak, scheme
+            assert not weak_texts(found), scheme
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -240,18 +226,3 @@ def test_a_missing_browser_is_a_failure_with_a_remedy(monkeypatch: pytest.Monkey
     monkeypatch.setenv("PERFCHECK_TEST_BROWSER", "/nowhere/chromium")
     with pytest.raises(AssertionError, match=r"no browser: looked for /nowhere/chromium\. Install chromium"):
         browser_path()
-
-
-def channels(colour: str) -> list[float]:
-    return [float(number) / 255 for number in re.findall(r"[\d.]+", colour)[:3]]
-
-
-def luminance(rgb: list[float]) -> float:
-    """Relative luminance after WCAG 2.1."""
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in rgb)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: Any, other: Any) -> float:
-    dark, light = sorted(luminance(channels(colour)) for colour in (one, other))
-    return (light + 0.05) / (dark + 0.05)
