@@ -45,7 +45,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "browser": (HELPERS | {"model", "client", "service_process"}, {"httpx", "msgspec", "playwright"}),
     "capacity": (CORE | {"service_process"}, {"gevent", "geventhttpclient", "locust"}),
     "lint": (HELPERS | {"model", "report"}, set()),
-    "demo": (HELPERS | {"model", "monitor", "service_process"}, set()),
+    "demo": (HELPERS | {"model", "monitor", "service_process"}, {"jinja2"}),
     "engine": (
         CORE
         | {

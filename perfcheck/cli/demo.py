@@ -129,9 +129,10 @@ def _cannot_listen(error: OSError | UnicodeError, host: str, port: int) -> Usage
 )
 @option("-v", "--verbose", is_flag=True, help="Log every request to stderr.")
 def command(host: str, port: int, round_trip_s: float, **options: Any) -> int:
-    """Serve a sample service: a music-video catalogue with an API worth checking.
+    """Serve a sample service: a music-video catalogue with an API and pages worth checking.
 
-    It stays within the targets of the sample baseline unless a regression is injected. /openapi.json describes the
-    catalogue, /openapi-members.json the rest: logins (user demo, password demo), POST search, GraphQL, events.
+    It stays within the targets of the sample baseline unless a regression is injected. / shows its pages. /openapi.json
+    describes the catalogue, /openapi-members.json the rest: logins (user demo, password demo), POST search, GraphQL,
+    events.
     """
     return run_demo(host, port, round_trip_ms=1000 * round_trip_s, **options)

@@ -1,6 +1,6 @@
-"""The sample service: a small music-video catalogue with an API worth checking, and regressions to inject on demand.
+"""The sample service: a small music-video catalogue with an API and pages worth checking, and regressions to inject.
 
-Standard library only.
+Standard library only, apart from the templates of the pages, which are imported when the first one is shown.
 """
 
 from __future__ import annotations
@@ -42,6 +42,10 @@ class Regression(StrEnum):
     SLOWER_SEARCH = "slower-search", "the video search takes 15% longer: within its target, but a comparison finds it"
     WRONG_ANSWER = "wrong-answer", "POST search, account, GraphQL and events are wrong, with status 200"
     SLOW_STEP = "slow-step", "POST search takes 20 ms longer: one step of a workflow"
+    RENDER_BLOCKING = (
+        "render-blocking",
+        "pages load a script in their head that takes 800 ms, and stay blank until then",
+    )
 
     description: str
 

@@ -15,6 +15,7 @@ from perfcheck.demo.catalogue import STATUSES
 from perfcheck.demo.handlers import SORT_ORDERS, SORTS
 from perfcheck.demo.logins import CLIENT_ID, CLIENT_SECRET, PASSWORD, USER
 from perfcheck.demo.members import FAVOURITES_PATH, MEMBER_ROUTES, MEMBERS_PATH
+from perfcheck.demo.pages import PAGE_ROUTES
 from perfcheck.demo.service import ROUTES, methods_of, route_of
 from perfcheck.monitor.decorator import qualified_name
 from perfcheck.monitor.frameworks import endpoint_name
@@ -139,12 +140,17 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 class DemoRouter:
-    """The route table: that of the catalogue. What members have is counted under its routes, and is not listed."""
+    """The route table: the catalogue, and the pages for everyone.
+
+    What members have is counted under its routes, and is not listed.
+    """
 
     def routes(self) -> Iterator[PublishedRoute]:
         from perfcheck.monitor.routes import PublishedRoute  # noqa: PLC0415 - start-up need not wait for it
 
-        for route, (handler, _) in ROUTES.items():
+        handlers = {route: handler for route, (handler, _) in ROUTES.items()}
+        pages = {route: methods["GET"] for route, methods in PAGE_ROUTES.items()}
+        for route, handler in (*handlers.items(), *pages.items()):
             yield PublishedRoute("GET", route, qualified_name(handler), endpoint_name("GET", route), monitored=True)
 
     def resolve(self, method: str, path: str) -> str | None:

@@ -38,6 +38,7 @@ class Reply:
     queries: int = 0
     headers: Headers = ()
     events: Iterator[tuple[float, bytes]] | None = None  # in place of the body: each with the seconds to wait before it
+    page: bytes | None = None  # in place of the body, with its Content-Type in the headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,8 @@ class Parameters:
     """The query string, read by name. Every getter raises RefusedError (400) with a sentence on what is wrong."""
 
     def __init__(self, query: str, known: Collection[str]) -> None:
-        try:
-            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
-        except ValueError as error:  # too many fields, or bytes that are not UTF-8
-            raise _wrong("the query string cannot be read") from error
         self._values: dict[str, str] = {}
-        for name, value in pairs:
+        for name, value in fields(query):
             if name not in known:
                 names = f"known parameters: {', '.join(sorted(known))}" if known else "this path takes none"
                 raise _wrong(f"unknown parameter '{name}': {names}")
@@ -110,6 +107,15 @@ class Parameters:
     def page(self) -> tuple[int, int]:
         """The parameters ``limit`` and ``offset``."""
         return self.integer("limit", _PAGE, 1, _LARGEST_PAGE), self.integer("offset", 0, 0)
+
+
+def fields(text: str | bytes, what: str = "the query string") -> list[tuple[str, str]]:
+    """Of a query string or a form, blank ones too. Raises RefusedError (400) where it cannot be read."""
+    try:
+        decoded = text if isinstance(text, str) else text.decode()
+        return parse_qsl(decoded, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+    except ValueError as error:  # too many fields, or bytes that are not UTF-8
+        raise _wrong(f"{what} cannot be read") from error
 
 
 def like(text: str) -> str:

@@ -116,9 +116,13 @@ class HttpHandler(BaseHTTPRequestHandler):
         """The number of bytes of the body that were sent."""
         body = b""
         headers = [*reply.headers, ("X-Query-Count", str(reply.queries))]
-        if reply.body is not None:
+        if reply.page is not None:
+            body = reply.page
+        elif reply.body is not None:
             body = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode()
-            headers += [("Content-Type", "application/json; charset=utf-8"), ("Content-Length", str(len(body)))]
+            headers.append(("Content-Type", "application/json; charset=utf-8"))
+        if reply.page is not None or reply.body is not None:
+            headers.append(("Content-Length", str(len(body))))
         took_s = 0.0
         if request is not None:
             request.responding()

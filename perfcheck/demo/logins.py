@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from threading import Lock
 from time import monotonic
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import unquote_plus
 
-from perfcheck.demo.call import ApiRequest, JsonObject, RefusedError, Reply, json_object
+from perfcheck.demo.call import ApiRequest, Headers, JsonObject, RefusedError, Reply, fields, json_object
 
 USER = PASSWORD = CLIENT_ID = CLIENT_SECRET = "demo"  # noqa: S105 - one word, so that nobody has to look it up
 _COOKIE = "session"
 _MOST_TOKENS = 1000
-_MOST_FIELDS = 20
 _NO_STORE = (("Cache-Control", "no-store"),)
 
 
@@ -56,12 +55,17 @@ class AccessTokens:
 
 def log_in(tokens: AccessTokens, request: ApiRequest) -> Reply:
     """``{"user": ..., "password": ...}`` for a token, which is a cookie as well."""
-    given = json_object(request.body)
+    granted, headers = open_session(tokens, json_object(request.body))
+    return Reply(HTTPStatus.OK, granted, headers=headers)
+
+
+def open_session(tokens: AccessTokens, given: Mapping[str, object]) -> tuple[JsonObject, Headers]:
+    """A token for ``user`` and ``password``, and the headers that set it as a cookie. Raises RefusedError (401)."""
     if (given.get("user"), given.get("password")) != (USER, PASSWORD):
         raise RefusedError(HTTPStatus.UNAUTHORIZED, "wrong user or password")
     granted = tokens.grant()
     cookie = f"{_COOKIE}={granted['access_token']}; Path=/; Max-Age={granted['expires_in']}; HttpOnly; SameSite=Lax"
-    return Reply(HTTPStatus.OK, granted, headers=(("Set-Cookie", cookie), *_NO_STORE))
+    return granted, (("Set-Cookie", cookie), *_NO_STORE)
 
 
 def log_out(tokens: AccessTokens, request: ApiRequest) -> Reply:
@@ -72,9 +76,9 @@ def log_out(tokens: AccessTokens, request: ApiRequest) -> Reply:
 def grant_token(tokens: AccessTokens, request: ApiRequest) -> Reply:
     """A token for client credentials (RFC 6749, section 4.4), or an error (section 5.2)."""
     try:
-        pairs = parse_qsl(request.body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
-    except ValueError:
-        return _oauth_error("invalid_request", "the form cannot be read")
+        pairs = fields(request.body, "the form")
+    except RefusedError as refused:
+        return _oauth_error("invalid_request", str(refused))
     form = dict(pairs)
     by_header = request.headers.get("authorization")
     if len(form) < len(pairs) or "grant_type" not in form or (by_header and "client_secret" in form):

@@ -10,10 +10,10 @@ from itertools import count
 from threading import Lock
 from time import monotonic, sleep
 from typing import Any, TypeGuard
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from perfcheck.demo import Regression
-from perfcheck.demo.call import ApiRequest, Call, JsonObject, Parameters, RefusedError, Reply, json_object
+from perfcheck.demo.call import ApiRequest, Call, JsonObject, Parameters, RefusedError, Reply, fields, json_object
 from perfcheck.demo.catalogue import VIDEOS
 from perfcheck.demo.database import QuerySession, as_set
 from perfcheck.demo.demo_graphql import graphql_response
@@ -24,7 +24,6 @@ from perfcheck.monitor.trace import span
 MEMBERS_PATH = "/openapi-members.json"  # of their OpenAPI document
 FAVOURITES_PATH = "/api/account/favourites/"
 _MOST_FAVOURITES = 100
-_MOST_FIELDS = 20
 _RANKING_S = 0.020
 _FIRST_EVENT_S = 0.015
 _EVENT_S = 0.1
@@ -66,7 +65,7 @@ class Members:
 
 @dataclass(frozen=True, slots=True)
 class MemberCall:
-    """One request to one handler of members."""
+    """One request to one handler of members or of pages."""
 
     request: ApiRequest
     members: Members
@@ -89,11 +88,16 @@ def get_account(call: MemberCall) -> Reply:
 
 
 def list_favourites(call: MemberCall) -> Reply:
+    shown = favourites_of(call)
+    return _ok({"favourites": shown, "total": len(shown)})
+
+
+def favourites_of(call: MemberCall) -> list[JsonObject]:
+    """Each with its id and its video. Raises RefusedError (401) without a valid token."""
     call.members.tokens.of(call.request)
     favourites = call.members.favourites.copy()
     titles = call.session.pairs(_TITLES, as_set(favourites.values()))
-    shown = [{"id": number, "video": {"id": video, "title": titles[video]}} for number, video in favourites.items()]
-    return _ok({"favourites": shown, "total": len(shown)})
+    return [{"id": number, "video": {"id": video, "title": titles[video]}} for number, video in favourites.items()]
 
 
 def add_favourite(call: MemberCall) -> Reply:
@@ -146,10 +150,7 @@ def graphql(call: MemberCall) -> Reply:
 
 
 def _in_query(query: str) -> JsonObject:
-    try:
-        given: JsonObject = dict(parse_qsl(query, max_num_fields=_MOST_FIELDS, errors="strict"))
-    except ValueError as error:
-        raise _wrong("the query string cannot be read") from error
+    given: JsonObject = {name: value for name, value in fields(query) if value}
     return given | ({"variables": json_object(given["variables"], "variables")} if "variables" in given else {})
 
 
@@ -187,7 +188,9 @@ def _wrong(message: str) -> RefusedError:
     return RefusedError(HTTPStatus.BAD_REQUEST, message)
 
 
-MEMBER_ROUTES: dict[str, dict[str, Callable[[MemberCall], Reply]]] = {
+Routes = dict[str, dict[str, Callable[[MemberCall], Reply]]]  # the handler of each method of each route
+
+MEMBER_ROUTES: Routes = {
     "/api/login": {"POST": lambda call: log_in(call.members.tokens, call.request)},
     "/oauth/token": {"POST": lambda call: grant_token(call.members.tokens, call.request)},
     "/api/logout": {"POST": lambda call: log_out(call.members.tokens, call.request)},

@@ -1,4 +1,4 @@
-"""The service without HTTP: a path and a query string in, a status and a JSON object out; with its faults."""
+"""The service without HTTP: a request in, a status and a JSON object or a page out; with its faults."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from perfcheck.demo import (
 from perfcheck.demo.call import MOST_DIGITS, ApiRequest, Call, Headers, JsonObject, Parameters, RefusedError, Reply
 from perfcheck.demo.database import Database
 from perfcheck.demo.members import MEMBER_ROUTES, MEMBERS_PATH, MemberCall, Members
+from perfcheck.demo.pages import ACCOUNT_ROUTES, PAGE_ROUTES
 
 _LONGEST_ECHO = 80
 _SEARCH = "/api/videos/search"
@@ -44,6 +45,7 @@ ROUTES: dict[str, tuple[_RouteHandler, tuple[str, ...]]] = {
     "/api/labels/{id}": (lookups.get_label, ()),
     "/api/tags/": (lookups.list_tags, ()),
 }
+_OTHER_ROUTES = MEMBER_ROUTES | PAGE_ROUTES | ACCOUNT_ROUTES
 
 
 def route_of(path: str) -> tuple[str | None, int | None]:
@@ -56,12 +58,12 @@ def route_of(path: str) -> tuple[str | None, int | None]:
 
 
 def methods_of(route: str | None) -> tuple[str, ...]:
-    methods = ("GET",) if route in ROUTES else tuple(MEMBER_ROUTES.get(route or "", ()))
+    methods = ("GET",) if route in ROUTES else tuple(_OTHER_ROUTES.get(route or "", ()))
     return (*methods, "HEAD") if "GET" in methods else methods
 
 
 def _is_route(text: str) -> bool:
-    return text in ROUTES or text in MEMBER_ROUTES
+    return text in ROUTES or text in _OTHER_ROUTES
 
 
 # Regressions that are not in a query wait or fail. Settings take about 13 ms by themselves. With this they lie between
@@ -111,11 +113,11 @@ class SampleService:
             allowed = ", ".join(methods)
             message = f"{request.method} is not allowed here, only {allowed}"
             return refusal(HTTPStatus.METHOD_NOT_ALLOWED, message, (("Allow", allowed),))
-        if route not in MEMBER_ROUTES:
+        if route not in _OTHER_ROUTES:
             return self.get(request.path, request.query)
         try:
             with self._database.session() as session:
-                handler = MEMBER_ROUTES[route]["GET" if request.method == "HEAD" else request.method]
+                handler = _OTHER_ROUTES[route]["GET" if request.method == "HEAD" else request.method]
                 reply = handler(MemberCall(request, self._members, session, self._regressions, identifier))
                 return replace(reply, queries=session.queries)
         except RefusedError as refused:

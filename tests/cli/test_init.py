@@ -61,8 +61,8 @@ def begun(demo: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("begun")
     done = init(folder, demo)
     assert done.stdout.splitlines() == [
-        "found 11 operations (monitor 11, OpenAPI 11)",
-        "wrote baselines.yaml: 11 endpoints, all OK when checked",
+        "found 14 operations (monitor 14, OpenAPI 11, links 3)",
+        "wrote baselines.yaml: 14 endpoints, all OK when checked",
         "next: perfcheck run",
     ]
     return folder
@@ -72,7 +72,7 @@ def test_the_check_passes_and_nothing_is_left_to_edit(begun: Path) -> None:
     done = perfcheck("run", *MEASURED, "-o", "run.json", cwd=begun)
     assert done.returncode == 0, done.stdout
     saved = json.loads((begun / "run.json").read_text(encoding="utf-8"))
-    assert len(saved["endpoints"]) == 11
+    assert len(saved["endpoints"]) == 14
     assert perfcheck("validate", cwd=begun).returncode == 0
 
 
@@ -86,6 +86,7 @@ def test_the_file_reads_as_if_somebody_had_written_it(begun: Path) -> None:
     assert set(by_name) == {
         *("videos", "videos.by_id", "videos.search", "videos.universal-search", "settings", "health"),
         *("artists", "artists.by_id", "labels", "labels.by_id", "tags"),
+        *("root", "search", "watch.by_id"),  # pages
     }
     search = by_name["videos.search"]
     assert (search.group, search.query, search.monitor_name) == (
@@ -104,7 +105,7 @@ def test_coverage_is_complete(begun: Path) -> None:
     done = perfcheck("coverage", "--min", "100%", cwd=begun)
     assert (done.returncode, done.stdout) == (
         0,
-        "coverage of baselines.yaml: 100%, 11 of 11 operations, at least 100% required\n",
+        "coverage of baselines.yaml: 100%, 14 of 14 operations, at least 100% required\n",
     )
 
 
@@ -116,7 +117,7 @@ def test_an_entry_that_is_deleted_is_missed_and_comes_back_when_its_stanza_is_pa
     (begun / "cut.yaml").write_text(cut, encoding="utf-8")
     done = perfcheck("coverage", "-f", "cut.yaml", "--min", "95%", "-o", "coverage.json", cwd=begun)
     assert done.returncode == 1
-    assert done.stdout.splitlines()[0] == ("coverage of cut.yaml: 90.9%, 10 of 11 operations, at least 95% required")
+    assert done.stdout.splitlines()[0] == ("coverage of cut.yaml: 92.9%, 13 of 14 operations, at least 95% required")
     saved = json.loads((begun / "coverage.json").read_text(encoding="utf-8"))
     (missing,) = saved["uncovered"]
     assert missing["template"] == "/api/artists/{id}"
@@ -129,8 +130,8 @@ def test_an_entry_that_is_deleted_is_missed_and_comes_back_when_its_stanza_is_pa
 
 def test_coverage_as_other_reports(begun: Path) -> None:
     done = perfcheck("coverage", "--report", "markdown", "--report", "junit=junit.xml", cwd=begun)
-    assert done.stdout.startswith("### ✅ Coverage of `baselines.yaml`: 100%, 11 of 11 operations\n")
-    assert 'tests="11" failures="0"' in (begun / "junit.xml").read_text(encoding="utf-8")
+    assert done.stdout.startswith("### ✅ Coverage of `baselines.yaml`: 100%, 14 of 14 operations\n")
+    assert 'tests="14" failures="0"' in (begun / "junit.xml").read_text(encoding="utf-8")
     wrong = perfcheck("coverage", "--report", "html", cwd=begun)
     assert (wrong.returncode, wrong.stderr.splitlines()[0]) == (2, "error: coverage has no html report")
 
@@ -138,9 +139,9 @@ def test_coverage_as_other_reports(begun: Path) -> None:
 def test_a_dry_run_prints_the_file_and_writes_nothing(tmp_path: Path, demo: str) -> None:
     done = init(tmp_path, "--dry-run", "-u", demo)
     assert list(tmp_path.iterdir()) == []
-    assert "would write baselines.yaml: 11 endpoints" in done.stderr
+    assert "would write baselines.yaml: 14 endpoints" in done.stderr
     (tmp_path / "printed.yaml").write_text(done.stdout, encoding="utf-8")
-    assert len(loaded(tmp_path, "printed.yaml").endpoints) == 11
+    assert len(loaded(tmp_path, "printed.yaml").endpoints) == 14
 
 
 def test_a_service_that_is_started_for_it(tmp_path: Path) -> None:

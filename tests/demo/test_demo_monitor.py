@@ -25,6 +25,7 @@ from perfcheck.baseline import load_baseline
 from perfcheck.demo import demo_baseline, handlers
 from perfcheck.demo.catalogue import STATUSES
 from perfcheck.demo.demo_process import running_demo
+from perfcheck.demo.pages import PAGE_ROUTES
 from perfcheck.demo.service import ROUTES
 from perfcheck.model import sent
 from perfcheck.monitor import statistics
@@ -118,7 +119,9 @@ def test_the_route_table_has_every_route_under_the_name_of_the_statistics() -> N
         found = endpoints(client, 2)
         requests = {"GET /api/videos/7": "GET /api/videos/{id}", "GET /api/nothing/7": None, "POST /api/labels/": None}
         table = client.get("/api/performance/routes", params={"request": list(requests)}).json()
-    assert {row["template"]: row["name"] for row in table["routes"]} == {route: f"GET {route}" for route in ROUTES}
+    assert {row["template"]: row["name"] for row in table["routes"]} == {
+        route: f"GET {route}" for route in (*ROUTES, *PAGE_ROUTES)
+    }
     assert found.keys() == {"GET /api/videos/{id}", "GET /api/labels/"}
     assert table["resolved"] == requests
 
@@ -135,7 +138,25 @@ def test_what_members_request_is_counted_and_not_in_the_route_table() -> None:
     assert found["POST /api/search"]["queries"]["total"] == 6
     assert found["DELETE /api/account/favourites/{id}"]["statuses"] == {"401": 1}
     assert table["resolved"] == {"DELETE /api/account/favourites/7": "DELETE /api/account/favourites/{id}"}
-    assert {row["template"] for row in table["routes"]} == ROUTES.keys()
+    assert {row["template"] for row in table["routes"]} == ROUTES.keys() | PAGE_ROUTES.keys()
+
+
+def test_pages_and_what_they_load_are_counted_by_route() -> None:
+    with serving() as client:
+        for path in ("/", "/search?q=love", "/watch/7", "/watch/8", "/static/posters/7", "/static/catalogue.css"):
+            client.get(path).raise_for_status()
+        client.post("/login", data={"user": "demo", "password": "demo"})
+        client.get("/account").raise_for_status()
+        found = endpoints(client, 8)
+    assert {name: one["queries"]["total"] for name, one in found.items()} == {
+        "GET /": 5,
+        "GET /search": 6,
+        "GET /watch/{id}": 8,
+        "GET /static/posters/{id}": 0,
+        "GET /static/catalogue.css": 0,
+        "POST /login": 0,
+        "GET /account": 1,
+    }
 
 
 def test_n_plus_one_is_found_with_the_line_that_sends_it(caplog: pytest.LogCaptureFixture) -> None:

@@ -129,6 +129,7 @@ def test_a_regression_stays_where_it_is_said_to_be(regression: Regression, sleep
         Regression.SLOWER_SEARCH: {"/api/videos/search"},
         Regression.WRONG_ANSWER: set[str](),  # of what members have
         Regression.SLOW_STEP: set[str](),
+        Regression.RENDER_BLOCKING: set[str](),  # of pages
     }[regression]
     with service(regression) as regressed:
         for path, query in HEALTHY:

@@ -240,7 +240,7 @@ def test_wrong_parameters_are_reported(client: httpx.Client, target: str, words:
 @pytest.mark.parametrize(
     "path",
     [
-        *("/", "/api/videos", "/api/videos/x", "/api/videos/1/", "/api/videos/{id}", "/api/videos/-1"),
+        *("/static/", "/api/videos", "/api/videos/x", "/api/videos/1/", "/api/videos/{id}", "/api/videos/-1"),
         *(
             "/api/videos/1000000000",
             "/api/videos/%C2%B2",
