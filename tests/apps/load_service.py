@@ -8,8 +8,19 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from apps.faulty_server import read_request, reset, response, server, wait_for_the_client_to_leave
+
+from perfcheck.capacity.engine.plan import PlannedRequest
+
+
+def planned(
+    endpoint: str, path: str, *headers: str, method: str = "GET", body: bytes = b"", **options: Any
+) -> PlannedRequest:
+    """A request of a load; ``options`` as of PlannedRequest."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *headers, f"Content-Length: {len(body)}", "", ""]
+    return PlannedRequest(endpoint, "\r\n".join(lines).encode() + body, method, **options)
 
 
 class LoadService:

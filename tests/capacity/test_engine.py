@@ -11,7 +11,7 @@ from copy import deepcopy
 from itertools import islice
 
 import pytest
-from apps.load_service import LoadService, load_service
+from apps.load_service import LoadService, load_service, planned
 from support.processes import descendants, is_running
 from support.waiting import eventually
 
@@ -33,7 +33,7 @@ def service() -> Iterator[LoadService]:
 
 def plan_of(service: LoadService, *requests: PlannedRequest, **options: object) -> LoadPlan:
     values = {"model": LoadModel.USERS, "think_s": 0.02, **options}
-    return LoadPlan("http", "127.0.0.1", service.port, requests=requests, **values)  # type: ignore[arg-type]
+    return LoadPlan("127.0.0.1", service.port, requests=requests, **values)  # type: ignore[arg-type]
 
 
 def blocks(engine: Engine, step: int, count: int) -> list[LoadBlock]:
@@ -50,8 +50,8 @@ def workers_of(engine: Engine) -> list[int]:
 
 def test_the_counts_of_two_workers_add_up_to_what_the_service_got(service: LoadService) -> None:
     requests = (
-        PlannedRequest("quick", "/quick", headers={"Authorization": SECRET}, weight=3, limit_ms=20_000),
-        PlannedRequest("slow", "/wait/30", "POST", body=b"{}"),
+        planned("quick", "/quick", f"Authorization: {SECRET}", weight=3, limit_ms=20_000),
+        planned("slow", "/wait/30", method="POST", body=b"{}"),
     )
     with Engine(plan_of(service, *requests, think_time=ThinkTime.FIXED), workers=2) as engine:
         commands = [command for command in descendants(os.getpid()).values() if "capacity.engine" in command]
@@ -79,7 +79,7 @@ def test_the_counts_of_two_workers_add_up_to_what_the_service_got(service: LoadS
 def test_a_redirect_is_a_failure_and_is_not_followed(service: LoadService) -> None:
     with load_service() as elsewhere:
         service.redirect_to = f"http://127.0.0.1:{elsewhere.port}/"
-        with Engine(plan_of(service, PlannedRequest("moved", "/redirect"))) as engine:
+        with Engine(plan_of(service, planned("moved", "/redirect"))) as engine:
             (block,) = blocks(engine, engine.step(1), 1)
     failures = block.counts["moved"].failures
     assert failures[Failure.STATUS] == failures.total() > 0
@@ -87,7 +87,7 @@ def test_a_redirect_is_a_failure_and_is_not_followed(service: LoadService) -> No
 
 
 def test_the_open_model_counts_from_the_intended_start_and_sheds_what_is_too_much(service: LoadService) -> None:
-    request = PlannedRequest("one at a time", "/alone/50", limit_ms=200)
+    request = planned("one at a time", "/alone/50", limit_ms=200)
     plan = plan_of(service, request, model=LoadModel.RATE, arrivals=Arrivals.EVEN, most_in_flight=20)
     with Engine(plan) as engine:
         step = engine.step(100)
@@ -102,7 +102,7 @@ def test_the_open_model_counts_from_the_intended_start_and_sheds_what_is_too_muc
 
 
 def test_an_overload_is_known_before_its_requests_are_answered(service: LoadService) -> None:
-    request = PlannedRequest("stuck", "/never", timeout_s=600, limit_ms=50)
+    request = planned("stuck", "/never", timeout_s=600, limit_ms=50)
     with Engine(plan_of(service, request)) as engine:
         first, second = blocks(engine, engine.step(3), 2)
     assert first.counts["stuck"].pending == first.counts["stuck"].over(50) == 3
@@ -116,7 +116,7 @@ def test_an_overload_is_known_before_its_requests_are_answered(service: LoadServ
 def test_a_worker_that_is_lost_voids_its_part_and_no_other(
     service: LoadService, number: signal.Signals, reason: str
 ) -> None:
-    with Engine(plan_of(service, PlannedRequest("quick", "/quick")), workers=2) as engine:
+    with Engine(plan_of(service, planned("quick", "/quick")), workers=2) as engine:
         finished = engine.step(4)
         before = blocks(engine, finished, 2)
         step = engine.step(4)
@@ -135,7 +135,7 @@ def test_a_worker_that_is_lost_voids_its_part_and_no_other(
 
 
 def test_without_a_worker_there_is_no_load(service: LoadService) -> None:
-    with Engine(plan_of(service, PlannedRequest("quick", "/quick"))) as engine:
+    with Engine(plan_of(service, planned("quick", "/quick"))) as engine:
         step = engine.step(1)
         blocks(engine, step, 1)
         os.kill(workers_of(engine)[0], signal.SIGKILL)
@@ -144,31 +144,31 @@ def test_without_a_worker_there_is_no_load(service: LoadService) -> None:
 
 
 def test_a_request_that_cannot_be_sent_ends_the_load_with_its_reason(service: LoadService) -> None:
-    with Engine(plan_of(service, PlannedRequest("bad", "/", "NO METHOD"))) as engine:
+    with Engine(plan_of(service, planned("bad", "/", weight=0))) as engine:
         step = engine.step(1)
         with pytest.raises(CouldNotMeasureError) as raised:
             list(engine.blocks(step))
     assert raised.value.exit_code == 3
-    assert "ValueError: invalid HTTP method 'NO METHOD'" in raised.value.output
+    assert "ValueError: Total of weights must be greater than zero" in raised.value.output
     assert not service.requests
 
 
 def test_without_locust_the_extra_is_named(service: LoadService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(UsageError) as raised, Engine(plan_of(service, PlannedRequest("quick", "/quick"))):
+    with pytest.raises(UsageError) as raised, Engine(plan_of(service, planned("quick", "/quick"))):
         pass
     assert "perfcheck[load]" in (raised.value.remedy or "")
 
 
 # --- However it ends, the load ends --------------------------------------------------------------------------------
 
-DRIVER = """
+DRIVER = r"""
 import sys
 from perfcheck.capacity.engine.engine import Engine
 from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
 from perfcheck.capacity.model import LoadModel
-requests = (PlannedRequest("never", "/never", timeout_s=600, limit_ms=10),)
-plan = LoadPlan("http", "127.0.0.1", int(sys.argv[1]), LoadModel.USERS, requests)
+requests = (PlannedRequest("never", b"GET /never HTTP/1.1\r\n\r\n", timeout_s=600, limit_ms=10),)
+plan = LoadPlan("127.0.0.1", int(sys.argv[1]), LoadModel.USERS, requests)
 with Engine(plan, workers=2) as engine:
     for block in engine.blocks(engine.step(4)):
         print(block.index, flush=True)
@@ -189,7 +189,7 @@ def test_no_process_is_left_however_the_one_that_drives_it_ends(service: LoadSer
 
 
 def test_a_process_that_stops_the_load_leaves_none(service: LoadService) -> None:
-    with Engine(plan_of(service, PlannedRequest("never", "/never"))) as engine:
+    with Engine(plan_of(service, planned("never", "/never"))) as engine:
         engine.step(2)
         family = {pid for pid, command in descendants(os.getpid()).items() if "capacity.engine" in command}
     assert not any(map(is_running, family))

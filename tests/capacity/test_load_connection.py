@@ -8,22 +8,24 @@ import ssl
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trustme
-from apps.faulty_server import every_request, response, server
-from apps.load_service import load_service
+from apps.faulty_server import every_request, once, response, server
+from apps.load_service import load_service, planned
+from support.waiting import eventually
 
-from perfcheck.capacity.engine.connection import Connection, kind_of
+from perfcheck.capacity.engine.connection import Connection, _is_idle, kind_of
 from perfcheck.capacity.engine.counts import GeneratorError
 from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
 from perfcheck.capacity.model import LoadModel
 from perfcheck.model import Failure, Tls
 
 
-def plan_of(port: int, *requests: PlannedRequest, scheme: str = "http", tls: Tls | None = None) -> LoadPlan:
-    return LoadPlan(scheme, "localhost" if tls else "127.0.0.1", port, LoadModel.USERS, requests, tls=tls or Tls())
+def plan_of(port: int, *requests: PlannedRequest, tls: Tls | None = None) -> LoadPlan:
+    return LoadPlan("127.0.0.1", port, LoadModel.USERS, requests, tls=tls, server_name="localhost")
 
 
 def outcome(plan: LoadPlan) -> Failure | GeneratorError | None:
@@ -45,8 +47,8 @@ def outcome(plan: LoadPlan) -> Failure | GeneratorError | None:
     ],
 )
 def test_how_a_request_fails_and_that_the_next_one_is_sent(path: str, failure: Failure | None) -> None:
-    failing = PlannedRequest("failing", path, timeout_s=0.3 if failure is Failure.TIMEOUT else 20.0)
-    following = PlannedRequest("following", "/", "POST", {"X-Token": "t"}, b"body", timeout_s=20.0)
+    failing = planned("failing", path, timeout_s=0.3 if failure is Failure.TIMEOUT else 20.0)
+    following = planned("following", "/", "X-Token: t", method="POST", body=b"body", timeout_s=20.0)
     with load_service() as service, closing(Connection(plan_of(service.port, failing, following))) as connection:
         assert connection.send(failing) == failure
         assert connection.send(following) is None
@@ -54,7 +56,7 @@ def test_how_a_request_fails_and_that_the_next_one_is_sent(path: str, failure: F
 
 
 def test_what_is_expected_is_no_failure() -> None:
-    request = PlannedRequest("absent", "/status/404", expect=((200, 299), (404, 404)))
+    request = planned("absent", "/status/404", expect=((200, 299), (404, 404)))
     with load_service() as service:
         assert outcome(plan_of(service.port, request)) is None
 
@@ -62,12 +64,12 @@ def test_what_is_expected_is_no_failure() -> None:
 def test_a_port_where_nothing_listens_refuses() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    request = PlannedRequest("home", "/")
+    request = planned("home", "/")
     assert outcome(plan_of(port, request)) is Failure.REFUSED
 
 
 def test_the_connection_is_used_again() -> None:
-    request = PlannedRequest("home", "/")
+    request = planned("home", "/")
     with (
         server(every_request(response())) as running,
         closing(Connection(plan_of(running.port, request))) as connection,
@@ -76,15 +78,30 @@ def test_the_connection_is_used_again() -> None:
     assert running.connections == 1
 
 
+def test_a_connection_that_the_service_has_closed_is_replaced_whatever_the_method() -> None:
+    requests = planned("home", "/"), planned("order", "/", method="POST", body=b"{}")
+    with server(once(response())) as running, closing(Connection(plan_of(running.port, *requests))) as connection:
+        for request in (*requests, *requests):
+            assert connection.send(request) is None
+            eventually(lambda: not _is_idle(connection._socket))
+    assert running.connections == 4
+
+
+def test_a_unix_socket_takes_the_place_of_host_and_port(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    with server(every_request(response()), unix=path):
+        assert outcome(replace(plan_of(1, planned("home", "/")), unix_socket=str(path))) is None
+
+
 def test_a_certificate_is_verified(tmp_path: Path) -> None:
     ca = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ca.issue_cert("localhost").configure_cert(context)
     ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    request = PlannedRequest("home", "/")
+    request = planned("home", "/")
     with server(every_request(response()), context=context) as running:
         outcomes = [
-            outcome(plan_of(running.port, request, scheme="https", tls=tls))
+            outcome(plan_of(running.port, request, tls=tls))
             for tls in (Tls(), Tls(ca=str(tmp_path / "ca.pem")), Tls(verify=False))
         ]
     assert outcomes == [Failure.TLS, None, None]
@@ -111,15 +128,17 @@ def test_a_host_that_does_not_exist_is_not_found() -> None:
 
 
 def test_a_process_that_may_open_no_more_files_blames_itself() -> None:
-    code = """
-import os, resource, socket
+    code = r"""
+import resource, socket
+import gevent
 from perfcheck.capacity.engine.connection import Connection
 from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
 from perfcheck.capacity.model import LoadModel
-request = PlannedRequest("home", "/")
+request = PlannedRequest("home", b"GET / HTTP/1.1\r\n\r\n")
 with socket.create_server(("127.0.0.1", 0)) as listener:
     port = listener.getsockname()[1]
-    connection = Connection(LoadPlan("http", "127.0.0.1", port, LoadModel.USERS, (request,)))
+    connection = Connection(LoadPlan("127.0.0.1", port, LoadModel.USERS, (request,)))
+    gevent.sleep(0)  # its event loop needs files, too
     resource.setrlimit(resource.RLIMIT_NOFILE, (listener.fileno() + 1, listener.fileno() + 1))
     print(connection.send(request))
 """

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
-import ssl
 from functools import cache
-from socket import gaierror
+from select import POLLIN
+from socket import AF_UNIX, IPPROTO_TCP, TCP_NODELAY, gaierror
 
 import gevent
-from geventhttpclient import HTTPClient
-from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
+from gevent import socket, ssl
+from gevent.monkey import get_original
+from geventhttpclient.client import IDEMPOTENT_METHODS
+from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError, HTTPSocketResponse
 
 from perfcheck.capacity.engine.counts import GeneratorError
 from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
@@ -23,42 +25,77 @@ _OF_THE_GENERATOR = {
     errno.ENOMEM: GeneratorError.NO_MEMORY,
 }
 
+_poll = get_original("select", "poll")  # which does not yield to other users
+
 
 class Connection:
-    """To the host of the plan alone, without a proxy. Opened by the first request, and again after a failure."""
+    """To the host of the plan alone, without a proxy. Opened by the first request, and again after a failure.
+
+    Requests are sent as they are in the plan: geventhttpclient's own client would build each of them anew, and yield to
+    other users within the time that is measured.
+    """
 
     def __init__(self, plan: LoadPlan) -> None:
         self._plan = plan
-        self._client = self._new_client()
-
-    def _new_client(self) -> HTTPClient:
-        plan = self._plan
-        longest_s = max(request.timeout_s for request in plan.requests)  # of one wait; that of the request is below
-        return HTTPClient(
-            plan.host,
-            plan.port,
-            connection_timeout=longest_s,
-            network_timeout=longest_s,
-            ssl=plan.scheme == "https",
-            ssl_context_factory=lambda **_: _tls_context(plan.tls),
-            insecure=not plan.tls.verify,
-        )
+        self._socket: socket.socket | None = None
 
     def send(self, request: PlannedRequest) -> Failure | GeneratorError | None:
         """What went wrong, until the last byte of the response; a redirect is a status like any other."""
         try:
             with gevent.Timeout(request.timeout_s):
-                response = self._client.request(request.method, request.target, request.body, request.headers)
-                response.read()
+                status = self._exchange(request)
         except (gevent.Timeout, OSError, HTTPParseError) as error:
-            self._client.close()
-            self._client = self._new_client()
+            self.close()
             return kind_of(error)
-        is_expected = any(low <= response.status_code <= high for low, high in request.expect)
+        is_expected = any(low <= status <= high for low, high in request.expect)
         return None if is_expected else Failure.STATUS
 
     def close(self) -> None:
-        self._client.close()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _exchange(self, request: PlannedRequest) -> int:
+        """The status. A connection that the service closes while it is idle is no failure of a request."""
+        if self._socket is not None and not _is_idle(self._socket):
+            self.close()
+        is_reused = self._socket is not None
+        try:
+            return self._exchange_once(request)
+        except (HTTPConnectionClosed, ConnectionResetError, BrokenPipeError):
+            if not is_reused or request.method not in IDEMPOTENT_METHODS:
+                raise
+        self.close()
+        return self._exchange_once(request)
+
+    def _exchange_once(self, request: PlannedRequest) -> int:
+        if self._socket is None:
+            self._socket = _connect(self._plan)
+        self._socket.sendall(request.data)
+        response = HTTPSocketResponse(self._socket, method=request.method)
+        response.read()
+        if response.should_close():
+            self.close()
+        return int(response.status_code)
+
+
+def _is_idle(connection: socket.socket) -> bool:
+    """Not closed by the other side, and without bytes that no request waits for."""
+    poll = _poll()
+    poll.register(connection.fileno(), POLLIN)
+    return not poll.poll(0)
+
+
+def _connect(plan: LoadPlan) -> socket.socket:
+    if plan.unix_socket:
+        connection = socket.socket(AF_UNIX)
+        connection.connect(plan.unix_socket)
+    else:
+        connection = socket.create_connection((plan.host, plan.port))
+        connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)  # the end of a body does not wait for an acknowledgement
+    if plan.tls is None:
+        return connection
+    return _tls_context(plan.tls).wrap_socket(connection, server_hostname=plan.server_name)
 
 
 def kind_of(error: BaseException) -> Failure | GeneratorError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -31,10 +31,8 @@ class PlannedRequest:
     """One request of the mix. Several may belong to one endpoint, with different values."""
 
     endpoint: str
-    target: str  # path and query
+    data: bytes  # as it is sent: head and body
     method: str = "GET"
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
     expect: tuple[tuple[int, int], ...] = ((200, 299),)  # inclusive ranges of status codes
     timeout_s: float = 10.0
     limit_ms: float | None = None  # a request over it is over, however much longer it takes
@@ -45,8 +43,7 @@ class PlannedRequest:
 class LoadPlan:
     """The load of a service. No other host is ever connected to: redirects are not followed."""
 
-    scheme: str  # http or https
-    host: str
+    host: str  # to connect to
     port: int
     model: LoadModel
     requests: tuple[PlannedRequest, ...]
@@ -54,10 +51,12 @@ class LoadPlan:
     think_time: ThinkTime = ThinkTime.EXPONENTIAL
     arrivals: Arrivals = Arrivals.POISSON
     most_in_flight: int = 1000  # of the open model, all workers together: what would go beyond is shed
-    tls: Tls = field(default_factory=Tls)
+    unix_socket: str | None = None  # in place of host and port
+    tls: Tls | None = None  # None: plain HTTP
+    server_name: str = ""  # that the certificate has
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), default=lambda body: base64.b64encode(body).decode())
+        return json.dumps(asdict(self), default=lambda data: base64.b64encode(data).decode())
 
     @classmethod
     def from_json(cls, text: str | bytes) -> LoadPlan:
@@ -70,7 +69,7 @@ class LoadPlan:
                 "requests": tuple(_request(request) for request in values["requests"]),
                 "think_time": ThinkTime(values["think_time"]),
                 "arrivals": Arrivals(values["arrivals"]),
-                "tls": Tls(**values["tls"]),
+                "tls": values["tls"] and Tls(**values["tls"]),
             }
         )
 
@@ -79,7 +78,7 @@ def _request(values: dict[str, Any]) -> PlannedRequest:
     return PlannedRequest(
         **{
             **values,
-            "body": base64.b64decode(values["body"]),
+            "data": base64.b64decode(values["data"]),
             "expect": tuple((low, high) for low, high in values["expect"]),
         }
     )
