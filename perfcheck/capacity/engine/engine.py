@@ -125,7 +125,7 @@ class Engine:
         finally:
             os.close(commands)
             os.close(reports)
-        self._send({"plan": json.loads(self._plan.to_json()), "workers": self._workers})
+        self._send({"plan": self._plan.to_json(), "workers": self._workers})
         while self._await_event(_START_TIMEOUT_S) != "ready":
             for worker, reason in self.lost.items():
                 raise self._error(f"worker {worker + 1} of the load did not start: {reason}")

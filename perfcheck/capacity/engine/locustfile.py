@@ -36,7 +36,8 @@ class WorkerLoad:
         self.changed = Event()
         self.recorder = BlockRecorder()
         self.planned_s = math.inf  # the next intended start of the open model
-        self.users = 0
+        self.vacant: list[int] = []  # places of users that are about to begin
+        self.places: set[int] = set()  # of all users: those at or over the level leave before their next request
         self.most_in_flight = max(1, plan.most_in_flight // workers)
         self._runner = runner
         self._weights = list(accumulate(request.weight for request in plan.requests))
@@ -49,10 +50,9 @@ class WorkerLoad:
         self.step, self.level = step, level
         self.planned_s = now
         self.changed.set()
-        missing = int(level) - self.users
-        if self.plan.model is LoadModel.USERS and missing > 0:
-            self.users += missing
-            self._runner.spawn_users({VirtualUser.__name__: missing})
+        if self.plan.model is LoadModel.USERS:
+            self.vacant = sorted(set(range(int(level))) - self.places)
+            self._runner.spawn_users({VirtualUser.__name__: len(self.vacant)})
 
     def choose(self) -> PlannedRequest:
         return random.choices(self.plan.requests, cum_weights=self._weights)[0]  # noqa: S311
@@ -84,7 +84,15 @@ class LoadUser(User):
 
 
 class VirtualUser(LoadUser):
-    """The closed model: one user, with a connection of its own."""
+    """The closed model: one user, with a connection of its own.
+
+    Users leave by their places, not as they wake up: those who stay go on as before, so that the load is right at once.
+    """
+
+    def __init__(self, environment: object) -> None:
+        super().__init__(environment)
+        self._place = self.load.vacant.pop()
+        self.load.places.add(self._place)
 
     @task
     def use(self) -> None:
@@ -93,8 +101,8 @@ class VirtualUser(LoadUser):
         pause_s = random.uniform(0, plan.think_s) if plan.think_time is ThinkTime.FIXED else self._think_s()  # noqa: S311
         while True:
             gevent.sleep(pause_s)
-            if self.load.users > self.load.level:
-                self.load.users -= 1
+            if self._place >= self.load.level:
+                self.load.places.remove(self._place)
                 raise StopUser
             sent = self.load.recorder.start(self.load.choose(), perf_counter())
             is_success = self.send(sent, from_start=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -55,30 +54,22 @@ class LoadPlan:
     tls: Tls | None = None  # None: plain HTTP
     server_name: str = ""  # that the certificate has
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), default=lambda data: base64.b64encode(data).decode())
+    def to_json(self) -> dict[str, Any]:
+        requests = [{**asdict(request), "data": base64.b64encode(request.data).decode()} for request in self.requests]
+        return {**asdict(self), "requests": requests}
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> LoadPlan:
-        """What ``to_json`` returned."""
-        values: dict[str, Any] = json.loads(text)
-        return cls(
-            **{
-                **values,
-                "model": LoadModel(values["model"]),
-                "requests": tuple(_request(request) for request in values["requests"]),
-                "think_time": ThinkTime(values["think_time"]),
-                "arrivals": Arrivals(values["arrivals"]),
-                "tls": values["tls"] and Tls(**values["tls"]),
-            }
-        )
+    def from_json(cls, values: dict[str, Any]) -> LoadPlan:
+        read = {
+            "model": LoadModel(values["model"]),
+            "requests": tuple(_request(request) for request in values["requests"]),
+            "think_time": ThinkTime(values["think_time"]),
+            "arrivals": Arrivals(values["arrivals"]),
+            "tls": values["tls"] and Tls(**values["tls"]),
+        }
+        return cls(**{**values, **read})
 
 
 def _request(values: dict[str, Any]) -> PlannedRequest:
-    return PlannedRequest(
-        **{
-            **values,
-            "data": base64.b64decode(values["data"]),
-            "expect": tuple((low, high) for low, high in values["expect"]),
-        }
-    )
+    expect = tuple((low, high) for low, high in values["expect"])
+    return PlannedRequest(**{**values, "data": base64.b64decode(values["data"]), "expect": expect})

@@ -18,6 +18,8 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from time import perf_counter
 from typing import Any, NoReturn
 
@@ -42,7 +44,10 @@ _LAST_MESSAGE_S = 0.1
 def main(commands: int, reports: int) -> NoReturn:
     lines = FileObject(commands, "rb")
     order = json.loads(lines.readline())
-    plan = LoadPlan.from_json(json.dumps(order["plan"]))
+    plan = LoadPlan.from_json(order["plan"])
+    with suppress(ValueError, OSError):  # where the system has another limit of its own
+        most_files = getrlimit(RLIMIT_NOFILE)[1]
+        setrlimit(RLIMIT_NOFILE, (most_files, most_files))  # each user has a connection
     workers = [_fork(index, plan, order["workers"]) for index in range(order["workers"])]
     _Master(workers, reports).run(lines)
 
