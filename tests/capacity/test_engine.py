@@ -109,29 +109,40 @@ def test_an_overload_is_known_before_its_requests_are_answered(service: LoadServ
     assert not second.counts
 
 
-@pytest.mark.parametrize(
-    ("number", "reason"),
-    [(signal.SIGKILL, "it ended with exit code -9"), (signal.SIGSTOP, "it did not report for 1.5 s")],
-)
-def test_a_worker_that_is_lost_voids_its_part_and_no_other(
-    service: LoadService, number: signal.Signals, reason: str
-) -> None:
+def test_a_worker_that_ends_voids_its_part_and_no_other(service: LoadService) -> None:
     with Engine(plan_of(service, planned("quick", "/quick")), workers=2) as engine:
         finished = engine.step(4)
         before = blocks(engine, finished, 2)
         step = engine.step(4)
         before += blocks(engine, step, 1)
         kept = deepcopy(before)
-        (_, lost) = workers_of(engine)
-        os.kill(lost, number)
+        os.kill(workers_of(engine)[1], signal.SIGKILL)
         void = next(block for block in engine.blocks(step) if block.missing)
-        eventually(lambda: not is_running(lost))
-        assert engine.lost == {1: reason}
+        assert engine.lost == {1: "it ended with exit code -9"}
         (after,) = blocks(engine, engine.step(4), 1)
     assert before == kept
     assert [block.missing for block in before] == [frozenset()] * 3
     assert [void.missing, after.missing] == [frozenset({1}), frozenset()]
     assert after.counts["quick"].requests > 0
+
+
+def test_a_worker_that_is_silent_has_no_part_until_it_reports_again(service: LoadService) -> None:
+    with Engine(plan_of(service, planned("quick", "/quick")), workers=2) as engine:
+        step = engine.step(4)
+        blocks(engine, step, 1)
+        _, silent = workers_of(engine)
+        os.kill(silent, signal.SIGSTOP)
+        void = next(block for block in engine.blocks(step) if block.missing)
+        assert (void.missing, engine.silent) == (frozenset({1}), {1})
+        (alone,) = blocks(engine, engine.step(4), 1)
+        os.kill(silent, signal.SIGCONT)
+        next(block for block in engine.blocks(engine.step(4)) if not engine.silent)
+        again = engine.step(4)
+        (together,) = blocks(engine, again, 1)
+        engine.drain()
+        quick = sum(engine.totals(number)["quick"].latency.total() for number in range(step, again + 1))
+    assert [alone.missing, together.missing, engine.lost] == [frozenset(), frozenset(), {}]
+    assert quick == service.requests["/quick"]
 
 
 def test_without_a_worker_there_is_no_load(service: LoadService) -> None:

@@ -196,7 +196,7 @@ def test_the_half_second_of_two_workers_is_the_sum_of_its_parts(
     assert assembler.totals(2) == {}
 
 
-def test_half_seconds_come_in_order_and_without_the_workers_that_are_lost() -> None:
+def test_half_seconds_come_in_order_and_without_the_workers_that_are_absent() -> None:
     assembler = BlockAssembler()
     assembler.begin(1, [0, 1])
     one = {"videos": EndpointCounts(latency=histogram([0.1]))}
@@ -206,10 +206,9 @@ def test_half_seconds_come_in_order_and_without_the_workers_that_are_lost() -> N
     assert first
     assert (first.index, first.counts["videos"].requests, first.missing) == (0, 2, frozenset())
     assert assembler.next_of(1) is None
-    assembler.lose(1)
-    late = assembler.next_of(1), assembler.next_of(1)
+    late = assembler.next_of(1, {1}), assembler.next_of(1, {1})
     assert [block.missing for block in late if block] == [frozenset({1})] * 2
-    assert assembler.next_of(1) is None
+    assert assembler.next_of(1, {1}) is None
     assembler.begin(2, [0])
     assembler.add(0, BlockPart(2, 0, {}))
     assert assembler.next_of(2) == LoadBlock(2, 0, {}, 0.0, frozenset())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from perfcheck.capacity.engine.counts import EndpointCounts, merged
@@ -17,14 +18,13 @@ class LoadBlock:
     index: int
     counts: dict[str, EndpointCounts]  # by endpoint
     lag_ms: float  # the largest of a worker
-    missing: frozenset[int]  # the workers that were lost before they reported their part
+    missing: frozenset[int]  # the workers that were absent, and had not reported their part
 
 
 class BlockAssembler:
     """Parts of the workers in, half seconds out. A half second that is complete never changes."""
 
     def __init__(self) -> None:
-        self._lost: set[int] = set()
         self._workers: dict[int, frozenset[int]] = {}  # of each step
         self._parts: dict[tuple[int, int], dict[int, BlockPart]] = {}
         self._amendments: list[BlockPart] = []
@@ -40,15 +40,12 @@ class BlockAssembler:
         else:
             self._parts.setdefault((part.step, part.block), {})[worker] = part
 
-    def lose(self, worker: int) -> None:
-        self._lost.add(worker)
-
-    def next_of(self, step: int) -> LoadBlock | None:
-        """The next half second of the step, once each of its workers has reported it, or is lost."""
+    def next_of(self, step: int, absent: AbstractSet[int] = frozenset()) -> LoadBlock | None:
+        """The next half second of the step, once each of its workers that is not absent has reported it."""
         index = self._next[step]
         parts = self._parts.get((step, index), {})
         missing = self._workers[step] - parts.keys()
-        if missing - self._lost or not parts:
+        if missing - absent or not parts:
             return None
         self._next[step] += 1
         counts = merged(part.counts for part in parts.values())

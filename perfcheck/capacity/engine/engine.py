@@ -39,7 +39,8 @@ class Engine:
 
     def __init__(self, plan: LoadPlan, workers: int = 1, redact: Redactor | None = None) -> None:
         """``workers``: processes that send requests, each with a CPU; ``redact``: for what is shown of their output."""
-        self.lost: dict[int, str] = {}  # the workers that were lost, and why
+        self.lost: dict[int, str] = {}  # the workers that have ended, and why
+        self.silent: set[int] = set()  # those that do not report now; without a share of the steps that begin meanwhile
         self._plan = plan
         self._workers = workers
         self._redact = redact or Redactor()
@@ -81,7 +82,7 @@ class Engine:
         Raises CouldNotMeasureError when no worker is left.
         """
         while True:
-            if block := self._assembler.next_of(step):
+            if block := self._assembler.next_of(step, self._absent):
                 yield block
             else:
                 self._await_event(_SILENCE_TIMEOUT_S)
@@ -110,8 +111,14 @@ class Engine:
                 processes.stop()
 
     @property
+    def _absent(self) -> set[int]:
+        return self.silent | self.lost.keys()
+
+    @property
     def _live(self) -> list[int]:
-        return [worker for worker in range(self._workers) if worker not in self.lost]
+        """All, where none reports: whoever does so first goes on."""
+        everyone = set(range(self._workers))
+        return sorted(everyone - self._absent or everyone - self.lost.keys())
 
     def _start(self) -> None:
         (commands, our_commands), (our_reports, reports) = os.pipe(), os.pipe()
@@ -154,14 +161,16 @@ class Engine:
             case None:
                 raise self._error("the generator of the load has ended")
             case {"event": "report", "worker": worker, "step": step, "in_flight": in_flight, "parts": parts}:
+                self.silent.discard(worker)
                 for part in parts:
                     self._assembler.add(worker, BlockPart.from_json(part))
                 if not in_flight:
                     self._idle_in[worker] = step
+            case {"event": "silent", "worker": worker}:
+                self.silent.add(worker)
             case {"event": "lost", "worker": worker, "reason": reason}:
                 self.lost[worker] = reason
-                self._assembler.lose(worker)
-                if not self._live:
+                if len(self.lost) == self._workers:
                     raise self._error(f"no worker of the load is left: {reason}")
         return str(event["event"])
 

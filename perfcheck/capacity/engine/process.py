@@ -6,7 +6,8 @@ The process is Locust's master, and forks a worker for each share of the load. C
     {"step": 3, "shares": [20, 20]}                     from now on each worker has this load
     {"event": "ready"}                                  each worker has reported
     {"event": "report", "worker": 0, "step": 3, "in_flight": 7, "parts": [...]}     ten times a second
-    {"event": "lost", "worker": 1, "reason": "..."}     it has ended, or did not report for 1.5 s
+    {"event": "silent", "worker": 1}                    it did not report for 1.5 s; its next report ends that
+    {"event": "lost", "worker": 1, "reason": "..."}     it has ended
 
 When the commands end, all load ends, and every process. Locust patches the process that it is imported by.
 """
@@ -38,6 +39,7 @@ _TICK_S = 0.01  # between two looks at the lag of a worker
 _TICKS_A_REPORT = 10
 _WATCH_S = 0.1
 _SILENT_S = 1.5
+_LOST_S = 15.0
 _LAST_MESSAGE_S = 0.1
 
 
@@ -100,13 +102,20 @@ class _Master:
             for index, worker in enumerate(self._workers):
                 if worker.is_lost:
                     continue
-                worker.silent_s += _WATCH_S if worker.has_reported else 0.0
                 ended, status = os.waitpid(worker.pid, os.WNOHANG)
                 if ended:
                     self._lose(index, f"it ended with exit code {os.waitstatus_to_exitcode(status)}")
-                elif worker.silent_s >= _SILENT_S:
-                    os.kill(worker.pid, signal.SIGKILL)  # it would go on with its share of the load
-                    self._lose(index, f"it did not report for {_SILENT_S:g} s")
+                elif worker.has_reported:
+                    self._note_silence(index, worker)
+
+    def _note_silence(self, index: int, worker: _Worker) -> None:
+        was_silent = worker.silent_s >= _SILENT_S
+        worker.silent_s += _WATCH_S
+        if worker.silent_s >= _LOST_S:
+            os.kill(worker.pid, signal.SIGKILL)  # it would go on with its share of the load
+            self._lose(index, f"it did not report for {_LOST_S:g} s")
+        elif worker.silent_s >= _SILENT_S and not was_silent:
+            self._write({"event": "silent", "worker": index})
 
     def _lose(self, index: int, reason: str) -> None:
         self._workers[index].is_lost = True
