@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+import signal
 from itertools import accumulate
 from time import perf_counter
 from typing import ClassVar
@@ -23,6 +24,7 @@ from perfcheck.capacity.engine.plan import Arrivals, LoadPlan, PlannedRequest, T
 from perfcheck.capacity.engine.recorder import BlockRecorder, InFlight
 from perfcheck.capacity.model import LoadModel
 
+_SHORTEST_TIMER_S = 1e-5  # of no microsecond, it would not go off
 _PAUSE_AFTER_FAILURE_S = 0.05  # a service that refuses connections is not flooded by users without think time
 
 
@@ -33,7 +35,7 @@ class WorkerLoad:
         self.plan = plan
         self.step = 0
         self.level = 0.0  # users, or requests a second
-        self.changed = Event()
+        self.wake = Event()  # of the dispatcher, for the next step or the next request
         self.recorder = BlockRecorder()
         self.planned_s = math.inf  # the next intended start of the open model
         self.vacant: list[int] = []  # places of users that are about to begin
@@ -49,7 +51,7 @@ class WorkerLoad:
         self.recorder.begin(step, now)
         self.step, self.level = step, level
         self.planned_s = now
-        self.changed.set()
+        self.wake.set()
         if self.plan.model is LoadModel.USERS:
             self.vacant = sorted(set(range(int(level))) - self.places)
             self._runner.spawn_users({VirtualUser.__name__: len(self.vacant)})
@@ -128,26 +130,34 @@ class Dispatcher(LoadUser):
     @task
     def dispatch(self) -> None:
         load = self.load
+        alarm = gevent.get_hub().loop.signal(signal.SIGALRM)
+        alarm.start(load.wake.set)
         while True:
-            load.changed.clear()
+            step = load.step
             if not load.level:
                 load.planned_s = math.inf
-                load.changed.wait()
+                self._wait(math.inf)
                 continue
             load.planned_s = perf_counter() + self._gap_s()
-            while not self._is_changed_by(load.planned_s):
+            while load.step == step:
                 now = perf_counter()
                 while load.planned_s <= now:
                     self._start(load.planned_s)
                     load.planned_s += self._gap_s()
+                self._wait(load.planned_s - perf_counter())
 
-    def _is_changed_by(self, time_s: float) -> bool:
-        """Waits until then, or until the next step; lets requests run, too, where that is past."""
-        wait_s = time_s - perf_counter()
-        if wait_s > 0:
-            return bool(self.load.changed.wait(wait_s))
-        gevent.sleep(0)
-        return bool(self.load.changed.is_set())
+    def _wait(self, seconds: float) -> None:
+        """So long, or until the next step, or less; lets requests run, too, where it is not positive.
+
+        By a timer of the system: those of gevent are up to a millisecond late, which would be in every latency.
+        """
+        if seconds <= 0:
+            gevent.sleep(0)
+            return
+        if seconds < math.inf:
+            signal.setitimer(signal.ITIMER_REAL, max(seconds, _SHORTEST_TIMER_S))
+        self.load.wake.wait()
+        self.load.wake.clear()
 
     def _start(self, intended_s: float) -> None:
         load = self.load
