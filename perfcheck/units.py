@@ -118,11 +118,14 @@ def format_figure(value: float | None, unit: str, *, distinct_from: float | None
     return _distinct(value, distinct_from, _bytes if unit == "bytes" else _three_digits)
 
 
-def format_from_to(before_ms: float, after_ms: float) -> str:
-    """``411 -> 407 ms``, ``950 ms -> 1.2 s``: with as many digits as it takes to make them look different."""
-    before, after = format_ms(before_ms, distinct_from=after_ms), format_ms(after_ms, distinct_from=before_ms)
-    number, _, unit = before.partition(" ")
-    return f"{number if after.endswith(f' {unit}') else before} -> {after}"
+def format_from_to(before: float, after: float, unit: str = "ms") -> str:
+    """``411 -> 407 ms``, ``950 ms -> 1.2 s``: with as many digits as it takes to make them look different.
+
+    Of other figures in their ``unit``, as ``format_figure`` has them.
+    """
+    shown = format_figure(before, unit, distinct_from=after), format_figure(after, unit, distinct_from=before)
+    number, _, suffix = shown[0].partition(" ")
+    return f"{number if shown[1].endswith(f' {suffix}') else shown[0]} -> {shown[1]}"
 
 
 def format_duration(value_ms: float, like: str | None = None) -> str:
@@ -134,6 +137,14 @@ def format_duration(value_ms: float, like: str | None = None) -> str:
         amount = value_ms / _MS[match[2]]
         unit = match[2] if _LEAST_IN_UNIT <= amount < _MOST_IN_UNIT else unit
     return f"{round(value_ms / _MS[unit], 9):.9f}".rstrip("0").rstrip(".") + space + unit
+
+
+def format_limit(value: float, unit: str, like: str | None = None) -> str:
+    """``250ms``, ``700kB``, ``0.02``: as a baseline has it; a time in the unit of ``like`` where that suits it."""
+    if unit == "ms":
+        return format_duration(value, like)
+    suffix = next((size for size in ("MB", "kB", "B") if value >= _BYTES[size]), "B") if unit == "bytes" else ""
+    return f"{round(value / _BYTES.get(suffix, 1), 9):.9f}".rstrip("0").rstrip(".") + suffix
 
 
 def format_about(seconds: float) -> str:
@@ -156,7 +167,9 @@ def shown_as_multiple(*ratios: float | None) -> bool:
 
 
 def format_change(ratio: float, *, multiple: bool | None = None) -> str:
-    """``+27%``, ``-5%``, ``3.4x``: after / before, as a change; by default whichever is clearer."""
+    """``+27%``, ``-5%``, ``3.4x``: after / before, as a change; by default whichever is clearer. ``from 0`` of one."""
+    if math.isinf(ratio):
+        return "from 0"
     if shown_as_multiple(ratio) if multiple is None else multiple:
         return format_multiple(ratio)
     percentage = _percentage(ratio)
@@ -171,13 +184,31 @@ def format_change_interval(low: float | None, high: float | None, *, multiple: b
     return " to ".join(ends) or "-"
 
 
-def format_slower(ratio: float, *, distinct_from: float | None = None, multiple: bool | None = None) -> str:
-    """``27% slower``, ``5% faster``, ``no slower``, ``3.4 times as slow``: after / before, in words."""
+_IN_TIME, _IN_AMOUNT = ("slower", "faster", "slow"), ("more", "less", "much")
+
+
+def format_slower(
+    ratio: float,
+    *,
+    than: str = "",
+    unit: str = "ms",
+    distinct_from: float | None = None,
+    multiple: bool | None = None,
+) -> str:
+    """``27% slower``, ``5% faster``, ``no slower``, ``3.4 times as slow``: after / before, in words.
+
+    Of a figure in another ``unit`` ``27% more``, ``5% less``, ``3.4 times as much``; of one that was 0 ``up from 0``.
+    With ``than`` "before": ``27% slower than before``, ``3.4 times as slow as before``.
+    """
+    slower, faster, slow = _IN_TIME if unit == "ms" else _IN_AMOUNT
+    if math.isinf(ratio):
+        return "up from 0"
     if ratio >= 1 and (shown_as_multiple(ratio) if multiple is None else multiple):
-        return f"{format_multiple(ratio, distinct_from=distinct_from)[:-1]} times as slow"
-    if (percentage := _percentage(ratio, distinct_from)) == "0%":
-        return "no slower"
-    return f"{percentage} {'slower' if ratio >= 1 else 'faster'}"
+        times = format_multiple(ratio, distinct_from=distinct_from)[:-1]
+        return f"{times} times as {slow}" + (f" as {than}" if than else "")
+    percentage = _percentage(ratio, distinct_from)
+    change = f"no {slower}" if percentage == "0%" else f"{percentage} {slower if ratio >= 1 else faster}"
+    return change + (f" than {than}" if than else "")
 
 
 def _percentage(ratio: float, distinct_from: float | None = None) -> str:
@@ -224,10 +255,10 @@ def format_size(value: int) -> str:
 
 def _bytes(value: float, digits: int) -> str:
     for unit in ("B", "kB", "MB"):
-        if value < 1000:  # noqa: PLR2004
-            return f"{value:.{digits}g} {unit}"
+        if value < 999.5:  # noqa: PLR2004 - where three digits become 1000
+            return f"{_three_digits(value, digits)} {unit}"
         value /= 1000
-    return f"{value:.{digits}g} GB"
+    return f"{_three_digits(value, digits)} GB"
 
 
 def format_percentage(fraction: float, *, distinct_from: float | None = None) -> str:

@@ -10,6 +10,9 @@ from perfcheck.units import (
     format_change,
     format_change_interval,
     format_duration,
+    format_figure,
+    format_from_to,
+    format_limit,
     format_ms,
     format_multiple,
     format_percentage,
@@ -195,3 +198,47 @@ def test_other_formats() -> None:
     assert format_percentage(0.010001, distinct_from=0.01) == "1.0001%"
     assert format_percentage(0.01, distinct_from=0.01) == "1%"
     assert format_ms(1234.5, unit=False) == "1234"
+
+
+# --- Figures of pages ------------------------------------------------------------------------------------------------
+
+
+def test_sizes_at_the_border_of_a_unit() -> None:
+    assert [format_size(n) for n in (999, 999_499, 999_500, 999_999)] == ["999 B", "999 kB", "1 MB", "1 MB"]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "other", "text", "in_column"),
+    [
+        (512_000.0, "bytes", None, "512 kB", "512 kB"),
+        (512_100.0, "bytes", 512_000.0, "512.1 kB", "512.1 kB"),
+        (0.0, "bytes", None, "0 B", "0 B"),
+        (14.0, "number", None, "14", "14"),
+        (0.025, "number", None, "0.025", "0.025"),
+        (1500.0, "ms", None, "1.5 s", "1500"),
+        (None, "bytes", None, "-", "-"),
+    ],
+)
+def test_a_figure_in_its_unit(value: float | None, unit: str, other: float | None, text: str, in_column: str) -> None:
+    assert format_figure(value, unit, distinct_from=other) == text
+    assert format_figure(value, unit, distinct_from=other, in_ms=True) == in_column
+
+
+def test_changes_of_figures() -> None:
+    assert format_from_to(411.0, 407.0) == "411 -> 407 ms"
+    assert format_from_to(512_000, 520_000, "bytes") == "512 -> 520 kB"
+    assert format_from_to(512_000, 1_200_000, "bytes") == "512 kB -> 1.2 MB"
+    assert format_from_to(0.0, 0.05, "number") == "0 -> 0.05"
+    assert format_slower(1.3, unit="bytes", than="before") == "30% more than before"
+    assert format_slower(4.0, unit="number", than="before") == "4 times as much as before"
+    assert format_slower(4.0, than="before") == "4 times as slow as before"
+    assert format_slower(0.5, unit="number") == "50% less"
+    assert (format_slower(1.0, unit="bytes"), format_slower(math.inf, than="before")) == ("no more", "up from 0")
+    assert format_change(math.inf) == "from 0"
+
+
+@given(st.integers(1, 10**10), st.sampled_from(["bytes", "ms", "number"]))
+def test_a_limit_is_read_as_it_was(value: int, unit: str) -> None:
+    text = format_limit(value, unit)
+    parse = {"bytes": parse_size, "ms": parse_duration_ms, "number": float}[unit]
+    assert parse(text) == value

@@ -21,9 +21,9 @@ from perfcheck.baseline.file_errors import BaselineError, ErrorCollector
 from perfcheck.baseline.load import decode, read_for_editing
 from perfcheck.baseline.splice import Splice, insertion, replacement, spliced
 from perfcheck.baseline.tree import alias_of, compose, is_merge, line_of, merge_sources
-from perfcheck.model import Baseline, Endpoint
+from perfcheck.model import Baseline, Endpoint, Unit
 from perfcheck.text import clean
-from perfcheck.units import format_duration
+from perfcheck.units import format_limit
 
 EDITABLE = ("target", "ideal")
 _MERGED = "it comes from a merge key ('<<'); write it in the endpoint itself"
@@ -35,7 +35,8 @@ class Edit:
 
     endpoint: str
     key: str  # "target" or "ideal"
-    value_ms: float
+    value_ms: float  # or another figure, in its unit
+    unit: Unit = Unit.TIME
 
     def __post_init__(self) -> None:
         if self.key not in EDITABLE or not self.value_ms > 0:
@@ -169,7 +170,7 @@ class _Draft:
 
     def _text_of(self, edit: Edit) -> str:
         value = self._in_force(edit)
-        return format_duration(edit.value_ms, value.value if value else None)
+        return format_limit(edit.value_ms, edit.unit, value.value if value else None)
 
     def _refusal(self, edit: Edit) -> RefusedEdit | None:
         if edit.endpoint not in self._inherited:

@@ -28,7 +28,7 @@ from perfcheck.engine.session import (
     wait_for,
 )
 from perfcheck.engine.sides import Side, of_side
-from perfcheck.judge.compare_endpoint import EndpointPair, cannot_tell, compared_alone, noise_findings
+from perfcheck.judge.compare_endpoint import EndpointPair, cannot_tell, compared_alone, comparison_of, noise_findings
 from perfcheck.judge.compare_runs import added_and_removed
 from perfcheck.judge.verdict import judge_endpoint, judge_run
 from perfcheck.model import (
@@ -233,24 +233,8 @@ def _comparison(before: EndpointResult, after: EndpointResult, outcome: ChangeOu
     """None where there is not a single pair of latencies."""
     if not pairs:
         return None
-    return Comparison(
-        changed=outcome.changed,
-        metric=Metric.MEDIAN,
-        before_ms=before.latency_ms.median,
-        after_ms=after.latency_ms.median,
-        ratio=outcome.ratio,
-        ratio_interval=outcome.interval,
-        before_samples=len(before.samples_ms),
-        after_samples=len(after.samples_ms),
-        pairs=pairs,
-        before_error_rate=before.error_rate,
-        before_samples_ms=before.samples_ms,
-        before_server_timing=before.server_timing,
-        before_server_timing_details=before.server_timing_details,
-        more_samples=outcome.more,
-        metric_of=after.metric_of,
-        before_traces=before.traces,
-    )
+    values = before.latency_ms.median, after.latency_ms.median
+    return comparison_of(before, after, outcome, Metric.MEDIAN, values, pairs)
 
 
 def _how_to_settle(pairs: tuple[PairMeasurement, ...]) -> str:

@@ -21,7 +21,7 @@ from perfcheck.history.propose import MIN_OCCASIONS, ProposalRule, propose
 from perfcheck.history.series import LatestSeries, LatestSeriesReader
 from perfcheck.model import Source
 from perfcheck.runfile import write_atomically
-from perfcheck.units import format_duration
+from perfcheck.units import format_limit
 from perfcheck.words import plural
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def propose_update(
     for refused in edited.refused:
         where = f"{file}:{refused.line}" if refused.line else str(file)
         edit = refused.edit
-        sentence = f"{where}: change {edit.key} to {format_duration(edit.value_ms)} by hand: {refused.reason}"
+        sentence = f"{where}: change {edit.key} to {format_limit(edit.value_ms, edit.unit)} by hand: {refused.reason}"
         by_hand.setdefault(edit.endpoint, []).append(sentence)
     others = other_branches(store.branches(source=Source.MEASURED), branch)
     return Update(file, content, edited.content, proposals, len(edited.applied), by_hand, branch or None, others)
@@ -94,7 +94,7 @@ def _edits(proposals: Sequence[Proposal]) -> Iterator[Edit]:
     for proposal in proposals:
         for key, move in (("target", proposal.target), ("ideal", proposal.ideal)):
             if move is not None:
-                yield Edit(proposal.endpoint, key, move.after_ms)
+                yield Edit(proposal.endpoint, key, move.after_ms, proposal.unit)
 
 
 def write_update(update: Update) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from perfcheck.errors import UsageError
-from perfcheck.model import Counts, Source, Verdict
+from perfcheck.model import METRICS_BY_NAME, Counts, MetricOf, Source, Unit, Verdict
 
 
 class NoSuchRunError(UsageError):
@@ -61,7 +61,7 @@ class PastMeasurement(NamedTuple):
     source: Source
     verdict: Verdict
     decided: bool
-    metric: str  # with the time that it is of: "median", "p95 to first byte"
+    metric: str  # with what it is of: "median", "p95 to first byte", "median bytes"
     value_ms: float | None
     interval_ms: tuple[float | None, float | None]
     median_ms: float | None
@@ -72,6 +72,10 @@ class PastMeasurement(NamedTuple):
     error_rate: float | None
     requests: int  # sent by the check; or, by the monitor's count, by everyone
     critical_path: bool
+
+    @property
+    def metric_of(self) -> MetricOf:
+        return METRICS_BY_NAME[self.metric]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,10 @@ class Proposal:
     target: ProposedValue | None
     ideal: ProposedValue | None
     why: str
+
+    @property
+    def unit(self) -> Unit:
+        return METRICS_BY_NAME[self.metric].unit
 
     @property
     def values(self) -> tuple[ProposedValue, ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import median
 
 from perfcheck.history.model import PastMeasurement, Proposal, ProposedValue
-from perfcheck.model import Endpoint, Source, Verdict
+from perfcheck.model import Endpoint, Source, Unit, Verdict
 from perfcheck.times import parse_time
-from perfcheck.units import format_ms, format_percentage
+from perfcheck.units import format_figure, format_percentage
 from perfcheck.words import cannot_tell, plural
 
 MIN_OCCASIONS = 5  # since runs minutes apart see the machine in one mood
@@ -71,7 +72,8 @@ def propose(
     target = _change(endpoint.target_ms, needed, rule, why)
     ideal = _ideal(endpoint, values, target.after_ms if target else endpoint.target_ms, rule)
     reasons = [value.why for value in (target, ideal) if value]
-    reason = "; ".join(reasons) if reasons else _why_unchanged(endpoint.target_ms or needed, needed, why, rule)
+    before = endpoint.target_ms or needed
+    reason = "; ".join(reasons) if reasons else _why_unchanged(before, needed, why, rule, endpoint.unit)
     return replace(nothing, target=target, ideal=ideal, why=reason)
 
 
@@ -86,7 +88,7 @@ def _is_good(row: PastMeasurement, endpoint: Endpoint, *, loosen: bool) -> bool:
         and row.metric == endpoint.metric_name
         and row.requests >= _MIN_REQUESTS
         and row.value_ms is not None
-        and 0 < row.value_ms < math.inf
+        and row.value_ms < math.inf
         and (row.error_rate or 0.0) <= endpoint.error_limits.critical
     )
 
@@ -163,18 +165,22 @@ def _needed_target(
     bound, slowest = values[-1 - aside], values[-1]
     with_margin = round(bound * (1 + rule.margin), 9)
     lowest = slowest / _warning_multiple(endpoint)
-    floor = round(median(values) + _FLOOR_MS, 9)
+    figure = partial(format_figure, unit=endpoint.unit)
+    least = endpoint.metric_of.min_difference or _FLOOR_MS
+    floor = round(median(values) + least, 9)
     target = round_up(max(with_margin, lowest, floor))
     while target * _warning_multiple(endpoint) < slowest:  # what division has lost
         target = round_up(target * _NEXT)
     if floor > max(with_margin, lowest):
-        margin = f"plus {format_ms(_FLOOR_MS)} that the machine may add"
-        return target, f"the median of {runs} is {format_ms(median(values))}, {margin} is {format_ms(floor)}"
+        why = "that the machine may add" if endpoint.unit is Unit.TIME else "that are no change"
+        middle = f"the median of {runs} is {figure(median(values))}"
+        return target, f"{middle}, plus {figure(least)} {why} is {figure(floor)}"
+    worst, took = ("slowest", "took") if endpoint.unit is Unit.TIME else ("highest", "had")
     if lowest > with_margin:
-        return target, f"the slowest of {runs} took {format_ms(slowest)} and has to stay below WARNING"
+        return target, f"the {worst} of {runs} {took} {figure(slowest)} and has to stay below WARNING"
     within = f"{count - aside} of {runs}" if aside else runs
-    why = f"{within} took at most {format_ms(bound)}, plus {format_percentage(rule.margin)}"
-    return target, f"{why} is {format_ms(with_margin)}"
+    why = f"{within} {took} at most {figure(bound)}, plus {format_percentage(rule.margin)}"
+    return target, f"{why} is {figure(with_margin)}"
 
 
 def _warning_multiple(endpoint: Endpoint) -> float:
@@ -201,24 +207,29 @@ def _ideal(
     before = endpoint.ideal_ms
     if before is None or target_ms is None:
         return None
-    after, why = _needed_ideal(values, target_ms, rule)
+    after, why = _needed_ideal(values, target_ms, rule, endpoint.unit)
     change = _change(before, after, rule, why)
     if change is None and before > target_ms:
-        return ProposedValue(before, target_ms, f"the ideal may not exceed the target of {format_ms(target_ms)}")
+        target = format_figure(target_ms, endpoint.unit)
+        return ProposedValue(before, target_ms, f"the ideal may not exceed the target of {target}")
     return change
 
 
-def _needed_ideal(values: Sequence[float], target_ms: float, rule: ProposalRule) -> tuple[float, str]:
+def _needed_ideal(
+    values: Sequence[float], target_ms: float, rule: ProposalRule, unit: Unit = Unit.TIME
+) -> tuple[float, str]:
     middle, margin = median(values), rule.margin / 4
     with_margin = round(middle * (1 + margin), 9)
-    why = f"the median is {format_ms(middle)}, plus {format_percentage(margin)} is {format_ms(with_margin)}"
-    return min(round_up(with_margin), target_ms), why
+    shown, needed = (format_figure(value, unit) for value in (middle, with_margin))
+    why = f"the median is {shown}, plus {format_percentage(margin)} is {needed}"
+    return min(round_up(with_margin), target_ms) if with_margin else target_ms, why
 
 
-def _why_unchanged(before: float, needed: float, why: str, rule: ProposalRule) -> str:
+def _why_unchanged(before: float, needed: float, why: str, rule: ProposalRule, unit: Unit) -> str:
+    shown = format_figure(needed, unit)
     if abs(needed - before) / before < rule.min_change:
-        return f"{why}: {format_ms(needed)} is within {format_percentage(rule.min_change)} of the target"
-    return f"{why}: {format_ms(needed)} would be looser, which --loosen REASON allows"
+        return f"{why}: {shown} is within {format_percentage(rule.min_change)} of the target"
+    return f"{why}: {shown} would be looser, which --loosen REASON allows"
 
 
 def round_up(value: float) -> float:

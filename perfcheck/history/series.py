@@ -47,7 +47,7 @@ def read_series(store: History, endpoint: str, *, most: int, **filters: Unpack[F
 def _history(points: tuple[PastMeasurement, ...], notes: Sequence[Note], earlier: int) -> SeriesHistory:
     return SeriesHistory(
         points=points,
-        trend=find_trend([point.value_ms or 0.0 for point in points]),
+        trend=find_trend([point.value_ms or 0.0 for point in points], floor=points[-1].metric_of.floor),
         spread_trend=_spread_trend(points),
         notes=tuple((index, note) for note in notes if (index := _first_point(note, points)) is not None),
         earlier=earlier,
@@ -148,7 +148,7 @@ def _parts(name: str) -> list[str]:
 
 def _last_change(points: tuple[PastMeasurement, ...]) -> tuple[int, int | None]:
     """The index after the last step; and how many more runs will show whether the newest are another one."""
-    known = [(index, point.value_ms) for index, point in enumerate(points) if point.value_ms]
-    trend = find_trend([value for _, value in known])
+    known = [(index, point.value_ms) for index, point in enumerate(points) if point.value_ms is not None]
+    trend = find_trend([value for _, value in known], floor=points[-1].metric_of.floor)
     since = known[trend.steps[-1].index][0] if trend.steps else 0
     return since, trend.forming.runs_needed if trend.forming else None

@@ -17,19 +17,22 @@ from perfcheck.model import (
     Comparison,
     EndpointResult,
     Finding,
+    Metric,
     Reference,
     Rule,
     Severity,
     Source,
+    Unit,
     Verdict,
     heaviest_first,
     verdict_of,
     worst,
 )
 from perfcheck.stats.error_rate import RISE_ERROR, chance_of_as_many
+from perfcheck.stats.pairs import ChangeOutcome
 from perfcheck.stats.quantiles import quantile
 from perfcheck.text import clean
-from perfcheck.units import format_change_interval, format_ms, format_percentage, format_slower, shown_as_multiple
+from perfcheck.units import format_change_interval, format_figure, format_percentage, format_slower, shown_as_multiple
 from perfcheck.words import plural
 
 # Findings of a check against targets, and of an earlier comparison: neither belongs into a comparison by itself.
@@ -38,6 +41,7 @@ _NOT_OF_A_COMPARISON = {
     *(Rule.SLOWER, Rule.FASTER, Rule.SMALL_DIFFERENCE, Rule.CANNOT_TELL, Rule.ADDED, Rule.NOT_COMPARED),
 }
 _NINE_OF_TEN = 0.9
+_WITHIN_LIMITS = "together with the others that is within the limits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,41 @@ class EndpointPair:
     comparison: Comparison | None  # None: one side has nothing to compare
     severity: Verdict
     remedy: str | None  # for what became slower
-    steps: tuple[EndpointPair, ...] = ()  # of a workflow
+    steps: tuple[EndpointPair, ...] = ()  # of a workflow, or figures of a page
+
+
+def comparison_of(
+    before: EndpointResult,
+    after: EndpointResult,
+    outcome: ChangeOutcome,
+    metric: Metric,
+    values: tuple[float | None, float | None],
+    pairs: int | None = None,
+) -> Comparison:
+    """What a test of two samples, or of ``pairs``, has shown; ``values`` are the metric before and after.
+
+    Where one of them is 0, only the floor below its logarithm gave a ratio, and there is none.
+    """
+    floor = after.metric_of.floor
+    has_ratio = not floor or all(value is None or value >= floor for value in values)
+    return Comparison(
+        changed=outcome.changed,
+        metric=metric,
+        before_ms=values[0],
+        after_ms=values[1],
+        ratio=outcome.ratio if has_ratio else None,
+        ratio_interval=outcome.interval if has_ratio else (None, None),
+        before_samples=len(before.samples_ms),
+        after_samples=len(after.samples_ms),
+        pairs=pairs,
+        before_error_rate=before.error_rate,
+        before_samples_ms=before.samples_ms,
+        before_server_timing=before.server_timing,
+        before_server_timing_details=before.server_timing_details,
+        more_samples=outcome.more,
+        metric_of=after.metric_of,
+        before_traces=before.traces,
+    )
 
 
 def compared_alone(pair: EndpointPair, limits: CompareLimits) -> EndpointResult:
@@ -57,12 +95,13 @@ def compared_alone(pair: EndpointPair, limits: CompareLimits) -> EndpointResult:
     after, before = pair.after, pair.before
     if _before_was_broken(pair):
         pair = replace(pair, comparison=None)
-    findings = [*_change_findings(pair, limits), *_slower_steps(pair), *_other_findings(after, before)]
+    own = limits.of(after.metric_of)
+    findings = [*_change_findings(pair, own), *_slower_steps(pair), *_other_findings(after, before)]
     comparison = pair.comparison
     if comparison is None or comparison.before_ms is None:
         limits_ms: tuple[float | None, ...] = (None, None, None)
     else:
-        limits_ms = (comparison.before_ms, *limits_from(comparison.before_ms, limits))
+        limits_ms = (comparison.before_ms, *limits_from(comparison.before_ms, own))
     target_ms, warning_ms, critical_ms = limits_ms
     return replace(
         after,
@@ -84,7 +123,7 @@ def compared_alone(pair: EndpointPair, limits: CompareLimits) -> EndpointResult:
 
 def compared_with_targets(pair: EndpointPair, limits: CompareLimits) -> EndpointResult:
     """The result of a check against targets, with the change as one more reason for its verdict."""
-    changes = [*_change_findings(pair, limits), *_slower_steps(pair)]
+    changes = [*_change_findings(pair, limits.of(pair.after.metric_of)), *_slower_steps(pair)]
     findings = heaviest_first([*pair.after.findings, *changes])
     verdict = worst([pair.after.verdict, verdict_of(changes)])
     steps = tuple(compared_with_targets(step, limits) for step in pair.steps) or pair.after.steps
@@ -101,9 +140,10 @@ def request_change(before: EndpointResult, after: EndpointResult) -> str | None:
     """``GET -> HEAD``: what is different about the request itself; None where it is the same."""
     if before.method != after.method:
         return f"{clean(before.method)} -> {clean(after.method)}"
-    then, now = ([(step.name, step.method, _path(step.url)) for step in result.steps] for result in (before, after))
+    sent = [[step for step in result.steps if not step.is_figure] for result in (before, after)]
+    then, now = ([(step.name, step.method, _path(step.url)) for step in steps] for steps in sent)
     if then != now:
-        names = [", ".join(clean(step.name) for step in result.steps) for result in (before, after)]
+        names = [", ".join(clean(step.name) for step in steps) for steps in sent]
         return f"{names[0]} -> {names[1]}" if names[0] != names[1] else "that of a step"
     old, new = _path(before.url), _path(after.url)
     return None if old == new else f"{clean(old)} -> {clean(new)}"
@@ -186,13 +226,18 @@ def _change_findings(pair: EndpointPair, limits: CompareLimits) -> Iterator[Find
 
 
 def _slower_steps(pair: EndpointPair) -> Iterator[Finding]:
-    """Notes on the steps that became slower where that is too little of their workflow to count."""
+    """Notes on the steps that became slower where that is too little of their workflow to count.
+
+    Likewise on the figures of a page, which is compared by its metric alone.
+    """
     if pair.comparison is None or pair.comparison.changed is Changed.SLOWER:
         return
     for step in pair.steps:
         if step.comparison is not None and step.comparison.changed is Changed.SLOWER:
-            message = f"{_how_much(step.comparison)}; together with the others that is within the limits"
-            yield of_step(step.after.name, Finding.note(Rule.SMALL_DIFFERENCE, message, line=step.after.line))
+            metric = pair.comparison.metric_name
+            why = f"the verdict is by the {metric}" if step.after.is_figure else _WITHIN_LIMITS
+            message = f"{_how_much(step.comparison)}; {why}"
+            yield of_step(step.after, Finding.note(Rule.SMALL_DIFFERENCE, message, line=step.after.line))
 
 
 def _undecided_change(comparison: Comparison, limits: CompareLimits, line: int) -> Finding:
@@ -222,7 +267,11 @@ def _undecided_change(comparison: Comparison, limits: CompareLimits, line: int) 
 def _limit(comparison: Comparison, share: float, limits: CompareLimits) -> str:
     """``10%``; ``5 ms`` where that is more."""
     least = limits.min_difference_ms
-    return format_ms(least) if (comparison.before_ms or 0.0) * share < least else format_percentage(share)
+    return (
+        format_figure(least, comparison.unit)
+        if (comparison.before_ms or 0.0) * share < least
+        else format_percentage(share)
+    )
 
 
 def _too_small_to_count(comparison: Comparison, limits: CompareLimits) -> str | None:
@@ -233,9 +282,10 @@ def _too_small_to_count(comparison: Comparison, limits: CompareLimits) -> str | 
     difference, least = before * abs(ratio - 1), limits.min_difference_ms
     if difference >= least:
         return None  # it is within the limit pair by pair, which says nothing about milliseconds
-    by = format_ms(difference, distinct_from=least)
-    slower = format_slower(ratio, distinct_from=1 + limits.warning)
-    return f"{comparison.metric_name} {slower}, by {by}: less than the {format_ms(least)} that count as a change"
+    unit = comparison.unit
+    by, enough = format_figure(difference, unit, distinct_from=least), format_figure(least, unit)
+    slower = format_slower(ratio, unit=unit, distinct_from=1 + limits.warning)
+    return f"{comparison.metric_name} {slower}, by {by}: less than the {enough} that count as a change"
 
 
 def _why_not_compared(before: EndpointResult, after: EndpointResult) -> str:
@@ -262,16 +312,19 @@ def _how_much(comparison: Comparison, limit: float | None = None) -> str:
     The ratio is that of all pairs, or of all requests, and not the quotient of the two medians: the one after is left
     out, since every reader does the sum. ``limit`` is the share that the ratio is over.
     """
-    metric, before_ms, ratio = comparison.metric_name, comparison.before_ms, comparison.ratio
+    metric, before_ms, ratio, unit = comparison.metric_name, comparison.before_ms, comparison.ratio, comparison.unit
     if ratio is None:
-        before, after = (format_ms(ms) if ms else "over the timeout" for ms in (before_ms, comparison.after_ms))
-        counts = f"{plural(comparison.before_samples, 'latency')} before, {comparison.after_samples} now"
+        values = (before_ms, comparison.after_ms)
+        before, after = ("over the timeout" if value is None else format_figure(value, unit) for value in values)
+        noun = "latency" if unit is Unit.TIME else "value"
+        counts = f"{plural(comparison.before_samples, noun)} before, {comparison.after_samples} now"
         return f"{metric} {before} -> {after}; {counts}"
     multiple = shown_as_multiple(*comparison.ratios)
-    slower = format_slower(ratio, distinct_from=None if limit is None else 1 + limit, multiple=multiple)
-    than = f"{'as' if slower.endswith('slow') else 'than'} {f'the {format_ms(before_ms)} ' if before_ms else ''}before"
+    least = None if limit is None else 1 + limit
+    than = f"{f'the {format_figure(before_ms, unit)} ' if before_ms else ''}before"
+    slower = format_slower(ratio, than=than, unit=unit, distinct_from=least, multiple=multiple)
     ends = format_change_interval(*comparison.ratio_interval, multiple=multiple)
-    return f"{metric} {slower} {than} ({'with an open interval' if ends == '-' else ends})"
+    return f"{metric} {slower} ({'with an open interval' if ends == '-' else ends})"
 
 
 def _other_findings(after: EndpointResult, before: EndpointResult | None) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from perfcheck.judge.compare_endpoint import (
     cannot_tell,
     compared_alone,
     compared_with_targets,
+    comparison_of,
     request_change,
 )
 from perfcheck.judge.rules import finite
@@ -67,12 +68,13 @@ def _change(now: EndpointResult, before: EndpointResult) -> EndpointChange | Non
     """None where the two have no figure of one kind."""
     if now.is_screened or before.is_screened:
         return None
-    if now.value_ms is None or not before.value_ms or now.metric_name != before.metric_name:
+    if now.value_ms is None or before.value_ms is None or now.metric_name != before.metric_name:
         return None
     if now.over_timeout or before.over_timeout:
         return None
     apart = _is_below(now.interval_ms, before.interval_ms) or _is_below(before.interval_ms, now.interval_ms)
-    return EndpointChange(before.value_ms, now.value_ms, clear=apart, steps=_changes(before.steps, now.steps))
+    steps = _changes(before.steps, now.steps)
+    return EndpointChange(before.value_ms, now.value_ms, clear=apart, steps=steps, unit=now.unit)
 
 
 def _is_below(interval: _Interval, other: _Interval) -> bool:
@@ -126,8 +128,9 @@ def _pair(
     comparison, severity = None, Verdict.OK
     if before is not None:
         comparison, severity = _compare(before, after, limits)
-    steps = zip(before.steps, after.steps, strict=True) if before and comparison else ()
-    pairs = tuple(_pair(old, new, limits, remedy) for old, new in steps)
+    known = {step.name: step for step in before.steps} if before else {}
+    steps = after.steps if comparison else ()
+    pairs = tuple(_pair(known.get(step.name), step, limits, remedy) for step in steps)
     return EndpointPair(after, before, comparison, severity, remedy, pairs)
 
 
@@ -143,25 +146,10 @@ def _compare(before: EndpointResult, after: EndpointResult, limits: CompareLimit
     if not old or not new:
         return None, Verdict.OK
     metric = after.metric
-    outcome = compare_samples(old, new, metric, limits)
-    comparison = Comparison(
-        changed=outcome.changed,
-        metric=metric,
-        before_ms=finite(metric_value(old, metric)),
-        after_ms=finite(metric_value(new, metric)),
-        ratio=outcome.ratio,
-        ratio_interval=outcome.interval,
-        before_samples=len(old),
-        after_samples=len(new),
-        before_error_rate=before.error_rate,
-        before_samples_ms=before.samples_ms,
-        before_server_timing=before.server_timing,
-        before_server_timing_details=before.server_timing_details,
-        more_samples=outcome.more,
-        metric_of=after.metric_of,
-        before_traces=before.traces,
-    )
-    return comparison, outcome.severity
+    of = after.metric_of
+    outcome = compare_samples(old, new, metric, limits.of(of), of.floor)
+    values = finite(metric_value(old, metric)), finite(metric_value(new, metric))
+    return comparison_of(before, after, outcome, metric, values), outcome.severity
 
 
 def _commits_between(before: Run, after: Run) -> str | None:

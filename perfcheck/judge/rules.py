@@ -9,11 +9,13 @@ from dataclasses import replace
 from statistics import median_high
 
 from perfcheck.model import (
+    FIGURE,
     NOT_CAPTURED,
     RENEWAL_FAILED,
     WARM_UP,
     Decision,
     Endpoint,
+    EndpointResult,
     Failure,
     Finding,
     Measurement,
@@ -23,12 +25,13 @@ from perfcheck.model import (
     Severity,
     Stop,
     UndecidedPolicy,
+    Unit,
     Verdict,
     heaviest_first,
     worst,
 )
 from perfcheck.text import clean
-from perfcheck.units import format_ms, format_multiple, format_percentage, format_size
+from perfcheck.units import format_figure, format_ms, format_multiple, format_percentage, format_size
 from perfcheck.words import plural
 
 _DELAYED_ACK_MS = (38.0, 46.0)
@@ -57,9 +60,12 @@ def find(
     return heaviest_first(findings)
 
 
-def of_step(name: str, finding: Finding) -> Finding:
-    """A finding on a step, as one on its workflow."""
-    return replace(finding, message=f"step '{name}': {finding.message}", step=name)
+def of_step(step: EndpointResult, finding: Finding) -> Finding:
+    """A finding on a step, as one on its workflow; or on a figure, as one on its page."""
+    subject = f"step '{step.name}': "
+    if step.is_figure:
+        subject = "" if step.metric_name in finding.message else f"{step.metric_name}: "
+    return replace(finding, message=f"{subject}{finding.message}", step=step.name)
 
 
 def _latency_findings(
@@ -74,25 +80,34 @@ def _latency_findings(
             reason = f"only {succeeded} of {plural(decision.requests, 'request')} gave a latency; 5 are needed"
             yield _not_measured(endpoint, reason)
         return
+    unit = endpoint.unit
     value, over_timeout = shown_value(endpoint, decision)
     if decision.latency in {Verdict.WARNING, Verdict.CRITICAL}:
         severity = _severity(decision, decision.latency, undecided, decided=decision.latency_decided)
         rule, limit, reason = _broken_limit(endpoint, decision.latency)
-        message = f"{endpoint.metric_name} {format_ms(value, distinct_from=limit)}, {reason}"
-        remedy: str | None = "a Server-Timing response header would show here which part of the handler is slow"
+        message = f"{endpoint.metric_name} {format_figure(value, unit, distinct_from=limit)}, {reason}"
         if over_timeout:
-            message = f"{endpoint.metric_name} over the timeout of {format_ms(value)}; the limit is {format_ms(limit)}"
-        if over_timeout or any(sample.server_timing for sample in judged):
-            remedy = None
+            timeout = format_ms(endpoint.timeout_s * 1000)
+            message = f"{endpoint.metric_name} over the timeout of {timeout}; the limit is {format_figure(limit, unit)}"
+        remedy = None if over_timeout else _latency_remedy(endpoint, judged)
         line = line_of(endpoint, rule)
-        yield Finding(rule, severity, value=value, limit=limit, unit="ms", message=message, remedy=remedy, line=line)
+        yield Finding(rule, severity, value=value, limit=limit, unit=unit, message=message, remedy=remedy, line=line)
     elif endpoint.target_ms is not None and value is not None and value > endpoint.target_ms:
         message = (
-            f"{endpoint.metric_name} {format_ms(value, distinct_from=endpoint.target_ms)} is over its target of "
-            f"{format_ms(endpoint.target_ms)}, within the warning limit of {format_ms(endpoint.warning_ms)}"
+            f"{endpoint.metric_name} {format_figure(value, unit, distinct_from=endpoint.target_ms)} is over its target "
+            f"of {format_figure(endpoint.target_ms, unit)}, within the warning limit of "
+            f"{format_figure(endpoint.warning_ms, unit)}"
         )
         line = line_of(endpoint, Rule.OVER_TARGET)
-        yield Finding.note(Rule.OVER_TARGET, message, value=value, limit=endpoint.target_ms, unit="ms", line=line)
+        yield Finding.note(Rule.OVER_TARGET, message, value=value, limit=endpoint.target_ms, unit=unit, line=line)
+
+
+def _latency_remedy(endpoint: Endpoint, judged: Sequence[Sample]) -> str | None:
+    """None where the service has it already, or where it is the browser that takes the time."""
+    is_of_page = endpoint.is_page or endpoint.method == FIGURE
+    if is_of_page or any(sample.server_timing for sample in judged):
+        return None
+    return "a Server-Timing response header would show here which part of the handler is slow"
 
 
 def _severity(decision: Decision, verdict: Verdict, undecided: UndecidedPolicy, *, decided: bool) -> Severity:
@@ -102,18 +117,19 @@ def _severity(decision: Decision, verdict: Verdict, undecided: UndecidedPolicy, 
 
 
 def _broken_limit(endpoint: Endpoint, verdict: Verdict) -> tuple[Rule, float, str]:
-    """The rule that a latency broke: its name, the limit in milliseconds, and a phrase for the message."""
-    ceiling = endpoint.ceiling_ms
+    """The rule that a figure broke: its name, the limit, and a phrase for the message."""
+    unit, ceiling = endpoint.unit, endpoint.ceiling_ms
     own = endpoint.critical_ms if verdict is Verdict.CRITICAL else endpoint.warning_ms
     if ceiling is not None and verdict is Verdict.CRITICAL and (own is None or ceiling <= own):
-        return Rule.CEILING, ceiling, f"over the ceiling of {format_ms(ceiling)}"
+        return Rule.CEILING, ceiling, f"over the ceiling of {format_figure(ceiling, unit)}"
     if own is None or endpoint.target_ms is None:
-        return Rule.NEW_SLOW_ENDPOINT, endpoint.slow_ms, f"over {format_ms(endpoint.slow_ms)} and without a target"
-    target = format_ms(endpoint.target_ms)
+        slow = format_figure(endpoint.slow_ms, unit)
+        return Rule.NEW_SLOW_ENDPOINT, endpoint.slow_ms, f"over {slow} and without a target"
+    target = format_figure(endpoint.target_ms, unit)
     return (
         Rule.LATENCY,
         own,
-        f"over {format_multiple(own / endpoint.target_ms)} its target of {target} (limit {format_ms(own)})",
+        f"over {format_multiple(own / endpoint.target_ms)} its target of {target} (limit {format_figure(own, unit)})",
     )
 
 
@@ -135,7 +151,7 @@ def _undecided(endpoint: Endpoint, decision: Decision) -> Finding:
         Stop.INTERRUPTED: "run it again",
     }.get(decision.stop, "raise --budget")
     remedy = f"about {plural(more, 'more request')} would settle it: {how}" if more else how
-    return Finding.note(Rule.UNDECIDED, message, value=value, unit="ms", remedy=remedy, line=endpoint.line)
+    return Finding.note(Rule.UNDECIDED, message, value=value, unit=endpoint.unit, remedy=remedy, line=endpoint.line)
 
 
 def _error_findings(
@@ -271,10 +287,11 @@ def _recovery_notes(endpoint: Endpoint, decisions: Sequence[Decision]) -> Iterab
                 )
                 message = f"{what} of {last.requests} when measured again"
             else:
-                then, now = (format_ms(shown_value(endpoint, stage)[0]) for stage in (before, last))
-                message = f"briefly slow: {endpoint.metric_name} {then}, then {now} when measured again"
+                then, now = (format_figure(shown_value(endpoint, stage)[0], endpoint.unit) for stage in (before, last))
+                briefly = "briefly slow" if endpoint.unit is Unit.TIME else "briefly more"
+                message = f"{briefly}: {endpoint.metric_name} {then}, then {now} when measured again"
             yield Finding.note(
-                Rule.MOMENTARY, message, value=shown_value(endpoint, before)[0], unit="ms", line=endpoint.line
+                Rule.MOMENTARY, message, value=shown_value(endpoint, before)[0], unit=endpoint.unit, line=endpoint.line
             )
 
 
@@ -325,10 +342,11 @@ def line_of(endpoint: Endpoint, rule: Rule) -> int:
 
 
 def shown_value(endpoint: Endpoint, decision: Decision | None) -> tuple[float | None, bool]:
+    """And whether it is over the timeout, which is the value of a time then; another figure has none."""
     if decision is None or decision.value_ms is None:
         return None, False
     if math.isinf(decision.value_ms):
-        return endpoint.timeout_s * 1000, True
+        return endpoint.timeout_s * 1000 if endpoint.unit is Unit.TIME else None, True
     return decision.value_ms, False
 
 

@@ -19,6 +19,7 @@ from perfcheck.model import (
     EndpointResult,
     Finding,
     Measurement,
+    MetricOf,
     PageSummary,
     Phases,
     PhaseSummary,
@@ -147,7 +148,7 @@ def _findings_of_steps(steps: Iterable[EndpointResult], *, is_decided: bool) -> 
     for step in steps:
         for finding in step.findings:
             if finding.rule in _OF_A_STEP and not (is_decided and finding.rule is Rule.UNDECIDED):
-                yield of_step(step.name, finding)
+                yield of_step(step, finding)
 
 
 def judge_run(
@@ -198,8 +199,11 @@ def partial_findings(results: Sequence[EndpointResult]) -> tuple[Finding, ...]:
 def no_target_findings(results: Sequence[EndpointResult]) -> Iterator[Finding]:
     """A note on a run that says little, since nothing in it has a target, or a ceiling."""
     if results and not any(result.has_limit for result in results):
-        slow = max(result.warning_ms or 0.0 for result in results)
-        message = f"no endpoint has a target: only failures and latencies over {format_ms(slow)} are found"
+        slow = max(
+            (result.warning_ms or 0.0 for result in results if result.metric_of is MetricOf.LATENCY), default=0.0
+        )
+        latencies = f" and latencies over {format_ms(slow)}" if slow else ""
+        message = f"no endpoint has a target: only failures{latencies} are found"
         remedy = (
             "'perfcheck run --save' and then 'perfcheck baseline update' propose targets from what was measured; or "
             "write 'target: 300ms' on an endpoint"

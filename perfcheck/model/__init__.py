@@ -5,6 +5,7 @@ fractions between 0 and 1.
 """
 
 from perfcheck.model.baseline import (
+    METRICS_BY_NAME,
     MOST_CONNECTIONS,
     PAGE_FIGURES,
     Baseline,
@@ -28,7 +29,15 @@ from perfcheck.model.baseline import (
     metric_name,
     single_requests,
 )
-from perfcheck.model.comparison import Against, Changed, ComparedHow, Comparison, EarlierRun, EndpointChange
+from perfcheck.model.comparison import (
+    Against,
+    Changed,
+    ComparedHow,
+    Comparison,
+    EarlierRun,
+    EndpointChange,
+    change_ratio,
+)
 from perfcheck.model.expectations import Condition, Expectations, Operator, Requirement, Scalar
 from perfcheck.model.findings import BREACHES, Finding, Rule, Severity, Verdict, heaviest_first, verdict_of, worst
 from perfcheck.model.monitor import (
@@ -102,6 +111,7 @@ __all__ = [
     "ENCODERS",
     "FIGURE",
     "JSON_TYPES",
+    "METRICS_BY_NAME",
     "MOST_CONNECTIONS",
     "NOT_CAPTURED",
     "NO_BRANCH",
@@ -192,6 +202,7 @@ __all__ = [
     "Unit",
     "Verdict",
     "as_json",
+    "change_ratio",
     "displayed",
     "heaviest_first",
     "metric_name",

@@ -57,6 +57,22 @@ class MetricOf(StrEnum):
         """``largest contentful paint``."""
         return self.replace("_", " ")
 
+    @property
+    def floor(self) -> float:
+        """What a smaller value counts as where a logarithm is taken, since 0 has none; it is shown nowhere."""
+        return _FLOORS.get(self, 0.0)
+
+    @property
+    def min_difference(self) -> float | None:
+        """A smaller one is no change, whatever its share; None for a time: ``CompareLimits.min_difference_ms``."""
+        return _MIN_DIFFERENCES.get(self)
+
+
+# Of those that are often 0.
+_FLOORS = {MetricOf.TOTAL_BLOCKING_TIME: 1.0, MetricOf.LAYOUT_SHIFT: 0.001, MetricOf.BYTES: 1.0, MetricOf.REQUESTS: 1.0}
+# One request more is a change, as half of one is not: it has to be larger than this.
+_MIN_DIFFERENCES = {MetricOf.LAYOUT_SHIFT: 0.02, MetricOf.BYTES: 1000.0, MetricOf.REQUESTS: 0.5}
+
 
 # Of a page. Over its value, a page without a target is slow: the upper ends of "good" in Google's Web Vitals
 # (web.dev/articles/vitals, and Lighthouse's for total blocking time); the rest depends on the page.
@@ -82,6 +98,9 @@ def metric_name(metric: Metric, of: MetricOf) -> str:
     if of is MetricOf.LATENCY:
         return str(metric)
     return f"{metric} to first byte" if of is MetricOf.FIRST_BYTE else f"{metric} {_ABBREVIATED.get(of, of.label)}"
+
+
+METRICS_BY_NAME = {metric_name(metric, of): of for metric in Metric for of in MetricOf}  # what each is computed from
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +153,11 @@ class CompareLimits:
     warning: float = 0.10
     critical: float = 0.25
     min_difference_ms: float = 5.0  # a smaller one is no change, whatever its share
+
+    def of(self, figure: MetricOf) -> CompareLimits:
+        """The same for another figure, with its least difference in its own unit."""
+        least = figure.min_difference
+        return self if least is None else replace(self, min_difference_ms=least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +293,11 @@ class Endpoint:
     @property
     def metric_name(self) -> str:
         return metric_name(self.metric, self.metric_of)
+
+    @property
+    def unit(self) -> Unit:
+        """Of its limits."""
+        return self.metric_of.unit
 
     @property
     def limits(self) -> Limits:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from perfcheck.model.baseline import CompareLimits, Metric, MetricOf, metric_name
+from perfcheck.model.baseline import CompareLimits, Metric, MetricOf, Unit, metric_name
 from perfcheck.model.sample import TracedRequest
+
+
+def change_ratio(now: float, before: float) -> float:
+    """1.1: 10% more than before; infinity of something to 0, and 1 of 0 to 0."""
+    if before:
+        return now / before
+    return math.inf if now else 1.0
 
 
 class Changed(StrEnum):
@@ -26,7 +34,7 @@ class Comparison:
     metric: Metric  # of the two figures, and of the ratio
     before_ms: float | None
     after_ms: float | None
-    ratio: float | None
+    ratio: float | None  # None where there is none: one side is 0, or over the timeout
     ratio_interval: tuple[float | None, float | None]
     before_samples: int
     after_samples: int
@@ -42,6 +50,10 @@ class Comparison:
     @property
     def metric_name(self) -> str:
         return metric_name(self.metric, self.metric_of)
+
+    @property
+    def unit(self) -> Unit:
+        return self.metric_of.unit
 
     @property
     def ratios(self) -> tuple[float | None, ...]:
@@ -88,12 +100,13 @@ class EndpointChange:
     now_ms: float
     clear: bool  # beyond what two runs of an unchanged service usually differ by
     comparison: Comparison | None = None  # what shows it; None where only the intervals of the two runs were compared
-    steps: dict[str, EndpointChange] = field(default_factory=dict)  # of a workflow, by name
+    steps: dict[str, EndpointChange] = field(default_factory=dict)  # of a workflow or page, by name
+    unit: Unit = Unit.TIME
 
     @property
     def ratio(self) -> float:
-        """1.1 is 10% slower than before."""
-        return self.now_ms / self.before_ms
+        """1.1 is 10% slower than before; infinity where it was 0."""
+        return change_ratio(self.now_ms, self.before_ms)
 
 
 @dataclass(frozen=True, slots=True)

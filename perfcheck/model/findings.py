@@ -107,11 +107,11 @@ class Finding:
     _: KW_ONLY
     value: float | None = None
     limit: float | None = None
-    unit: str | None = None  # "ms", "ratio", "bytes", "requests"
+    unit: str | None = None  # "ms", "bytes", "number", "ratio", "requests"
     message: str
     remedy: str | None = None
     line: int | None = None  # in the baseline
-    step: str | None = None  # of a workflow, that it is about
+    step: str | None = None  # of a workflow, or figure of a page, that it is about
 
     @classmethod
     def note(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from perfcheck.model.baseline import Metric, MetricOf, metric_name
+from perfcheck.model.baseline import Metric, MetricOf, Unit, metric_name
 from perfcheck.model.comparison import Against, Comparison
 from perfcheck.model.findings import Finding, Verdict
 from perfcheck.model.page import PageSummary
@@ -123,12 +123,22 @@ class EndpointResult:
     @property
     def is_workflow(self) -> bool:
         """Whether its steps are one after another, and not figures of the same page."""
-        return bool(self.steps) and not any(step.method == FIGURE for step in self.steps)
+        return bool(self.steps) and not any(step.is_figure for step in self.steps)
 
     @property
     def metric_name(self) -> str:
         """``median``, ``p95 to first byte``."""
         return metric_name(self.metric, self.metric_of)
+
+    @property
+    def unit(self) -> Unit:
+        """Of its value, its samples and its limits."""
+        return self.metric_of.unit
+
+    @property
+    def is_figure(self) -> bool:
+        """Whether it is a figure of a page, which has its own limits."""
+        return self.method == FIGURE
 
     @property
     def needs_attention(self) -> bool:

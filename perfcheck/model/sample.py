@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from perfcheck.model.baseline import Unit
 from perfcheck.model.findings import BREACHES, Verdict, worst
 from perfcheck.model.page import PageLoad
 
@@ -162,6 +163,7 @@ class EndpointProgress:
     value_ms: float | None  # the metric over this stage so far; of pairs, both typical latencies together
     verdict: Verdict | None  # once it is final
     wait_s: float = 0.0  # until its next request is due; 0 when it is due now, or all are done
+    unit: Unit = Unit.TIME  # of the metric
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The report of a period: types only. Their fields are those of its JSON, ``perfcheck.period/1``.
 
-Times are UTC as a run file has them (RFC 3339); latencies are milliseconds; rates, spreads and headroom are fractions.
+Times are UTC as a run file has them (RFC 3339); latencies are milliseconds, other figures in the unit of their metric;
+rates, spreads and headroom are fractions.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from perfcheck.history.model import BranchRuns, Note
-from perfcheck.model import Changed, Source, Verdict
+from perfcheck.model import METRICS_BY_NAME, Changed, Source, Unit, Verdict
 
 FORMAT = "perfcheck.period/1"
 
@@ -43,6 +44,16 @@ class RunReference:
     commit: str | None = None
 
 
+class _HasMetric:
+    __slots__ = ()
+    metric: str
+
+    @property
+    def unit(self) -> Unit:
+        """Of its figures, whatever their names end with."""
+        return METRICS_BY_NAME[self.metric].unit
+
+
 class ChangeKind(StrEnum):
     REGRESSION = "regression"  # a step up
     IMPROVEMENT = "improvement"  # a step down
@@ -51,7 +62,7 @@ class ChangeKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class LatencyChange:
+class LatencyChange(_HasMetric):
     """The level of one endpoint changed, in a step or, where ``kind`` is a drift, run by run."""
 
     kind: ChangeKind
@@ -64,7 +75,7 @@ class LatencyChange:
     previous: RunReference | None  # the last run of the level before
     before_ms: float
     after_ms: float
-    ratio: float  # after / before
+    ratio: float  # after / before; infinity from 0
     score: float | None  # of a step, in standard deviations of the rank test; None for a drift
     error_probability: float | None  # upper bound that chance alone gave such a step
     target_ms: float | None  # when it changed
@@ -84,7 +95,7 @@ class _OfEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class FormingChange(_OfEndpoint):
+class FormingChange(_OfEndpoint, _HasMetric):
     """The newest runs differ from those before, which may still be chance."""
 
     metric: str
@@ -133,7 +144,7 @@ class LatencyLevel:
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointSummary:
+class EndpointSummary(_HasMetric):
     """One endpoint over the period, in one series: on one machine, by one baseline, request and metric.
 
     A value at the beginning is the median of the last five runs before the period, since the last change; without such,
@@ -179,7 +190,7 @@ class EndpointSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class SlowEndpoint(_OfEndpoint):
+class SlowEndpoint(_OfEndpoint, _HasMetric):
     """WARNING or CRITICAL in its newest run."""
 
     verdict: Verdict
@@ -205,8 +216,9 @@ class Recovery(_OfEndpoint):
 
 
 @dataclass(frozen=True, slots=True)
-class NewEndpoint:
+class NewEndpoint(_HasMetric):
     endpoint: str
+    metric: str
     first: RunReference
     value_ms: float | None  # at the end
     has_target: bool
@@ -226,7 +238,7 @@ class TargetKey(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TargetChange:
+class TargetChange(_HasMetric):
     """A target that one commit of the baseline changed. None before: it was added; None after: it was removed."""
 
     endpoint: str
@@ -257,9 +269,10 @@ class RankedBy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Focus(_OfEndpoint):
+class Focus(_OfEndpoint, _HasMetric):
     """One endpoint to work on next, and the reason."""
 
+    metric: str
     end_ms: float
     target_ms: float | None
     end_headroom: float | None

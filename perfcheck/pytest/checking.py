@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from perfcheck.errors import EXIT_INTERRUPTED, PerfcheckError, UsageError
 from perfcheck.model import Baseline, Endpoint, EndpointResult, Run, Verdict
 from perfcheck.report.explain import LONGEST_TEXT, Label, explain, in_short
 from perfcheck.text import clean
-from perfcheck.units import format_ms
+from perfcheck.units import format_figure
 from perfcheck.words import did_you_mean, plural
 
 _REQUEST = re.compile(r"(?:([A-Za-z]+) +)?(/.*)")
@@ -165,8 +166,9 @@ def _fail_on(value: object) -> Verdict | None:
 
 def _in_one_line(result: EndpointResult) -> str:
     """``videos.list: median 80 ms, over its limit of 75 ms``."""
-    value = f"{result.metric_name} {format_ms(result.value_ms)}" if result.value_ms is not None else ""
-    target = f"target {format_ms(result.target_ms)}" if result.target_ms else "no target"
+    figure = partial(format_figure, unit=result.unit)
+    value = f"{result.metric_name} {figure(result.value_ms)}" if result.value_ms is not None else ""
+    target = f"target {figure(result.target_ms)}" if result.target_ms else "no target"
     return f"{clean(result.name)}: {', '.join(filter(None, [value, in_short(result) or target]))}"
 
 

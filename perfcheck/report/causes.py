@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, auto
 
-from perfcheck.model import STATEMENT, Changed, Comparison, EndpointResult, MetricOf, Reference
+from perfcheck.model import STATEMENT, Changed, Comparison, EndpointResult, MetricOf, Reference, Unit
 from perfcheck.text import clean
 from perfcheck.units import format_from_to, format_ms
 
@@ -20,6 +21,10 @@ _TOTALS = {"app", "total"}  # the first is that of perfcheck's monitor
 _MOST_INCREASES = 3
 _MOST_OF_IT = 0.5  # of the increase of a workflow
 _LONGEST_DETAIL = 80
+_MOST_BLOCKING = 3
+_AFTER_RENDERING = {
+    *(MetricOf.FIRST_CONTENTFUL_PAINT, MetricOf.LARGEST_CONTENTFUL_PAINT, MetricOf.LOAD, MetricOf.TOTAL_BLOCKING_TIME),
+}
 
 
 def where_the_time_went(result: EndpointResult) -> str:
@@ -51,7 +56,7 @@ def subject_of(result: EndpointResult) -> EndpointResult | None:
     """What to look into for the cause: the endpoint, or the slow step of a workflow; None where it is not slow."""
     if not is_slow(result):
         return None
-    return slow_step(result) if result.steps else result
+    return slow_step(result) if result.is_workflow else result
 
 
 def slow_step(result: EndpointResult) -> EndpointResult | None:
@@ -60,7 +65,7 @@ def slow_step(result: EndpointResult) -> EndpointResult | None:
     The one that became slower beyond its own noise, where that is what was compared; else the one that is over a limit
     of its own; else the one that takes most. None for a change that no step alone shows.
     """
-    measured = [step for step in result.steps if step.value_ms is not None]
+    measured = [step for step in result.steps if step.value_ms is not None] if result.is_workflow else []
     if not measured or not is_slow(result):
         return None
     if slower := slower_steps(result):
@@ -77,7 +82,7 @@ def slower_steps(result: EndpointResult) -> list[EndpointResult]:
     That is the verdict of their own comparison; or, where it needed more requests than the workflow did, the interval
     of the change of a step that has most of the increase.
     """
-    workflow = became_slower(result)
+    workflow = became_slower(result) if result.is_workflow else None
     if workflow is None:
         return []
     most = _MOST_OF_IT * _increase_ms(workflow)
@@ -123,7 +128,7 @@ def notable_names(result: EndpointResult) -> tuple[str, ...]:
     subject = subject_of(result)
     if subject is None or not subject.value_ms:
         return ()
-    least = NOTABLE_SHARE * subject.value_ms
+    least = NOTABLE_SHARE * subject.value_ms if subject.unit is Unit.TIME else math.inf
     slowest = [subject.name] * (subject is not result) + [name for _, name in _slow_phases(subject)[:1]]
     return (*slowest, *sorted(name for name, ms in longest_first(subject) if ms >= least))
 
@@ -134,10 +139,17 @@ def is_slow(result: EndpointResult) -> bool:
 
 
 def _slow_phases(result: EndpointResult) -> list[tuple[float, str]]:
+    if not _is_of_request(result):
+        return []
     least = _MINOR * (result.value_ms or 0.0)
     phases = result.phases_ms
     named = [(phases.wait, "waiting for the first byte"), (phases.download, after_the_first_byte(result))]
     return sorted(((ms, name) for ms, name in named if ms and ms > least), reverse=True)
+
+
+def _is_of_request(result: EndpointResult) -> bool:
+    """Whether what is judged is the time of a request, whose phases are the parts of it; not a figure of a page."""
+    return result.page is None and result.metric_of in {MetricOf.LATENCY, MetricOf.FIRST_BYTE}
 
 
 def after_the_first_byte(result: EndpointResult) -> str:
@@ -166,11 +178,25 @@ def longest_first(result: EndpointResult) -> list[tuple[str, float]]:
 
 
 def likely_cause(result: EndpointResult) -> str:
-    """Which steps or spans of the service increased since before, or statements that one request repeated (N+1)."""
+    """Which steps or spans of the service increased since before, or statements that one request repeated (N+1).
+
+    Of a page, what kept the browser from rendering it.
+    """
     subject = subject_of(result)
     repeated = _repeated_statements(subject) if subject else ""
     spans = _increased_spans(subject or result, increase_of(result))
-    return "; ".join(filter(None, [*_increased_steps(result), *spans, repeated]))
+    return "; ".join(filter(None, [*_increased_steps(result), _blocked_rendering(subject), *spans, repeated]))
+
+
+def _blocked_rendering(subject: EndpointResult | None) -> str:
+    """``blocked rendering: /static/consent.js 812 ms, /static/app.js ran 640 ms``, where that is what took so long."""
+    if subject is None or subject.page is None:
+        return ""
+    parts = [subject, *(step for step in subject.steps if step.is_figure)]
+    slow = {part.metric_of for part in parts if any(finding.rule.is_about_latency for finding in part.findings)}
+    longest = sorted(subject.page.blocking, key=lambda resource: -resource.ms)[:_MOST_BLOCKING]
+    named = (f"{clean(one.url, _LONGEST_DETAIL)} {'ran ' * one.runs}{format_ms(one.ms)}" for one in longest)
+    return f"blocked rendering: {', '.join(named)}" if longest and slow & _AFTER_RENDERING else ""
 
 
 def _increased_steps(result: EndpointResult) -> Iterator[str]:
@@ -199,7 +225,7 @@ def _increased_spans(result: EndpointResult, comparison: Comparison | None) -> l
 
 def increase_of(result: EndpointResult) -> Comparison | None:
     """What became slower: the endpoint, or the step of a workflow; None for neither."""
-    if not result.steps:
+    if not result.is_workflow:
         return became_slower(result)
     return next((step.comparison for step in slower_steps(result)), None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Flag, auto
@@ -13,13 +14,13 @@ from perfcheck.report.figures import (
     change_interval,
     change_text,
     compared_text,
+    in_ms,
     interval,
     measured,
     ratio_to_target,
     reference_text,
 )
 from perfcheck.text import clean
-from perfcheck.units import format_ms
 from perfcheck.words import plural
 
 CsvValue = str | float | bool | None
@@ -77,9 +78,15 @@ COLUMNS = (
     Column("measured", lambda result, _: measured(result), _ALL, _TARGETS, "measured ms", "ms"),
     Column("interval", lambda result, _: interval(result), _ALL, _TARGETS, dropped=3),
     Column("target", lambda result, _: reference_text(result), _ALL, _TARGETS),
-    Column("ideal", lambda result, _: format_ms(result.ideal_ms, unit=False), _CONSOLE, _TARGETS, dropped=2),
+    Column("ideal", lambda result, _: in_ms(result.ideal_ms, result), _CONSOLE, _TARGETS, dropped=2),
     Column("ratio", lambda result, _: ratio_to_target(result), _ALL, _TARGETS),
-    Column("before", lambda _, change: _before(change), _MARKDOWN, _TARGETS, "before ms"),
+    Column(
+        "before",
+        lambda result, change: in_ms(change.before_ms, result) if change else "-",
+        _MARKDOWN,
+        _TARGETS,
+        "before ms",
+    ),
     Column("change", lambda _, change: change_text(change) if change else "-", _ALL, _TARGETS),
     Column("before", lambda result, _: reference_text(result), _ALL, _COMPARISON, "before ms", "before"),
     Column("measured", lambda result, _: measured(result), _ALL, _COMPARISON, "now ms", "now"),
@@ -105,10 +112,6 @@ def columns_of(run: Run, report: Report, earlier: EarlierRun | None) -> list[Col
     return [column for column in columns if column.key not in empty]
 
 
-def _before(change: EndpointChange | None) -> str:
-    return format_ms(change.before_ms, unit=False) if change else "-"
-
-
 def _compared(result: EndpointResult) -> str:
     """``23 pairs``, ``67, 67``: how much there is to compare."""
     comparison = result.comparison
@@ -128,7 +131,7 @@ def _errors(result: EndpointResult) -> str:
 
 
 def _steps(result: EndpointResult) -> str:
-    """``login: 5.2, search: 32.1``: in milliseconds."""
+    """``login: 5.2, search: 32.1``: in milliseconds; of a page each figure in its unit."""
     named = ((step.name, "-" if step.value_ms is None else f"{step.value_ms:.6g}") for step in result.steps)
     return clean(", ".join(f"{name}: {value}" for name, value in named), LONGEST_TEXT)
 
@@ -139,7 +142,7 @@ _STATISTICS = ("min", "mean", "stdev", "median", "p75", "p90", "p95", "p99", "ma
 CSV_COLUMNS: dict[str, Callable[[EndpointResult], CsvValue]] = {
     "group": lambda result: clean(result.group or ""),
     "method": lambda result: clean(result.method),
-    "url": lambda result: clean("" if result.steps else result.url, LONGEST_TEXT),
+    "url": lambda result: clean("" if result.is_workflow else result.url, LONGEST_TEXT),
     **{name: attrgetter(name) for name in ("verdict", "decided", "metric", "value_ms", "over_timeout")},
     "interval_low_ms": lambda result: result.interval_ms[0],
     "interval_high_ms": lambda result: result.interval_ms[1],
@@ -158,9 +161,10 @@ CSV_COLUMNS: dict[str, Callable[[EndpointResult], CsvValue]] = {
     "unconfirmed": lambda result: result.unconfirmed,
     "metric_of": lambda result: result.metric_of,
     "steps": _steps,
+    "unit": lambda result: result.unit,
 }
 CSV_CHANGE_COLUMNS: dict[str, Callable[[EndpointChange], CsvValue]] = {
     "change_from_ms": lambda change: change.before_ms,
-    "change_ratio": lambda change: change.ratio,
+    "change_ratio": lambda change: change.ratio if math.isfinite(change.ratio) else None,
     "change_clear": lambda change: change.clear,
 }

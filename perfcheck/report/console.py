@@ -10,10 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from perfcheck.model import EarlierRun, EndpointResult, Finding, Reference, Rule, Run, Severity
+from perfcheck.model import EarlierRun, EndpointResult, Finding, Reference, Rule, Run, Severity, Unit
 from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
-from perfcheck.report.explain import LONGEST_TEXT, Label, doubt, steps
+from perfcheck.report.explain import LONGEST_TEXT, Label, details, doubt
 from perfcheck.report.figures import is_within_ideal, request_text
 from perfcheck.report.fold import Block, explain_block, first_rows, fold, fold_notes, title
 from perfcheck.report.glyphs import STYLES, Glyphs, shorten, sparkline
@@ -32,7 +32,7 @@ from perfcheck.report.run_summary import (
     state_of_monitor,
 )
 from perfcheck.text import clean
-from perfcheck.units import format_ms, format_percentage, format_size
+from perfcheck.units import format_figure, format_ms, format_percentage, format_size
 from perfcheck.words import plural
 
 _MOST_BLOCKS = 20
@@ -70,7 +70,7 @@ def render_console(
     if more := sum(map(len, breaches[len(explained) :])):
         parts += [Text(f"{glyphs.ellipsis} and {more} more not OK (-v shows them)", style="dim"), Text()]
     if verbose and not quiet:
-        parts += [_steps(result, glyphs) for result in results if result.steps and not result.needs_attention]
+        parts += [_details(result, glyphs) for result in results if details(result) and not result.needs_attention]
     notes = list(_notes(run, results, glyphs, quiet=quiet, verbose=verbose))
     parts += [*notes, Text()] if notes else []
     if verbose and not quiet:
@@ -171,7 +171,8 @@ def _spread(result: EndpointResult, glyphs: Glyphs) -> Text:
                 return Text(format_size(int(finding.value)), style=STYLES[result.verdict])
             if finding.step:
                 step = shorten(clean(finding.step), _LONGEST_STEP, glyphs.ellipsis)
-                return Text(f"{step} {format_ms(finding.value)}", style=STYLES[result.verdict])
+                value = format_figure(finding.value, finding.unit or Unit.TIME)
+                return Text(f"{step} {value}", style=STYLES[result.verdict])
     return Text(sparkline([ms for ms in result.samples_ms if ms is not None], _SPARK_WIDTH, glyphs), style="cyan")
 
 
@@ -195,9 +196,9 @@ def _line(label: Label, text: str, glyphs: Glyphs) -> Text:
     return Text(clean(glyphs.shown(text), LONGEST_TEXT), style=styles.get(label, ""))
 
 
-def _steps(result: EndpointResult, glyphs: Glyphs) -> RenderableType:
-    """Of a workflow that is OK."""
-    lines = [Padding(_line(label, text, glyphs), (0, 0, 0, 2)) for label, text in steps(result)]
+def _details(result: EndpointResult, glyphs: Glyphs) -> RenderableType:
+    """Of a workflow or page that is OK."""
+    lines = [Padding(_line(label, text, glyphs), (0, 0, 0, 2)) for label, text in details(result)]
     return Group(Text.assemble((clean(result.name), "bold"), f" {request_text(result)}"), *lines, Text())
 
 

@@ -17,6 +17,7 @@ from perfcheck.model import (
     Rule,
     Run,
     Severity,
+    Unit,
     Verdict,
 )
 from perfcheck.report.causes import likely_cause, slow_step, where_the_time_went
@@ -24,14 +25,16 @@ from perfcheck.report.figures import (
     change_interval,
     change_text,
     compared_samples,
-    compared_text,
     interval,
-    measured,
+    interval_in_words,
+    page_text,
+    part_name,
     request_text,
+    step_text,
 )
 from perfcheck.report.slow_statements import slow_statements
 from perfcheck.text import clean, is_link
-from perfcheck.units import format_from_to, format_ms, format_percentage, format_size, format_slower
+from perfcheck.units import format_figure, format_from_to, format_ms, format_percentage, format_size, format_slower
 from perfcheck.words import plural
 
 LONGEST_TEXT = 2000
@@ -48,6 +51,9 @@ class Label(StrEnum):
     NOTE = "note"
     CHANGE = "change"
     STEP = "step"  # of a workflow
+    FIGURE = "figure"  # of a page, that has limits
+    PAGE = "page"
+    FILE = "file"  # of the slowest load of a page
     SLOW_STEP = "slow step"
     WHERE = "where"
     CAUSE = "cause"
@@ -90,7 +96,7 @@ def explain(
         *((Label.WHY, finding.message) for finding in why),
         *((Label.NOTE, finding.message) for finding in notes),
         (Label.CHANGE, _change(run, result, earlier)),
-        *steps(result),
+        *details(result),
         (Label.WHERE, where_the_time_went(result)),
         (Label.CAUSE, likely_cause(result)),
         *((Label.CAUSE, statement) for statement in slow_statements(result)),
@@ -112,42 +118,37 @@ def _change(run: Run, result: EndpointResult, earlier: EarlierRun | None) -> str
     if change is None:
         return ""
     of_all = bool(change.comparison) and change.clear and result.metric is Metric.MEDIAN
-    text = f"{format_from_to(change.before_ms, change.now_ms)} ({change_text(change)}{' over all requests' * of_all})"
+    both = format_from_to(change.before_ms, change.now_ms, change.unit)
+    text = f"{both} ({change_text(change)}{' over all requests' * of_all})"
+    parts = ((part, change.steps[part.name]) for part in result.steps if part.name in change.steps)
     of_steps = (
-        f"step {clean(name)} {format_from_to(step.before_ms, step.now_ms)}"
-        for name, step in change.steps.items()
+        f"{part_name(part)} {format_from_to(step.before_ms, step.now_ms, step.unit)}"
+        for part, step in parts
         if step.clear and step.ratio > 1
     )
     return "; ".join([text, *of_steps])
 
 
-# --- The steps of a workflow ---------------------------------------------------------------------------------------
+# --- The steps of a workflow, the figures of a page ----------------------------------------------------------------
 
 
-def steps(result: EndpointResult) -> list[ExplanationLine]:
-    """One line each, in their order; none for a single request."""
+def details(result: EndpointResult) -> list[ExplanationLine]:
+    """The steps of a workflow in their order; the figures of a page and its files; nothing for a single request."""
+    page = (slow_step(result) or result).page
+    of_page = [(Label.PAGE, page_text(page)), *((Label.FILE, clean(file)) for file in page.files)] if page else []
+    return [*_steps(result), *(ExplanationLine(label, text) for label, text in of_page)]
+
+
+def _steps(result: EndpointResult) -> list[ExplanationLine]:
     slow = slow_step(result)
-    lines = [ExplanationLine(Label.SLOW_STEP if step is slow else Label.STEP, _step(step)) for step in result.steps]
+    labels = [
+        Label.FIGURE if step.is_figure else Label.SLOW_STEP if step is slow else Label.STEP for step in result.steps
+    ]
+    lines = [ExplanationLine(label, step_text(step)) for label, step in zip(labels, result.steps, strict=True)]
     if len(lines) > _MOST_STEPS:
         shown = [line for number, line in enumerate(lines) if number < _MOST_STEPS or line.label is Label.SLOW_STEP]
         lines = [*shown, ExplanationLine(Label.STEP, f"and {len(lines) - len(shown)} more")]
     return lines
-
-
-def _step(step: EndpointResult) -> str:
-    """``search 32.1 ms, target 12 ms``; ``search 12.0 -> 32.1 ms (+167%)``."""
-    comparison = step.comparison
-    if comparison is not None and comparison.before_ms is not None and comparison.after_ms is not None:
-        figures = f"{format_from_to(comparison.before_ms, comparison.after_ms)} ({compared_text(step)})"
-    else:
-        figures = measured(step, unit=True) if step.value_ms is not None else "without a latency"
-        if not step.requests.sent:
-            figures = "not sent"
-    if step.promise is Reference.TARGET:
-        limits = [("target", step.target_ms), ("ceiling", step.ceiling_ms)]
-        figures += "".join(f", {name} {format_ms(ms)}" for name, ms in limits if ms is not None)
-    failed = f", {step.requests.failed} of {plural(step.requests.sent, 'request')} failed" if step.errors else ""
-    return f"{clean(step.name)} {figures}{failed}"
 
 
 # --- Why -----------------------------------------------------------------------------------------------------------
@@ -169,7 +170,9 @@ def reason(result: EndpointResult) -> str:
 def in_short(result: EndpointResult) -> str:
     """The reasons, or what else was found, as short as a cell of a table."""
     findings: Iterable[Finding] = reasons(result) if result.needs_attention else result.findings
-    phrases = dict.fromkeys(_phrase_of_step(finding) if finding.step else _phrase(finding) for finding in findings)
+    phrases = dict.fromkeys(
+        _phrase_of_step(finding, result.unit) if finding.step else _phrase(finding, result.unit) for finding in findings
+    )
     return "; ".join(filter(None, [*phrases, doubt(result), _screened(result)]))
 
 
@@ -187,23 +190,27 @@ def _screened(result: EndpointResult) -> str:
     return f"screened over {result.concurrency} connections" if result.is_screened else ""
 
 
-def _phrase_of_step(finding: Finding) -> str:
-    phrase = _phrase(finding)
-    return phrase if phrase == finding.message else f"step '{finding.step}' {phrase}"
+def _phrase_of_step(finding: Finding, unit: Unit) -> str:
+    phrase = _phrase(finding, unit)
+    if phrase == finding.message:
+        return phrase
+    of_workflow = f"step '{finding.step}'"
+    return f"{of_workflow if finding.message.startswith(of_workflow) else finding.step} {phrase}"
 
 
-def _phrase(finding: Finding) -> str:
+def _phrase(finding: Finding, unit: Unit) -> str:
     rule, value, limit = finding.rule, finding.value, finding.limit
-    if limit is None:
+    if limit is None or (rule is Rule.SLOWER and value is None):
         return finding.message
     if rule is Rule.SLOWER and value is not None:
-        return f"{format_slower(value, distinct_from=limit)}, over {format_percentage(limit - 1)}"
+        return f"{format_slower(value, unit=unit, distinct_from=limit)}, over {format_percentage(limit - 1)}"
+    shown = format_figure(limit, finding.unit or Unit.TIME)
     if rule is Rule.OVER_TARGET:
-        return f"over its target of {format_ms(limit)}"
+        return f"over its target of {shown}"
     if rule is Rule.NEW_SLOW_ENDPOINT:
-        return f"over {format_ms(limit)}, {'not in the baseline' if finding.line is None else 'without a target'}"
+        return f"over {shown}, {'not in the baseline' if finding.line is None else 'without a target'}"
     if rule.is_about_latency:
-        return f"over {'the ceiling' if rule is Rule.CEILING else 'its limit'} of {format_ms(limit)}"
+        return f"over {'the ceiling' if rule is Rule.CEILING else 'its limit'} of {shown}"
     if rule is Rule.ERROR_RATE and value is not None:
         return f"{format_percentage(value)} of requests failed"
     if rule is Rule.BODY_SIZE and value is not None:
@@ -217,7 +224,7 @@ def _traces(run: Run, result: EndpointResult) -> Iterator[str]:
     sides = [("now ", result.traces), ("before ", comparison.before_traces)] if comparison else [("", result.traces)]
     for when, traces in sides:
         for trace in traces[:1] if comparison else traces:
-            what = trace.outcome if trace.latency_ms is None else format_ms(trace.latency_ms)
+            what = trace.outcome if trace.latency_ms is None else format_figure(trace.latency_ms, result.unit)
             page = (run.service.trace_url or _TRACE_ID).replace(_TRACE_ID, trace.trace_id)
             yield f"{when}{what} {page}"
 
@@ -240,7 +247,7 @@ def evidence(result: EndpointResult) -> str:
     text = ", then ".join([plural(counts[0], "request"), *(f"{count} to confirm" for count in counts[1:])])
     if more := stage.count(PROOF):
         text += f", {more} more for the failure rate alone"
-    text += f"; {result.metric_name} interval {interval(result)} ms" if interval(result) != "-" else ""
+    text += f"; {result.metric_name} {interval_in_words(result)}" if interval(result) != "-" else ""
     return "; ".join([text, *(finding.message for finding in result.findings if finding.rule is Rule.UNDECIDED)])
 
 

@@ -218,7 +218,7 @@ _DIMENSIONS = {"ms": ("time", 1.0), "s": ("time", 1000.0), "kB": ("B", 1e3), "MB
 # The first of two that share a unit ("411 -> 407 ms") has that of the second.
 _FIGURE = re.compile(
     r"(?<![\w.:/\N{EN DASH}-])([+-]?\d+(?:,\d{3})*(?:\.\d+)?)( ?(?:ms|s|%|x|kB|MB|GB|B)(?!\w))?"
-    r"(?![\w.:/\N{EN DASH}]*\w)(?! [A-Z])(?:(?= -> [\d.,]+ ?(ms|s)\b))?"
+    r"(?![\w.:/\N{EN DASH}]*\w)(?! [A-Z])(?:(?= -> [\d.,]+ ?(ms|s|[kMG]?B)\b))?"
 )
 # " (+18% to +34%)", "change interval +18% to +34%", of one endpoint
 _INTERVAL = re.compile(r" \((?:[+-]\d|(?:over|under) [+-]?\d|[\d.]+x to )[^()]*\)|^change interval .*")

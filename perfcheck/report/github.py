@@ -22,7 +22,7 @@ _MOST_OF_A_LEVEL = 10  # that GitHub shows of a step; it drops the rest silently
 _LONGEST_TITLE = 120
 _LONGEST_LINE = 300
 _MOST_NAMED = 10
-_LEFT_OUT = {Label.REQUEST, Label.NOTE, Label.STEP, Label.SLOW_STEP, Label.BASELINE}
+_LEFT_OUT = {Label.REQUEST, Label.NOTE, Label.STEP, Label.SLOW_STEP, Label.PAGE, Label.FILE, Label.BASELINE}
 _LEVELS: tuple[Level, ...] = ("error", "warning", "notice")
 # A severity equals the verdict of that name.
 _LEVEL_OF: dict[Verdict | Severity, Level] = {

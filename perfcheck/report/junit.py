@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from xml.etree import ElementTree as ET
 
-from perfcheck.model import EarlierRun, EndpointResult, Finding, Rule, Run, Severity, Verdict
+from perfcheck.model import EarlierRun, EndpointResult, Finding, Rule, Run, Severity, Unit, Verdict
 from perfcheck.report.claims import certainty
 from perfcheck.report.explain import LONGEST_TEXT, Label, explain, qualified_verdict, reason, reasons
 from perfcheck.report.run_summary import (
@@ -36,7 +36,7 @@ def render(run: Run, earlier: EarlierRun | None = None) -> str:
 
     CRITICAL is a failure and not measured an error, or skipped where the run passes without it; WARNING and OK pass.
     ``time`` of a test case is the metric that was measured, in seconds, since test tabs sort and chart by it: the
-    timeout, where the metric lies over it, and absent where nothing was measured. ``time`` of the suite is the duration
+    timeout, where the metric lies over it, and absent where no time was measured. ``time`` of the suite is the duration
     of the run, in seconds. A run that did not pass although all its endpoints do, or that measured nothing, has one
     more test case for that: a test tab must not be green when the job is red.
     """
@@ -92,7 +92,7 @@ def _properties(suite: ET.Element, run: Run) -> None:
 def _case(suite: ET.Element, name: str, run: Run, result: EndpointResult, since: EarlierRun | None) -> None:
     group = clean(result.group) if result.group else ""
     case = add(suite, "testcase", classname=group or _NAME, name=name)
-    if result.value_ms is not None:
+    if result.value_ms is not None and result.unit is Unit.TIME:
         case.set("time", _seconds(result.value_ms))
     lines = list(_lines(run, result, since))
     message = reason(result) or str(result.verdict)

@@ -17,14 +17,14 @@ from dataclasses import astuple
 from operator import attrgetter
 from typing import NamedTuple
 
-from perfcheck.model import EarlierRun, EndpointResult, Run, Verdict
+from perfcheck.model import EarlierRun, EndpointResult, Run, Unit, Verdict
 from perfcheck.report.run_summary import changes_to_show
 from perfcheck.text import LONGEST_NAME, clean, distinct_names
 from perfcheck.times import parse_time
 
 _UNITS = {"seconds", "bytes", "ratio"}
 _COMMENT = "#"
-_OF_LATENCY = ("perfcheck_latency", "perfcheck_ratio", "perfcheck_phase", "perfcheck_step_latency")
+_OF_LATENCY = ("perfcheck_latency", "perfcheck_ratio", "perfcheck_phase", "perfcheck_step_latency", "perfcheck_figure")
 
 
 def render(run: Run, earlier: EarlierRun | None = None) -> str:
@@ -171,10 +171,34 @@ def _over_timeout(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
     yield "", None if result.value_ms is None else result.over_timeout
 
 
+def _time(figures: _Figures) -> _Figures:
+    """Of endpoints that are judged by a time."""
+    return lambda result: figures(result) if result.unit is Unit.TIME else ()
+
+
 def _steps(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
+    for label, step in _labelled_steps(result):
+        if step.unit is Unit.TIME and not step.is_figure:
+            yield f'{label},metric="{step.metric_name}"', step.value_ms
+
+
+def _labelled_steps(result: EndpointResult) -> Iterator[tuple[str, EndpointResult]]:
+    """The figures of a page have no other label than their metric."""
     names = distinct_names((step.name for step in result.steps), without=_COMMENT)
     for name, step in zip(names, result.steps, strict=True):
-        yield f',{_label("step", name)},metric="{step.metric_name}"', step.value_ms
+        yield "" if step.is_figure else f",{_label('step', name)}", step
+
+
+def _figures_in(unit: Unit, fields: Mapping[str, str]) -> _Figures:
+    """Of what is judged by something else than the latency, in a ``unit``; with a label for each of several fields."""
+
+    def figures(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
+        for label, part in (("", result), *_labelled_steps(result)):
+            if part.unit is unit and (part.is_figure or unit is not Unit.TIME):
+                labels = f'{label},metric="{part.metric_name}"'
+                yield from ((f"{labels}{further}", getattr(part, field)) for further, field in fields.items())
+
+    return figures
 
 
 def _errors(result: EndpointResult) -> Iterator[tuple[str, float | None]]:
@@ -191,12 +215,16 @@ def _change_family(since: EarlierRun | None) -> _Family:
     return _Family("perfcheck_change_ratio", "Latency divided by that of the earlier run.", _of_metric(ratio))
 
 
+_LIMITS = {limit: f"{limit}_ms" for limit in ("warning", "critical", "ceiling")}
+_FIGURE_LIMITS = {f',limit="{limit}"': f"{limit}_ms" for limit in ("target", "ideal", *_LIMITS)}
+_IN_UNIT = {Unit.TIME: "_seconds", Unit.SIZE: "_bytes", Unit.NUMBER: ""}
+
 _FAMILIES = (
     _Family("perfcheck_verdict", "The verdict of the endpoint.", _verdict, "stateset"),
     _Family(
         "perfcheck_latency_seconds",
         "The metric that is compared with the limits; the timeout, where it is over that.",
-        _of_metric(lambda result: result.value_ms),
+        _time(_of_metric(lambda result: result.value_ms)),
     ),
     _Family(
         "perfcheck_ratio",
@@ -204,6 +232,14 @@ _FAMILIES = (
         _of_metric(lambda result: result.ratio),
     ),
     _Family("perfcheck_step_latency_seconds", "The metric of each step of a workflow.", _steps),
+    *(
+        _Family(f"perfcheck_figure{suffix}", "A figure of a page.", _figures_in(unit, {"": "value_ms"}))
+        for unit, suffix in _IN_UNIT.items()
+    ),
+    *(
+        _Family(f"perfcheck_figure_limit{suffix}", "What a figure of a page may be.", _figures_in(unit, _FIGURE_LIMITS))
+        for unit, suffix in _IN_UNIT.items()
+    ),
     _Family("perfcheck_over_timeout", "1: the metric is over the timeout.", _over_timeout),
     _Family("perfcheck_decided", "1: the verdict has its error probability; 0: it is an estimate.", _decided),
     _Family("perfcheck_unconfirmed", "1: a breach was seen once, and not measured again in time.", _unconfirmed),
@@ -215,36 +251,38 @@ _FAMILIES = (
     ),
     _Family("perfcheck_errors", "Failed requests by kind.", _errors),
     _Family("perfcheck_body_bytes", "The largest body, decoded.", _plain("body_bytes")),
-    _Family("perfcheck_target_seconds", "The target; in a comparison, the latency before.", _plain("target_ms")),
-    _Family("perfcheck_ideal_seconds", "The ideal latency.", _plain("ideal_ms")),
+    _Family("perfcheck_target_seconds", "The target; in a comparison, the latency before.", _time(_plain("target_ms"))),
+    _Family("perfcheck_ideal_seconds", "The ideal latency.", _time(_plain("ideal_ms"))),
     _Family(
         "perfcheck_limit_seconds",
         "A latency over this breaks the limit.",
-        _by("limit", {limit: f"{limit}_ms" for limit in ("warning", "critical", "ceiling")}),
+        _time(_by("limit", _LIMITS)),
     ),
     _Family(
         "perfcheck_latency_interval_low_seconds",
         "Lower end of the interval of the metric.",
-        _of_metric(lambda result: result.interval_ms[0]),
+        _time(_of_metric(lambda result: result.interval_ms[0])),
     ),
     _Family(
         "perfcheck_latency_interval_high_seconds",
         "Upper end of the interval of the metric.",
-        _of_metric(lambda result: result.interval_ms[1]),
+        _time(_of_metric(lambda result: result.interval_ms[1])),
     ),
     _Family(
         "perfcheck_latency_quantile_seconds",
         "Latency of the requests that were judged.",
-        _by("quantile", {quantile: f"latency_ms.{name}" for quantile, name in _QUANTILES.items()}),
+        _time(_by("quantile", {quantile: f"latency_ms.{name}" for quantile, name in _QUANTILES.items()})),
         "summary",
     ),
     _Family(
-        "perfcheck_latency_mean_seconds", "Mean latency of the requests that were judged.", _plain("latency_ms.mean")
+        "perfcheck_latency_mean_seconds",
+        "Mean latency of the requests that were judged.",
+        _time(_plain("latency_ms.mean")),
     ),
     _Family(
         "perfcheck_latency_stdev_seconds",
         "Standard deviation of the latency of the requests that were judged.",
-        _plain("latency_ms.stdev"),
+        _time(_plain("latency_ms.stdev")),
     ),
     _Family(
         "perfcheck_phase_seconds",

@@ -155,10 +155,11 @@ def changes_to_show(run: Run, earlier: EarlierRun | None) -> EarlierRun | None:
 
 
 def _change(comparison: Comparison) -> EndpointChange | None:
-    if not comparison.before_ms or comparison.after_ms is None:
+    if comparison.before_ms is None or comparison.after_ms is None:
         return None
     clear = comparison.changed not in {Changed.NO_CHANGE, Changed.CANNOT_TELL}
-    return EndpointChange(comparison.before_ms, comparison.after_ms, clear=clear, comparison=comparison)
+    before_ms, after_ms = comparison.before_ms, comparison.after_ms
+    return EndpointChange(before_ms, after_ms, clear=clear, comparison=comparison, unit=comparison.unit)
 
 
 def compared_with(run: Run, earlier: EarlierRun | None) -> str:

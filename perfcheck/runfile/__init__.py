@@ -21,7 +21,8 @@ from perfcheck.model import PROOF, EndpointResult, Run, Timeline
 from perfcheck.text import clean
 
 FORMAT = "perfcheck.run/1"
-_LEAST_MS, _MOST_MS = 1e-9, 1e12  # a picosecond, and some thirty years
+# Of any figure but 0: a picosecond and some thirty years; of sizes and numbers a terabyte, and less than any can be.
+_LEAST, _MOST = 1e-9, 1e12
 _MOST_STAGES = 10
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -77,7 +78,7 @@ def _implausible(run: Run) -> str | None:
 
     So that reports need not check every value.
     """
-    if not 0 <= run.duration_ms <= _MOST_MS:
+    if not 0 <= run.duration_ms <= _MOST:
         return f"duration_ms is {run.duration_ms}"
     if not 0 < run.alpha < 1:
         return f"alpha is {run.alpha}"
@@ -93,7 +94,7 @@ def _implausible(run: Run) -> str | None:
 def _errors_in_endpoint(result: EndpointResult) -> Iterator[str]:
     for name in ("target_ms", "ideal_ms", "warning_ms", "critical_ms", "ceiling_ms"):
         limit = getattr(result, name)
-        if limit is not None and not _LEAST_MS <= limit <= _MOST_MS:
+        if limit is not None and not _LEAST <= limit <= _MOST:
             yield f"{name} is {limit}"
     if result.concurrency < 1:
         yield f"concurrency is {result.concurrency}"
@@ -109,8 +110,11 @@ def _errors_in_endpoint(result: EndpointResult) -> Iterator[str]:
         "traces": [trace.latency_ms for trace in result.traces],
     }
     for name, values in values_by_name.items():
-        yield from _errors_in_durations(name, values)
+        yield from _errors_in_figures(name, values)
     yield from _errors_in_timeline(result.timeline)
+    if result.page is not None:
+        yield from _errors_in_figures("page.figures", result.page.figures.values())
+        yield from _errors_in_figures("page.blocking", [resource.ms for resource in result.page.blocking])
     for number, step in enumerate(result.steps):
         yield from (f"steps[{number}].{error}" for error in _errors_in_endpoint(step))
 
@@ -121,14 +125,14 @@ def _errors_in_timeline(timeline: Timeline) -> Iterator[str]:
         yield "timeline has arrays of unequal length"
     if not all(PROOF <= stage <= _MOST_STAGES for stage in timeline.stage):
         yield "timeline.stage is out of range"
-    if timeline.at_ms and not (min(timeline.at_ms) >= -_MOST_MS and max(timeline.at_ms) <= _MOST_MS):
+    if timeline.at_ms and not (min(timeline.at_ms) >= -_MOST and max(timeline.at_ms) <= _MOST):
         yield "timeline.at_ms is out of range"
-    yield from _errors_in_durations("timeline.latency_ms", timeline.latency_ms)
+    yield from _errors_in_figures("timeline.latency_ms", timeline.latency_ms)
 
 
-def _errors_in_durations(name: str, values: Iterable[float | None]) -> Iterator[str]:
-    known = [value for value in values if value]  # 0 is a duration as well
-    if known and not (min(known) >= _LEAST_MS and max(known) <= _MOST_MS):
+def _errors_in_figures(name: str, values: Iterable[float | None]) -> Iterator[str]:
+    known = [value for value in values if value]  # 0 is one as well
+    if known and not (min(known) >= _LEAST and max(known) <= _MOST):
         yield f"{name} is out of range"
 
 

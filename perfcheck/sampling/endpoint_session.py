@@ -433,4 +433,5 @@ class EndpointSession:
             value_ms=self._value_ms(),
             verdict=self._decisions[-1].verdict if self._has_decided and self._decisions else None,
             wait_s=0.0 if self.phase is Phase.FINISHED else max(self.not_before - now, 0.0),
+            unit=self.endpoint.unit,
         )

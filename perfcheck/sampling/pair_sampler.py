@@ -146,7 +146,7 @@ class PairSession:
 
     def _begin(self) -> None:
         self._concurrency = 1
-        self._test = PairTest(self._limits, self._most)
+        self._test = PairTest(self._limits.of(self.endpoint.metric_of), self._most)
         bare = without_limits(self.endpoint)
         # Nothing is over the limits of a side, so only failures keep it open.
         self._errors = tuple(ErrorTest(self.endpoint.error_limits, ErrorProof.QUICK) for _ in range(2))
@@ -304,7 +304,7 @@ class PairSession:
         return replace(outcome, changed=Changed.CANNOT_TELL, severity=Verdict.OK, decided=False, more=_USUAL_PAIRS)
 
     def _outcomes_of_steps(self) -> list[ChangeOutcome]:
-        tests = [PairTest(self._limits, self._most) for _ in self.endpoint.parts]
+        tests = [PairTest(self._limits.of(part.metric_of), self._most) for part in self.endpoint.parts]
         for stage, before, after, _ in self._pairs:
             if stage == _JUDGED and before.latency_ms is not None and after.latency_ms is not None:
                 for test, old, new in zip(tests, before.steps, after.steps, strict=False):

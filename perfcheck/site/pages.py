@@ -27,7 +27,7 @@ from perfcheck.report.html.page import Page
 from perfcheck.report.html.svg import CSS
 from perfcheck.site.badge import badge_json, badge_svg
 from perfcheck.times import parse_time
-from perfcheck.units import format_ms, format_percentage
+from perfcheck.units import format_figure, format_percentage
 from perfcheck.words import day, plural
 
 if TYPE_CHECKING:
@@ -248,11 +248,11 @@ def _state(report: PeriodReport, summary: EndpointSummary) -> str:
 def _facts(newest: EndpointSummary) -> Iterator[tuple[str, str]]:
     yield "Newest run", day(newest.last.started_at)
     if newest.target_ms:
-        yield "Target", f"{newest.metric} {format_ms(newest.target_ms)}"
-    if newest.end_ms:
-        yield f"Level now, {newest.metric}", format_ms(newest.end_ms)
-    if newest.end_p95_ms:
-        yield "95th percentile", format_ms(newest.end_p95_ms)
+        yield "Target", f"{newest.metric} {format_figure(newest.target_ms, newest.unit)}"
+    if newest.end_ms is not None:
+        yield f"Level now, {newest.metric}", format_figure(newest.end_ms, newest.unit)
+    if newest.end_p95_ms is not None:
+        yield "95th percentile", format_figure(newest.end_p95_ms, newest.unit)
     yield "Headroom", finding_words.headroom_figure(newest)
     yield "Errors", finding_words.error_figure(newest)
     yield "Runs", plural(newest.runs, "run")

@@ -15,12 +15,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from itertools import accumulate
 from statistics import median
+from typing import TypeVar
 
+from perfcheck.model import change_ratio
 from perfcheck.stats.drift import CLEARLY, SHORTEST_DRIFT, Drift, find_drift
 from perfcheck.stats.piecewise_fits import Fits, gain
 from perfcheck.stats.split_score import (
@@ -46,6 +48,7 @@ _STEP_IN_DRIFT = 12.0  # log likelihood ratio; more, since it is looked for for 
 _MEMORY = 600  # points that separate a drift from a step
 _REMEMBERED = 4096  # windows: those of an endpoint are looked at for each period that has them
 _MOST = 1e150  # of a value, whose ratio to the least is then a number, too
+_ROUNDING = 1 + 1e-9  # what a logarithm and back may add
 _SHARPEN = 8  # points on each side in which the index of a step is refined
 
 
@@ -62,7 +65,7 @@ class Step:
     @property
     def ratio(self) -> float:
         """1.1: 10% more than before."""
-        return self.after / self.before
+        return change_ratio(self.after, self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,10 @@ class FormingStep:
 
     @property
     def ratio(self) -> float:
-        return self.after / self.before
+        return change_ratio(self.after, self.before)
+
+
+Change = TypeVar("Change", Step, FormingStep, Drift)
 
 
 class TrendState(StrEnum):
@@ -118,20 +124,44 @@ class Trend:
     def _after_steps(self) -> TrendState:
         """The last step, seen with those before it that it undid."""
         last = self.steps[-1]
-        undone = [step for step in self.steps[:-1] if abs(math.log(last.after / step.before)) <= LEAST_CHANGE]
+        undone = [step for step in self.steps[:-1] if _is_same(last.after, step.before)]
         if not undone or last.ratio > 1:
             return TrendState.STEP
         is_short = last.index - undone[-1].index <= MOST_RUNS_OF_INCIDENT
         return TrendState.INCIDENT if is_short else TrendState.RESOLVED
 
 
-def find_trend(values: Sequence[float], *, noise: float = RUN_NOISE) -> Trend:
-    """Steps and drift of a series of positive values in any unit, one per run, in order of time.
+def _is_same(level: float, other: float) -> bool:
+    if not level or not other:
+        return level == other
+    return abs(math.log(level / other)) <= LEAST_CHANGE
 
-    ``noise`` is what to expect between runs, as the standard deviation of the logarithms, until they show it. A 0
-    counts as half the smallest positive value, infinity as twice the largest finite one. Meant to be called after every
-    run with all values so far.
+
+def find_trend(values: Sequence[float], *, noise: float = RUN_NOISE, floor: float = 0.0) -> Trend:
+    """Steps and drift of a series of values in any unit, one per run, in order of time.
+
+    ``noise`` is what to expect between runs, as the standard deviation of the logarithms, until they show it. A value
+    below ``floor`` counts as it, and a level there is one of 0; without a floor a 0 counts as half the smallest
+    positive value. Infinity counts as twice the largest finite one. Meant to be called after every run with all values
+    so far.
     """
+    if not floor:
+        return _trend(values, noise)
+    trend = _trend([max(value, floor) for value in values], noise)
+
+    def lowered(change: Change) -> Change:
+        levels = {name: getattr(change, name) for name in ("before", "after")}
+        return replace(change, **{name: 0.0 for name, level in levels.items() if level <= floor * _ROUNDING})
+
+    return replace(
+        trend,
+        steps=tuple(map(lowered, trend.steps)),
+        drift=trend.drift and lowered(trend.drift),
+        forming=trend.forming and lowered(trend.forming),
+    )
+
+
+def _trend(values: Sequence[float], noise: float) -> Trend:
     logs = _logarithms(values)
     fits = Fits(logs)
     splits, doubtful = _find_splits(logs, fits, noise)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from statistics import median
 
+from perfcheck.model import change_ratio
 from perfcheck.stats.piecewise_fits import Fits, gain
 from perfcheck.stats.split_score import LEAST_CHANGE
 
@@ -28,7 +29,7 @@ class Drift:
 
     @property
     def ratio(self) -> float:
-        return self.after / self.before
+        return change_ratio(self.after, self.before)
 
 
 def find_drift(logs: Sequence[float], fits: Fits, start: int) -> Drift | None:

@@ -52,15 +52,22 @@ NOTHING = ChangeOutcome(Changed.CANNOT_TELL, Verdict.OK, decided=False, ratio=No
 
 
 def compare_samples(
-    before: Sequence[float], after: Sequence[float], metric: Metric, limits: CompareLimits
+    before: Sequence[float],
+    after: Sequence[float],
+    metric: Metric,
+    limits: CompareLimits,
+    floor: float = 0.0,
 ) -> ChangeOutcome:
     """Compare ``metric`` of two samples of latencies in milliseconds; infinity for a timeout. In any order.
+
+    Likewise of another figure, with ``limits`` in its unit. Values below ``floor`` count as it.
 
     It is CRITICAL when the estimate is over the critical limit and it is surely over the warning limit. Each end of the
     interval misses with at most 5%. With fewer than five on either side the answer is CANNOT_TELL.
     """
     if not before or not after:
         return NOTHING
+    before, after = ([max(value, floor) for value in values] for values in (before, after))
     ratio = ratio_of(before, after, metric)
     if ratio is None:
         return NOTHING

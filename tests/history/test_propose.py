@@ -338,3 +338,27 @@ def test_a_quick_endpoint_is_never_critical_for_the_sake_of_the_machine() -> Non
 
 def median_of_five(rng: random.Random, sigma: float) -> float:
     return sorted(100 * rng.lognormvariate(0, sigma) for _ in range(5))[2]
+
+
+# --- Figures of pages ------------------------------------------------------------------------------------------------
+
+
+def test_a_size_is_proposed_in_its_unit() -> None:
+    page = replace(endpoint("home", target=2_000_000.0), metric_of=MetricOf.BYTES)
+    found = propose(page, series([512_000.0] * 5, metric="median bytes"))
+    assert moved(found)[0] == 700_000
+    assert found.why == "5 good runs had at most 512 kB, plus 20% is 614 kB; the median is 512 kB, plus 5% is 538 kB"
+
+
+@pytest.mark.parametrize(
+    ("of", "metric", "target", "why"),
+    [
+        (MetricOf.LAYOUT_SHIFT, "median layout shift", 0.02, "plus 0.02 that are no change is 0.02"),
+        (MetricOf.TOTAL_BLOCKING_TIME, "median TBT", 5.0, "plus 5 ms that the machine may add is 5 ms"),
+    ],
+)
+def test_nothing_but_zeros(of: MetricOf, metric: str, target: float, why: str) -> None:
+    page = replace(endpoint("home", target=300.0), metric_of=of, ideal_ms=200.0)
+    found = propose(page, series([0.0] * 5, metric=metric))
+    assert moved(found) == (target, target)
+    assert why in found.why

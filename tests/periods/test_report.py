@@ -346,3 +346,43 @@ def test_one_run_has_an_axis_too() -> None:
     axis = time_axis(["2026-11-25T00:10:00Z"])
     assert axis is not None
     assert axis("2026-11-25T00:10:00Z") == pytest.approx(0.5)
+
+
+# --- Figures of pages ------------------------------------------------------------------------------------------------
+
+
+def page_report(metric: str, values: list[float], target: float) -> PeriodReport:
+    rows = [measurement("home", number, value, target_ms=target) for number, value in enumerate(values)]
+    return report_on((row._replace(metric=metric) for row in rows), 30, len(values))
+
+
+@every_format
+def test_sizes_have_their_unit(style: str) -> None:
+    report = page_report("median bytes", [512_000.0] * 40 + [1_200_000.0] * 20, 600_000.0)
+    assert report.regressions
+    text = FORMATS[style](report).replace("\N{RIGHTWARDS ARROW}", "->").replace("-&gt;", "->")
+    for expected in ("512 kB -> 1.2 MB", "median bytes", "600 kB"):
+        assert expected in text
+    assert not re.search(r"\d{5} ?m?s\b|slower than before|1,?200 s", text)
+    assert report.focus[0].unit == "bytes"
+    assert report.ranked_by == "share"
+
+
+@every_format
+@pytest.mark.parametrize("metric", ["median TBT", "median layout shift"])
+def test_up_from_zero(style: str, metric: str) -> None:
+    report = page_report(metric, [0.0] * 40 + [250.0] * 20, 200.0)
+    (regression,) = report.regressions
+    assert (regression.before_ms, regression.after_ms, regression.stands) == (0.0, pytest.approx(250.0), True)
+    text = FORMATS[style](report).replace("\N{RIGHTWARDS ARROW}", "->").replace("-&gt;", "->")
+    assert "0 -> 250" in text or "0 ms -> 250" in text
+    assert "up from 0" in text
+    assert not re.search(r"\binfx?\b|\bnan\b", text)
+
+
+@every_format
+def test_nothing_but_zeros(style: str) -> None:
+    report = page_report("median layout shift", [0.0] * 60, 0.1)
+    assert not any((report.regressions, report.forming, report.drifts))
+    assert (report.endpoints[0].end_ms, report.endpoints[0].end_headroom) == (0.0, 1.0)
+    assert "100%" in FORMATS[style](report)

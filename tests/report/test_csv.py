@@ -59,6 +59,7 @@ def check_values(one: Run) -> None:
         assert row["over_timeout"] == ("true" if told.over_timeout else "false")
         assert row["metric"] == told.metric
         assert row["metric_of"] == told.metric_of
+        assert row["unit"] == told.metric_of.unit
         assert original(row["reason"]) == next((clean(finding.message, 2000) for finding in reasons(told)), "")
         assert row["errors"] == ", ".join(f"{kind}: {count}" for kind, count in told.errors.items())
         assert int(row["baseline_line"]) == baseline_lines(told)[0]
@@ -84,6 +85,7 @@ def check_values(one: Run) -> None:
             "metric",
             "metric_of",
             "steps",
+            "unit",
             "over_timeout",
             "errors",
             "reason",

@@ -281,3 +281,32 @@ def test_false_changes_are_rare() -> None:
     assert sum(len(trend.steps) + (trend.drift is not None) for trend in restless) <= 8
     first_weeks = simulate_trends(Series(30, noise=0.06, likeness=0.4, outliers=0.03), 250)
     assert sum(bool(trend.steps) for trend in first_weeks) <= 4
+
+
+# --- Series with zeros, as of figures that are often 0 ---------------------------------------------------------------
+
+
+def test_a_level_of_zero() -> None:
+    for begin in (0.0, 0.4):
+        trend = find_trend([begin] * 10 + [200.0] * 6, floor=1.0)
+        assert [(step.index, step.before, step.after) for step in trend.steps] == [(10, 0.0, pytest.approx(200.0))]
+        assert (trend.state, trend.steps[0].ratio) == (TrendState.STEP, math.inf)
+    down = find_trend([200.0] * 10 + [0.0] * 6, floor=1.0)
+    assert [(step.before, step.ratio) for step in down.steps] == [(pytest.approx(200.0), 0.0)]
+
+
+def test_nothing_but_zeros() -> None:
+    trend = find_trend([0.0] * 40, floor=0.001)
+    assert (trend.steps, trend.drift, trend.forming, trend.state) == ((), None, None, TrendState.NONE)
+
+
+def test_up_from_zero_and_back() -> None:
+    trend = find_trend([0.0] * 10 + [200.0] * 5 + [0.0] * 10, floor=1.0)
+    assert [(step.before == 0.0, step.after == 0.0) for step in trend.steps] == [(True, False), (False, True)]
+    assert trend.state is TrendState.INCIDENT
+
+
+def test_a_forming_level_from_zero() -> None:
+    trend = find_trend([0.0] * 10 + [200.0] * 2, floor=1.0)
+    assert trend.forming is not None
+    assert (trend.forming.before, trend.forming.ratio) == (0.0, math.inf)

@@ -17,7 +17,7 @@ from perfcheck.cli.ui.announcement import HasProgress
 from perfcheck.model import EndpointProgress, Forecast, Verdict
 from perfcheck.report.glyphs import STYLES, Glyphs, choose_glyphs, shorten
 from perfcheck.text import clean
-from perfcheck.units import format_about, format_ms
+from perfcheck.units import format_about, format_figure
 from perfcheck.words import plural
 
 _REDRAW_S, _REDRAW_S_EACH = 0.1, 0.0005  # between redraws, and for each endpoint: a redraw takes a look at every one
@@ -120,7 +120,7 @@ def _is_watched(state: EndpointProgress) -> bool:
 
 
 def _line(state: EndpointProgress, glyphs: Glyphs, width: int) -> Text:
-    value = "" if state.value_ms in {None, math.inf} else format_ms(state.value_ms)
+    value = "" if state.value_ms in {None, math.inf} else format_figure(state.value_ms, state.unit)
     if state.verdict is not None:
         text = Text(f"  {state.verdict}", style=STYLES[state.verdict])
     elif state.stage > 1 and state.requests == 0:

@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from perfcheck.history.model import PastRun, Proposal, ProposedValue
-from perfcheck.model import Counts, Source
+from perfcheck.model import Counts, Source, Unit
 from perfcheck.report.glyphs import STYLES, Glyphs, shorten
 from perfcheck.text import clean
-from perfcheck.units import format_from_to, format_ms
+from perfcheck.units import format_figure, format_from_to
 from perfcheck.words import short_commit, short_run
 
 _HEADERS = ("when (UTC)", "run", "label", "verdict", "endpoints", "branch@commit", "machine")
@@ -113,7 +113,7 @@ def render_proposals(
     """In their order. ``by_hand`` has, for some endpoints, sentences on what the user has to change."""
     longest = min(_LONGEST_NAME, width // 3)
     names = [shorten(clean(proposal.endpoint), longest, glyphs.ellipsis) for proposal in proposals]
-    targets = [_value("target", proposal.target_ms, proposal.target, glyphs) for proposal in proposals]
+    targets = [_value("target", proposal.target_ms, proposal.target, proposal.unit, glyphs) for proposal in proposals]
     widest_name = max(map(cell_len, names), default=0)
     widest_target = max((target.cell_len for target in targets), default=0)
     lines: list[RenderableType] = []
@@ -122,20 +122,20 @@ def render_proposals(
         line.append_text(target)
         if proposal.ideal_ms is not None:
             line.append(" " * (widest_target - target.cell_len) + _GAP)
-            line.append_text(_value("ideal", proposal.ideal_ms, proposal.ideal, glyphs))
+            line.append_text(_value("ideal", proposal.ideal_ms, proposal.ideal, proposal.unit, glyphs))
         sentences = by_hand.get(proposal.endpoint, ())
         lines += [line, _indented(proposal.why, "dim"), *(_indented(sentence, "yellow") for sentence in sentences)]
     return Group(*lines)
 
 
-def _value(key: str, today_ms: float | None, value: ProposedValue | None, glyphs: Glyphs) -> Text:
+def _value(key: str, today: float | None, value: ProposedValue | None, unit: Unit, glyphs: Glyphs) -> Text:
     """``target 300 -> 250 ms``; a tighter one in green, a looser one in yellow."""
     if value is None:
-        return Text(f"{key} {format_ms(today_ms) if today_ms is not None else 'none'}", style="dim")
+        return Text(f"{key} {format_figure(today, unit) if today is not None else 'none'}", style="dim")
     if value.before_ms is None:
-        before, after = "none", format_ms(value.after_ms)
+        before, after = "none", format_figure(value.after_ms, unit)
     else:
-        before, _, after = format_from_to(value.before_ms, value.after_ms).partition(" -> ")
+        before, _, after = format_from_to(value.before_ms, value.after_ms, unit).partition(" -> ")
     text = Text(f"{key} {before} {glyphs.arrow} ")
     return text.append(after, style="bold yellow" if value.is_looser else "bold green")
 

@@ -15,11 +15,12 @@ from rich.text import Text
 from perfcheck.history.branches import of_branch, with_options
 from perfcheck.history.model import BranchRuns, Note, PastMeasurement
 from perfcheck.history.series import SeriesHistory
-from perfcheck.model import Source
+from perfcheck.model import Source, Unit
 from perfcheck.report.glyphs import Glyphs, bar
-from perfcheck.stats.change_points import Step, TrendState
+from perfcheck.stats.change_points import FormingStep, Step, TrendState
+from perfcheck.stats.drift import Drift
 from perfcheck.text import clean
-from perfcheck.units import format_change, format_from_to, format_ms, format_percentage
+from perfcheck.units import format_change, format_figure, format_from_to, format_percentage
 from perfcheck.words import cannot_tell, plural, short_commit, short_run
 
 _LONGEST_NOTE = 2000
@@ -63,7 +64,8 @@ def _series(series: SeriesHistory, glyphs: Glyphs, width: int) -> Iterator[Rende
     columns = Columns.fit(len(points), max(10, width - _AXIS_WIDTH - 2))
     values = [point.value_ms or 0.0 for point in points]
     steps = [step.index for step in series.trend.steps]
-    for row in draw_chart(values, columns, glyphs, line=last.target_ms, changes=steps):
+    unit = last.metric_of.unit
+    for row in draw_chart(values, columns, glyphs, line=last.target_ms, changes=steps, unit=unit):
         yield Text(row, no_wrap=True, overflow="crop")
     marks = {index: _NOTE_MARK for index, _ in series.notes}
     marks |= {index: str(number) for number, index in enumerate(steps, start=1)}
@@ -86,9 +88,10 @@ def _series(series: SeriesHistory, glyphs: Glyphs, width: int) -> Iterator[Rende
 
 def _title(series: SeriesHistory, glyphs: Glyphs) -> str:
     last = series.points[-1]
+    unit = last.metric_of.unit
     parts = [
-        f"{last.metric} in ms",
-        f"target {format_ms(last.target_ms)}" if last.target_ms else "",
+        f"{last.metric}{' in ms' * (unit is Unit.TIME)}",
+        f"target {format_figure(last.target_ms, unit)}" if last.target_ms else "",
         plural(len(series.points), "run") + (f", {series.earlier} earlier not shown" if series.earlier else ""),
         clean(last.machine),
         "by the monitor" if last.source is Source.MONITORED else "",
@@ -108,13 +111,13 @@ def _dates(points: Sequence[PastMeasurement], columns: Columns) -> str:
 
 
 def _events(series: SeriesHistory, glyphs: Glyphs) -> Iterator[tuple[str, Text]]:
-    points, trend = series.points, series.trend
+    points, trend, unit = series.points, series.trend, series.points[-1].metric_of.unit
     for number, step in enumerate(trend.steps, start=1):
-        change = _change(step.before, step.after, glyphs)
+        change = _change(step, unit, glyphs)
         yield str(number), Text(f"{_run(points[step.index])}: {change}, {_certainty(step)}")
     if drift := trend.drift:
         since = points[drift.index].started_at[:10]
-        change = _change(drift.before, drift.after, glyphs)
+        change = _change(drift, unit, glyphs)
         yield "~", Text(f"drifting since {since}, without a step: {change}")
     yield from _end_state(series, glyphs)
     for step in series.spread_trend.steps:
@@ -129,7 +132,7 @@ def _end_state(series: SeriesHistory, glyphs: Glyphs) -> Iterator[tuple[str, Tex
     trend = series.trend
     if forming := trend.forming:
         newest = f"newest {plural(len(series.points) - forming.index, 'run')}"
-        change = _change(forming.before, forming.after, glyphs)
+        change = _change(forming, series.points[-1].metric_of.unit, glyphs)
         yield "?", Text(f"{newest}: {change}; {cannot_tell(trend.runs_needed)} at this level")
     elif not trend.is_conclusive and not trend.steps:
         yield "", Text(f"{cannot_tell(trend.runs_needed)}", style="dim")
@@ -155,10 +158,10 @@ def note_text(note: Note) -> str:
     return "; ".join(parts)
 
 
-def _change(before: float, after: float, glyphs: Glyphs) -> str:
+def _change(change: Step | FormingStep | Drift, unit: Unit, glyphs: Glyphs) -> str:
     """``212 -> 268 ms, +26%``."""
-    change = f", {format_change(after / before)}" if before > 0 else ""
-    return format_from_to(before, after).replace("->", glyphs.arrow) + change
+    ratio = f", {format_change(change.ratio)}" if change.before > 0 else ""
+    return format_from_to(change.before, change.after, unit).replace("->", glyphs.arrow) + ratio
 
 
 def _certainty(step: Step) -> str:
@@ -195,7 +198,13 @@ class Columns:
 
 
 def draw_chart(
-    values: Sequence[float], columns: Columns, glyphs: Glyphs, *, line: float | None = None, changes: Sequence[int] = ()
+    values: Sequence[float],
+    columns: Columns,
+    glyphs: Glyphs,
+    *,
+    line: float | None = None,
+    changes: Sequence[int] = (),
+    unit: Unit = Unit.TIME,
 ) -> list[str]:
     """Rows from the top, each with its axis.
 
@@ -214,7 +223,7 @@ def draw_chart(
     for column, value in points.items():
         grid[_row(value, low, high)][column] = glyphs.above if value > high else glyphs.point
     labels = {0: high, _HEIGHT // 2: (low + high) / 2, _HEIGHT - 1: low}
-    shown = {row: format_ms(value, unit=False) for row, value in labels.items()}
+    shown = {row: format_figure(value, unit, in_ms=True) for row, value in labels.items()}
     return [f"{shown.get(i, ''):>{_AXIS_WIDTH}} {glyphs.rule}{''.join(row)}" for i, row in enumerate(grid)]
 
 

@@ -13,13 +13,12 @@ from sqlalchemy.types import NullType
 from perfcheck.history.model import Note, PastMeasurement, PastRun
 from perfcheck.history.store.dialects import DamagedRowError
 from perfcheck.history.store.tables import measurements, notes, runs
-from perfcheck.model import Counts, Metric, MetricOf, Source, Verdict, metric_name
+from perfcheck.model import METRICS_BY_NAME, Counts, Source, Verdict
 from perfcheck.text import clean
 from perfcheck.times import parse_time
 
 _VERDICTS = {str(verdict): verdict for verdict in Verdict}
 _SOURCES = {str(source): source for source in Source}
-_METRICS = {metric_name(metric, of) for metric in Metric for of in MetricOf}
 
 # The columns in the order of the fields: rows are unpacked by position, since there may be hundreds of thousands, and
 # looking up each field by its name takes several times as long as reading it.
@@ -121,7 +120,7 @@ _BY_NAME: dict[str, Callable[[_Values], bool]] = {
     "created_at": _are_times,
     "verdict": _VERDICTS.keys().__ge__,
     "source": _SOURCES.keys().__ge__,
-    "metric": _METRICS.issuperset,
+    "metric": METRICS_BY_NAME.keys().__ge__,
 }
 _BY_TYPE: dict[type, Callable[[_Values], bool]] = {
     Text: _are_texts,

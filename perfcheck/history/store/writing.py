@@ -171,7 +171,7 @@ def _series_key(run: Run, result: EndpointResult) -> str:
         _without_port(result.url),
         result.metric_name,
         result.source,
-        *(f"{step.method} {_without_port(step.url)}" for step in result.steps),
+        *(f"{step.method} {_without_port(step.url)}" for step in result.steps if not step.is_figure),
     )
     return hashlib.sha256("\n".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()[:_SERIES_DIGITS]
 

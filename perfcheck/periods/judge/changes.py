@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from perfcheck.history.model import Note
+from perfcheck.model import change_ratio
 from perfcheck.periods.judge.series_changes import LocatedStep, Series, SeriesChanges, run_reference
 from perfcheck.periods.judge.tally import PeriodTally, is_same_commit
 from perfcheck.periods.model import (
@@ -95,7 +96,7 @@ class _ChangeBuilder:
             previous=run_reference(rows[point.index - 1]) if point.index else None,
             before_ms=before_ms,
             after_ms=point.after,
-            ratio=point.after / before_ms,
+            ratio=change_ratio(point.after, before_ms),
             score=step.score if step else None,
             error_probability=step.error_probability if step else None,
             target_ms=row.target_ms,
@@ -170,9 +171,14 @@ def end_level(changes: SeriesChanges) -> float:
     return statistics.median(changes.values[max(last, len(changes.values) - EDGE_RUNS) :])
 
 
+def change_size(ratio: float) -> float:
+    """2 for twice and for half as much."""
+    return max(ratio, change_ratio(1.0, ratio))
+
+
 def importance(change: LatencyChange) -> tuple[bool, bool, float, str]:
     """A key that sorts critical paths first, then what still stands, then the largest change."""
-    size = max(change.ratio, 1 / change.ratio)
+    size = change_size(change.ratio)
     return (not change.critical_path, not change.stands, -size, change.at.started_at)
 
 

@@ -11,6 +11,7 @@ from perfcheck.model import Source, Verdict, worst
 from perfcheck.periods.judge import standing
 from perfcheck.periods.judge.changes import (
     WindowedChange,
+    change_size,
     consistency_changes,
     forming_change,
     importance,
@@ -65,13 +66,13 @@ class PeriodJudge:
         within = [series for series in all_series if series.in_period]
         for series in within:
             self._add_series(series, is_current=standing.is_current(series, all_series), is_gone=gone is not None)
-        if within and (new := standing.new_endpoint(all_series, tally, self._endpoints[-1].end_ms)):
+        if within and (new := standing.new_endpoint(all_series, tally, self._endpoints[-1])):
             self._new.append(new)
 
     def _add_series(self, series: Series, *, is_current: bool, is_gone: bool) -> None:
         period = self.tally.period
-        changes = series.search(attrgetter("value_ms"))
-        spread = series.search(attrgetter("spread"), SPREAD_NOISE)
+        changes = series.search(attrgetter("value_ms"), floor=series.newest.metric_of.floor)
+        spread = series.search(lambda row: row.spread or None, SPREAD_NOISE)
         self._changes += latency_changes(series, changes, period)
         if is_current and (forming := forming_change(series, changes, period)):
             self._forming.append(forming)
@@ -117,7 +118,7 @@ class PeriodJudge:
             regressions=tuple(change for change in changes if change.kind is ChangeKind.REGRESSION),
             improvements=tuple(change for change in changes if change.kind is ChangeKind.IMPROVEMENT),
             drifts=tuple(change for change in changes if change.kind in drifts),
-            forming=tuple(sorted(self._forming, key=lambda forming: -max(forming.ratio, 1 / forming.ratio))),
+            forming=tuple(sorted(self._forming, key=lambda forming: -change_size(forming.ratio))),
             consistency=tuple(sorted(self._consistency, key=lambda change: -change.ratio)),
             slow=tuple(sorted(self._slow, key=lambda slow: (_ORDER.index(slow.verdict), -(slow.ratio or 0.0)))),
             recoveries=tuple(sorted(self._recoveries, key=lambda item: (_ORDER.index(item.worst), -item.runs))),

@@ -17,6 +17,7 @@ from perfcheck.stats.change_points import Step, Trend, find_trend
 from perfcheck.stats.split_score import RUN_NOISE
 
 _SAME_STEP = 8  # runs: two steps that are nearer are the same one, located better
+_FAR = 10.0  # logarithms
 _SHORTLY = 30  # runs: what happened earlier than that before a period could be found by then
 
 
@@ -55,14 +56,17 @@ class Series:
     def in_period(self) -> Sequence[PastMeasurement]:
         return self.rows[self.start :]
 
-    def search(self, value_of: Callable[[PastMeasurement], float | None], noise: float = RUN_NOISE) -> SeriesChanges:
-        """Steps and drift of the values; measurements without one are left out."""
-        known = [(row, value) for row in self.rows if (value := value_of(row)) and math.isfinite(value)]
+    def search(
+        self, value_of: Callable[[PastMeasurement], float | None], noise: float = RUN_NOISE, floor: float = 0.0
+    ) -> SeriesChanges:
+        """Steps and drift of the values; measurements without one are left out. ``floor`` as of ``find_trend``."""
+        values_of = ((row, value_of(row)) for row in self.rows)
+        known = [(row, value) for row, value in values_of if value is not None and math.isfinite(value)]
         values, rows = [value for _, value in known], [row for row, _ in known]
         start = _first_since(self.since, rows)
-        trend = _search(values, self.block, noise)
+        trend = _search(values, self.block, noise, floor)
         # What could be known when the period began; of a series without steps, nobody needs to know it.
-        earlier = _search(values[:start], self.block, noise).steps if trend.steps else ()
+        earlier = _search(values[:start], self.block, noise, floor).steps if trend.steps else ()
         steps = tuple(
             LocatedStep(
                 step.index,
@@ -78,7 +82,7 @@ class Series:
 
     def follow(self, changes: SeriesChanges, value_of: Callable[[PastMeasurement], float | None]) -> SeriesChanges:
         """Another value of the same requests, taken to change where the first one does."""
-        known = [(row, value) for row in changes.rows if (value := value_of(row))]
+        known = [(row, value) for row in changes.rows if (value := value_of(row)) is not None]
         steps = changes.steps if len(known) == len(changes.rows) else ()
         begin = min(changes.begin, len(known)) if steps or not changes.steps else self.start
         return SeriesChanges(
@@ -118,13 +122,13 @@ def run_reference(row: PastMeasurement) -> RunReference:
     return RunReference(row.run_id, row.started_at, row.label, row.commit)
 
 
-def _search(values: list[float], block: int, noise: float) -> Trend:
+def _search(values: list[float], block: int, noise: float, floor: float) -> Trend:
     """By ``find_trend``; of very many values by the medians of blocks, each step then located at its first run."""
     if block == 1 or not values:
-        return find_trend(values, noise=noise)
+        return find_trend(values, noise=noise, floor=floor)
     odd = len(values) % block  # so that the newest block is a whole one
     edges = sorted({0, *range(odd or block, len(values), block), len(values)})
-    trend = find_trend([statistics.median(values[a:b]) for a, b in pairwise(edges)], noise=noise)
+    trend = find_trend([statistics.median(values[a:b]) for a, b in pairwise(edges)], noise=noise, floor=floor)
     steps = []
     for step in trend.steps:
         low, high = edges[max(step.index - 1, 0)], edges[min(step.index + 1, len(edges) - 1)]
@@ -139,9 +143,14 @@ def _search(values: list[float], block: int, noise: float) -> Trend:
     )
 
 
+def _distance(value: float, level: float) -> float:
+    """In logarithms; from 0, of which there is none, far."""
+    return abs(math.log(value / level)) if value and level else _FAR * (value != level)
+
+
 def _split(values: Sequence[float], low: int, high: int, before: float, after: float) -> int:
     """Where between ``low`` and ``high`` the level changed: the split with the least absolute deviation of the logs."""
-    differences = [abs(math.log(value / before)) - abs(math.log(value / after)) for value in values[low:high]]
+    differences = [_distance(value, before) - _distance(value, after) for value in values[low:high]]
     best, split, cost = 0.0, 0, 0.0
     for count, difference in enumerate(differences, 1):
         cost += difference  # of assigning the first values to the old level instead of the new one

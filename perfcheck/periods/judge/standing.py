@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise, takewhile
 
 from perfcheck.history.model import PastMeasurement
-from perfcheck.model import Changed, Source, Verdict, worst
+from perfcheck.model import Changed, Source, Unit, Verdict, worst
 from perfcheck.periods.judge.series_changes import Series, run_reference
 from perfcheck.periods.judge.tally import PeriodTally, machine_key
 from perfcheck.periods.model import (
@@ -40,7 +40,7 @@ def slow_endpoint(series: Series) -> SlowEndpoint | None:
         metric=newest.metric,
         value_ms=newest.value_ms,
         target_ms=newest.target_ms,
-        ratio=newest.value_ms / newest.target_ms if newest.value_ms and newest.target_ms else None,
+        ratio=newest.value_ms / newest.target_ms if newest.value_ms is not None and newest.target_ms else None,
         error_rate=newest.error_rate,
         since=run_reference(streak[-1]),
         runs=len(streak),
@@ -91,8 +91,8 @@ def gone_endpoint(all_series: Sequence[Series], tally: PeriodTally) -> GoneEndpo
     return GoneEndpoint(newest.endpoint, run_reference(newest), len(later))
 
 
-def new_endpoint(all_series: Sequence[Series], tally: PeriodTally, end_ms: float | None) -> NewEndpoint | None:
-    """An endpoint that no earlier run had, if there were earlier runs.
+def new_endpoint(all_series: Sequence[Series], tally: PeriodTally, newest: EndpointSummary) -> NewEndpoint | None:
+    """An endpoint that no earlier run had, if there were earlier runs; ``newest`` has its value.
 
     The caller, who knows the other endpoints, fills in whether the monitor sees it.
     """
@@ -103,7 +103,8 @@ def new_endpoint(all_series: Sequence[Series], tally: PeriodTally, end_ms: float
     return NewEndpoint(
         endpoint=first.endpoint,
         first=run_reference(first),
-        value_ms=end_ms,
+        metric=newest.metric,
+        value_ms=newest.end_ms,
         has_target=any(row.target_ms is not None for row in measured),
         is_monitored=None,
     )
@@ -138,7 +139,8 @@ def _one_per_endpoint(summaries: Iterable[EndpointSummary]) -> Iterable[Endpoint
     best: dict[str, EndpointSummary] = {}
     for summary in summaries:
         known = best.get(summary.name)
-        if summary.is_current and summary.end_ms and (known is None or _preference(summary) > _preference(known)):
+        is_preferred = known is None or _preference(summary) > _preference(known)
+        if summary.is_current and summary.end_ms is not None and is_preferred:
             best[summary.name] = summary
     return best.values()
 
@@ -149,22 +151,26 @@ def _preference(summary: EndpointSummary) -> tuple[bool, str]:
 
 def _focus(summary: EndpointSummary) -> Focus | None:
     begin_ms, end_ms, target_ms = summary.begin_ms, summary.end_ms, summary.target_ms
-    slower = end_ms - begin_ms if summary.changed is Changed.SLOWER and end_ms and begin_ms else 0.0
-    over = end_ms - target_ms if end_ms and target_ms else 0.0
-    lost = max(slower, over, 0.0)
-    if end_ms is None or (not lost and summary.verdict not in _SLOW):
+    if end_ms is None:
         return None
+    slower = end_ms - begin_ms if summary.changed is Changed.SLOWER and begin_ms is not None else 0.0
+    over = end_ms - target_ms if target_ms else 0.0
+    lost = max(slower, over, 0.0)
+    if not lost and summary.verdict not in _SLOW:
+        return None
+    traffic = summary.traffic if summary.unit is Unit.TIME else None
     return Focus(
         endpoint=summary.name,
         machine=summary.machine,
         source=summary.source,
+        metric=summary.metric,
         end_ms=end_ms,
         target_ms=target_ms,
         end_headroom=summary.end_headroom,
         lost_ms=lost,
         lost_share=lost / target_ms if target_ms else None,
         traffic=summary.traffic,
-        lost_time_s=lost * summary.traffic / 1000 if summary.traffic is not None else None,
+        lost_time_s=lost * traffic / 1000 if traffic is not None else None,
         verdict=summary.verdict,
         changed=summary.changed,
         critical_path=summary.critical_path,

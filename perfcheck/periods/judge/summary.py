@@ -10,7 +10,7 @@ from itertools import pairwise
 from operator import attrgetter
 
 from perfcheck.history.model import PastMeasurement
-from perfcheck.model import Changed, Source, worst
+from perfcheck.model import Changed, Source, change_ratio, worst
 from perfcheck.periods.judge.changes import SAME_LEVEL, begin_level, end_level
 from perfcheck.periods.judge.series_changes import Series, SeriesChanges, run_reference
 from perfcheck.periods.model import ChartPoint, EndpointSummary, LatencyLevel
@@ -38,7 +38,7 @@ def summarise(series: Series, changes: SeriesChanges, spread: SeriesChanges, *, 
         last=run_reference(newest),
         begin_ms=begin,
         end_ms=end,
-        ratio=end / begin if begin and end else None,
+        ratio=None if begin is None or end is None else change_ratio(end, begin),
         changed=_changed(changes, steps, begin, end),
         runs_needed=changes.trend.runs_needed if not steps else None,
         steps=steps,
@@ -52,8 +52,8 @@ def summarise(series: Series, changes: SeriesChanges, spread: SeriesChanges, *, 
         traffic=_counted(series) if newest.source is Source.MONITORED else None,
         target_ms=target,
         ideal_ms=newest.ideal_ms,
-        begin_headroom=1 - begin / target if begin and target else None,
-        end_headroom=1 - end / target if end and target else None,
+        begin_headroom=1 - begin / target if begin is not None and target else None,
+        end_headroom=1 - end / target if end is not None and target else None,
         verdict=newest.verdict,
         verdicts={str(verdict): count for verdict, count in Counter(row.verdict for row in rows).items()},
         is_notable=False,
@@ -70,7 +70,7 @@ def _changed(changes: SeriesChanges, steps: int, begin: float | None, end: float
         return Changed.CANNOT_TELL
     if not steps and changes.trend.drift is None:
         return Changed.NO_CHANGE
-    ratio = end / begin
+    ratio = change_ratio(end, begin)
     if ratio >= SAME_LEVEL:
         return Changed.SLOWER
     return Changed.FASTER if ratio <= 1 / SAME_LEVEL else Changed.NO_CHANGE

@@ -75,8 +75,8 @@ def _row(report: PeriodReport, summary: EndpointSummary, glyphs: Glyphs, *, wide
     if series := words.series_label(report, summary):
         name.append(f"\n{shorten(series, _LONGEST_NAME, glyphs.ellipsis)}", style="dim")
     figures = [
-        words.from_to(summary.begin_ms, summary.end_ms),
-        words.from_to(summary.begin_p95_ms, summary.end_p95_ms),
+        words.from_to(summary.begin_ms, summary.end_ms, summary.unit),
+        words.from_to(summary.begin_p95_ms, summary.end_p95_ms, summary.unit),
         words.spread_figure(summary),
     ]
     latency, p95, spread = (Text(figure.replace(words.ARROW, glyphs.arrow)) for figure in figures)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perfcheck.history.model import Note
-from perfcheck.model import Changed, Source
+from perfcheck.model import Changed, Source, Unit, change_ratio
 from perfcheck.periods.model import (
     ChangeKind,
     ConsistencyChange,
@@ -27,8 +27,8 @@ from perfcheck.stats.change_points import MOST_RUNS_OF_INCIDENT
 from perfcheck.text import clean
 from perfcheck.units import (
     format_change,
+    format_figure,
     format_from_to,
-    format_ms,
     format_multiple,
     format_percentage,
     format_slower,
@@ -48,9 +48,9 @@ def run_text(run: RunReference) -> str:
     return f"{minute(run.started_at)}{label}{commit}"
 
 
-def from_to(before_ms: float | None, after_ms: float | None) -> str:
-    """``212 -> 281``, in milliseconds; once, where they look the same."""
-    ends = dict.fromkeys(format_ms(value, unit=False) for value in (before_ms, after_ms) if value is not None)
+def from_to(before: float | None, after: float | None, unit: Unit) -> str:
+    """``212 -> 281``, in milliseconds; once, where they look the same. ``512 kB -> 1.2 MB``."""
+    ends = dict.fromkeys(format_figure(value, unit, in_ms=True) for value in (before, after) if value is not None)
     return f" {ARROW} ".join(ends) or "-"
 
 
@@ -59,7 +59,8 @@ def from_to(before_ms: float | None, after_ms: float | None) -> str:
 
 def change_text(change: LatencyChange) -> str:
     """``median 212 -> 281 ms, 33% slower``."""
-    return f"{change.metric} {format_from_to(change.before_ms, change.after_ms)}, {format_slower(change.ratio)}"
+    both = format_from_to(change.before_ms, change.after_ms, change.unit)
+    return f"{change.metric} {both}, {format_slower(change.ratio, unit=change.unit)}"
 
 
 def change_begin(change: LatencyChange) -> str:
@@ -80,15 +81,15 @@ def evidence(change: LatencyChange) -> str:
 
 def outcome(change: LatencyChange) -> str:
     """Of a regression: whether it is resolved, and the level now."""
-    now = format_ms(change.now_ms)
+    now = format_figure(change.now_ms, change.unit)
     if change.resolved is not None and change.lasted_runs is not None:
         lasted = plural(change.lasted_runs, "run")
         kind = f"an incident of {lasted}" if change.lasted_runs <= MOST_RUNS_OF_INCIDENT else f"after {lasted}"
         return f"resolved by the run of {run_text(change.resolved)}, {kind}; {now} now"
     if not change.stands:
         return f"apparently resolved: {now} in the newest runs, which are too few to be certain"
-    slower = format_slower(change.now_ms / change.before_ms)
-    return f"not resolved: {now} now, {slower} {'as' if slower.endswith('slow') else 'than'} before"
+    slower = format_slower(change_ratio(change.now_ms, change.before_ms), than="before", unit=change.unit)
+    return f"not resolved: {now} now, {slower}"
 
 
 def note_lines(note: Note) -> Iterator[tuple[str, str]]:
@@ -137,7 +138,7 @@ def note_items(report: PeriodReport) -> Iterator[tuple[str, str]]:
 def forming_text(forming: FormingChange) -> str:
     """``median 20 -> 55 ms in the newest 2 runs; cannot tell yet: 1 more run at this level``."""
     newest = f"in the newest {plural(forming.runs, 'run')}" if forming.runs > 1 else "in the newest run"
-    change = f"{forming.metric} {format_from_to(forming.before_ms, forming.after_ms)} {newest}"
+    change = f"{forming.metric} {format_from_to(forming.before_ms, forming.after_ms, forming.unit)} {newest}"
     return f"{change}; {cannot_tell(forming.runs_needed)} at this level"
 
 
@@ -150,20 +151,26 @@ def consistency_text(change: ConsistencyChange) -> str:
 # --- The state at the end ------------------------------------------------------------------------------------------
 
 
-def compared_with_target(value_ms: float | None, target_ms: float | None) -> str:
+def compared_with_target(value: float | None, target: float | None, unit: Unit) -> str:
     """``0.82x its target of 300 ms``."""
-    if not target_ms:
+    if not target:
         return "no target"
-    if value_ms is None:
-        return f"target {format_ms(target_ms)}"
-    shown = f"{value_ms / target_ms:.2f}x"
+    if value is None:
+        return f"target {format_figure(target, unit)}"
+    shown = f"{value / target:.2f}x"
     if shown == "1.00x":  # never rounded to 1
-        shown = format_multiple(value_ms / target_ms, distinct_from=1.0)
-    return f"{shown} its target of {format_ms(target_ms)}"
+        shown = format_multiple(value / target, distinct_from=1.0)
+    return f"{shown} its target of {format_figure(target, unit)}"
+
+
+def of_target(summary: EndpointSummary) -> str:
+    """``246 of 300 ms``."""
+    end, target = (format_figure(value, summary.unit, in_ms=True) for value in (summary.end_ms, summary.target_ms))
+    return f"{end} of {target}{' ms' * (summary.unit is Unit.TIME)}"
 
 
 def slow_text(slow: SlowEndpoint) -> str:
-    value = "" if slow.value_ms is None else f"{slow.metric} {format_ms(slow.value_ms)}, "
+    value = "" if slow.value_ms is None else f"{slow.metric} {format_figure(slow.value_ms, slow.unit)}, "
     failing = f"{format_percentage(slow.error_rate)} of requests fail, " if slow.error_rate else ""
     if slow.is_always:
         since = f"in all runs that were read ({slow.runs})"
@@ -171,7 +178,7 @@ def slow_text(slow: SlowEndpoint) -> str:
         since = f"{slow.runs} runs in a row, since the run of {run_text(slow.since)}"
     else:
         since = "in the newest run only"
-    return f"{failing}{value}{compared_with_target(slow.value_ms, slow.target_ms)}; {since}"
+    return f"{failing}{value}{compared_with_target(slow.value_ms, slow.target_ms, slow.unit)}; {since}"
 
 
 def recovery_text(recovery: Recovery) -> str:
@@ -180,7 +187,7 @@ def recovery_text(recovery: Recovery) -> str:
 
 
 def new_text(new: NewEndpoint) -> str:
-    value = f", {format_ms(new.value_ms)} now" if new.value_ms is not None else ""
+    value = f", {format_figure(new.value_ms, new.unit)} now" if new.value_ms is not None else ""
     target = "" if new.has_target else ", without a target"
     seen = {None: "", True: ", seen by the monitor", False: ", not seen by the monitor"}[new.is_monitored]
     return f"first in the run of {run_text(new.first)}{value}{target}{seen}"
@@ -193,10 +200,10 @@ def gone_text(gone: GoneEndpoint) -> str:
 def target_text(change: TargetChange) -> str:
     """``target 300 -> 250 ms``."""
     if change.before_ms is None:
-        return f"{change.key} set to {format_ms(change.after_ms)}"
+        return f"{change.key} set to {format_figure(change.after_ms, change.unit)}"
     if change.after_ms is None:
-        return f"{change.key} of {format_ms(change.before_ms)} removed"
-    return f"{change.key} {format_from_to(change.before_ms, change.after_ms)}"
+        return f"{change.key} of {format_figure(change.before_ms, change.unit)} removed"
+    return f"{change.key} {format_from_to(change.before_ms, change.after_ms, change.unit)}"
 
 
 def ranking_text(report: PeriodReport) -> str:
@@ -213,10 +220,11 @@ def ranking_text(report: PeriodReport) -> str:
 
 
 def focus_text(focus: Focus) -> str:
-    parts = [f"{format_ms(focus.end_ms)}, {compared_with_target(focus.end_ms, focus.target_ms)}"]
+    relation = compared_with_target(focus.end_ms, focus.target_ms, focus.unit)
+    parts = [f"{format_figure(focus.end_ms, focus.unit)}, {relation}"]
     if focus.lost_ms:
         reason = "lost in the period" if focus.changed is Changed.SLOWER else "over its target"
-        parts.append(f"{format_ms(focus.lost_ms)} {reason}")
+        parts.append(f"{format_figure(focus.lost_ms, focus.unit)} {reason}")
     if focus.lost_time_s is not None and focus.traffic:
         parts.append(f"{_time_text(focus.lost_time_s)} of its callers' time in {plural(focus.traffic, 'request')}")
     return "; ".join(parts)

@@ -14,7 +14,7 @@ from perfcheck.report.html import environment
 from perfcheck.report.html.links import NO_LINKS, SiteLinks
 from perfcheck.report.html.svg import CSS, Svg, decoration, rect
 from perfcheck.text import clean
-from perfcheck.units import format_change, format_from_to, format_ms
+from perfcheck.units import format_change, format_figure, format_from_to
 from perfcheck.words import day, minute, plural, short_commit
 
 _MAX_ROWS = 200
@@ -84,7 +84,7 @@ def parts(report: PeriodReport, links: SiteLinks) -> dict[str, Any]:
         "short_name": short_name,
         "format_change": format_change,
         "format_from_to": format_from_to,
-        "format_ms": format_ms,
+        "format_figure": format_figure,
         "day": day,
         "minute": minute,
         "short_commit": short_commit,

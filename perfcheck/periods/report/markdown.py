@@ -13,7 +13,7 @@ from perfcheck.periods.report import period_words
 from perfcheck.report.markdown import LONGEST_COMMENT
 from perfcheck.report.markdown.escape import cell as name_cell
 from perfcheck.report.markdown.escape import code, prose, prose_cell, shorten_name, table
-from perfcheck.units import format_ms
+from perfcheck.units import format_figure
 from perfcheck.words import day, minute, plural, short_commit
 
 _SIGNS = {Verdict.OK: "🟢", Verdict.WARNING: "🟡", Verdict.CRITICAL: "🔴", Verdict.NOT_MEASURED: "⚪"}
@@ -123,12 +123,12 @@ def _row(report: PeriodReport, summary: EndpointSummary) -> list[str]:
     return [
         name + (f" {prose_cell(series, _LONGEST)}" if series else ""),
         f"{_SIGNS[summary.verdict]} {summary.verdict}",
-        f"{metric}{words.from_to(summary.begin_ms, summary.end_ms)}",
+        f"{metric}{words.from_to(summary.begin_ms, summary.end_ms, summary.unit)}",
         words.change_figure(summary),
-        words.from_to(summary.begin_p95_ms, summary.end_p95_ms),
+        words.from_to(summary.begin_p95_ms, summary.end_p95_ms, summary.unit),
         words.spread_figure(summary),
         words.error_figure(summary),
-        format_ms(summary.target_ms, unit=False),
+        format_figure(summary.target_ms, summary.unit, in_ms=True),
         words.headroom_figure(summary),
         words.request_figure(summary),
     ]
@@ -151,7 +151,7 @@ def _change(report: PeriodReport, change: LatencyChange) -> str:
     is_regression = change.kind is ChangeKind.REGRESSION
     details = [("when", words.change_begin(change)), ("evidence", words.evidence(change))]
     details += [("outcome", words.outcome(change))] if is_regression else []
-    details.append(("target", words.compared_with_target(change.now_ms, change.target_ms)))
+    details.append(("target", words.compared_with_target(change.now_ms, change.target_ms, change.unit)))
     details += [line for note in change.notes for line in words.note_lines(note)]
     details += [("note", words.no_note(change))] if is_regression and not change.notes else []
     lines = [f"- {_name(change.endpoint)}{critical}{machine}: {_prose(words.change_text(change))}"]

@@ -9,10 +9,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, datetime, timedelta
+from functools import partial
 from itertools import count, groupby, pairwise, takewhile
 from operator import itemgetter
 
-from perfcheck.model import Verdict
+from perfcheck.model import Unit, Verdict
 from perfcheck.periods.model import ChartPoint, EndpointSummary, LatencyLevel, Period, RunReference
 from perfcheck.report.html.axes import Linear, far_apart, round_ticks
 from perfcheck.report.html.svg import (
@@ -33,7 +34,7 @@ from perfcheck.report.html.svg import (
 )
 from perfcheck.text import clean
 from perfcheck.times import parse_time
-from perfcheck.units import format_change, format_from_to, format_ms
+from perfcheck.units import format_change, format_figure, format_from_to
 from perfcheck.words import day, plural
 
 _HEIGHT, _HEIGHT_WITHOUT_RELEASES = 214, 190
@@ -62,7 +63,7 @@ def draw_over_time(summary: EndpointSummary, period: Period, labels: Sequence[Ru
     parts += [*_target_name(summary, y), *_marks(summary, x)]
     parts += [horizontal(0, 1, _BOTTOM, "base"), *_dates(x), *_releases(labels, x)]
     height = _HEIGHT if any(run.label for run in labels) else _HEIGHT_WITHOUT_RELEASES
-    return with_labels(_names(y), chart(height, parts, title=_title(summary), css="chart time"), height)
+    return with_labels(_names(y, summary.unit), chart(height, parts, title=_title(summary), css="chart time"), height)
 
 
 def _latency_axis(summary: EndpointSummary) -> Linear:
@@ -73,7 +74,7 @@ def _latency_axis(summary: EndpointSummary) -> Linear:
     targets = {point.target_ms for point in summary.points if point.target_ms} | {summary.target_ms or 0.0}
     near = [target for target in targets if target <= _NEAR * highest]
     air = _AIR if len(near) == len(targets) else _AIR_FOR_A_NAME
-    return Linear(0.0, max([min(runs, highest * _OUTLIERS), highest, *near]) * air)
+    return Linear(0.0, max([min(runs, highest * _OUTLIERS), highest, *near]) * air or 1.0)
 
 
 def _data(summary: EndpointSummary, period: Period, x: TimeAxis, y: Linear) -> list[str]:
@@ -107,12 +108,13 @@ def _targets(points: Sequence[ChartPoint], x: TimeAxis, y: Linear) -> Iterator[s
 
 def _target_name(summary: EndpointSummary, y: Linear) -> Iterator[str]:
     """Above its line, or below it where the runs are above; at the top where it is too far above to be drawn."""
+    name = f"target {format_figure(summary.target_ms, summary.unit)}"
     if summary.target_ms and summary.target_ms > y.high:
-        yield text_at(1, _TOP + 12, f"target {format_ms(summary.target_ms)}, far above", "remark", "end")
+        yield text_at(1, _TOP + 12, f"{name}, far above", "remark", "end")
     elif summary.target_ms:
         is_above = summary.end_ms is not None and summary.end_ms > summary.target_ms * 0.97
         at = _BOTTOM - y(summary.target_ms) * _PLOT + (14 if is_above else -5)
-        yield text_at(1, at, f"target {format_ms(summary.target_ms)}", "remark", "end")
+        yield text_at(1, at, name, "remark", "end")
 
 
 def _marks(summary: EndpointSummary, x: TimeAxis) -> Iterator[str]:
@@ -143,8 +145,8 @@ def _releases(labels: Sequence[RunReference], x: TimeAxis) -> Iterator[str]:
             last = at
 
 
-def _names(y: Linear) -> list[tuple[float, str]]:
-    lines = ((_BOTTOM - y(value) * _PLOT, format_ms(value)) for value in round_ticks(y, 0.17))
+def _names(y: Linear, unit: Unit) -> list[tuple[float, str]]:
+    lines = ((_BOTTOM - y(value) * _PLOT, format_figure(value, unit)) for value in round_ticks(y, 0.17))
     return far_apart([(_BOTTOM, "0"), *lines], itemgetter(0), _LABEL)
 
 
@@ -152,11 +154,13 @@ def _title(summary: EndpointSummary) -> str:
     """The chart in words, for a screen reader and as a tooltip."""
     runs = plural(sum(point.runs for point in summary.points), "run")
     words = [f"{summary.metric} of {runs}, {day(summary.points[0].started_at)} to {day(summary.last.started_at)}"]
+    figure = partial(format_figure, unit=summary.unit)
     for level in summary.levels:
         is_flat = math.isclose(level.begin_ms, level.end_ms)
-        level_text = format_ms(level.begin_ms) if is_flat else format_from_to(level.begin_ms, level.end_ms)
+        ends = level.begin_ms, level.end_ms
+        level_text = figure(ends[0]) if is_flat else format_from_to(*ends, unit=summary.unit)
         words.append(f"level {level_text} from {day(level.since)}")
-    words += [f"target {format_ms(summary.target_ms)}"] if summary.target_ms else []
+    words += [f"target {figure(summary.target_ms)}"] if summary.target_ms else []
     return "; ".join(words)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from operator import itemgetter
 
-from perfcheck.model import PROOF, WARM_UP, EndpointResult, Metric, Reference, Timeline
+from perfcheck.model import PROOF, WARM_UP, EndpointResult, Metric, Reference, Timeline, Unit
 from perfcheck.report.glyphs import FEW
 from perfcheck.report.html.axes import Linear, Log, far_apart, fitting, histogram, limits_of, round_ticks, shape, zones
 from perfcheck.report.html.svg import (
@@ -28,7 +29,7 @@ from perfcheck.report.html.svg import (
     vertical,
     with_labels,
 )
-from perfcheck.units import format_ms
+from perfcheck.units import format_figure
 from perfcheck.words import plural
 
 _HEIGHT = 132
@@ -63,7 +64,7 @@ def distribution(result: EndpointResult) -> Svg | None:
     parts += [_stack(earlier, scale, plot, "before"), _stack(values, scale, plot, "now")]
     parts += _value(result, scale, css)
     parts.append(horizontal(0, 1, _FOOT, "base"))
-    parts += _axis_labels(limits.named, scale)
+    parts += _axis_labels(limits.named, scale, result.unit)
     if timeouts := len(result.samples_ms) - len(values):
         edge = scale(result.value_ms) if result.over_timeout and result.value_ms else 1.0
         parts.append(text_at(edge - 0.02, _TOP + 18, f"{timeouts} over the timeout", "remark", "end"))
@@ -93,14 +94,14 @@ def _value(result: EndpointResult, scale: Linear | Log, css: str) -> list[str]:
     left, right = 0.0 if low is None else scale(low), 1.0 if high is None else scale(high)
     bar = [] if low is None and high is None else [rect(left, right, _FOOT - 2, 4, f"iv {css}")]
     more = "> " if result.over_timeout else ""
-    words = f"{result.metric_name} {more}{format_ms(result.value_ms)}"
+    words = f"{result.metric_name} {more}{format_figure(result.value_ms, result.unit)}"
     return [*bar, vertical(at, _TOP - 4, _FOOT, f"value {css}"), label(at, 13, words, f"big {css}", edge=0.16)]
 
 
-def _axis_labels(limits: Sequence[tuple[float, str]], scale: Linear | Log) -> list[str]:
+def _axis_labels(limits: Sequence[tuple[float, str]], scale: Linear | Log, unit: Unit) -> list[str]:
     """The limits by name; then round values, where there is room."""
-    named = [(scale(ms), format_ms(ms), word) for ms, word in limits]
-    named += [(scale(tick), format_ms(tick) if tick else "0", "") for tick in round_ticks(scale)]
+    named = [(scale(value), format_figure(value, unit), word) for value, word in limits]
+    named += [(scale(tick), format_figure(tick, unit) if tick else "0", "") for tick in round_ticks(scale)]
     parts: list[str] = []
     for at, figure, word in far_apart(named, itemgetter(0), _APART):
         parts += [label(at, _FOOT + 15, figure, "tick", edge=0.06)]
@@ -110,18 +111,24 @@ def _axis_labels(limits: Sequence[tuple[float, str]], scale: Linear | Log) -> li
 
 def _distribution_in_words(result: EndpointResult, values: Sequence[float], timeouts: int) -> str:
     """``Distribution: 67 latencies from 160 to 190 ms, median 171 ms, target 100 ms``."""
-    words = [_range(values), f"median {format_ms(statistics.median(values))}"] if values else []
+    figure = partial(format_figure, unit=result.unit)
+    words = [_range(result, values), f"median {figure(statistics.median(values))}"] if values else []
     if result.value_ms is not None and result.metric is not Metric.MEDIAN:
-        words.append(f"{result.metric_name} {format_ms(result.value_ms)}")
+        words.append(f"{result.metric_name} {figure(result.value_ms)}")
     words += [f"{timeouts} over the timeout"] if timeouts else []
     if result.comparison:
-        words.append(f"{plural(result.comparison.before_samples, 'latency')} before")
-    words += [f"{word} {format_ms(ms)}" for ms, word in limits_of(result).named]
+        words.append(f"{plural(result.comparison.before_samples, _noun(result))} before")
+    words += [f"{word} {figure(ms)}" for ms, word in limits_of(result).named]
     return "Distribution: " + ", ".join(words)
 
 
-def _range(values: Sequence[float]) -> str:
-    return f"{plural(len(values), 'latency')} from {format_ms(min(values))} to {format_ms(max(values))}"
+def _range(result: EndpointResult, values: Sequence[float]) -> str:
+    low, high = (format_figure(end, result.unit) for end in (min(values), max(values)))
+    return f"{plural(len(values), _noun(result))} from {low} to {high}"
+
+
+def _noun(result: EndpointResult) -> str:
+    return "latency" if result.unit is Unit.TIME else "value"
 
 
 def sparkline(result: EndpointResult) -> Svg | None:
@@ -135,7 +142,7 @@ def sparkline(result: EndpointResult) -> Svg | None:
         picture = dots(((scale(ms), 0.5) for ms in values), "few")
     else:
         picture = columns(shape(values, _SPARK_BINS), "bars")
-    return chart(18, [layer([picture], top=0, height=18)], title=_range(values), css="spark")
+    return chart(18, [layer([picture], top=0, height=18)], title=_range(result, values), css="spark")
 
 
 # --- Over time, the stages apart -------------------------------------------------------------------------------------
@@ -177,7 +184,9 @@ def over_time(result: EndpointResult) -> Svg | None:
     parts += [mark("m-failed", at, _TOP + 8, "failed") for at in failures]
     parts += [horizontal(0, 1, _BOTTOM - y(ms) * plot, "limit") for ms in limits_ms]
     labelled = [0.0, *limits_ms, *round_ticks(y)]  # from the most telling on, none over another
-    names = far_apart(((_BOTTOM - y(ms) * plot, format_ms(ms)) for ms in labelled), itemgetter(0), _LABEL)[1:]
+    names = far_apart(
+        ((_BOTTOM - y(ms) * plot, format_figure(ms, result.unit)) for ms in labelled), itemgetter(0), _LABEL
+    )[1:]
     parts += [horizontal(0, 1, _BOTTOM, "base"), *_ends(times[0], times[-1])]
     return with_labels(names, chart(_HEIGHT, parts, title=_timeline_in_words(line)), _HEIGHT)
 

@@ -6,12 +6,23 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from perfcheck.model import EarlierRun, EndpointChange, EndpointResult, Reference, Rule, Run, Severity
+from perfcheck.model import (
+    EarlierRun,
+    EndpointChange,
+    EndpointResult,
+    MetricOf,
+    PageSummary,
+    Reference,
+    Rule,
+    Run,
+    Severity,
+    Unit,
+)
 from perfcheck.report.causes import Sums, after_the_first_byte, longest_first, slow_step, subject_of, sums_of
 from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
-from perfcheck.report.explain import ExplanationLine, Label, doubt, reasons, steps
-from perfcheck.report.figures import change_text, compared_text, is_within_ideal, measured, ratio_to_target
+from perfcheck.report.explain import ExplanationLine, Label, details, doubt, reasons
+from perfcheck.report.figures import change_text, compared_text, is_within_ideal, measured, part_name, ratio_to_target
 from perfcheck.report.fold import Block, explain_block, first_rows, fold, title
 from perfcheck.report.html import run_charts
 from perfcheck.report.html.axes import Knee, Linear, Log
@@ -47,6 +58,12 @@ _LONGEST_SPAN_NAME = 40
 _HEAVIEST_FIRST = (Severity.CRITICAL, Severity.WARNING, Severity.NOTE)
 _SPAN = {1: "service:", 2: "of which"}
 _MINOR = 0.01  # of the longest: a phase below it explains nothing
+_MILESTONES = (  # of the load of a page
+    MetricOf.FIRST_BYTE,
+    MetricOf.FIRST_CONTENTFUL_PAINT,
+    MetricOf.LARGEST_CONTENTFUL_PAINT,
+    MetricOf.LOAD,
+)
 _CSS_OF_COLUMN = dict.fromkeys(("target", "before", "requests"), "n wide") | {
     "interval": "n wide dim",
     "spread": "spread",
@@ -113,8 +130,10 @@ class Page:
         return [result for result in self._with_target if id(result) in self._rows][:_MOST_ROWS]
 
     @cached_property
-    def without_target(self) -> list[EndpointResult]:
-        return [result for result in self._with_rug if not result.target_ms][:_MOST_ROWS]
+    def without_target(self) -> dict[Unit, list[EndpointResult]]:
+        """By unit, since those of one share an axis."""
+        shown = [result for result in self._with_rug if not result.target_ms][:_MOST_ROWS]
+        return {unit: own for unit in Unit if (own := [result for result in shown if result.unit is unit])}
 
     @cached_property
     def _axis(self) -> Knee:
@@ -125,8 +144,8 @@ class Page:
         return Reference.BEFORE if self.run.is_comparison else Reference.TARGET
 
     @cached_property
-    def _axis_in_ms(self) -> Linear | Log:
-        return run_charts.absolute_axis(self.without_target)
+    def _absolute_axes(self) -> dict[Unit, Linear | Log]:
+        return {unit: run_charts.absolute_axis(results) for unit, results in self.without_target.items()}
 
     @cached_property
     def groups(self) -> list[tuple[str, list[EndpointResult]]]:
@@ -149,20 +168,22 @@ class Page:
     def rug(self) -> Svg:
         return run_charts.rug(self.in_rug, self._axis)
 
-    def axis_marks(self, *, in_ms: bool) -> Svg:
-        if in_ms:
-            return run_charts.absolute_scale_marks(self._axis_in_ms)
+    def axis_marks(self, unit: Unit | None = None) -> Svg:
+        """Of the common axis; of that of a ``unit`` for endpoints without a target."""
+        if unit:
+            return run_charts.absolute_scale_marks(self._absolute_axes[unit], unit)
         return run_charts.ratio_scale_marks(self._axis, self._reference)
 
     def row(self, result: EndpointResult) -> Svg:
-        return run_charts.row(result, self._axis if result.target_ms else self._axis_in_ms, self.change(result))
+        axis = self._axis if result.target_ms else self._absolute_axes[result.unit]
+        return run_charts.row(result, axis, self.change(result))
 
     def ratio(self, result: EndpointResult) -> str:
         """In the colour of the verdict, and so what the verdict is about."""
         if result.value_ms is not None and (rate := run_charts.judged_failure_rate(result)):
             return f"{format_percentage(rate)} failed"
         if step := _step_to_blame(result):
-            return f"step {ratio_to_target(step)}"
+            return f"{part_name(step) if step.is_figure else 'step'} {ratio_to_target(step)}"
         if result.ratio is None:
             return ""
         return compared_text(result) if self.run.is_comparison else ratio_to_target(result)
@@ -203,7 +224,7 @@ class Page:
     def relation(self, result: EndpointResult) -> str:
         """Of the figure, to what it is compared with: ``1.72x its target of 300 ms``."""
         if result.value_ms is not None and (step := _step_to_blame(result)):
-            return f"step {clean(step.name, _LONGEST_SPAN_NAME)}: {run_charts.relation_to_reference(step)}"
+            return f"{clean(part_name(step), _LONGEST_SPAN_NAME)}: {run_charts.relation_to_reference(step)}"
         return run_charts.relation_to_reference(result)
 
     def is_by_change(self, result: EndpointResult) -> bool:
@@ -261,10 +282,13 @@ class Page:
     def bars(result: EndpointResult) -> list[Bar]:
         """Waiting, what the service did meanwhile, each from 0 since the order is not known, and the download.
 
-        Of a workflow its steps, one after the other, with what the service did in the slow one.
+        Of a workflow its steps, one after the other, with what the service did in the slow one; of a page when it
+        reached each of its times.
         """
-        if result.steps:
+        if result.is_workflow:
             return _bars_of_steps(result)
+        if result.page is not None:
+            return _bars_of_page(result.page)
         phases = result.phases_ms
         wait, download = phases.wait or 0.0, phases.download or 0.0
         spans = longest_first(result)[:_MOST_SPANS]
@@ -289,9 +313,15 @@ class Page:
         return sums_of(subject_of(result) or result) is Sums.OVERLAPPING
 
     @staticmethod
-    def steps(result: EndpointResult) -> str:
-        """``login 5.2 ms, search 32.1 ms``; empty for a single request."""
-        return ", ".join(line.text for line in steps(result))
+    def details(result: EndpointResult) -> str:
+        """``login 5.2 ms, search 32.1 ms``; the figures of a page; empty for a single request."""
+        return ", ".join(line.text for line in details(result))
+
+    @staticmethod
+    def caption(result: EndpointResult) -> str:
+        """Of the chart of its values."""
+        is_of_page = result.page is not None and not result.is_workflow
+        return f"{result.metric_of.label.capitalize()} of each load" if is_of_page else "Latency of each request"
 
     @staticmethod
     def set_up(result: EndpointResult) -> str:
@@ -324,6 +354,12 @@ def _bars_of_steps(result: EndpointResult) -> list[Bar]:
             bars.append(Bar(f"{_SPAN[1]} {clean(span, _LONGEST_SPAN_NAME)}", format_ms(part_ms), picture, 1))
         start += ms
     return bars
+
+
+def _bars_of_page(page: PageSummary) -> list[Bar]:
+    times = {of: page.figures[of] for of in _MILESTONES if of in page.figures}
+    scale = Linear(0, max(times.values(), default=0.0))
+    return [Bar(of.label, format_ms(ms), _bar(0, scale(ms), "down")) for of, ms in times.items()]
 
 
 def _without_value(block: Block) -> Block:

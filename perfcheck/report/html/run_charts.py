@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median_high
 
-from perfcheck.model import EndpointChange, EndpointResult, Metric, Reference, Rule, Run, Verdict
+from perfcheck.model import EndpointChange, EndpointResult, Metric, Reference, Rule, Run, Unit, Verdict
 from perfcheck.report.explain import qualified_verdict, reasons
 from perfcheck.report.figures import (
     change_interval,
     change_text,
     compared_text,
-    interval,
     interval_ends,
+    interval_in_words,
     measured,
     ratio_to_target,
 )
@@ -54,7 +55,7 @@ from perfcheck.report.html.svg import (
     vertical,
     with_labels,
 )
-from perfcheck.units import format_change, format_from_to, format_ms, format_multiple, format_percentage
+from perfcheck.units import format_change, format_figure, format_from_to, format_multiple, format_percentage
 from perfcheck.words import plural
 
 _ROW = 30  # pixels
@@ -77,7 +78,7 @@ def common_axis(results: Sequence[EndpointResult], reference: Reference) -> Knee
 
 
 def absolute_axis(results: Sequence[EndpointResult]) -> Linear | Log:
-    """For the endpoints without a target: milliseconds."""
+    """For the endpoints without a target, all of one unit."""
     return fitting(
         [ms for result in results for ms in (result.value_ms, *result.interval_ms, limits_of(result).warning)]
     )
@@ -90,8 +91,8 @@ def ratio_scale_marks(scale: Knee, reference: Reference) -> Svg:
     return decoration(_AXIS, [label(at, 13, name, "tick", edge=0.02) for at, name in ticks], "axis")
 
 
-def absolute_scale_marks(scale: Linear | Log) -> Svg:
-    parts = [label(scale(tick), 13, format_ms(tick), "tick", edge=0.04) for tick in round_ticks(scale)]
+def absolute_scale_marks(scale: Linear | Log, unit: Unit) -> Svg:
+    parts = [label(scale(tick), 13, format_figure(tick, unit), "tick", edge=0.04) for tick in round_ticks(scale)]
     return decoration(_AXIS, parts, "axis")
 
 
@@ -160,12 +161,13 @@ def _row_in_words(result: EndpointResult, change: EndpointChange | None) -> str:
         words.append(relation_to_reference(result))
     if result.comparison and result.promise is Reference.BEFORE:
         words.append(f"{compared_text(result)}, interval of the change {change_interval(result)}")
-    elif interval(result) != "-":
-        words.append(f"interval {interval(result)} ms")
+    elif interval_text := interval_in_words(result):
+        words.append(interval_text)
     limits = limits_of(result)
-    words += [f"{word} limit {format_ms(ms)}" for ms, word in limits.named if word != result.promise]
+    figure = partial(format_figure, unit=result.unit)
+    words += [f"{word} limit {figure(value)}" for value, word in limits.named if word != result.promise]
     if change is not None:
-        words.append(f"before {format_ms(change.before_ms)}: {change_text(change)}")
+        words.append(f"before {figure(change.before_ms)}: {change_text(change)}")
     return "; ".join(words)
 
 
@@ -173,9 +175,9 @@ def relation_to_reference(result: EndpointResult) -> str:
     """``1.72x its target of 300 ms``; ``median 212 -> 268 ms``."""
     if result.target_ms is None:
         return "no target yet" if result.promise is Reference.TARGET else "nothing to compare with"
-    target = format_ms(result.target_ms)
+    target, value = format_figure(result.target_ms, result.unit), result.value_ms
     if result.promise is Reference.BEFORE:
-        both = f"{target} before" if result.value_ms is None else format_from_to(result.target_ms, result.value_ms)
+        both = f"{target} before" if value is None else format_from_to(result.target_ms, value, result.unit)
         return f"{result.metric_name} {both}"
     return f"target of {target}" if result.ratio is None else f"{ratio_to_target(result)} its target of {target}"
 
