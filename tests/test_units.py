@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -239,6 +240,5 @@ def test_changes_of_figures() -> None:
 
 @given(st.integers(1, 10**10), st.sampled_from(["bytes", "ms", "number"]))
 def test_a_limit_is_read_as_it_was(value: int, unit: str) -> None:
-    text = format_limit(value, unit)
-    parse = {"bytes": parse_size, "ms": parse_duration_ms, "number": float}[unit]
-    assert parse(text) == value
+    parse: dict[str, Callable[[str], float]] = {"bytes": parse_size, "ms": parse_duration_ms, "number": float}
+    assert parse[unit](format_limit(value, unit)) == value

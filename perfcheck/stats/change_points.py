@@ -150,8 +150,8 @@ def find_trend(values: Sequence[float], *, noise: float = RUN_NOISE, floor: floa
     trend = _trend([max(value, floor) for value in values], noise)
 
     def lowered(change: Change) -> Change:
-        levels = {name: getattr(change, name) for name in ("before", "after")}
-        return replace(change, **{name: 0.0 for name, level in levels.items() if level <= floor * _ROUNDING})
+        before, after = (level if level > floor * _ROUNDING else 0.0 for level in (change.before, change.after))
+        return replace(change, before=before, after=after)
 
     return replace(
         trend,

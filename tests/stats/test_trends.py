@@ -289,10 +289,11 @@ def test_false_changes_are_rare() -> None:
 def test_a_level_of_zero() -> None:
     for begin in (0.0, 0.4):
         trend = find_trend([begin] * 10 + [200.0] * 6, floor=1.0)
-        assert [(step.index, step.before, step.after) for step in trend.steps] == [(10, 0.0, pytest.approx(200.0))]
-        assert (trend.state, trend.steps[0].ratio) == (TrendState.STEP, math.inf)
+        (step,) = trend.steps
+        assert (step.index, step.before, trend.state, step.ratio) == (10, 0.0, TrendState.STEP, math.inf)
+        assert step.after == pytest.approx(200.0)
     down = find_trend([200.0] * 10 + [0.0] * 6, floor=1.0)
-    assert [(step.before, step.ratio) for step in down.steps] == [(pytest.approx(200.0), 0.0)]
+    assert [(step.after, step.ratio) for step in down.steps] == [(0.0, 0.0)]
 
 
 def test_nothing_but_zeros() -> None:
