@@ -66,7 +66,7 @@ def select_latest(most: int, **filters: Unpack[MeasurementFilter]) -> Select[Any
     """Rows for ``past_measurement``, the newest first: as many as are wanted, of those that have a value."""
     table = measurements.c
     newest_first = (table.started_at.desc(), table.run.desc(), table.position.desc())
-    query = select_measurements(**filters).where(table.value_ms > 0)
+    query = select_measurements(**filters).where(table.value_ms.is_not(None))
     return query.order_by(None).order_by(*newest_first).limit(most)
 
 
@@ -74,7 +74,7 @@ def select_last_times(**filters: Unpack[MeasurementFilter]) -> Select[Any]:
     """Each endpoint, and when it last had a value."""
     table = measurements.c
     query = select(table.endpoint, func.max(table.started_at).label("time")).join_from(measurements, runs, _IN_RUN)
-    return _filtered(query, measurements, filters).where(table.value_ms > 0).group_by(table.endpoint)
+    return _filtered(query, measurements, filters).where(table.value_ms.is_not(None)).group_by(table.endpoint)
 
 
 def select_count(**filters: Unpack[MeasurementFilter]) -> Select[Any]:
