@@ -20,10 +20,10 @@ WRONG = {
 }
 
 
-def endpoints(folder: Path, *options: str) -> dict[str, dict[str, Any]]:
+def endpoints(folder: Path, *options: str, example: str = "real-api.yaml") -> dict[str, dict[str, Any]]:
     """Of a run of the example; its verdicts on latency depend on the machine, and are not looked at."""
     file = folder / "run.json"
-    command = ("run", "--demo", "-f", ROOT / "examples" / "real-api.yaml", "--fail-on", "never", "-o", file)
+    command = ("run", "--demo", "-f", ROOT / "examples" / example, "--fail-on", "never", "-o", file)
     done = perfcheck(*map(str, command), *options)
     assert done.returncode == 0, done.stderr
     return {each["name"]: each for each in json.loads(file.read_text(encoding="utf-8"))["endpoints"]}
@@ -46,3 +46,24 @@ def test_a_wrong_answer_at_status_200_is_found_by_each_kind_of_expectation(tmp_p
             (message,) = [each["message"] for each in result["findings"] if each["rule"] == "error-rate"]
             assert WRONG[name] in message
             assert result["verdict"] == "CRITICAL"
+
+
+# No more loads than it takes to judge a page: each needs a browser window of its own.
+FEW_LOADS = ("--max-requests", "5", "--confirm", "0", "--errors", "quick")
+
+
+def test_pages_are_loaded_searched_and_logged_in_to(tmp_path: Path) -> None:
+    results = endpoints(tmp_path, *FEW_LOADS, example="pages.yaml")
+    for name, result in results.items():
+        assert result["error_rate"] == 0, (name, result["errors"])
+    assert [step["name"] for step in results["find and log in"]["steps"]] == ["search", "open", "log in"]
+    assert results["weight"]["verdict"] == "OK"  # bytes, which do not depend on the machine
+    assert results["weight"]["value_ms"] == results["weight"]["page"]["figures"]["bytes"]
+
+
+def test_the_script_that_blocks_rendering_is_named(tmp_path: Path) -> None:
+    results = endpoints(tmp_path, *FEW_LOADS, "--regress", "render-blocking", "newest", example="pages.yaml")
+    assert results["newest"]["verdict"] == "CRITICAL"
+    first = results["newest"]["page"]["blocking"][0]
+    assert first["url"] == "/static/consent.js"
+    assert first["ms"] >= 800
