@@ -7,10 +7,12 @@ import json
 import re
 from collections.abc import Callable
 
+from perfcheck.answers.decoding import parse_json
 from perfcheck.answers.json_path import compile_json_path
 from perfcheck.client.exchange import RequestFailedError
 from perfcheck.client.response import Response
 from perfcheck.model import NOT_CAPTURED, Capture, CaptureFrom, Failure
+from perfcheck.units import WrongValueError
 
 _LONGEST = 16_384  # characters; servers take no longer header
 _compiled = functools.lru_cache(compile_json_path)
@@ -53,9 +55,9 @@ def _value(capture: Capture, response: Response, body: bytes) -> str | None:
 
 def _in_json(capture: Capture, body: bytes) -> str | None:
     try:
-        found = _compiled(capture.where).find(json.loads(body))
-    except (ValueError, RecursionError):
-        raise _wrong(capture, "the response is not JSON") from None
+        found = _compiled(capture.where).find(parse_json(body, "the response"))
+    except WrongValueError as error:
+        raise _wrong(capture, error.message) from None
     if not found or found[0] is None:
         return None
     return found[0] if isinstance(found[0], str) else json.dumps(found[0])

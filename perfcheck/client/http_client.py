@@ -28,7 +28,7 @@ from perfcheck.client.request_plans import RequestPlans
 from perfcheck.client.response import REDIRECTS, Response
 from perfcheck.client.sender import Sender
 from perfcheck.client.transport import HAS_KERNEL_STAMPS
-from perfcheck.client.values import Generator, Numbers, RequestValues
+from perfcheck.client.values import NO_VALUES, Generator, Numbers, RequestValues
 from perfcheck.client.workflow import as_one
 from perfcheck.errors import CouldNotMeasureError
 from perfcheck.model import Endpoint, Failure, Fetched, Finding, Sample, Service
@@ -78,7 +78,7 @@ class HttpClient(ABC, Generic[Opened]):
         self._proxy = proxy
         self._now = now
         self._seed = seed
-        self._generators: dict[int, Generator] = {}  # by the id of the endpoint
+        self._generators: dict[int, Generator] = {}  # by the id of the endpoint, which is kept
         self.numbers = Numbers()
         self._owns_loop = loop is None
         self.loop = loop or Loop()
@@ -193,35 +193,36 @@ class HttpClient(ABC, Generic[Opened]):
     def fetch(self, endpoint: Endpoint) -> Fetched:
         """One request for its body, not its latency. Failures are in what is returned; raises as ``send`` does."""
         generator = Generator(self._seed, endpoint, self._redact, kind="fetch")
-        values = RequestValues(generator, 1, self._setup.values)
+        values = RequestValues(generator.value, 1, self._setup.values)
         return self.loop.run(self._logins.logged_in(endpoint, lambda: self._fetched(endpoint, values), key=0))
 
     def _values(self, endpoint: Endpoint, shared: Mapping[str, str] | None = None, *, kind: str = "") -> RequestValues:
         """Those of its next request; ``shared`` instead of all that the setup captured."""
+        if not endpoint.uses_values:
+            return NO_VALUES
         if id(endpoint) not in self._generators:
             self._generators[id(endpoint)] = Generator(self._seed, endpoint, self._redact, kind=kind)
         generator = self._generators[id(endpoint)]
         number = self.numbers.following(generator.name, id(self))
-        return RequestValues(generator, number, self._setup.values if shared is None else shared)
+        return RequestValues(generator.value, number, self._setup.values if shared is None else shared)
 
     def _turn(self, endpoint: Endpoint, tag: object = None) -> Steps[Sample]:
         values = self._values(endpoint)
-        if self._service.trace:
-            values.trace_id = os.urandom(16).hex()  # that no other run has, whatever its seed
+        trace_id = os.urandom(16).hex() if self._service.trace else None  # that no other run has, whatever its seed
         if endpoint.is_page:
             sample = yield from self._logins.logged_in(endpoint, lambda: self._page(endpoint, values))
         elif endpoint.steps:
-            sample = yield from self._workflow(endpoint.steps, values)
+            sample = yield from self._workflow(endpoint.steps, values, trace_id)
         else:
-            sample = yield from self._sample(endpoint, values)
+            sample = yield from self._sample(endpoint, values, trace_id)
         self._in_flight.discard(tag)
         return sample
 
-    def _workflow(self, steps: Sequence[Endpoint], values: RequestValues) -> Steps[Sample]:
+    def _workflow(self, steps: Sequence[Endpoint], values: RequestValues, trace_id: str | None) -> Steps[Sample]:
         """All steps, or up to the first that fails, as one sample."""
         samples: list[Sample] = []
         for number, step in enumerate(steps, start=1):
-            samples.append((yield from self._sample(step, values)))
+            samples.append((yield from self._sample(step, values, trace_id)))
             if samples[-1].failure is not None:
                 break
             if step.think_s and number < len(steps):
@@ -248,11 +249,11 @@ class HttpClient(ABC, Generic[Opened]):
         sample = yield from self._timed(request, values)
         return sample, values
 
-    def _sample(self, endpoint: Endpoint, values: RequestValues) -> Steps[Sample]:
+    def _sample(self, endpoint: Endpoint, values: RequestValues, trace_id: str | None) -> Steps[Sample]:
         """One timed request; another login where the one before has expired is no part of the sample."""
-        return self._logins.logged_in(endpoint, lambda: self._timed(endpoint, values))
+        return self._logins.logged_in(endpoint, lambda: self._timed(endpoint, values, trace_id))
 
-    def _timed(self, endpoint: Endpoint, values: RequestValues) -> Steps[Sample]:
+    def _timed(self, endpoint: Endpoint, values: RequestValues, trace_id: str | None = None) -> Steps[Sample]:
         check = self._answers.check_of(endpoint)
         response: Response | None = None
         failed: RequestFailedError | None = None
@@ -261,7 +262,7 @@ class HttpClient(ABC, Generic[Opened]):
         except RequestFailedError as error:  # a value that a step captured cannot be inserted
             prepared, failed = None, error
         tried_at_s, tried_ns = self._now(), time.perf_counter_ns()
-        exchange = _exchange(endpoint, values)
+        exchange = _exchange(endpoint, trace_id)
         if prepared is not None:
             response, failed = yield from self._sender.send(prepared, exchange)
         size = None
@@ -326,9 +327,10 @@ class HttpClient(ABC, Generic[Opened]):
         )
 
 
-def _exchange(endpoint: Endpoint, values: RequestValues) -> Exchange:
+def _exchange(endpoint: Endpoint, trace_id: str | None) -> Exchange:
     needs_body = endpoint.answer is not None and endpoint.answer.of_body
-    trace_id = values.trace_id if all(name.lower() != "traceparent" for name, _ in endpoint.headers) else None
+    if trace_id is not None and any(name.lower() == "traceparent" for name, _ in endpoint.headers):
+        trace_id = None
     return Exchange(endpoint.timeout_s, endpoint.metric_of, needs_body=needs_body, trace_id=trace_id)
 
 

@@ -28,7 +28,8 @@ class Logins:
         self._cookies = CookieStore(redact, changed) if service.cookies else None
         self._of_service = service.digest
         self._digests: dict[Digest, DigestLogin] = {}
-        self._rejected: dict[int, int] = {}  # id of an endpoint, or 0 -> the version of its logins that did not help
+        # The version of its logins that did not help; by the id of the endpoint, which is kept, or by 0.
+        self._rejected: dict[int, tuple[Endpoint, int]] = {}
 
     def refresh(self) -> None:
         """Before a request: what expires by itself is forgotten."""
@@ -62,8 +63,7 @@ class Logins:
 
     def receive(self, prepared: PreparedRequest, redirected: httpx.Request | None, response: Response) -> None:
         """Keep the cookies of ``response`` and its challenge; it may be that to a redirect of ``prepared``."""
-        digest = self._digest(prepared.endpoint)
-        if digest is not None and response.status == _UNAUTHORIZED:
+        if response.status == _UNAUTHORIZED and (digest := self._digest(prepared.endpoint)):
             digest.receive(redirected or prepared.request, response)
         if self._cookies is not None and any(name == b"set-cookie" for name, _ in response.headers):
             self._cookies.receive(redirected or prepared.request, response)
@@ -76,16 +76,23 @@ class Logins:
 
         Not where that did not help the last time: of ``endpoint``, or of any with the same ``key``.
         """
-        key = id(endpoint) if key is None else key
+        digest = self._digest(endpoint)
+        if digest is None and not self.setup.has_requests:
+            return send()  # with nothing to renew, and no more to be done for each request
+        return self._renewing(endpoint, send, digest, id(endpoint) if key is None else key)
+
+    def _renewing(
+        self, endpoint: Endpoint, send: Callable[[], Steps[_Outcome]], digest: DigestLogin | None, key: int
+    ) -> Steps[_Outcome]:
         yield from self.setup.renew_due(endpoint)
-        digest, version = self._digest(endpoint), self.setup.version(endpoint)
+        version = self.setup.version(endpoint)
         challenges = digest.challenges if digest else 0
         outcome = yield from send()
         if not _is_rejected(outcome):
             return outcome
         is_challenged = digest is not None and digest.challenges > challenges
         is_stale = digest is not None and is_challenged and (digest.is_stale or not challenges)
-        if self._rejected.get(key) == version and not is_stale:
+        if key in self._rejected and self._rejected[key][1] == version and not is_stale:
             return outcome
         if not version and not is_challenged:
             return outcome
@@ -93,7 +100,7 @@ class Logins:
             return replace(outcome, detail=f"{outcome.detail}; {RENEWAL_FAILED}: {failed.detail}")
         outcome = yield from send()
         if _is_rejected(outcome):
-            self._rejected[key] = self.setup.version(endpoint)
+            self._rejected[key] = endpoint, self.setup.version(endpoint)
         else:
             self._rejected.pop(key, None)
         return outcome

@@ -58,6 +58,11 @@ class Setup:
                 return request, failed
         return None
 
+    @property
+    def has_requests(self) -> bool:
+        """Whether any was sent."""
+        return bool(self._requests)
+
     def knows(self, names: AbstractSet[str]) -> bool:
         return names <= self.values.keys()
 

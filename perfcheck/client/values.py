@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from perfcheck.model import Endpoint
@@ -42,7 +42,7 @@ class Generator:
         """
         self.name = f"{kind}:{endpoint.name}"
         self._origin = f"{seed}:{self.name}"
-        self._data = endpoint.data
+        self._endpoint = endpoint
         self._redact = redact
         self._secret = {column for column in endpoint.data.columns if sounds_secret(column)} if endpoint.data else set()
 
@@ -65,7 +65,8 @@ class Generator:
         return hashlib.shake_128(f"{self._origin}:{request}:{name}".encode("utf-8", "surrogatepass")).digest(size)
 
     def _column(self, column: str, request: int) -> str:
-        rows = self._data.columns.get(column) if self._data else None
+        data = self._endpoint.data
+        rows = data.columns.get(column) if data else None
         value = rows[(request - 1) % len(rows)] if rows else None
         if value is None:
             raise KeyError(column)
@@ -87,16 +88,16 @@ class RequestValues(Mapping[str, str]):
     What the steps of a workflow capture is added to it; what the setup captured is in ``shared``.
     """
 
-    def __init__(self, generator: Generator, number: int, shared: Mapping[str, str]) -> None:
-        self._generator = generator
+    def __init__(self, generate: Callable[[str, int], str], number: int, shared: Mapping[str, str]) -> None:
+        """``generate`` is given the name of a value and ``number``, that of the request; it raises KeyError."""
+        self._generate = generate
         self._shared = shared
         self._own: dict[str, str] = {}
-        self.trace_id: str | None = None  # of the trace that its requests are a part of
         self.number = number
 
     def following(self) -> RequestValues:
         """Those of the next request, if that has the next number."""
-        return RequestValues(self._generator, self.number + 1, self._shared)
+        return RequestValues(self._generate, self.number + 1, self._shared)
 
     def capture(self, name: str, value: str) -> None:
         self._own[name] = value
@@ -106,7 +107,7 @@ class RequestValues(Mapping[str, str]):
             return self._own[name]
         if name in self._shared:
             return self._shared[name]
-        value = self._own[name] = self._generator.value(name, self.number)
+        value = self._own[name] = self._generate(name, self.number)
         return value
 
     def __iter__(self) -> Iterator[str]:
@@ -114,3 +115,10 @@ class RequestValues(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len({**self._shared, **self._own})
+
+
+def _none(name: str, _request: int) -> str:
+    raise KeyError(name)
+
+
+NO_VALUES = RequestValues(_none, 0, {})  # of all requests that insert and capture none

@@ -246,11 +246,14 @@ class Endpoint:
 
     values: frozenset[str] = field(init=False, repr=False, compare=False)  # names of those its own request inserts
     is_page: bool = field(init=False, repr=False, compare=False)  # a browser loads it, or one of its steps
+    uses_values: bool = field(init=False, repr=False, compare=False)  # it, or a step of it, inserts or captures any
 
     def __post_init__(self) -> None:
-        # Once, since it is read for each request.
+        # Once, since they are read for each request.
         object.__setattr__(self, "values", frozenset(value.name for value in self.inserted()))
         object.__setattr__(self, "is_page", any(each.page is not None for each in (self, *self.steps)))
+        uses_values = bool(self.values or self.captures) or any(step.uses_values for step in self.steps)
+        object.__setattr__(self, "uses_values", uses_values)
 
     def inserted(self) -> Iterator[Placeholder]:
         """The values that its own request inserts, each where it does; not those of its steps."""

@@ -25,7 +25,7 @@ from support.command import perfcheck
 from perfcheck.client.client import Client
 from perfcheck.client.in_process import InProcessClient
 from perfcheck.errors import UsageError
-from perfcheck.model import Endpoint, Failure, Sample, Service
+from perfcheck.model import Capture, CaptureFrom, Endpoint, Failure, Sample, Service
 from perfcheck.text import Redactor
 
 JSON = "Content-Type: application/json"
@@ -213,3 +213,23 @@ endpoints:
 def test_the_reference_of_the_run_file_lists_every_kind_of_failure() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reference" / "run-file.md").read_text(encoding="utf-8")
     assert f"failures by kind: {', '.join(f'`{kind}`' for kind in Failure)} |" in page
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "reason"),
+    [
+        ("$.id", b"", "the response is empty, not JSON"),
+        ("$.id", b"<html>", "the response is not JSON: invalid character at byte 1"),
+        ("$.id", b'{"id": "\xff"}', "the response is not JSON: Invalid UTF-8 encoded string"),
+        ("$.id", b"[" * 100_000, "the response is nested too deep"),
+        ("$..id", b'{"a": ' * 500 + b"1" + b"}" * 500, "the response does not have it"),
+        ("$..[?@.id]", b'{"a": ' * 500 + b"1" + b"}" * 500, "the document is nested too deep for $..[?@.id]"),
+    ],
+)
+def test_a_value_is_captured_from_json_only(path: str, body: bytes, reason: str) -> None:
+    endpoint = Endpoint(name="login", path="/", line=1, captures=(Capture("id", CaptureFrom.JSON, path),))
+    sample = ask(endpoint, response(body, JSON))
+    assert (sample.failure, sample.detail) == (
+        Failure.WRONG_ANSWER,
+        f"cannot capture 'id' from json {path}: {reason}",
+    )
