@@ -12,21 +12,16 @@ judged: a filter, for which python-jsonpath is needed.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import multiprocessing
-import os
 import random
-import socket
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 
+from delayed_service import service
 from processes import keep_apart
 
 from perfcheck.answers.answer_check import AnswerCheck
@@ -38,12 +33,11 @@ from perfcheck.text import Redactor
 
 MOST_TIMES = 1.02
 MOST_CPU_US = 30.0
-DELAY_NS = 1_000_000  # of the service
+DELAY_MS = 1.0  # of the service
 BLOCKS, CHECKS = 100, 100
 BODY = json.dumps(
     {"total": 36, "items": [{"id": n, "title": f"Video {n}", "genre": f"Love story {n:08}"} for n in range(36)]}
 ).encode()
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nETag: x\r\nContent-Length: %d\r\n\r\n" % len(BODY)
 SCHEMA = {
     "type": "object",
     "required": ["total", "items"],
@@ -87,37 +81,6 @@ class Row:
     cpu_us: float
 
 
-def serve(ready: Connection, cpus: set[int]) -> None:
-    """One connection after another, until the process is ended."""
-    if cpus:
-        os.sched_setaffinity(0, cpus)
-    listener = socket.create_server(("127.0.0.1", 0))
-    ready.send(listener.getsockname()[1])
-    while True:
-        connection, _ = listener.accept()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with contextlib.suppress(OSError), connection:
-            while connection.recv(65536):
-                until_ns = time.perf_counter_ns() + DELAY_NS
-                while time.perf_counter_ns() < until_ns:  # a sleep is never exact
-                    pass
-                connection.sendall(HEAD + BODY)
-
-
-@contextlib.contextmanager
-def service(cpus: set[int]) -> Iterator[str]:
-    here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(there, cpus), daemon=True)
-    process.start()
-    try:
-        if not here.poll(30):
-            raise SystemExit("the service of the benchmark did not start")
-        yield f"http://127.0.0.1:{here.recv()}"
-    finally:
-        process.terminate()
-        process.join(10)
-
-
 def medians_ms(client: Client, endpoints: dict[str, Endpoint], requests: int) -> dict[str, float]:
     latencies: dict[str, list[float]] = {kind: [] for kind in endpoints}
     in_turn, shuffle = list(endpoints.items()), random.Random(1).shuffle
@@ -151,7 +114,7 @@ def cpu_us(check: AnswerCheck | None) -> float:
 
 def measure(requests: int) -> list[Row]:
     cpus = keep_apart()
-    with tempfile.TemporaryDirectory() as folder, service(cpus) as url:
+    with tempfile.TemporaryDirectory() as folder, service(DELAY_MS, cpus, BODY) as url:
         (Path(folder) / "schema.json").write_text(json.dumps(SCHEMA))
         file = Path(folder) / "baselines.yaml"
         lines = [f"  '{kind}': {{path: /, {keys}}}" for kind, keys in {**KINDS, **NOT_JUDGED}.items()]

@@ -22,7 +22,7 @@ import time
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from accuracy import service, true_delay_us
+from delayed_service import service, true_delay_us
 from processes import keep_apart
 
 from perfcheck.client.client import Client

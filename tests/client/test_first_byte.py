@@ -12,10 +12,6 @@ import zlib
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
 
-import h2.config
-import h2.connection
-import h2.errors
-import h2.events
 import pytest
 from apps.faulty_server import (
     Conversation,
@@ -26,7 +22,11 @@ from apps.faulty_server import (
     server,
     wait_for_the_client_to_leave,
 )
+from apps.http2_server import http2
 from flask import Flask
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.events import Event, RequestReceived, StreamReset
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
@@ -277,30 +277,24 @@ def test_a_stream_that_never_ends_does_not_delay_readiness() -> None:
 def test_http2_resets_the_stream_and_keeps_the_connection() -> None:
     codes: list[Any] = []
 
-    def converse(connection: socket.socket) -> None:
-        state = h2.connection.H2Connection(config=h2.config.H2Configuration(client_side=False, header_encoding=None))
-        state.initiate_connection()
-        connection.sendall(state.data_to_send())
-        while data := connection.recv(65536):
-            for event in state.receive_data(data):
-                if isinstance(event, h2.events.StreamReset):
-                    codes.append(event.error_code)
-                if isinstance(event, h2.events.RequestReceived) and event.stream_id:
-                    is_stream = (b":path", b"/it") in (event.headers or [])
-                    kind = "text/event-stream" if is_stream else "application/json"
-                    state.send_headers(event.stream_id, [(":status", "200"), ("content-type", kind)])
-                    state.send_data(event.stream_id, b"data: 1\n\n" if is_stream else b"{}")
-                    state.send_data(event.stream_id, b"data: 2\n\n")
-            connection.sendall(state.data_to_send())
+    def on_event(state: H2Connection, stream: int, event: Event) -> None:
+        if isinstance(event, StreamReset):
+            codes.append(event.error_code)
+        if isinstance(event, RequestReceived):
+            is_stream = (b":path", b"/it") in (event.headers or [])
+            kind = "text/event-stream" if is_stream else "application/json"
+            state.send_headers(stream, [(":status", "200"), ("content-type", kind)])
+            state.send_data(stream, b"data: 1\n\n" if is_stream else b"{}")
+            state.send_data(stream, b"data: 2\n\n")
 
     other = Endpoint("other", "/other", 1, metric_of=MetricOf.FIRST_BYTE)
-    with server(converse) as running, Client(Service(running.url(), http2=True), redact=Redactor()) as client:
+    with server(http2(on_event)) as running, Client(Service(running.url(), http2=True), redact=Redactor()) as client:
         for _ in range(3):
             judged_to_the_first_event(client.send(IT))
             judged_to_the_first_byte(client.send(other))
         assert running.connections == 1
-    assert set(codes) <= {h2.errors.ErrorCodes.CANCEL, h2.errors.ErrorCodes.STREAM_CLOSED}
-    assert codes.count(h2.errors.ErrorCodes.CANCEL) >= 5  # that of the last request may not have been read
+    assert set(codes) <= {ErrorCodes.CANCEL, ErrorCodes.STREAM_CLOSED}
+    assert codes.count(ErrorCodes.CANCEL) >= 5  # that of the last request may not have been read
 
 
 # --- In this process -----------------------------------------------------------------------------------------------

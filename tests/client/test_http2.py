@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
-import socket
 import ssl
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-import h2.config
-import h2.connection
-import h2.errors
-import h2.events
 import pytest
 import trustme
-from apps.faulty_server import every_request, once, response, server
+from apps.faulty_server import Conversation, Server, every_request, once, response, server
+from apps.http2_server import http2
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.events import DataReceived, Event, RequestReceived, StreamEnded
 
 from perfcheck.client.client import Client
 from perfcheck.errors import UsageError
@@ -24,61 +24,45 @@ from perfcheck.text import Redactor
 IT = Endpoint(name="it", path="/it", line=1, headers=(("X-Name", "value"),))
 
 
-def upload(connection: socket.socket) -> None:
+def upload() -> Conversation:
     """Answers with the size of what was sent, read in small windows."""
-    state = h2.connection.H2Connection(config=h2.config.H2Configuration(client_side=False, header_encoding=None))
-    state.initiate_connection()
-    connection.sendall(state.data_to_send())
-    size = 0
-    while data := connection.recv(65536):
-        for event in state.receive_data(data):
-            if isinstance(event, h2.events.DataReceived) and event.stream_id:
-                size += len(event.data or b"")
-                state.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
-            if isinstance(event, h2.events.StreamEnded) and event.stream_id:
-                state.send_headers(event.stream_id, [(":status", "200")])
-                state.send_data(event.stream_id, b"x" * (size // 1000), end_stream=True)
-                size = 0
-        connection.sendall(state.data_to_send())
+    sizes: Counter[int] = Counter()  # by the stream
+
+    def on_event(state: H2Connection, stream: int, event: Event) -> None:
+        if isinstance(event, DataReceived):
+            sizes[stream] += len(event.data or b"")
+            state.acknowledge_received_data(event.flow_controlled_length or 0, stream)
+        if isinstance(event, StreamEnded):
+            state.send_headers(stream, [(":status", "200")])
+            state.send_data(stream, b"x" * (sizes[stream] // 1000), end_stream=True)
+
+    return http2(on_event)
 
 
-def resetting(connection: socket.socket) -> None:
-    """Resets each stream instead of answering."""
-    state = h2.connection.H2Connection(config=h2.config.H2Configuration(client_side=False, header_encoding=None))
-    state.initiate_connection()
-    while data := connection.recv(65536):
-        for event in state.receive_data(data):
-            if isinstance(event, h2.events.RequestReceived) and event.stream_id:
-                state.reset_stream(event.stream_id, h2.errors.ErrorCodes.INTERNAL_ERROR)
-        connection.sendall(state.data_to_send())
+def reset(state: H2Connection, stream: int, event: Event) -> None:
+    """Instead of answering."""
+    if isinstance(event, RequestReceived):
+        state.reset_stream(stream, ErrorCodes.INTERNAL_ERROR)
 
 
-def http2_once(connection: socket.socket) -> None:
-    """One answer, then the connection is closed as the next request arrives."""
-    _http2(connection, answers=1)
+def answer(state: H2Connection, stream: int, event: Event) -> None:
+    if isinstance(event, RequestReceived):
+        headers = dict(event.headers or [])
+        body = b"hello" * 1000 if headers[b":path"] == b"/it" else b""
+        status = "200" if headers[b":path"] in {b"/it", b"/health"} else "404"
+        state.send_headers(stream, [(":status", status), ("server-timing", "app;dur=1")])
+        state.send_data(stream, body, end_stream=True)
 
 
-def http2(connection: socket.socket) -> None:
-    _http2(connection, answers=1000)
+def answer_once(state: H2Connection, stream: int, event: Event) -> None:
+    """The connection is closed as the next request arrives."""
+    if stream > 1:
+        raise ConnectionAbortedError
+    answer(state, stream, event)
 
 
-def _http2(connection: socket.socket, answers: int) -> None:
-    state = h2.connection.H2Connection(config=h2.config.H2Configuration(client_side=False, header_encoding=None))
-    state.initiate_connection()
-    connection.sendall(state.data_to_send())
-    while data := connection.recv(65536):
-        for event in state.receive_data(data):
-            if isinstance(event, h2.events.RequestReceived):
-                if answers == 0:
-                    return
-                answers -= 1
-                assert event.stream_id is not None
-                headers = dict(event.headers or [])
-                body = b"hello" * 1000 if headers[b":path"] == b"/it" else b""
-                status = "200" if headers[b":path"] in {b"/it", b"/health"} else "404"
-                state.send_headers(event.stream_id, [(":status", status), ("server-timing", "app;dur=1")])
-                state.send_data(event.stream_id, body, end_stream=True)
-        connection.sendall(state.data_to_send())
+def client_of(running: Server) -> Client:
+    return Client(Service(base_url=running.url(), http2=True), redact=Redactor())
 
 
 @pytest.fixture
@@ -92,7 +76,7 @@ def context(tmp_path: Path) -> ssl.SSLContext:
 
 def test_http2_over_tls(context: ssl.SSLContext, tmp_path: Path) -> None:
     context.set_alpn_protocols(["h2"])
-    with server(http2, context=context) as running:
+    with server(http2(answer), context=context) as running:
         service = Service(
             base_url=running.url("https", "localhost"),
             ready="/health",
@@ -113,8 +97,8 @@ def test_http2_over_tls(context: ssl.SSLContext, tmp_path: Path) -> None:
 
 
 def test_http2_without_tls_is_spoken_at_once() -> None:
-    with server(http2) as running:
-        with Client(Service(base_url=running.url(), http2=True), redact=Redactor()) as client:
+    with server(http2(answer)) as running:
+        with client_of(running) as client:
             samples = [client.send(IT) for _ in range(3)]
             missing = client.send(Endpoint(name="none", path="/none", line=1))
         assert running.connections == 1
@@ -123,28 +107,31 @@ def test_http2_without_tls_is_spoken_at_once() -> None:
 
 
 def test_another_service_without_tls_gets_http_1() -> None:
-    with server(every_request(response(b"{}"))) as other, server(http2) as running:
+    with server(every_request(response(b"{}"))) as other, server(http2(answer)) as running:
         login = Endpoint(name="login", path=other.url() + "/token", line=1)
-        with Client(Service(base_url=running.url(), http2=True), redact=Redactor()) as client:
+        with client_of(running) as client:
             assert [client.send(endpoint).failure for endpoint in (IT, login, IT)] == [None] * 3
 
 
 def test_a_connection_closed_just_when_it_is_used_again_is_no_failure() -> None:
-    with server(http2_once) as running:
-        with Client(Service(base_url=running.url(), http2=True), redact=Redactor()) as client:
+    with server(http2(answer_once)) as running:
+        with client_of(running) as client:
             assert [client.send(IT).failure for _ in range(3)] == [None] * 3
         assert running.connections == 3
 
 
 def test_a_large_body_is_sent_as_the_service_takes_it() -> None:
     endpoint = replace(IT, method="POST", content="x" * 1_000_000)
-    with server(upload) as running, Client(Service(base_url=running.url(), http2=True), redact=Redactor()) as client:
+    with server(upload()) as running, client_of(running) as client:
         assert [client.send(endpoint).body_bytes for _ in range(3)] == [1000] * 3
         assert running.connections == 1
 
 
 def test_a_stream_that_is_reset() -> None:
-    with server(resetting) as running, Client(Service(base_url=running.url(), http2=True), redact=Redactor()) as client:
+    with (
+        server(http2(reset)) as running,
+        client_of(running) as client,
+    ):
         sample = client.send(IT)
     assert (sample.failure, sample.detail) == (Failure.PROTOCOL, "the service reset the stream: INTERNAL_ERROR")
 
@@ -153,17 +140,17 @@ def test_a_stream_that_is_reset() -> None:
     "garbage", [b"\0" * 100, b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", b"\xff" * 20_000]
 )
 def test_garbage_instead_of_http2(garbage: bytes) -> None:
-    with (
-        server(once(garbage)) as running,
-        Client(Service(base_url=running.url(), http2=True), redact=Redactor()) as client,
-    ):
+    with server(once(garbage)) as running, client_of(running) as client:
         sample = client.send(IT)
     assert sample.failure in {Failure.PROTOCOL, Failure.RESET, Failure.TRUNCATED}
     assert sample.detail
 
 
 def test_several_at_once() -> None:
-    with server(http2) as running, Client(Service(base_url=running.url(), http2=True), redact=Redactor()) as client:
+    with (
+        server(http2(answer)) as running,
+        client_of(running) as client,
+    ):
         for tag in range(4):
             client.start(IT, tag)
         ended: list[object] = []

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import h2.config
-import h2.connection
-import h2.events
 from apps.faulty_server import Conversation, read_request, response, server
+from apps.http2_server import http2
 from flask import Flask, request
+from h2.connection import H2Connection
+from h2.events import Event, RequestReceived
 
 from perfcheck.client.client import Client
 from perfcheck.client.in_process import InProcessClient
@@ -107,18 +107,12 @@ def test_the_steps_of_a_workflow_are_of_one_trace() -> None:
 def test_http2() -> None:
     seen: list[str] = []
 
-    def converse(connection: socket.socket) -> None:
-        state = h2.connection.H2Connection(config=h2.config.H2Configuration(client_side=False, header_encoding=None))
-        state.initiate_connection()
-        connection.sendall(state.data_to_send())
-        while data := connection.recv(65536):
-            for event in state.receive_data(data):
-                if isinstance(event, h2.events.RequestReceived) and event.stream_id:
-                    seen.extend(value.decode() for name, value in event.headers or [] if name == b"traceparent")
-                    state.send_headers(event.stream_id, [(":status", "204")], end_stream=True)
-            connection.sendall(state.data_to_send())
+    def on_event(state: H2Connection, stream: int, event: Event) -> None:
+        if isinstance(event, RequestReceived):
+            seen.extend(value.decode() for name, value in event.headers or [] if name == b"traceparent")
+            state.send_headers(stream, [(":status", "204")], end_stream=True)
 
-    samples = samples_of(converse, http2=True)
+    samples = samples_of(http2(on_event), http2=True)
     assert ids_of(seen)[0] == [sample.trace_id for sample in samples]
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -21,6 +18,7 @@ from simulation.year import DAYS, ENDPOINTS, commit_of, moment_of, year
 from simulation.year import fill as fill_year
 from support.browser import browser
 from support.command import perfcheck
+from support.disks import full_disk
 from support.histories import HERE, fill, past_runs
 
 from perfcheck.errors import UsageError
@@ -282,17 +280,6 @@ def test_a_file_of_somebody_else_is_not_written_over(tmp_path: Path) -> None:
         write_site(tmp_path, PAGES)
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
     assert (tmp_path / "index.html").read_text() == "mine"
-
-
-@contextmanager
-def full_disk(size: int) -> Iterator[None]:
-    """A limit on the size of files."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_what_was_cut_short_is_completed(tmp_path: Path) -> None:

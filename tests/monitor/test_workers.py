@@ -8,7 +8,6 @@ import json
 import logging
 import math
 import os
-import resource
 import signal
 import threading
 from collections import Counter, defaultdict
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from apps.serving import gunicorn
+from support.disks import full_disk
 from support.waiting import eventually
 
 import perfcheck.monitor
@@ -158,18 +158,11 @@ def test_a_directory_that_cannot_be_written_harms_nobody(tmp_path: Path, caplog:
 
 
 def test_a_full_disk_harms_nobody_and_is_over_when_it_is_over(tmp_path: Path) -> None:
-    """A limit on the size of files: a write fails in its middle, as on a disk that is full."""
     configure(directory=str(tmp_path))
     in_child("left", "api.a")
     count("api.a", 1)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
-    try:
+    with full_disk(100):
         full = statistics()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
     assert totals(full) == {"api.a": 6}
     assert any("File too large" in problem for problem in full.problems)
     assert not list(tmp_path.glob("*.tmp"))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import resource
 import socket
 import sqlite3
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from simulation.runs import run
 from sqlalchemy import make_url
+from support.disks import full_disk
 
 from perfcheck.errors import UsageError
 from perfcheck.history.store import open_history
@@ -170,17 +169,6 @@ def test_a_history_that_another_process_has_locked(tmp_path: Path) -> None:
         connection.execute("BEGIN IMMEDIATE")
         assert "another process has locked it / try again" in error_of(str(file), tmp_path)
     assert open_history(str(file), tmp_path).save(run())
-
-
-@contextmanager
-def full_disk(size: int) -> Iterator[None]:
-    """A limit on the size of files: a write fails in its middle, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_is_reported_and_damages_nothing(tmp_path: Path) -> None:
