@@ -14,11 +14,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PERFCHECK"))}
-APPS = """
+SHOP = """
 import time
-from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
 from flask import Flask
 
 shop = Flask("shop")
@@ -36,6 +34,12 @@ def slow():
 @shop.get("/api/raises")
 def raises():
     return {}["title"]
+"""
+API = """
+import time
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
 
 @asynccontextmanager
 async def lifespan(app):
@@ -77,8 +81,7 @@ class Project:
             (self.folder / f"{name}{suffix}").write_text(text, encoding="utf-8")
 
     def run(self, *options: str, **variables: str) -> Session:
-        plugins = ("perfcheck.pytest", "xdist.plugin", "anyio.pytest_plugin")
-        command = [sys.executable, "-m", "pytest", *(word for name in plugins for word in ("-p", name)), *options]
+        command = [sys.executable, "-m", "pytest", "-p", "perfcheck.pytest", *options]
         done = subprocess.run(
             command,
             cwd=self.folder,
@@ -91,8 +94,10 @@ class Project:
         return Session(done.returncode, done.stdout + done.stderr)
 
     def test(self, body: str, *options: str, **variables: str) -> Session:
-        """One module of tests with these lines."""
-        self.write(test_it=f"import pytest\nfrom apps import api, shop\n\n{body}")
+        """One module of tests with these lines, which imports the applications that they name: both take a second."""
+        named = [name for name in ("api", "shop") if re.search(rf"\bapp={name}\b", body)]
+        imports = "".join(f"from {name} import {name}\n" for name in named)
+        self.write(test_it=f"import pytest\n{imports}\n{body}")
         return self.run(*options, **variables)
 
 
@@ -120,7 +125,7 @@ class Session:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     made = Project(tmp_path)
-    made.write(apps=APPS, baselines=BASELINE, pytest="[pytest]\n")
+    made.write(shop=SHOP, api=API, baselines=BASELINE, pytest="[pytest]\n")
     return made
 
 
@@ -372,7 +377,7 @@ def test_plain(perfcheck):
 
 
 def test_an_asynchronous_test_may_check_as_well(project: Project) -> None:
-    session = project.test(ASYNCHRONOUS, "-W", "error")
+    session = project.test(ASYNCHRONOUS, "-p", "anyio.pytest_plugin", "-W", "error")
     assert session.outcomes == "2 passed", session.output
 
 
@@ -383,7 +388,7 @@ def test_workers_of_xdist_report_to_the_summary(project: Project) -> None:
 def test_it(perfcheck, number):
     perfcheck.check("videos.list", app=shop)
 """,
-        "-n2",
+        *("-p", "xdist.plugin", "-n2"),
     )
     assert session.outcomes == "4 passed", session.output
     assert [line.rpartition("::")[2] for line in session.summary] == [f"test_it[{number}])" for number in range(4)]
@@ -393,7 +398,7 @@ def test_the_baseline_is_found_from_the_rootdir_or_named(project: Project, tmp_p
     check = "def test_it(perfcheck):\n    assert perfcheck.check('videos.list', app=shop).target_ms == {}\n"
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_below.py").write_text(
-        f"from apps import shop\n\n{check.format(2000)}", encoding="utf-8"
+        f"from shop import shop\n\n{check.format(2000)}", encoding="utf-8"
     )
     project.write(pytest="[pytest]\npythonpath = .\n")
     assert Project(tmp_path / "tests").run().outcomes == "1 passed"
@@ -436,7 +441,7 @@ def test_installing_the_package_is_enough(project: Project, tmp_path: Path) -> N
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-deps"]
     subprocess.run([*pip, *isolation, "--target", folder, ROOT], check=True, timeout=120)
     project.write(
-        test_it="from apps import shop\n\ndef test_it(perfcheck):\n    perfcheck.check('/api/videos/', app=shop)\n"
+        test_it="from shop import shop\n\ndef test_it(perfcheck):\n    perfcheck.check('/api/videos/', app=shop)\n"
     )
     command = [sys.executable, "-m", "pytest", "test_it.py"]
     # Coverage would count the copy as well.
