@@ -25,6 +25,7 @@ from perfcheck.baseline.value_types import (
     PERCENTAGE,
     RATE,
     REFERENCE,
+    SELECTOR,
     SIZE,
     TEXT,
     TIMEOUT,
@@ -199,7 +200,7 @@ REQUEST = {
     ),
 }
 _REPEATABLE = Key(BOOLEAN, "Allows POST, PUT, PATCH and DELETE: the request may be sent any number of times.", "false")
-_UNTIL = Key(TEXT, "The element that has to be visible at the end: a CSS selector, or one of Playwright's.")
+_UNTIL = Key(SELECTOR, "The element that has to be visible at the end: a CSS selector, or one of Playwright's.")
 _CACHE = Key(
     choice(list(PageCache)), "Whether the browser has nothing of the page yet, or what it keeps of a load.", "cold"
 )
@@ -226,7 +227,7 @@ STEP = SectionType(
         **_OF_ANY_REQUEST,
         "goto": Key(REQUEST_PATH, "In a browser: the page to load, by its path, appended to base_url."),
         "fill": Key(FILL, 'In a browser: fields and what is typed into them, such as {"[name=q]": love}.'),
-        "click": Key(TEXT, "In a browser: the element to click then. What that leads to is measured."),
+        "click": Key(SELECTOR, "In a browser: the element to click then. What that leads to is measured."),
         "until": _UNTIL,
         **{key: INHERITED[key] for key in ("metric_of", "body_limit")},
         **{key: _FIGURES[key] for key in ("target", "warning", "critical", "ceiling")},

@@ -11,7 +11,7 @@ from yaml import Node
 from perfcheck.baseline.auth import request_headers
 from perfcheck.baseline.captures import check_known
 from perfcheck.baseline.context import Context, Entries, Entry
-from perfcheck.baseline.entries import fields_of, value_of
+from perfcheck.baseline.entries import fields_of, is_wrong, value_of
 from perfcheck.baseline.expectations import Expected
 from perfcheck.baseline.limits import LimitResolver
 from perfcheck.baseline.requests import QUERY
@@ -42,9 +42,9 @@ def metric_of(context: Context, own: Entries, inherited: Entries) -> MetricOf:
     """What is judged; an error for what only the other kind of endpoint has."""
     of: MetricOf = value_of(own, "metric_of", value_of(inherited, "metric_of", MetricOf.LATENCY))
     if is_page(own):
-        if of not in PAGE_FIGURES and "metric_of" in own:
+        if of not in PAGE_FIGURES and "metric_of" in own and not is_wrong(own, "metric_of"):
             remedy = f"choose one of {', '.join(PAGE_FIGURES)}"
-            context.error(own["metric_of"].node, f"metric_of: {of} is none of a page", remedy)
+            context.error(own["metric_of"].node, f"metric_of: {of} is not a figure of a page", remedy)
         return of if of in PAGE_FIGURES else MetricOf.LARGEST_CONTENTFUL_PAINT
     if of in PAGE_FIGURES and of is not MetricOf.FIRST_BYTE:
         entry = own.get("metric_of") or inherited["metric_of"]
@@ -100,10 +100,16 @@ def page_steps(
     layered: Callable[[Entries, Entries], Entries],
 ) -> dict[str, Any]:
     """The fields of a workflow of pages; ``layered`` puts the keys of a step over those of the workflow."""
-    _refuse(context, own, (*_OF_REQUESTS, "path", "query", "until", "limits"))
-    steps = tuple(_steps(context, own, merged, known, layered))
-    if steps and steps[0].page is not None and not steps[0].page.goto:
-        context.error(own["steps"].node, "the first step of a workflow of pages has no page yet", "add 'goto: /path'")
+    _refuse(context, own, _OF_REQUESTS)
+    for key in ("path", "query", "until", "limits"):
+        if key in own:
+            remedy = "give a step 'metric_of' and 'ceiling'" if key == "limits" else "move it into one of the steps"
+            context.error(own[key].node, f"'{key}' next to 'steps'", remedy)
+    sections: Mapping[str, NamedSection] = value_of(own, "steps", {})
+    first = next(iter(sections.values()))
+    if first.entries is not None and "click" in first.entries and "goto" not in first.entries:
+        context.error(first.name, "the first step of a workflow of pages has no page yet", "add 'goto: /path'")
+    steps = tuple(_steps(context, sections, merged, known, layered))
     return {
         "path": "",
         "method": "page",
@@ -116,22 +122,24 @@ def page_steps(
 
 def _steps(
     context: Context,
-    own: Entries,
+    sections: Mapping[str, NamedSection],
     merged: Entries,
     known: Container[str],
     layered: Callable[[Entries, Entries], Entries],
 ) -> Iterator[Endpoint]:
     above = {key: merged[key] for key in _INHERITED_BY_STEPS if key in merged}
-    for section in value_of(own, "steps", {}).values():
+    for section in sections.values():
         if section.entries is None:
             continue
         before = len(context.errors)
         of = metric_of(context, {**section.entries, "kind": Entry("page", section.line, section.name)}, above)
         step = in_unit(section.entries, of.unit)
-        _refuse(context, step, (*_OF_REQUESTS, "path"))
+        _refuse(context, step, _OF_REQUESTS)
         for entry in step.values():
             check_known(context, entry.node, known)
-        if "goto" not in step and "click" not in step:
+        if "path" in step:
+            context.error(step["path"].node, "'path' in a workflow of pages", "write 'goto'")
+        elif "goto" not in step and "click" not in step:
             context.error(section.name, "the step loads nothing", "add 'goto: /path', or 'click: SELECTOR'")
         all_of = layered(above, step)
         limits = LimitResolver(context, section.name, step, all_of, of.unit).resolve()

@@ -155,7 +155,7 @@ TIMEOUT = ScalarType("a duration", "30s", _timeout, _pattern(_DURATION_UNITS))
 LIMIT = ScalarType("a multiple of the target or a duration", "1.5x", _limit, _pattern(f"x|{_DURATION_UNITS}"))
 SIZE = ScalarType("a size", "1MB", _size, _pattern(_SIZE_UNITS))
 PERCENTAGE = ScalarType("a percentage", "5%", parse_percentage, _pattern("%"))
-NUMBER = ScalarType("a number", "0.1", _number, {"type": "number", "exclusiveMinimum": 0})
+NUMBER = ScalarType("a number above 0 without a unit", "0.1", _number, {"type": "number", "exclusiveMinimum": 0})
 RATE = ScalarType("a rate", "10/s", parse_rate, _pattern(r"/\s*(s|min|h)"))
 
 
@@ -272,6 +272,7 @@ def _read_command(context: Context, node: Node, name: str) -> str | None:
     return None
 
 
+SELECTOR = ScalarType("a selector", ".results a", _visible_text, {"type": "string"}, secret=True)
 TEXT = ScalarType("text", "some text", _visible_text, {"type": "string"}, secret=True)
 COMMAND = CustomType(_read_command, {"type": "string"})
 REFERENCE = ScalarType("the name of a group", "core", _visible_text, {"type": "string"})  # not a secret

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-import shutil
 import socket
 import sys
 import time
@@ -18,6 +16,7 @@ from typing import Self
 import httpx
 import msgspec
 
+from perfcheck.browser.kept_files import KeptFiles
 from perfcheck.browser.program import NO_BROWSER, browser_program
 from perfcheck.browser.visit import Visit, Visited, VisitedStep, VisitStep
 from perfcheck.client.loop import READ, Loop, Steps, Wait
@@ -44,7 +43,6 @@ _GRACE_S = 10.0  # beyond all timeouts of a visit: the browser hangs
 _END_S = 2.0  # until what is left of the browser is killed
 _BLOCK_BYTES = 1 << 20
 _LONGEST_URL = 300
-_NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 
 
 class _BrowserProcess:
@@ -55,7 +53,7 @@ class _BrowserProcess:
         ours.settimeout(0)
         self._sock = ours
         self._command = ShellCommand(pass_fds=(theirs.fileno(),), grace_s=_END_S)
-        words = [sys.executable, "-m", "perfcheck.browser.worker", str(theirs.fileno()), *arguments]
+        words = [sys.executable, "-P", "-m", "perfcheck.browser.worker", str(theirs.fileno()), *arguments]
         with theirs:
             self._command.start(f"exec {join(words)}", env={"TMPDIR": folder})
 
@@ -99,20 +97,14 @@ class PageLoader:
         self._arguments = [browser_program(), *_browser_arguments(services)]
         self._redact = redact
         self._loop = loop
-        self._keep_in = keep_in
-        self._slowest: dict[str, float] = {}  # by the name of the endpoint
+        self._kept = KeptFiles(keep_in, redact) if keep_in else None
         self._process: _BrowserProcess | None = None
 
     def __enter__(self) -> Self:
         """Raises UsageError where there is no browser, CouldNotMeasureError where it does not start."""
         self._folder = TemporaryDirectory(prefix="perfcheck-browser-", ignore_cleanup_errors=True)
         try:
-            if self._keep_in is not None:
-                self._keep_in.mkdir(parents=True, exist_ok=True)
             self._loop.run(self._start())
-        except OSError as error:
-            self.__exit__()
-            raise UsageError(f"{self._keep_in}: {error.strerror or error}", "choose another folder") from error
         except BaseException:
             self.__exit__()
             raise
@@ -158,16 +150,20 @@ class PageLoader:
     ) -> Steps[Sample]:
         """One load. ``requests`` are those of its documents, None for a step that begins with none."""
         visit = self._visit(service, endpoint, requests, values)
-        process = yield from self._start()
+        try:
+            process = yield from self._start()
+        except (CouldNotMeasureError, UsageError) as error:  # after it ended: before the first load, it did start
+            return Sample(now(), None, Failure.BROWSER, detail=self._redact.clean(error.message))
         at_s, began_s = now(), time.monotonic()
         visited = yield from self._exchange(process, visit, visit.longest_s + _GRACE_S)
         if visited is None:
             self._stop()
             visited = Visited((VisitedStep(failure=Failure.BROWSER, detail="the browser hung, or ended"),))
         sample = self._sample(endpoint, visited, at_s, visit.origin)
-        kept = self._keep(endpoint, sample, visit)
-        page = sample.page and replace(sample.page, files=kept)
-        return replace(sample, page=page, took_s=time.monotonic() - began_s)
+        if self._kept and visit.files and sample.page:
+            kept = self._kept.keep(endpoint.name, sample.latency_ms, visit.files)
+            sample = replace(sample, page=replace(sample.page, files=kept))
+        return replace(sample, took_s=time.monotonic() - began_s)
 
     def _visit(
         self,
@@ -177,21 +173,17 @@ class PageLoader:
         values: Mapping[str, str],
     ) -> Visit:
         first = next(request for request in requests if request is not None)
-        origin = Origin.of(first.url)
-        own = {b"authorization", *(name.lower().encode() for name, _ in endpoint.headers)} - {b"cookie"}
-        headers = {name.decode(): value.decode() for name, value in first.headers if name.lower() in own}
         cookies = next((value.decode() for name, value in first.headers if name.lower() == b"cookie"), "")
         digest = endpoint.digest if endpoint.line else service.digest
         steps = endpoint.steps or (endpoint,)
         return Visit(
             steps=tuple(_visit_step(*pair, values) for pair in zip(steps, requests, strict=True)),
-            origin=f"{origin.scheme}://{origin.authority}",
-            headers=headers,
+            origin=f"{first.url.scheme}://{first.url.netloc.decode()}",  # without the port that is the default
             cookies=dict(pair.strip().split("=", 1) for pair in cookies.split(";") if "=" in pair),
             credentials=(digest.username, digest.password) if digest else None,
             verifies_tls=service.tls.verify,
             is_warm=any(step.page is not None and step.page.cache is PageCache.WARM for step in steps),
-            files=str(Path(self._folder.name, "load")) if self._keep_in else None,
+            files=str(Path(self._folder.name, "load")) if self._kept else None,
         )
 
     # --- What came of it -------------------------------------------------------------------------------------------
@@ -239,30 +231,13 @@ class PageLoader:
             for url, ms, runs in visited.blocking
         ]
 
-    def _keep(self, endpoint: Endpoint, sample: Sample, visit: Visit) -> tuple[str, ...]:
-        """The files of the slowest load so far, with no secret in the text; the paths where they are now."""
-        if self._keep_in is None or visit.files is None or sample.latency_ms is None:
-            return ()
-        if sample.latency_ms <= self._slowest.get(endpoint.name, -1.0):
-            return ()
-        self._slowest[endpoint.name] = sample.latency_ms
-        kept = []
-        for suffix in (".png", ".har"):
-            source = Path(visit.files + suffix)
-            target = self._keep_in / f"{_NOT_IN_NAMES.sub('-', endpoint.name)}{suffix}"
-            if source.exists():
-                if suffix == ".har":
-                    source.write_text(self._redact(source.read_text(encoding="utf-8")), encoding="utf-8")
-                shutil.move(source, target)
-                kept.append(str(target))
-        return tuple(kept)
-
 
 def _visit_step(step: Endpoint, request: PreparedRequest | None, values: Mapping[str, str]) -> VisitStep:
     page = step.page
     url = request.whole_url.copy_with(username=None, password=None) if request else None
     return VisitStep(
         url=str(url) if url else None,
+        headers=_own_headers(request) if request else None,
         fill=tuple((field, sent(text, values)) for field, text in page.fill) if page else (),
         click=page.click if page else None,
         until=page.until if page else None,
@@ -270,6 +245,13 @@ def _visit_step(step: Endpoint, request: PreparedRequest | None, values: Mapping
         timeout_s=step.timeout_s,
         think_s=step.think_s,
     )
+
+
+def _own_headers(request: PreparedRequest) -> dict[str, str]:
+    """Without those that a browser has of its own; cookies are set apart."""
+    own = {"authorization", *(name.lower() for name, _ in request.endpoint.headers)} - {"cookie"}
+    pairs = ((name.decode(), value.decode("latin-1")) for name, value in request.headers)
+    return {name: value for name, value in pairs if name.lower() in own}
 
 
 def _check_service(service: Service) -> None:

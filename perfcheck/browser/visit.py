@@ -10,6 +10,7 @@ class VisitStep:
     """One step of a visit. Without ``url``, on the page of the step before."""
 
     url: str | None
+    headers: dict[str, str] | None  # of requests to the origin, from now on; None where it has no URL
     fill: tuple[tuple[str, str], ...]
     click: str | None
     until: str | None
@@ -24,7 +25,6 @@ class Visit:
 
     steps: tuple[VisitStep, ...]
     origin: str  # what its headers and credentials are sent to: https://host:port
-    headers: dict[str, str]
     cookies: dict[str, str]
     credentials: tuple[str, str] | None  # of HTTP digest
     verifies_tls: bool
