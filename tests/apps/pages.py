@@ -79,7 +79,7 @@ def page_service(pages: Mapping[str, Page], host: str = "127.0.0.1") -> Iterator
                 **sent,
             }.items():
                 self.send_header(name, value)
-            head = sum(map(len, self._headers_buffer)) + 2
+            head = len(b"".join(self._headers_buffer)) + 2  # type: ignore[attr-defined]
             self.end_headers()
             self.wfile.write(data)
             service.sent_bytes += head + len(data)

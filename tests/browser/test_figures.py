@@ -6,7 +6,7 @@ import json
 import threading
 
 import pytest
-from apps.pages import Answer, Request, html, page_service, script
+from apps.pages import Answer, Page, Request, html, page_service, script
 from support.page_loads import Loads
 
 # What a site's own monitoring does: the values that the page has when the browser has been quiet for a while.
@@ -54,7 +54,7 @@ def test_they_agree_with_the_observer_of_the_page(loads: Loads) -> None:
         return 204, {}, ""
 
     picture = 200, {"Content-Type": "image/svg+xml"}, PICTURE
-    pages = {"/": page, "/picture": picture, "/seen": seen_by_the_page, "/until-seen": until_seen}
+    pages: dict[str, Page] = {"/": page, "/picture": picture, "/seen": seen_by_the_page, "/until-seen": until_seen}
     with page_service(pages) as service:
         sample = loads.one(service.url, "{kind: page, path: /, target: 9s}")
         (seen,) = service.of("/seen")
@@ -70,7 +70,7 @@ def test_they_agree_with_the_observer_of_the_page(loads: Loads) -> None:
 
 
 def test_bytes_and_requests_are_those_of_the_server(loads: Loads) -> None:
-    pages = {
+    pages: dict[str, Page] = {
         "/": html("<script src=/a></script><script src=/b></script>ok"),
         "/a": script("1" * 5000),
         "/b": script("2"),
@@ -84,7 +84,11 @@ def test_bytes_and_requests_are_those_of_the_server(loads: Loads) -> None:
 
 def test_a_script_that_blocks_rendering_is_named_with_its_time(loads: Loads) -> None:
     head = '<link rel=stylesheet href=/quick.css><script src="/slow.js?v=1"></script>'
-    pages = {"/": html("<p>text", head), "/slow.js": script("", after_s=0.4), "/quick.css": (200, {}, "")}
+    pages: dict[str, Page] = {
+        "/": html("<p>text", head),
+        "/slow.js": script("", after_s=0.4),
+        "/quick.css": (200, {}, ""),
+    }
     with page_service(pages) as service:
         sample = loads.one(service.url, "{kind: page, path: /, target: 9s}")
     assert sample.page is not None

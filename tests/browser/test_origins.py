@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from apps.pages import Answer, PageService, Request, html, page_service
+from apps.pages import Answer, Page, PageService, Request, html, page_service
 from support.page_loads import Loads
 
 TOKEN = "a-token-of-the-service"
@@ -23,7 +23,7 @@ def to(url: str) -> Answer:
 def two_services() -> Iterator[tuple[PageService, PageService]]:
     """A service whose pages load from another, whose every path is a picture; and that other one."""
     with page_service({"/picture": PICTURE, "/page": html("elsewhere")}, host="localhost") as other:
-        pages = {
+        pages: dict[str, Page] = {
             "/": html(f"ok<img src='{other.url}/picture'><img src=/own><img src=/moved>"),
             "/own": PICTURE,
             "/moved": to(f"{other.url}/picture"),

@@ -131,7 +131,7 @@ def failed_step(sample: Sample) -> tuple[Failure | None, str | None]:
 )
 def test_what_a_step_fails_by(loads: Loads, step: str, failure: Failure | None, detail: str | None) -> None:
     links = {"item": "/item", "nowhere": "/nowhere", "hangs": "/hangs", "file": "/file", "tab": "/item target=_blank"}
-    pages = {
+    pages: dict[str, Page] = {
         "/": html("<h1>Shop</h1>" + "".join(f"<a id={name} href={to}>{name}</a> " for name, to in links.items())),
         "/item": html("ok"),
         "/nowhere": (404, {}, html("nothing here")),
