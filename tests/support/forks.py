@@ -28,7 +28,8 @@ from typing import Any, NoReturn
 
 _LENGTH = struct.Struct("!I")
 _STREAMS = 3
-_NOT_IMPORTED = ("perfcheck.monitor", "perfcheck.demo")  # for services, with frameworks of their own
+# For services, with frameworks of their own; and what patches the process that it is imported by.
+_NOT_IMPORTED = ("perfcheck.monitor", "perfcheck.demo", "perfcheck.capacity.engine")
 _FLUSH_FAILED = 120  # what Python exits with when the last flush of its streams fails
 
 
