@@ -111,6 +111,12 @@ def test_a_figure_over_its_limit_is_no_step() -> None:
         assert not re.search(r"\bsteps?\b", text.partition("</style>")[2] or text)
 
 
+def test_the_card_of_a_figure_has_its_limit() -> None:
+    text = html.render(run([slow()]))
+    assert re.search(r">load 2.1 s</b><span>load: ceiling of 2 s</span>", text)
+    assert '<span class="ratio crit">load 2.1 s</span>' in text
+
+
 def test_what_blocked_rendering_is_the_cause_of_a_slow_page_alone() -> None:
     assert lines(slow(), Label.CAUSE) == [
         "blocked rendering: /static/consent.js 812 ms, /static/app.js ran 640 ms, /static/a.css 30 ms"
@@ -166,7 +172,7 @@ def test_csv_has_the_figure_and_its_unit() -> None:
     rows = list(csv.DictReader(io.StringIO(csv_report.render(run([heavy(), slow()])))))
     assert [(row["value_ms"], row["unit"], row["steps"]) for row in rows] == [
         ("512000.0", "bytes", ""),
-        ("120.0", "ms", "load: 2100, layout_shift: 0"),
+        ("120.0", "ms", "load: 2100, layout shift: 0"),
     ]
     assert rows[1]["url"]
 

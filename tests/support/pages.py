@@ -54,10 +54,10 @@ def page(
     """A page of which ``of`` has these values; ``figures`` are values and ceilings of others."""
     figures = figures or {}
     parts = tuple(
-        replace(endpoint(str(each), target=None), metric_of=each, method=FIGURE, ceiling_ms=ceiling, slow_ms=math.inf)
+        replace(endpoint(each.label, target=None), metric_of=each, method=FIGURE, ceiling_ms=ceiling, slow_ms=math.inf)
         for each, (_, ceiling) in figures.items()
     )
-    whole = endpoint(name, target=target)
+    whole = replace(endpoint(name, target=target), method="page")
     whole = replace(whole, metric_of=of, page=Page(), figures=parts, min_requests=len(values), slow_ms=math.inf)
     stage = Stage(whole, ErrorTest(whole.error_limits, ErrorProof.QUICK))
     loads = []

@@ -183,7 +183,8 @@ class Page:
         if result.value_ms is not None and (rate := run_charts.judged_failure_rate(result)):
             return f"{format_percentage(rate)} failed"
         if step := _step_to_blame(result):
-            return f"{part_name(step) if step.is_figure else 'step'} {ratio_to_target(step)}"
+            name, value = part_name(step) if step.is_figure else "step", ratio_to_target(step)
+            return self.value(step) if step.is_figure and step.ratio is None else f"{name} {value}"
         if result.ratio is None:
             return ""
         return compared_text(result) if self.run.is_comparison else ratio_to_target(result)
@@ -315,7 +316,7 @@ class Page:
     @staticmethod
     def details(result: EndpointResult) -> str:
         """``login 5.2 ms, search 32.1 ms``; the figures of a page; empty for a single request."""
-        return ", ".join(line.text for line in details(result))
+        return ", ".join(line.text for line in details(result) if line.label is not Label.FILE)
 
     @staticmethod
     def caption(result: EndpointResult) -> str:

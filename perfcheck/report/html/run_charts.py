@@ -172,7 +172,9 @@ def _row_in_words(result: EndpointResult, change: EndpointChange | None) -> str:
 
 
 def relation_to_reference(result: EndpointResult) -> str:
-    """``1.72x its target of 300 ms``; ``median 212 -> 268 ms``."""
+    """``1.72x its target of 300 ms``; ``ceiling of 2 s``; ``median 212 -> 268 ms``."""
+    if result.target_ms is None and result.ceiling_ms is not None:
+        return f"ceiling of {format_figure(result.ceiling_ms, result.unit)}"
     if result.target_ms is None:
         return "no target yet" if result.promise is Reference.TARGET else "nothing to compare with"
     target, value = format_figure(result.target_ms, result.unit), result.value_ms
