@@ -33,7 +33,7 @@ from simulation.comparing import (
 from simulation.noise import SHAPES
 
 from perfcheck.model import Changed, Metric, Verdict
-from perfcheck.stats.change_points import Trend
+from perfcheck.stats.trend import Trend
 from perfcheck.stats.two_sample import SURE
 
 MEDIAN, P95, MEAN = Metric.MEDIAN, Metric.P95, Metric.MEAN

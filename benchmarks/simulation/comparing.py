@@ -17,8 +17,9 @@ from simulation.runs import endpoint
 
 from perfcheck.history.propose import propose
 from perfcheck.model import Changed, CompareLimits, Metric, Verdict
-from perfcheck.stats.change_points import Trend, find_trend
+from perfcheck.stats.change_points import find_trend
 from perfcheck.stats.pairs import PairTest
+from perfcheck.stats.trend import Trend
 from perfcheck.stats.two_sample import compare_samples
 
 BASE_MS = 100.0

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Unpack
 
 from perfcheck.history.model import Note, PastMeasurement
 from perfcheck.model import Source
-from perfcheck.stats.change_points import Trend, find_trend
+from perfcheck.stats.change_points import find_trend
 from perfcheck.stats.split_score import SPREAD_NOISE
+from perfcheck.stats.trend import Trend
 
 if TYPE_CHECKING:
     from perfcheck.history.store import History

@@ -16,13 +16,11 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import lru_cache
 from itertools import accumulate
 from statistics import median
 from typing import TypeVar
 
-from perfcheck.model import change_ratio
 from perfcheck.stats.drift import CLEARLY, SHORTEST_DRIFT, Drift, find_drift
 from perfcheck.stats.piecewise_fits import Fits, gain
 from perfcheck.stats.split_score import (
@@ -35,10 +33,11 @@ from perfcheck.stats.split_score import (
     score_split,
     smallest_change,
 )
+from perfcheck.stats.trend import CHANGE_THAT_MATTERS, FormingStep, Step, Trend
+
+Change = TypeVar("Change", Step, FormingStep, Drift)
 
 WINDOW = 60
-CHANGE_THAT_MATTERS = 2.0  # or as much faster: "no change" is said only where such a one would have been found
-MOST_RUNS_OF_INCIDENT = 10
 _SIZES = (3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 28, 33, 38, 44, 50, 57)  # of the newer part
 _FORMING_SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20)
 _REFINED = 4  # splits on each side of the best one that are scored as well
@@ -50,91 +49,6 @@ _REMEMBERED = 4096  # windows: those of an endpoint are looked at for each perio
 _MOST = 1e150  # of a value, whose ratio to the least is then a number, too
 _ROUNDING = 1 + 1e-9  # what a logarithm and back may add
 _SHARPEN = 8  # points on each side in which the index of a step is refined
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A level that changed from one run to the next. ``index`` is the first point of the new level."""
-
-    index: int
-    score: float  # of the split, in standard deviations: see split_score
-    before: float  # median of the level before, in the unit of the series
-    after: float
-    error_probability: float  # at most, that chance alone gave such a score somewhere in the window
-
-    @property
-    def ratio(self) -> float:
-        """1.1: 10% more than before."""
-        return change_ratio(self.after, self.before)
-
-
-@dataclass(frozen=True, slots=True)
-class FormingStep:
-    """The newest runs differ from those before, which may still be chance. ``index`` is the first of them."""
-
-    index: int
-    before: float
-    after: float
-    runs_needed: int  # at the newer level, until it is shown
-
-    @property
-    def ratio(self) -> float:
-        return change_ratio(self.after, self.before)
-
-
-Change = TypeVar("Change", Step, FormingStep, Drift)
-
-
-class TrendState(StrEnum):
-    """Where a series stands at its end."""
-
-    NONE = "none"  # no change, and one that matters would have been found
-    STEP = "step"
-    DRIFT = "drift"
-    INCIDENT = "incident"  # up and back within 10 runs
-    RESOLVED = "resolved"  # back at the level before an earlier step
-    CANNOT_TELL = "cannot tell yet"
-
-
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """The changes in a series, over all its points."""
-
-    steps: tuple[Step, ...] = ()
-    drift: Drift | None = None  # since the last step
-    forming: FormingStep | None = None  # since the last step
-    smallest_ratio: float = math.inf  # the smallest change since the last step that would have been found
-    runs_needed: int | None = None  # until it is conclusive; None where it can, or where 60 do not suffice
-
-    @property
-    def is_conclusive(self) -> bool:
-        """Whether the runs since the last step are enough for a change that matters, and agree with each other."""
-        return self.drift is not None or (self.forming is None and self.smallest_ratio <= CHANGE_THAT_MATTERS)
-
-    @property
-    def state(self) -> TrendState:
-        if self.forming is not None:
-            return TrendState.CANNOT_TELL
-        if self.drift is not None:
-            return TrendState.DRIFT
-        if self.steps:
-            return self._after_steps()
-        return TrendState.NONE if self.is_conclusive else TrendState.CANNOT_TELL
-
-    def _after_steps(self) -> TrendState:
-        """The last step, seen with those before it that it undid."""
-        last = self.steps[-1]
-        undone = [step for step in self.steps[:-1] if _is_same(last.after, step.before)]
-        if not undone or last.ratio > 1:
-            return TrendState.STEP
-        is_short = last.index - undone[-1].index <= MOST_RUNS_OF_INCIDENT
-        return TrendState.INCIDENT if is_short else TrendState.RESOLVED
-
-
-def _is_same(level: float, other: float) -> bool:
-    if not level or not other:
-        return level == other
-    return abs(math.log(level / other)) <= LEAST_CHANGE
 
 
 def find_trend(values: Sequence[float], *, noise: float = RUN_NOISE, floor: float = 0.0) -> Trend:

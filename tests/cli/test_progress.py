@@ -3,12 +3,13 @@ from __future__ import annotations
 import io
 import threading
 from contextlib import nullcontext, redirect_stderr
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from perfcheck.cli.ui.progress import live_progress, render_progress
-from perfcheck.model import EndpointProgress, Forecast, Verdict
+from perfcheck.model import EndpointProgress, Forecast, Unit, Verdict
 from perfcheck.report.glyphs import ASCII, UNICODE, Glyphs
 
 
@@ -49,6 +50,11 @@ def test_a_bar_of_the_time_gone_and_left() -> None:
     done = state(verdict=Verdict.OK, value_ms=40.0, requests=5)
     line, _ = shown(done, state(requests=2, value_ms=100.0), glyphs=ASCII)
     assert line == "measuring ############------------ 1 of 2 decided, about 1 s left"
+
+
+def test_a_figure_of_a_page_has_its_unit() -> None:
+    size = replace(state(verdict=Verdict.CRITICAL, value_ms=512_000.0, requests=5), unit=Unit.SIZE)
+    assert shown(size)[1] == "  videos.list  CRITICAL 512 kB"
 
 
 def test_a_full_bar_when_all_are_decided() -> None:

@@ -18,8 +18,8 @@ from perfcheck.history.report.series_chart import Columns, draw_bars, draw_chart
 from perfcheck.history.series import SeriesHistory
 from perfcheck.model import Counts, Metric, Source, Verdict
 from perfcheck.report.glyphs import ASCII, UNICODE, Glyphs
-from perfcheck.stats.change_points import Step, Trend
 from perfcheck.stats.drift import Drift
+from perfcheck.stats.trend import Step, Trend
 
 GOLDEN = Path(__file__).parent / "golden"
 MACHINE, OTHER = "Linux 6.1 x86_64, 2 CPUs", "Darwin 25.0 arm64, 8 CPUs"

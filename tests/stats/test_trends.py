@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulation.comparing import BASE_MS, Series, simulate_trends
 
-from perfcheck.stats.change_points import TrendState, error_probability, find_trend, sign_sums
+from perfcheck.stats.change_points import error_probability, find_trend, sign_sums
 from perfcheck.stats.drift import fitted_line, kendall_score
 from perfcheck.stats.piecewise_fits import Fits, winsorised
 from perfcheck.stats.split_score import score_split
+from perfcheck.stats.trend import TrendState
 
 ANY = st.one_of(st.floats(min_value=0.0), st.just(math.inf), st.sampled_from([1.0, 2.0]))
 LOGS = st.lists(st.one_of(st.floats(min_value=-3, max_value=3), st.sampled_from([0.0, 0.1])), max_size=40)

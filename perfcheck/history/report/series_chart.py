@@ -17,8 +17,8 @@ from perfcheck.history.model import BranchRuns, Note, PastMeasurement
 from perfcheck.history.series import SeriesHistory
 from perfcheck.model import Source, Unit
 from perfcheck.report.glyphs import Glyphs, bar
-from perfcheck.stats.change_points import FormingStep, Step, TrendState
 from perfcheck.stats.drift import Drift
+from perfcheck.stats.trend import FormingStep, Step, TrendState
 from perfcheck.text import clean
 from perfcheck.units import format_change, format_figure, format_from_to, format_percentage
 from perfcheck.words import cannot_tell, plural, short_commit, short_run

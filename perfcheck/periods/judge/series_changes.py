@@ -13,8 +13,9 @@ from operator import attrgetter
 from perfcheck.history.model import PastMeasurement
 from perfcheck.periods.judge.tally import context_runs
 from perfcheck.periods.model import Period, RunReference
-from perfcheck.stats.change_points import Step, Trend, find_trend
+from perfcheck.stats.change_points import find_trend
 from perfcheck.stats.split_score import RUN_NOISE
+from perfcheck.stats.trend import Step, Trend
 
 _SAME_STEP = 8  # runs: two steps that are nearer are the same one, located better
 _FAR = 10.0  # logarithms

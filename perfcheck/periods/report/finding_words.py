@@ -23,7 +23,7 @@ from perfcheck.periods.model import (
     TargetChange,
 )
 from perfcheck.periods.report.period_words import LONGEST_NAME, LONGEST_TEXT
-from perfcheck.stats.change_points import MOST_RUNS_OF_INCIDENT
+from perfcheck.stats.trend import MOST_RUNS_OF_INCIDENT
 from perfcheck.text import clean
 from perfcheck.units import (
     format_change,
