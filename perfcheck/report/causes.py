@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, auto
@@ -53,9 +52,14 @@ def account(result: EndpointResult) -> tuple[list[str], list[str], Sums]:
 
 
 def subject_of(result: EndpointResult) -> EndpointResult | None:
-    """What to look into for the cause: the endpoint, or the slow step of a workflow; None where it is not slow."""
+    """What to look into for where the time went: the endpoint, or the slow step of a workflow; None for neither."""
     if not is_slow(result):
         return None
+    subject = _step_or_whole(result)
+    return subject if subject is not None and subject.unit is Unit.TIME else None
+
+
+def _step_or_whole(result: EndpointResult) -> EndpointResult | None:
     return slow_step(result) if result.is_workflow else result
 
 
@@ -128,7 +132,7 @@ def notable_names(result: EndpointResult) -> tuple[str, ...]:
     subject = subject_of(result)
     if subject is None or not subject.value_ms:
         return ()
-    least = NOTABLE_SHARE * subject.value_ms if subject.unit is Unit.TIME else math.inf
+    least = NOTABLE_SHARE * subject.value_ms
     slowest = [subject.name] * (subject is not result) + [name for _, name in _slow_phases(subject)[:1]]
     return (*slowest, *sorted(name for name, ms in longest_first(subject) if ms >= least))
 
@@ -185,16 +189,18 @@ def likely_cause(result: EndpointResult) -> str:
     subject = subject_of(result)
     repeated = _repeated_statements(subject) if subject else ""
     spans = _increased_spans(subject or result, increase_of(result))
-    return "; ".join(filter(None, [*_increased_steps(result), _blocked_rendering(subject), *spans, repeated]))
+    return "; ".join(
+        filter(None, [*_increased_steps(result), _blocked_rendering(_step_or_whole(result)), *spans, repeated])
+    )
 
 
-def _blocked_rendering(subject: EndpointResult | None) -> str:
+def _blocked_rendering(loaded: EndpointResult | None) -> str:
     """``blocked rendering: /static/consent.js 812 ms, /static/app.js ran 640 ms``, where that is what took so long."""
-    if subject is None or subject.page is None:
+    if loaded is None or loaded.page is None:
         return ""
-    parts = [subject, *(step for step in subject.steps if step.is_figure)]
+    parts = [loaded, *(step for step in loaded.steps if step.is_figure)]
     slow = {part.metric_of for part in parts if any(finding.rule.is_about_latency for finding in part.findings)}
-    longest = sorted(subject.page.blocking, key=lambda resource: -resource.ms)[:_MOST_BLOCKING]
+    longest = sorted(loaded.page.blocking, key=lambda resource: -resource.ms)[:_MOST_BLOCKING]
     named = (f"{clean(one.url, _LONGEST_DETAIL)} {'ran ' * one.runs}{format_ms(one.ms)}" for one in longest)
     return f"blocked rendering: {', '.join(named)}" if longest and slow & _AFTER_RENDERING else ""
 

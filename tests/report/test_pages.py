@@ -126,6 +126,20 @@ def test_what_blocked_rendering_is_the_cause_of_a_slow_page_alone() -> None:
     assert not lines(heavy(), Label.CAUSE)
 
 
+@pytest.mark.parametrize("one", [heavy(), shifting()])
+def test_what_is_no_time_did_not_go_anywhere(one: EndpointResult) -> None:
+    timed = replace(
+        one, server_timing={"app": 20.0, "db": 19.0}, server_timing_details={"db": "9 identical statements"}
+    )
+    assert not [text for label in (Label.WHERE, Label.CAUSE) for text in lines(timed, label)]
+
+
+def test_a_slow_figure_of_a_page_that_is_judged_by_its_size() -> None:
+    one = page(MetricOf.BYTES, [1e5] * 16, 1e6, figures={MetricOf.LOAD: ([2100.0] * 16, 2000.0)})
+    (cause,) = lines(one, Label.CAUSE)
+    assert cause.startswith("blocked rendering: /static/consent.js 812 ms")
+
+
 @pytest.mark.parametrize("report", ["console", "markdown", "html", "junit"])
 def test_the_page_is_described(report: str) -> None:
     text = TEXTS[report](run([slow()])).replace("\\", "").replace("&#x27;", "'")
