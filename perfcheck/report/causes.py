@@ -199,7 +199,8 @@ def _blocked_rendering(loaded: EndpointResult | None) -> str:
     if loaded is None or loaded.page is None:
         return ""
     parts = [loaded, *(step for step in loaded.steps if step.is_figure)]
-    slow = {part.metric_of for part in parts if any(finding.rule.is_about_latency for finding in part.findings)}
+    own = ((part, finding) for part in parts for finding in part.findings if not finding.step)
+    slow = {part.metric_of for part, finding in own if finding.rule.is_about_latency}
     longest = sorted(loaded.page.blocking, key=lambda resource: -resource.ms)[:_MOST_BLOCKING]
     named = (f"{clean(one.url, _LONGEST_DETAIL)} {'ran ' * one.runs}{format_ms(one.ms)}" for one in longest)
     return f"blocked rendering: {', '.join(named)}" if longest and slow & _AFTER_RENDERING else ""
@@ -230,10 +231,11 @@ def _increased_spans(result: EndpointResult, comparison: Comparison | None) -> l
 
 
 def increase_of(result: EndpointResult) -> Comparison | None:
-    """What became slower: the endpoint, or the step of a workflow; None for neither."""
-    if not result.is_workflow:
-        return became_slower(result)
-    return next((step.comparison for step in slower_steps(result)), None)
+    """What took longer: the endpoint, or the step of a workflow; None for neither."""
+    comparison = became_slower(result)
+    if result.is_workflow:
+        comparison = next((step.comparison for step in slower_steps(result)), None)
+    return comparison if comparison is not None and comparison.unit is Unit.TIME else None
 
 
 def became_slower(result: EndpointResult) -> Comparison | None:

@@ -19,6 +19,7 @@ from perfcheck.baseline import BaselineError
 from perfcheck.baseline import tree as tree_module
 from perfcheck.baseline.edit import Edit, EditedBaseline, edit_baseline, unintended_change
 from perfcheck.baseline.load import read_for_editing
+from perfcheck.model import Unit
 from perfcheck.units import parse_duration_ms
 
 EDIT = Path(__file__).parent / "edit"
@@ -406,3 +407,18 @@ def test_an_edit_is_a_duration_of_a_target_or_an_ideal(key: str, value_ms: float
 def test_every_file_is_used() -> None:
     files = {file.name.split(".")[0] for file in EDIT.glob("*.yaml")}
     assert files == set(CASES)
+
+
+PAGES = b"""version: 1
+service: {base_url: "http://localhost"}
+endpoints:
+  size: {kind: page, path: /, metric_of: bytes, target: 900kB}
+  shift: {kind: page, path: /, metric_of: layout_shift, target: 0.2}
+"""
+
+
+def test_figures_of_pages_are_written_in_their_units() -> None:
+    edits = [Edit("size", "target", 700_000.0, Unit.SIZE), Edit("shift", "target", 0.025, Unit.NUMBER)]
+    edited = edit_baseline(PAGES, edits, Path("baselines.yaml"), {})
+    assert edited.applied == tuple(edits)
+    assert edited.content == PAGES.replace(b"900kB", b"700kB").replace(b"0.2}", b"0.025}")

@@ -134,6 +134,13 @@ def test_what_is_no_time_did_not_go_anywhere(one: EndpointResult) -> None:
     assert not [text for label in (Label.WHERE, Label.CAUSE) for text in lines(timed, label)]
 
 
+def test_what_blocked_rendering_moved_nothing() -> None:
+    metric, shifts = MetricOf.LARGEST_CONTENTFUL_PAINT, [0.25] * 16
+    one = page(metric, [120.0] * 16, 300.0, figures={MetricOf.LAYOUT_SHIFT: (shifts, 0.1)})
+    assert lines(one, Label.WHY) == ["median layout shift 0.25, over the ceiling of 0.1"]
+    assert not lines(one, Label.CAUSE)
+
+
 def test_a_slow_figure_of_a_page_that_is_judged_by_its_size() -> None:
     one = page(MetricOf.BYTES, [1e5] * 16, 1e6, figures={MetricOf.LOAD: ([2100.0] * 16, 2000.0)})
     (cause,) = lines(one, Label.CAUSE)
