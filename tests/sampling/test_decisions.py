@@ -2,6 +2,8 @@
 
 Every cell seeds itself, so the figures are the same in each run. The limits are those of the benchmark, with room for
 the chance that fewer runs bring.
+
+Without coverage, which makes them take four times as long.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from simulation.noise import SHAPES, unit
 
 from perfcheck.model import ErrorProof, Metric, Verdict
 from perfcheck.stats.sequential import ALPHA, FIRST_STAGE, divergence
+
+pytestmark = pytest.mark.no_cover
 
 OK, WARNING, CRITICAL = Verdict.OK, Verdict.WARNING, Verdict.CRITICAL
 NARROW, WIDE = "lognormal .3", "lognormal .6"

@@ -203,6 +203,7 @@ def test_estimate_is_the_median_of_all_averages(logs: list[float]) -> None:
         assert (low, high) == (None, None)
 
 
+@pytest.mark.no_cover  # as in tests/sampling/test_decisions.py
 def test_error_rates() -> None:
     """With fixed seeds. The limits themselves: benchmarks/comparisons.py."""
     equal = simulate_live(Live("lognormal .1", 1.0), 60)

@@ -256,6 +256,7 @@ def test_autocorrelation_and_a_noisy_machine_lower_the_score() -> None:
 # --- Rates, with fixed seeds. The limits themselves: benchmarks/comparisons.py -------------------------------------
 
 
+@pytest.mark.no_cover  # as in tests/sampling/test_decisions.py
 @pytest.mark.parametrize(
     ("cell", "least"),
     [
@@ -275,6 +276,7 @@ def test_steps_are_found_early(cell: Series, least: float) -> None:
     assert found >= least / 100 * len(trends)
 
 
+@pytest.mark.no_cover  # as in tests/sampling/test_decisions.py
 def test_false_changes_are_rare() -> None:
     quiet = simulate_trends(Series(500), 20)
     assert sum(len(trend.steps) + (trend.drift is not None) for trend in quiet) <= 1

@@ -217,6 +217,7 @@ def test_ratio_is_that_of_the_figures_shown() -> None:
         assert outcome.ratio == pytest.approx(metric_value(after, metric) / metric_value(before, metric))
 
 
+@pytest.mark.no_cover  # as in tests/sampling/test_decisions.py
 def test_error_rates() -> None:
     """With fixed seeds. The limits themselves: benchmarks/comparisons.py."""
     for count in (5, 20, 67):
