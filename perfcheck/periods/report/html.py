@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from perfcheck.model import Changed, Source, Verdict
@@ -54,9 +55,9 @@ def render(report: PeriodReport, links: SiteLinks = NO_LINKS) -> str:
             is_review=period_words.is_review(report),
             tiles=list(_tiles(report)),
             achievements=better[:most],
-            better=[*_lines(better[most:]), *better_lines][:_MAX_LINES],
+            better=[*_lines(better[most:], links), *better_lines][:_MAX_LINES],
             issues=worse[:most],
-            worse=[*_lines(worse[most:]), *worse_lines][:_MAX_LINES],
+            worse=[*_lines(worse[most:], links), *worse_lines][:_MAX_LINES],
             other_charts=[] if links.endpoints else list(_other_charts(report, charted)),
             card_chart=_card_chart,
             focus_bars=list(_focus_bars(report.focus)),
@@ -111,10 +112,11 @@ def _counted(count: int, noun: str, more: str = "") -> tuple[str, str]:
     return figure, words_after + more
 
 
-def _lines(changes: Sequence[LatencyChange]) -> Iterator[Line]:
-    """Changes for which there is no card left."""
+def _lines(changes: Sequence[LatencyChange], links: SiteLinks) -> Iterator[Line]:
+    """Changes for which there is no card left; the last run before one is on the page of its endpoint."""
     for change in changes:
-        text = f"{words.change_text(change)}, {words.change_begin(change)}"
+        shown = replace(change, previous=None) if links.endpoints else change
+        text = f"{words.change_text(shown)}, {words.change_begin(shown)}"
         yield short_name(change.endpoint), text, _card_css(change)
 
 
@@ -174,7 +176,8 @@ def _meter(summary: EndpointSummary) -> Svg | None:
     """How much of the target is used."""
     if summary.end_headroom is None:
         return None
-    return _bar(min(max(1 - summary.end_headroom, 0.0), 1.0), CSS[summary.verdict], "meter")
+    used = min(max(1 - summary.end_headroom, 0.0), 1.0)
+    return decoration(_METER_HEIGHT, [rect(0, used, 0, _METER_HEIGHT, f"m {CSS[summary.verdict]}")], "meter")
 
 
 def _focus_bars(focus: Sequence[Focus]) -> Iterator[tuple[Focus, str, Svg]]:
@@ -183,9 +186,9 @@ def _focus_bars(focus: Sequence[Focus]) -> Iterator[tuple[Focus, str, Svg]]:
     most = max(weights, default=0.0) or 1.0
     for item, weight in zip(focus, weights, strict=True):
         css = CSS[item.verdict] if item.verdict is not Verdict.OK else "rest"
-        yield item, css, _bar(weight / most, css, "bar")
+        yield item, css, _bar(weight / most, css)
 
 
-def _bar(fraction: float, css: str, kind: str) -> Svg:
+def _bar(fraction: float, css: str) -> Svg:
     parts = [rect(0, 1, 0, _METER_HEIGHT, "rail"), rect(0, fraction, 0, _METER_HEIGHT, f"m {css}")]
-    return decoration(_METER_HEIGHT, parts, kind)
+    return decoration(_METER_HEIGHT, parts, "bar")

@@ -27,7 +27,9 @@ from perfcheck.report.html.svg import (
     layer,
     outline,
     rect,
+    ribbon,
     spans,
+    stretched,
     text_at,
     vertical,
     with_labels,
@@ -154,13 +156,18 @@ def _title(summary: EndpointSummary) -> str:
     """The chart in words, for a screen reader and as a tooltip."""
     runs = plural(sum(point.runs for point in summary.points), "run")
     words = [f"{summary.metric} of {runs}, {day(summary.points[0].started_at)} to {day(summary.last.started_at)}"]
-    figure = partial(format_figure, unit=summary.unit)
+    words += [_levels_in_words(summary)] if summary.levels else []
+    words += [f"target {format_figure(summary.target_ms, unit=summary.unit)}"] if summary.target_ms else []
+    return "; ".join(words)
+
+
+def _levels_in_words(summary: EndpointSummary) -> str:
+    words, figure = [], partial(format_figure, unit=summary.unit)
     for level in summary.levels:
         is_flat = math.isclose(level.begin_ms, level.end_ms)
         ends = level.begin_ms, level.end_ms
         level_text = figure(ends[0]) if is_flat else format_from_to(*ends, unit=summary.unit)
         words.append(f"level {level_text} from {day(level.since)}")
-    words += [f"target {figure(summary.target_ms)}"] if summary.target_ms else []
     return "; ".join(words)
 
 
@@ -170,14 +177,16 @@ def draw_spark(summary: EndpointSummary, period: Period) -> Svg | None:
     if x is None:
         return None
     levels = [ms for level in summary.levels for ms in (level.begin_ms, level.end_ms)]
-    air = max(0.15 * (max(levels) - min(levels)), 0.06 * max(levels))
+    air = max(0.26 * (max(levels) - min(levels)), 0.07 * max(levels))
     y = Linear(min(levels) - air, max(levels) + air)
+    since = x(period.since)
+    within = ribbon([(since, 0), (1, 0)], [(since, 1), (1, 1)], "zn")
+    changes = [
+        outline([(x(at), 0), (x(at), 1)], f"moved-at {'crit' if ratio > 1 else 'ok'}") for at, ratio in summary.marks
+    ]
     points = dots(((x(point.started_at), 1 - y(point.value_ms)) for point in summary.points), "faint")
     lines = [outline(_ends(level, x, y), "level") for level in summary.levels]
-    changes = [vertical(x(at), 0, _SPARK, f"moved-at {'crit' if ratio > 1 else 'ok'}") for at, ratio in summary.marks]
-    picture = layer([points, *lines], top=2, height=_SPARK - 4)
-    within = rect(x(period.since), 1, 0, _SPARK, "zn")
-    return chart(_SPARK, [within, *changes, picture], title=_title(summary), css="spark")
+    return stretched(_SPARK, [within, *changes, points, *lines], title=_levels_in_words(summary), css="spark")
 
 
 # --- The axis of dates ----------------------------------------------------------------------------------------------

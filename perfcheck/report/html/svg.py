@@ -17,6 +17,7 @@ CSS = {Verdict.OK: "ok", Verdict.WARNING: "warn", Verdict.CRITICAL: "crit", Verd
 Point = tuple[float, float]  # fractions of the width and of the height, from the top
 _CHANGE = re.compile(r"(\d[\w.,%]*(?: \w+)?) -> (?=\d)")
 _STEPS = 1000  # in which a stretched layer counts
+_STRETCHED = f' viewBox="0 0 {_STEPS} {_STEPS}" preserveAspectRatio="none"'
 
 
 class Svg(str):
@@ -28,11 +29,16 @@ class Svg(str):
         return self
 
 
-def chart(height: int, parts: Iterable[str], *, title: str, css: str = "chart") -> Svg:
+def chart(height: int, parts: Iterable[str], *, title: str, css: str = "chart", attributes: str = "") -> Svg:
     """A picture with its figures in words, for a screen reader and as a tooltip."""
     content = "".join(parts)
     words = html.escape(with_arrows(title))
-    return Svg(f'<svg class="{css}" role="img" height="{height}"><title>{words}</title>{content}</svg>')
+    return Svg(f'<svg class="{css}" role="img" height="{height}"{attributes}><title>{words}</title>{content}</svg>')
+
+
+def stretched(height: int, parts: Iterable[str], *, title: str, css: str) -> Svg:
+    """A picture that is one layer."""
+    return chart(height, parts, title=title, css=css, attributes=_STRETCHED)
 
 
 def with_arrows(text: str) -> str:
@@ -83,8 +89,8 @@ def text_at(at: float, y: float, text: str, css: str = "", anchor: str = "start"
 def layer(parts: Iterable[str], *, top: float, height: float) -> str:
     """A part of a chart that stretches with it; paths in it are made by ``dots``, ``outline`` and ``ribbon``."""
     content = "".join(parts)
-    where = f'y="{_px(top)}" height="{_px(height)}" viewBox="0 0 {_STEPS} {_STEPS}" preserveAspectRatio="none"'
-    return f'<svg class="layer" {where}>{content}</svg>' if content else ""
+    where = f' y="{_px(top)}" height="{_px(height)}"{_STRETCHED}'
+    return f'<svg class="layer"{where}>{content}</svg>' if content else ""
 
 
 def dots(points: Iterable[Point], css: str) -> str:
