@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
+from support.baselines import load
 from support.command import perfcheck
 from support.golden import check_golden
 
+from perfcheck.baseline import BaselineError
 from perfcheck.baseline.expectations import ANSWER
 from perfcheck.baseline.graphql import GRAPHQL_KEYS
 from perfcheck.baseline.keys import (
@@ -100,6 +103,35 @@ def test_it_refuses_what_the_validator_refuses(file: str) -> None:
 def test_it_knows_what_an_answer_is_expected_to_have(expect: str, *, is_accepted: bool) -> None:
     text = f"version: 1\nservice: {{base_url: http://localhost}}\nendpoints: {{a: {{path: /a, expect: {expect}}}}}\n"
     assert (errors(text) == []) is is_accepted
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "is_accepted"),
+    [
+        ("{kind: page, path: /, metric_of: bytes, target: 500kB, critical: 1MB, cache: warm, until: h1}", True),
+        (
+            "{kind: page, path: /, metric_of: layout_shift, target: 0.1, limits: {load: 3s, bytes: 1MB, requests: 40}}",
+            True,
+        ),
+        ('{target: 1s, steps: {a: {goto: /, fill: {"[name=q]": love}, click: a, until: h1, metric_of: load}}}', True),
+        ("{kind: pages, path: /}", False),
+        ("{kind: page, target: 1s}", False),
+        ("{kind: page, path: /, limits: {load: 3MB}}", False),
+        ("{kind: page, path: /, limits: {layout_shift: 10ms}}", False),
+        ("{kind: page, path: /, limits: {paint: 1s}}", False),
+        ("{kind: page, path: /, metric_of: paint}", False),
+        ("{kind: page, path: /, target: -1}", False),
+        ("{kind: page, path: /, until: [h1]}", False),
+        ("{steps: {a: {goto: /, click: [a]}}}", False),
+        ("{steps: {a: {goto: /, fill: [a]}}}", False),
+        ("{steps: {a: {fill: {a: b}}}}", False),
+    ],
+)
+def test_it_agrees_with_the_validator_on_pages(tmp_path: Path, endpoint: str, *, is_accepted: bool) -> None:
+    text = f"version: 1\nservice: {{base_url: http://localhost}}\nendpoints: {{a: {endpoint}}}\n"
+    assert (errors(text) == []) is is_accepted
+    with nullcontext() if is_accepted else pytest.raises(BaselineError):
+        load(tmp_path, text)
 
 
 def test_variables_are_accepted_where_they_are_interpolated() -> None:
