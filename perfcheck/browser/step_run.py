@@ -104,6 +104,8 @@ class StepRun:
         visible_ms = self._wait_for_until()
         self._watch.wait_until_quiet(self._deadline_s)
         self._check_document()
+        if self._watch.has_opened_another:
+            raise StepFailedError(Failure.WRONG_ANSWER, "the click opened another page, which is not measured")
         clicked_ms, origin_now = self._evaluate(_AFTER_CLICK)
         if origin_now == origin:
             return float(clicked_ms), visible_ms
@@ -125,8 +127,6 @@ class StepRun:
             raise self._timeout()
         if watch.document_error:
             raise failure_of(watch.document_error)
-        if watch.has_opened_another:
-            raise StepFailedError(Failure.WRONG_ANSWER, "the click opened another page, which is not measured")
         status = watch.document.status if watch.document else None
         if status is not None and not any(low <= status <= high for low, high in self._step.expect):
             raise StepFailedError(Failure.STATUS, f"status {status}")
@@ -134,6 +134,9 @@ class StepRun:
     def _figures(self, since_ms: float, visible_ms: float | None) -> dict[str, Any]:
         self._watch.wait_until_quiet(self._deadline_s)
         found: dict[str, Any] = self._evaluate(_FIGURES, {"since": since_ms, "ends": visible_ms})
+        if since_ms and not found["figures"]["load"]:  # as after a click inside a frame: no time is known
+            detail = "the click loaded nothing into the page: 'until' names what it shows"
+            raise StepFailedError(Failure.WRONG_ANSWER, detail)
         found["figures"] |= {"bytes": self._watch.transferred(), "requests": self._watch.requests}
         return found
 

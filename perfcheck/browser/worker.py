@@ -77,7 +77,7 @@ class _Visitor:
             if step.headers is not None:
                 headers.set(step.headers)
             results.append(StepRun(page, watch, step).run())
-            if results[-1].failure:
+            if results[-1].failure or step is visit.steps[-1]:
                 break
             page.wait_for_timeout(1000 * step.think_s)
         if files:

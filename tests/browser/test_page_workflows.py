@@ -125,6 +125,7 @@ def failed_step(sample: Sample) -> tuple[Failure | None, str | None]:
         ("{goto: /nowhere, expect: 404}", None, None),
         ("{timeout: 8s, click: '#hangs'}", Failure.TIMEOUT, "not loaded within 8 s"),
         ("{click: '#tab'}", Failure.WRONG_ANSWER, "the click opened another page, which is not measured"),
+        ("{click: h1}", Failure.WRONG_ANSWER, "the click loaded nothing into the page: 'until' names what it shows"),
         ("{click: '#file'}", Failure.WRONG_ANSWER, "no document came: it is a download, or empty"),
         ("{goto: /file}", Failure.WRONG_ANSWER, "no document came: it is a download, or empty"),
     ],
