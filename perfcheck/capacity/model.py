@@ -47,6 +47,8 @@ class Ending(StrEnum):
     FAILS = "fails at the lower bound"
     RARE = "too few requests"  # they are so rare that the time does not suffice for an answer
     GENERATOR = "generator"  # too many blocks were void
+    COLLAPSE = "did not recover"  # the service, from an overload
+    STOPPED = "stopped"  # from outside
 
 
 @dataclass(frozen=True, slots=True)

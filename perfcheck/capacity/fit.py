@@ -1,0 +1,182 @@
+"""The load at which a share of requests crosses its limit: a local logistic regression on the logarithm of the load.
+
+The share of requests over a latency limit grows with the load along a convex curve, even as a logit. For M/M/c queues
+and for thinking users its quadratic term at a share of 5% is 0.18 to 0.21 times the square of the slope; a straight
+line would put the crossing 1% too low. So that term is part of the curve, and only level and slope are fitted.
+
+Neighbouring half seconds are correlated, the more the nearer a queue is to saturation. So the unit is the step: the
+variance is that of a binomial times the overdispersion between steps, by Pearson's chi-square (McCullagh and Nelder
+1989, section 4.5), with Student's quantile for as many steps. What is estimated from the half seconds within steps
+instead covers 61 to 86% where 95% is stated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from perfcheck.stats.ranks import t_quantile
+
+_WINDOWS = (0.22, 0.45)  # half of their width, in logarithms of the load: the narrow one where it has steps enough
+_ENOUGH, _LEAST = 7, 3  # steps in the window
+_SLOPE, _SLOPE_SPREAD = 8.0, 5.0  # what is expected of the slope before anything is known: a normal distribution
+_LEVEL_SPREAD = 3.0  # around the limit
+_LEAST_SLOPE = 1.5  # more load makes nothing faster
+_BEND = 0.2  # the quadratic term, in squares of the slope
+_CENTRINGS, _SCORINGS = 8, 30  # iterations at most
+_FARTHEST = 0.3  # that the centre moves in one of them
+_EPSILON = 1e-6
+_LEAST_VARIANCE = 0.5  # of a count: a single request where none was expected is no sign of overdispersion
+_UPPER_TAIL = 0.975
+# A search ends when its interval is narrow, and so rather when it happens to come out too narrow. With this factor
+# on the standard error, intervals cover what they state: benchmarks/capacity.py --simulated.
+_EARLY_END = 1.1
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The judged requests of one step, and how many of them count against the limit."""
+
+    log_load: float
+    requests: int
+    over: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """The load at which a share crosses its limit, as a logarithm, with its 95% confidence interval.
+
+    An end of the interval is infinite where the steps do not show that the share grows.
+    """
+
+    log_load: float
+    low: float
+    high: float
+    slope: float  # of the logit
+    dispersion: float  # variance in multiples of a binomial's
+
+    @property
+    def half_width(self) -> float:
+        return (self.high - self.low) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Curve:
+    """``logit(share) = level + slope (d + bend d^2)`` at a distance d from the centre."""
+
+    centre: float
+    bend: float
+    level: float
+    slope: float
+    level_variance: float
+    slope_variance: float
+    covariance: float
+
+    def share(self, log_load: float) -> float:
+        return _logistic(self.level + self.slope * _bent(log_load - self.centre, self.bend))
+
+
+def find_crossing(steps: Sequence[Counts], share: float, near: float) -> Crossing | None:
+    """Where steps at several loads put the crossing of ``share`` (0 to 1); None when too few lie around it.
+
+    ``near`` is the logarithm of the load where the search for it begins.
+    """
+    centre, slope, dispersion = near, _SLOPE, 1.0
+    for _ in range(_CENTRINGS):
+        weighted = _around(centre, steps)
+        if len(weighted) < _LEAST:
+            return None
+        curve = _fit(weighted, share, centre, _BEND * slope, dispersion)
+        slope, dispersion = curve.slope, _dispersion(weighted, curve)
+        offset = (_logit(share) - curve.level) / slope
+        if abs(offset) < _EPSILON:
+            break
+        centre += max(-_FARTHEST, min(_FARTHEST, offset))
+    degrees = max(1.0, sum(weight for _, weight in weighted) - 2)
+    quantile = _EARLY_END * t_quantile(_UPPER_TAIL, degrees)
+    low, high = _fieller(curve, _logit(share), quantile**2)
+    return Crossing(centre, curve.centre + low, curve.centre + high, slope, dispersion)
+
+
+def _around(centre: float, steps: Sequence[Counts]) -> list[tuple[Counts, float]]:
+    """The steps in the window, weighted by their distance (Epanechnikov 1969)."""
+    for window in _WINDOWS:
+        weighted = [
+            (step, 1 - ((step.log_load - centre) / window) ** 2)
+            for step in steps
+            if step.requests and abs(step.log_load - centre) < window
+        ]
+        if len(weighted) >= _ENOUGH:
+            break
+    return weighted
+
+
+def _fit(
+    weighted: Sequence[tuple[Counts, float]], share: float, centre: float, bend: float, dispersion: float
+) -> _Curve:
+    """Fisher scoring of a quasi-likelihood (McCullagh and Nelder 1989, sections 2.5 and 9.2).
+
+    With weak normal priors, so that few steps suffice.
+    """
+    level, slope = _logit(share), _SLOPE
+    for _ in range(_SCORINGS):
+        level_score = (_logit(share) - level) / _LEVEL_SPREAD**2
+        slope_score = (_SLOPE - slope) / _SLOPE_SPREAD**2
+        level_information, cross, slope_information = 1 / _LEVEL_SPREAD**2, 0.0, 1 / _SLOPE_SPREAD**2
+        for step, weight in weighted:
+            d = _bent(step.log_load - centre, bend)
+            expected = _logistic(level + slope * d)
+            residual = weight / dispersion * (step.over - step.requests * expected)
+            information = weight / dispersion * step.requests * expected * (1 - expected)
+            level_score += residual
+            slope_score += residual * d
+            level_information += information
+            cross += information * d
+            slope_information += information * d**2
+        determinant = level_information * slope_information - cross**2
+        level_change = (slope_information * level_score - cross * slope_score) / determinant
+        slope_change = (level_information * slope_score - cross * level_score) / determinant
+        damping = min(1.0, 3 / max(abs(level_change), abs(slope_change) / 4, _EPSILON))
+        level += damping * level_change
+        slope = max(_LEAST_SLOPE, slope + damping * slope_change)
+        if abs(level_change) + abs(slope_change) < _EPSILON:
+            break
+    variances = slope_information / determinant, level_information / determinant, -cross / determinant
+    return _Curve(centre, bend, level, slope, *variances)
+
+
+def _dispersion(weighted: Sequence[tuple[Counts, float]], curve: _Curve) -> float:
+    """Pearson's chi-square over its degrees of freedom, at least 1: requests are not more regular than chance."""
+    square = 0.0
+    for step, weight in weighted:
+        share = curve.share(step.log_load)
+        variance = max(_LEAST_VARIANCE, step.requests * share * (1 - share))
+        square += weight * (step.over - step.requests * share) ** 2 / variance
+    return max(1.0, square / max(1.0, sum(weight for _, weight in weighted) - 2))
+
+
+def _fieller(curve: _Curve, target: float, scale: float) -> tuple[float, float]:
+    """All distances d for which (level + slope d - target)^2 is at most ``scale`` times its variance (Fieller 1954)."""
+    difference = curve.level - target
+    squared = curve.slope**2 - scale * curve.slope_variance
+    linear = difference * curve.slope - scale * curve.covariance
+    constant = difference**2 - scale * curve.level_variance
+    if squared <= 0:
+        return -math.inf, math.inf
+    root = math.sqrt(max(0.0, linear**2 - squared * constant))
+    return (-linear - root) / squared, (-linear + root) / squared
+
+
+def _bent(distance: float, bend: float) -> float:
+    """``d + bend d^2`` from the vertex of that parabola on, and level before it."""
+    distance = max(distance, -1 / (2 * bend))
+    return distance + bend * distance**2
+
+
+def _logistic(x: float) -> float:
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, x))))
+
+
+def _logit(share: float) -> float:
+    return math.log(share / (1 - share))

@@ -1,0 +1,322 @@
+"""The search for the largest load that a service holds its targets for. Pure: it requests loads, and gets counts.
+
+First a ramp, until the load is clearly too much. Then steps around the estimate, alternately below and above it: a
+logistic curve through all of them (:mod:`perfcheck.capacity.fit`) gives the next estimate and its interval. No single
+step decides anything, so that none has to be undone. A collapse is the exception: a load at which most requests
+fail is not tried again, and the search goes on halfway between it and the largest load that held.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from perfcheck.capacity.fit import Counts, Crossing, find_crossing
+from perfcheck.capacity.model import BLOCK_S, Attempt, Block, Capacity, Ending, LoadModel, LoadStep
+from perfcheck.stats.sequential import divergence
+
+_RAMP = 1.6  # times the load, from step to step
+_RAMP_SETTLING, _RAMP_BLOCKS = 2, 3  # half seconds of a step of the ramp: left out, and judged
+_STEP_BLOCKS = 12  # judged, of every other step
+_LEAST_SETTLING_S, _SETTLING_CYCLES = 1.5, 3
+_LARGE_JUMP, _MORE_SETTLING = 0.3, 2  # a logarithm, blocks
+_LEAST_STEPS = 10  # after the ramp
+_NARROW = 0.035  # half of the interval: then the search ends
+_USEFUL = 0.25  # half of it, at most, for an answer when the time is up
+_OFFSETS = (0.02, 0.12)  # of a step from the estimate, as a logarithm
+_FIRST_GUESS = 0.6  # of the way up to a load that was too much
+_AT_MOST = 0.25  # that the estimate moves in one step
+_DOWN = 0.08  # that it moves at least after an overload
+_CLEAR = 12.0  # nats of evidence; correlated requests have several times less than independent ones
+_GROSS = (4.0, 0.6, 0.85)  # an overload in times the allowed share, and the least and largest share it can be
+_STEPS_AT_BOUND = 3
+_COLLAPSED = 0.5  # of the requests fail
+_RECOVERY_BLOCKS = 40
+_RECOVERED = 2  # blocks without a failure
+_VOID_STEPS = 3  # in a row
+_Z = 1.96
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """What the search is for, and within which bounds."""
+
+    model: LoadModel
+    share: float  # of the requests that may be over their limit: 0.05 for a p95
+    failed_share: float  # of the requests that may fail
+    lowest: float  # load: users, or requests a second
+    highest: float
+    cycle_s: float  # think time and latency, about: what a service takes to settle is counted in these
+    max_s: float = 180.0  # of load
+
+
+Search = Generator[Attempt, Block | None, Capacity]
+_Part = Generator[Attempt, Block | None, None]
+
+
+def search(plan: SearchPlan) -> Search:
+    """Yields loads to keep for half a second, is sent what happened in it, and returns the capacity.
+
+    None instead of a block ends the search with what is known.
+    """
+    course = _Course(plan)
+    try:
+        yield from course.ramp()
+        while True:
+            yield from course.step_near_estimate()
+            course.estimate()
+    except _EndedError as ended:
+        return course.capacity(ended.reason)
+
+
+class _EndedError(Exception):
+    def __init__(self, reason: Ending) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Course:
+    """What a search has learnt so far."""
+
+    def __init__(self, plan: SearchPlan) -> None:
+        self._plan = plan
+        self._blocks = 0  # of load, all of them
+        self._steps: list[LoadStep] = []
+        self._drains = False
+        self._void_steps = 0
+        self._full_steps = 0  # after the ramp
+        self._estimate = math.log(plan.lowest)
+        self._spread = _OFFSETS[1]
+        self._side = -1
+        self._ceiling = math.inf  # the lowest load at which the service collapsed
+        self._crossing: Crossing | None = None
+        settling_s = max(_LEAST_SETTLING_S, _SETTLING_CYCLES * plan.cycle_s)
+        self._settling = math.ceil(settling_s / BLOCK_S)
+
+    # --- Steps
+
+    def ramp(self) -> _Part:
+        """Up from the lowest load until it is clearly too much; the first estimate lies below that."""
+        plan, load = self._plan, self._plan.lowest
+        yield from self._step(load, _RAMP_SETTLING, _RAMP_BLOCKS)
+        below = load
+        while not self._last_is_too_much():
+            below = load
+            if load >= plan.highest:
+                break
+            load = self._whole(min(load * _RAMP, plan.highest), up=True)
+            yield from self._step(load, _RAMP_SETTLING, _RAMP_BLOCKS)
+        self._estimate = math.log(below) + _FIRST_GUESS * math.log(load / below)
+
+    def step_near_estimate(self) -> _Part:
+        load = self._next_load()
+        jump = abs(math.log(load / self._steps[-1].load))
+        yield from self._step(load, self._settling + (_MORE_SETTLING if jump > _LARGE_JUMP else 0), _STEP_BLOCKS)
+        self._full_steps += 1
+
+    def _next_load(self) -> float:
+        self._side = -self._side
+        offset = self._side * max(_OFFSETS[0], min(_OFFSETS[1], self._spread))
+        load = self._whole(math.exp(self._estimate + offset), up=self._side > 0)
+        if load >= self._ceiling:
+            load = self._whole(math.sqrt(self._held() * self._ceiling), up=False)
+        return min(max(load, self._plan.lowest), self._plan.highest)
+
+    def _whole(self, load: float, *, up: bool) -> float:
+        if self._plan.model is LoadModel.RATE:
+            return load
+        return math.ceil(load - 1e-9) if up else math.floor(load + 1e-9)
+
+    def _held(self) -> float:
+        """The largest load below a collapse at which the service did not collapse."""
+        return max((step.load for step in self._steps if step.load < self._ceiling), default=self._plan.lowest)
+
+    def _step(self, load: float, settling: int, length: int) -> _Part:
+        """Keep a load until ``length`` blocks are judged, it is clearly too much, or most of them are void."""
+        judged: list[Block] = []
+        attempts = void = 0
+        collapsed = too_much = False
+        try:
+            while len(judged) < length and void < length and not collapsed and not too_much:
+                block = yield from self._attempt(load, is_fresh=attempts == 0)
+                attempts += 1
+                collapsed = _is_collapse(block.failed, block.requests)
+                if block.is_void:
+                    void += attempts > settling
+                elif attempts > settling or collapsed:
+                    judged.append(block)
+                    too_much = len(judged) > 1 and self._is_gross(judged)
+        finally:
+            self._steps.append(_sum_of(load, judged, void, is_overload=collapsed or too_much))
+        self._drains = collapsed or too_much
+        self._void_steps = self._void_steps + 1 if void >= length else 0
+        if self._void_steps >= _VOID_STEPS:
+            raise _EndedError(Ending.GENERATOR)
+        if collapsed:
+            self._ceiling = min(self._ceiling, load)
+            yield from self._recovery()
+
+    def _attempt(self, load: float, *, is_fresh: bool) -> Generator[Attempt, Block | None, Block]:
+        if self._blocks * BLOCK_S >= self._plan.max_s:
+            raise _EndedError(Ending.TIME)
+        block = yield Attempt(load, is_fresh, self._drains and is_fresh)
+        if block is None:
+            raise _EndedError(Ending.STOPPED)
+        self._blocks += 1
+        return block
+
+    def _recovery(self) -> _Part:
+        """The lowest load, until requests succeed again."""
+        if self._ceiling <= self._plan.lowest:
+            raise _EndedError(Ending.FAILS)
+        in_a_row = 0
+        for attempt in range(_RECOVERY_BLOCKS):
+            block = yield from self._attempt(self._plan.lowest, is_fresh=attempt == 0)
+            if block.requests:
+                in_a_row = 0 if block.failed else in_a_row + 1
+            if in_a_row == _RECOVERED:
+                self._drains = False
+                return
+        raise _EndedError(Ending.COLLAPSE)
+
+    # --- What the steps show
+
+    def _is_gross(self, blocks: list[Block]) -> bool:
+        """Far more than allowed: a backlog grows, and nothing more is to be learnt at this load."""
+        requests = sum(block.requests for block in blocks)
+        over = sum(block.over for block in blocks)
+        times, least, most = _GROSS
+        is_far = over > requests * max(least, min(times * self._plan.share, most))
+        return is_far and _is_clear(over, requests, self._plan.share) > 0
+
+    def _last_is_too_much(self) -> bool:
+        step = self._steps[-1]
+        is_void = step.void_blocks >= _RAMP_BLOCKS
+        return step.is_overload or is_void or self._verdict(step.over, step.failed, step.requests) > 0
+
+    def _verdict(self, over: int, failed: int, requests: int) -> int:
+        """Clearly more than allowed: 1. Clearly less, of both: -1. Otherwise 0."""
+        return max(
+            _is_clear(over, requests, self._plan.share),
+            _is_clear(failed, requests, self._plan.failed_share),
+        )
+
+    def estimate(self) -> None:
+        """Move the estimate to where the steps put it; raises when the search can end."""
+        last, before = self._steps[-1], self._estimate
+        if last.is_overload or self._void_steps:
+            self._estimate = min(before, math.log(last.load)) - _DOWN
+        self._crossing = self._find_crossing()
+        if self._crossing is not None and not self._void_steps:
+            self._estimate = max(before - _AT_MOST, min(before + _AT_MOST, self._crossing.log_load))
+            self._spread = self._crossing.half_width / 2
+        for bound, side, reason in (
+            (self._plan.highest, -1, Ending.HOLDS),
+            (self._plan.lowest, 1, Ending.FAILS),
+        ):
+            if self._is_shown_at(bound, side):
+                raise _EndedError(reason)
+        if self._full_steps >= _LEAST_STEPS and self._is_precise():
+            raise _EndedError(Ending.PRECISE)
+
+    def _find_crossing(self) -> Crossing | None:
+        """Of latencies or of failures, whichever comes at a lower load."""
+        steps = [step for step in self._steps if not _is_collapse(step.failed, step.requests)]
+        over = [Counts(math.log(step.load), step.requests, step.over) for step in steps]
+        crossings = [find_crossing(over, self._plan.share, self._estimate)]
+        if any(step.failed for step in steps):
+            failed = [Counts(math.log(step.load), step.requests, step.failed) for step in steps]
+            crossings.append(find_crossing(failed, self._plan.failed_share, self._estimate))
+        return min((each for each in crossings if each), key=lambda each: each.log_load, default=None)
+
+    def _is_shown_at(self, bound: float, side: int) -> bool:
+        steps = [step for step in self._steps if step.load == bound and step.requests]
+        over, failed, requests = (
+            sum(step.over for step in steps),
+            sum(step.failed for step in steps),
+            sum(step.requests for step in steps),
+        )
+        return len(steps) > _STEPS_AT_BOUND and self._verdict(over, failed, requests) == side
+
+    # --- The answer
+
+    def _interval(self) -> tuple[float, float, float] | None:
+        """Estimate and ends as logarithms; below a collapse, the largest load that held, and the collapse."""
+        crossing = self._crossing
+        if self._ceiling == math.inf:
+            return None if crossing is None else (crossing.log_load, crossing.low, crossing.high)
+        held, ceiling = math.log(self._held()), math.log(self._ceiling)
+        if crossing is None or crossing.low == -math.inf:
+            return held, held, ceiling
+        return min(crossing.log_load, held), min(crossing.low, held), min(crossing.high, ceiling)
+
+    def _is_precise(self) -> bool:
+        interval = self._interval()
+        if interval is None:
+            return False
+        _, low, high = interval
+        return (high - low) / 2 <= _NARROW or (
+            self._plan.model is LoadModel.USERS and high < math.inf and self._load(high) - self._load(low) <= 1
+        )
+
+    def _load(self, log_load: float) -> float:
+        """As a load within the bounds; whole users."""
+        return self._whole(math.exp(min(log_load, math.log(self._plan.highest))), up=False)
+
+    def capacity(self, reason: Ending) -> Capacity:
+        steps, seconds = tuple(self._steps), self._blocks * BLOCK_S
+        if reason is Ending.GENERATOR:
+            return Capacity(None, None, None, reason, steps, seconds)
+        if reason is Ending.HOLDS:
+            return Capacity(None, self._plan.highest, None, reason, steps, seconds)
+        if reason is Ending.FAILS:
+            return Capacity(None, None, self._plan.lowest, reason, steps, seconds)
+        interval = self._interval()
+        if interval is None:
+            reason = Ending.RARE if reason is Ending.TIME else reason
+            return Capacity(None, None, None, reason, steps, seconds)
+        at, low, high = interval
+        is_useful = (high - low) / 2 <= _USEFUL and reason in (Ending.PRECISE, Ending.TIME, Ending.STOPPED)
+        if reason is Ending.TIME and not is_useful:
+            reason = Ending.RARE
+        return Capacity(
+            self._load(at) if is_useful else None,
+            self._load(low) if low >= math.log(self._plan.lowest) else None,
+            self._load(high) if high <= math.log(self._plan.highest) else None,
+            reason,
+            steps,
+            seconds,
+            None if reason is Ending.PRECISE else self._seconds_needed(),
+        )
+
+    def _seconds_needed(self) -> float | None:
+        """Until the interval is narrow: by the slope, the overdispersion and the requests a second so far."""
+        requests = sum(step.requests for step in self._steps)
+        if self._crossing is None or not requests:
+            return None
+        share = self._plan.share
+        needed = self._crossing.dispersion * (_Z / _NARROW / self._crossing.slope) ** 2 / (share * (1 - share))
+        return needed * self._blocks * BLOCK_S / requests
+
+
+def _is_collapse(failed: int, requests: int) -> bool:
+    return failed > _COLLAPSED * requests
+
+
+def _is_clear(count: int, requests: int, share: float) -> int:
+    """1 or -1 when a share is clearly more or less than allowed, by Chernoff's bound (1952); otherwise 0."""
+    if not requests or requests * divergence(count / requests, share) < _CLEAR:
+        return 0
+    return 1 if count > share * requests else -1
+
+
+def _sum_of(load: float, blocks: list[Block], void: int, *, is_overload: bool) -> LoadStep:
+    return LoadStep(
+        load,
+        sum(block.requests for block in blocks),
+        sum(block.over for block in blocks),
+        sum(block.failed for block in blocks),
+        void,
+        is_overload,
+    )
