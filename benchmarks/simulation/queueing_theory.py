@@ -10,18 +10,22 @@ from simulation.queues import ClosedQueue, Servers
 _LONG_S = 4000.0  # of simulation, where theory has no formula
 _MOST_BUSY = 0.98  # of their time: no answer lies above
 _INTERVALS = 200  # of a numerical integration
-_MOST_QUEUED = 60  # for each server
-_NEGLIGIBLE = 1e-10
+_MOST_QUEUED = 30  # for each server
+_NEGLIGIBLE = 1e-8
 
 
 def largest_rate(servers: Servers, share: float) -> float:
     """The largest rate at which at most ``share`` of the requests are over the limit, Poisson arrivals."""
-    over = _fixed_over if servers.is_fixed else _exponential_over
     low, high = 0.0, _MOST_BUSY * servers.count / servers.service_s
     while high - low > 1e-5 * high:
         middle = (low + high) / 2
-        low, high = (middle, high) if over(servers, middle) <= share else (low, middle)
+        low, high = (middle, high) if share_over(servers, middle) <= share else (low, middle)
     return low
+
+
+def share_over(servers: Servers, rate: float) -> float:
+    """The share of requests over the limit at a rate."""
+    return (_fixed_over if servers.is_fixed else _exponential_over)(servers, rate)
 
 
 def most_users(servers: Servers, think_s: float, share: float) -> int:

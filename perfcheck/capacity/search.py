@@ -12,9 +12,9 @@ import math
 from collections.abc import Generator
 from dataclasses import dataclass
 
+from perfcheck.capacity.evidence import clear_side, is_collapse, is_gross, sum_of
 from perfcheck.capacity.fit import Counts, Crossing, find_crossing
 from perfcheck.capacity.model import BLOCK_S, Attempt, Block, Capacity, Ending, LoadModel, LoadStep
-from perfcheck.stats.sequential import divergence
 
 _RAMP = 1.6  # times the load, from step to step
 _RAMP_SETTLING, _RAMP_BLOCKS = 2, 3  # half seconds of a step of the ramp: left out, and judged
@@ -23,24 +23,22 @@ _LEAST_SETTLING_S, _SETTLING_CYCLES = 1.5, 3
 _LARGE_JUMP, _MORE_SETTLING = 0.3, 2  # a logarithm, blocks
 _LEAST_STEPS = 10  # after the ramp
 _NARROW = 0.035  # half of the interval: then the search ends
-_USEFUL = 0.25  # half of it, at most, for an answer when the time is up
+_USEFUL = 0.5  # half of it, at most, for an answer when the time is up
 _OFFSETS = (0.02, 0.12)  # of a step from the estimate, as a logarithm
 _FIRST_GUESS = 0.6  # of the way up to a load that was too much
 _AT_MOST = 0.25  # that the estimate moves in one step
 _DOWN = 0.08  # that it moves at least after an overload
-_CLEAR = 12.0  # nats of evidence; correlated requests have several times less than independent ones
-_GROSS = (4.0, 0.6, 0.85)  # an overload in times the allowed share, and the least and largest share it can be
 _STEPS_AT_BOUND = 3
-_COLLAPSED = 0.5  # of the requests fail
 _RECOVERY_BLOCKS = 40
 _RECOVERED = 2  # blocks without a failure
+_VOID = 2  # times as many void blocks as are to be judged make a step void
 _VOID_STEPS = 3  # in a row
-_Z = 1.96
+_QUANTILE, _WEIGHT = 2.3, 0.7  # of Student's distribution, and of a request in the curve, about
 
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """What the search is for, and within which bounds."""
+    """What the search is for, and within which bounds. Shares are between 0 and 1, neither included."""
 
     model: LoadModel
     share: float  # of the requests that may be over their limit: 0.05 for a p95
@@ -138,19 +136,19 @@ class _Course:
         attempts = void = 0
         collapsed = too_much = False
         try:
-            while len(judged) < length and void < length and not collapsed and not too_much:
+            while len(judged) < length and void < _VOID * length and not collapsed and not too_much:
                 block = yield from self._attempt(load, is_fresh=attempts == 0)
                 attempts += 1
-                collapsed = _is_collapse(block.failed, block.requests)
+                collapsed = not block.is_void and is_collapse(block.failed, block.requests)
                 if block.is_void:
                     void += attempts > settling
                 elif attempts > settling or collapsed:
                     judged.append(block)
-                    too_much = len(judged) > 1 and self._is_gross(judged)
+                    too_much = len(judged) > 1 and is_gross(judged, self._plan.share)
         finally:
-            self._steps.append(_sum_of(load, judged, void, is_overload=collapsed or too_much))
+            self._steps.append(sum_of(load, judged, void, is_overload=collapsed or too_much))
         self._drains = collapsed or too_much
-        self._void_steps = self._void_steps + 1 if void >= length else 0
+        self._void_steps = self._void_steps + 1 if len(judged) < length and not self._drains else 0
         if self._void_steps >= _VOID_STEPS:
             raise _EndedError(Ending.GENERATOR)
         if collapsed:
@@ -182,24 +180,15 @@ class _Course:
 
     # --- What the steps show
 
-    def _is_gross(self, blocks: list[Block]) -> bool:
-        """Far more than allowed: a backlog grows, and nothing more is to be learnt at this load."""
-        requests = sum(block.requests for block in blocks)
-        over = sum(block.over for block in blocks)
-        times, least, most = _GROSS
-        is_far = over > requests * max(least, min(times * self._plan.share, most))
-        return is_far and _is_clear(over, requests, self._plan.share) > 0
-
     def _last_is_too_much(self) -> bool:
         step = self._steps[-1]
-        is_void = step.void_blocks >= _RAMP_BLOCKS
-        return step.is_overload or is_void or self._verdict(step.over, step.failed, step.requests) > 0
+        return step.is_overload or self._void_steps > 0 or self._verdict(step.over, step.failed, step.requests) > 0
 
     def _verdict(self, over: int, failed: int, requests: int) -> int:
         """Clearly more than allowed: 1. Clearly less, of both: -1. Otherwise 0."""
         return max(
-            _is_clear(over, requests, self._plan.share),
-            _is_clear(failed, requests, self._plan.failed_share),
+            clear_side(over, requests, self._plan.share),
+            clear_side(failed, requests, self._plan.failed_share),
         )
 
     def estimate(self) -> None:
@@ -208,7 +197,9 @@ class _Course:
         if last.is_overload or self._void_steps:
             self._estimate = min(before, math.log(last.load)) - _DOWN
         self._crossing = self._find_crossing()
-        if self._crossing is not None and not self._void_steps:
+        if self._crossing is None:
+            self._estimate -= _AT_MOST * self._verdict(last.over, last.failed, last.requests)
+        elif not self._void_steps:
             self._estimate = max(before - _AT_MOST, min(before + _AT_MOST, self._crossing.log_load))
             self._spread = self._crossing.half_width / 2
         for bound, side, reason in (
@@ -222,7 +213,7 @@ class _Course:
 
     def _find_crossing(self) -> Crossing | None:
         """Of latencies or of failures, whichever comes at a lower load."""
-        steps = [step for step in self._steps if not _is_collapse(step.failed, step.requests)]
+        steps = [step for step in self._steps if not is_collapse(step.failed, step.requests)]
         over = [Counts(math.log(step.load), step.requests, step.over) for step in steps]
         crossings = [find_crossing(over, self._plan.share, self._estimate)]
         if any(step.failed for step in steps):
@@ -232,11 +223,8 @@ class _Course:
 
     def _is_shown_at(self, bound: float, side: int) -> bool:
         steps = [step for step in self._steps if step.load == bound and step.requests]
-        over, failed, requests = (
-            sum(step.over for step in steps),
-            sum(step.failed for step in steps),
-            sum(step.requests for step in steps),
-        )
+        over, failed = sum(step.over for step in steps), sum(step.failed for step in steps)
+        requests = sum(step.requests for step in steps)
         return len(steps) > _STEPS_AT_BOUND and self._verdict(over, failed, requests) == side
 
     # --- The answer
@@ -247,7 +235,7 @@ class _Course:
         if self._ceiling == math.inf:
             return None if crossing is None else (crossing.log_load, crossing.low, crossing.high)
         held, ceiling = math.log(self._held()), math.log(self._ceiling)
-        if crossing is None or crossing.low == -math.inf:
+        if crossing is None:
             return held, held, ceiling
         return min(crossing.log_load, held), min(crossing.low, held), min(crossing.high, ceiling)
 
@@ -291,32 +279,10 @@ class _Course:
         )
 
     def _seconds_needed(self) -> float | None:
-        """Until the interval is narrow: by the slope, the overdispersion and the requests a second so far."""
+        """About how long a search takes to be precise, by slope, overdispersion and requests a second so far."""
         requests = sum(step.requests for step in self._steps)
         if self._crossing is None or not requests:
             return None
-        share = self._plan.share
-        needed = self._crossing.dispersion * (_Z / _NARROW / self._crossing.slope) ** 2 / (share * (1 - share))
-        return needed * self._blocks * BLOCK_S / requests
-
-
-def _is_collapse(failed: int, requests: int) -> bool:
-    return failed > _COLLAPSED * requests
-
-
-def _is_clear(count: int, requests: int, share: float) -> int:
-    """1 or -1 when a share is clearly more or less than allowed, by Chernoff's bound (1952); otherwise 0."""
-    if not requests or requests * divergence(count / requests, share) < _CLEAR:
-        return 0
-    return 1 if count > share * requests else -1
-
-
-def _sum_of(load: float, blocks: list[Block], void: int, *, is_overload: bool) -> LoadStep:
-    return LoadStep(
-        load,
-        sum(block.requests for block in blocks),
-        sum(block.over for block in blocks),
-        sum(block.failed for block in blocks),
-        void,
-        is_overload,
-    )
+        share, seconds = self._plan.share, self._blocks * BLOCK_S
+        needed = self._crossing.dispersion * (_QUANTILE / _NARROW / self._crossing.slope) ** 2 / (share * (1 - share))
+        return max(seconds, needed / _WEIGHT * seconds / requests)
