@@ -7,26 +7,27 @@ from collections.abc import Iterator
 from functools import partial
 
 from acceptance import Criterion, conclude, show, table
-from simulation.searching import SITUATIONS, Outcomes, Situation, attempt_search, outcomes
+from simulation.searching import SITUATIONS, Outcomes, attempt_search, outcomes
+
+HEAD = ["service", "theory", "within 10%", "intervals cover", "above it", "bias", "half-width", "precise", "time"]
 
 
 def main(tries: int) -> int:
-    found: list[tuple[Situation, Outcomes]] = []
+    return conclude(show("Capacity, simulated", section(tries)))
+
+
+def section(tries: int) -> Iterator[str | Criterion]:
+    yield from list(table(HEAD, []))[:-1]  # rows follow as they come
+    criteria = []
     with multiprocessing.Pool() as pool:
         for situation in SITUATIONS:
-            results = pool.map(partial(attempt_search, situation), range(tries), chunksize=4)
-            found.append((situation, outcomes(situation.truth(), results)))
-            print(f"{situation.name}: {tries} searches", flush=True)
-    return conclude(show("Capacity, simulated", section(found)))
-
-
-def section(found: list[tuple[Situation, Outcomes]]) -> Iterator[str | Criterion]:
-    head = ["service", "theory", "within 10%", "intervals cover", "above it", "bias", "half-width", "precise", "time"]
-    yield "\n".join(table(head, ([situation.name, *row(each)] for situation, each in found)))
-    for situation, each in found:
-        if situation.is_steep:
-            yield Criterion(f"{situation.name}: within 10%", 100 * each.within, 95.0, at_least=True)
-        yield Criterion(f"{situation.name}: intervals cover", 100 * each.covers, 90.0, at_least=True)
+            found = outcomes(situation.truth(), pool.map(partial(attempt_search, situation), range(tries), chunksize=4))
+            yield "| " + " | ".join([situation.name, *row(found)]) + " |"
+            if situation.is_steep:
+                criteria.append(Criterion(f"{situation.name}: within 10%", 100 * found.within, 95.0, at_least=True))
+            criteria.append(Criterion(f"{situation.name}: intervals cover", 100 * found.covers, 90.0, at_least=True))
+    yield ""
+    yield from criteria
 
 
 def row(found: Outcomes) -> list[str]:

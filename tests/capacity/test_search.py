@@ -50,9 +50,8 @@ def test_the_answer_is_that_of_theory_and_the_interval_holds_it(situation: Situa
 
 
 def test_users_are_whole_and_so_is_the_answer() -> None:
-    loads: set[float] = set()
-    found = found_on_queue(plan(), lambda attempt, block: loads.add(attempt.load) or block)
-    assert all(load == int(load) for load in loads)
+    found = found_on_queue(plan())
+    assert all(step.load == int(step.load) for step in found.steps)
     assert found.answer is not None
     assert found.answer == int(found.answer)
     assert abs(found.answer / USERS - 1) < 0.1
@@ -60,7 +59,12 @@ def test_users_are_whole_and_so_is_the_answer() -> None:
 
 def test_a_backlog_is_waited_for_after_an_overload_only_and_before_a_new_step() -> None:
     attempts: list[Attempt] = []
-    found = found_on_queue(plan(), lambda attempt, block: attempts.append(attempt) or block)
+
+    def note(attempt: Attempt, block: Block) -> Block:
+        attempts.append(attempt)
+        return block
+
+    found = found_on_queue(plan(), note)
     fresh = [attempt for attempt in attempts if attempt.is_fresh]
     after_overload = [False, *(step.is_overload for step in found.steps[:-1])]
     assert [attempt.drains for attempt in fresh] == after_overload
