@@ -26,10 +26,12 @@ from apps.faulty_server import (
 )
 from apps.pages import html, page_service
 from support.baselines import load
-from support.page_loads import Loads
+from support.browser import browser_path
+from support.page_loads import Loads, baseline_of
 from support.processes import descendants
 from support.waiting import eventually
 
+from perfcheck.browser.program import VARIABLE
 from perfcheck.engine.check import check
 from perfcheck.model import Failure, Sample, Verdict
 
@@ -123,8 +125,8 @@ endpoints:
 
 
 def below(pid: int, word: str) -> list[int]:
-    """Processes below the worker whose command line has the word: of nobody else's browser."""
-    return [each for each, line in descendants(pid).items() if word in line]
+    """Processes below this one whose command line has the word, without those that end them: no one else's browser."""
+    return [each for each, line in descendants(pid).items() if word in line and "supervisor.py" not in line]
 
 
 def while_loading(loads: Loads, end: str) -> Sample:
@@ -160,3 +162,17 @@ def test_a_page_that_crashes(own_loads: Loads) -> None:
     sample = while_loading(own_loads, "--type=renderer")
     assert (sample.failure, sample.latency_ms) == (Failure.BROWSER, None), sample.detail
     assert sample.detail == "the page crashed, or the browser ended"
+
+
+def test_a_browser_that_does_not_start_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "browser"
+    program.write_text(f'#!/bin/sh\nexec {browser_path()} "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv(VARIABLE, str(program))
+    with page_service({"/": html("ok")}) as service, Loads() as loads:
+        program.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+        for pid in below(os.getpid(), str(program)):
+            os.kill(pid, signal.SIGKILL)
+        samples = loads.of(baseline_of(service.url, PAGE), count=2)
+    assert [(sample.failure, sample.latency_ms) for sample in samples] == [(Failure.BROWSER, None)] * 2
+    assert samples[1].detail == "the browser did not start"
