@@ -5,17 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from perfcheck.model import LoadModel
+
+__all__ = ["BLOCK_S", "Attempt", "Block", "Capacity", "Ending", "LoadModel", "LoadStep"]
+
 BLOCK_S = 0.5  # the time that one attempt keeps its load for, and one block counts
-
-
-class LoadModel(StrEnum):
-    """What a load is: concurrent users, who wait for an answer before they go on, or requests a second, come what may.
-
-    The first is known as the closed model, the second as the open one (Schroeder, Wierman and Harchol-Balter 2006).
-    """
-
-    USERS = "users"
-    RATE = "rate"
 
 
 @dataclass(frozen=True, slots=True)

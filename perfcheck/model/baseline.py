@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from uuid import UUID
 
+from perfcheck.model.capacity import CapacityGoals
 from perfcheck.model.expectations import Expectations
 from perfcheck.model.findings import Verdict
 from perfcheck.model.page import Page
@@ -379,3 +380,4 @@ class Baseline:
     setup: tuple[Endpoint, ...] = ()  # sent once before the first sample
     teardown: tuple[Endpoint, ...] = ()  # and after the last
     compare: CompareLimits = CompareLimits()
+    capacity: CapacityGoals = field(default_factory=CapacityGoals)

@@ -73,6 +73,8 @@ class Rule(StrEnum):
     COUNTED_TOGETHER = "counted-together"
     OTHER_METRIC = "other-metric"
     COVERAGE = "coverage"
+    # The load that a service holds its targets for
+    CAPACITY = "capacity"
     # The run itself
     NO_TARGET = "no-target"
     INTERRUPTED = "interrupted"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from perfcheck.model.baseline import Metric, MetricOf, Unit, metric_name
+from perfcheck.model.capacity import CapacityResult
 from perfcheck.model.comparison import Against, Comparison
 from perfcheck.model.findings import Finding, Verdict
 from perfcheck.model.page import PageSummary
@@ -252,6 +253,7 @@ class Run:
     excluded_failure_rate: float | None = None  # with 95% confidence no endpoint that is OK fails more often
     excluded_failure_rate_of_service: float | None = None  # nor do all of them together
     operations: tuple[str, ...] = ()  # "GET /videos/{id}", as the service's OpenAPI document has them; of a saved run
+    capacity: CapacityResult | None = None  # of the service; then no endpoint was measured by itself
 
     @property
     def is_comparison(self) -> bool:

@@ -17,10 +17,9 @@ from support.waiting import eventually
 
 from perfcheck.capacity.engine.blocks import LoadBlock
 from perfcheck.capacity.engine.engine import Engine
-from perfcheck.capacity.engine.plan import Arrivals, LoadPlan, PlannedRequest, ThinkTime
-from perfcheck.capacity.model import LoadModel
+from perfcheck.capacity.engine.plan import Arrivals, LoadPlan, PlannedRequest
 from perfcheck.errors import CouldNotMeasureError, UsageError
-from perfcheck.model import Failure
+from perfcheck.model import Failure, LoadModel, ThinkTime
 
 SECRET = "s3cret-of-the-service"
 
@@ -177,7 +176,7 @@ DRIVER = r"""
 import sys
 from perfcheck.capacity.engine.engine import Engine
 from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
-from perfcheck.capacity.model import LoadModel
+from perfcheck.model import LoadModel
 requests = (PlannedRequest("never", b"GET /never HTTP/1.1\r\n\r\n", timeout_s=600, limit_ms=10),)
 plan = LoadPlan("127.0.0.1", int(sys.argv[1]), LoadModel.USERS, requests)
 with Engine(plan, workers=2) as engine:

@@ -20,8 +20,7 @@ from support.waiting import eventually
 from perfcheck.capacity.engine.connection import Connection, _is_idle, kind_of
 from perfcheck.capacity.engine.counts import GeneratorError
 from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
-from perfcheck.capacity.model import LoadModel
-from perfcheck.model import Failure, Tls
+from perfcheck.model import Failure, LoadModel, Tls
 
 
 def plan_of(port: int, *requests: PlannedRequest, tls: Tls | None = None) -> LoadPlan:
@@ -133,7 +132,7 @@ import resource, socket
 import gevent
 from perfcheck.capacity.engine.connection import Connection
 from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
-from perfcheck.capacity.model import LoadModel
+from perfcheck.model import LoadModel
 request = PlannedRequest("home", b"GET / HTTP/1.1\r\n\r\n")
 with socket.create_server(("127.0.0.1", 0)) as listener:
     port = listener.getsockname()[1]

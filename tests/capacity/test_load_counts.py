@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from perfcheck.capacity.engine.blocks import BlockAssembler, LoadBlock
 from perfcheck.capacity.engine.counts import EndpointCounts, GeneratorError, merged
 from perfcheck.capacity.engine.histogram import LatencyHistogram
-from perfcheck.capacity.engine.plan import Arrivals, LoadPlan, PlannedRequest, ThinkTime
+from perfcheck.capacity.engine.plan import Arrivals, LoadPlan, PlannedRequest
 from perfcheck.capacity.engine.recorder import BlockPart, BlockRecorder
-from perfcheck.capacity.model import LoadModel
-from perfcheck.model import Failure, Tls
+from perfcheck.model import Failure, LoadModel, ThinkTime, Tls
 
 LATENCIES_S = st.floats(1e-5, 100)
 REQUEST = PlannedRequest("videos", b"GET /videos", limit_ms=100)

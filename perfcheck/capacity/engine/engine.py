@@ -18,8 +18,8 @@ from perfcheck.capacity.engine.blocks import BlockAssembler, LoadBlock
 from perfcheck.capacity.engine.counts import EndpointCounts
 from perfcheck.capacity.engine.plan import LoadPlan
 from perfcheck.capacity.engine.recorder import BlockPart
-from perfcheck.capacity.model import LoadModel
 from perfcheck.errors import CouldNotMeasureError, UsageError
+from perfcheck.model import LoadModel
 from perfcheck.service_process import ShellCommand
 from perfcheck.text import Redactor
 

@@ -20,9 +20,9 @@ from locust.exception import StopUser
 from locust.runners import Runner
 
 from perfcheck.capacity.engine.connection import Connection
-from perfcheck.capacity.engine.plan import Arrivals, LoadPlan, PlannedRequest, ThinkTime
+from perfcheck.capacity.engine.plan import Arrivals, LoadPlan, PlannedRequest
 from perfcheck.capacity.engine.recorder import BlockRecorder, InFlight
-from perfcheck.capacity.model import LoadModel
+from perfcheck.model import LoadModel, ThinkTime
 
 _SHORTEST_TIMER_S = 1e-5  # of no microsecond, it would not go off
 _PAUSE_AFTER_FAILURE_S = 0.05  # a service that refuses connections is not flooded by users without think time

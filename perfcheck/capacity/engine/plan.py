@@ -7,15 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from perfcheck.capacity.model import LoadModel
-from perfcheck.model import Tls
-
-
-class ThinkTime(StrEnum):
-    """How the pause of a user between two requests varies around its mean."""
-
-    FIXED = "fixed"
-    EXPONENTIAL = "exponential"
+from perfcheck.model import LoadModel, ThinkTime, Tls
 
 
 class Arrivals(StrEnum):

@@ -33,7 +33,7 @@ from locust.runners import MasterRunner
 
 from perfcheck.capacity.engine.locustfile import Dispatcher, LoadUser, VirtualUser, WorkerLoad
 from perfcheck.capacity.engine.plan import LoadPlan
-from perfcheck.capacity.model import LoadModel
+from perfcheck.model import LoadModel
 
 _LOOPBACK = "127.0.0.1"
 _TICK_S = 0.01  # between two looks at the lag of a worker
