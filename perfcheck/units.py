@@ -76,6 +76,29 @@ def format_rate(per_s: float, *, digits: int = 5) -> str:
     return f"{round(amount, digits - 1 - math.floor(math.log10(amount))):g}/{unit}"
 
 
+_USERS = re.compile(r"\s*(\d{1,9})\s*(?:(users?)\s*)?", re.ASCII)
+
+
+def parse_users(text: str) -> int:
+    """``50 users`` -> 50. Raises ValueError with a message that suggests the unit."""
+    match = _USERS.fullmatch(text)
+    if not match:
+        raise ValueError("expected a load such as 50 users or 200/s")
+    number, unit = match.groups()
+    if not unit:
+        raise WrongValueError("a load needs a unit", f"did you mean {number} users, or {number}/s?")
+    if not int(number):
+        raise WrongValueError("a load must be more than 0", "write, for example, 50 users")
+    return int(number)
+
+
+def format_load(amount: float, *, is_rate: bool) -> str:
+    """``50 users``, ``212/s``: users are whole, and of a rate three digits are shown."""
+    if is_rate:
+        return format_rate(amount, digits=3)
+    return f"{amount:,.0f} user{'' if round(amount) == 1 else 's'}"
+
+
 def _parse(text: str, units: dict[str, float] | dict[str, int], what: str, usual: str) -> float:
     match = _NUMBER_AND_UNIT.fullmatch(text)
     if not match:

@@ -7,6 +7,7 @@ from typing import Any
 from perfcheck.baseline.addresses import BASE_URL, CONNECT_TO, PATH, TRACE_URL, file_path
 from perfcheck.baseline.auth import AUTH, KINDS
 from perfcheck.baseline.body_files import BODY_FILE, MULTIPART
+from perfcheck.baseline.capacity import CAPACITY
 from perfcheck.baseline.captures import CAPTURE
 from perfcheck.baseline.data_file import DATA
 from perfcheck.baseline.expectations import ANSWER, DEFINITIONS, EXPECT
@@ -267,6 +268,7 @@ TOP = SectionType(
         ),
         "sampling": Key(SAMPLING, "How much is measured."),
         "compare": Key(COMPARE, "How much slower an endpoint may become in a comparison."),
+        "capacity": Key(CAPACITY, "The load that the targets have to hold for, and how it is made."),
         "groups": Key(
             NamedSectionsType("group", GROUP), "Values that several endpoints share, by the name of the group."
         ),
@@ -291,6 +293,7 @@ SECTIONS = {
     **dict.fromkeys(TLS.keys, "under 'tls' in 'service'"),
     **dict.fromkeys(SAMPLING.keys, "under 'sampling'"),
     "min_difference": "under 'compare'",
+    **dict.fromkeys(CAPACITY.keys, "under 'capacity'"),
     **dict.fromkeys(SERVICE.keys, "under 'service'"),
     **dict.fromkeys(STEP.keys, "in a step of a workflow"),
     **dict.fromkeys(SETUP.keys, "in a request of 'setup' or in a step of a workflow"),

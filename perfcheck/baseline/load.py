@@ -15,6 +15,7 @@ from yaml import MappingNode
 
 from perfcheck.baseline.addresses import base_url_option, on_port, passwords_of
 from perfcheck.baseline.auth import request_headers, with_auth
+from perfcheck.baseline.capacity import build_capacity
 from perfcheck.baseline.captures import captured_values
 from perfcheck.baseline.context import Context, Entries
 from perfcheck.baseline.endpoints import EndpointBuilder
@@ -241,6 +242,7 @@ def _read(context: Context, text: str, file: str, sha256: str) -> tuple[Baseline
         builder.setup,
         builder.teardown,
         compare,
+        build_capacity(context, top.get("capacity"), filter(None, endpoints)),
     )
     return baseline, Summary(
         file,

@@ -67,7 +67,7 @@ class SectionType:
             context.type_error(node, name or "the file", "a mapping", _REMEDY)
             return None
         entries: Entries = {}
-        prefix = f"{name}." if name in {"sampling", "compare", "tls", "error_rate", "expect"} else ""
+        prefix = f"{name}." if name in {"sampling", "compare", "capacity", "tls", "error_rate", "expect"} else ""
         for key, value in node.value:
             known = self.keys.get(key.value)
             if known is not None:

@@ -17,6 +17,7 @@ from support.command import perfcheck
 from support.golden import check_golden
 
 from perfcheck.baseline import BaselineError
+from perfcheck.baseline.capacity import CAPACITY
 from perfcheck.baseline.expectations import ANSWER
 from perfcheck.baseline.graphql import GRAPHQL_KEYS
 from perfcheck.baseline.keys import (
@@ -43,6 +44,7 @@ DOCUMENTED = {
         "service.tls": TLS.keys,
         "sampling": SAMPLING.keys,
         "compare": COMPARE.keys,
+        "capacity": CAPACITY.keys,
         "Endpoints": {name: key for name, key in ENDPOINT.keys.items() if name not in INHERITED},
         "Endpoints, groups and defaults": INHERITED,
         "error_rate": ERROR_RATE.keys,

@@ -1,0 +1,203 @@
+"""``capacity``: the load to try on the service, and what has to hold under it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from yaml import MappingNode, Node
+
+from perfcheck.baseline.context import Context, Entries, Entry
+from perfcheck.baseline.entries import is_wrong, value_of
+from perfcheck.baseline.sections import Key, SectionType
+from perfcheck.baseline.value_types import DURATION, NUMBER, PERCENTAGE, TIMEOUT, CustomType, ScalarType, choice
+from perfcheck.model import CapacityGoals, Endpoint, Load, LoadModel, MetricOf, ThinkTime
+from perfcheck.text import clean
+from perfcheck.units import WrongValueError, format_load, parse_rate, parse_users
+from perfcheck.words import did_you_mean
+
+_SAFE = ("GET",)
+_THINK_EXAMPLE = "write, for example, 'think: 1s', or 'think: {exponential: 1s}' for pauses that vary"
+_MIX_EXAMPLE = "write, for example, 'mix: {videos.list: 3, videos.get: 1}'"
+_SHARE = r"^\s*[0-9]+(\.[0-9]+)?\s*"
+
+
+class Weight(NamedTuple):
+    name: Node
+    value: float | None
+
+
+# --- Types -----------------------------------------------------------------------------------------------------------
+
+
+def parse_load(text: str) -> Load:
+    """``50 users``, ``200/s``, ``600/min``. Raises ValueError."""
+    if "/" in text:
+        return Load(parse_rate(text), LoadModel.RATE)
+    return Load(parse_users(text), LoadModel.USERS)
+
+
+def _within(text: str) -> float:
+    share = PERCENTAGE.parse(text)
+    if not 0 < share < 1:
+        raise WrongValueError("the share must be between 0% and 100%", "write, for example, 95%")
+    return float(share)
+
+
+def _read_think(context: Context, node: Node, name: str) -> tuple[float, ThinkTime] | None:
+    """The mean, in seconds."""
+    if not isinstance(node, MappingNode):
+        mean_s = TIMEOUT.read(context, node, name)
+        return None if mean_s is None else (mean_s, ThinkTime.FIXED)
+    if not node.value:
+        context.error(node, f"{name} is empty", _THINK_EXAMPLE)
+    mean_s = value_of(_VARYING.read(context, node, name) or {}, ThinkTime.EXPONENTIAL)
+    return None if mean_s is None else (mean_s, ThinkTime.EXPONENTIAL)
+
+
+def _read_mix(context: Context, node: Node, name: str) -> dict[str, Weight] | None:
+    if not isinstance(node, MappingNode) or not node.value:
+        context.type_error(node, name, "a mapping of endpoints to weights", _MIX_EXAMPLE)
+        return None
+    weights = {key.value: Weight(key, _read_weight(context, value, key.value)) for key, value in node.value}
+    return None if any(weight.value is None for weight in weights.values()) else weights
+
+
+def _read_weight(context: Context, node: Node, endpoint: str) -> float | None:
+    name = f"the weight of '{clean(endpoint, 60)}'"
+    text = context.scalar(node, name, "a number over 0", _MIX_EXAMPLE)
+    try:
+        return None if text is None or text.unset else float(NUMBER.parse(text.value))
+    except ValueError:
+        context.error(node, f"{name} is not a number over 0", _MIX_EXAMPLE)
+        return None
+
+
+_VARYING = SectionType({ThinkTime.EXPONENTIAL.value: Key(TIMEOUT, "The mean of pauses that vary.")})
+_LOAD = ScalarType(
+    "a number of users or a rate",
+    "50 users",
+    parse_load,
+    {"type": "string", "pattern": _SHARE + r"(users?|/\s*(s|min|h))\s*$"},
+)
+CAPACITY = SectionType(
+    {
+        "model": Key(
+            choice(list(LoadModel)),
+            "Whether the load is concurrent users, who wait for a response before their next request, or a rate of "
+            "requests that come regardless.",
+            "as at_least has it, else users",
+        ),
+        "mix": Key(
+            CustomType(_read_mix, {"type": "object", "minProperties": 1, "additionalProperties": NUMBER.json}),
+            "The endpoints that are requested, each with its weight.",
+            "all with GET, equally often",
+        ),
+        "think": Key(
+            CustomType(
+                _read_think,
+                {"anyOf": [TIMEOUT.schema(), _VARYING.schema()]},
+            ),
+            "The pause of a user between a response and the next request; {exponential: 1s} varies around that mean.",
+            "1s",
+        ),
+        "within": Key(
+            ScalarType("a percentage", "95%", _within, {"type": "string", "pattern": _SHARE + r"%\s*$"}),
+            "The share of all requests that has to keep the limits.",
+            "by the strictest metric in the mix: 95% of p95, 50% of the median",
+        ),
+        "limit": Key(DURATION, "The limit of each request.", "the warning limit of its endpoint"),
+        "error_rate": Key(PERCENTAGE, "The share of requests that may fail.", "1%"),
+        "at_least": Key(_LOAD, "The load that has to hold: 50 users, or 200/s. Less is CRITICAL."),
+        "from": Key(_LOAD, "The smallest load that is tried.", "1 user, or 1/s"),
+        "to": Key(_LOAD, "The largest load that is tried."),
+        "max_time": Key(TIMEOUT, "The search ends after this time.", "3m"),
+    }
+)
+
+
+# --- The section -----------------------------------------------------------------------------------------------------
+
+
+def build_capacity(context: Context, entry: Entry | None, endpoints: Iterable[Endpoint]) -> CapacityGoals:
+    """What the section sets, and the mix that follows from it; contradictions are errors."""
+    entries: Entries = (entry.value if entry else None) or {}
+    by_name = {endpoint.name: endpoint for endpoint in endpoints}
+    think_s, think_time = value_of(entries, "think", (1.0, ThinkTime.FIXED))
+    loads: dict[str, Load] = {key: entries[key].value for key in ("at_least", "from", "to") if value_of(entries, key)}
+    model = value_of(entries, "model", next((load.model for load in loads.values()), LoadModel.USERS))
+    _check_loads(context, entries, loads, model)
+    if model is LoadModel.RATE and "think" in entries:
+        context.error(entries["think"].node, "capacity.think is of users, and the load is a rate", "remove it")
+    amounts = {key: load.amount for key, load in loads.items()}
+    return CapacityGoals(
+        **_mix(context, entries, by_name),
+        model=model,
+        think_s=think_s,
+        think_time=think_time,
+        within=value_of(entries, "within"),
+        limit_ms=value_of(entries, "limit"),
+        error_rate=value_of(entries, "error_rate", 0.01),
+        at_least=amounts.get("at_least"),
+        lowest=amounts.get("from", 1.0),
+        highest=amounts.get("to"),
+        max_time_s=value_of(entries, "max_time", 180.0),
+        line=entries["at_least"].line if "at_least" in entries else 0,
+    )
+
+
+def _check_loads(context: Context, entries: Entries, loads: dict[str, Load], model: LoadModel) -> None:
+    unit = {LoadModel.USERS: "users", LoadModel.RATE: "requests a second"}[model]
+    example = {LoadModel.USERS: "50 users", LoadModel.RATE: "200/s"}[model]
+    for key, load in loads.items():
+        if load.model is not model:
+            remedy = f"write, for example, '{key}: {example}'"
+            context.error(entries[key].node, f"capacity.{key} is not in {unit}, as the rest of it", remedy)
+    if is_wrong(entries, "model") or any(load.model is not model for load in loads.values()):
+        return
+    amounts = {key: load.amount for key, load in loads.items()}
+    lowest, highest = amounts.get("from", 0.0), amounts.get("to", math.inf)
+    if lowest >= highest:
+        context.error(entries["from"].node, "capacity.from is not below capacity.to", "lower it, or raise 'to'")
+    elif not lowest <= amounts.get("at_least", lowest) <= highest:
+        bound = "to" if amounts["at_least"] > highest else "from"
+        limit = format_load(amounts[bound], is_rate=model is LoadModel.RATE)
+        message = f"capacity.at_least is beyond the {limit} of '{bound}', so it would never be tried"
+        context.error(entries["at_least"].node, message, f"change '{bound}', or remove it")
+
+
+def _mix(context: Context, entries: Entries, endpoints: dict[str, Endpoint]) -> dict[str, Any]:
+    """The fields of the model: the mix that is written, or of all that can be requested under load."""
+    mix: dict[str, Weight] | None = value_of(entries, "mix")
+    if mix is None:
+        safe = [endpoint for endpoint in endpoints.values() if endpoint.method in _SAFE or endpoint.steps]
+        left_out = {endpoint.name: reason for endpoint in safe if (reason := why_not_under_load(endpoint))}
+        return {
+            "mix": {endpoint.name: 1.0 for endpoint in safe if endpoint.name not in left_out},
+            "left_out": left_out,
+        }
+    for name, weight in mix.items():
+        if name not in endpoints:
+            remedy = did_you_mean(name, endpoints) or "name an endpoint of this file"
+            context.error(weight.name, f"capacity.mix: there is no endpoint '{name}'", remedy)
+        elif reason := why_not_under_load(endpoints[name]):
+            line = endpoints[name].line
+            message = f"capacity.mix: '{name}' (line {line}) cannot be requested under load: {reason}"
+            context.error(weight.name, message, "take another endpoint into the mix")
+    return {"mix": {name: weight.value for name, weight in mix.items()}}
+
+
+def why_not_under_load(endpoint: Endpoint) -> str | None:
+    """What an endpoint has that the generator of load does not do; None for one that it can request."""
+    generated = [value.name for value in endpoint.inserted() if not value.is_captured]
+    reasons = {
+        "it is a page, which a browser loads": endpoint.is_page,
+        "it is a workflow": bool(endpoint.steps),
+        "its requests follow redirects": endpoint.follow_redirects,
+        "its login is by digest": endpoint.digest is not None,
+        "its metric is the time to the first byte": endpoint.metric_of is not MetricOf.LATENCY,
+        f"${{{generated[0] if generated else ''}}} differs from request to request": bool(generated),
+        "only the status of a response is checked, and it expects more": endpoint.answer is not None,
+    }
+    return next((reason for reason, applies in reasons.items() if applies), None)
