@@ -20,7 +20,7 @@ from perfcheck.words import did_you_mean
 _SAFE = ("GET",)
 _THINK_EXAMPLE = "write, for example, 'think: 1s', or 'think: {exponential: 1s}' for pauses that vary"
 _MIX_EXAMPLE = "write, for example, 'mix: {videos.list: 3, videos.get: 1}'"
-_SHARE = r"^\s*[0-9]+(\.[0-9]+)?\s*"
+_AMOUNT = r"^\s*[0-9]+(\.[0-9]+)?\s*"
 
 
 class Weight(NamedTuple):
@@ -38,11 +38,16 @@ def parse_load(text: str) -> Load:
     return Load(parse_users(text), LoadModel.USERS)
 
 
-def _within(text: str) -> float:
-    share = PERCENTAGE.parse(text)
-    if not 0 < share < 1:
-        raise WrongValueError("the share must be between 0% and 100%", "write, for example, 95%")
-    return float(share)
+def _share(example: str) -> ScalarType:
+    """Neither none nor all."""
+
+    def parse(text: str) -> float:
+        share = PERCENTAGE.parse(text)
+        if not 0 < share < 1:
+            raise WrongValueError("the share must be over 0% and below 100%", f"write, for example, {example}")
+        return float(share)
+
+    return ScalarType("a percentage", example, parse, PERCENTAGE.json)
 
 
 def _read_think(context: Context, node: Node, name: str) -> tuple[float, ThinkTime] | None:
@@ -79,7 +84,7 @@ _LOAD = ScalarType(
     "a number of users or a rate",
     "50 users",
     parse_load,
-    {"type": "string", "pattern": _SHARE + r"(users?|/\s*(s|min|h))\s*$"},
+    {"type": "string", "pattern": _AMOUNT + r"(users?|/\s*(s|min|h))\s*$"},
 )
 CAPACITY = SectionType(
     {
@@ -103,12 +108,12 @@ CAPACITY = SectionType(
             "1s",
         ),
         "within": Key(
-            ScalarType("a percentage", "95%", _within, {"type": "string", "pattern": _SHARE + r"%\s*$"}),
+            _share("95%"),
             "The share of all requests that has to keep the limits.",
             "by the strictest metric in the mix: 95% of p95, 50% of the median",
         ),
         "limit": Key(DURATION, "The limit of each request.", "the warning limit of its endpoint"),
-        "error_rate": Key(PERCENTAGE, "The share of requests that may fail.", "1%"),
+        "error_rate": Key(_share("1%"), "The share of requests that may fail.", "1%"),
         "at_least": Key(_LOAD, "The load that has to hold: 50 users, or 200/s. Less is CRITICAL."),
         "from": Key(_LOAD, "The smallest load that is tried.", "1 user, or 1/s"),
         "to": Key(_LOAD, "The largest load that is tried."),

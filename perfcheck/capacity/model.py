@@ -19,6 +19,7 @@ class Attempt:
     load: float  # users (a whole number), or requests a second
     is_fresh: bool  # the first half second of a step: the engine begins a new one
     drains: bool  # before it begins, the backlog of an overload is to be waited for
+    settles: bool = False  # what happens in it is not judged: the service is not yet as it stays
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,7 @@ class _Course:
         collapsed = too_much = False
         try:
             while len(judged) < length and void < _VOID * length and not collapsed and not too_much:
-                block = yield from self._attempt(load, is_fresh=attempts == 0)
+                block = yield from self._attempt(load, is_fresh=attempts == 0, settles=attempts < settling)
                 attempts += 1
                 collapsed = not block.is_void and is_collapse(block.failed, block.requests)
                 if block.is_void:
@@ -155,10 +155,10 @@ class _Course:
             self._ceiling = min(self._ceiling, load)
             yield from self._recovery()
 
-    def _attempt(self, load: float, *, is_fresh: bool) -> Generator[Attempt, Block | None, Block]:
+    def _attempt(self, load: float, *, is_fresh: bool, settles: bool) -> Generator[Attempt, Block | None, Block]:
         if self._blocks * BLOCK_S >= self._plan.max_s:
             raise _EndedError(Ending.TIME)
-        block = yield Attempt(load, is_fresh, self._drains and is_fresh)
+        block = yield Attempt(load, is_fresh, self._drains and is_fresh, settles)
         if block is None:
             raise _EndedError(Ending.STOPPED)
         self._blocks += 1
@@ -170,7 +170,7 @@ class _Course:
             raise _EndedError(Ending.FAILS)
         in_a_row = 0
         for attempt in range(_RECOVERY_BLOCKS):
-            block = yield from self._attempt(self._plan.lowest, is_fresh=attempt == 0)
+            block = yield from self._attempt(self._plan.lowest, is_fresh=attempt == 0, settles=True)
             if block.requests:
                 in_a_row = 0 if block.failed else in_a_row + 1
             if in_a_row == _RECOVERED:

@@ -32,6 +32,7 @@ _COMMANDS = {
     "init": "Write a baseline for a service that has none.",
     "coverage": "List operations that the baseline does not measure.",
     "run": "Check a running service against its baseline.",
+    "capacity": "Find the largest load that the targets hold for.",
     "compare": "Compare two versions: commits, running services or saved runs.",
     "report": "Report on a week, a month or a release; or render a saved run.",
     "validate": "Check the baseline file, offline.",

@@ -49,6 +49,10 @@ class Client(HttpClient[SocketConnection]):
         return f"perfcheck {__version__}, {self._sender.protocol}, {clock}"
 
     @property
+    def has_proxy(self) -> bool:
+        return self._proxy is not None
+
+    @property
     def findings(self) -> Iterator[Finding]:
         """How the figures were measured: a warning where they may not be those of the service."""
         rule = Rule.CONNECTION

@@ -190,6 +190,13 @@ class HttpClient(ABC, Generic[Opened]):
         """One timed request. Failures are in the sample; only UsageError and KeyboardInterrupt are raised."""
         return self.loop.run(self._turn(endpoint))
 
+    def prepared(self, endpoint: Endpoint) -> PreparedRequest:
+        """The request as ``send`` would send it now, with its login, for another program to send.
+
+        Raises UsageError for what makes no request, RequestFailedError for a value that cannot be inserted.
+        """
+        return self._plans.prepare(endpoint, self._values(endpoint), self._logins, may_be_ahead=False)
+
     def fetch(self, endpoint: Endpoint) -> Fetched:
         """One request for its body, not its latency. Failures are in what is returned; raises as ``send`` does."""
         generator = Generator(self._seed, endpoint, self._redact, kind="fetch")

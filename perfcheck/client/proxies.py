@@ -25,7 +25,7 @@ def proxy_for(url: httpx.URL) -> httpx.Proxy | None:
     port = url.port or (443 if url.scheme == "https" else 80)
     proxies = urllib.request.getproxies_environment()
     exceptions = proxies.get("no", "").lower().replace(",", " ").split()
-    if _is_this_machine(host) or any(_excepts(entry, host, port) for entry in exceptions):
+    if is_this_machine(host) or any(_excepts(entry, host, port) for entry in exceptions):
         return None
     kind = url.scheme if proxies.get(url.scheme) else "all"
     address = proxies.get(kind, "").strip()
@@ -65,7 +65,7 @@ def _excepts(entry: str, host: str, port: int) -> bool:
     return bool(name) and (host == name or host.endswith(f".{name}"))
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost") or host == socket.gethostname().lower():
         return True
     address = _address(host)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from perfcheck.model import ComparedHow, Run
+from perfcheck.model import CapacityResult, ComparedHow, Run
+from perfcheck.units import format_percentage
 
 
 def certainty(run: Run) -> str:
     """What the verdicts are worth: their error probability, and how many do not have it."""
+    if run.capacity is not None:
+        return _of_a_capacity(run.capacity)
     if run.counts.not_measured == len(run.endpoints):
         return "No endpoint was measured, so there is no verdict."
     if run.is_of_monitor:
@@ -28,6 +31,12 @@ def certainty(run: Run) -> str:
         *_without_confidence(run),
     ]
     return f"{'; '.join(claims)}."
+
+
+def _of_a_capacity(result: CapacityResult) -> str:
+    held = f"{format_percentage(result.within)} of all requests keep their limits"
+    failures = f"at most {format_percentage(result.error_rate)} of them fail"
+    return f"A load holds if {held} and {failures}. The interval is 95% confident."
 
 
 def _excluded_failures(run: Run) -> Iterator[str]:

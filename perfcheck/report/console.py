@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
@@ -10,7 +11,19 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from perfcheck.model import EarlierRun, EndpointResult, Finding, Reference, Rule, Run, Severity, Unit
+from perfcheck.model import (
+    CapacityResult,
+    EarlierRun,
+    EndpointResult,
+    Finding,
+    Reference,
+    Rule,
+    Run,
+    Severity,
+    Unit,
+    heaviest_first,
+)
+from perfcheck.report import capacity
 from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
 from perfcheck.report.explain import LONGEST_TEXT, Label, details, doubt
@@ -19,12 +32,14 @@ from perfcheck.report.fold import Block, explain_block, first_rows, fold, fold_n
 from perfcheck.report.glyphs import STYLES, Glyphs, shorten, sparkline
 from perfcheck.report.run_summary import (
     before_and_now,
+    capitalized,
     changes_to_show,
     compared_with,
     counts_by_verdict,
     critical_path,
     effort,
     exit_meaning,
+    headline,
     in_order,
     inconclusive_comparisons,
     partial,
@@ -53,6 +68,8 @@ def render_console(
     verbose: bool = False,
 ) -> RenderableType:
     """The report of a run, for a terminal of ``width`` cells; with the changes since ``earlier``."""
+    if run.capacity is not None:
+        return _capacity(run, run.capacity, glyphs, quiet=quiet)
     since = changes_to_show(run, earlier)
     results = in_order(run)
     parts: list[RenderableType] = []
@@ -89,6 +106,24 @@ def _title(run: Run, glyphs: Glyphs) -> Text:
     else:
         parts = [f"perfcheck {run.tool.version}", run.service.base_url, run.baseline.file, run.label]
     return Text(f" {glyphs.dot} ".join(clean(part) for part in parts if part), style="dim")
+
+
+def _capacity(run: Run, result: CapacityResult, glyphs: Glyphs, *, quiet: bool) -> RenderableType:
+    parts: list[RenderableType] = []
+    if not quiet:
+        grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        for heading in capacity.HEADINGS:
+            grid.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+        for row in capacity.rows(result):
+            grid.add_row(*row)
+        lines = [Text(f"{name}: {text}", style="dim") for name, text in capacity.facts(result)]
+        parts += [_title(run, glyphs), Text(), grid, Text(), *lines, Text()]
+    findings = heaviest_first(run.findings)
+    head = Text.assemble((str(run.verdict), STYLES[run.verdict]), " ", (headline(run), "bold"))
+    if findings and findings[0].remedy:
+        head.append(f" {capitalized(findings[0].remedy)}.", style="dim")
+    notes = list(_notes(replace(run, findings=findings[1:]), (), glyphs, quiet=quiet, verbose=False))
+    return Group(*parts, head, *notes, Text(), Text(certainty(run), style="dim"), _closing(run, glyphs))
 
 
 # --- The table -----------------------------------------------------------------------------------------------------
@@ -252,4 +287,5 @@ def _closing(run: Run, glyphs: Glyphs) -> Text:
         text.append(f" ({inconclusive} inconclusive)", style="dim")
     if warnings := run_warnings(run):
         text.append(", " if text else "").append(f"{plural(warnings, 'warning')} of the run", style="yellow")
-    return text.append(f" {glyphs.dot} ".join(["", effort(run), exit_meaning(run)]))
+    separator = f" {glyphs.dot} "
+    return text.append(separator if text else "").append(separator.join([effort(run), exit_meaning(run)]))

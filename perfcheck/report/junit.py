@@ -27,6 +27,7 @@ from perfcheck.text import clean, distinct_names
 
 _NAME = "perfcheck"
 _RUN = "the run"
+_CAPACITY = "capacity"
 _BRACKETS = re.compile(r"\[(?=\[)")
 _OTHER_TYPES = {Rule.ERROR_RATE, Rule.BODY_SIZE}  # a closed list: GitLab interprets some words here
 
@@ -40,7 +41,8 @@ def render(run: Run, earlier: EarlierRun | None = None) -> str:
     of the run, in seconds. A run that did not pass although all its endpoints do, or that measured nothing, has one
     more test case for that: a test tab must not be green when the job is red.
     """
-    *names, run_name = distinct_names([*(result.name for result in run.endpoints), _RUN])
+    of_run = _RUN if run.capacity is None else _CAPACITY
+    *names, run_name = distinct_names([*(result.name for result in run.endpoints), of_run])
     since = changes_to_show(run, earlier)
     root = ET.Element("testsuites")
     suite = add(root, "testsuite")
@@ -132,12 +134,16 @@ def _lines(run: Run, result: EndpointResult, since: EarlierRun | None) -> Iterat
 
 def _needs_a_case_of_its_own(run: Run) -> bool:
     red = {Verdict.CRITICAL, Verdict.NOT_MEASURED}
+    if run.capacity is not None:
+        return True  # its only one
     is_red = any(result.verdict in red and not may_pass(run, result) for result in run.endpoints)
     return not run.endpoints or (run.exit_code != 0 and not is_red)
 
 
 def _run_case(suite: ET.Element, name: str, run: Run) -> None:
     case = add(suite, "testcase", classname=_NAME, name=name)
+    if run.exit_code == 0 and run.capacity is not None:
+        return
     judged = run.verdict in {Verdict.WARNING, Verdict.CRITICAL} and run.exit_code == 1
     lines = [headline(run), exit_meaning(run), *map(_finding_text, run.findings)]
     add(case, "failure" if judged else "error", lines, type="run", message=exit_meaning(run))

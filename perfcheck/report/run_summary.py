@@ -17,6 +17,7 @@ from perfcheck.model import (
     Run,
     Severity,
     Verdict,
+    heaviest_first,
     worst,
 )
 from perfcheck.report.explain import LONGEST_TEXT
@@ -91,6 +92,8 @@ def critical_path(run: Run) -> str:
 def headline(run: Run) -> str:
     """One sentence: the verdict and what weighs most; names no file and no machine."""
     total = len(run.endpoints)
+    if run.capacity is not None and (finding := next(iter(heaviest_first(run.findings)), None)):
+        return f"{capitalized(clean(finding.message, LONGEST_TEXT))}."
     if not total:
         return "Nothing was measured."
     if run.verdict is Verdict.OK and run.is_comparison:
@@ -104,7 +107,11 @@ def headline(run: Run) -> str:
         return f"{clean(title(worst_block))}: {reason_in_short(worst_block) or 'could not be measured'}. {counted}"
     finding = next((finding for finding in run.findings if finding.severity is not Severity.NOTE), None)
     message = clean(finding.message, LONGEST_TEXT) if finding else str(run.verdict)
-    return f"{message[:1].upper()}{message[1:]}. {counted}"
+    return f"{capitalized(message)}. {counted}"
+
+
+def capitalized(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _all_within(run: Run) -> str:
@@ -203,6 +210,8 @@ def _named(label: str | None, started_at: str, commit: str | None) -> str:
 
 def requests_sent(run: Run) -> int:
     """Warm-up included, and of a live comparison both sides. What a monitor counted was sent by others."""
+    if run.capacity is not None:
+        return sum(step.requests for step in run.capacity.steps)
     measured = (result for result in run.endpoints if not result.is_monitored)
     sides = 2 if run.against and run.against.how is not ComparedHow.STORED else 1
     return sides * sum(result.requests.sent + result.requests.warmup for result in measured)
@@ -257,5 +266,7 @@ def _why_not_passed(run: Run) -> str:
         return "a breach could not be confirmed in time"
     if any(finding.rule is Rule.NOT_COMPARED for finding in run.findings):
         return "no endpoint could be compared"
+    if run.capacity is not None:
+        return "the capacity is not known" if run.verdict is Verdict.NOT_MEASURED else "it is not proven"
     how_much = "nothing" if run.counts.not_measured == len(run.endpoints) else "not everything"
     return f"{how_much} could be {'compared' if run.is_comparison else 'measured'}"

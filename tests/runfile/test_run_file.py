@@ -49,6 +49,7 @@ def test_fields_are_those_of_the_format() -> None:
         "excluded_failure_rate",
         "excluded_failure_rate_of_service",
         "operations",
+        "capacity",
     ]
     assert set(data["endpoints"][0]) >= {
         "name",

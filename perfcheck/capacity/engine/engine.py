@@ -53,8 +53,7 @@ class Engine:
 
     def __enter__(self) -> Self:
         """Raises UsageError without Locust, and CouldNotMeasureError where its processes do not start."""
-        if not all(map(importlib.util.find_spec, ("locust", "geventhttpclient"))):
-            raise UsageError("load needs Locust, which is not installed", "run `pip install 'perfcheck[load]'`")
+        require_locust()
         try:
             self._start()
         except BaseException:
@@ -183,6 +182,12 @@ class Engine:
     def _error(self, message: str) -> CouldNotMeasureError:
         output = self._processes.output() if self._processes else ()
         return CouldNotMeasureError(message, "see its output" if output else None, output=output)
+
+
+def require_locust() -> None:
+    """Raises UsageError where it is not installed."""
+    if not all(map(importlib.util.find_spec, ("locust", "geventhttpclient"))):
+        raise UsageError("load needs Locust, which is not installed", "run `pip install 'perfcheck[load]'`")
 
 
 def _shares(load: float, workers: Sequence[int], model: LoadModel) -> dict[int, float]:

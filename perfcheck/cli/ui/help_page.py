@@ -18,15 +18,16 @@ _SECTIONS = {
     "What is reported on": ("source", "period", "since", "until", "branch"),
     "What is checked": (
         *("baseline", "base_url", "start", "setup", "setup_inputs", "copy"),
-        *("monitor", "group", "aa", "demo", "regress"),
+        *("monitor", "group", "aa", "demo", "regress", "owns_host"),
     ),
     "Where operations are found": ("openapi", "har", "postman", "curl", "access_log", "source", "header", "allow"),
     "How it is measured": (
         *("budget", "connections", "rate", "errors", "min_requests", "max_requests", "max_pairs", "confirm", "seed"),
-        "insecure",
+        *("model", "max_time", "workers", "insecure"),
     ),
     "How it is judged": (
         "least",
+        "at_least",
         "metric",
         "target",
         "threshold",
@@ -42,6 +43,7 @@ _SECTIONS = {
         "save",
         "history",
         "compare_to",
+        "browser_files",
         "github",
         "label",
         "quiet",

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from perfcheck.model import (
+    CapacityResult,
     EarlierRun,
     EndpointChange,
     EndpointResult,
@@ -18,6 +19,7 @@ from perfcheck.model import (
     Severity,
     Unit,
 )
+from perfcheck.report import capacity
 from perfcheck.report.causes import Sums, after_the_first_byte, longest_first, slow_step, subject_of, sums_of
 from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
@@ -26,6 +28,7 @@ from perfcheck.report.figures import change_text, compared_text, is_within_ideal
 from perfcheck.report.fold import Block, explain_block, first_rows, fold, title
 from perfcheck.report.html import run_charts
 from perfcheck.report.html.axes import Knee, Linear, Log
+from perfcheck.report.html.capacity_charts import latency_over_load, shares_over_load
 from perfcheck.report.html.endpoint_charts import distribution, over_time, sparkline
 from perfcheck.report.html.svg import CSS, Svg, decoration, rect
 from perfcheck.report.run_summary import (
@@ -192,6 +195,17 @@ class Page:
     @property
     def has_ideals(self) -> bool:
         return any(result.ideal_ms for result in self.run.endpoints)
+
+    # --- A capacity ---
+
+    latency_over_load = staticmethod(latency_over_load)
+    shares_over_load = staticmethod(shares_over_load)
+    capacity_headings = capacity.HEADINGS
+    capacity_rows = staticmethod(capacity.rows)
+
+    @staticmethod
+    def capacity_facts(result: CapacityResult) -> list[Fact]:
+        return [Fact(name.capitalize(), text) for name, text in capacity.facts(result)]
 
     # --- An endpoint ---
 

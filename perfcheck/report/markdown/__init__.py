@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from perfcheck.model import EarlierRun, EndpointResult, Run, Verdict
+from perfcheck.model import CapacityResult, EarlierRun, EndpointResult, Run, Verdict
+from perfcheck.report import capacity
 from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
 from perfcheck.report.explain import LONGEST_TEXT, ExplanationLine, Label, qualified_verdict
@@ -135,6 +136,8 @@ def _size(text: str) -> int:
 
 def _sections(run: Run, since: EarlierRun | None) -> list[_Section]:
     """In the order in which they are shown, and in which they are kept where there is not room for all."""
+    if run.capacity is not None:
+        return [_loads(run.capacity)]
     attention, healthy = split_by_attention(run)
     blocks = fold(attention)
     rows, similar = first_rows(blocks, _MOST_SIMILAR_ROWS)
@@ -153,6 +156,15 @@ def _sections(run: Run, since: EarlierRun | None) -> list[_Section]:
         _Section(folded, folded_lines, len(healthy), "\n</details>", "the endpoints within their limits"),
     ]
     return [section for section in sections if section.count]
+
+
+def _loads(result: CapacityResult) -> _Section:
+    """What was tried, and what came of it."""
+    headings = [heading or "outcome" for heading in capacity.HEADINGS]
+    head, rule, *lines = table(headings, headings[:-1], capacity.rows(result))
+    facts = "".join(f"- {name}: {prose(text, LONGEST_TEXT)}\n" for name, text in capacity.facts(result))
+    opening = f"<details>\n<summary>{plural(len(lines), 'load')} tried</summary>\n\n{facts}\n{head}\n{rule}\n"
+    return _Section(opening, [f"{line}\n" for line in lines], len(lines), "\n</details>", "the loads")
 
 
 # --- Endpoints -------------------------------------------------------------------------------------------------------

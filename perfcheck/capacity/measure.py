@@ -1,0 +1,103 @@
+"""The search for the capacity of a real service: the engine does what it attempts, and what that counts is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from perfcheck.capacity.engine.blocks import LoadBlock
+from perfcheck.capacity.engine.counts import merged
+from perfcheck.capacity.engine.engine import Engine
+from perfcheck.capacity.engine.histogram import LatencyHistogram
+from perfcheck.capacity.judging import judge_block
+from perfcheck.capacity.model import BLOCK_S, Attempt, Block, Capacity
+from perfcheck.capacity.search import Search
+from perfcheck.model import CapacityStep
+
+_P95 = 0.95
+
+
+@dataclass(slots=True)
+class Step:
+    """What has happened at one load, by half seconds."""
+
+    load: float
+    settling: list[tuple[LoadBlock, Block]] = field(default_factory=list)
+    judged: list[tuple[LoadBlock, Block]] = field(default_factory=list)
+
+    def summary(self, over: float, failed: float) -> CapacityStep:
+        """``over`` and ``failed`` are the shares of its requests that are allowed.
+
+        Where nothing is judged, as of a service that collapsed at once, by what there is.
+        """
+        parts = self.judged or self.settling
+        requests = sum(block.requests for _, block in parts)
+        latency = LatencyHistogram()
+        for counts in merged(part.counts for part, _ in parts).values():
+            latency.update(counts.latency)
+        share_over = sum(block.over for _, block in parts) / requests if requests else None
+        share_failed = sum(block.failed for _, block in parts) / requests if requests else None
+        is_known = self.judged and share_over is not None and share_failed is not None
+        return CapacityStep(
+            load=self.load,
+            requests=requests,
+            requests_per_s=requests / (len(parts) * BLOCK_S) if parts else 0.0,
+            median_ms=latency.quantile_ms(0.5),
+            p95_ms=latency.quantile_ms(_P95),
+            over=share_over,
+            failed=share_failed,
+            holds=(share_over or 0.0) <= over and (share_failed or 0.0) <= failed if is_known else None,
+        )
+
+
+class CapacityMeasurement:
+    """What was found is kept, whatever ends it."""
+
+    def __init__(
+        self, engine: Engine, limits_ms: Mapping[str, float], observe: Callable[[Attempt], None] = lambda _: None
+    ) -> None:
+        """``limits_ms`` by endpoint; ``observe`` is called with each load before it is made."""
+        self.steps: list[Step] = []
+        self.capacity: Capacity | None = None  # once the search has ended
+        self._engine = engine
+        self._limits_ms = limits_ms
+        self._observe = observe
+        self._blocks: Iterator[LoadBlock] = iter(())
+
+    def run(self, search: Search) -> None:
+        """Until the search ends. Raises CouldNotMeasureError where no worker is left.
+
+        A half second is judged once its requests are over, at most as long after it as the largest limit: for that time
+        the load of a step goes on.
+        """
+        block: Block | None = None
+        error: BaseException | None = None
+        with closing(search):
+            attempt = next(search)
+            while error is None:
+                try:
+                    block = self._measured(attempt)
+                except BaseException as failure:  # noqa: BLE001 - of any kind, and raised again
+                    block, error = None, failure  # None ends the search with what is known
+                try:
+                    attempt = search.send(block)
+                except StopIteration as end:
+                    self.capacity = end.value
+                    break
+        if error is not None:
+            raise error
+
+    def _measured(self, attempt: Attempt) -> Block:
+        self._observe(attempt)
+        if attempt.drains:
+            self._engine.drain()
+        if attempt.is_fresh:
+            self._blocks = self._engine.blocks(self._engine.step(attempt.load))
+            self.steps.append(Step(attempt.load))
+        measured = next(self._blocks)
+        block = judge_block(measured, self._limits_ms)
+        if not block.is_void:
+            step = self.steps[-1]
+            (step.settling if attempt.settles else step.judged).append((measured, block))
+        return block

@@ -1,0 +1,178 @@
+"""What the answer of a search is worth: compared with what has to hold, and with that of an earlier run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from perfcheck.capacity.model import Ending
+from perfcheck.errors import EXIT_CRITICAL, EXIT_NOT_MEASURED, EXIT_OK
+from perfcheck.model import (
+    CapacityChange,
+    CapacityResult,
+    EarlierCapacity,
+    Finding,
+    LoadModel,
+    Rule,
+    Run,
+    Severity,
+    Verdict,
+    verdict_of,
+)
+from perfcheck.units import format_about, format_load
+
+_MORE_TIME = "give it more time (--max-time)"
+_MORE_WORKERS = "add workers (--workers), or run it on another machine than the service"
+
+
+def judge_capacity(
+    result: CapacityResult, before: Run | None, fail_on: Verdict | None, line: int
+) -> tuple[CapacityResult, tuple[Finding, ...], int]:
+    """With its verdict and what has become of the earlier one; the findings, and the exit code by them.
+
+    ``line`` of ``at_least`` in the baseline; ``before`` has a capacity of the same model. Not known is NOT_MEASURED,
+    and what is not proven, as it is not to fail either, has exit code 3.
+    """
+    result = replace(result, before=_earlier(result, before)) if before else result
+    findings = tuple(_findings(result, line))
+    proven = verdict_of(finding for finding in findings if finding.rule is not Rule.UNDECIDED)
+    verdict = verdict_of(findings) if _is_known(result) else Verdict.NOT_MEASURED
+    if fail_on is not None and proven in {Verdict.CRITICAL, fail_on} and verdict is not Verdict.NOT_MEASURED:
+        exit_code = EXIT_CRITICAL
+    elif verdict is Verdict.NOT_MEASURED or (fail_on is not None and proven is not verdict):
+        exit_code = EXIT_NOT_MEASURED
+    else:
+        exit_code = EXIT_OK
+    return replace(result, verdict=verdict), findings, exit_code
+
+
+def _is_known(result: CapacityResult) -> bool:
+    """Whether there is an answer, or an interval that lies beyond what is needed, or beyond what may be tried."""
+    beyond = {Ending.HOLDS, Ending.FAILS}
+    return result.value is not None or _is_enough(result) or _is_below(result) or result.ended in beyond
+
+
+def _is_enough(result: CapacityResult) -> bool:
+    low = result.interval[0]
+    return result.at_least is not None and low is not None and low >= result.at_least
+
+
+def _is_below(result: CapacityResult) -> bool:
+    high = result.interval[1]
+    return result.at_least is not None and high is not None and high < result.at_least
+
+
+def _findings(result: CapacityResult, line: int) -> Iterator[Finding]:
+    if _is_known(result):
+        yield _answer(result, line)
+    yield from _of_the_search(result)
+    if result.before is not None:
+        yield _change(result, result.before)
+
+
+def _answer(result: CapacityResult, line: int) -> Finding:
+    """In words, with which the findings begin."""
+    held = f"the limits hold for {_shown(result, result.value, result.interval)}"
+    if result.at_least is None:
+        return Finding.note(Rule.CAPACITY, held)
+    needed = f"at least {_load(result, result.at_least)}"
+    if _is_enough(result):
+        return Finding.note(Rule.CAPACITY, f"{held}; {needed} are needed")
+    if not _is_below(result):
+        message = f"{held}, which does not prove that they hold for {needed}"
+        return Finding.warning(Rule.UNDECIDED, message, remedy=_MORE_TIME, line=line or None)
+    return Finding(
+        Rule.CAPACITY,
+        Severity.CRITICAL,
+        value=result.interval[1] if result.value is None else result.value,
+        limit=result.at_least,
+        unit="users" if result.model is LoadModel.USERS else "per second",
+        message=f"{held}; {needed} are needed",
+        remedy="find what became slower, enlarge the service, or lower capacity.at_least",
+        line=line or None,
+    )
+
+
+def _of_the_search(result: CapacityResult) -> Iterator[Finding]:
+    """Why there is no answer, or none with a narrow interval."""
+    longer = _MORE_TIME
+    if needed_s := result.seconds_needed:
+        longer = f"it takes about {format_about(needed_s)}: --max-time {math.ceil(needed_s / 60)}m"
+    known = "" if result.interval == (None, None) else f": {_shown(result, None, result.interval)}"
+    match result.ended:
+        case Ending.GENERATOR:
+            message = "the generator of the load was the limit, so the capacity of the service is not known"
+            yield Finding.warning(Rule.RUNNER, message, remedy=_MORE_WORKERS)
+        case Ending.COLLAPSE:
+            message = f"the service did not recover from an overload, though the load was taken off{known}"
+            yield Finding.warning(Rule.SERVICE, message, remedy="see its log; restart it before the next search")
+        case Ending.RARE:
+            kind = Finding.note if _is_known(result) else Finding.warning
+            yield kind(Rule.CAPACITY, f"cannot tell in this time{known}", remedy=longer)
+        case Ending.TIME:
+            yield Finding.note(Rule.CAPACITY, "the time was up before the interval was narrow", remedy=longer)
+        case Ending.HOLDS:
+            yield Finding.note(Rule.CAPACITY, "that is the largest load that was allowed", remedy="raise capacity.to")
+        case Ending.FAILS:
+            message = "they do not hold even for the smallest load"
+            yield Finding.warning(Rule.CAPACITY, message, remedy="'perfcheck run' shows which endpoint is slow")
+
+
+def _change(result: CapacityResult, before: EarlierCapacity) -> Finding:
+    earlier = before.label or "the earlier run"
+    was, now = _shown(result, before.value, before.interval), _shown(result, result.value, result.interval)
+    match before.changed:
+        case CapacityChange.LOWER:
+            return Finding(
+                Rule.CAPACITY,
+                Severity.CRITICAL,
+                value=result.value,
+                limit=before.value,
+                message=f"lower than in {earlier}: {now}, before {was}",
+                remedy="'perfcheck compare' shows which endpoint became slower",
+            )
+        case CapacityChange.HIGHER:
+            return Finding.note(Rule.CAPACITY, f"higher than in {earlier}: {now}, before {was}")
+        case CapacityChange.NO_CHANGE:
+            return Finding.note(Rule.CAPACITY, f"no change since {earlier}, which had {was}: the intervals overlap")
+    message = f"cannot be compared with {earlier}: {now}, before {was}"
+    return Finding.warning(Rule.UNDECIDED, message, remedy=_MORE_TIME)
+
+
+def _earlier(result: CapacityResult, run: Run) -> EarlierCapacity | None:
+    before = run.capacity
+    if before is None:
+        return None
+    (low, high), (low_before, high_before) = result.interval, before.interval
+    if high is not None and low_before is not None and high < low_before:
+        changed = CapacityChange.LOWER
+    elif low is not None and high_before is not None and low > high_before:
+        changed = CapacityChange.HIGHER
+    elif result.value is None or before.value is None:
+        changed = CapacityChange.CANNOT_TELL
+    else:
+        changed = CapacityChange.NO_CHANGE
+    return EarlierCapacity(run.label, run.started_at, before.value, before.interval, changed)
+
+
+# --- Words -----------------------------------------------------------------------------------------------------------
+
+
+def _load(result: CapacityResult, amount: float) -> str:
+    return format_load(amount, is_rate=result.model is LoadModel.RATE)
+
+
+def _shown(result: CapacityResult, value: float | None, interval: tuple[float | None, float | None]) -> str:
+    """``42 users (39 to 45 users)``; ``at least 39 users`` where no value is known."""
+    low, high = interval
+    if low is not None and high is not None:
+        first = f"{low:,.0f}" if result.model is LoadModel.USERS else _load(result, low)
+        ends = f"{first} to {_load(result, high)}"
+    elif low is not None:
+        ends = f"at least {_load(result, low)}"
+    else:
+        ends = "an unknown load" if high is None else f"less than {_load(result, high)}"
+    if value is None:
+        return ends
+    return _load(result, value) if low is high is None else f"{_load(result, value)} ({ends})"

@@ -1,0 +1,171 @@
+"""``perfcheck capacity``: the largest load that the targets hold for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from perfcheck.cli.measuring import Frame, Options, base_url_option, carry_out, label_option, shared_options
+from perfcheck.cli.services import service_of
+from perfcheck.cli.ui.commands import Command, exit_codes
+from perfcheck.cli.ui.completers import complete_files
+from perfcheck.cli.ui.options import Parsed, duration, option, start_option
+from perfcheck.cli.ui.terminal import status_line, waiting_line
+from perfcheck.errors import UsageError
+from perfcheck.model import Baseline, Load, LoadModel, Run
+from perfcheck.units import format_about, format_load
+
+if TYPE_CHECKING:
+    from perfcheck.capacity.model import Attempt
+    from perfcheck.cli.app import Session
+    from perfcheck.engine.session import Outcome
+
+_MOST_WORKERS = 64
+
+_EXAMPLES = """\b
+Examples:
+  perfcheck capacity --demo --max-time 1m           try it with a sample service
+  perfcheck capacity --at-least '50 users'          fail below it
+  perfcheck capacity --model rate -o capacity.json  requests a second, not users
+  perfcheck capacity --against capacity.json        fail if it became lower
+"""
+
+
+def _load(text: str) -> Load:
+    from perfcheck.baseline.capacity import parse_load
+
+    return parse_load(text)
+
+
+@click.command(
+    "capacity", cls=Command, epilog=_EXAMPLES + exit_codes(not_measured="not known, or not proven in this time")
+)
+@shared_options
+@base_url_option
+@start_option
+@option(
+    "--model",
+    type=click.Choice([str(model) for model in LoadModel]),
+    metavar="users|rate",
+    help="Concurrent users, or requests a second. Default: as in the baseline, else users.",
+)
+@option(
+    "--at-least",
+    type=Parsed("load", _load),
+    help="The load that has to hold: '50 users', or 200/s. Default: as in the baseline.",
+)
+@option(
+    "--max-time",
+    type=duration(),
+    help="End the search after this time of load. Default: as in the baseline, else 3m.",
+)
+@option(
+    "--workers",
+    type=click.IntRange(1, _MOST_WORKERS),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Processes that make the load; each takes up to one CPU.",
+)
+@option(
+    "--against",
+    metavar="FILE",
+    shell_complete=complete_files,
+    help="Also compare with the capacity in this run file of an earlier search: one that became lower fails.",
+)
+@option(
+    "--i-own-this-host",
+    "owns_host",
+    is_flag=True,
+    help="Allow a service on another machine. Load that its owner does not expect is an attack.",
+)
+@label_option
+@option("--demo", is_flag=True, help="Search the capacity of the sample service, started on a free port.")
+@click.pass_obj
+def command(
+    session: Session,
+    /,
+    model: str | None,
+    at_least: Load | None,
+    max_time: float | None,
+    workers: int,
+    *,
+    owns_host: bool,
+    **options: Any,
+) -> int:
+    """Find the largest load that a service holds its targets for, with an interval.
+
+    Makes load on the service, in steps, with the endpoints that the baseline has under 'capacity'. It takes minutes,
+    and slows the service down meanwhile. Needs the extra: pip install 'perfcheck[load]'.
+    """
+    given = Options(**options)
+    if given.demo and (given.start is not None or given.base_url):
+        raise UsageError("--demo, --start and --base-url name different services", "leave one of them out")
+    earlier = _earlier(given.against) if given.against else None  # before anything is measured
+
+    def search(frame: Frame) -> Outcome:
+        def load(address: str | int | None) -> Baseline:
+            (baseline,) = frame.load(address)
+            return _with_options(baseline, model, at_least, max_time)
+
+        with service_of(frame, load) as (baseline, process), _status(baseline, quiet=given.quiet) as trying:
+            from perfcheck.engine.capacity import check_capacity  # while the service starts
+            from perfcheck.engine.session import Callbacks
+
+            waiting = partial(waiting_line, quiet=given.quiet)
+            return check_capacity(
+                baseline,
+                workers=workers,
+                owns_host=owns_host,
+                against=earlier,
+                fail_on=given.lowest_failing,
+                label=given.label,
+                process=process,
+                callbacks=Callbacks(measured=frame.interrupts.hold, waiting=waiting),
+                trying=trying,
+                redact=session.redact,
+            )
+
+    return carry_out(given, session, search)
+
+
+def _earlier(reference: str) -> Run:
+    from perfcheck.engine.saved_runs import find_earlier_run
+
+    return find_earlier_run(reference)
+
+
+def _with_options(baseline: Baseline, model: str | None, at_least: Load | None, max_time_s: float | None) -> Baseline:
+    """What was typed counts in place of the baseline's. Raises UsageError where the two contradict each other."""
+    goals = baseline.capacity
+    kind = LoadModel(model) if model else at_least.model if at_least else goals.model
+    if at_least and at_least.model is not kind:
+        raise UsageError(f"--at-least is not of --model {kind}", "write '50 users' of users, 200/s of a rate")
+    if kind is not goals.model:  # the loads of the baseline are in the other unit
+        goals = replace(goals, model=kind, at_least=None, lowest=1.0, highest=None)
+    if at_least:
+        goals = replace(goals, at_least=at_least.amount, line=0)
+    return replace(baseline, capacity=replace(goals, max_time_s=max_time_s or goals.max_time_s))
+
+
+@contextmanager
+def _status(baseline: Baseline, *, quiet: bool) -> Iterator[Callable[[Attempt], None]]:
+    """What is tried now, on stderr."""
+    goals = baseline.capacity
+    tried: list[float] = []
+
+    with status_line(quiet=quiet) as show:
+
+        def trying(attempt: Attempt) -> None:
+            if attempt.is_fresh:
+                tried.append(attempt.load)
+                load = format_load(attempt.load, is_rate=goals.model is LoadModel.RATE)
+                so_far = f", step {len(tried)}, at most {format_about(goals.max_time_s)} in all"
+                show(f"trying {load}{so_far}")
+
+        yield trying

@@ -1,0 +1,263 @@
+"""The capacity of a service: load by the generator, the search for the largest that holds, and the verdict on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from perfcheck.capacity.engine.engine import Engine, require_locust
+from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
+from perfcheck.capacity.measure import CapacityMeasurement
+from perfcheck.capacity.model import Attempt, Ending
+from perfcheck.capacity.search import SearchPlan, search
+from perfcheck.capacity.verdict import judge_capacity
+from perfcheck.client.client import Client
+from perfcheck.client.proxies import is_this_machine
+from perfcheck.engine.environment import EnvironmentProbe
+from perfcheck.engine.session import Callbacks, Execution, Outcome, assemble_run, ended_early, torn_down, wait_for
+from perfcheck.errors import UsageError, caused_by_the_machine
+from perfcheck.model import (
+    Baseline,
+    CapacityGoals,
+    CapacityResult,
+    Counts,
+    Endpoint,
+    Finding,
+    LoadModel,
+    Metric,
+    Rule,
+    Run,
+    RunnerHealth,
+    Verdict,
+)
+from perfcheck.text import Redactor
+
+if TYPE_CHECKING:
+    from perfcheck.service_process import ServiceProcess
+
+_QUANTILES = {Metric.MEDIAN: 0.5, Metric.P75: 0.75, Metric.P90: 0.9, Metric.P95: 0.95, Metric.P99: 0.99}
+_OF_THE_MEAN = 0.5  # no share of requests follows from a mean
+_MOST = 100_000.0  # users, or requests a second
+_NOT_COUNTED = Counts(0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What is requested under load, and what has to hold."""
+
+    endpoints: tuple[Endpoint, ...]
+    limits_ms: dict[str, float]  # by endpoint
+    within: float  # share of all requests
+
+
+def check_capacity(
+    baseline: Baseline,
+    *,
+    workers: int = 1,
+    owns_host: bool = False,
+    against: Run | None = None,
+    fail_on: Verdict | None = Verdict.CRITICAL,
+    label: str | None = None,
+    command: tuple[str, ...] = ("perfcheck", "capacity"),
+    process: ServiceProcess | None = None,
+    callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
+    trying: Callable[[Attempt], None] = lambda _: None,
+    redact: Redactor | None = None,
+) -> Outcome:
+    """Search the largest load for which ``baseline.capacity`` holds, and judge it.
+
+    ``workers`` are the processes that make the load; ``owns_host``: the service may be on another machine.
+    ``against`` is an earlier run with a capacity; ``trying`` is called before each load, all others as of ``check``.
+    Raises UsageError for what cannot be requested under load, and where the extra is missing. An interruption ends the
+    load, not the report.
+    """
+    goals, redact = baseline.capacity, redact or Redactor(baseline.secrets)
+    require_locust()
+    _check_service(baseline, owns_host=owns_host)
+    mix = _mix_of(baseline)
+    _check_comparable(goals, against)
+    with (
+        EnvironmentProbe() as probe,
+        Client(baseline.service, redact=redact) as client,
+        torn_down(client, baseline.teardown, redact) as from_teardown,
+    ):
+        error = wait_for(client, mix.endpoints, baseline.service.ready_timeout_s, callbacks, process=process)
+        environment = probe.finish()
+        execution, result = _measured(baseline, mix, client, workers, error, callbacks, trying, redact)
+    result, findings, exit_code = judge_capacity(result, against, fail_on, goals.line)
+    outcome = assemble_run(
+        client,
+        environment,
+        baseline,
+        execution,
+        (),
+        (result.verdict, _NOT_COUNTED, exit_code),
+        findings=(
+            *(findings if execution.error is None else ()),
+            *_left_out(goals),
+            *ended_early(process, execution),
+            *from_teardown,
+            *execution.findings(client.findings, environment),
+            *probe.findings,
+        ),
+        complete=result.value is not None,
+        redact=redact,
+        command=command,
+        label=label,
+    )
+    return replace(outcome, run=replace(outcome.run, capacity=result))
+
+
+def _measured(
+    baseline: Baseline,
+    mix: Mix,
+    client: Client,
+    workers: int,
+    error: Exception | None,
+    callbacks: Callbacks,
+    trying: Callable[[Attempt], None],
+    redact: Redactor,
+) -> tuple[Execution, CapacityResult]:
+    """What was measured stays, whatever ends it early."""
+    goals = baseline.capacity
+    started_at, started_s = datetime.now(UTC), time.perf_counter()
+    interrupted = False
+    measurement: CapacityMeasurement | None = None
+    try:
+        if error is None:
+            try:
+                client.set_up(baseline.setup)
+                with Engine(_load_plan(baseline, mix, client), workers, redact) as engine:
+                    measurement = CapacityMeasurement(engine, mix.limits_ms, trying)
+                    measurement.run(search(_search_plan(goals, mix)))
+            finally:
+                callbacks.measured()
+    except KeyboardInterrupt:
+        interrupted = True
+    except UsageError:
+        raise
+    except Exception as failure:  # noqa: BLE001 - raised again once the reports are written
+        error = caused_by_the_machine(failure) or failure
+    duration_ms = (time.perf_counter() - started_s) * 1000
+    execution = Execution(
+        started_at, started_s, duration_ms, RunnerHealth(), interrupted=interrupted, error=error, limits=(None,)
+    )
+    return execution, _result(goals, mix, workers, measurement)
+
+
+def _result(goals: CapacityGoals, mix: Mix, workers: int, measurement: CapacityMeasurement | None) -> CapacityResult:
+    """Not judged yet."""
+    steps, capacity = (measurement.steps, measurement.capacity) if measurement else ([], None)
+    return CapacityResult(
+        model=goals.model,
+        verdict=Verdict.NOT_MEASURED,
+        value=capacity.answer if capacity else None,
+        interval=(capacity.low, capacity.high) if capacity else (None, None),
+        at_least=goals.at_least,
+        ended=str(capacity.reason) if capacity else str(Ending.STOPPED),
+        within=mix.within,
+        error_rate=goals.error_rate,
+        mix=goals.mix,
+        limits_ms=mix.limits_ms,
+        think_s=goals.think_s if goals.model is LoadModel.USERS else None,
+        think_time=goals.think_time,
+        workers=workers,
+        seconds=capacity.seconds if capacity else 0.0,
+        steps=tuple(step.summary(1 - mix.within, goals.error_rate) for step in steps),
+        seconds_needed=capacity.seconds_needed if capacity else None,
+    )
+
+
+# --- Before the load -------------------------------------------------------------------------------------------------
+
+
+def _check_service(baseline: Baseline, *, owns_host: bool) -> None:
+    """Raises UsageError for a service that must not get this load, or to which it cannot be sent."""
+    service = baseline.service
+    host = service.connect_to[0] if service.connect_to else urlsplit(service.base_url).hostname or ""
+    if not owns_host and not service.unix_socket and not is_this_machine(host):
+        message = f"a load test is about to be pointed at another machine, {host}"
+        raise UsageError(message, "--i-own-this-host, if that is so: what it does to others is an attack")
+    if service.http2:
+        raise UsageError("load is made over HTTP/1.1 alone, and service.http2 is set", "remove it, or set it to false")
+    if any(request.renew_s is not None for request in baseline.setup):
+        message = "under load a login is not renewed, and a request of the setup has 'renew'"
+        raise UsageError(message, "remove it, and let the login last as long as the search takes")
+
+
+def _mix_of(baseline: Baseline) -> Mix:
+    """Raises UsageError where there is nothing to request."""
+    goals = baseline.capacity
+    endpoints = tuple(endpoint for endpoint in baseline.endpoints if endpoint.name in goals.mix)
+    if not endpoints:
+        raise UsageError("no endpoint of the baseline can be requested under load", "name some in capacity.mix")
+    limits_ms = {endpoint.name: goals.limit_ms or endpoint.limits.warning_ms for endpoint in endpoints}
+    strictest = max(_QUANTILES.get(endpoint.metric, _OF_THE_MEAN) for endpoint in endpoints)
+    return Mix(endpoints, limits_ms, goals.within or strictest)
+
+
+def _check_comparable(goals: CapacityGoals, against: Run | None) -> None:
+    if against is None:
+        return
+    if against.capacity is None:
+        raise UsageError("the earlier run has no capacity", "name one of 'perfcheck capacity -o FILE'")
+    if against.capacity.model is not goals.model:
+        message = (
+            f"the earlier run found a capacity in {against.capacity.model}, and this one searches for {goals.model}"
+        )
+        raise UsageError(message, f"add --model {against.capacity.model}")
+
+
+def _left_out(goals: CapacityGoals) -> Iterator[Finding]:
+    for endpoint, reason in goals.left_out.items():
+        yield Finding.note(Rule.CAPACITY, f"{endpoint} is not in the mix: {reason}")
+
+
+def _load_plan(baseline: Baseline, mix: Mix, client: Client) -> LoadPlan:
+    """Raises UsageError for a proxy, which the generator does not use."""
+    goals, service = baseline.capacity, baseline.service
+    if client.has_proxy:
+        message = "load is sent directly, and the environment has a proxy for the service"
+        raise UsageError(message, "set NO_PROXY to the host of the service")
+    prepared = {endpoint.name: client.prepared(endpoint) for endpoint in mix.endpoints}
+    origin = next(iter(prepared.values())).wire_request.origin
+    host, port = service.connect_to or (origin.host, origin.port)
+    return LoadPlan(
+        host=host,
+        port=port,
+        model=goals.model,
+        requests=tuple(
+            PlannedRequest(
+                endpoint.name,
+                prepared[endpoint.name].wire_request.data,
+                endpoint.method,
+                endpoint.expect,
+                endpoint.timeout_s,
+                mix.limits_ms[endpoint.name],
+                goals.mix[endpoint.name],
+            )
+            for endpoint in mix.endpoints
+        ),
+        think_s=goals.think_s,
+        think_time=goals.think_time,
+        unix_socket=service.unix_socket,
+        tls=service.tls if origin.scheme == "https" else None,
+        server_name=origin.host,
+    )
+
+
+def _search_plan(goals: CapacityGoals, mix: Mix) -> SearchPlan:
+    think_s = goals.think_s if goals.model is LoadModel.USERS else 0.0
+    return SearchPlan(
+        model=goals.model,
+        share=1 - mix.within,
+        lowest=goals.lowest,
+        highest=goals.highest or _MOST,
+        cycle_s=think_s + max(mix.limits_ms.values()) / 1e3,
+        max_s=goals.max_time_s,
+        failed_share=goals.error_rate,
+    )

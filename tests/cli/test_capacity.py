@@ -1,0 +1,174 @@
+"""``perfcheck capacity`` with the real engine on a real service: exit codes, safety, and what is in the run file."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apps.load_service import LoadService, load_service
+from support.capacities import capacity_run, found
+from support.command import PERFCHECK, environment, perfcheck
+from support.processes import descendants, is_running
+from support.waiting import eventually
+
+from perfcheck.cli.app import run_command_line
+from perfcheck.runfile import encode_run
+
+WORKING = "videos.list: {path: /quick, target: 10s, metric: p95, timeout: 30s}"
+FAILING = "videos.list: {path: /status/500, target: 10s, timeout: 30s, expect: 2xx}"
+
+
+@pytest.fixture
+def service() -> Iterator[LoadService]:
+    with load_service() as running:
+        yield running
+
+
+def baseline(folder: Path, service: LoadService, endpoints: str, capacity: str = "{}", more: str = "") -> Path:
+    file = folder / "baselines.yaml"
+    address = f"base_url: http://127.0.0.1:{service.port}, ready: /quick{more}"
+    file.write_text(
+        f"version: 1\nservice: {{{address}}}\ncapacity: {capacity}\nendpoints:\n  {endpoints}\n", encoding="utf-8"
+    )
+    return file
+
+
+def saved(folder: Path) -> dict[str, Any]:
+    run: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    return run
+
+
+def test_a_service_that_fails_holds_less_than_the_smallest_load(service: LoadService, tmp_path: Path) -> None:
+    baseline(tmp_path, service, FAILING, "{at_least: 50 users, think: 50ms}")
+    done = perfcheck("capacity", "-o", "run.json", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "CRITICAL The limits hold for less than 1 user; at least 50 users are needed." in done.stdout
+    run = saved(tmp_path)
+    assert (run["verdict"], run["exit_code"], run["endpoints"]) == ("CRITICAL", 1, [])
+    capacity = run["capacity"]
+    assert (capacity["ended"], capacity["interval"], capacity["at_least"]) == (
+        "fails at the lower bound",
+        [None, 1.0],
+        50.0,
+    )
+    assert capacity["limits_ms"] == {"videos.list": 15000.0}
+    (step,) = capacity["steps"]
+    assert (step["load"], step["failed"]) == (1.0, 1.0)
+    assert service.requests["/status/500"] >= step["requests"] > 0
+
+
+def test_what_the_time_does_not_suffice_for_is_not_known(service: LoadService, tmp_path: Path) -> None:
+    baseline(tmp_path, service, WORKING, "{mix: {videos.list: 2}}")
+    done = perfcheck("capacity", "--max-time", "2s", "--model", "rate", "-o", "run.json", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert "not measured Cannot tell in this time" in done.stdout
+    assert "exit 3: the capacity is not known" in done.stdout
+    assert "trying 1/s" in done.stderr
+    capacity = saved(tmp_path)["capacity"]
+    assert (capacity["model"], capacity["value"], capacity["seconds"]) == ("rate", None, 2.0)
+    assert (capacity["within"], capacity["think_s"]) == (0.95, None)
+
+
+def test_the_load_has_the_login_of_the_setup_and_no_secret_is_shown(service: LoadService, tmp_path: Path) -> None:
+    more = ", headers: {Authorization: 'Bearer ${TOKEN}'}"
+    baseline(tmp_path, service, FAILING, "{think: 50ms}", more)
+    done = perfcheck("capacity", "-o", "run.json", cwd=tmp_path, env={"TOKEN": "hunter2-hunter2"})
+    assert done.returncode == 0, done.stderr
+    assert "WARNING They do not hold even for the smallest load." in done.stdout
+    heads = [head for head in service.heads if b"/status/500" in head]
+    assert heads
+    assert all(b"Authorization: Bearer hunter2-hunter2" in head for head in heads)
+    assert "hunter2" not in done.stdout + done.stderr + (tmp_path / "run.json").read_text(encoding="utf-8")
+
+
+def test_an_interruption_ends_the_load_and_keeps_what_is_known(service: LoadService, tmp_path: Path) -> None:
+    baseline(tmp_path, service, WORKING, "{think: 20ms}")
+    command = [PERFCHECK, "capacity", "-o", "run.json"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert eventually(lambda: service.requests["/quick"] > 100)
+        family = [pid for pid in descendants(process.pid) if pid != process.pid]
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted" in out
+    assert not any(map(is_running, family))
+    run = saved(tmp_path)
+    assert (run["exit_code"], run["complete"], run["capacity"]["ended"]) == (130, False, "stopped")
+    assert run["capacity"]["steps"]
+
+
+def test_another_machine_takes_a_promise(service: LoadService, tmp_path: Path) -> None:
+    file = baseline(tmp_path, service, WORKING)
+    done = perfcheck("capacity", "-f", str(file), "-u", "http://192.0.2.1:1")
+    assert done.returncode == 2
+    assert "a load test is about to be pointed at another machine, 192.0.2.1" in done.stderr
+    assert "--i-own-this-host" in done.stderr
+    moved = file.read_text(encoding="utf-8").replace("ready:", "connect_to: '192.0.2.1:80', ready:")
+    file.write_text(moved, encoding="utf-8")
+    assert "another machine, 192.0.2.1" in perfcheck("capacity", "-f", str(file)).stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "endpoints", "message"),
+    [
+        (", http2: true", WORKING, "load is made over HTTP/1.1 alone, and service.http2 is set"),
+        (
+            "",
+            "videos.save: {path: /, method: POST, repeatable: true, target: 1s}",
+            "no endpoint of the baseline can be",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused(
+    service: LoadService, tmp_path: Path, more: str, endpoints: str, message: str
+) -> None:
+    file = baseline(tmp_path, service, endpoints, more=more)
+    done = perfcheck("capacity", "-f", str(file))
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--at-least", "50"), "a load needs a unit: did you mean 50 users, or 50/s?"),
+        (("--at-least", "50/s", "--model", "users"), "--at-least is not of --model users"),
+        (("--workers", "0"), "--workers"),
+        (("--demo", "-u", "http://localhost:1"), "name different services"),
+        (("--against", "absent.json"), "absent.json"),
+    ],
+)
+def test_a_wrong_option_costs_no_load(
+    service: LoadService, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    baseline(tmp_path, service, WORKING)
+    done = perfcheck("capacity", *arguments, cwd=tmp_path)
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
+    assert not service.requests
+
+
+def test_an_earlier_run_has_to_have_a_capacity_of_the_same_kind(service: LoadService, tmp_path: Path) -> None:
+    file = baseline(tmp_path, service, WORKING)
+    earlier = tmp_path / "earlier.json"
+    earlier.write_bytes(encode_run(capacity_run(found())))
+    done = perfcheck("capacity", "-f", str(file), "--against", str(earlier), "--model", "rate")
+    assert (done.returncode, "add --model users" in done.stderr) == (2, True), done.stderr
+
+
+def test_without_the_extra_one_line_says_how_to_get_it(
+    service: LoadService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = baseline(tmp_path, service, WORKING)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(os, "environ", environment())
+    assert run_command_line(["capacity", "-f", str(file)]) == 2
+    assert "pip install 'perfcheck[load]'" in capfd.readouterr().err
+    assert not service.requests
