@@ -17,7 +17,8 @@ from processes import keep_apart, run
 
 from perfcheck.capacity.engine.engine import Engine
 from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
-from perfcheck.capacity.model import BLOCK_S, LoadModel
+from perfcheck.capacity.model import BLOCK_S
+from perfcheck.model import LoadModel
 
 _FOLDER = Path(__file__).parent
 _CONNECTIONS = 16

@@ -10,8 +10,9 @@ from statistics import fmean, median
 from simulation.queueing_theory import largest_rate, most_users
 from simulation.queues import ClosedQueue, OpenQueue, Servers
 
-from perfcheck.capacity.model import Attempt, Block, Capacity, Ending, LoadModel
+from perfcheck.capacity.model import Attempt, Block, Capacity, Ending
 from perfcheck.capacity.search import Search, SearchPlan, search
+from perfcheck.model import LoadModel
 
 _ROUNDING = 1e-6
 

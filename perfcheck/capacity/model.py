@@ -5,10 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from perfcheck.model import LoadModel
-
-__all__ = ["BLOCK_S", "Attempt", "Block", "Capacity", "Ending", "LoadModel", "LoadStep"]
-
 BLOCK_S = 0.5  # the time that one attempt keeps its load for, and one block counts
 
 

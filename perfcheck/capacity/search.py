@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from perfcheck.capacity.evidence import clear_side, is_collapse, is_gross, sum_of
 from perfcheck.capacity.fit import Counts, Crossing, find_crossing
-from perfcheck.capacity.model import BLOCK_S, Attempt, Block, Capacity, Ending, LoadModel, LoadStep
+from perfcheck.capacity.model import BLOCK_S, Attempt, Block, Capacity, Ending, LoadStep
+from perfcheck.model import LoadModel
 
 _RAMP = 1.6  # times the load, from step to step
 _RAMP_SETTLING, _RAMP_BLOCKS = 2, 3  # half seconds of a step of the ramp: left out, and judged

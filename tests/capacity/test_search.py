@@ -10,8 +10,9 @@ import pytest
 from simulation.queues import ClosedQueue
 from simulation.searching import FOUR, SITUATIONS, Situation, attempt_search, drive, outcomes
 
-from perfcheck.capacity.model import Attempt, Block, Capacity, Ending, LoadModel
+from perfcheck.capacity.model import Attempt, Block, Capacity, Ending
 from perfcheck.capacity.search import SearchPlan, search
+from perfcheck.model import LoadModel
 
 USERS = 44.97  # that FOUR holds its p95 for, with 100 ms of thought: between 44 and 45
 
