@@ -22,6 +22,7 @@ from perfcheck.model import (
 )
 from perfcheck.units import format_about, format_load
 
+_LONGEST_S = 3600.0  # that anybody would wait for an answer
 _MORE_TIME = "give it more time (--max-time)"
 _MORE_WORKERS = "add workers (--workers), or run it on another machine than the service"
 
@@ -97,7 +98,10 @@ def _answer(result: CapacityResult, line: int) -> Finding:
 def _of_the_search(result: CapacityResult) -> Iterator[Finding]:
     """Why there is no answer, or none with a narrow interval."""
     longer = _MORE_TIME
-    if needed_s := result.seconds_needed:
+    needed_s = result.seconds_needed or 0.0
+    if needed_s > _LONGEST_S:
+        longer = "its steps differ too much: measure on a quiet machine, or with more requests"
+    elif needed_s:
         longer = f"it takes about {format_about(needed_s)}: --max-time {math.ceil(needed_s / 60)}m"
     known = "" if result.interval == (None, None) else f": {_shown(result, None, result.interval)}"
     match result.ended:

@@ -117,7 +117,15 @@ def test_a_rate_is_shown_as_one_and_every_finding_has_its_figures() -> None:
     assert (finding.value, finding.limit, finding.unit) == (212.4, 300.0, "per second")
 
 
-def test_what_would_make_the_answer_precise_is_named() -> None:
-    short = replace(found(ended=Ending.TIME), seconds_needed=250.0)
+@pytest.mark.parametrize(
+    ("seconds_needed", "remedy"),
+    [
+        (None, "give it more time (--max-time)"),
+        (250.0, "it takes about 4 min: --max-time 5m"),
+        (20_000.0, "its steps differ too much: measure on a quiet machine, or with more requests"),
+    ],
+)
+def test_what_would_make_the_answer_precise_is_named(seconds_needed: float | None, remedy: str) -> None:
+    short = replace(found(ended=Ending.TIME), seconds_needed=seconds_needed)
     _, findings, _ = judge_capacity(short, None, CRITICAL, 0)
-    assert findings[-1].remedy == "it takes about 4 min: --max-time 5m"
+    assert findings[-1].remedy == remedy
