@@ -115,7 +115,7 @@ def checked(url: str, page: Json, folder: Path, *compared_with: str) -> Json:
     file, out = folder / "baselines.yaml", folder / "run.json"
     file.write_text(yaml.safe_dump(baseline), encoding="utf-8")
     words: Sequence[str] = ("compare", url, *compared_with) if compared_with else ("run",)
-    run(*PERFCHECK, *words, "-f", str(file), "--fail-on", "never", "-q", "-o", str(out), timeout_s=600)
+    run(PERFCHECK, *words, "-f", str(file), "--fail-on", "never", "-q", "-o", str(out), timeout_s=600)
     result: Json = json.loads(out.read_text(encoding="utf-8"))["endpoints"][0]
     return result
 
