@@ -31,7 +31,7 @@ from perfcheck.browser.loader import PageLoader
 from perfcheck.browser.program import browser_program
 from perfcheck.client.client import Client
 from perfcheck.demo.demo_process import running_demo
-from perfcheck.model import Endpoint, MetricOf, Page, PageLoad, Service
+from perfcheck.model import Endpoint, MetricOf, PageActions, PageLoad, Service
 from perfcheck.text import Redactor
 
 PAINTS = {
@@ -60,7 +60,7 @@ def by_lighthouse(program: str, url: str) -> Json:
 def loads(url: str, path: str, program: str, count: int) -> Iterator[tuple[PageLoad, Json]]:
     """Pairs of loads of the same page, one by each; after one of ours that does not count."""
     service, redact = Service(base_url=url), Redactor()
-    endpoint = Endpoint(name=path, path=path, line=1, page=Page(), metric_of=MetricOf.LARGEST_CONTENTFUL_PAINT)
+    endpoint = Endpoint(name=path, path=path, line=1, page=PageActions(), metric_of=MetricOf.LARGEST_CONTENTFUL_PAINT)
     with Client(service, redact=redact) as client, PageLoader([service], redact, client.loop) as pages:
         client.pages = pages
         client.send(endpoint)

@@ -17,7 +17,18 @@ from perfcheck.baseline.limits import LimitResolver
 from perfcheck.baseline.requests import QUERY
 from perfcheck.baseline.sections import Key, NamedSection, SectionType
 from perfcheck.baseline.value_types import FIGURE_TYPES, CustomType, Limit, OfUnit
-from perfcheck.model import FIGURE, PAGE_FIGURES, Endpoint, Metric, MetricOf, Page, PageCache, Template, Unit, displayed
+from perfcheck.model import (
+    FIGURE,
+    PAGE_FIGURES,
+    Endpoint,
+    Metric,
+    MetricOf,
+    PageActions,
+    PageCache,
+    Template,
+    Unit,
+    displayed,
+)
 
 FILL = CustomType(QUERY.read, QUERY.json)
 PAGE_LIMITS = SectionType({str(of): Key(FIGURE_TYPES[of.unit], f"Limit of {of.label}.") for of in PAGE_FIGURES})
@@ -172,7 +183,7 @@ def _page(context: Context, own: Entries, merged: Entries, of: MetricOf, path_ke
         "query": value_of(own, "query", ()),
         "method": "page",
         "metric_of": of,
-        "page": Page(
+        "page": PageActions(
             goto=path is not None,
             fill=value_of(own, "fill", ()),
             click=value_of(own, "click"),

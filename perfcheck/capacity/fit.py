@@ -39,7 +39,7 @@ _EARLY_END = 1.1
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class StepCounts:
     """The judged requests of one step, and how many of them count against the limit."""
 
     log_load: float
@@ -80,7 +80,7 @@ class _Curve:
         return _logistic(self.level + self.slope * _bent(log_load - self.centre, self.bend))
 
 
-def find_crossing(steps: Sequence[Counts], share: float, near: float) -> Crossing | None:
+def find_crossing(steps: Sequence[StepCounts], share: float, near: float) -> Crossing | None:
     """Where steps at several loads put the crossing of ``share`` (0 to 1); None when too few lie around it.
 
     ``near`` is the logarithm of the load where the search for it begins.
@@ -103,7 +103,7 @@ def find_crossing(steps: Sequence[Counts], share: float, near: float) -> Crossin
     return Crossing(curve.centre + offset, half_width, slope, dispersion)
 
 
-def _around(centre: float, steps: Sequence[Counts]) -> list[tuple[Counts, float]]:
+def _around(centre: float, steps: Sequence[StepCounts]) -> list[tuple[StepCounts, float]]:
     """The steps in the window, weighted by their distance (Epanechnikov 1969)."""
     for window in _WINDOWS:
         weighted = [
@@ -117,7 +117,7 @@ def _around(centre: float, steps: Sequence[Counts]) -> list[tuple[Counts, float]
 
 
 def _fit(
-    weighted: Sequence[tuple[Counts, float]], share: float, centre: float, bend: float, dispersion: float
+    weighted: Sequence[tuple[StepCounts, float]], share: float, centre: float, bend: float, dispersion: float
 ) -> _Curve:
     """Fisher scoring of a quasi-likelihood (McCullagh and Nelder 1989, sections 2.5 and 9.2).
 
@@ -149,7 +149,7 @@ def _fit(
     return _Curve(centre, bend, level, slope, slope_information / determinant, level_information / determinant)
 
 
-def _dispersion(weighted: Sequence[tuple[Counts, float]], curve: _Curve) -> float:
+def _dispersion(weighted: Sequence[tuple[StepCounts, float]], curve: _Curve) -> float:
     """Pearson's chi-square over its degrees of freedom, at least 1: requests are not more regular than chance."""
     square = 0.0
     for step, weight in weighted:

@@ -19,7 +19,7 @@ _P95 = 0.95
 
 
 @dataclass(slots=True)
-class Step:
+class MeasuredStep:
     """What has happened at one load, by half seconds."""
 
     load: float
@@ -58,7 +58,7 @@ class CapacityMeasurement:
         self, engine: Engine, limits_ms: Mapping[str, float], observe: Callable[[Attempt], None] = lambda _: None
     ) -> None:
         """``limits_ms`` by endpoint; ``observe`` is called with each load before it is made."""
-        self.steps: list[Step] = []
+        self.steps: list[MeasuredStep] = []
         self.capacity: Capacity | None = None  # once the search has ended
         self._engine = engine
         self._limits_ms = limits_ms
@@ -94,7 +94,7 @@ class CapacityMeasurement:
             self._engine.drain()
         if attempt.is_fresh:
             self._blocks = self._engine.blocks(self._engine.step(attempt.load))
-            self.steps.append(Step(attempt.load))
+            self.steps.append(MeasuredStep(attempt.load))
         measured = next(self._blocks)
         block = judge_block(measured, self._limits_ms)
         if not block.is_void:

@@ -13,7 +13,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from perfcheck.capacity.evidence import clear_side, is_collapse, is_gross, sum_of
-from perfcheck.capacity.fit import Counts, Crossing, find_crossing
+from perfcheck.capacity.fit import Crossing, StepCounts, find_crossing
 from perfcheck.capacity.model import BLOCK_S, Attempt, Block, Capacity, Ending, LoadStep
 from perfcheck.model import LoadModel
 
@@ -215,10 +215,10 @@ class _Course:
     def _find_crossing(self) -> Crossing | None:
         """Of latencies or of failures, whichever comes at a lower load."""
         steps = [step for step in self._steps if not is_collapse(step.failed, step.requests)]
-        over = [Counts(math.log(step.load), step.requests, step.over) for step in steps]
+        over = [StepCounts(math.log(step.load), step.requests, step.over) for step in steps]
         crossings = [find_crossing(over, self._plan.share, self._estimate)]
         if any(step.failed for step in steps):
-            failed = [Counts(math.log(step.load), step.requests, step.failed) for step in steps]
+            failed = [StepCounts(math.log(step.load), step.requests, step.failed) for step in steps]
             crossings.append(find_crossing(failed, self._plan.failed_share, self._estimate))
         return min((each for each in crossings if each), key=lambda each: each.log_load, default=None)
 

@@ -60,7 +60,7 @@ from perfcheck.model.monitor import (
     RouteTable,
     SlowStatement,
 )
-from perfcheck.model.page import BlockingResource, Page, PageCache, PageLoad, PageSummary
+from perfcheck.model.page import BlockingResource, PageActions, PageCache, PageLoad, PageSummary
 from perfcheck.model.request_text import (
     ENCODERS,
     JSON_TYPES,
@@ -181,7 +181,7 @@ __all__ = [
     "MonitoredRoute",
     "Multipart",
     "Operator",
-    "Page",
+    "PageActions",
     "PageCache",
     "PageLoad",
     "PageSummary",

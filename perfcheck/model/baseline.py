@@ -11,7 +11,7 @@ from uuid import UUID
 from perfcheck.model.capacity import CapacityGoals
 from perfcheck.model.expectations import Expectations
 from perfcheck.model.findings import Verdict
-from perfcheck.model.page import Page
+from perfcheck.model.page import PageActions
 from perfcheck.model.request_text import Content, Placeholder, RequestText, Template, sent, values_in
 
 
@@ -242,7 +242,7 @@ class Endpoint:
     steps: tuple[Endpoint, ...] = ()  # of a workflow, which sends nothing else
     think_s: float = 0.0  # of a step: the pause after it, which is not measured
     data: DataFile | None = None  # whose rows its requests, or those of its steps, use in turn
-    page: Page | None = None  # what a browser does for it; of a workflow of pages, each step has its own
+    page: PageActions | None = None  # what a browser does for it; of a workflow of pages, each step has its own
     figures: tuple[Endpoint, ...] = ()  # of a page: those with limits of their own, apart from its metric
 
     values: frozenset[str] = field(init=False, repr=False, compare=False)  # names of those its own request inserts

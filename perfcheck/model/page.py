@@ -18,7 +18,7 @@ class PageCache(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageActions:
     """What the browser does, in this order, for an endpoint or a step; elements are CSS or Playwright selectors."""
 
     goto: bool = True  # the path of the endpoint; without it, it stays on the page of the step before

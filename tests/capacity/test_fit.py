@@ -7,11 +7,11 @@ import random
 
 import pytest
 
-from perfcheck.capacity.fit import Counts, Crossing, find_crossing
+from perfcheck.capacity.fit import Crossing, StepCounts, find_crossing
 
 
-def counts(load: float, share: float, requests: int = 4000) -> Counts:
-    return Counts(math.log(load), requests, round(share * requests))
+def counts(load: float, share: float, requests: int = 4000) -> StepCounts:
+    return StepCounts(math.log(load), requests, round(share * requests))
 
 
 def convex(load: float, slope: float = 10.0, at: float = 100.0, share: float = 0.05) -> float:
@@ -20,7 +20,7 @@ def convex(load: float, slope: float = 10.0, at: float = 100.0, share: float = 0
     return 1 / (1 + math.exp(-logit))
 
 
-def crossing_of(steps: list[Counts], share: float = 0.05) -> Crossing:
+def crossing_of(steps: list[StepCounts], share: float = 0.05) -> Crossing:
     found = find_crossing(steps, share, math.log(80))
     assert found is not None
     return found
@@ -62,4 +62,4 @@ def test_nothing_is_found_from_two_steps_or_far_away() -> None:
     two = [counts(90, 0.02), counts(110, 0.1)]
     assert find_crossing(two, 0.05, math.log(100)) is None
     assert find_crossing([*two, counts(100, 0.05)], 0.05, math.log(1000)) is None
-    assert find_crossing([*two, Counts(math.log(100), 0, 0)], 0.05, math.log(100)) is None
+    assert find_crossing([*two, StepCounts(math.log(100), 0, 0)], 0.05, math.log(100)) is None

@@ -17,7 +17,7 @@ from apps.faulty_server import every_request, once, response, server
 from apps.load_service import load_service, planned
 from support.waiting import eventually
 
-from perfcheck.capacity.engine.connection import Connection, _is_idle, kind_of
+from perfcheck.capacity.engine.connection import LoadConnection, _is_idle, kind_of
 from perfcheck.capacity.engine.counts import GeneratorError
 from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
 from perfcheck.model import Failure, LoadModel, Tls
@@ -29,7 +29,7 @@ def plan_of(port: int, *requests: PlannedRequest, tls: Tls | None = None) -> Loa
 
 def outcome(plan: LoadPlan) -> Failure | GeneratorError | None:
     """Of its first request, sent over a connection of its own."""
-    with closing(Connection(plan)) as connection:
+    with closing(LoadConnection(plan)) as connection:
         return connection.send(plan.requests[0])
 
 
@@ -48,7 +48,7 @@ def outcome(plan: LoadPlan) -> Failure | GeneratorError | None:
 def test_how_a_request_fails_and_that_the_next_one_is_sent(path: str, failure: Failure | None) -> None:
     failing = planned("failing", path, timeout_s=0.3 if failure is Failure.TIMEOUT else 20.0)
     following = planned("following", "/", "X-Token: t", method="POST", body=b"body", timeout_s=20.0)
-    with load_service() as service, closing(Connection(plan_of(service.port, failing, following))) as connection:
+    with load_service() as service, closing(LoadConnection(plan_of(service.port, failing, following))) as connection:
         assert connection.send(failing) == failure
         assert connection.send(following) is None
     assert any(head.startswith(b"POST / HTTP/1.1\r\n") and b"X-Token: t" in head for head in service.heads)
@@ -71,7 +71,7 @@ def test_the_connection_is_used_again() -> None:
     request = planned("home", "/")
     with (
         server(every_request(response())) as running,
-        closing(Connection(plan_of(running.port, request))) as connection,
+        closing(LoadConnection(plan_of(running.port, request))) as connection,
     ):
         assert [connection.send(request) for _ in range(5)] == [None] * 5
     assert running.connections == 1
@@ -79,7 +79,7 @@ def test_the_connection_is_used_again() -> None:
 
 def test_a_connection_that_the_service_has_closed_is_replaced_whatever_the_method() -> None:
     requests = planned("home", "/"), planned("order", "/", method="POST", body=b"{}")
-    with server(once(response())) as running, closing(Connection(plan_of(running.port, *requests))) as connection:
+    with server(once(response())) as running, closing(LoadConnection(plan_of(running.port, *requests))) as connection:
         for request in (*requests, *requests):
             assert connection.send(request) is None
             eventually(lambda: not _is_idle(connection._socket))
@@ -130,13 +130,13 @@ def test_a_process_that_may_open_no_more_files_blames_itself() -> None:
     code = r"""
 import resource, socket
 import gevent
-from perfcheck.capacity.engine.connection import Connection
+from perfcheck.capacity.engine.connection import LoadConnection
 from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
 from perfcheck.model import LoadModel
 request = PlannedRequest("home", b"GET / HTTP/1.1\r\n\r\n")
 with socket.create_server(("127.0.0.1", 0)) as listener:
     port = listener.getsockname()[1]
-    connection = Connection(LoadPlan("127.0.0.1", port, LoadModel.USERS, (request,)))
+    connection = LoadConnection(LoadPlan("127.0.0.1", port, LoadModel.USERS, (request,)))
     gevent.sleep(0)  # its event loop needs files, too
     resource.setrlimit(resource.RLIMIT_NOFILE, (listener.fileno() + 1, listener.fileno() + 1))
     print(connection.send(request))

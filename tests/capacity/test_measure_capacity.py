@@ -12,7 +12,7 @@ from perfcheck.capacity.engine.blocks import LoadBlock
 from perfcheck.capacity.engine.counts import EndpointCounts
 from perfcheck.capacity.engine.engine import Engine
 from perfcheck.capacity.engine.plan import LoadPlan
-from perfcheck.capacity.measure import CapacityMeasurement, Step
+from perfcheck.capacity.measure import CapacityMeasurement, MeasuredStep
 from perfcheck.capacity.model import Attempt, Block, Capacity, Ending
 from perfcheck.model import Failure, LoadModel
 
@@ -56,7 +56,7 @@ def part(latencies_ms: Sequence[float], *, failed: int = 0, over: int = 0) -> tu
 
 
 def test_a_step_is_the_sum_of_its_judged_half_seconds() -> None:
-    step = Step(20.0, settling=[part([900.0] * 5, over=5)])
+    step = MeasuredStep(20.0, settling=[part([900.0] * 5, over=5)])
     step.judged += [part([10.0] * 60, failed=1), part([10.0] * 30 + [50.0] * 10, over=9)]
     summary = step.summary(0.1, 0.01)
     assert (summary.load, summary.requests, summary.requests_per_s) == (20.0, 101, 101.0)
@@ -67,9 +67,9 @@ def test_a_step_is_the_sum_of_its_judged_half_seconds() -> None:
 
 
 def test_a_step_that_was_not_judged_shows_what_there_was() -> None:
-    collapsed = Step(20.0, settling=[part([], failed=30)]).summary(0.5, 0.01)
+    collapsed = MeasuredStep(20.0, settling=[part([], failed=30)]).summary(0.5, 0.01)
     assert (collapsed.requests, collapsed.failed, collapsed.holds) == (30, 1.0, None)
-    nothing = Step(20.0).summary(0.5, 0.01)
+    nothing = MeasuredStep(20.0).summary(0.5, 0.01)
     assert (nothing.requests, nothing.requests_per_s, nothing.over, nothing.holds) == (0, 0.0, None, None)
 
 

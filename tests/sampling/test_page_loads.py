@@ -11,7 +11,7 @@ import pytest
 from simulation.noise import Clock
 from simulation.scheduling import Behaviour, Workers, check, with_target
 
-from perfcheck.model import Endpoint, MetricOf, Page, Sample, Sampling, Verdict
+from perfcheck.model import Endpoint, MetricOf, PageActions, Sample, Sampling, Verdict
 from perfcheck.sampling.sampler import Sampler
 
 LOAD_MS = 1200.0
@@ -35,7 +35,7 @@ class Service(Workers):
 
 
 def page(name: str, of: MetricOf, target: float) -> Endpoint:
-    return replace(with_target(name, target), metric_of=of, page=Page())
+    return replace(with_target(name, target), metric_of=of, page=PageActions())
 
 
 def service(requests: int, figures: dict[str, float], *, request_ms: float, seed: int) -> Service:

@@ -14,7 +14,7 @@ from perfcheck.model import (
     EndpointResult,
     ErrorProof,
     MetricOf,
-    Page,
+    PageActions,
     PageSummary,
     Sample,
 )
@@ -58,7 +58,7 @@ def page(
         for each, (_, ceiling) in figures.items()
     )
     whole = replace(endpoint(name, target=target), method="page")
-    whole = replace(whole, metric_of=of, page=Page(), figures=parts, min_requests=len(values), slow_ms=math.inf)
+    whole = replace(whole, metric_of=of, page=PageActions(), figures=parts, min_requests=len(values), slow_ms=math.inf)
     stage = Stage(whole, ErrorTest(whole.error_limits, ErrorProof.QUICK))
     loads = []
     for number, value in enumerate(values):

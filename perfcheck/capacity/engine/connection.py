@@ -28,7 +28,7 @@ _OF_THE_GENERATOR = {
 _poll = get_original("select", "poll")  # which does not yield to other users
 
 
-class Connection:
+class LoadConnection:
     """To the host of the plan alone, without a proxy. Opened by the first request, and again after a failure.
 
     Requests are sent as they are in the plan: geventhttpclient's own client would build each of them anew, and yield to

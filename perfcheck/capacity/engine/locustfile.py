@@ -19,7 +19,7 @@ from locust import User, task
 from locust.exception import StopUser
 from locust.runners import Runner
 
-from perfcheck.capacity.engine.connection import Connection
+from perfcheck.capacity.engine.connection import LoadConnection
 from perfcheck.capacity.engine.plan import Arrivals, LoadPlan, PlannedRequest
 from perfcheck.capacity.engine.recorder import BlockRecorder, InFlight
 from perfcheck.model import LoadModel, ThinkTime
@@ -70,11 +70,11 @@ class LoadUser(User):
 
     def __init__(self, environment: object) -> None:
         super().__init__(environment)
-        self.connections: list[Connection] = []  # those that are free
+        self.connections: list[LoadConnection] = []  # those that are free
 
     def send(self, sent: InFlight, *, from_start: bool) -> bool:
         """Whether it succeeded. ``from_start``: the real start is counted, too."""
-        connection = self.connections.pop() if self.connections else Connection(self.load.plan)
+        connection = self.connections.pop() if self.connections else LoadConnection(self.load.plan)
         start_s = perf_counter()
         error = connection.send(sent.request)
         if error is None:
