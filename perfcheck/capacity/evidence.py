@@ -37,6 +37,7 @@ def sum_of(load: float, blocks: Sequence[Block], void_blocks: int, *, is_overloa
         sum(block.requests for block in blocks),
         sum(block.over for block in blocks),
         sum(block.failed for block in blocks),
+        len(blocks),
         void_blocks,
         is_overload,
     )

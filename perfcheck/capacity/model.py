@@ -16,6 +16,7 @@ class Attempt:
     is_fresh: bool  # the first half second of a step: the engine begins a new one
     drains: bool  # before it begins, the backlog of an overload is to be waited for
     settles: bool = False  # what happens in it is not judged: the service is not yet as it stays
+    so_far: tuple[float, float] | None = None  # the interval of the capacity, once there is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class LoadStep:
     requests: int
     over: int
     failed: int
+    blocks: int  # that were judged
     void_blocks: int
     is_overload: bool  # it was cut short, since it was clearly too much
 

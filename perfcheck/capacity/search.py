@@ -9,7 +9,7 @@ fail is not tried again, and the search goes on halfway between it and the large
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from perfcheck.capacity.evidence import clear_side, is_collapse, is_gross, sum_of
@@ -48,6 +48,7 @@ class SearchPlan:
     highest: float
     cycle_s: float  # think time and latency, about: what a service takes to settle is counted in these
     max_s: float = 180.0  # of load
+    at_least: float | None = None  # the load that has to hold: may be proven where the capacity is not
 
 
 Search = Generator[Attempt, Block | None, Capacity]
@@ -159,7 +160,7 @@ class _Course:
     def _attempt(self, load: float, *, is_fresh: bool, settles: bool) -> Generator[Attempt, Block | None, Block]:
         if self._blocks * BLOCK_S >= self._plan.max_s:
             raise _EndedError(Ending.TIME)
-        block = yield Attempt(load, is_fresh, self._drains and is_fresh, settles)
+        block = yield Attempt(load, is_fresh, self._drains and is_fresh, settles, self._so_far())
         if block is None:
             raise _EndedError(Ending.STOPPED)
         self._blocks += 1
@@ -228,6 +229,24 @@ class _Course:
         requests = sum(step.requests for step in steps)
         return len(steps) > _STEPS_AT_BOUND and self._verdict(over, failed, requests) == side
 
+    def _shown_side(self, load: float) -> int:
+        """-1 where the steps show that a load is held, 1 that it is too much, and 0 where they do not, or show both.
+
+        What is held at a larger load is held, too; and a few seconds at the edge of an overload show nothing.
+        """
+        above = sorted((step for step in self._steps if step.load >= load), key=lambda step: step.load)
+        below = sorted((step for step in self._steps if step.load <= load), key=lambda step: -step.load)
+        return self._is_shown_by(below, 1) - self._is_shown_by(above, -1)
+
+    def _is_shown_by(self, steps: Sequence[LoadStep], side: int) -> bool:
+        over = failed = requests = blocks = 0
+        for step in steps:
+            over, failed, requests = over + step.over, failed + step.failed, requests + step.requests
+            blocks += step.blocks
+            if (blocks >= _STEP_BLOCKS or step.is_overload) and self._verdict(over, failed, requests) == side:
+                return True
+        return False
+
     # --- The answer
 
     def _interval(self) -> tuple[float, float, float] | None:
@@ -239,6 +258,11 @@ class _Course:
         if crossing is None:
             return held, held, ceiling
         return min(crossing.log_load, held), min(crossing.low, held), min(crossing.high, ceiling)
+
+    def _so_far(self) -> tuple[float, float] | None:
+        """As loads."""
+        interval = self._interval()
+        return interval and (self._load(interval[1]), self._load(interval[2]))
 
     def _is_precise(self) -> bool:
         interval = self._interval()
@@ -262,16 +286,22 @@ class _Course:
         if reason is Ending.FAILS:
             return Capacity(None, None, self._plan.lowest, reason, steps, seconds)
         interval = self._interval()
+        at_least = self._plan.at_least
+        shown = 0 if at_least is None else self._shown_side(at_least)
         if interval is None:
             reason = Ending.RARE if reason is Ending.TIME else reason
-            return Capacity(None, None, None, reason, steps, seconds)
+            held, too_much = (at_least if shown == side else None for side in (-1, 1))
+            return Capacity(None, held, too_much, reason, steps, seconds)
         at, low, high = interval
         is_useful = (high - low) / 2 <= _USEFUL and reason in (Ending.PRECISE, Ending.TIME, Ending.STOPPED)
         if reason is Ending.TIME and not is_useful:
             reason = Ending.RARE
+        lowest = self._load(low) if low >= math.log(self._plan.lowest) else None
+        if at_least is not None and shown < 0 and at >= math.log(at_least):
+            lowest = max(lowest or at_least, at_least)
         return Capacity(
             self._load(at) if is_useful else None,
-            self._load(low) if low >= math.log(self._plan.lowest) else None,
+            lowest,
             self._load(high) if high <= math.log(self._plan.highest) else None,
             reason,
             steps,

@@ -60,8 +60,11 @@ def _is_enough(result: CapacityResult) -> bool:
 
 
 def _is_below(result: CapacityResult) -> bool:
-    high = result.interval[1]
-    return result.at_least is not None and high is not None and high < result.at_least
+    low, high = result.interval
+    if result.at_least is None or high is None:
+        return False
+    is_open = low is None and result.value is None  # less than the upper end, which is too much by itself
+    return high < result.at_least or (is_open and high == result.at_least)
 
 
 def _findings(result: CapacityResult, line: int) -> Iterator[Finding]:
@@ -112,8 +115,10 @@ def _of_the_search(result: CapacityResult) -> Iterator[Finding]:
             message = f"the service did not recover from an overload, though the load was taken off{known}"
             yield Finding.warning(Rule.SERVICE, message, remedy="see its log; restart it before the next search")
         case Ending.RARE:
-            kind = Finding.note if _is_known(result) else Finding.warning
-            yield kind(Rule.CAPACITY, f"cannot tell in this time{known}", remedy=longer)
+            if _is_known(result):
+                yield Finding.note(Rule.CAPACITY, "the largest load is not known in this time", remedy=longer)
+            else:
+                yield Finding.warning(Rule.CAPACITY, f"cannot tell in this time{known}", remedy=longer)
         case Ending.TIME:
             yield Finding.note(Rule.CAPACITY, "the time was up before the interval was narrow", remedy=longer)
         case Ending.HOLDS:

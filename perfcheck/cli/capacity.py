@@ -158,14 +158,15 @@ def _status(baseline: Baseline, *, quiet: bool) -> Iterator[Callable[[Attempt], 
     """What is tried now, on stderr."""
     goals = baseline.capacity
     tried: list[float] = []
+    shown = partial(format_load, is_rate=goals.model is LoadModel.RATE)
 
     with status_line(quiet=quiet) as show:
 
         def trying(attempt: Attempt) -> None:
             if attempt.is_fresh:
                 tried.append(attempt.load)
-                load = format_load(attempt.load, is_rate=goals.model is LoadModel.RATE)
-                so_far = f", step {len(tried)}, at most {format_about(goals.max_time_s)} in all"
-                show(f"trying {load}{so_far}")
+                so_far = f", so far {' to '.join(map(shown, attempt.so_far))}" if attempt.so_far else ""
+                steps = f", step {len(tried)}, at most {format_about(goals.max_time_s)} in all"
+                show(f"trying {shown(attempt.load)}{so_far}{steps}")
 
         yield trying

@@ -104,7 +104,7 @@ def check_capacity(
             *execution.findings(client.findings, environment),
             *probe.findings,
         ),
-        complete=result.value is not None,
+        complete=result.verdict is not Verdict.NOT_MEASURED,
         redact=redact,
         command=command,
         label=label,
@@ -260,4 +260,5 @@ def _search_plan(goals: CapacityGoals, mix: Mix) -> SearchPlan:
         cycle_s=think_s + max(mix.limits_ms.values()) / 1e3,
         max_s=goals.max_time_s,
         failed_share=goals.error_rate,
+        at_least=goals.at_least,
     )

@@ -58,6 +58,13 @@ def shown(finding: Finding) -> str:
             "note: the limits hold for 20 to 80 users; at least 10 users are needed",
         ),
         (found(None, (20, 80), Ending.RARE, at_least=90), CRITICAL, 1, "CRITICAL: the limits hold for 20 to 80"),
+        (
+            found(None, (20, None), Ending.RARE, at_least=20),
+            OK,
+            0,
+            "note: the limits hold for at least 20 users; at least 20 users are needed",
+        ),
+        (found(None, (None, 20), Ending.RARE, at_least=20), CRITICAL, 1, "CRITICAL: the limits hold for less than 20"),
         (found(None, (500, None), Ending.HOLDS), OK, 0, "note: the limits hold for at least 500 users"),
         (found(None, (None, 1), Ending.FAILS), WARNING, 0, "note: the limits hold for less than 1 user"),
         (found(None, (None, 1), Ending.FAILS, at_least=5), CRITICAL, 1, "CRITICAL: the limits hold for less than 1"),

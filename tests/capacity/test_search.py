@@ -17,8 +17,8 @@ from perfcheck.model import LoadModel
 USERS = 44.97  # that FOUR holds its p95 for, with 100 ms of thought: between 44 and 45
 
 
-def plan(lowest: float = 2, highest: float = 4000, max_s: float = 180.0) -> SearchPlan:
-    return SearchPlan(LoadModel.USERS, 0.05, 0.01, lowest, highest, cycle_s=0.15, max_s=max_s)
+def plan(lowest: float = 2, highest: float = 4000, max_s: float = 180.0, at_least: float | None = None) -> SearchPlan:
+    return SearchPlan(LoadModel.USERS, 0.05, 0.01, lowest, highest, cycle_s=0.15, max_s=max_s, at_least=at_least)
 
 
 def found_on_queue(searched: SearchPlan, change: Callable[[Attempt, Block], Block | None] | None = None) -> Capacity:
@@ -205,6 +205,31 @@ def test_what_is_known_when_the_time_is_up() -> None:
     assert found.high is not None
     assert found.low <= USERS <= found.high + 1
     assert found.seconds_needed is not None
+
+
+@pytest.mark.parametrize(
+    ("at_least", "max_s", "low", "high"),
+    [(22, 33, 22, None), (44, 33, None, None), (70, 36, None, 70)],
+)
+def test_a_load_that_has_to_hold_may_be_shown_to_before_the_capacity_is_known(
+    at_least: float, max_s: float, low: float | None, high: float | None
+) -> None:
+    found = found_on_queue(plan(max_s=max_s, at_least=at_least))
+    assert (found.low, found.high) == (low, high)
+    assert found.reason is Ending.RARE
+
+
+def test_an_attempt_has_the_interval_so_far() -> None:
+    attempts: list[Attempt] = []
+
+    def note(attempt: Attempt, block: Block) -> Block:
+        attempts.append(attempt)
+        return block
+
+    found = found_on_queue(plan(), note)
+    assert attempts[0].so_far is None
+    assert attempts[-1].so_far is not None
+    assert attempts[-1].so_far[0] <= (found.answer or 0) <= attempts[-1].so_far[1]
 
 
 def test_a_search_that_is_stopped_keeps_what_it_has() -> None:
