@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import socket
 import urllib.request
 from contextlib import suppress
 
 import httpx
 
 from perfcheck.errors import UsageError
+from perfcheck.hosts import address_of, is_this_machine
 
 _LAST_PORT = 65535
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def proxy_for(url: httpx.URL) -> httpx.Proxy | None:
@@ -56,35 +55,10 @@ def _excepts(entry: str, host: str, port: int) -> bool:
         return True
     with suppress(ValueError):
         bare = entry if "]:" in entry else entry.replace("[", "").replace("]", "")
-        network, address = ipaddress.ip_network(bare, strict=False), _address(host)
+        network, address = ipaddress.ip_network(bare, strict=False), address_of(host)
         return address is not None and address in network
     rest, colon, digits = entry.rpartition(":")
     if colon and digits.isdigit():
         return int(digits) == port and _excepts(rest, host, port)
     name = entry.removeprefix("*").strip(".")
     return bool(name) and (host == name or host.endswith(f".{name}"))
-
-
-def is_this_machine(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost") or host == socket.gethostname().lower():
-        return True
-    address = _address(host)
-    if address is None or address.is_loopback or address.is_unspecified:
-        return address is not None
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004
-    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.bind((str(address), 0))  # works for the addresses of this machine alone
-        return True
-    return False
-
-
-def _address(host: str) -> _Address | None:
-    """What ``host`` means as an address: also one as short as 127.1, and an IPv4 address written as IPv6."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        if host[:1].isdigit():
-            with suppress(OSError):
-                return ipaddress.IPv4Address(socket.inet_aton(host))
-        return None
-    return address.ipv4_mapped or address if isinstance(address, ipaddress.IPv6Address) else address

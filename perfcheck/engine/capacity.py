@@ -16,10 +16,10 @@ from perfcheck.capacity.model import Attempt, Ending
 from perfcheck.capacity.search import SearchPlan, search
 from perfcheck.capacity.verdict import judge_capacity
 from perfcheck.client.client import Client
-from perfcheck.client.proxies import is_this_machine
 from perfcheck.engine.environment import EnvironmentProbe
 from perfcheck.engine.session import Callbacks, Execution, Outcome, assemble_run, ended_early, torn_down, wait_for
 from perfcheck.errors import UsageError, caused_by_the_machine
+from perfcheck.hosts import check_load_target
 from perfcheck.model import (
     Baseline,
     CapacityGoals,
@@ -179,9 +179,8 @@ def _check_service(baseline: Baseline, *, owns_host: bool) -> None:
     """Raises UsageError for a service that must not get this load, or to which it cannot be sent."""
     service = baseline.service
     host = service.connect_to[0] if service.connect_to else urlsplit(service.base_url).hostname or ""
-    if not owns_host and not service.unix_socket and not is_this_machine(host):
-        message = f"a load test is about to be pointed at another machine, {host}"
-        raise UsageError(message, "--i-own-this-host, if that is so: what it does to others is an attack")
+    if not service.unix_socket:
+        check_load_target(host, owns_host=owns_host)
     if service.http2:
         raise UsageError("load is made over HTTP/1.1 alone, and service.http2 is set", "remove it, or set it to false")
     if any(request.renew_s is not None for request in baseline.setup):

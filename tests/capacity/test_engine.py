@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from copy import deepcopy
 from itertools import islice
@@ -177,17 +178,18 @@ import sys
 from perfcheck.capacity.engine.engine import Engine
 from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
 from perfcheck.model import LoadModel
-requests = (PlannedRequest("never", b"GET /never HTTP/1.1\r\n\r\n", timeout_s=600, limit_ms=10),)
-plan = LoadPlan("127.0.0.1", int(sys.argv[1]), LoadModel.USERS, requests)
+head = f"GET {sys.argv[2]} HTTP/1.1\r\n\r\n"
+requests = (PlannedRequest("only", head.encode(), timeout_s=600, limit_ms=10),)
+plan = LoadPlan("127.0.0.1", int(sys.argv[1]), LoadModel.USERS, requests, think_s=0.02)
 with Engine(plan, workers=2) as engine:
     for block in engine.blocks(engine.step(4)):
-        print(block.index, flush=True)
+        print(block.index, block.lag_ms, flush=True)
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_process_is_left_however_the_one_that_drives_it_ends(service: LoadService, number: signal.Signals) -> None:
-    command = [sys.executable, "-c", DRIVER, str(service.port)]
+    command = [sys.executable, "-c", DRIVER, str(service.port), "/never"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as driver:
         assert driver.stdout
         driver.stdout.readline()
@@ -196,6 +198,32 @@ def test_no_process_is_left_however_the_one_that_drives_it_ends(service: LoadSer
         driver.communicate(timeout=60)
     assert len(family) == 4
     eventually(lambda: not any(map(is_running, family)))
+
+
+def test_there_is_no_load_while_the_one_that_drives_it_is_stopped(service: LoadService) -> None:
+    """As by Ctrl-Z; what it finds when it goes on is the next half second, which is void."""
+    command = [sys.executable, "-c", DRIVER, str(service.port), "/quick"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as driver:
+        assert driver.stdout
+        driver.stdout.readline()
+        driver.send_signal(signal.SIGSTOP)
+        eventually(lambda: is_idle(service))
+        before = service.requests["/quick"]
+        driver.send_signal(signal.SIGCONT)
+        eventually(lambda: service.requests["/quick"] > before)
+        shown = [driver.stdout.readline().split() for _ in range(10)]
+        driver.send_signal(signal.SIGINT)
+        driver.communicate(timeout=60)
+    assert [int(index) for index, _ in shown] == list(range(1, 11))
+    lags_ms = [float(lag_ms) for _, lag_ms in shown]
+    assert max(lags_ms) > 500
+
+
+def is_idle(service: LoadService) -> bool:
+    """No request for half a second."""
+    before = service.requests["/quick"]
+    time.sleep(0.5)
+    return service.requests["/quick"] == before
 
 
 def test_a_process_that_stops_the_load_leaves_none(service: LoadService) -> None:

@@ -150,6 +150,18 @@ def test_lag_belongs_to_all_the_time_that_it_takes() -> None:
     assert [part.lag_ms for part in taken(recorder, 2.0)] == pytest.approx([5])
 
 
+def test_a_pause_is_no_part_of_a_step_but_the_lag_of_the_half_second_that_it_interrupts() -> None:
+    recorder = BlockRecorder()
+    recorder.begin(1, 0.0)
+    sent = recorder.start(REQUEST, 0.6)
+    (before,) = taken(recorder, 0.7)
+    recorder.skip(0.7, 60.7)
+    recorder.succeed(sent, 0.65)
+    parts = taken(recorder, 61.5)
+    assert [(part.block, part.lag_ms) for part in (before, *parts)] == [(0, 0), (1, 60_000), (2, 0)]
+    assert parts[0].counts["videos"].requests == 1
+
+
 def test_requests_that_the_generator_could_not_send_are_no_requests_of_the_service() -> None:
     recorder = BlockRecorder()
     recorder.begin(1, 0.0)

@@ -128,6 +128,12 @@ def kind_of(error: BaseException) -> Failure | GeneratorError:
     return Failure.PROTOCOL
 
 
+def check_tls(plan: LoadPlan) -> None:
+    """Raises OSError for a file of a certificate or key that cannot be used."""
+    if plan.tls:
+        _tls_context(plan.tls)
+
+
 @cache
 def _tls_context(tls: Tls) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=tls.ca)

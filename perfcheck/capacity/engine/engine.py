@@ -8,8 +8,10 @@ import os
 import queue
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from threading import Thread
 from time import monotonic
 from typing import IO, Any, Self
@@ -22,13 +24,25 @@ from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import LoadModel
 from perfcheck.service_process import ShellCommand
 from perfcheck.text import Redactor
+from perfcheck.units import format_about
 
 _PROCESS = "perfcheck.capacity.engine.process"
 _START_TIMEOUT_S = 60.0
+JOIN_TIMEOUT_S = 300.0  # for remote workers, and for their master: machines may have to be started
+_KEEP_ALIVE_S = 0.5  # without a command for 2 s the workers pause, as when this process is stopped by Ctrl-Z
 _SILENCE_TIMEOUT_S = 15.0  # of the master, which reports ten times a second
 _STOP_TIMEOUT_S = 1.0
 _GRACE_S = 1.0
 _ENVIRONMENT = {"LOCUST_SKIP_MONKEY_PATCH": ""}  # set, it would make all requests wait for each other
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteWorkers:
+    """Workers that are not started here, and join at a host and port of this machine."""
+
+    host: str
+    port: int  # 0: one that is free
+    waiting: Callable[[int, int], None] = lambda _port, _joined: None  # called with the port, and how many have joined
 
 
 class Engine:
@@ -37,13 +51,28 @@ class Engine:
     One thread uses it, but for ``stop``.
     """
 
-    def __init__(self, plan: LoadPlan, workers: int = 1, redact: Redactor | None = None) -> None:
-        """``workers``: processes that send requests, each with a CPU; ``redact``: for what is shown of their output."""
+    def __init__(
+        self,
+        plan: LoadPlan,
+        workers: int = 1,
+        redact: Redactor | None = None,
+        remote: RemoteWorkers | None = None,
+    ) -> None:
+        """``workers``: processes that send requests, each with a CPU; ``redact``: for what is shown of their output.
+
+        With ``remote`` so many join, and none is started here.
+        """
+        self.silences: Counter[int] = Counter()  # of each worker: how many times it did not report for 1.5 s
         self.lost: dict[int, str] = {}  # the workers that have ended, and why
         self.silent: set[int] = set()  # those that do not report now; without a share of the steps that begin meanwhile
         self._plan = plan
         self._workers = workers
         self._redact = redact or Redactor()
+        self._remote = remote
+        self._joined: set[int] = set()
+        self._port = 0
+        self._load: dict[str, Any] = {"step": 0, "shares": [0] * workers}
+        self._sent_s = 0.0
         self._assembler = BlockAssembler()
         self._step = 0
         self._idle_in: dict[int, int] = {}  # worker -> the last step in which it had no request in flight
@@ -72,7 +101,8 @@ class Engine:
         self._step += 1
         self._assembler.begin(self._step, self._live)
         shares = _shares(load, self._live, self._plan.model)
-        self._send({"step": self._step, "shares": [shares.get(worker, 0) for worker in range(self._workers)]})
+        self._load = {"step": self._step, "shares": [shares.get(worker, 0) for worker in range(self._workers)]}
+        self._send(self._load)
         return self._step
 
     def blocks(self, step: int) -> Iterator[LoadBlock]:
@@ -131,14 +161,22 @@ class Engine:
         finally:
             os.close(commands)
             os.close(reports)
-        self._send({"plan": self._plan.to_json(), "workers": self._workers})
-        while self._await_event(_START_TIMEOUT_S) != "ready":
+        bind = (self._remote.host, self._remote.port) if self._remote else None
+        self._send({"plan": self._plan.to_json(), "workers": self._workers, "bind": bind})
+        timeout_s = JOIN_TIMEOUT_S if self._remote else _START_TIMEOUT_S
+        deadline_s = monotonic() + timeout_s
+        while (kind := self._await_event(timeout_s)) != "ready":
             for worker, reason in self.lost.items():
                 raise self._error(f"worker {worker + 1} of the load did not start: {reason}")
+            if self._remote and kind in {"listening", "report"}:
+                self._remote.waiting(self._port, len(self._joined))
+            if monotonic() > deadline_s:
+                raise self._too_few()
 
     def _send(self, command: Mapping[str, object]) -> None:
         if self._commands is None:
             raise ValueError("the engine is stopped")
+        self._sent_s = monotonic()
         with suppress(BrokenPipeError):  # it has ended, which the next event reports
             self._commands.write(json.dumps(command).encode() + b"\n")
             self._commands.flush()
@@ -152,26 +190,45 @@ class Engine:
 
     def _await_event(self, timeout_s: float) -> str:
         """Takes note of the next event; its kind."""
-        try:
-            event = self._events.get(timeout=timeout_s)
-        except queue.Empty:
-            raise self._error(f"the generator of the load did not respond for {timeout_s:g} s") from None
+        event = self._next_event(timeout_s)
         match event:
             case None:
                 raise self._error("the generator of the load has ended")
+            case {"event": "listening", "port": port}:
+                self._port = port
             case {"event": "report", "worker": worker, "step": step, "in_flight": in_flight, "parts": parts}:
                 self.silent.discard(worker)
+                self._joined.add(worker)
                 for part in parts:
                     self._assembler.add(worker, BlockPart.from_json(part))
                 if not in_flight:
                     self._idle_in[worker] = step
             case {"event": "silent", "worker": worker}:
                 self.silent.add(worker)
+                self.silences[worker] += 1
             case {"event": "lost", "worker": worker, "reason": reason}:
-                self.lost[worker] = reason
+                self.lost[worker] = reason = self._redact.clean(reason)
                 if len(self.lost) == self._workers:
                     raise self._error(f"no worker of the load is left: {reason}")
         return str(event["event"])
+
+    def _next_event(self, timeout_s: float) -> dict[str, Any] | None:
+        """Counts the time in which this process runs: while it is stopped, nobody is late."""
+        for _ in range(round(timeout_s / _KEEP_ALIVE_S)):
+            if self._commands and monotonic() - self._sent_s > _KEEP_ALIVE_S:
+                self._send(self._load)
+            with suppress(queue.Empty):
+                return self._events.get(timeout=_KEEP_ALIVE_S)
+        if self._remote and not self._step:
+            raise self._too_few()
+        raise self._error(f"the generator of the load did not respond for {timeout_s:g} s")
+
+    def _too_few(self) -> CouldNotMeasureError:
+        if not self._remote:
+            return self._error(f"the generator of the load did not start within {_START_TIMEOUT_S:g} s")
+        joined = f"{len(self._joined)} of {self._workers} workers joined within {format_about(JOIN_TIMEOUT_S)}"
+        start = f"perfcheck capacity --worker --master HOST:{self._port}"
+        return CouldNotMeasureError(joined, f"on each machine start: {start}")
 
     def _await_end(self) -> None:
         deadline_s = monotonic() + _STOP_TIMEOUT_S

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 import signal
+from collections.abc import Iterator
 from itertools import accumulate
 from time import perf_counter
 from typing import ClassVar
@@ -21,7 +22,7 @@ from locust.runners import Runner
 
 from perfcheck.capacity.engine.connection import LoadConnection
 from perfcheck.capacity.engine.plan import Arrivals, LoadPlan, PlannedRequest
-from perfcheck.capacity.engine.recorder import BlockRecorder, InFlight
+from perfcheck.capacity.engine.recorder import BlockPart, BlockRecorder, InFlight
 from perfcheck.model import LoadModel, ThinkTime
 
 _SHORTEST_TIMER_S = 1e-5  # of no microsecond, it would not go off
@@ -35,22 +36,54 @@ class WorkerLoad:
         self.plan = plan
         self.step = 0
         self.level = 0.0  # users, or requests a second
+        self.changes = 0  # of the level
+        self.silent_s = 0.0  # since the master was heard of
         self.wake = Event()  # of the dispatcher, for the next step or the next request
         self.recorder = BlockRecorder()
         self.planned_s = math.inf  # the next intended start of the open model
         self.vacant: list[int] = []  # places of users that are about to begin
         self.places: set[int] = set()  # of all users: those at or over the level leave before their next request
         self.most_in_flight = max(1, plan.most_in_flight // workers)
+        self._paused_s: float | None = None  # since when
         self._runner = runner
         self._weights = list(accumulate(request.weight for request in plan.requests))
         if plan.model is LoadModel.RATE:
             runner.spawn_users({Dispatcher.__name__: 1})
 
-    def begin(self, step: int, level: float) -> None:
+    def receive(self, step: int, level: float) -> None:
+        """What the master requests: a new step, or the one that there is, which it sends again and again."""
         now = perf_counter()
-        self.recorder.begin(step, now)
-        self.step, self.level = step, level
+        self.silent_s = 0.0
+        paused_s, self._paused_s = self._paused_s, None
+        if step != self.step:
+            self.step = step
+            self.recorder.begin(step, now)
+        elif paused_s is None:
+            return
+        else:
+            self.recorder.skip(paused_s, now)
+        self._set_level(level, now)
+
+    def pause(self, now: float) -> None:
+        """No load, until the master is heard of again: nobody would end it."""
+        if self._paused_s is None:
+            self._paused_s = now
+            self._set_level(0, now)
+
+    def take(self, now: float) -> Iterator[BlockPart]:
+        """What is to be reported; nothing during a pause, which is no part of the step."""
+        if self._paused_s is not None:
+            return iter(())
+        return self.recorder.take(now, min(now, self.planned_s) if self.plan.model is LoadModel.RATE else now)
+
+    def note_lag(self, due_s: float, now: float) -> None:
+        if self._paused_s is None:
+            self.recorder.note_lag(due_s, now)
+
+    def _set_level(self, level: float, now: float) -> None:
+        self.level = level
         self.planned_s = now
+        self.changes += 1
         self.wake.set()
         if self.plan.model is LoadModel.USERS:
             self.vacant = sorted(set(range(int(level))) - self.places)
@@ -58,10 +91,6 @@ class WorkerLoad:
 
     def choose(self) -> PlannedRequest:
         return random.choices(self.plan.requests, cum_weights=self._weights)[0]  # noqa: S311
-
-    def planned_from(self, now_s: float) -> float:
-        """Before this time no request will have its intended start."""
-        return min(now_s, self.planned_s) if self.plan.model is LoadModel.RATE else now_s
 
 
 class LoadUser(User):
@@ -133,13 +162,13 @@ class Dispatcher(LoadUser):
         alarm = gevent.get_hub().loop.signal(signal.SIGALRM)
         alarm.start(load.wake.set)
         while True:
-            step = load.step
+            change = load.changes
             if not load.level:
                 load.planned_s = math.inf
                 self._wait(math.inf)
                 continue
             load.planned_s = perf_counter() + self._gap_s()
-            while load.step == step:
+            while load.changes == change:
                 now = perf_counter()
                 while load.planned_s <= now:
                     self._start(load.planned_s)

@@ -95,6 +95,15 @@ class BlockRecorder:
             block.is_cut |= not block.is_reported and block.end_s > now_s
         self._step, self._began_s, self._next, self._least = step, now_s, 0, 0
 
+    def skip(self, from_s: float, now_s: float) -> None:
+        """Leave out the time since ``from_s``, in which there was no load. What it interrupted has it as lag."""
+        skipped_s = now_s - from_s
+        self._began_s += skipped_s
+        for block in self._blocks.values():
+            if not block.is_reported and not block.is_cut:
+                block.end_s += skipped_s
+                block.lag_ms = max(block.lag_ms, skipped_s * 1e3)
+
     def start(self, request: PlannedRequest, intended_s: float) -> InFlight:
         sent = InFlight(request, intended_s, self._block_at(intended_s))
         sent.block.in_flight.add(sent)
