@@ -17,7 +17,7 @@ from support.processes import descendants, is_running
 from support.waiting import eventually
 
 from perfcheck.capacity.engine.blocks import LoadBlock
-from perfcheck.capacity.engine.engine import Engine
+from perfcheck.capacity.engine.engine import Engine, RemoteWorkers
 from perfcheck.capacity.engine.plan import Arrivals, LoadPlan, PlannedRequest
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Failure, LoadModel, ThinkTime
@@ -143,6 +143,71 @@ def test_a_worker_that_is_silent_has_no_part_until_it_reports_again(service: Loa
         quick = sum(engine.totals(number)["quick"].latency.total() for number in range(step, again + 1))
     assert [alone.missing, together.missing, engine.lost] == [frozenset(), frozenset(), {}]
     assert quick == service.requests["/quick"]
+
+
+# --- Remote workers ------------------------------------------------------------------------------------------------
+
+
+class Joining:
+    """Starts workers as soon as the master listens, and takes note of how many have joined."""
+
+    def __init__(self, count: int = 1) -> None:
+        self.processes: list[subprocess.Popen[str]] = []
+        self.port = 0
+        self.joined: list[int] = []
+        self._count = count
+
+    def __call__(self, port: int, joined: int) -> None:
+        self.port = port
+        self.joined.append(joined)
+        while len(self.processes) < self._count:
+            self.start()
+
+    def start(self, master: str = "127.0.0.1") -> subprocess.Popen[str]:
+        command = [sys.executable, "-P", "-m", "perfcheck.capacity.engine.worker", master, str(self.port), "False"]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self.processes.append(process)
+        return process
+
+    def ended(self, index: int = 0) -> tuple[int, str]:
+        _, err = self.processes[index].communicate(timeout=60)
+        return self.processes[index].returncode, err
+
+
+@pytest.fixture
+def joining() -> Iterator[Joining]:
+    starter = Joining(2)
+    yield starter
+    for process in starter.processes:
+        process.kill()
+        process.communicate()
+
+
+def test_remote_workers_send_the_load_and_end_with_it(service: LoadService, joining: Joining) -> None:
+    request = planned("quick", "/quick", f"Authorization: {SECRET}")
+    with Engine(plan_of(service, request), workers=2, remote=RemoteWorkers("127.0.0.1", 0, joining)) as engine:
+        step = engine.step(4)
+        blocks(engine, step, 2)
+        engine.drain()
+        assert engine.totals(step)["quick"].latency.total() == service.requests["/quick"] > 0
+        joining.start()  # one too many
+        step = engine.step(4)
+        blocks(engine, step, 1)
+        leaver = joining.processes[0]
+        leaver.send_signal(signal.SIGSTOP)
+        (silent,) = next(block for block in engine.blocks(step) if block.missing).missing
+        assert (engine.silent, engine.silences, engine.lost) == ({silent}, {silent: 1}, {})
+        (alone,) = blocks(engine, engine.step(4), 1)
+        assert not alone.missing
+        leaver.send_signal(signal.SIGCONT)
+        leaver.send_signal(signal.SIGTERM)
+        next(_ for _ in engine.blocks(engine.step(4)) if engine.lost)
+        assert engine.lost == {silent: "it was interrupted"}
+    assert any(SECRET.encode() in head for head in service.heads)
+    assert joining.joined[0] == 0
+    assert joining.ended(0) == (130, f"joined as worker {silent + 1} of 2\nerror: it was interrupted\n")
+    assert joining.ended(1) == (0, f"joined as worker {2 - silent} of 2\n")
+    assert joining.ended(2) == (2, "error: the master refused it: it has its 2 workers\n")
 
 
 def test_without_a_worker_there_is_no_load(service: LoadService) -> None:
