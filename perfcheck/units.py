@@ -132,13 +132,21 @@ def format_ms(value: float | None, *, distinct_from: float | None = None, unit: 
 
 
 def format_figure(value: float | None, unit: str, *, distinct_from: float | None = None, in_ms: bool = False) -> str:
-    """A figure in its ``unit``: milliseconds as ``format_ms`` has them, ``12.3 kB`` of bytes, or a mere number.
+    """A figure in its ``unit``: milliseconds as ``format_ms`` has them, ``12.3 kB``, ``50 users``, or a mere number.
 
     ``in_ms``: in a column of milliseconds, where the others carry their own unit.
     """
     if unit == "ms" or value is None:
         return format_ms(value, distinct_from=distinct_from, unit=not in_ms)
-    return _distinct(value, distinct_from, _bytes if unit == "bytes" else _three_digits)
+    return _distinct(value, distinct_from, _RENDERED.get(unit, _three_digits))
+
+
+def _users(value: float, digits: int) -> str:
+    return format_load(value, is_rate=False) if digits == 3 else f"{_three_digits(value, digits)} users"  # noqa: PLR2004
+
+
+def _per_second(value: float, digits: int) -> str:
+    return format_rate(value, digits=digits) if value else "0/s"
 
 
 def format_from_to(before: float, after: float, unit: str = "ms") -> str:
@@ -207,7 +215,8 @@ def format_change_interval(low: float | None, high: float | None, *, multiple: b
     return " to ".join(ends) or "-"
 
 
-_IN_TIME, _IN_AMOUNT = ("slower", "faster", "slow"), ("more", "less", "much")
+_IN_TIME, _IN_AMOUNT, _IN_LOAD = ("slower", "faster", "slow"), ("more", "less", "much"), ("higher", "lower", "high")
+_IN_WORDS = {"ms": _IN_TIME, "users": _IN_LOAD, "per second": _IN_LOAD}
 
 
 def format_slower(
@@ -220,10 +229,11 @@ def format_slower(
 ) -> str:
     """``27% slower``, ``5% faster``, ``no slower``, ``3.4 times as slow``: after / before, in words.
 
-    Of a figure in another ``unit`` ``27% more``, ``5% less``, ``3.4 times as much``; of one that was 0 ``up from 0``.
+    Of a figure in another ``unit`` ``27% more``, ``5% less``, ``3.4 times as much``, of a load ``27% higher``; of one
+    that was 0 ``up from 0``.
     With ``than`` "before": ``27% slower than before``, ``3.4 times as slow as before``.
     """
-    slower, faster, slow = _IN_TIME if unit == "ms" else _IN_AMOUNT
+    slower, faster, slow = _IN_WORDS.get(unit, _IN_AMOUNT)
     if math.isinf(ratio):
         return "up from 0"
     if ratio >= 1 and (shown_as_multiple(ratio) if multiple is None else multiple):
@@ -282,6 +292,9 @@ def _bytes(value: float, digits: int) -> str:
             return f"{_three_digits(value, digits)} {unit}"
         value /= 1000
     return f"{_three_digits(value, digits)} GB"
+
+
+_RENDERED = {"bytes": _bytes, "users": _users, "per second": _per_second}
 
 
 def format_percentage(fraction: float, *, distinct_from: float | None = None) -> str:

@@ -91,7 +91,7 @@ def _answer(result: CapacityResult, line: int) -> Finding:
         Severity.CRITICAL,
         value=result.interval[1] if result.value is None else result.value,
         limit=result.at_least,
-        unit="users" if result.model is LoadModel.USERS else "per second",
+        unit=result.model.unit,
         message=f"{held}; {needed} are needed",
         remedy="find what became slower, enlarge the service, or lower capacity.at_least",
         line=line or None,

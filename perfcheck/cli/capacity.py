@@ -13,8 +13,8 @@ import click
 from perfcheck.cli.measuring import Frame, Options, base_url_option, carry_out, label_option, shared_options
 from perfcheck.cli.services import service_of
 from perfcheck.cli.ui.commands import Command, exit_codes
-from perfcheck.cli.ui.completers import complete_files
-from perfcheck.cli.ui.options import Parsed, duration, option, start_option
+from perfcheck.cli.ui.completers import complete_runs
+from perfcheck.cli.ui.options import Parsed, duration, history_option, option, save_option, start_option
 from perfcheck.cli.ui.terminal import status_line, waiting_line
 from perfcheck.errors import UsageError
 from perfcheck.model import Baseline, Load, LoadModel, Run
@@ -32,7 +32,8 @@ Examples:
   perfcheck capacity --demo --max-time 1m           try it with a sample service
   perfcheck capacity --at-least '50 users'          fail below it
   perfcheck capacity --model rate -o capacity.json  requests a second, not users
-  perfcheck capacity --against capacity.json        fail if it became lower
+  perfcheck capacity --save --label v1.4            save it to the history
+  perfcheck capacity --label v1.5 --against v1.4    fail if it became lower
 """
 
 
@@ -74,10 +75,13 @@ def _load(text: str) -> Load:
 )
 @option(
     "--against",
-    metavar="FILE",
-    shell_complete=complete_files,
-    help="Also compare with the capacity in this run file of an earlier search: one that became lower fails.",
+    metavar="RUN",
+    shell_complete=complete_runs,
+    help="Also compare with the capacity of this earlier run (a file, or a label or id in the history): one that "
+    "became lower fails.",
 )
+@save_option
+@history_option
 @option(
     "--i-own-this-host",
     "owns_host",
@@ -106,7 +110,7 @@ def command(
     given = Options(**options)
     if given.demo and (given.start is not None or given.base_url):
         raise UsageError("--demo, --start and --base-url name different services", "leave one of them out")
-    earlier = _earlier(given.against) if given.against else None  # before anything is measured
+    earlier = _earlier(given.against, given.history) if given.against else None  # before anything is measured
 
     def search(frame: Frame) -> Outcome:
         def load(address: str | int | None) -> Baseline:
@@ -134,10 +138,10 @@ def command(
     return carry_out(given, session, search)
 
 
-def _earlier(reference: str) -> Run:
+def _earlier(reference: str, history: str | None) -> Run:
     from perfcheck.engine.saved_runs import find_earlier_run
 
-    return find_earlier_run(reference)
+    return find_earlier_run(reference, history)
 
 
 def _with_options(baseline: Baseline, model: str | None, at_least: Load | None, max_time_s: float | None) -> Baseline:

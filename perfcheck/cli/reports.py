@@ -21,7 +21,7 @@ from perfcheck.cli.ui.output import page, write_to_stdout
 from perfcheck.cli.ui.terminal import show_error, show_note, silence_stdout
 from perfcheck.errors import UsageError
 from perfcheck.judge.compare_runs import changes_since
-from perfcheck.model import EarlierRun, Run, Verdict
+from perfcheck.model import EarlierRun, Run, Source, Verdict
 from perfcheck.report.workflow_commands import file_in, workflow_command
 from perfcheck.runfile import descriptor_of, write_atomically
 
@@ -202,10 +202,10 @@ def _check_address(name: str, address: str) -> None:
 
 
 def _verdict_before(run: Run, history: str | None) -> Verdict | None:
-    """That of the last saved run of the same baseline and branch; None for the first one."""
+    """That of the last saved run of the same kind, baseline and branch; None for the first one."""
     from perfcheck.history.store import open_history
 
-    source = next((result.source for result in run.endpoints), None)
+    source = Source.LOAD if run.capacity else next((result.source for result in run.endpoints), None)
     with contextlib.suppress(UsageError), open_history(history, Path.cwd(), create=False) as store:
         for past in store.runs(branch=run.environment.branch or "", source=source):
             if past.baseline_file == run.baseline.file and past.id != run.id:

@@ -79,7 +79,8 @@ def check_capacity(
     require_locust()
     _check_service(baseline, owns_host=owns_host)
     mix = _mix_of(baseline)
-    _check_comparable(goals, against)
+    if against is not None:
+        _check_comparable(_result(goals, mix, workers, None), against)
     with (
         EnvironmentProbe() as probe,
         Client(baseline.service, redact=redact) as client,
@@ -199,16 +200,18 @@ def _mix_of(baseline: Baseline) -> Mix:
     return Mix(endpoints, limits_ms, goals.within or strictest)
 
 
-def _check_comparable(goals: CapacityGoals, against: Run | None) -> None:
-    if against is None:
-        return
-    if against.capacity is None:
-        raise UsageError("the earlier run has no capacity", "name one of 'perfcheck capacity -o FILE'")
-    if against.capacity.model is not goals.model:
-        message = (
-            f"the earlier run found a capacity in {against.capacity.model}, and this one searches for {goals.model}"
-        )
-        raise UsageError(message, f"add --model {against.capacity.model}")
+def _check_comparable(planned: CapacityResult, against: Run) -> None:
+    """Raises UsageError for an earlier search of another kind, whose capacity is another number."""
+    before, now = against.capacity, planned.conditions
+    if before is None:
+        raise UsageError("the earlier run has no capacity", "name one of 'perfcheck capacity'")
+    if before.model is not planned.model:
+        message = f"the earlier run found a capacity in {before.model}, and this one searches for {planned.model}"
+        raise UsageError(message, f"add --model {before.model}")
+    other = [name for name, value in before.conditions.items() if value != now[name]]
+    if other:
+        message = f"the earlier run cannot be compared: it had another {' and another '.join(other)}"
+        raise UsageError(message, "name one that searched with the same, or leave out --against")
 
 
 def _left_out(goals: CapacityGoals) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from perfcheck.errors import UsageError
-from perfcheck.model import METRICS_BY_NAME, Counts, MetricOf, Source, Unit, Verdict
+from perfcheck.model import METRICS_BY_NAME, Counts, LoadModel, MetricOf, Source, Unit, Verdict
 
 
 class NoSuchRunError(UsageError):
@@ -28,7 +28,7 @@ class PastRun:
     exit_code: int
     complete: bool
     counts: Counts
-    source: Source  # measured, or read from the monitor inside the service
+    source: Source  # measured, read from the monitor inside the service, or a search for the capacity
     commit: str | None
     branch: str | None
     dirty: bool | None
@@ -48,7 +48,10 @@ class BranchRuns:
 
 
 class PastMeasurement(NamedTuple):
-    """One endpoint in one past run. A tuple, since there may be hundreds of thousands, and no class is made as fast."""
+    """One endpoint in one past run, or the capacity of the service.
+
+    A tuple, since there may be hundreds of thousands, and no class is made as fast.
+    """
 
     run_id: str
     started_at: str
@@ -74,8 +77,12 @@ class PastMeasurement(NamedTuple):
     critical_path: bool
 
     @property
-    def metric_of(self) -> MetricOf:
+    def metric_of(self) -> MetricOf | LoadModel:
         return METRICS_BY_NAME[self.metric]
+
+    @property
+    def unit(self) -> Unit:
+        return self.metric_of.unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,9 +46,10 @@ def read_series(store: History, endpoint: str, *, most: int, **filters: Unpack[F
 
 
 def _history(points: tuple[PastMeasurement, ...], notes: Sequence[Note], earlier: int) -> SeriesHistory:
+    trend = find_trend([point.value_ms or 0.0 for point in points], floor=points[-1].metric_of.floor)
     return SeriesHistory(
         points=points,
-        trend=find_trend([point.value_ms or 0.0 for point in points], floor=points[-1].metric_of.floor),
+        trend=replace(trend, more_is_better=points[-1].unit.is_load),
         spread_trend=_spread_trend(points),
         notes=tuple((index, note) for note in notes if (index := _first_point(note, points)) is not None),
         earlier=earlier,

@@ -25,11 +25,11 @@ from perfcheck.model.baseline import (
     Service,
     Tls,
     UndecidedPolicy,
-    Unit,
     metric_name,
     single_requests,
 )
 from perfcheck.model.capacity import (
+    CAPACITY,
     CapacityChange,
     CapacityGoals,
     CapacityResult,
@@ -49,7 +49,7 @@ from perfcheck.model.comparison import (
     change_ratio,
 )
 from perfcheck.model.expectations import Condition, Expectations, Operator, Requirement, Scalar
-from perfcheck.model.findings import BREACHES, Finding, Rule, Severity, Verdict, heaviest_first, verdict_of, worst
+from perfcheck.model.findings import BREACHES, Finding, Rule, Severity, Unit, Verdict, heaviest_first, verdict_of, worst
 from perfcheck.model.monitor import (
     Fetched,
     MonitoredEndpoint,
@@ -118,6 +118,7 @@ from perfcheck.model.sample import (
 
 __all__ = [
     "BREACHES",
+    "CAPACITY",
     "ENCODERS",
     "FIGURE",
     "JSON_TYPES",

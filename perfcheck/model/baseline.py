@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from uuid import UUID
 
-from perfcheck.model.capacity import CapacityGoals
+from perfcheck.model.capacity import CapacityGoals, LoadModel
 from perfcheck.model.expectations import Expectations
-from perfcheck.model.findings import Verdict
+from perfcheck.model.findings import Unit, Verdict
 from perfcheck.model.page import PageActions
 from perfcheck.model.request_text import Content, Placeholder, RequestText, Template, sent, values_in
 
@@ -24,14 +24,6 @@ class Metric(StrEnum):
     P95 = "p95"
     P99 = "p99"
     MEAN = "mean"
-
-
-class Unit(StrEnum):
-    """Of a figure that is judged; the value is what the run file calls it."""
-
-    TIME = "ms"
-    SIZE = "bytes"
-    NUMBER = "number"
 
 
 class MetricOf(StrEnum):
@@ -101,7 +93,11 @@ def metric_name(metric: Metric, of: MetricOf) -> str:
     return f"{metric} to first byte" if of is MetricOf.FIRST_BYTE else f"{metric} {_ABBREVIATED.get(of, of.label)}"
 
 
-METRICS_BY_NAME = {metric_name(metric, of): of for metric in Metric for of in MetricOf}  # what each is computed from
+# What each is computed from; a capacity is one as well.
+METRICS_BY_NAME: dict[str, MetricOf | LoadModel] = {
+    **{metric_name(metric, of): of for metric in Metric for of in MetricOf},
+    **{model.metric_name: model for model in LoadModel},
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from perfcheck.model.findings import Verdict
+from perfcheck.model.findings import Unit, Verdict
+
+CAPACITY = "capacity"  # its name among those of endpoints
 
 
 class LoadModel(StrEnum):
@@ -17,6 +19,20 @@ class LoadModel(StrEnum):
 
     USERS = "users"
     RATE = "rate"
+
+    @property
+    def unit(self) -> Unit:
+        return Unit.USERS if self is LoadModel.USERS else Unit.PER_SECOND
+
+    @property
+    def metric_name(self) -> str:
+        """Of the capacity in a series of runs."""
+        return "user capacity" if self is LoadModel.USERS else "rate capacity"
+
+    @property
+    def floor(self) -> float:
+        """As of ``MetricOf``: no capacity is 0."""
+        return 0.0
 
 
 class ThinkTime(StrEnum):
@@ -107,3 +123,15 @@ class CapacityResult:
     steps: tuple[CapacityStep, ...]
     seconds_needed: float | None = None  # about, for a precise answer
     before: EarlierCapacity | None = None
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """What has to be the same in two searches whose capacities are compared, by what it is called."""
+        total = sum(self.mix.values())
+        limits = {name: f"{self.limits_ms[name]:g}" for name in sorted(self.limits_ms)}
+        return {
+            "model": str(self.model),
+            "mix": str({name: f"{self.mix[name] / total:.4g}" for name in sorted(self.mix)}),
+            "think time": "" if self.think_s is None else f"{self.think_time} {self.think_s:g}",
+            "limits": f"{self.within:g} {self.error_rate:g} {limits}",
+        }

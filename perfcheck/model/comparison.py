@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from perfcheck.model.baseline import CompareLimits, Metric, MetricOf, Unit, metric_name
+from perfcheck.model.baseline import CompareLimits, Metric, MetricOf, metric_name
+from perfcheck.model.findings import Unit
 from perfcheck.model.sample import TracedRequest
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
@@ -31,6 +32,27 @@ class Severity(StrEnum):
     NOTE = "note"
     WARNING = "WARNING"
     CRITICAL = "CRITICAL"
+
+
+class Unit(StrEnum):
+    """Of a figure that is judged; the value is what the run file calls it."""
+
+    TIME = "ms"
+    SIZE = "bytes"
+    NUMBER = "number"
+    USERS = "users"
+    PER_SECOND = "per second"
+
+    @property
+    def is_load(self) -> bool:
+        """Whether it is of a capacity, of which more is better."""
+        return self in {Unit.USERS, Unit.PER_SECOND}
+
+    def worsening(self, ratio: float) -> float:
+        """Of a figure after / before: over 1 where it became worse, which a capacity does when it is less."""
+        if not self.is_load:
+            return ratio
+        return 1 / ratio if ratio else math.inf
 
 
 class Rule(StrEnum):
@@ -109,7 +131,7 @@ class Finding:
     _: KW_ONLY
     value: float | None = None
     limit: float | None = None
-    unit: str | None = None  # "ms", "bytes", "number", "ratio", "requests"
+    unit: str | None = None  # a Unit, "ratio" or "requests"
     message: str
     remedy: str | None = None
     line: int | None = None  # in the baseline

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from perfcheck.model.baseline import Metric, MetricOf, Unit, metric_name
+from perfcheck.model.baseline import Metric, MetricOf, metric_name
 from perfcheck.model.capacity import CapacityResult
 from perfcheck.model.comparison import Against, Comparison
-from perfcheck.model.findings import Finding, Verdict
+from perfcheck.model.findings import Finding, Unit, Verdict
 from perfcheck.model.page import PageSummary
 from perfcheck.model.sample import TracedRequest
 
@@ -60,10 +60,11 @@ class Timeline:
 
 
 class Source(StrEnum):
-    """Where the figures of an endpoint come from."""
+    """Where the figures of an endpoint come from, and those of a run in the history."""
 
     MEASURED = "measured"  # requests of perfcheck's own
     MONITORED = "monitored"  # what the monitor inside the service counted
+    LOAD = "load"  # of a capacity, which is found under load
 
 
 class Reference(StrEnum):

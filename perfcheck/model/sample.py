@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from perfcheck.model.baseline import Unit
-from perfcheck.model.findings import BREACHES, Verdict, worst
+from perfcheck.model.findings import BREACHES, Unit, Verdict, worst
 from perfcheck.model.page import PageLoad
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 
-from perfcheck.model import EarlierRun, Run
+from perfcheck.model import CAPACITY, CapacityResult, EarlierRun, Run, Severity, Verdict, heaviest_first
 from perfcheck.report.columns import CSV_CHANGE_COLUMNS, CSV_COLUMNS, CsvValue
 from perfcheck.report.explain import LONGEST_TEXT
 from perfcheck.report.run_summary import changes_to_show
@@ -41,7 +41,29 @@ def render(run: Run, earlier: EarlierRun | None = None) -> str:
         change = since.changes.get(result.name) if since else None
         changed = [value(change) if change else None for value in CSV_CHANGE_COLUMNS.values()]
         writer.writerow(map(_written, [name, *figures, *changed, *of_the_run]))
+    if run.capacity is not None:
+        figures = [_of_the_capacity(run, run.capacity).get(column) for column in CSV_COLUMNS]
+        writer.writerow(map(_written, [CAPACITY, *figures, *[None] * len(CSV_CHANGE_COLUMNS), *of_the_run]))
     return page.getvalue()
+
+
+def _of_the_capacity(run: Run, capacity: CapacityResult) -> dict[str, CsvValue]:
+    """As of one more endpoint, in the unit of its load."""
+    low, high = capacity.interval
+    heavy = [finding for finding in heaviest_first(run.findings) if finding.severity is not Severity.NOTE]
+    return {
+        "verdict": capacity.verdict,
+        "decided": capacity.verdict in {Verdict.OK, Verdict.CRITICAL},
+        "value_ms": capacity.value,
+        "interval_low_ms": low,
+        "interval_high_ms": high,
+        "target_ms": capacity.at_least,
+        "ratio": capacity.value / capacity.at_least if capacity.value and capacity.at_least else None,
+        "requests_judged": sum(step.requests for step in capacity.steps),
+        "reason": clean("".join(finding.message for finding in heavy[:1]), LONGEST_TEXT),
+        "metric_of": capacity.model.metric_name,
+        "unit": capacity.model.unit,
+    }
 
 
 def _written(cell: CsvValue) -> CsvValue:

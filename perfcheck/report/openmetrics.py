@@ -17,7 +17,7 @@ from dataclasses import astuple
 from operator import attrgetter
 from typing import NamedTuple
 
-from perfcheck.model import EarlierRun, EndpointResult, Run, Unit, Verdict
+from perfcheck.model import CapacityResult, EarlierRun, EndpointResult, Run, Unit, Verdict
 from perfcheck.report.run_summary import changes_to_show
 from perfcheck.text import LONGEST_NAME, clean, distinct_names
 from perfcheck.times import parse_time
@@ -35,7 +35,7 @@ def render(run: Run, earlier: EarlierRun | None = None) -> str:
     """
     labels = list(_labels(run))
     since = changes_to_show(run, earlier)
-    lines = _counts(run)
+    lines = [*_counts(run), *_of_the_capacity(run.capacity)]
     for family in (*_FAMILIES, _change_family(since)):
         lines += _lines(family, run, labels)
     return "\n".join([*lines, *_of_the_run(run), "# EOF\n"])
@@ -83,6 +83,26 @@ def _counts(run: Run) -> list[str]:
     numbers = zip(Verdict, astuple(run.counts), strict=True)
     samples = [f'perfcheck_endpoints{{verdict="{verdict}"}} {number}' for verdict, number in numbers]
     return [*_metadata("perfcheck_endpoints", "gauge", "Endpoints by verdict."), *samples]
+
+
+def _of_the_capacity(capacity: CapacityResult | None) -> Iterator[str]:
+    """In users, or in requests a second, by its label."""
+    if capacity is None:
+        return
+    yield from _metadata("perfcheck_capacity_verdict", "stateset", "The verdict of the capacity.")
+    for verdict in Verdict:
+        yield f'perfcheck_capacity_verdict{{perfcheck_capacity_verdict="{verdict}"}} {int(verdict is capacity.verdict)}'
+    low, high = capacity.interval
+    figures = (
+        ("", "The largest load that the limits hold for: users, or requests a second.", capacity.value),
+        ("_interval_low", "Lower end of its interval.", low),
+        ("_interval_high", "Upper end of its interval.", high),
+        ("_at_least", "The load that has to hold.", capacity.at_least),
+    )
+    for suffix, text, value in figures:
+        if value is not None:
+            name = f"perfcheck_capacity{suffix}"
+            yield from (*_metadata(name, "gauge", text), f'{name}{{model="{capacity.model}"}} {_number(value)}')
 
 
 def _of_the_run(run: Run) -> Iterator[str]:

@@ -50,7 +50,7 @@ class TrendState(StrEnum):
     NONE = "none"  # no change, and one that matters would have been found
     STEP = "step"
     DRIFT = "drift"
-    INCIDENT = "incident"  # up and back within 10 runs
+    INCIDENT = "incident"  # worse and back within 10 runs
     RESOLVED = "resolved"  # back at the level before an earlier step
     CANNOT_TELL = "cannot tell yet"
 
@@ -64,6 +64,7 @@ class Trend:
     forming: FormingStep | None = None  # since the last step
     smallest_ratio: float = math.inf  # the smallest change since the last step that would have been found
     runs_needed: int | None = None  # until it is conclusive; None where it can, or where 60 do not suffice
+    more_is_better: bool = False  # of a capacity: what is worse is a step down
 
     @property
     def is_conclusive(self) -> bool:
@@ -84,7 +85,7 @@ class Trend:
         """The last step, seen with those before it that it undid."""
         last = self.steps[-1]
         undone = [step for step in self.steps[:-1] if _is_same(last.after, step.before)]
-        if not undone or last.ratio > 1:
+        if not undone or (last.ratio > 1) is not self.more_is_better:
             return TrendState.STEP
         is_short = last.index - undone[-1].index <= MOST_RUNS_OF_INCIDENT
         return TrendState.INCIDENT if is_short else TrendState.RESOLVED

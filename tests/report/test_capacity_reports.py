@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from dataclasses import replace
@@ -15,7 +16,8 @@ from support.golden import check_golden
 
 from perfcheck.capacity.model import Ending
 from perfcheck.model import CapacityResult, LoadModel, Run
-from perfcheck.report import html, junit, markdown
+from perfcheck.report import csv as to_csv
+from perfcheck.report import html, junit, markdown, openmetrics
 from perfcheck.report.console import render_console
 from perfcheck.report.glyphs import UNICODE
 from perfcheck.report.run_summary import exit_meaning
@@ -40,6 +42,40 @@ def test_the_console() -> None:
 
 def test_the_comment() -> None:
     check_golden(GOLDEN / "capacity.md", markdown.render(capacity_run(TOO_LITTLE)))
+
+
+def test_openmetrics() -> None:
+    lines = openmetrics.render(capacity_run(TOO_LITTLE)).splitlines()
+    assert [line for line in lines if line.startswith("perfcheck_capacity")] == [
+        'perfcheck_capacity_verdict{perfcheck_capacity_verdict="OK"} 0',
+        'perfcheck_capacity_verdict{perfcheck_capacity_verdict="WARNING"} 0',
+        'perfcheck_capacity_verdict{perfcheck_capacity_verdict="CRITICAL"} 1',
+        'perfcheck_capacity_verdict{perfcheck_capacity_verdict="not measured"} 0',
+        'perfcheck_capacity{model="users"} 42',
+        'perfcheck_capacity_interval_low{model="users"} 39',
+        'perfcheck_capacity_interval_high{model="users"} 45',
+        'perfcheck_capacity_at_least{model="users"} 50',
+    ]
+    assert "perfcheck_capacity{" not in openmetrics.render(capacity_run(UNKNOWN))
+
+
+def test_csv() -> None:
+    (row,) = csv.DictReader(io.StringIO(to_csv.render(capacity_run(TOO_LITTLE))))
+    known = {name: value for name, value in row.items() if value and not name.startswith(("run_", "baseline_"))}
+    assert known == {
+        "name": "capacity",
+        "verdict": "CRITICAL",
+        "decided": "true",
+        "value_ms": "42.0",
+        "interval_low_ms": "39.0",
+        "interval_high_ms": "45.0",
+        "target_ms": "50",
+        "ratio": "0.84",
+        "requests_judged": "2030",
+        "reason": "the limits hold for 42 users (39 to 45 users); at least 50 users are needed",
+        "metric_of": "user capacity",
+        "unit": "users",
+    }
 
 
 def test_the_page() -> None:

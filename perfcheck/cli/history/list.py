@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,16 +21,18 @@ from perfcheck.cli.ui.options import (
 )
 from perfcheck.cli.ui.output import as_json, print_page
 from perfcheck.errors import EXIT_OK
-from perfcheck.model import Counts, Source
+from perfcheck.model import CAPACITY, Counts, Source
 
 if TYPE_CHECKING:
-    from perfcheck.history.model import PastRun
+    from perfcheck.history.model import PastMeasurement, PastRun
+    from perfcheck.history.store import History
 
 _EXAMPLES = """\b
 Examples:
   perfcheck history list
   perfcheck history list --since 4w --branch main
   perfcheck history list --source monitored         runs of 'perfcheck health --save'
+  perfcheck history list --source load              runs of 'perfcheck capacity --save'
   perfcheck history list --limit 1000 --json | jq '.runs[].verdict'
 """
 
@@ -62,10 +64,20 @@ def command(history: str | None, source: str | None, *, in_json: bool, **filters
             _print_json(runs)
             return EXIT_OK
         listed = list(runs)
+        capacities = _capacities(store, listed)
     from perfcheck.history.report.lists import render_runs
 
-    print_page(lambda glyphs, width: render_runs(listed, glyphs, width))
+    print_page(lambda glyphs, width: render_runs(listed, glyphs, width, capacities))
     return EXIT_OK
+
+
+def _capacities(store: History, listed: Sequence[PastRun]) -> dict[str, PastMeasurement]:
+    """Of those runs that searched for one, by their ids."""
+    since = min((run.started_at for run in listed if run.source is Source.LOAD), default=None)
+    if since is None:
+        return {}
+    found = store.measurements(endpoint=CAPACITY, source=Source.LOAD, since=since)
+    return {measurement.run_id: measurement for measurement in found}
 
 
 def _print_json(runs: Iterable[PastRun]) -> None:

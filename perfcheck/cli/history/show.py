@@ -35,6 +35,7 @@ _EXAMPLES = """\b
 Examples:
   perfcheck history show v1.4                    a run, with its notes
   perfcheck history show videos.list             an endpoint over time
+  perfcheck history show capacity                the capacity over time
   perfcheck history show videos.list --branch faster-search
   perfcheck history show videos.list --since 6m --json
 """

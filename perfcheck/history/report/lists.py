@@ -10,8 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from perfcheck.history.model import PastRun, Proposal, ProposedValue
-from perfcheck.model import Counts, Source, Unit
+from perfcheck.history.model import PastMeasurement, PastRun, Proposal, ProposedValue
+from perfcheck.model import CAPACITY, Counts, Source, Unit
 from perfcheck.report.glyphs import STYLES, Glyphs, shorten
 from perfcheck.text import clean
 from perfcheck.units import format_figure, format_from_to
@@ -22,11 +22,13 @@ _DROPPED_FIRST = ("machine", "endpoints", "branch@commit")  # when the terminal 
 _SHORTENED = (("label", 24), ("machine", 20), ("branch@commit", 24), ("label", 12))  # to so many cells, one by one
 
 
-def render_runs(runs: Sequence[PastRun], glyphs: Glyphs, width: int) -> RenderableType:
-    """One line per run, in the order given, for a terminal of ``width`` cells."""
+def render_runs(
+    runs: Sequence[PastRun], glyphs: Glyphs, width: int, capacities: Mapping[str, PastMeasurement] | None = None
+) -> RenderableType:
+    """One line per run, in the order given, for a terminal of ``width`` cells. ``capacities`` by the id of the run."""
     if not runs:
         return Text("no runs")
-    rows = [_row(run) for run in runs]
+    rows = [_row(run, (capacities or {}).get(run.id)) for run in runs]
     several = len({run.machine for run in runs}) > 1
     empty = {header for i, header in enumerate(_HEADERS) if not any(row[i].plain for row in rows)}
     widths = {header: max(len(header), *(_cell_width(row[i]) for row in rows)) for i, header in enumerate(_HEADERS)}
@@ -43,16 +45,17 @@ def render_runs(runs: Sequence[PastRun], glyphs: Glyphs, width: int) -> Renderab
     return table
 
 
-def _row(run: PastRun) -> list[Text]:
+def _row(run: PastRun, capacity: PastMeasurement | None) -> list[Text]:
     verdict = Text(str(run.verdict).replace(" ", "\n"), style=STYLES[run.verdict])
     if not run.complete and not run.counts.not_measured:  # otherwise the verdict shows it already
         verdict.append("\nincomplete", style="dim")
+    by_monitor = " by the monitor" * (run.source is Source.MONITORED)
     return [
         Text(when(run.started_at)),
         Text(short_run(run.id), style="cyan"),
         Text(clean(run.label or "")),
         verdict,
-        Text(counts_in_words(run.counts) + " by the monitor" * (run.source is Source.MONITORED)),
+        Text(capacity_in_words(capacity) if capacity else counts_in_words(run.counts) + by_monitor),
         Text(revision(run)),
         Text(clean(run.machine), style="dim"),
     ]
@@ -78,6 +81,11 @@ def counts_in_words(counts: Counts) -> str:
         (counts.ok, "OK"),
     ]
     return ", ".join(f"{count} {word}" for count, word in known if count)
+
+
+def capacity_in_words(capacity: PastMeasurement) -> str:
+    """``42 users``; ``capacity`` where it is not known."""
+    return CAPACITY if capacity.value_ms is None else format_figure(capacity.value_ms, capacity.unit)
 
 
 def _cell_width(cell: Text) -> int:

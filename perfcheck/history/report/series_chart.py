@@ -31,6 +31,7 @@ _HEIGHT = 9
 _WIDEST_STEP = 3  # cells from one point to the next, where there are few
 _FAR_OFF = 2.0  # times what nearly all points are below: one such point would flatten all others
 _NEARLY_ALL = 0.95
+_TITLES = {Unit.TIME: " in ms", Unit.PER_SECOND: " in requests/s"}
 _NEAR = 1.5  # times the values: a line farther from them is left out
 
 
@@ -64,7 +65,7 @@ def _series(series: SeriesHistory, glyphs: Glyphs, width: int) -> Iterator[Rende
     columns = Columns.fit(len(points), max(10, width - _AXIS_WIDTH - 2))
     values = [point.value_ms or 0.0 for point in points]
     steps = [step.index for step in series.trend.steps]
-    unit = last.metric_of.unit
+    unit = Unit.NUMBER if last.unit.is_load else last.unit  # the title has it
     for row in draw_chart(values, columns, glyphs, line=last.target_ms, changes=steps, unit=unit):
         yield Text(row, no_wrap=True, overflow="crop")
     marks = {index: _NOTE_MARK for index, _ in series.notes}
@@ -88,9 +89,9 @@ def _series(series: SeriesHistory, glyphs: Glyphs, width: int) -> Iterator[Rende
 
 def _title(series: SeriesHistory, glyphs: Glyphs) -> str:
     last = series.points[-1]
-    unit = last.metric_of.unit
+    unit = last.unit
     parts = [
-        f"{last.metric}{' in ms' * (unit is Unit.TIME)}",
+        f"{last.metric}{_TITLES.get(unit, '')}",
         f"target {format_figure(last.target_ms, unit)}" if last.target_ms else "",
         plural(len(series.points), "run") + (f", {series.earlier} earlier not shown" if series.earlier else ""),
         clean(last.machine),
@@ -111,7 +112,7 @@ def _dates(points: Sequence[PastMeasurement], columns: Columns) -> str:
 
 
 def _events(series: SeriesHistory, glyphs: Glyphs) -> Iterator[tuple[str, Text]]:
-    points, trend, unit = series.points, series.trend, series.points[-1].metric_of.unit
+    points, trend, unit = series.points, series.trend, series.points[-1].unit
     for number, step in enumerate(trend.steps, start=1):
         change = _change(step, unit, glyphs)
         yield str(number), Text(f"{_run(points[step.index])}: {change}, {_certainty(step)}")
@@ -132,7 +133,7 @@ def _end_state(series: SeriesHistory, glyphs: Glyphs) -> Iterator[tuple[str, Tex
     trend = series.trend
     if forming := trend.forming:
         newest = f"newest {plural(len(series.points) - forming.index, 'run')}"
-        change = _change(forming, series.points[-1].metric_of.unit, glyphs)
+        change = _change(forming, series.points[-1].unit, glyphs)
         yield "?", Text(f"{newest}: {change}; {cannot_tell(trend.runs_needed)} at this level")
     elif not trend.is_conclusive and not trend.steps:
         yield "", Text(f"{cannot_tell(trend.runs_needed)}", style="dim")

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, selec
 from perfcheck.errors import UsageError
 from perfcheck.history.store.dialects import insert_if_new
 from perfcheck.history.store.tables import documents, measurements, notes, runs
-from perfcheck.model import EndpointResult, Run, Source
+from perfcheck.model import CAPACITY, CapacityResult, EndpointResult, Run, Source, Verdict
 from perfcheck.text import clean
 from perfcheck.times import parse_time, rfc3339
 from perfcheck.words import plural
@@ -36,7 +36,10 @@ def insert_run(connection: Connection, run: Run, content: bytes) -> bool:
         return False
     number = connection.execute(_RUN_NUMBER, {"run_id": row["id"]}).scalar_one()
     connection.execute(_INSERT_DOCUMENT, {"run": number, "content": zlib.compress(content)})
-    if rows := _endpoint_rows(run, number):
+    rows = _endpoint_rows(run, number)
+    if run.capacity is not None:
+        rows.append(_capacity_row(run, run.capacity, number, len(rows)))
+    if rows:
         connection.execute(_INSERT_MEASUREMENTS, rows)
     return True
 
@@ -118,6 +121,31 @@ def _endpoint_rows(run: Run, number: int) -> list[dict[str, Any]]:
     ]
 
 
+def _capacity_row(run: Run, capacity: CapacityResult, number: int, position: int) -> dict[str, Any]:
+    """As one more endpoint, in the unit of its load; an interval without an estimate has no value."""
+    low, high = capacity.interval
+    empty: dict[str, Any] = dict.fromkeys(column.name for column in measurements.c)
+    return empty | _storable_row(
+        {
+            "run": number,
+            "position": position,
+            "started_at": _started_at(run),
+            "endpoint": CAPACITY,
+            "series": _key_of(run, *capacity.conditions.values(), _without_port(run.service.base_url)),
+            "source": Source.LOAD,
+            "verdict": capacity.verdict,
+            "decided": capacity.verdict in {Verdict.OK, Verdict.CRITICAL},
+            "metric": capacity.model.metric_name,
+            "value_ms": capacity.value,
+            "low_ms": low,
+            "high_ms": high,
+            "target_ms": capacity.at_least,
+            "requests": sum(step.requests for step in capacity.steps),
+            "critical_path": False,
+        }
+    )
+
+
 def _spread(result: EndpointResult) -> float | None:
     """Interquartile range of the samples over their median; None for too few, or where a quartile timed out."""
     if len(result.samples_ms) < _MIN_SAMPLES_FOR_QUARTILES:
@@ -129,6 +157,8 @@ def _spread(result: EndpointResult) -> float | None:
 
 def _source_of(run: Run) -> Source:
     """A check that sent requests is measured, even if it also shows the monitor's figures."""
+    if run.capacity is not None:
+        return Source.LOAD
     measured = any(result.source is Source.MEASURED for result in run.endpoints)
     if run.command[1:2] == ("health",) or (run.endpoints and not measured):
         return Source.MONITORED
@@ -159,20 +189,21 @@ def _series_key(run: Run, result: EndpointResult) -> str:
     Not part of it: the port, which is another in every CI job; the release of the kernel, which every update changes;
     and the content of the baseline, since a changed target does not make it another service.
     """
-    environment = run.environment
-    words = environment.platform.split()
-    system = (words[0], words[-1]) if words else ("", "")  # "Linux 6.1.0-13 x86_64": the system and the architecture
-    parts = (
-        *system,
-        environment.cpus,
-        environment.ci or "",
-        run.baseline.file,
+    return _key_of(
+        run,
         result.method,
         _without_port(result.url),
         result.metric_name,
         result.source,
         *(f"{step.method} {_without_port(step.url)}" for step in result.steps if not step.is_figure),
     )
+
+
+def _key_of(run: Run, *more: str) -> str:
+    environment = run.environment
+    words = environment.platform.split()
+    system = (words[0], words[-1]) if words else ("", "")  # "Linux 6.1.0-13 x86_64": the system and the architecture
+    parts = (*system, environment.cpus, environment.ci or "", run.baseline.file, *more)
     return hashlib.sha256("\n".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()[:_SERIES_DIGITS]
 
 

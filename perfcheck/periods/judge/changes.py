@@ -45,19 +45,20 @@ def latency_changes(series: Series, changes: SeriesChanges, period: Period) -> I
     A step is new where it happened. One shortly before the period that only the runs of the period show is new as
     well, since no earlier report can have had it.
     """
-    builder = _ChangeBuilder(series, changes, period)
+    builder, unit = _ChangeBuilder(series, changes, period), series.newest.unit
+    best = max if unit.is_load else min
     regressions: list[_Regression] = []
     for step in changes.steps:
-        if step.after > step.before:
+        if unit.worsening(step.ratio) > 1:
             regressions.append(_Regression(step))
             continue
         unresolved = [regression for regression in regressions if regression.resolved is None]
-        level = min((regression.step.before for regression in unresolved), default=step.before)
+        level = best((regression.step.before for regression in unresolved), default=step.before)
         for regression in unresolved:
-            if step.after <= regression.step.before * SAME_LEVEL:
+            if unit.worsening(change_ratio(step.after, regression.step.before)) <= SAME_LEVEL:
                 regression.resolved = step
-        # What only undoes a regression is not an improvement; what goes below the level before it is.
-        if step.is_new and (not unresolved or step.after * SAME_LEVEL < level):
+        # What only undoes a regression is not an improvement; what goes beyond the level before it is.
+        if step.is_new and (not unresolved or unit.worsening(change_ratio(step.after, level)) < 1 / SAME_LEVEL):
             yield builder.change(ChangeKind.IMPROVEMENT, step, level)
     for regression in regressions:
         resolved = regression.resolved
@@ -66,7 +67,7 @@ def latency_changes(series: Series, changes: SeriesChanges, period: Period) -> I
             yield builder.change(ChangeKind.REGRESSION, regression.step, regression.step.before, index)
     drift = changes.trend.drift
     if drift is not None and builder.is_within(len(changes.rows) - 1):
-        kind = ChangeKind.GETTING_SLOWER if drift.ratio > 1 else ChangeKind.GETTING_FASTER
+        kind = ChangeKind.GETTING_SLOWER if unit.worsening(drift.ratio) > 1 else ChangeKind.GETTING_FASTER
         yield builder.change(kind, drift, drift.before)
 
 
@@ -103,7 +104,9 @@ class _ChangeBuilder:
             now_ms=now_ms,
             resolved=None if resolved is None else run_reference(rows[resolved]),
             lasted_runs=None if resolved is None else resolved - point.index,
-            stands=kind is ChangeKind.REGRESSION and resolved is None and now_ms > before_ms * SAME_LEVEL,
+            stands=kind is ChangeKind.REGRESSION
+            and resolved is None
+            and row.unit.worsening(change_ratio(now_ms, before_ms)) > SAME_LEVEL,
             began_before=not self.is_within(point.index),
         )
         ends = (point.index,) if resolved is None else (point.index, resolved)

@@ -120,7 +120,7 @@ class PeriodJudge:
             drifts=tuple(change for change in changes if change.kind in drifts),
             forming=tuple(sorted(self._forming, key=lambda forming: -change_size(forming.ratio))),
             consistency=tuple(sorted(self._consistency, key=lambda change: -change.ratio)),
-            slow=tuple(sorted(self._slow, key=lambda slow: (_ORDER.index(slow.verdict), -(slow.ratio or 0.0)))),
+            slow=tuple(sorted(self._slow, key=lambda slow: (_ORDER.index(slow.verdict), -_excess(slow)))),
             recoveries=tuple(sorted(self._recoveries, key=lambda item: (_ORDER.index(item.worst), -item.runs))),
             new=tuple(new),
             gone=tuple(self._gone),
@@ -158,6 +158,10 @@ def _with_traffic(summaries: Sequence[EndpointSummary]) -> tuple[list[EndpointSu
         for summary in summaries
     ]
     return filled, traffic
+
+
+def _excess(slow: SlowEndpoint) -> float:
+    return slow.unit.worsening(slow.ratio) if slow.ratio else 0.0
 
 
 def _verdict(tally: PeriodTally, slow: Iterable[SlowEndpoint], changes: Iterable[LatencyChange]) -> Verdict:

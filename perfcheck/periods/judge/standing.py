@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise, takewhile
 
 from perfcheck.history.model import PastMeasurement
-from perfcheck.model import Changed, Source, Unit, Verdict, worst
+from perfcheck.model import Changed, Source, Unit, Verdict, change_ratio, worst
 from perfcheck.periods.judge.series_changes import Series, run_reference
 from perfcheck.periods.judge.tally import PeriodTally, machine_key
 from perfcheck.periods.model import (
@@ -75,9 +75,12 @@ def recovery(series: Series, period: Period) -> Recovery | None:
 
 def _target_was_raised(slow: PastMeasurement, ended: PastMeasurement) -> bool:
     """Whether the target changed rather than the endpoint."""
-    if not slow.target_ms or not ended.target_ms or ended.target_ms <= slow.target_ms:
+    eased = ended.unit.worsening
+    if not slow.target_ms or not ended.target_ms or eased(ended.target_ms / slow.target_ms) <= 1:
         return False
-    return slow.value_ms is not None and ended.value_ms is not None and ended.value_ms > slow.value_ms / _CLEARLY_FASTER
+    if slow.value_ms is None or ended.value_ms is None:
+        return False
+    return eased(change_ratio(ended.value_ms, slow.value_ms)) > 1 / _CLEARLY_FASTER
 
 
 def gone_endpoint(all_series: Sequence[Series], tally: PeriodTally) -> GoneEndpoint | None:
@@ -153,8 +156,9 @@ def _focus(summary: EndpointSummary) -> Focus | None:
     begin_ms, end_ms, target_ms = summary.begin_ms, summary.end_ms, summary.target_ms
     if end_ms is None:
         return None
-    slower = end_ms - begin_ms if summary.changed is Changed.SLOWER and begin_ms is not None else 0.0
-    over = end_ms - target_ms if target_ms else 0.0
+    sign = -1 if summary.unit.is_load else 1
+    slower = sign * (end_ms - begin_ms) if summary.changed is Changed.SLOWER and begin_ms is not None else 0.0
+    over = sign * (end_ms - target_ms) if target_ms else 0.0
     lost = max(slower, over, 0.0)
     if not lost and summary.verdict not in _SLOW:
         return None

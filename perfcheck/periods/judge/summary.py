@@ -10,7 +10,7 @@ from itertools import pairwise
 from operator import attrgetter
 
 from perfcheck.history.model import PastMeasurement
-from perfcheck.model import Changed, Source, change_ratio, worst
+from perfcheck.model import Changed, Source, Unit, change_ratio, worst
 from perfcheck.periods.judge.changes import SAME_LEVEL, begin_level, end_level
 from perfcheck.periods.judge.series_changes import Series, SeriesChanges, run_reference
 from perfcheck.periods.model import ChartPoint, EndpointSummary, LatencyLevel
@@ -39,7 +39,7 @@ def summarise(series: Series, changes: SeriesChanges, spread: SeriesChanges, *, 
         begin_ms=begin,
         end_ms=end,
         ratio=None if begin is None or end is None else change_ratio(end, begin),
-        changed=_changed(changes, steps, begin, end),
+        changed=_changed(changes, newest.unit, steps, begin, end),
         runs_needed=changes.trend.runs_needed if not steps else None,
         steps=steps,
         begin_p95_ms=begin_level(p95),
@@ -52,8 +52,8 @@ def summarise(series: Series, changes: SeriesChanges, spread: SeriesChanges, *, 
         traffic=_counted(series) if newest.source is Source.MONITORED else None,
         target_ms=target,
         ideal_ms=newest.ideal_ms,
-        begin_headroom=1 - begin / target if begin is not None and target else None,
-        end_headroom=1 - end / target if end is not None and target else None,
+        begin_headroom=_headroom(begin, target, newest.unit),
+        end_headroom=_headroom(end, target, newest.unit),
         verdict=newest.verdict,
         verdicts={str(verdict): count for verdict, count in Counter(row.verdict for row in rows).items()},
         is_notable=False,
@@ -65,12 +65,16 @@ def summarise(series: Series, changes: SeriesChanges, spread: SeriesChanges, *, 
     )
 
 
-def _changed(changes: SeriesChanges, steps: int, begin: float | None, end: float | None) -> Changed:
+def _headroom(value: float | None, target: float | None, unit: Unit) -> float | None:
+    return 1 - unit.worsening(value / target) if value is not None and target else None
+
+
+def _changed(changes: SeriesChanges, unit: Unit, steps: int, begin: float | None, end: float | None) -> Changed:
     if begin is None or end is None or not (steps or changes.trend.is_conclusive):
         return Changed.CANNOT_TELL
     if not steps and changes.trend.drift is None:
         return Changed.NO_CHANGE
-    ratio = change_ratio(end, begin)
+    ratio = unit.worsening(change_ratio(end, begin))
     if ratio >= SAME_LEVEL:
         return Changed.SLOWER
     return Changed.FASTER if ratio <= 1 / SAME_LEVEL else Changed.NO_CHANGE

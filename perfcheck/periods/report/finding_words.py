@@ -115,16 +115,20 @@ def worse_changes(report: PeriodReport) -> list[LatencyChange]:
     return sorted([*report.regressions, *drifts], key=lambda change: change.resolved is not None)
 
 
+def is_worse(forming: FormingChange) -> bool:
+    return forming.unit.worsening(forming.ratio) > 1
+
+
 def better_items(report: PeriodReport) -> Iterator[tuple[str, str]]:
     """What else got better, or may have: endpoint and text."""
-    yield from ((forming.endpoint, forming_text(forming)) for forming in report.forming if forming.ratio < 1)
+    yield from ((forming.endpoint, forming_text(forming)) for forming in report.forming if not is_worse(forming))
     yield from ((change.endpoint, consistency_text(change)) for change in report.consistency if change.ratio < 1)
     yield from ((recovery.endpoint, recovery_text(recovery)) for recovery in report.recoveries)
 
 
 def worse_items(report: PeriodReport) -> Iterator[tuple[str, str]]:
     """What else got worse, or may have: endpoint and text."""
-    yield from ((forming.endpoint, forming_text(forming)) for forming in report.forming if forming.ratio > 1)
+    yield from ((forming.endpoint, forming_text(forming)) for forming in report.forming if is_worse(forming))
     yield from ((change.endpoint, consistency_text(change)) for change in report.consistency if change.ratio > 1)
 
 
@@ -164,8 +168,10 @@ def compared_with_target(value: float | None, target: float | None, unit: Unit) 
 
 
 def of_target(summary: EndpointSummary) -> str:
-    """``246 of 300 ms``."""
+    """``246 of 300 ms``; of a capacity ``60 users, 50 users needed``."""
     end, target = (format_figure(value, summary.unit, in_ms=True) for value in (summary.end_ms, summary.target_ms))
+    if summary.unit.is_load:
+        return f"{end}, {target} needed"
     return f"{end} of {target}{' ms' * (summary.unit is Unit.TIME)}"
 
 
@@ -223,7 +229,8 @@ def focus_text(focus: Focus) -> str:
     relation = compared_with_target(focus.end_ms, focus.target_ms, focus.unit)
     parts = [f"{format_figure(focus.end_ms, focus.unit)}, {relation}"]
     if focus.lost_ms:
-        reason = "lost in the period" if focus.changed is Changed.SLOWER else "over its target"
+        beyond = "below its target" if focus.unit.is_load else "over its target"
+        reason = "lost in the period" if focus.changed is Changed.SLOWER else beyond
         parts.append(f"{format_figure(focus.lost_ms, focus.unit)} {reason}")
     if focus.lost_time_s is not None and focus.traffic:
         parts.append(f"{_time_text(focus.lost_time_s)} of its callers' time in {plural(focus.traffic, 'request')}")

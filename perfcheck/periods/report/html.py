@@ -31,6 +31,10 @@ _KINDS = {
     ChangeKind.GETTING_SLOWER: "Getting slower, run by run",
     ChangeKind.GETTING_FASTER: "Getting faster, run by run",
 }
+_LOAD_KINDS = {
+    ChangeKind.GETTING_SLOWER: "Getting lower, run by run",
+    ChangeKind.GETTING_FASTER: "Getting higher, run by run",
+}
 
 SeriesKey = tuple[str, str, Source]  # endpoint, machine, source
 Line = tuple[str, str, str]  # label, text and CSS class
@@ -76,7 +80,7 @@ def parts(report: PeriodReport, links: SiteLinks) -> dict[str, Any]:
         "max_lines": _MAX_LINES,
         "css": CSS,
         "change_css": _CHANGE_CSS,
-        "kinds": _KINDS,
+        "kind_text": _kind_text,
         "change_state": _state,
         "card_css": _card_css,
         "spark": lambda summary: draw_spark(summary, report.period),
@@ -129,6 +133,12 @@ def short_name(name: str) -> str:
 
 
 # --- Looks ---------------------------------------------------------------------------------------------------------
+
+
+def _kind_text(change: LatencyChange) -> str:
+    if change.unit.is_load and change.kind in _LOAD_KINDS:
+        return _LOAD_KINDS[change.kind]
+    return _KINDS[change.kind]
 
 
 def _state(change: LatencyChange) -> str:

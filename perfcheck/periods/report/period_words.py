@@ -9,6 +9,7 @@ from perfcheck.history.branches import with_options
 from perfcheck.model import Changed, Source
 from perfcheck.periods.model import BaselineHistory, ChangeKind, EndpointSummary, Period, PeriodKind, PeriodReport
 from perfcheck.text import clean
+from perfcheck.units import format_figure
 from perfcheck.words import and_more, are_all, minute, plural
 
 LONGEST_NAME = 120
@@ -85,7 +86,7 @@ def headline(report: PeriodReport) -> str:
     """One or two sentences: what changed, and the state now."""
     if not report.runs:
         return "No runs in this period."
-    return f"{_what_changed(report)} {_state_now(report)}"
+    return " ".join([_what_changed(report), *_state_now(report), *_capacity_now(report)])
 
 
 def _what_changed(report: PeriodReport) -> str:
@@ -119,22 +120,33 @@ def fate(report: PeriodReport) -> str:
 
 
 def within_limits(report: PeriodReport) -> tuple[int, int]:
-    """How many endpoints are within their limits at the end, of how many."""
-    endpoints = {summary.name for summary in report.endpoints} - {gone.endpoint for gone in report.gone}
+    """How many endpoints are within their limits at the end, of how many; the capacity is none of them."""
+    endpoints = {summary.name for summary in report.endpoints if not summary.unit.is_load}
+    endpoints -= {gone.endpoint for gone in report.gone}
     return len(endpoints - {slow.endpoint for slow in report.slow}), len(endpoints)
 
 
-def _state_now(report: PeriodReport) -> str:
+def _state_now(report: PeriodReport) -> Iterator[str]:
     within, count = within_limits(report)
-    if not count:
-        return "Nothing was measured."
-    if report.slow:
-        slow = names(sorted({slow.endpoint for slow in report.slow}))
+    slow = sorted({slow.endpoint for slow in report.slow if not slow.unit.is_load})
+    if not count and not any(summary.unit.is_load for summary in report.endpoints):
+        yield "Nothing was measured."
+    elif slow:
         state = "is within its limits" if within == 1 or count == 1 else "are within their limits"
-        return f"{within} of {plural(count, 'endpoint')} {state} now; slow: {slow}."
-    if not any(summary.target_ms for summary in report.endpoints):
-        return f"{f'None of {count} endpoints has a' if count > 1 else 'The endpoint has no'} target now."
-    return f"{are_all(count, 'endpoint', 'within their limits')} now."
+        yield f"{within} of {plural(count, 'endpoint')} {state} now; slow: {names(slow)}."
+    elif count and not any(summary.target_ms for summary in report.endpoints if not summary.unit.is_load):
+        yield f"{f'None of {count} endpoints has a' if count > 1 else 'The endpoint has no'} target now."
+    elif count:
+        yield f"{are_all(count, 'endpoint', 'within their limits')} now."
+
+
+def _capacity_now(report: PeriodReport) -> Iterator[str]:
+    """``The capacity is 42 users now, and 50 users are needed.`` Of each series that goes on."""
+    for summary in report.endpoints:
+        if summary.unit.is_load and summary.is_current and summary.end_ms is not None:
+            needed = f", and {format_figure(summary.target_ms, summary.unit)} are needed" if summary.target_ms else ""
+            machine = f" on {clean(summary.machine, LONGEST_NAME)}" if len(report.machines) > 1 else ""
+            yield f"The capacity{machine} is {format_figure(summary.end_ms, summary.unit)} now{needed}."
 
 
 def facts(report: PeriodReport) -> Iterator[tuple[str, str]]:

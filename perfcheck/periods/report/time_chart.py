@@ -123,11 +123,15 @@ def _marks(summary: EndpointSummary, x: TimeAxis) -> Iterator[str]:
     """A line at each change, with its size where there is room."""
     last = -1.0
     for started_at, ratio in summary.marks:
-        at, css = x(started_at), "crit" if ratio > 1 else "ok"
+        at, css = x(started_at), _step_css(summary, ratio)
         yield vertical(at, _TOP - 8, _BOTTOM, f"moved-at {css}")
         if at - last >= _GAP:
             yield label(at, 13, format_change(ratio), f"big {css}", edge=0.05)
             last = at
+
+
+def _step_css(summary: EndpointSummary, ratio: float) -> str:
+    return "crit" if summary.unit.worsening(ratio) > 1 else "ok"
 
 
 def _dates(x: TimeAxis) -> Iterator[str]:
@@ -182,7 +186,7 @@ def draw_spark(summary: EndpointSummary, period: Period) -> Svg | None:
     since = x(period.since)
     within = ribbon([(since, 0), (1, 0)], [(since, 1), (1, 1)], "zn")
     changes = [
-        outline([(x(at), 0), (x(at), 1)], f"moved-at {'crit' if ratio > 1 else 'ok'}") for at, ratio in summary.marks
+        outline([(x(at), 0), (x(at), 1)], f"moved-at {_step_css(summary, ratio)}") for at, ratio in summary.marks
     ]
     points = dots(((x(point.started_at), 1 - y(point.value_ms)) for point in summary.points), "faint")
     lines = [outline(_ends(level, x, y), "level") for level in summary.levels]
