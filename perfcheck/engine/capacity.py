@@ -210,7 +210,7 @@ def _check_comparable(planned: CapacityResult, against: Run) -> None:
         raise UsageError(message, f"add --model {before.model}")
     other = [name for name, value in before.conditions.items() if value != now[name]]
     if other:
-        message = f"the earlier run cannot be compared: it had another {' and another '.join(other)}"
+        message = f"the earlier run cannot be compared: different {', '.join(other)}"
         raise UsageError(message, "name one that searched with the same, or leave out --against")
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from perfcheck import __version__
 from perfcheck.errors import UsageError
 from perfcheck.history.branches import other_branches
+from perfcheck.model import CAPACITY, Source
 from perfcheck.periods.judge.judge import PeriodJudge, judge_periods
 from perfcheck.periods.judge.tally import PeriodTally, tally_runs
 from perfcheck.periods.model import BaselineHistory, Period, PeriodKind, PeriodReport
@@ -39,7 +41,11 @@ def read_periods(history: History, periods: Iterable[Period], *, branch: str) ->
     tallies = [_tally(history, period, notes, branch) for period in periods]
     since = min((tally.since for tally in tallies), default=None)
     until = max((tally.period.until for tally in tallies), default=None)
-    return judge_periods(tallies, history.measurements(since=since, until=until, branch=branch))
+    # Searches for a capacity are rarer than checks: the earlier runs may have none, so all of them are read.
+    capacities = history.measurements(endpoint=CAPACITY, source=Source.LOAD, until=until, branch=branch)
+    measured = history.measurements(since=since, until=until, branch=branch)
+    others = (measurement for measurement in measured if measurement.source is not Source.LOAD)
+    return judge_periods(tallies, chain(capacities, others))
 
 
 def _tally(history: History, period: Period, notes: Sequence[Note], branch: str) -> PeriodTally:

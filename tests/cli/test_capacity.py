@@ -15,6 +15,7 @@ import pytest
 from apps.load_service import LoadService, load_service
 from support.capacities import capacity_run, found
 from support.command import PERFCHECK, environment, perfcheck
+from support.histories import fill
 from support.processes import descendants, is_running
 from support.waiting import eventually
 
@@ -66,7 +67,7 @@ def test_a_service_that_fails_holds_less_than_the_smallest_load(service: LoadSer
 
 def test_what_the_time_does_not_suffice_for_is_not_known(service: LoadService, tmp_path: Path) -> None:
     baseline(tmp_path, service, WORKING, "{mix: {videos.list: 2}}")
-    done = perfcheck("capacity", "--max-time", "2s", "--model", "rate", "-o", "run.json", cwd=tmp_path)
+    done = perfcheck("capacity", "--max-time", "2s", "--model", "rate", "-o", "run.json", "--save", cwd=tmp_path)
     assert done.returncode == 3, done.stderr
     assert "not measured Cannot tell in this time" in done.stdout
     assert "exit 3: the capacity is not known" in done.stdout
@@ -74,6 +75,9 @@ def test_what_the_time_does_not_suffice_for_is_not_known(service: LoadService, t
     capacity = saved(tmp_path)["capacity"]
     assert (capacity["model"], capacity["value"], capacity["seconds"]) == ("rate", None, 2.0)
     assert (capacity["within"], capacity["think_s"]) == (0.95, None)
+    assert " in .perfcheck/history.sqlite" in done.stderr
+    (listed,) = json.loads(perfcheck("history", "list", "--json", cwd=tmp_path).stdout)["runs"]
+    assert (listed["source"], listed["verdict"]) == ("load", "not measured")
 
 
 def test_the_load_has_the_login_of_the_setup_and_no_secret_is_shown(service: LoadService, tmp_path: Path) -> None:
@@ -156,11 +160,17 @@ def test_a_wrong_option_costs_no_load(
 
 
 def test_an_earlier_run_has_to_have_a_capacity_of_the_same_kind(service: LoadService, tmp_path: Path) -> None:
-    file = baseline(tmp_path, service, WORKING)
+    file = baseline(tmp_path, service, WORKING, "{think: 250ms}")
     earlier = tmp_path / "earlier.json"
     earlier.write_bytes(encode_run(capacity_run(found())))
     done = perfcheck("capacity", "-f", str(file), "--against", str(earlier), "--model", "rate")
     assert (done.returncode, "add --model users" in done.stderr) == (2, True), done.stderr
+    history = ("--history", str(tmp_path / "history.sqlite"))
+    fill(tmp_path / "history.sqlite", [capacity_run(found())])
+    done = perfcheck("capacity", "-f", str(file), "--against", "v1.2.3", *history)
+    assert done.returncode == 2, done.stderr
+    assert "the earlier run cannot be compared: different mix, limits" in done.stderr
+    assert not service.requests
 
 
 def test_without_the_extra_one_line_says_how_to_get_it(

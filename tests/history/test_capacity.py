@@ -142,6 +142,21 @@ def test_headroom_is_what_is_not_needed() -> None:
     assert focus.lost_ms == 10
 
 
+def test_searches_are_rarer_than_checks(tmp_path: Path) -> None:
+    file = tmp_path / "history.sqlite"
+    weekly = [
+        replace(run, started_at=(FIRST + timedelta(days=7 * i - 70)).strftime("%Y-%m-%dT%H:%M:%S.000Z"))
+        for i, run in enumerate(searches([*[50.0] * 11, 38.0]))
+    ]
+    checks = [past_runs({"videos.list": [100.0] * 12}, first=FIRST - timedelta(hours=hour)) for hour in range(1, 13)]
+    fill(file, weekly, *checks)
+    period = Period(PeriodKind.WEEK, "2026-10-07T00:00:00.000Z", "2026-10-14T00:00:00.000Z")
+    with open_history(str(file), tmp_path) as store:
+        report = read_period(store, period, BaselineHistory(""), branch="main", generated_at=period.until)
+    (capacity,) = [summary for summary in report.endpoints if summary.unit.is_load]
+    assert (capacity.runs, capacity.begin_ms, len(capacity.points)) == (1, 50.0, 12)
+
+
 def test_down_and_back_is_an_incident(tmp_path: Path) -> None:
     file = tmp_path / "history.sqlite"
     fill(file, searches(levels((15, 50), (6, 35), (10, 50))))

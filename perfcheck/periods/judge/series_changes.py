@@ -100,10 +100,10 @@ def rows_of_endpoints(measurements: Iterable[PastMeasurement]) -> Iterator[list[
 def series_within(
     all_rows: Iterable[Sequence[PastMeasurement]], period: Period, since: str, block: int
 ) -> Iterator[Series]:
-    """The series that the period has, or the runs from ``since`` up to it."""
+    """The series that the period has, or the runs from ``since`` up to it; of a capacity all earlier ones."""
     for rows in all_rows:
         earliest, start, end = (_first_since(time, rows) for time in (since, period.since, period.until))
-        first = max(start - context_runs(block), earliest)
+        first = max(start - context_runs(block), 0 if rows[0].unit.is_load else earliest)
         if first < end:
             yield Series(rows[first:end], start - first, period.since, block)
 
