@@ -60,7 +60,7 @@ class CapacityMeasurement:
         """``limits_ms`` by endpoint; ``observe`` is called with each load before it is made."""
         self.steps: list[MeasuredStep] = []
         self.capacity: Capacity | None = None  # once the search has ended
-        self._engine = engine
+        self.engine = engine
         self._limits_ms = limits_ms
         self._observe = observe
         self._blocks: Iterator[LoadBlock] = iter(())
@@ -91,9 +91,9 @@ class CapacityMeasurement:
     def _measured(self, attempt: Attempt) -> Block:
         self._observe(attempt)
         if attempt.drains:
-            self._engine.drain()
+            self.engine.drain()
         if attempt.is_fresh:
-            self._blocks = self._engine.blocks(self._engine.step(attempt.load))
+            self._blocks = self.engine.blocks(self.engine.step(attempt.load))
             self.steps.append(MeasuredStep(attempt.load))
         measured = next(self._blocks)
         block = judge_block(measured, self._limits_ms)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from perfcheck.cli.load_workers import remote_workers, work_for, worker_options
 from perfcheck.cli.measuring import Frame, Options, base_url_option, carry_out, label_option, shared_options
 from perfcheck.cli.services import service_of
 from perfcheck.cli.ui.commands import Command, exit_codes
@@ -19,13 +19,13 @@ from perfcheck.cli.ui.terminal import status_line, waiting_line
 from perfcheck.errors import UsageError
 from perfcheck.model import Baseline, Load, LoadModel, Run
 from perfcheck.units import format_about, format_load
+from perfcheck.words import plural
 
 if TYPE_CHECKING:
+    from perfcheck.capacity.engine.remote import RemoteWorkers
     from perfcheck.capacity.model import Attempt
     from perfcheck.cli.app import Session
     from perfcheck.engine.session import Outcome
-
-_MOST_WORKERS = 64
 
 _EXAMPLES = """\b
 Examples:
@@ -34,6 +34,7 @@ Examples:
   perfcheck capacity --model rate -o capacity.json  requests a second, not users
   perfcheck capacity --save --label v1.4            save it to the history
   perfcheck capacity --label v1.5 --against v1.4    fail if it became lower
+  perfcheck capacity --worker --master 10.0.0.5     make load for the search on that machine
 """
 
 
@@ -65,14 +66,7 @@ def _load(text: str) -> Load:
     type=duration(),
     help="End the search after this time of load. Default: as in the baseline, else 3m.",
 )
-@option(
-    "--workers",
-    type=click.IntRange(1, _MOST_WORKERS),
-    metavar="N",
-    default=1,
-    show_default=True,
-    help="Processes that make the load; each takes up to one CPU.",
-)
+@worker_options
 @option(
     "--against",
     metavar="RUN",
@@ -98,7 +92,11 @@ def command(
     at_least: Load | None,
     max_time: float | None,
     workers: int,
+    expect_workers: int | None,
+    bind: tuple[str, int] | None,
+    master: tuple[str, int] | None,
     *,
+    worker: bool,
     owns_host: bool,
     **options: Any,
 ) -> int:
@@ -108,6 +106,9 @@ def command(
     and slows the service down meanwhile. Needs the extra: pip install 'perfcheck[load]'.
     """
     given = Options(**options)
+    if worker or master:
+        work_for(master, is_worker=worker, owns_host=owns_host, quiet=given.quiet)
+    remote = remote_workers(expect_workers, bind)
     if given.demo and (given.start is not None or given.base_url):
         raise UsageError("--demo, --start and --base-url name different services", "leave one of them out")
     earlier = _earlier(given.against, given.history) if given.against else None  # before anything is measured
@@ -117,21 +118,21 @@ def command(
             (baseline,) = frame.load(address)
             return _with_options(baseline, model, at_least, max_time)
 
-        with service_of(frame, load) as (baseline, process), _status(baseline, quiet=given.quiet) as trying:
+        with service_of(frame, load) as (baseline, process), status_line(quiet=given.quiet) as show:
             from perfcheck.engine.capacity import check_capacity  # while the service starts
             from perfcheck.engine.session import Callbacks
 
             waiting = partial(waiting_line, quiet=given.quiet)
             return check_capacity(
                 baseline,
-                workers=workers,
+                workers=replace(remote, waiting=partial(_show_joined, show, remote)) if remote else workers,
                 owns_host=owns_host,
                 against=earlier,
                 fail_on=given.lowest_failing,
                 label=given.label,
                 process=process,
                 callbacks=Callbacks(measured=frame.interrupts.hold, waiting=waiting),
-                trying=trying,
+                trying=_trying(baseline, show),
                 redact=session.redact,
             )
 
@@ -157,20 +158,24 @@ def _with_options(baseline: Baseline, model: str | None, at_least: Load | None, 
     return replace(baseline, capacity=replace(goals, max_time_s=max_time_s or goals.max_time_s))
 
 
-@contextmanager
-def _status(baseline: Baseline, *, quiet: bool) -> Iterator[Callable[[Attempt], None]]:
-    """What is tried now, on stderr."""
+def _show_joined(show: Callable[[str], None], remote: RemoteWorkers, port: int, joined: int) -> None:
+    from perfcheck.capacity.engine.remote import JOIN_TIMEOUT_S
+
+    at_most = format_about(JOIN_TIMEOUT_S)
+    show(f"waiting for {plural(remote.count, 'worker')} at {remote.host}:{port}, at most {at_most}; {joined} joined")
+
+
+def _trying(baseline: Baseline, show: Callable[[str], None]) -> Callable[[Attempt], None]:
+    """Shows what is tried now."""
     goals = baseline.capacity
     tried: list[float] = []
     shown = partial(format_load, is_rate=goals.model is LoadModel.RATE)
 
-    with status_line(quiet=quiet) as show:
+    def trying(attempt: Attempt) -> None:
+        if attempt.is_fresh:
+            tried.append(attempt.load)
+            so_far = f", so far {' to '.join(map(shown, attempt.so_far))}" if attempt.so_far else ""
+            steps = f", step {len(tried)}, at most {format_about(goals.max_time_s)} in all"
+            show(f"trying {shown(attempt.load)}{so_far}{steps}")
 
-        def trying(attempt: Attempt) -> None:
-            if attempt.is_fresh:
-                tried.append(attempt.load)
-                so_far = f", so far {' to '.join(map(shown, attempt.so_far))}" if attempt.so_far else ""
-                steps = f", step {len(tried)}, at most {format_about(goals.max_time_s)} in all"
-                show(f"trying {shown(attempt.load)}{so_far}{steps}")
-
-        yield trying
+    return trying

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from perfcheck.capacity.engine.engine import Engine, require_locust
 from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
+from perfcheck.capacity.engine.remote import RemoteWorkers
 from perfcheck.capacity.measure import CapacityMeasurement
 from perfcheck.capacity.model import Attempt, Ending
 from perfcheck.capacity.search import SearchPlan, search
@@ -35,6 +36,7 @@ from perfcheck.model import (
     Verdict,
 )
 from perfcheck.text import Redactor
+from perfcheck.words import plural
 
 if TYPE_CHECKING:
     from perfcheck.service_process import ServiceProcess
@@ -57,7 +59,7 @@ class Mix:
 def check_capacity(
     baseline: Baseline,
     *,
-    workers: int = 1,
+    workers: int | RemoteWorkers = 1,
     owns_host: bool = False,
     against: Run | None = None,
     fail_on: Verdict | None = Verdict.CRITICAL,
@@ -70,8 +72,9 @@ def check_capacity(
 ) -> Outcome:
     """Search the largest load for which ``baseline.capacity`` holds, and judge it.
 
-    ``workers`` are the processes that make the load; ``owns_host``: the service may be on another machine.
-    ``against`` is an earlier run with a capacity; ``trying`` is called before each load, all others as of ``check``.
+    ``workers`` are the processes that make the load, started here, or remote; ``owns_host``: the service may be on
+    another machine. ``against`` is an earlier run with a capacity; ``trying`` is called before each load, all others as
+    of ``check``.
     Raises UsageError for what cannot be requested under load, and where the extra is missing. An interruption ends the
     load, not the report.
     """
@@ -88,7 +91,7 @@ def check_capacity(
     ):
         error = wait_for(client, mix.endpoints, baseline.service.ready_timeout_s, callbacks, process=process)
         environment = probe.finish()
-        execution, result = _measured(baseline, mix, client, workers, error, callbacks, trying, redact)
+        execution, result, of_workers = _measured(baseline, mix, client, workers, error, callbacks, trying, redact)
     result, findings, exit_code = judge_capacity(result, against, fail_on, goals.line)
     outcome = assemble_run(
         client,
@@ -100,6 +103,7 @@ def check_capacity(
         findings=(
             *(findings if execution.error is None else ()),
             *_left_out(goals),
+            *of_workers,
             *ended_early(process, execution),
             *from_teardown,
             *execution.findings(client.findings, environment),
@@ -117,12 +121,12 @@ def _measured(
     baseline: Baseline,
     mix: Mix,
     client: Client,
-    workers: int,
+    workers: int | RemoteWorkers,
     error: Exception | None,
     callbacks: Callbacks,
     trying: Callable[[Attempt], None],
     redact: Redactor,
-) -> tuple[Execution, CapacityResult]:
+) -> tuple[Execution, CapacityResult, list[Finding]]:
     """What was measured stays, whatever ends it early."""
     goals = baseline.capacity
     started_at, started_s = datetime.now(UTC), time.perf_counter()
@@ -147,7 +151,9 @@ def _measured(
     execution = Execution(
         started_at, started_s, duration_ms, RunnerHealth(), interrupted=interrupted, error=error, limits=(None,)
     )
-    return execution, _result(goals, mix, workers, measurement)
+    count = workers.count if isinstance(workers, RemoteWorkers) else workers
+    of_workers = list(_worker_findings(measurement.engine)) if measurement else []
+    return execution, _result(goals, mix, count, measurement), of_workers
 
 
 def _result(goals: CapacityGoals, mix: Mix, workers: int, measurement: CapacityMeasurement | None) -> CapacityResult:
@@ -217,6 +223,16 @@ def _check_comparable(planned: CapacityResult, against: Run) -> None:
 def _left_out(goals: CapacityGoals) -> Iterator[Finding]:
     for endpoint, reason in goals.left_out.items():
         yield Finding.note(Rule.CAPACITY, f"{endpoint} is not in the mix: {reason}")
+
+
+def _worker_findings(engine: Engine) -> Iterator[Finding]:
+    """What was missing: those half seconds are not judged, and steps that were complete stay as they are."""
+    for worker, times in sorted(engine.silences.items()):
+        message = f"worker {worker + 1} of the load did not report for 1.5 s, {plural(times, 'time')}"
+        yield Finding.note(Rule.CAPACITY, f"{message}: what its part is missing in was not judged")
+    for worker, reason in sorted(engine.lost.items()):
+        message = f"worker {worker + 1} of the load was lost: {reason}"
+        yield Finding.note(Rule.CAPACITY, f"{message}; later steps were without it")
 
 
 def _load_plan(baseline: Baseline, mix: Mix, client: Client) -> LoadPlan:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from copy import deepcopy
 from itertools import islice
 
@@ -16,9 +18,11 @@ from apps.load_service import LoadService, load_service, planned
 from support.processes import descendants, is_running
 from support.waiting import eventually
 
+from perfcheck.capacity.engine import engine as engine_module
 from perfcheck.capacity.engine.blocks import LoadBlock
-from perfcheck.capacity.engine.engine import Engine, RemoteWorkers
+from perfcheck.capacity.engine.engine import Engine
 from perfcheck.capacity.engine.plan import Arrivals, LoadPlan, PlannedRequest
+from perfcheck.capacity.engine.remote import RemoteWorkers, await_master
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Failure, LoadModel, ThinkTime
 
@@ -163,8 +167,9 @@ class Joining:
         while len(self.processes) < self._count:
             self.start()
 
-    def start(self, master: str = "127.0.0.1") -> subprocess.Popen[str]:
-        command = [sys.executable, "-P", "-m", "perfcheck.capacity.engine.worker", master, str(self.port), "False"]
+    def start(self) -> subprocess.Popen[str]:
+        module = "perfcheck.capacity.engine.worker"
+        command = [sys.executable, "-P", "-m", module, "127.0.0.1", str(self.port), "False", "False"]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         self.processes.append(process)
         return process
@@ -185,12 +190,13 @@ def joining() -> Iterator[Joining]:
 
 def test_remote_workers_send_the_load_and_end_with_it(service: LoadService, joining: Joining) -> None:
     request = planned("quick", "/quick", f"Authorization: {SECRET}")
-    with Engine(plan_of(service, request), workers=2, remote=RemoteWorkers("127.0.0.1", 0, joining)) as engine:
+    with Engine(plan_of(service, request), RemoteWorkers(2, "127.0.0.1", 0, joining)) as engine:
         step = engine.step(4)
         blocks(engine, step, 2)
         engine.drain()
         assert engine.totals(step)["quick"].latency.total() == service.requests["/quick"] > 0
         joining.start()  # one too many
+        assert joining.ended(2) == (2, "error: the master refused it: it has its 2 workers\n")
         step = engine.step(4)
         blocks(engine, step, 1)
         leaver = joining.processes[0]
@@ -207,7 +213,72 @@ def test_remote_workers_send_the_load_and_end_with_it(service: LoadService, join
     assert joining.joined[0] == 0
     assert joining.ended(0) == (130, f"joined as worker {silent + 1} of 2\nerror: it was interrupted\n")
     assert joining.ended(1) == (0, f"joined as worker {2 - silent} of 2\n")
-    assert joining.ended(2) == (2, "error: the master refused it: it has its 2 workers\n")
+
+
+IMPATIENT = """
+import sys
+from perfcheck.capacity.engine import worker
+worker.LOST_S = 3
+worker.main("127.0.0.1", int(sys.argv[1]), owns_host=False, quiet=True)
+"""
+
+
+def test_a_remote_worker_ends_when_its_master_is_gone(service: LoadService) -> None:
+    started: list[subprocess.Popen[str]] = []
+
+    def start(port: int, _joined: int) -> None:
+        if not started:
+            command = [sys.executable, "-c", IMPATIENT, str(port)]
+            started.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+
+    with Engine(plan_of(service, planned("quick", "/quick")), RemoteWorkers(1, "127.0.0.1", 0, start)) as engine:
+        step = engine.step(1)
+        blocks(engine, step, 1)
+        for pid, command in descendants(os.getpid()).items():
+            if "python" in command and "engine.process" in command and not descendants(pid):
+                os.kill(pid, signal.SIGKILL)
+        with pytest.raises(CouldNotMeasureError, match="the generator of the load has ended"):
+            list(engine.blocks(step))
+    (worker,) = started
+    _, err = worker.communicate(timeout=60)
+    assert (worker.returncode, err) == (3, "error: the master did not send anything for 15 s\n")
+
+
+def test_workers_that_do_not_join_in_time_are_not_waited_for(
+    service: LoadService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "JOIN_TIMEOUT_S", 0.5)
+    with (
+        pytest.raises(CouldNotMeasureError, match="0 of 2 workers joined within 0 s") as raised,
+        Engine(plan_of(service, planned("quick", "/quick")), RemoteWorkers(2, "127.0.0.1", 5557)),
+    ):
+        pass
+    assert raised.value.remedy == "on each machine start: perfcheck capacity --worker --master HOST:5557"
+
+
+def test_a_master_that_does_not_listen_in_time_is_an_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(CouldNotMeasureError, match=f"no master listened at 127.0.0.1:{port} within 0 s"):
+        await_master("127.0.0.1", port, timeout_s=0)
+
+
+@pytest.mark.parametrize(
+    ("target", "master", "owns_host", "message"),
+    [
+        ({"host": "192.0.2.1"}, "192.0.2.9", False, "about to be pointed at another machine, 192.0.2.1"),
+        ({"host": "192.0.2.1"}, "192.0.2.9", True, None),
+        ({"host": "localhost"}, "127.0.0.1", False, None),
+        ({"host": "localhost"}, "192.0.2.9", True, "the service is at localhost, which is another one on each machine"),
+        ({"unix_socket": "/run/api"}, "192.0.2.9", True, "the service is at /run/api"),
+    ],
+)
+def test_a_worker_sends_no_load_to_a_host_that_is_not_meant(
+    target: dict[str, str], master: str, *, owns_host: bool, message: str | None
+) -> None:
+    plan = LoadPlan(**{"host": "127.0.0.1", "port": 80, "model": LoadModel.USERS, "requests": (), **target})  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=message) if message else nullcontext():
+        plan.check_target(master, owns_host=owns_host)
 
 
 def test_without_a_worker_there_is_no_load(service: LoadService) -> None:

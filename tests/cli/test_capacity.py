@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -148,6 +149,14 @@ def test_what_cannot_be_done_is_refused(
         (("--workers", "0"), "--workers"),
         (("--demo", "-u", "http://localhost:1"), "name different services"),
         (("--against", "absent.json"), "absent.json"),
+        (("--expect-workers", "2"), "--expect-workers needs the address at which they join"),
+        (("--bind", "0.0.0.0"), "--bind needs --expect-workers"),
+        (("--expect-workers", "2", "--bind", "192.0.2.1"), "workers cannot join at 192.0.2.1:5557: "),
+        (("--expect-workers", "2", "--bind", "a:b"), "'a:b' is not a host, or a host and a port"),
+        (("--expect-workers", "2", "--bind", "127.0.0.1:0", "--workers", "2"), "leave one of them out"),
+        (("--worker",), "--worker needs the address of its master"),
+        (("--master", "127.0.0.1"), "--master needs --worker"),
+        (("--worker", "--master", "127.0.0.1", "--max-time", "2s"), "--max-time is the master's"),
     ],
 )
 def test_a_wrong_option_costs_no_load(
@@ -157,6 +166,22 @@ def test_a_wrong_option_costs_no_load(
     done = perfcheck("capacity", *arguments, cwd=tmp_path)
     assert (done.returncode, message in done.stderr) == (2, True), done.stderr
     assert not service.requests
+
+
+def test_a_remote_worker_makes_the_load_of_a_search(service: LoadService, tmp_path: Path) -> None:
+    baseline(tmp_path, service, FAILING, "{think: 50ms}")
+    master = [PERFCHECK, "capacity", "--expect-workers", "1", "--bind", "127.0.0.1:0"]
+    pipes: dict[str, Any] = {"env": environment(), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(master, cwd=tmp_path, **pipes) as search:
+        assert search.stderr
+        (port,) = re.findall(r"waiting for 1 worker at 127\.0\.0\.1:(\d+), at most 5 min", search.stderr.readline())
+        done = perfcheck("capacity", "--worker", "--master", f"127.0.0.1:{port}")
+        out, err = search.communicate(timeout=60)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert re.fullmatch(rf"waiting for the master at 127\.0\.0\.1:{port}, .*\njoined as worker 1 of 1\n", done.stderr)
+    assert search.returncode == 0, err
+    assert "They do not hold even for the smallest load." in out
+    assert service.requests["/status/500"] > 0
 
 
 def test_an_earlier_run_has_to_have_a_capacity_of_the_same_kind(service: LoadService, tmp_path: Path) -> None:

@@ -9,9 +9,8 @@ import queue
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import Thread
 from time import monotonic
 from typing import IO, Any, Self
@@ -20,6 +19,7 @@ from perfcheck.capacity.engine.blocks import BlockAssembler, LoadBlock
 from perfcheck.capacity.engine.counts import EndpointCounts
 from perfcheck.capacity.engine.plan import LoadPlan
 from perfcheck.capacity.engine.recorder import BlockPart
+from perfcheck.capacity.engine.remote import ENVIRONMENT, JOIN_TIMEOUT_S, RemoteWorkers
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import LoadModel
 from perfcheck.service_process import ShellCommand
@@ -28,21 +28,10 @@ from perfcheck.units import format_about
 
 _PROCESS = "perfcheck.capacity.engine.process"
 _START_TIMEOUT_S = 60.0
-JOIN_TIMEOUT_S = 300.0  # for remote workers, and for their master: machines may have to be started
 _KEEP_ALIVE_S = 0.5  # without a command for 2 s the workers pause, as when this process is stopped by Ctrl-Z
 _SILENCE_TIMEOUT_S = 15.0  # of the master, which reports ten times a second
 _STOP_TIMEOUT_S = 1.0
 _GRACE_S = 1.0
-_ENVIRONMENT = {"LOCUST_SKIP_MONKEY_PATCH": ""}  # set, it would make all requests wait for each other
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteWorkers:
-    """Workers that are not started here, and join at a host and port of this machine."""
-
-    host: str
-    port: int  # 0: one that is free
-    waiting: Callable[[int, int], None] = lambda _port, _joined: None  # called with the port, and how many have joined
 
 
 class Engine:
@@ -51,27 +40,18 @@ class Engine:
     One thread uses it, but for ``stop``.
     """
 
-    def __init__(
-        self,
-        plan: LoadPlan,
-        workers: int = 1,
-        redact: Redactor | None = None,
-        remote: RemoteWorkers | None = None,
-    ) -> None:
-        """``workers``: processes that send requests, each with a CPU; ``redact``: for what is shown of their output.
-
-        With ``remote`` so many join, and none is started here.
-        """
+    def __init__(self, plan: LoadPlan, workers: int | RemoteWorkers = 1, redact: Redactor | None = None) -> None:
+        """``workers``: processes that send requests, each with a CPU; ``redact``: for what is shown of their output."""
         self.silences: Counter[int] = Counter()  # of each worker: how many times it did not report for 1.5 s
         self.lost: dict[int, str] = {}  # the workers that have ended, and why
         self.silent: set[int] = set()  # those that do not report now; without a share of the steps that begin meanwhile
         self._plan = plan
-        self._workers = workers
+        self._remote = workers if isinstance(workers, RemoteWorkers) else None
+        self._workers = workers.count if isinstance(workers, RemoteWorkers) else workers
         self._redact = redact or Redactor()
-        self._remote = remote
         self._joined: set[int] = set()
         self._port = 0
-        self._load: dict[str, Any] = {"step": 0, "shares": [0] * workers}
+        self._load: dict[str, Any] = {"step": 0, "shares": [0] * self._workers}
         self._sent_s = 0.0
         self._assembler = BlockAssembler()
         self._step = 0
@@ -157,7 +137,7 @@ class Engine:
             self._commands = os.fdopen(our_commands, "wb")
             Thread(target=self._read, args=(our_reports,), daemon=True).start()
             python = shlex.quote(sys.executable)
-            self._processes.start(f"exec {python} -P -m {_PROCESS} {commands} {reports}", env=_ENVIRONMENT)
+            self._processes.start(f"exec {python} -P -m {_PROCESS} {commands} {reports}", env=ENVIRONMENT)
         finally:
             os.close(commands)
             os.close(reports)
@@ -227,7 +207,7 @@ class Engine:
         if not self._remote:
             return self._error(f"the generator of the load did not start within {_START_TIMEOUT_S:g} s")
         joined = f"{len(self._joined)} of {self._workers} workers joined within {format_about(JOIN_TIMEOUT_S)}"
-        start = f"perfcheck capacity --worker --master HOST:{self._port}"
+        start = f"perfcheck capacity --worker --master HOST:{self._port or self._remote.port}"
         return CouldNotMeasureError(joined, f"on each machine start: {start}")
 
     def _await_end(self) -> None:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from perfcheck.errors import UsageError
+from perfcheck.hosts import check_load_target, is_loopback
 from perfcheck.model import LoadModel, ThinkTime, Tls
 
 
@@ -45,6 +47,14 @@ class LoadPlan:
     unix_socket: str | None = None  # in place of host and port
     tls: Tls | None = None  # None: plain HTTP
     server_name: str = ""  # that the certificate has
+
+    def check_target(self, master: str, *, owns_host: bool) -> None:
+        """Raises UsageError where a worker of this ``master`` must not send this load, or would send it elsewhere."""
+        if not self.unix_socket and not is_loopback(self.host):
+            check_load_target(self.host, owns_host=owns_host)
+        elif not is_loopback(master):
+            message = f"the service is at {self.unix_socket or self.host}, which is another one on each machine"
+            raise UsageError(message, "start the search with an address that its workers reach, with --base-url")
 
     def to_json(self) -> dict[str, Any]:
         requests = [{**asdict(request), "data": base64.b64encode(request.data).decode()} for request in self.requests]

@@ -1,6 +1,6 @@
 """A worker, which sends its share of the load: forked by the master, or a process of its own on any machine,
 
-    python -P -m perfcheck.capacity.engine.worker HOST PORT OWNS_HOST
+    python -P -m perfcheck.capacity.engine.worker HOST PORT OWNS_HOST QUIET
 
 What the two exchange are messages of Locust, over TCP:
 
@@ -40,7 +40,6 @@ from perfcheck.capacity.engine.connection import check_tls
 from perfcheck.capacity.engine.locustfile import Dispatcher, LoadUser, VirtualUser, WorkerLoad
 from perfcheck.capacity.engine.plan import LoadPlan
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_NOT_MEASURED, EXIT_OK, EXIT_USAGE, UsageError
-from perfcheck.hosts import check_load_target, is_loopback
 
 LOST_S = 15.0  # after so long without a message, the other side is taken to have ended
 LAST_MESSAGE_S = 0.1  # that a message has to be sent before the process exits
@@ -84,36 +83,37 @@ def work_for_parent(host: str, index: int, workers: int, plan: LoadPlan, lifelin
     os._exit(ending.get().exit_code)
 
 
-def main(host: str, port: int, *, owns_host: bool) -> NoReturn:
+def main(host: str, port: int, *, owns_host: bool, quiet: bool) -> NoReturn:
     """Sends the load that a master requests, until it ends the search, or is silent for too long."""
     logging.basicConfig(level=logging.CRITICAL)  # what happens is shown below
     prepare_process()
     ending: AsyncResult = AsyncResult()
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, ending.set, _Ending(EXIT_INTERRUPTED, "it was interrupted"))
-    not_a_master = _Ending(EXIT_NOT_MEASURED, f"what listens at {host}:{port} is no master of a capacity search")
+    no_master = _Ending(EXIT_NOT_MEASURED, f"no master of a capacity search answered at {host}:{port}")
     runner = None
     with gevent.Timeout(_CONNECT_TIMEOUT_S, exception=False):
         runner = _runner(host, port)
     if runner is None:
-        _exit(not_a_master)
+        _exit(no_master)
     index: list[int] = []  # once the master has sent it
 
     def begin(data: dict[str, Any]) -> None:
         index.append(data["index"])
         try:
             plan = LoadPlan.from_json(data["plan"])
-            check_plan(plan, host, owns_host=owns_host)
+            _check(plan, host, owns_host=owns_host)
         except UsageError as error:
             ending.set(_Ending(error.exit_code, error.message, error.remedy))
         else:
             _begin(runner, data["index"], data["workers"], plan, ending, lost_s=LOST_S)
-            _show(f"joined as worker {data['index'] + 1} of {data['workers']}")
+            if not quiet:
+                _show(f"joined as worker {data['index'] + 1} of {data['workers']}")
 
     runner.register_message("plan", lambda msg, **_: begin(msg.data))
     runner.register_message("end", lambda msg, **_: ending.set(_ended(msg.data["reason"])))
     runner.send_message("join", {"version": __version__})
-    gevent.spawn_later(_CONNECT_TIMEOUT_S, lambda: index or ending.set(not_a_master))
+    gevent.spawn_later(_CONNECT_TIMEOUT_S, lambda: index or ending.set(no_master))
     end = ending.get()
     if end.reason and index:
         runner.send_message("leave", {"worker": index[0], "reason": end.reason})
@@ -121,14 +121,9 @@ def main(host: str, port: int, *, owns_host: bool) -> NoReturn:
     _exit(end)
 
 
-def check_plan(plan: LoadPlan, master: str, *, owns_host: bool) -> None:
-    """Raises UsageError for a service that this machine must not, or cannot, send requests to."""
-    if plan.unix_socket or is_loopback(plan.host):
-        if not is_loopback(master):
-            message = f"the service is on the machine of the master, at {plan.unix_socket or plan.host}"
-            raise UsageError(message, "there, give an address of it that other machines reach, with --base-url")
-    else:
-        check_load_target(plan.host, owns_host=owns_host)
+def _check(plan: LoadPlan, master: str, *, owns_host: bool) -> None:
+    """Raises UsageError for a service that this worker must not, or cannot, send requests to."""
+    plan.check_target(master, owns_host=owns_host)
     try:
         check_tls(plan)
     except OSError as error:
@@ -196,4 +191,4 @@ def _report(index: int, load: WorkerLoad, runner: WorkerRunner, lost_s: float) -
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), owns_host=sys.argv[3] == "True")
+    main(sys.argv[1], int(sys.argv[2]), owns_host=sys.argv[3] == "True", quiet=sys.argv[4] == "True")

@@ -23,7 +23,7 @@ _SECTIONS = {
     "Where operations are found": ("openapi", "har", "postman", "curl", "access_log", "source", "header", "allow"),
     "How it is measured": (
         *("budget", "connections", "rate", "errors", "min_requests", "max_requests", "max_pairs", "confirm", "seed"),
-        *("model", "max_time", "workers", "insecure"),
+        *("model", "max_time", "workers", "expect_workers", "bind", "worker", "master", "insecure"),
     ),
     "How it is judged": (
         "least",
