@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from perfcheck.capacity.engine.engine import Engine, require_locust
 from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
-from perfcheck.capacity.engine.remote import RemoteWorkers
+from perfcheck.capacity.engine.remote import RemoteWorkers, worker_count
 from perfcheck.capacity.measure import CapacityMeasurement
 from perfcheck.capacity.model import Attempt, Ending
 from perfcheck.capacity.search import SearchPlan, search
@@ -151,12 +151,13 @@ def _measured(
     execution = Execution(
         started_at, started_s, duration_ms, RunnerHealth(), interrupted=interrupted, error=error, limits=(None,)
     )
-    count = workers.count if isinstance(workers, RemoteWorkers) else workers
     of_workers = list(_worker_findings(measurement.engine)) if measurement else []
-    return execution, _result(goals, mix, count, measurement), of_workers
+    return execution, _result(goals, mix, workers, measurement), of_workers
 
 
-def _result(goals: CapacityGoals, mix: Mix, workers: int, measurement: CapacityMeasurement | None) -> CapacityResult:
+def _result(
+    goals: CapacityGoals, mix: Mix, workers: int | RemoteWorkers, measurement: CapacityMeasurement | None
+) -> CapacityResult:
     """Not judged yet."""
     steps, capacity = (measurement.steps, measurement.capacity) if measurement else ([], None)
     return CapacityResult(
@@ -172,7 +173,7 @@ def _result(goals: CapacityGoals, mix: Mix, workers: int, measurement: CapacityM
         limits_ms=mix.limits_ms,
         think_s=goals.think_s if goals.model is LoadModel.USERS else None,
         think_time=goals.think_time,
-        workers=workers,
+        workers=worker_count(workers),
         seconds=capacity.seconds if capacity else 0.0,
         steps=tuple(step.summary(1 - mix.within, goals.error_rate) for step in steps),
         seconds_needed=capacity.seconds_needed if capacity else None,

@@ -19,7 +19,7 @@ from perfcheck.capacity.engine.blocks import BlockAssembler, LoadBlock
 from perfcheck.capacity.engine.counts import EndpointCounts
 from perfcheck.capacity.engine.plan import LoadPlan
 from perfcheck.capacity.engine.recorder import BlockPart
-from perfcheck.capacity.engine.remote import ENVIRONMENT, JOIN_TIMEOUT_S, RemoteWorkers
+from perfcheck.capacity.engine.remote import ENVIRONMENT, JOIN_TIMEOUT_S, RemoteWorkers, worker_count
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import LoadModel
 from perfcheck.service_process import ShellCommand
@@ -47,7 +47,7 @@ class Engine:
         self.silent: set[int] = set()  # those that do not report now; without a share of the steps that begin meanwhile
         self._plan = plan
         self._remote = workers if isinstance(workers, RemoteWorkers) else None
-        self._workers = workers.count if isinstance(workers, RemoteWorkers) else workers
+        self._workers = worker_count(workers)
         self._redact = redact or Redactor()
         self._joined: set[int] = set()
         self._port = 0

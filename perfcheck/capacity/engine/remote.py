@@ -30,6 +30,10 @@ class RemoteWorkers:
     waiting: Callable[[int, int], None] = lambda _port, _joined: None  # called with the port, and how many have joined
 
 
+def worker_count(workers: int | RemoteWorkers) -> int:
+    return workers.count if isinstance(workers, RemoteWorkers) else workers
+
+
 def check_bind(host: str, port: int) -> str:
     """The address of the host. Raises UsageError where this machine cannot listen there."""
     try:
