@@ -44,7 +44,10 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "periods": (CORE | {"git", "baseline", "report", "runfile", "history"}, {"msgspec", "rich", "jinja2"}),
     "site": (CORE | {"report", "runfile", "history", "periods"}, set()),
     "browser": (HELPERS | {"model", "client", "service_process"}, {"httpx", "msgspec", "playwright"}),
-    "capacity": (CORE | {"service_process"}, {"gevent", "geventhttpclient", "locust"}),
+    "capacity": (
+        CORE | {"answers", "client", "service_process"},
+        {"gevent", "geventhttpclient", "locust", "msgspec"},
+    ),
     "lint": (HELPERS | {"model", "report"}, set()),
     "demo": (HELPERS | {"model", "monitor", "service_process"}, {"jinja2"}),
     "engine": (

@@ -18,6 +18,7 @@ from perfcheck.units import WrongValueError, format_load, parse_rate, parse_user
 from perfcheck.words import did_you_mean
 
 _SAFE = ("GET",)
+_MAY_CHANGE = "a step of it may change something, so capacity.mix has to name it"
 _THINK_EXAMPLE = "write, for example, 'think: 1s', or 'think: {exponential: 1s}' for pauses that vary"
 _MIX_EXAMPLE = "write, for example, 'mix: {videos.list: 3, videos.get: 1}'"
 _AMOUNT = r"^\s*[0-9]+(\.[0-9]+)?\s*"
@@ -96,8 +97,8 @@ CAPACITY = SectionType(
         ),
         "mix": Key(
             CustomType(_read_mix, {"type": "object", "minProperties": 1, "additionalProperties": NUMBER.json}),
-            "The endpoints that are requested, each with its weight.",
-            "all with GET, equally often",
+            "The endpoints and workflows that are requested, each with its weight.",
+            "all with nothing but GET, equally often",
         ),
         "think": Key(
             CustomType(
@@ -176,8 +177,12 @@ def _mix(context: Context, entries: Entries, endpoints: dict[str, Endpoint]) -> 
     """The fields of the model: the mix that is written, or of all that can be requested under load."""
     mix: dict[str, Weight] | None = value_of(entries, "mix")
     if mix is None:
-        safe = [endpoint for endpoint in endpoints.values() if endpoint.method in _SAFE or endpoint.steps]
-        left_out = {endpoint.name: reason for endpoint in safe if (reason := why_not_under_load(endpoint))}
+        safe = [endpoint for endpoint in endpoints.values() if _is_safe(endpoint) or endpoint.steps]
+        left_out = {
+            endpoint.name: reason
+            for endpoint in safe
+            if (reason := why_not_under_load(endpoint) or (None if _is_safe(endpoint) else _MAY_CHANGE))
+        }
         return {
             "mix": {endpoint.name: 1.0 for endpoint in safe if endpoint.name not in left_out},
             "left_out": left_out,
@@ -195,14 +200,20 @@ def _mix(context: Context, entries: Entries, endpoints: dict[str, Endpoint]) -> 
 
 def why_not_under_load(endpoint: Endpoint) -> str | None:
     """What an endpoint has that the generator of load does not do; None for one that it can request."""
-    generated = [value.name for value in endpoint.inserted() if not value.is_captured]
+    requests = endpoint.steps or (endpoint,)
     reasons = {
         "it is a page, which a browser loads": endpoint.is_page,
-        "it is a workflow": bool(endpoint.steps),
-        "its requests follow redirects": endpoint.follow_redirects,
-        "its login is by digest": endpoint.digest is not None,
-        "its metric is the time to the first byte": endpoint.metric_of is not MetricOf.LATENCY,
-        f"${{{generated[0] if generated else ''}}} differs from request to request": bool(generated),
-        "only the status of a response is checked, and it expects more": endpoint.answer is not None,
+        "its requests follow redirects": any(request.follow_redirects for request in requests),
+        "its login is by digest": any(request.digest is not None for request in requests),
+        "its metric is the time to the first byte": any(
+            request.metric_of is not MetricOf.LATENCY for request in (endpoint, *requests)
+        ),
+        "its responses are checked with a JSON Schema": any(
+            request.answer is not None and request.answer.schema is not None for request in requests
+        ),
     }
     return next((reason for reason, applies in reasons.items() if applies), None)
+
+
+def _is_safe(endpoint: Endpoint) -> bool:
+    return all(request.method in _SAFE for request in endpoint.steps or (endpoint,))

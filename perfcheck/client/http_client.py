@@ -19,12 +19,15 @@ from perfcheck.client.exchange import Exchange, RequestFailedError
 from perfcheck.client.logins import Logins
 from perfcheck.client.loop import Loop, Steps, pause
 from perfcheck.client.prepared_request import (
+    Origin,
     PreparedRequest,
+    RequestPlan,
     prepare,
     url_shown,
     without_password,
 )
 from perfcheck.client.request_plans import RequestPlans
+from perfcheck.client.request_template import RequestTemplate
 from perfcheck.client.response import REDIRECTS, Response
 from perfcheck.client.sender import Sender
 from perfcheck.client.transport import HAS_KERNEL_STAMPS
@@ -190,16 +193,19 @@ class HttpClient(ABC, Generic[Opened]):
         """One timed request. Failures are in the sample; only UsageError and KeyboardInterrupt are raised."""
         return self.loop.run(self._turn(endpoint))
 
-    def prepared(self, endpoint: Endpoint) -> PreparedRequest:
-        """The request as ``send`` would send it now, with its login, for another program to send.
+    def template(self, endpoint: Endpoint) -> tuple[Origin, RequestTemplate]:
+        """The request as ``send`` would send it now, with its login, for another program to send, and where to.
 
         Raises UsageError for what makes no request, RequestFailedError for a value that cannot be inserted.
         """
-        return self._plans.prepare(endpoint, self._values(endpoint), self._logins, may_be_ahead=False)
+        plan = RequestPlan(self._service, endpoint, self._proxy)
+        template = plan.template.with_known(self._setup.values)
+        cookies = self._logins.cookies(endpoint, plan.url, template.headers)
+        return Origin.of(plan.url), template.with_header(b"Cookie", cookies) if cookies else template
 
     def fetch(self, endpoint: Endpoint) -> Fetched:
         """One request for its body, not its latency. Failures are in what is returned; raises as ``send`` does."""
-        generator = Generator(self._seed, endpoint, self._redact, kind="fetch")
+        generator = Generator(self._seed, endpoint.name, endpoint.data, self._redact, kind="fetch")
         values = RequestValues(generator.value, 1, self._setup.values)
         return self.loop.run(self._logins.logged_in(endpoint, lambda: self._fetched(endpoint, values), key=0))
 
@@ -208,7 +214,8 @@ class HttpClient(ABC, Generic[Opened]):
         if not endpoint.uses_values:
             return NO_VALUES
         if id(endpoint) not in self._generators:
-            self._generators[id(endpoint)] = Generator(self._seed, endpoint, self._redact, kind=kind)
+            generator = Generator(self._seed, endpoint.name, endpoint.data, self._redact, kind=kind)
+            self._generators[id(endpoint)] = generator
         generator = self._generators[id(endpoint)]
         number = self.numbers.following(generator.name, id(self))
         return RequestValues(generator.value, number, self._setup.values if shared is None else shared)

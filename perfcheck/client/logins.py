@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -37,14 +37,14 @@ class Logins:
             self._cookies.forget_expired()
 
     def with_cookies(self, prepared: PreparedRequest) -> PreparedRequest:
-        """A header of its own for cookies is left as it is."""
-        endpoint = prepared.endpoint
-        if self._cookies is None or endpoint.is_anonymous:
-            return prepared
-        if any(name.lower() == b"cookie" for name, _ in prepared.headers):
-            return prepared
-        cookies = self._cookies.header(httpx.Request(endpoint.method, prepared.whole_url))
+        cookies = self.cookies(prepared.endpoint, prepared.whole_url, prepared.headers)
         return prepared.with_header(b"Cookie", cookies) if cookies else prepared
+
+    def cookies(self, endpoint: Endpoint, url: httpx.URL, headers: Iterable[tuple[bytes, object]]) -> bytes | None:
+        """Those that its request is to have; None where ``headers`` has them already."""
+        if self._cookies is None or endpoint.is_anonymous or any(name.lower() == b"cookie" for name, _ in headers):
+            return None
+        return self._cookies.header(httpx.Request(endpoint.method, url))
 
     def signed(self, prepared: PreparedRequest) -> PreparedRequest:
         """By digest authentication: each request anew."""

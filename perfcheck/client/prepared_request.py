@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 import h11
@@ -15,10 +15,10 @@ import httpx
 
 from perfcheck import __version__
 from perfcheck.client.exchange import RequestFailedError, not_http
+from perfcheck.client.request_template import Inserted, Pieces, RequestTemplate, as_http1
 from perfcheck.client.response import ACCEPTED_CODINGS, REDIRECTS, Response
 from perfcheck.errors import UsageError
 from perfcheck.model import (
-    ENCODERS,
     Encoding,
     Endpoint,
     Failure,
@@ -99,14 +99,6 @@ class PreparedRequest:
         )
 
 
-class _Inserted(NamedTuple):
-    name: str
-    encode: Callable[[str, str], str]  # as of ENCODERS
-
-
-_Pieces: TypeAlias = bytes | tuple[bytes | _Inserted, ...]  # the same in every request, or with what each inserts
-
-
 class RequestPlan:
     """An endpoint as a request: what is the same each time is made here, so that ``prepared`` inserts the rest only.
 
@@ -128,16 +120,17 @@ class RequestPlan:
             remedy = "check its method and its headers: what is not visible, such as a line break, cannot be sent"
             raise UsageError(f"not an HTTP request: {endpoint.name}", remedy) from None
         self.endpoint = endpoint
-        self._url = request.url
-        self._proxied = b"http://" + request.url.netloc if proxy and request.url.scheme == "http" else b""
-        self._proxy_headers = proxy_headers(proxy) if proxy and self._proxied else []
+        self.url = request.url
         headers = sorted(request.headers.raw, key=lambda header: header[0].lower() != b"host")  # as h11 has them
         self._headers = headers
-        self._lines = [_line(header) for header in headers]
-        self._inserted = [(at, _pieces(marks, value)) for at, (_, value) in enumerate(headers) if marks.token in value]
-        self._length_at = next((at for at, (name, _) in enumerate(headers) if name.lower() == b"content-length"), None)
-        self._target = _pieces(marks, request.url.raw_path)
-        self._content = _pieces(marks, content)
+        self._proxied = b"http://" + request.url.netloc if proxy and request.url.scheme == "http" else b""
+        self._proxy_headers = proxy_headers(proxy) if proxy and self._proxied else []
+        self.template = RequestTemplate(
+            self._wire.head.method,
+            _pieces(marks, request.url.raw_path),
+            tuple((name, _pieces(marks, value)) for name, value in headers),
+            _pieces(marks, content),
+        )
         self._is_static = not endpoint.values
         inserted = list(endpoint.inserted())
         self.captured = frozenset(value.name for value in inserted if value.is_captured)
@@ -145,40 +138,16 @@ class RequestPlan:
         self.may_be_ahead = bool(inserted) and not any(value.name.startswith("now:") for value in inserted)
 
     def prepared(self, values: Mapping[str, str]) -> PreparedRequest:
-        """With these values; a header whose value is not known yet is left out.
-
-        Raises KeyError for a value that is missing elsewhere, RequestFailedError for one that cannot be inserted.
-        """
+        """With these values. Raises as RequestTemplate does."""
         if self._is_static:
-            return PreparedRequest(self.endpoint, self._url, self._url.raw_path, self._headers, self._wire)
-        headers, lines = self._headers.copy(), self._lines.copy()
-        unknown = []
-        try:
-            target, content = _joined(self._target, values), _joined(self._content, values)
-            for at, pieces in self._inserted:
-                try:
-                    headers[at] = headers[at][0], _joined(pieces, values).strip()
-                    lines[at] = _line(headers[at])
-                except KeyError:
-                    unknown.append(at)
-        except UnicodeError:
-            raise RequestFailedError(Failure.WRONG_ANSWER, "cannot be sent: a value is not valid Unicode") from None
-        except ValueError as error:
-            raise RequestFailedError(Failure.WRONG_ANSWER, f"cannot be sent: {error}") from None
-        if self._length_at is not None:
-            headers[self._length_at] = headers[self._length_at][0], b"%d" % len(content)
-            lines[self._length_at] = _line(headers[self._length_at])
-        for at in reversed(unknown):
-            del headers[at], lines[at]
+            return PreparedRequest(self.endpoint, self.url, self.url.raw_path, self._headers, self._wire)
+        target, headers, content = self.template.filled(values)
         on_wire = [(name.lower(), value) for name, value in (*self._proxy_headers, *headers)]
-        head = RequestHead(self._wire.head.method, self._proxied + target, on_wire)
-        first = [b"%b %b HTTP/1.1\r\n" % head[:2], *map(_line, self._proxy_headers)]
-        wire = WireRequest(self._wire.origin, head, content, b"".join([*first, *lines, b"\r\n", content]))
-        return PreparedRequest(self.endpoint, self._url, target, headers, wire)
-
-
-def _line(header: tuple[bytes, bytes]) -> bytes:
-    return b"%b: %b\r\n" % header
+        head = RequestHead(self.template.method, self._proxied + target, on_wire)
+        data = as_http1(head.method, head.target, [*self._proxy_headers, *headers], content)
+        return PreparedRequest(
+            self.endpoint, self.url, target, headers, WireRequest(self._wire.origin, head, content, data)
+        )
 
 
 def _request(service: Service, endpoint: Endpoint, marks: Marks) -> httpx.Request:
@@ -210,25 +179,12 @@ def _bytes(content: RequestText | bytes, marks: Marks) -> bytes:
     return content if isinstance(content, bytes) else marks.text_of(content, encoding=None).encode()
 
 
-def _pieces(marks: Marks, marked: bytes) -> _Pieces:
+def _pieces(marks: Marks, marked: bytes) -> Pieces:
     if marks.token not in marked:
         return marked
     return tuple(
-        _Inserted(piece.name, ENCODERS[piece.encoding])
-        if isinstance(piece, Placeholder)
-        else sent(piece).encode("latin-1")
+        Inserted(*piece) if isinstance(piece, Placeholder) else sent(piece).encode("latin-1")
         for piece in marks.split(marked.decode("latin-1"))
-    )
-
-
-def _joined(pieces: _Pieces, values: Mapping[str, str]) -> bytes:
-    if isinstance(pieces, bytes):
-        return pieces
-    return b"".join(
-        [
-            piece if isinstance(piece, bytes) else piece.encode(values[piece.name], piece.name).encode()
-            for piece in pieces
-        ]
     )
 
 

@@ -7,7 +7,7 @@ import string
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from perfcheck.model import Endpoint
+from perfcheck.model import DataFile
 from perfcheck.text import Redactor, sounds_secret
 from perfcheck.times import rfc3339
 
@@ -35,16 +35,16 @@ class Generator:
     Each depends on nothing but the seed, the endpoint, the number of the request and its own name.
     """
 
-    def __init__(self, seed: int, endpoint: Endpoint, redact: Redactor, *, kind: str = "") -> None:
-        """Values in columns of its data that sound like secrets are added to ``redact`` when they are used.
+    def __init__(self, seed: int, endpoint: str, data: DataFile | None, redact: Redactor, *, kind: str = "") -> None:
+        """``endpoint`` by its name. Values of ``data`` in columns that sound like secrets are added to ``redact``.
 
         Those of another ``kind`` differ: of the setup, for example.
         """
-        self.name = f"{kind}:{endpoint.name}"
+        self.name = f"{kind}:{endpoint}"
         self._origin = f"{seed}:{self.name}"
-        self._endpoint = endpoint
+        self._data = data
         self._redact = redact
-        self._secret = {column for column in endpoint.data.columns if sounds_secret(column)} if endpoint.data else set()
+        self._secret = {column for column in data.columns if sounds_secret(column)} if data else set()
 
     def value(self, name: str, request: int) -> str:
         """Raises KeyError for a name that is not of a generated value."""
@@ -65,8 +65,7 @@ class Generator:
         return hashlib.shake_128(f"{self._origin}:{request}:{name}".encode("utf-8", "surrogatepass")).digest(size)
 
     def _column(self, column: str, request: int) -> str:
-        data = self._endpoint.data
-        rows = data.columns.get(column) if data else None
+        rows = self._data.columns.get(column) if self._data else None
         value = rows[(request - 1) % len(rows)] if rows else None
         if value is None:
             raise KeyError(column)

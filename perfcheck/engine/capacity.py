@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from perfcheck.capacity.engine.engine import Engine, require_locust
-from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
 from perfcheck.capacity.engine.remote import RemoteWorkers, worker_count
 from perfcheck.capacity.measure import CapacityMeasurement
 from perfcheck.capacity.model import Attempt, Ending
@@ -18,6 +17,7 @@ from perfcheck.capacity.search import SearchPlan, search
 from perfcheck.capacity.verdict import judge_capacity
 from perfcheck.client.client import Client
 from perfcheck.engine.environment import EnvironmentProbe
+from perfcheck.engine.load_plan import Mix, load_plan, mix_of
 from perfcheck.engine.session import Callbacks, Execution, Outcome, assemble_run, ended_early, torn_down, wait_for
 from perfcheck.errors import UsageError, caused_by_the_machine
 from perfcheck.hosts import check_load_target
@@ -26,10 +26,8 @@ from perfcheck.model import (
     CapacityGoals,
     CapacityResult,
     Counts,
-    Endpoint,
     Finding,
     LoadModel,
-    Metric,
     Rule,
     Run,
     RunnerHealth,
@@ -41,19 +39,8 @@ from perfcheck.words import plural
 if TYPE_CHECKING:
     from perfcheck.service_process import ServiceProcess
 
-_QUANTILES = {Metric.MEDIAN: 0.5, Metric.P75: 0.75, Metric.P90: 0.9, Metric.P95: 0.95, Metric.P99: 0.99}
-_OF_THE_MEAN = 0.5  # no share of requests follows from a mean
 _MOST = 100_000.0  # users, or requests a second
 _NOT_COUNTED = Counts(0, 0, 0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Mix:
-    """What is requested under load, and what has to hold."""
-
-    endpoints: tuple[Endpoint, ...]
-    limits_ms: dict[str, float]  # by endpoint
-    within: float  # share of all requests
 
 
 def check_capacity(
@@ -81,7 +68,7 @@ def check_capacity(
     goals, redact = baseline.capacity, redact or Redactor(baseline.secrets)
     require_locust()
     _check_service(baseline, owns_host=owns_host)
-    mix = _mix_of(baseline)
+    mix = mix_of(baseline)
     if against is not None:
         _check_comparable(_result(goals, mix, workers, None), against)
     with (
@@ -136,7 +123,7 @@ def _measured(
         if error is None:
             try:
                 client.set_up(baseline.setup)
-                with Engine(_load_plan(baseline, mix, client), workers, redact) as engine:
+                with Engine(load_plan(baseline, mix, client), workers, redact) as engine:
                     measurement = CapacityMeasurement(engine, mix.limits_ms, trying)
                     measurement.run(search(_search_plan(goals, mix)))
             finally:
@@ -196,17 +183,6 @@ def _check_service(baseline: Baseline, *, owns_host: bool) -> None:
         raise UsageError(message, "remove it, and let the login last as long as the search takes")
 
 
-def _mix_of(baseline: Baseline) -> Mix:
-    """Raises UsageError where there is nothing to request."""
-    goals = baseline.capacity
-    endpoints = tuple(endpoint for endpoint in baseline.endpoints if endpoint.name in goals.mix)
-    if not endpoints:
-        raise UsageError("no endpoint of the baseline can be requested under load", "name some in capacity.mix")
-    limits_ms = {endpoint.name: goals.limit_ms or endpoint.limits.warning_ms for endpoint in endpoints}
-    strictest = max(_QUANTILES.get(endpoint.metric, _OF_THE_MEAN) for endpoint in endpoints)
-    return Mix(endpoints, limits_ms, goals.within or strictest)
-
-
 def _check_comparable(planned: CapacityResult, against: Run) -> None:
     """Raises UsageError for an earlier search of another kind, whose capacity is another number."""
     before, now = against.capacity, planned.conditions
@@ -236,39 +212,6 @@ def _worker_findings(engine: Engine) -> Iterator[Finding]:
         yield Finding.note(Rule.CAPACITY, f"{message}; later steps were without it")
 
 
-def _load_plan(baseline: Baseline, mix: Mix, client: Client) -> LoadPlan:
-    """Raises UsageError for a proxy, which the generator does not use."""
-    goals, service = baseline.capacity, baseline.service
-    if client.has_proxy:
-        message = "load is sent directly, and the environment has a proxy for the service"
-        raise UsageError(message, "set NO_PROXY to the host of the service")
-    prepared = {endpoint.name: client.prepared(endpoint) for endpoint in mix.endpoints}
-    origin = next(iter(prepared.values())).wire_request.origin
-    host, port = service.connect_to or (origin.host, origin.port)
-    return LoadPlan(
-        host=host,
-        port=port,
-        model=goals.model,
-        requests=tuple(
-            PlannedRequest(
-                endpoint.name,
-                prepared[endpoint.name].wire_request.data,
-                endpoint.method,
-                endpoint.expect,
-                endpoint.timeout_s,
-                mix.limits_ms[endpoint.name],
-                goals.mix[endpoint.name],
-            )
-            for endpoint in mix.endpoints
-        ),
-        think_s=goals.think_s,
-        think_time=goals.think_time,
-        unix_socket=service.unix_socket,
-        tls=service.tls if origin.scheme == "https" else None,
-        server_name=origin.host,
-    )
-
-
 def _search_plan(goals: CapacityGoals, mix: Mix) -> SearchPlan:
     think_s = goals.think_s if goals.model is LoadModel.USERS else 0.0
     return SearchPlan(
@@ -276,7 +219,7 @@ def _search_plan(goals: CapacityGoals, mix: Mix) -> SearchPlan:
         share=1 - mix.within,
         lowest=goals.lowest,
         highest=goals.highest or _MOST,
-        cycle_s=think_s + max(mix.limits_ms.values()) / 1e3,
+        cycle_s=think_s + max(mix.limits_ms.values()) / 1e3 + max(endpoint.pauses_s for endpoint in mix.endpoints),
         max_s=goals.max_time_s,
         failed_share=goals.error_rate,
         at_least=goals.at_least,

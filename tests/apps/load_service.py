@@ -23,6 +23,12 @@ def planned(
     return PlannedRequest(endpoint, "\r\n".join(lines).encode() + body, method, **options)
 
 
+def data_of(request: PlannedRequest) -> bytes:
+    """Of one that inserts nothing."""
+    assert isinstance(request.data, bytes)
+    return request.data
+
+
 class LoadService:
     def __init__(self) -> None:
         self.requests: Counter[str] = Counter()  # by path
@@ -51,6 +57,8 @@ class LoadService:
                     connection.sendall(response(b"", f"Location: {self.redirect_to}", status="302 Found"))
                 case ["reset"]:
                     reset(connection)
+                case ["token"]:
+                    connection.sendall(response(b'{"token": "t/%d"}' % self.requests[path]))
                 case ["never"]:
                     wait_for_the_client_to_leave(connection)
                 case ["truncated"]:

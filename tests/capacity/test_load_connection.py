@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 import trustme
 from apps.faulty_server import every_request, once, response, server
-from apps.load_service import load_service, planned
+from apps.load_service import data_of, load_service, planned
 from support.waiting import eventually
 
 from perfcheck.capacity.engine.connection import LoadConnection, _is_idle, kind_of
 from perfcheck.capacity.engine.counts import GeneratorError
 from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
+from perfcheck.client.response import Response
 from perfcheck.model import Failure, LoadModel, Tls
 
 
@@ -27,10 +28,10 @@ def plan_of(port: int, *requests: PlannedRequest, tls: Tls | None = None) -> Loa
     return LoadPlan("127.0.0.1", port, LoadModel.USERS, requests, tls=tls, server_name="localhost")
 
 
-def outcome(plan: LoadPlan) -> Failure | GeneratorError | None:
+def outcome(plan: LoadPlan) -> Response | Failure | GeneratorError | None:
     """Of its first request, sent over a connection of its own."""
     with closing(LoadConnection(plan)) as connection:
-        return connection.send(plan.requests[0])
+        return connection.send(plan.requests[0], data_of(plan.requests[0]))
 
 
 @pytest.mark.parametrize(
@@ -49,8 +50,8 @@ def test_how_a_request_fails_and_that_the_next_one_is_sent(path: str, failure: F
     failing = planned("failing", path, timeout_s=0.3 if failure is Failure.TIMEOUT else 20.0)
     following = planned("following", "/", "X-Token: t", method="POST", body=b"body", timeout_s=20.0)
     with load_service() as service, closing(LoadConnection(plan_of(service.port, failing, following))) as connection:
-        assert connection.send(failing) == failure
-        assert connection.send(following) is None
+        assert connection.send(failing, data_of(failing)) == failure
+        assert connection.send(following, data_of(following)) is None
     assert any(head.startswith(b"POST / HTTP/1.1\r\n") and b"X-Token: t" in head for head in service.heads)
 
 
@@ -73,7 +74,7 @@ def test_the_connection_is_used_again() -> None:
         server(every_request(response())) as running,
         closing(LoadConnection(plan_of(running.port, request))) as connection,
     ):
-        assert [connection.send(request) for _ in range(5)] == [None] * 5
+        assert [connection.send(request, data_of(request)) for _ in range(5)] == [None] * 5
     assert running.connections == 1
 
 
@@ -81,7 +82,7 @@ def test_a_connection_that_the_service_has_closed_is_replaced_whatever_the_metho
     requests = planned("home", "/"), planned("order", "/", method="POST", body=b"{}")
     with server(once(response())) as running, closing(LoadConnection(plan_of(running.port, *requests))) as connection:
         for request in (*requests, *requests):
-            assert connection.send(request) is None
+            assert connection.send(request, data_of(request)) is None
             eventually(lambda: not _is_idle(connection._socket))
     assert running.connections == 4
 
@@ -139,7 +140,7 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
     connection = LoadConnection(LoadPlan("127.0.0.1", port, LoadModel.USERS, (request,)))
     gevent.sleep(0)  # its event loop needs files, too
     resource.setrlimit(resource.RLIMIT_NOFILE, (listener.fileno() + 1, listener.fileno() + 1))
-    print(connection.send(request))
+    print(connection.send(request, request.data))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "too many open files"

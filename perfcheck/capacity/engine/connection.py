@@ -15,6 +15,7 @@ from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError, HTTP
 
 from perfcheck.capacity.engine.counts import GeneratorError
 from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
+from perfcheck.client.response import Response
 from perfcheck.model import Failure, Tls
 
 _OF_THE_GENERATOR = {
@@ -39,47 +40,51 @@ class LoadConnection:
         self._plan = plan
         self._socket: socket.socket | None = None
 
-    def send(self, request: PlannedRequest) -> Failure | GeneratorError | None:
-        """What went wrong, until the last byte of the response; a redirect is a status like any other."""
+    def send(self, request: PlannedRequest, data: bytes) -> Response | Failure | GeneratorError | None:
+        """What went wrong, until the last byte of the response; a redirect is a status like any other.
+
+        The response where it is to be read. ``data`` are head and body of the request.
+        """
         try:
             with gevent.Timeout(request.timeout_s):
-                status = self._exchange(request)
+                status, response = self._exchange(request, data)
         except (gevent.Timeout, OSError, HTTPParseError) as error:
             self.close()
             return kind_of(error)
         is_expected = any(low <= status <= high for low, high in request.expect)
-        return None if is_expected else Failure.STATUS
+        return response if is_expected else Failure.STATUS
 
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
-    def _exchange(self, request: PlannedRequest) -> int:
+    def _exchange(self, request: PlannedRequest, data: bytes) -> tuple[int, Response | None]:
         """The status. A connection that the service closes while it is idle is no failure of a request."""
         if self._socket is not None and not _is_idle(self._socket):
             self.close()
         is_reused = self._socket is not None
         try:
-            return self._exchange_once(request)
+            return self._exchange_once(request, data)
         except (HTTPConnectionClosed, ConnectionResetError, BrokenPipeError):
             if not is_reused or request.method not in IDEMPOTENT_METHODS:
                 raise
         self.close()
-        return self._exchange_once(request)
+        return self._exchange_once(request, data)
 
-    def _exchange_once(self, request: PlannedRequest) -> int:
+    def _exchange_once(self, request: PlannedRequest, data: bytes) -> tuple[int, Response | None]:
         if self._socket is None:
             self._socket = _connect(self._plan)
-        self._socket.sendall(request.data)
-        response = _Response(self._socket, method=request.method)
-        response.read()
-        if response.should_close():
+        self._socket.sendall(data)
+        is_read = request.answer is not None or request.captures
+        received = (HTTPSocketResponse if is_read else _Unread)(self._socket, method=request.method)
+        body = received.read()
+        if received.should_close():
             self.close()
-        return int(response.status_code)
+        return received.status_code, _as_response(received, body) if is_read else None
 
 
-class _Response(HTTPSocketResponse):
+class _Unread(HTTPSocketResponse):
     """Of which only the status is of interest: to keep headers and body takes a third of the time for a request."""
 
     def _on_header_field(self, string: str) -> None: ...
@@ -87,6 +92,14 @@ class _Response(HTTPSocketResponse):
     def _on_header_value(self, string: str) -> None: ...
 
     def _on_body(self, buf: bytearray) -> None: ...
+
+
+def _as_response(received: HTTPSocketResponse, body: bytes) -> Response:
+    """Raises RequestFailedError for a body that is too large."""
+    headers = [(name.lower().encode(), value.encode()) for name, value in received.items()]
+    response = Response(received.status_code, b"", headers, "HTTP/1.1")
+    response.add(body)
+    return response
 
 
 def _is_idle(connection: socket.socket) -> bool:

@@ -23,6 +23,7 @@ from locust.runners import Runner
 from perfcheck.capacity.engine.connection import LoadConnection
 from perfcheck.capacity.engine.plan import Arrivals, LoadPlan, PlannedRequest
 from perfcheck.capacity.engine.recorder import BlockPart, BlockRecorder, InFlight
+from perfcheck.capacity.engine.turns import UserTurns
 from perfcheck.model import LoadModel, ThinkTime
 
 _SHORTEST_TIMER_S = 1e-5  # of no microsecond, it would not go off
@@ -32,8 +33,10 @@ _PAUSE_AFTER_FAILURE_S = 0.05  # a service that refuses connections is not flood
 class WorkerLoad:
     """The share of the load that one worker has."""
 
-    def __init__(self, plan: LoadPlan, runner: Runner, workers: int) -> None:
+    def __init__(self, plan: LoadPlan, runner: Runner, worker: int, workers: int) -> None:
+        """``worker`` of ``workers``, from 0."""
         self.plan = plan
+        self.turns = UserTurns(plan, worker, workers)
         self.step = 0
         self.level = 0.0  # users, or requests a second
         self.changes = 0  # of the level
@@ -47,6 +50,8 @@ class WorkerLoad:
         self._paused_s: float | None = None  # since when
         self._runner = runner
         self._weights = list(accumulate(request.weight for request in plan.requests))
+        pauses_s = sum(request.weight * request.pauses_s for request in plan.requests)
+        self._mean_pauses_s = pauses_s / (self._weights[-1] or 1)
         if plan.model is LoadModel.RATE:
             runner.spawn_users({Dispatcher.__name__: 1})
 
@@ -92,6 +97,11 @@ class WorkerLoad:
     def choose(self) -> PlannedRequest:
         return random.choices(self.plan.requests, cum_weights=self._weights)[0]  # noqa: S311
 
+    @property
+    def is_full(self) -> bool:
+        """Whether what begins now is shed; users who think, in a workflow, wait for no response."""
+        return self.recorder.in_flight >= self.most_in_flight + self.level * self._mean_pauses_s
+
 
 class LoadUser(User):
     abstract = True
@@ -103,14 +113,12 @@ class LoadUser(User):
 
     def send(self, sent: InFlight, *, from_start: bool) -> bool:
         """Whether it succeeded. ``from_start``: the real start is counted, too."""
-        connection = self.connections.pop() if self.connections else LoadConnection(self.load.plan)
         start_s = perf_counter()
-        error = connection.send(sent.request)
+        spent_s, error = self.load.turns.take(sent.request, self.connections)
         if error is None:
-            self.load.recorder.succeed(sent, perf_counter(), start_s if from_start else None)
+            self.load.recorder.succeed(sent, start_s + spent_s, start_s if from_start else None)
         else:
             self.load.recorder.fail(sent, error)
-        self.connections.append(connection)
         return error is None
 
 
@@ -190,7 +198,7 @@ class Dispatcher(LoadUser):
 
     def _start(self, intended_s: float) -> None:
         load = self.load
-        if load.recorder.in_flight >= load.most_in_flight:
+        if load.is_full:
             load.recorder.shed(load.choose(), intended_s)
         else:
             gevent.spawn(self.send, load.recorder.start(load.choose(), intended_s), from_start=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
+from perfcheck.client.request_template import RequestTemplate
 from perfcheck.errors import UsageError
 from perfcheck.hosts import check_load_target, is_loopback
-from perfcheck.model import LoadModel, ThinkTime, Tls
+from perfcheck.model import Capture, DataFile, Expectations, LoadModel, ThinkTime, Tls
 
 
 class Arrivals(StrEnum):
@@ -21,15 +23,25 @@ class Arrivals(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlannedRequest:
-    """One request of the mix. Several may belong to one endpoint, with different values."""
+    """One request of the mix; a workflow, which sends nothing but its steps; or one of these."""
 
-    endpoint: str
-    data: bytes  # as it is sent: head and body
+    endpoint: str  # of a step: its own name
+    data: bytes | RequestTemplate = b""  # as it is sent: head and body
     method: str = "GET"
     expect: tuple[tuple[int, int], ...] = ((200, 299),)  # inclusive ranges of status codes
     timeout_s: float = 10.0
     limit_ms: float | None = None  # a request over it is over, however much longer it takes
     weight: float = 1.0
+    answer: Expectations | None = None
+    captures: tuple[Capture, ...] = ()
+    rows: DataFile | None = None  # which it uses in turn, or its steps do
+    think_s: float = 0.0  # of a step: the pause before the next one
+    steps: tuple[PlannedRequest, ...] = ()
+
+    @property
+    def pauses_s(self) -> float:
+        """In a workflow; no part of its latency."""
+        return sum(step.think_s for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,7 @@ class LoadPlan:
     unix_socket: str | None = None  # in place of host and port
     tls: Tls | None = None  # None: plain HTTP
     server_name: str = ""  # that the certificate has
+    seed: int = 0  # of the values that requests insert
 
     def check_target(self, master: str, *, owns_host: bool) -> None:
         """Raises UsageError where a worker of this ``master`` must not send this load, or would send it elsewhere."""
@@ -57,21 +70,9 @@ class LoadPlan:
             raise UsageError(message, "start the search with an address that its workers reach, with --base-url")
 
     def to_json(self) -> dict[str, Any]:
-        requests = [{**asdict(request), "data": base64.b64encode(request.data).decode()} for request in self.requests]
-        return {**asdict(self), "requests": requests}
+        values: dict[str, Any] = msgspec.to_builtins(self, enc_hook=list)  # an array as a list
+        return values
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> LoadPlan:
-        read = {
-            "model": LoadModel(values["model"]),
-            "requests": tuple(_request(request) for request in values["requests"]),
-            "think_time": ThinkTime(values["think_time"]),
-            "arrivals": Arrivals(values["arrivals"]),
-            "tls": values["tls"] and Tls(**values["tls"]),
-        }
-        return cls(**{**values, **read})
-
-
-def _request(values: dict[str, Any]) -> PlannedRequest:
-    expect = tuple((low, high) for low, high in values["expect"])
-    return PlannedRequest(**{**values, "data": base64.b64decode(values["data"]), "expect": expect})
+        return msgspec.convert(values, cls)

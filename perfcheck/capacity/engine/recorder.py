@@ -72,9 +72,9 @@ class InFlight:
 
     @property
     def over_s(self) -> float:
-        """When it exceeds its limit."""
+        """When it exceeds its limit, whatever a workflow has paused by then."""
         limit_ms = self.request.limit_ms
-        return math.inf if limit_ms is None else self.intended_s + limit_ms / 1e3
+        return math.inf if limit_ms is None else self.intended_s + limit_ms / 1e3 + self.request.pauses_s
 
 
 class BlockRecorder:

@@ -166,7 +166,7 @@ def _begin(
         ending.set(_Ending(EXIT_BUG, f"{type(exception).__name__}: {exception}"))
 
     runner.environment.events.user_error.add_listener(fail)  # type: ignore[no-untyped-call]
-    load = LoadUser.load = WorkerLoad(plan, runner, workers)
+    load = LoadUser.load = WorkerLoad(plan, runner, index, workers)
     runner.register_message("load", lambda msg, **_: load.receive(msg.data["step"], msg.data["shares"][index]))
     gevent.spawn(_report, index, load, runner, lost_s).link(lambda _: ending.set(_LOST))
 
