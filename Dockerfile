@@ -4,7 +4,7 @@ FROM python:3.14-slim-trixie AS build
 WORKDIR /source
 COPY . .
 RUN python -m venv --without-pip /opt/perfcheck && \
-    pip --python /opt/perfcheck/bin/python install --no-cache-dir '/source[brotli,http2,postgres,schema]'
+    pip --python /opt/perfcheck/bin/python install --no-cache-dir '/source[brotli,http2,load,postgres,schema]'
 
 FROM python:3.14-slim-trixie
 COPY --from=build /opt/perfcheck /opt/perfcheck

@@ -49,6 +49,7 @@ def host_and_port(text: str, port: int) -> tuple[str, int]:
     try:
         parts = urlsplit(f"//{text}")
         given = parts.port
+        (parts.hostname or "").encode("idna")  # raises for a part that no name has, which a connection would
     except ValueError:
         raise ValueError(message) from None
     if not parts.hostname or parts.netloc != text or "@" in text or text.endswith(":"):
