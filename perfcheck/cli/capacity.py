@@ -142,7 +142,7 @@ def command(
 def _earlier(reference: str, history: str | None) -> Run:
     from perfcheck.engine.saved_runs import find_earlier_run
 
-    return find_earlier_run(reference, history)
+    return find_earlier_run(reference, history, of_capacity=True)
 
 
 def _with_options(baseline: Baseline, model: str | None, at_least: Load | None, max_time_s: float | None) -> Baseline:

@@ -18,11 +18,11 @@ from perfcheck.model import CompareLimits, Rule, Run, Verdict
 from perfcheck.runfile import read_run
 
 
-def find_run(reference: str, history: str | None = None) -> Run:
+def find_run(reference: str, history: str | None = None, *, of_capacity: bool = False) -> Run:
     """The run in the file of this name, or on stdin for ``-``; else the one of this label or id in the history.
 
-    ``history`` is a file or the URL of a database (None: the usual file). Raises NoSuchRunError, with the nearest
-    names, when it is none of these, and UsageError for one that cannot be read.
+    ``history`` is a file or the URL of a database (None: the usual file); ``of_capacity`` as of its ``run``. Raises
+    NoSuchRunError, with the nearest names, when it is none of these, and UsageError for one that cannot be read.
     """
     if "://" in reference:
         remedy = "'perfcheck compare BEFORE AFTER' compares two running services"
@@ -36,7 +36,7 @@ def find_run(reference: str, history: str | None = None) -> Run:
 
     try:
         with open_history(history, Path.cwd(), create=False) as store:
-            return store.run(reference)
+            return store.run(reference, of_capacity=of_capacity)
     except UsageError as error:
         if path.is_dir():
             raise UsageError(f"{reference} is a folder, and {error.message}", error.remedy) from None
@@ -45,11 +45,13 @@ def find_run(reference: str, history: str | None = None) -> Run:
         raise
 
 
-def find_earlier_run(reference: str, history: str | None = None) -> Run:
-    """A run to compare another with. Raises UsageError as ``find_run``, and for a comparison."""
-    run = find_run(reference, history)
+def find_earlier_run(reference: str, history: str | None = None, *, of_capacity: bool = False) -> Run:
+    """A run to compare another with. Raises UsageError as ``find_run``, and for one that it cannot be compared with."""
+    run = find_run(reference, history, of_capacity=of_capacity)
     if run.is_comparison:
         raise UsageError(f"{reference} is a comparison, not a run", "name one of the two runs that it compared")
+    if run.capacity is not None and not of_capacity:
+        raise UsageError(f"{reference} is a search for a capacity", f"perfcheck capacity --against {reference}")
     return run
 
 

@@ -16,6 +16,8 @@ from support.histories import FIRST, HERE, fill, past_runs
 from support.past import report_on, series
 
 from perfcheck.cli.app import run_command_line
+from perfcheck.engine.saved_runs import find_earlier_run
+from perfcheck.errors import UsageError
 from perfcheck.history.report.series_chart import render_series
 from perfcheck.history.series import SeriesHistory, read_series
 from perfcheck.history.store import open_history
@@ -155,6 +157,16 @@ def test_searches_are_rarer_than_checks(tmp_path: Path) -> None:
         report = read_period(store, period, BaselineHistory(""), branch="main", generated_at=period.until)
     (capacity,) = [summary for summary in report.endpoints if summary.unit.is_load]
     assert (capacity.runs, capacity.begin_ms, len(capacity.points)) == (1, 50.0, 12)
+
+
+def test_a_label_may_be_of_a_check_and_of_a_search(tmp_path: Path) -> None:
+    file = tmp_path / "history.sqlite"
+    check, search = past_runs({"videos.list": [100.0]}), searches([42.0])
+    fill(file, [replace(run, label="v1.4") for run in (*check, *search)])
+    assert find_earlier_run("v1.4", str(file)).id == check[0].id
+    assert find_earlier_run("v1.4", str(file), of_capacity=True).id == search[0].id
+    with pytest.raises(UsageError, match="is a search for a capacity"):
+        find_earlier_run("0001-0", str(file))
 
 
 def test_down_and_back_is_an_incident(tmp_path: Path) -> None:

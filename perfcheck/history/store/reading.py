@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, literal, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, case, func, literal, not_, or_, select
 
 from perfcheck.errors import UsageError
 from perfcheck.history.model import NoSuchRunError, PastRun
@@ -120,14 +120,17 @@ def _filtered(query: Select[Any], table: Table, filters: RunFilter | Measurement
 # --- Which run is meant --------------------------------------------------------------------------------------------
 
 
-def find_run(connection: Connection, reference: str) -> PastRun:
+def find_run(connection: Connection, reference: str, *, of_capacity: bool = False) -> PastRun:
     """The run with this id, label (the newest that has it) or prefix of an id.
 
+    A release has one label for its check and for its search for the capacity: that decides which one comes first.
     Raises NoSuchRunError with the nearest names when there is none, and UsageError when several ids begin so.
     """
     query = select(*RUN_COLUMNS)
+    other_kind = case((runs.c.source == str(Source.LOAD), int(not of_capacity)), else_=int(of_capacity))
     for column in (runs.c.id, runs.c.label):
-        newest = query.where(column == reference).order_by(runs.c.started_at.desc(), runs.c.number.desc()).limit(1)
+        order = (other_kind, runs.c.started_at.desc(), runs.c.number.desc())
+        newest = query.where(column == reference).order_by(*order).limit(1)
         for run in past_runs(connection.execute(newest).all()):
             return run
     if len(reference) >= _MIN_PREFIX:

@@ -130,22 +130,23 @@ class History:
         except (zlib.error, TypeError) as error:
             raise self._location.damaged(f"the document of the run {run_id} cannot be read") from error
 
-    def run(self, reference: str) -> Run:
+    def run(self, reference: str, *, of_capacity: bool = False) -> Run:
         """A run by id, label (the newest that has it) or prefix of its id of at least four characters.
 
-        With its current label. Raises NoSuchRunError with the nearest names.
+        With its current label. Of a label that several kinds of runs have, a check is meant, unless ``of_capacity``.
+        Raises NoSuchRunError with the nearest names.
         """
-        past = self.past_run(reference)
+        past = self.past_run(reference, of_capacity=of_capacity)
         content = self.document(past.id)
         try:
             return replace(decode_run(content, f"the run {past.id}"), label=past.label)
         except UsageError as error:
             raise self._location.damaged(error.message) from error
 
-    def past_run(self, reference: str) -> PastRun:
+    def past_run(self, reference: str, *, of_capacity: bool = False) -> PastRun:
         """As ``run``, without its measurements."""
         with self._reading() as connection:
-            return reading.find_run(connection, reference)
+            return reading.find_run(connection, reference, of_capacity=of_capacity)
 
     def runs(
         self, *, limit: int | None = None, newest_first: bool = True, **filters: Unpack[RunFilter]
