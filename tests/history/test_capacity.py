@@ -71,7 +71,7 @@ def test_a_capacity_that_became_lower(tmp_path: Path) -> None:
     period = Period(PeriodKind.SPAN, "2026-10-08T00:00:00.000Z", "2026-10-22T00:00:00.000Z")
     with open_history(str(file), tmp_path) as store:
         report = read_period(store, period, BaselineHistory(""), branch="main", generated_at=period.until)
-        pages = build_site(store, branch="main", run_pages=0, read_baseline=lambda _: BaselineHistory(""))
+        pages = build_site(store, branch="main", run_pages=3, read_baseline=lambda _: BaselineHistory(""))
     (regression,) = report.regressions
     assert (regression.endpoint, regression.unit, regression.stands) == (CAPACITY, Unit.USERS, True)
     assert (report.new, report.gone) == ((), ())
@@ -83,6 +83,7 @@ def test_a_capacity_that_became_lower(tmp_path: Path) -> None:
     ):
         assert expected in page.replace("\\", "")
     assert "38 users, 39 users needed" in html.render(report)
+    assert sum("imits hold for 38 users" in page.decode() for page in pages.values()) == 1
     site = pages[f"endpoints/{file_name(CAPACITY)}"].decode()
     assert "50 \N{RIGHTWARDS ARROW} 38 users" in site
     assert "moved-at crit" in site
@@ -134,6 +135,18 @@ def test_less_is_worse(values: list[float], kinds: list[ChangeKind], changed: Ch
     (summary,) = report.endpoints
     assert (summary.changed, summary.unit) == (changed, model.unit)
     assert all(change.stands is (changed is Changed.SLOWER) for change in report.regressions)
+
+
+def test_what_is_not_proven_is_not_called_slow_alone(tmp_path: Path) -> None:
+    file = tmp_path / "history.sqlite"
+    fill(file, searches([40.0] * 3))
+    period = Period(PeriodKind.WEEK, "2026-10-01T00:00:00.000Z", "2026-10-08T00:00:00.000Z")
+    with open_history(str(file), tmp_path) as store:
+        page = markdown.render(
+            read_period(store, period, BaselineHistory(""), branch="main", generated_at=period.until)
+        )
+    for expected in ("user capacity 40 users, 1.03x its target of 39 users, not proven", "A capacity has to be over"):
+        assert expected in page.replace("\\", "")
 
 
 def test_headroom_is_what_is_not_needed() -> None:

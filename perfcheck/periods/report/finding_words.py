@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perfcheck.history.model import Note
-from perfcheck.model import Changed, Source, Unit, change_ratio
+from perfcheck.model import Changed, Source, Unit, Verdict, change_ratio
 from perfcheck.periods.model import (
     ChangeKind,
     ConsistencyChange,
@@ -184,7 +184,8 @@ def slow_text(slow: SlowEndpoint) -> str:
         since = f"{slow.runs} runs in a row, since the run of {run_text(slow.since)}"
     else:
         since = "in the newest run only"
-    return f"{failing}{value}{compared_with_target(slow.value_ms, slow.target_ms, slow.unit)}; {since}"
+    not_proven = ", not proven" if slow.unit.is_load and slow.verdict is Verdict.WARNING else ""
+    return f"{failing}{value}{compared_with_target(slow.value_ms, slow.target_ms, slow.unit)}{not_proven}; {since}"
 
 
 def recovery_text(recovery: Recovery) -> str:

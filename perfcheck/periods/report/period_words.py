@@ -182,6 +182,8 @@ def caveats(report: PeriodReport) -> Iterator[str]:
             "Measured in several series (another machine, baseline or request), which are not compared with each "
             f"other: {names(several)}."
         )
+    if any(summary.unit.is_load and summary.target_ms for summary in report.endpoints):
+        yield "A capacity has to be over its target: its headroom is the share of it that is not needed."
     block = max((summary.block_runs for summary in report.endpoints), default=1)
     if block > 1:
         yield f"Changes were searched for in medians of {block} neighbouring runs."
