@@ -6,7 +6,7 @@ Pages of the sample service, as they are and with a script that blocks rendering
 perfcheck and by Lighthouse (FOLDER is where ``npm install lighthouse`` was run; its throttling off, its window as large
 as ours), each time in a new browser window. What perfcheck reads from Lighthouse's own load is compared with what
 Lighthouse says of it: two readings of one load. Loads in turn differ by more, since Lighthouse records a trace with a
-debugger attached; they are shown beside it. Then one page that has not changed is checked ``--checks`` times, with a
+debugger attached; they are shown next to it. Then one page that has not changed is checked ``--checks`` times, with a
 target a quarter above its own, and compared with itself ``--comparisons`` times.
 
 Exits with 1 when a paint of one load differs by more than 5% from Lighthouse's, the script is not named, or a verdict
