@@ -46,7 +46,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "browser": (HELPERS | {"model", "client", "service_process"}, {"httpx", "msgspec", "playwright"}),
     "capacity": (
         CORE | {"answers", "client", "service_process"},
-        {"gevent", "geventhttpclient", "locust", "msgspec"},
+        {"gevent", "geventhttpclient", "locust", "msgspec", "zmq"},
     ),
     "lint": (HELPERS | {"model", "report"}, set()),
     "demo": (HELPERS | {"model", "monitor", "service_process"}, {"jinja2"}),

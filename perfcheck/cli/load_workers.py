@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -46,7 +47,7 @@ def worker_options(command: F) -> F:
             type=_ADDRESS,
             metavar="HOST[:PORT]",
             help=f"Address of this machine at which workers join; 0.0.0.0 for all that it has. Port: {_PORT}. "
-            "It is not encrypted, and secrets are sent over it: use a private network.",
+            "They need the key that PERFCHECK_WORKERS_KEY has here.",
         ),
         option("--worker", is_flag=True, help="Be a worker: make the load that a master requests. Needs --master."),
         option(
@@ -72,9 +73,9 @@ def remote_workers(count: int | None, bind: tuple[str, int] | None) -> RemoteWor
         raise UsageError(message, "--bind with an address of this machine, or --bind 0.0.0.0 for all that it has")
     if "workers" in _typed():
         raise UsageError("--workers starts them here, and --expect-workers waits for others", "leave one of them out")
-    from perfcheck.capacity.engine.remote import RemoteWorkers, check_bind
+    from perfcheck.capacity.engine.remote import RemoteWorkers, check_bind, key_for
 
-    return RemoteWorkers(count, check_bind(*bind), bind[1])
+    return RemoteWorkers(count, check_bind(*bind), bind[1], key=key_for(bind[0], os.environ))
 
 
 def work_for(master: tuple[str, int] | None, *, is_worker: bool, owns_host: bool, quiet: bool) -> NoReturn:

@@ -40,15 +40,15 @@ def test_the_compose_file() -> None:
     services = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]
     search, worker = (parsed(services[name]["command"].split()) for name in ("search", "worker"))
     check_pair(search, worker, "search", services["worker"]["deploy"]["replicas"])
-    assert "ports" not in services["search"]  # nobody else reaches it
+    keys = [services[name]["environment"]["PERFCHECK_WORKERS_KEY"] for name in ("search", "worker")]
+    assert keys[0] == keys[1]
 
 
 def test_the_kubernetes_file() -> None:
     documents = list(yaml.safe_load_all(KUBERNETES.read_text(encoding="utf-8")))
-    service, policy, search, worker = documents
+    service, search, worker = documents
     assert [(each["apiVersion"], each["kind"]) for each in documents] == [
         ("v1", "Service"),
-        ("networking.k8s.io/v1", "NetworkPolicy"),
         ("batch/v1", "Job"),
         ("batch/v1", "Job"),
     ]
@@ -59,12 +59,9 @@ def test_the_kubernetes_file() -> None:
     port = options[1]["master"][1]
     assert service["spec"]["ports"][0]["port"] == search_container["ports"][0]["containerPort"] == port
     assert search_container["image"] == worker_container["image"]
-    (rule,) = policy["spec"]["ingress"]
-    assert rule["ports"] == [{"protocol": "TCP", "port": port}]
-    labels = search["spec"]["template"]["metadata"]["labels"]
-    assert service["spec"]["selector"] == policy["spec"]["podSelector"]["matchLabels"] == labels
-    (peer,) = rule["from"]
-    assert peer["podSelector"]["matchLabels"] == worker["spec"]["template"]["metadata"]["labels"]
+    assert service["spec"]["selector"] == search["spec"]["template"]["metadata"]["labels"]
+    for container in (search_container, worker_container):
+        assert container["envFrom"][0] == {"secretRef": {"name": "capacity-key"}}
     for pod in (search_pod, worker_pod):
         assert (pod["restartPolicy"], pod["enableServiceLinks"]) == ("Never", False)
     volumes = {volume["name"] for volume in search_pod["volumes"]}

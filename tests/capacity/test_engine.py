@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,14 +16,17 @@ from itertools import islice
 
 import pytest
 from apps.load_service import LoadService, load_service, planned
+from support.command import environment
 from support.processes import descendants, is_running
 from support.waiting import eventually
 
 from perfcheck.capacity.engine import engine as engine_module
-from perfcheck.capacity.engine.blocks import LoadBlock
+from perfcheck.capacity.engine.blocks import BlockAssembler, LoadBlock
+from perfcheck.capacity.engine.counts import merged
 from perfcheck.capacity.engine.engine import Engine
 from perfcheck.capacity.engine.plan import Arrivals, LoadPlan, PlannedRequest
-from perfcheck.capacity.engine.remote import RemoteWorkers, await_master
+from perfcheck.capacity.engine.recorder import BlockPart
+from perfcheck.capacity.engine.remote import RemoteWorkers, await_master, key_for
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Failure, LoadModel, ThinkTime
 
@@ -52,7 +56,17 @@ def workers_of(engine: Engine) -> list[int]:
     )
 
 
-def test_the_counts_of_two_workers_add_up_to_what_the_service_got(service: LoadService) -> None:
+def test_the_counts_of_two_workers_add_up_to_what_the_service_got(
+    service: LoadService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported: dict[int, list[BlockPart]] = {0: [], 1: []}  # by worker
+
+    def add(assembler: BlockAssembler, worker: int, part: BlockPart) -> None:
+        reported[worker].append(part)
+        add_part(assembler, worker, part)
+
+    add_part = BlockAssembler.add
+    monkeypatch.setattr(BlockAssembler, "add", add)
     requests = (
         planned("quick", "/quick", f"Authorization: {SECRET}", weight=3, limit_ms=20_000),
         planned("slow", "/wait/30", method="POST", body=b"{}"),
@@ -75,6 +89,9 @@ def test_the_counts_of_two_workers_add_up_to_what_the_service_got(service: LoadS
         *((step, index, frozenset()) for index in range(3)),
         (again, 0, frozenset()),
     ]
+    of_workers = [merged(part.counts for part in parts if part.step == step) for parts in reported.values()]
+    assert all(counts["quick"].requests > 0 for counts in of_workers)
+    assert merged(of_workers) == totals[0]
     slow_ms = totals[0]["slow"].latency.quantile_ms(0.01)
     assert (slow_ms or 0) > 29.8
     assert not totals[0]["slow"].uncorrected
@@ -119,12 +136,12 @@ def test_a_worker_that_ends_voids_its_part_and_no_other(service: LoadService) ->
         before = blocks(engine, finished, 2)
         step = engine.step(4)
         before += blocks(engine, step, 1)
-        kept = deepcopy(before)
+        kept = deepcopy((before, engine.totals(finished)))
         os.kill(workers_of(engine)[1], signal.SIGKILL)
         void = next(block for block in engine.blocks(step) if block.missing)
         assert engine.lost == {1: "it ended with exit code -9"}
         (after,) = blocks(engine, engine.step(4), 1)
-    assert before == kept
+        assert (before, engine.totals(finished)) == kept
     assert [block.missing for block in before] == [frozenset()] * 3
     assert [void.missing, after.missing] == [frozenset({1}), frozenset()]
     assert after.counts["quick"].requests > 0
@@ -152,36 +169,44 @@ def test_a_worker_that_is_silent_has_no_part_until_it_reports_again(service: Loa
 # --- Remote workers ------------------------------------------------------------------------------------------------
 
 
+WORKER = """
+import sys
+from perfcheck.capacity.engine import worker
+worker.LOST_S, worker._CONNECT_TIMEOUT_S = map(float, sys.argv[2:])
+worker.main("127.0.0.1", int(sys.argv[1]), owns_host=False, quiet=False)
+"""
+KEY = "of the workers of this test"
+
+
 class Joining:
     """Starts workers as soon as the master listens, and takes note of how many have joined."""
 
-    def __init__(self, count: int = 1) -> None:
+    def __init__(self) -> None:
         self.processes: list[subprocess.Popen[str]] = []
+        self.count = 2
+        self.lost_s = 15.0
         self.port = 0
         self.joined: list[int] = []
-        self._count = count
 
     def __call__(self, port: int, joined: int) -> None:
         self.port = port
         self.joined.append(joined)
-        while len(self.processes) < self._count:
+        while len(self.processes) < self.count:
             self.start()
 
-    def start(self) -> subprocess.Popen[str]:
-        module = "perfcheck.capacity.engine.worker"
-        command = [sys.executable, "-P", "-m", module, "127.0.0.1", str(self.port), "False", "False"]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        self.processes.append(process)
-        return process
+    def start(self, key: str = KEY, connect_s: float = 10) -> None:
+        command = [sys.executable, "-c", WORKER, *map(str, (self.port, self.lost_s, connect_s))]
+        env = environment(PERFCHECK_WORKERS_KEY=key)
+        self.processes.append(subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True))
 
-    def ended(self, index: int = 0) -> tuple[int, str]:
+    def ended(self, index: int) -> tuple[int, str]:
         _, err = self.processes[index].communicate(timeout=60)
         return self.processes[index].returncode, err
 
 
 @pytest.fixture
 def joining() -> Iterator[Joining]:
-    starter = Joining(2)
+    starter = Joining()
     yield starter
     for process in starter.processes:
         process.kill()
@@ -190,7 +215,7 @@ def joining() -> Iterator[Joining]:
 
 def test_remote_workers_send_the_load_and_end_with_it(service: LoadService, joining: Joining) -> None:
     request = planned("quick", "/quick", f"Authorization: {SECRET}")
-    with Engine(plan_of(service, request), RemoteWorkers(2, "127.0.0.1", 0, joining)) as engine:
+    with Engine(plan_of(service, request), RemoteWorkers(2, "127.0.0.1", 0, joining, KEY)) as engine:
         step = engine.step(4)
         blocks(engine, step, 2)
         engine.drain()
@@ -215,33 +240,29 @@ def test_remote_workers_send_the_load_and_end_with_it(service: LoadService, join
     assert joining.ended(1) == (0, f"joined as worker {2 - silent} of 2\n")
 
 
-IMPATIENT = """
-import sys
-from perfcheck.capacity.engine import worker
-worker.LOST_S = 3
-worker.main("127.0.0.1", int(sys.argv[1]), owns_host=False, quiet=True)
-"""
-
-
-def test_a_remote_worker_ends_when_its_master_is_gone(service: LoadService) -> None:
-    started: list[subprocess.Popen[str]] = []
-
-    def start(port: int, _joined: int) -> None:
-        if not started:
-            command = [sys.executable, "-c", IMPATIENT, str(port)]
-            started.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
-
-    with Engine(plan_of(service, planned("quick", "/quick")), RemoteWorkers(1, "127.0.0.1", 0, start)) as engine:
+def test_a_remote_worker_has_the_key_of_its_master_and_ends_when_that_is_gone(
+    service: LoadService, joining: Joining
+) -> None:
+    joining.count, joining.lost_s = 1, 3
+    workers = RemoteWorkers(1, "127.0.0.1", 0, joining, KEY)
+    with Engine(plan_of(service, planned("quick", "/quick")), workers) as engine:
+        joining.start(KEY.upper(), connect_s=2)
         step = engine.step(1)
         blocks(engine, step, 1)
+        while joining.processes[1].poll() is None:
+            blocks(engine, step, 1)
+        code, err = joining.ended(1)
+        assert code == 3
+        assert f"no master of a capacity search answered at 127.0.0.1:{joining.port}" in err
+        assert "set PERFCHECK_WORKERS_KEY to the master's" in err
         for pid, command in descendants(os.getpid()).items():
             if "python" in command and "engine.process" in command and not descendants(pid):
                 os.kill(pid, signal.SIGKILL)
         with pytest.raises(CouldNotMeasureError, match="the generator of the load has ended"):
             list(engine.blocks(step))
-    (worker,) = started
-    _, err = worker.communicate(timeout=60)
-    assert (worker.returncode, err) == (3, "error: the master did not send anything for 15 s\n")
+    code, err = joining.ended(0)
+    assert code == 3
+    assert "the master did not send anything for 15 s" in err
 
 
 def test_workers_that_do_not_join_in_time_are_not_waited_for(
@@ -250,10 +271,10 @@ def test_workers_that_do_not_join_in_time_are_not_waited_for(
     monkeypatch.setattr(engine_module, "JOIN_TIMEOUT_S", 0.5)
     with (
         pytest.raises(CouldNotMeasureError, match="0 of 2 workers joined within 0 s") as raised,
-        Engine(plan_of(service, planned("quick", "/quick")), RemoteWorkers(2, "127.0.0.1", 5557)),
+        Engine(plan_of(service, planned("quick", "/quick")), RemoteWorkers(2, "127.0.0.1", 0)),
     ):
         pass
-    assert raised.value.remedy == "on each machine start: perfcheck capacity --worker --master HOST:5557"
+    assert "perfcheck capacity --worker --master HOST:" in (raised.value.remedy or "")
 
 
 def test_a_master_that_does_not_listen_in_time_is_an_error() -> None:
@@ -261,6 +282,15 @@ def test_a_master_that_does_not_listen_in_time_is_an_error() -> None:
         port = closed.getsockname()[1]
     with pytest.raises(CouldNotMeasureError, match=f"no master listened at 127.0.0.1:{port} within 0 s"):
         await_master("127.0.0.1", port, timeout_s=0)
+
+
+def test_workers_of_other_machines_need_a_key_that_nobody_guesses() -> None:
+    assert key_for("127.0.0.1", {}) is None
+    for host, key in (("0.0.0.0", ""), ("10.0.0.5", "x" * 15), ("127.0.0.1", "short")):
+        with pytest.raises(UsageError, match="they need a key: 16 characters or more") as raised:
+            key_for(host, {"PERFCHECK_WORKERS_KEY": key})
+        assert re.search(r"for example to: [0-9a-f]{32}$", raised.value.remedy or "")
+    assert key_for("10.0.0.5", {"PERFCHECK_WORKERS_KEY": KEY}) == KEY
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,7 @@ def test_what_cannot_be_done_is_refused(
         (("--expect-workers", "2", "--bind", "192.0.2.1"), "workers cannot join at 192.0.2.1:5557: "),
         (("--expect-workers", "2", "--bind", "a:b"), "'a:b' is not a host, or a host and a port"),
         (("--expect-workers", "2", "--bind", "127.0.0.1:0", "--workers", "2"), "leave one of them out"),
+        (("--expect-workers", "2", "--bind", "0.0.0.0:0"), "so they need a key: 16 characters or more"),
         (("--worker",), "--worker needs the address of its master"),
         (("--master", "127.0.0.1"), "--master needs --worker"),
         (("--worker", "--master", "127.0.0.1", "--max-time", "2s"), "--max-time is the master's"),

@@ -19,7 +19,7 @@ from perfcheck.capacity.engine.blocks import BlockAssembler, LoadBlock
 from perfcheck.capacity.engine.counts import EndpointCounts
 from perfcheck.capacity.engine.plan import LoadPlan
 from perfcheck.capacity.engine.recorder import BlockPart
-from perfcheck.capacity.engine.remote import ENVIRONMENT, JOIN_TIMEOUT_S, RemoteWorkers, worker_count
+from perfcheck.capacity.engine.remote import ENVIRONMENT, JOIN_TIMEOUT_S, KEY_VARIABLE, RemoteWorkers, worker_count
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import LoadModel
 from perfcheck.service_process import ShellCommand
@@ -141,8 +141,10 @@ class Engine:
         finally:
             os.close(commands)
             os.close(reports)
-        bind = (self._remote.host, self._remote.port) if self._remote else None
-        self._send({"plan": self._plan.to_json(), "workers": self._workers, "bind": bind})
+        order: dict[str, object] = {"plan": self._plan.to_json(), "workers": self._workers}
+        if self._remote:
+            order |= {"bind": (self._remote.host, self._remote.port), "key": self._remote.key}
+        self._send(order)
         timeout_s = JOIN_TIMEOUT_S if self._remote else _START_TIMEOUT_S
         deadline_s = monotonic() + timeout_s
         while (kind := self._await_event(timeout_s)) != "ready":
@@ -208,7 +210,7 @@ class Engine:
             return self._error(f"the generator of the load did not start within {_START_TIMEOUT_S:g} s")
         joined = f"{len(self._joined)} of {self._workers} workers joined within {format_about(JOIN_TIMEOUT_S)}"
         start = f"perfcheck capacity --worker --master HOST:{self._port or self._remote.port}"
-        return CouldNotMeasureError(joined, f"on each machine start: {start}")
+        return CouldNotMeasureError(joined, f"on each machine start, with the same {KEY_VARIABLE}: {start}")
 
     def _await_end(self) -> None:
         deadline_s = monotonic() + _STOP_TIMEOUT_S

@@ -2,8 +2,8 @@
 
 Commands and reports are lines of JSON:
 
-    {"plan": {...}, "workers": 2, "bind": null}         the first, before anything else; "bind": host and port at which
-                                                        remote workers join; without it they are forked
+    {"plan": {...}, "workers": 2}                       the first, before anything else. With "bind", a host and a port,
+                                                        remote workers join there, by "key"; else they are forked
     {"step": 3, "shares": [20, 20]}                     from now on each worker has this load; sent again and again
     {"event": "listening", "port": 5557}                workers may join
     {"event": "ready"}                                  each worker has reported
@@ -31,6 +31,7 @@ from locust.rpc.protocol import Message
 from locust.runners import MasterRunner
 
 from perfcheck import __version__
+from perfcheck.capacity.engine.encryption import encrypt
 from perfcheck.capacity.engine.locustfile import LoadUser
 from perfcheck.capacity.engine.plan import LoadPlan
 from perfcheck.capacity.engine.worker import LAST_MESSAGE_S, LOST_S, prepare_process, work_for_parent
@@ -44,10 +45,12 @@ def main(commands: int, reports: int) -> NoReturn:
     lines = FileObject(commands, "rb")
     order = json.loads(lines.readline())
     workers = [_Worker() for _ in range(order["workers"])]
-    if order["bind"] is None:
+    if "bind" not in order:
         prepare_process()
         plan = LoadPlan.from_json(order["plan"])
         workers = [_fork(index, plan, order["workers"]) for index in range(order["workers"])]
+    elif order["key"]:
+        encrypt(order["key"])
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the end of the commands ends it, with a last message to the workers
     _Master(workers, order, reports).run(lines)
 
@@ -69,7 +72,7 @@ class _Master:
         self._workers = workers
         self._plan = order["plan"]
         self._reports = os.fdopen(reports, "wb")
-        host, port = order["bind"] or (_LOOPBACK, 0)
+        host, port = order.get("bind", (_LOOPBACK, 0))
         self._runner: MasterRunner = Environment(user_classes=[LoadUser]).create_master_runner(host, port)
         self._runner.register_message("join", self._on_join)
         self._runner.register_message("report", self._on_report)

@@ -37,8 +37,10 @@ from locust.runners import WorkerRunner
 
 from perfcheck import __version__
 from perfcheck.capacity.engine.connection import check_tls
+from perfcheck.capacity.engine.encryption import encrypt
 from perfcheck.capacity.engine.locustfile import Dispatcher, LoadUser, VirtualUser, WorkerLoad
 from perfcheck.capacity.engine.plan import LoadPlan
+from perfcheck.capacity.engine.remote import KEY_VARIABLE
 from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_NOT_MEASURED, EXIT_OK, EXIT_USAGE, UsageError
 
 LOST_S = 15.0  # after so long without a message, the other side is taken to have ended
@@ -87,10 +89,13 @@ def main(host: str, port: int, *, owns_host: bool, quiet: bool) -> NoReturn:
     """Sends the load that a master requests, until it ends the search, or is silent for too long."""
     logging.basicConfig(level=logging.CRITICAL)  # what happens is shown below
     prepare_process()
+    if key := os.environ.get(KEY_VARIABLE):
+        encrypt(key)
     ending: AsyncResult = AsyncResult()
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, ending.set, _Ending(EXIT_INTERRUPTED, "it was interrupted"))
-    no_master = _Ending(EXIT_NOT_MEASURED, f"no master of a capacity search answered at {host}:{port}")
+    message = f"no master of a capacity search answered at {host}:{port}"
+    no_master = _Ending(EXIT_NOT_MEASURED, message, f"set {KEY_VARIABLE} to the master's, and check --master")
     runner = None
     with gevent.Timeout(_CONNECT_TIMEOUT_S, exception=False):
         runner = _runner(host, port)

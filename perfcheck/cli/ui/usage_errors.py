@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from perfcheck.cli.ui.commands import LazyGroup, leaves, variable_in_force, variable_of, variables
 
 _PREFIX = "PERFCHECK_"
-_NOT_OPTIONS = ("PERFCHECK_DEBUG", "PERFCHECK_TEST_")
+_NOT_OPTIONS = ("PERFCHECK_DEBUG", "PERFCHECK_TEST_", "PERFCHECK_WORKERS_KEY")
 _SIMILAR = 0.8  # difflib's ratio: BASEURL and BASE_URL have 0.93, FORMAT and FROM 0.6
 
 
