@@ -205,8 +205,8 @@ def _left_out(goals: CapacityGoals) -> Iterator[Finding]:
 def _worker_findings(engine: Engine) -> Iterator[Finding]:
     """What was missing: those half seconds are not judged, and steps that were complete stay as they are."""
     for worker, times in sorted(engine.silences.items()):
-        message = f"worker {worker + 1} of the load did not report for 1.5 s, {plural(times, 'time')}"
-        yield Finding.note(Rule.CAPACITY, f"{message}: what its part is missing in was not judged")
+        message = f"worker {worker + 1} of the load fell silent ({plural(times, 'time')})"
+        yield Finding.note(Rule.CAPACITY, f"{message}: the half seconds without its part were not judged")
     for worker, reason in sorted(engine.lost.items()):
         message = f"worker {worker + 1} of the load was lost: {reason}"
         yield Finding.note(Rule.CAPACITY, f"{message}; later steps were without it")

@@ -121,7 +121,8 @@ def main(host: str, port: int, *, owns_host: bool, quiet: bool) -> NoReturn:
     gevent.spawn_later(_CONNECT_TIMEOUT_S, lambda: index or ending.set(no_master))
     end = ending.get()
     if end.reason and index:
-        runner.send_message("leave", {"worker": index[0], "reason": end.reason})
+        reason = f"{end.reason} ({end.remedy})" if end.remedy else end.reason
+        runner.send_message("leave", {"worker": index[0], "reason": reason})
         gevent.sleep(LAST_MESSAGE_S)
     _exit(end)
 
