@@ -27,6 +27,7 @@ from perfcheck.capacity.engine.engine import Engine
 from perfcheck.capacity.engine.plan import Arrivals, LoadPlan, PlannedRequest
 from perfcheck.capacity.engine.recorder import BlockPart
 from perfcheck.capacity.engine.remote import RemoteWorkers, await_master, key_for
+from perfcheck.engine.capacity import _worker_findings
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Failure, LoadModel, ThinkTime
 
@@ -263,6 +264,16 @@ def test_a_remote_worker_has_the_key_of_its_master_and_ends_when_that_is_gone(
     code, err = joining.ended(0)
     assert code == 3
     assert "the master did not send anything for 15 s" in err
+
+
+def test_the_run_has_a_note_for_each_worker_that_was_silent_or_lost(service: LoadService) -> None:
+    engine = Engine(plan_of(service), workers=3)
+    engine.silences[2] = 2
+    engine.lost[0] = "it was interrupted"
+    assert [finding.message for finding in _worker_findings(engine)] == [
+        "worker 3 of the load fell silent (2 times): the half seconds without its part were not judged",
+        "worker 1 of the load was lost: it was interrupted; later steps were without it",
+    ]
 
 
 def test_workers_that_do_not_join_in_time_are_not_waited_for(

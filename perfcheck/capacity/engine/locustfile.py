@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import random
 import signal
-from collections.abc import Iterator
 from itertools import accumulate
 from time import perf_counter
 from typing import ClassVar
@@ -22,7 +21,7 @@ from locust.runners import Runner
 
 from perfcheck.capacity.engine.connection import LoadConnection
 from perfcheck.capacity.engine.plan import Arrivals, LoadPlan, PlannedRequest
-from perfcheck.capacity.engine.recorder import BlockPart, BlockRecorder, InFlight
+from perfcheck.capacity.engine.recorder import BlockRecorder, InFlight
 from perfcheck.capacity.engine.turns import UserTurns
 from perfcheck.model import LoadModel, ThinkTime
 
@@ -75,15 +74,14 @@ class WorkerLoad:
             self._paused_s = now
             self._set_level(0, now)
 
-    def take(self, now: float) -> Iterator[BlockPart]:
-        """What is to be reported; nothing during a pause, which is no part of the step."""
-        if self._paused_s is not None:
-            return iter(())
-        return self.recorder.take(now, min(now, self.planned_s) if self.plan.model is LoadModel.RATE else now)
+    @property
+    def is_paused(self) -> bool:
+        """A pause is no part of the step, and nothing is reported in it."""
+        return self._paused_s is not None
 
-    def note_lag(self, due_s: float, now: float) -> None:
-        if self._paused_s is None:
-            self.recorder.note_lag(due_s, now)
+    def planned_from(self, now_s: float) -> float:
+        """Before this time no request will have its intended start."""
+        return min(now_s, self.planned_s) if self.plan.model is LoadModel.RATE else now_s
 
     def _set_level(self, level: float, now: float) -> None:
         self.level = level

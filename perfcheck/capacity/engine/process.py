@@ -71,6 +71,7 @@ class _Master:
     def __init__(self, workers: list[_Worker], order: dict[str, Any], reports: int) -> None:
         self._workers = workers
         self._plan = order["plan"]
+        self._silent_s = 0.0  # since the last command
         self._reports = os.fdopen(reports, "wb")
         host, port = order.get("bind", (_LOOPBACK, 0))
         self._runner: MasterRunner = Environment(user_classes=[LoadUser]).create_master_runner(host, port)
@@ -86,6 +87,7 @@ class _Master:
                 os.write(worker.lifeline, b"%d\n" % port)
         gevent.spawn(self._watch)
         for line in commands:
+            self._silent_s = 0.0
             self._send("load", json.loads(line))
         self._send("load", {"step": sys.maxsize, "shares": [0] * len(self._workers)})
         self._send("end", {"reason": ""})
@@ -142,6 +144,7 @@ class _Master:
         """Counts only the time in which this process runs: on a busy machine the workers are not silent, but wait."""
         while True:
             gevent.sleep(_WATCH_S)
+            self._silent_s += _WATCH_S
             for index, worker in enumerate(self._workers):
                 if worker.is_lost:
                     continue
@@ -152,6 +155,9 @@ class _Master:
                     self._note_silence(index, worker)
 
     def _note_silence(self, index: int, worker: _Worker) -> None:
+        if self._silent_s >= _SILENT_S:  # without commands the workers pause, and report nothing
+            worker.silent_s = 0.0
+            return
         was_silent = worker.silent_s >= _SILENT_S
         worker.silent_s += _WATCH_S
         if worker.silent_s >= LOST_S:

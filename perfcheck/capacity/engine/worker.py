@@ -32,8 +32,8 @@ from typing import Any, NoReturn
 import gevent
 from gevent.event import AsyncResult
 from gevent.fileobject import FileObject
+from locust import runners
 from locust.env import Environment
-from locust.runners import WorkerRunner
 
 from perfcheck import __version__
 from perfcheck.capacity.engine.connection import check_tls
@@ -59,6 +59,8 @@ class _Ending:
     reason: str = ""
     remedy: str | None = None
 
+
+runners.MASTER_HEARTBEAT_TIMEOUT = sys.maxsize  # of Locust's own, which would leave a process that sends nothing
 
 _LOST = _Ending(EXIT_NOT_MEASURED, f"the master did not send anything for {LOST_S:g} s")
 
@@ -157,12 +159,17 @@ def _show(line: str) -> None:
 # --- Both kinds ------------------------------------------------------------------------------------------------------
 
 
-def _runner(host: str, port: int) -> WorkerRunner:
+def _runner(host: str, port: int) -> runners.WorkerRunner:
     return Environment(user_classes=[VirtualUser, Dispatcher]).create_worker_runner(host, port)
 
 
 def _begin(
-    runner: WorkerRunner, index: int, workers: int, plan: LoadPlan, ending: AsyncResult, lost_s: float = math.inf
+    runner: runners.WorkerRunner,
+    index: int,
+    workers: int,
+    plan: LoadPlan,
+    ending: AsyncResult,
+    lost_s: float = math.inf,
 ) -> None:
     """``lost_s``: after so long without a message of the master, this process ends."""
 
@@ -177,21 +184,23 @@ def _begin(
     gevent.spawn(_report, index, load, runner, lost_s).link(lambda _: ending.set(_LOST))
 
 
-def _report(index: int, load: WorkerLoad, runner: WorkerRunner, lost_s: float) -> None:
-    """Ten times a second, until the master is lost."""
+def _report(index: int, load: WorkerLoad, runner: runners.WorkerRunner, lost_s: float) -> None:
+    """Ten times a second, but for pauses, until the master is lost."""
     tick, last_s = 0, perf_counter()
     while load.silent_s < lost_s:
         due_s = perf_counter() + _TICK_S + _TIMER_S
         gevent.sleep(_TICK_S)
         now_s = perf_counter()
-        load.note_lag(due_s, now_s)
         load.silent_s += min(now_s - last_s, _LONGEST_TICK_S)
         last_s = now_s
         if load.silent_s > _SILENT_S:
             load.pause(now_s)
+        if load.is_paused:
+            continue
+        load.recorder.note_lag(due_s, now_s)
         tick += 1
         if tick % _TICKS_A_REPORT == 0:
-            parts = [part.to_json() for part in load.take(now_s)]
+            parts = [part.to_json() for part in load.recorder.take(now_s, load.planned_from(now_s))]
             report = {"worker": index, "step": load.step, "in_flight": load.recorder.in_flight, "parts": parts}
             runner.send_message("report", report)
 
