@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from simulation.queues import ClosedQueue, Servers
+from simulation.queues import ClosedQueue, Servers, over_limit
 
 _LONG_S = 4000.0  # of simulation, where theory has no formula
 _MOST_BUSY = 0.98  # of their time: no answer lies above
@@ -124,5 +124,5 @@ def _simulated_over(servers: Servers, think_s: float, users: int) -> float:
     """No formula is known for fixed service times and thinking users: a long simulation."""
     queue = ClosedQueue(servers, think_s, random.Random(1))
     queue.run(users, 20.0)
-    requests, over = queue.run(users, _LONG_S)
-    return over / requests
+    latencies = queue.run(users, _LONG_S)
+    return over_limit(latencies, servers.limit_s) / len(latencies)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
 
-from perfcheck.capacity.model import BLOCK_S, Block
+from perfcheck.capacity.model import BLOCK_S, Block, Judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Servers:
     service_s: float
     limit_s: float
     is_fixed: bool = False
+    mix: tuple[tuple[float, float], ...] = ()  # weight and limit of each endpoint; none: there is only one
 
     def draw(self, rng: random.Random) -> Callable[[], float]:
         """What draws service times."""
@@ -49,17 +50,17 @@ class ClosedQueue:
         return 0.0
 
     def block(self, load: float) -> Block:
-        return Block(*self.run(load, BLOCK_S), failed=0)
+        return _block(self.run(load, BLOCK_S), self._servers, self._rng)
 
-    def run(self, load: float, seconds: float) -> tuple[int, int]:
-        """Keep so many users for a time; returns the requests that began in it, and how many were over the limit."""
-        free, arrivals, service, limit = self._free, self._arrivals, self._service, self._servers.limit_s
+    def run(self, load: float, seconds: float) -> list[float]:
+        """Keep so many users for a time; returns the latencies of the requests that began in it, in seconds."""
+        free, arrivals, service = self._free, self._arrivals, self._service
         exponential, rate = self._rng.expovariate, 1 / self._think_s
         users, end = int(load), self._now + seconds
         while len(arrivals) < users:
             heappush(arrivals, self._now + self._rng.random() * self._think_s)
         leaving = len(arrivals) - users
-        requests = over = 0
+        latencies: list[float] = []
         while arrivals[0] < end:
             if leaving:
                 heappop(arrivals)
@@ -69,10 +70,9 @@ class ClosedQueue:
             finish = max(arrival, free[0]) + service()
             heapreplace(free, finish)
             heapreplace(arrivals, finish + exponential(rate))
-            requests += 1
-            over += finish - arrival > limit
+            latencies.append(finish - arrival)
         self._now = end
-        return requests, over
+        return latencies
 
 
 class OpenQueue:
@@ -91,19 +91,37 @@ class OpenQueue:
         return self._now - began
 
     def block(self, load: float) -> Block:
-        return Block(*self.run(load, BLOCK_S), failed=0)
+        return _block(self.run(load, BLOCK_S), self._servers, self._rng)
 
-    def run(self, load: float, seconds: float) -> tuple[int, int]:
-        """Keep a rate for a time; returns the requests that arrived in it, and how many were over the limit."""
-        free, service, limit, exponential = self._free, self._service, self._servers.limit_s, self._rng.expovariate
+    def run(self, load: float, seconds: float) -> list[float]:
+        """Keep a rate for a time; returns the latencies of the requests that arrived in it, in seconds."""
+        free, service, exponential = self._free, self._service, self._rng.expovariate
         end = self._now + seconds
-        requests = over = 0
+        latencies: list[float] = []
         arrival = self._now + exponential(load)
         while arrival < end:
             finish = max(arrival, free[0]) + service()
             heapreplace(free, finish)
-            requests += 1
-            over += finish - arrival > limit
+            latencies.append(finish - arrival)
             arrival += exponential(load)
         self._now = end
-        return requests, over
+        return latencies
+
+
+def over_limit(latencies: list[float], limit_s: float) -> int:
+    return sum(latency > limit_s for latency in latencies)
+
+
+def _block(latencies: list[float], servers: Servers, rng: random.Random) -> Block:
+    """Endpoints of a mix differ in their limits alone, so theory has the share of each."""
+    if not servers.mix:
+        return Block(len(latencies), over_limit(latencies, servers.limit_s), 0)
+    own: list[list[float]] = [[] for _ in servers.mix]
+    weights = [weight for weight, _ in servers.mix]
+    for endpoint, latency in zip(rng.choices(own, weights, k=len(latencies)), latencies, strict=True):
+        endpoint.append(latency)
+    judged = {
+        str(index): Judged(len(endpoint), over_limit(endpoint, limit_s))
+        for index, (endpoint, (_, limit_s)) in enumerate(zip(own, servers.mix, strict=True))
+    }
+    return Block(len(latencies), sum(endpoint.over for endpoint in judged.values()), 0, endpoints=judged)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 
 from simulation.queueing_theory import largest_rate, most_users
 from simulation.queues import ClosedQueue, OpenQueue, Servers
 
+from perfcheck.capacity.evidence import AllowedShares
 from perfcheck.capacity.model import Attempt, Block, Capacity, Ending
 from perfcheck.capacity.search import Search, SearchPlan, search
 from perfcheck.model import LoadModel
@@ -28,15 +29,17 @@ class Situation:
     is_steep: bool = True  # the share over the limit grows quickly around the capacity
 
     def truth(self) -> float:
+        """Of the endpoint whose limit is the lowest."""
+        limit_s = min((limit_s for _, limit_s in self.servers.mix), default=self.servers.limit_s)
+        servers = replace(self.servers, limit_s=limit_s)
         if self.think_s is None:
-            return largest_rate(self.servers, self.share)
-        return most_users(self.servers, self.think_s, self.share)
+            return largest_rate(servers, self.share)
+        return most_users(servers, self.think_s, self.share)
 
     def plan(self) -> SearchPlan:
         return SearchPlan(
             model=LoadModel.RATE if self.think_s is None else LoadModel.USERS,
-            share=self.share,
-            failed_share=0.01,
+            allowed=AllowedShares(0.01, {str(index): self.share for index in range(max(1, len(self.servers.mix)))}),
             lowest=10 if self.think_s is None else 2,
             highest=4000,
             cycle_s=(self.think_s or 0.0) + self.servers.limit_s,
@@ -47,6 +50,7 @@ class Situation:
 
 
 FOUR = Servers(4, 0.010, 0.050)
+ONE_IN_TEN = ((9, 0.050), (1, 0.035))  # weights and limits
 SITUATIONS = (
     Situation("closed, exponential, think 100 ms, p95 50 ms", FOUR, 0.05, think_s=0.1),
     Situation("closed, exponential, think 1 s, p95 50 ms", FOUR, 0.05, think_s=1.0),
@@ -55,6 +59,15 @@ SITUATIONS = (
     Situation("M/D/4, p95 20 ms", Servers(4, 0.010, 0.020, is_fixed=True), 0.05, is_steep=False),
     Situation("closed, exponential, think 100 ms, median 30 ms", Servers(4, 0.010, 0.030), 0.5, 0.1, is_steep=False),
     Situation("M/M/4, median 30 ms", Servers(4, 0.010, 0.030), 0.5, is_steep=False),
+    Situation("M/M/4, ten endpoints, each p95 50 ms", replace(FOUR, mix=((1, 0.05),) * 10), 0.05, is_steep=False),
+    Situation("M/M/4, one in ten p95 35 ms, others 50 ms", replace(FOUR, mix=ONE_IN_TEN), 0.05, is_steep=False),
+    Situation(
+        "closed, exponential, think 100 ms, one in ten p95 35 ms, others 50 ms",
+        replace(FOUR, mix=ONE_IN_TEN),
+        0.05,
+        think_s=0.1,
+        is_steep=False,
+    ),
     Situation("M/M/1 of 20 ms, p95 100 ms, 20 requests/s", Servers(1, 0.020, 0.100), 0.05, is_steep=False),
 )
 

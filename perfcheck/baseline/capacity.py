@@ -110,8 +110,8 @@ CAPACITY = SectionType(
         ),
         "within": Key(
             _share("95%"),
-            "The share of all requests that has to keep the limits.",
-            "by the strictest metric in the mix: 95% of p95, 50% of the median",
+            "The share of the requests to each endpoint that has to keep its limit.",
+            "by the metric of the endpoint: 95% of p95, 50% of the median",
         ),
         "limit": Key(DURATION, "The limit of each request.", "the warning limit of its endpoint"),
         "error_rate": Key(_share("1%"), "The share of requests that may fail.", "1%"),

@@ -32,7 +32,7 @@ _CENTRINGS, _SCORINGS = 8, 30  # iterations at most
 _FARTHEST = 0.3  # that the centre moves in one of them
 _EPSILON = 1e-6
 _LEAST_VARIANCE = 0.5  # of a count: a single request where none was expected is no sign of overdispersion
-_UPPER_TAIL = 0.975
+_TAIL = 0.025
 # A search ends when its interval is narrow, and so rather when it happens to come out too narrow. This factor on the
 # standard error makes up for that.
 _EARLY_END = 1.1
@@ -52,17 +52,22 @@ class Crossing:
     """The load at which a share crosses its limit, as a logarithm, with its 95% confidence interval."""
 
     log_load: float
-    half_width: float  # of the interval, as a logarithm too
+    error: float  # the standard error
+    degrees: float  # of freedom
     slope: float  # of the logit
     dispersion: float  # variance in multiples of a binomial's
+
+    @property
+    def half_width(self) -> float:
+        return self.error * _EARLY_END * t_quantile(1 - _TAIL, self.degrees)
 
     @property
     def low(self) -> float:
         return self.log_load - self.half_width
 
-    @property
-    def high(self) -> float:
-        return self.log_load + self.half_width
+    def high(self, comparisons: int = 1) -> float:
+        """The upper end; where it is the lowest of several that counts, by Bonferroni's inequality."""
+        return self.log_load + self.error * _EARLY_END * t_quantile(1 - _TAIL / comparisons, self.degrees)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +102,9 @@ def find_crossing(steps: Sequence[StepCounts], share: float, near: float) -> Cro
             break
         centre += max(-_FARTHEST, min(_FARTHEST, offset))
     degrees = max(1.0, sum(weight for _, weight in weighted) - 2)
-    quantile = _EARLY_END * t_quantile(_UPPER_TAIL, degrees)
     least_slope = max(_LEAST_SLOPE, slope - math.sqrt(curve.slope_variance))
-    half_width = quantile * math.sqrt(curve.level_variance) / least_slope
-    return Crossing(curve.centre + offset, half_width, slope, dispersion)
+    error = math.sqrt(curve.level_variance) / least_slope
+    return Crossing(curve.centre + offset, error, degrees, slope, dispersion)
 
 
 def _around(centre: float, steps: Sequence[StepCounts]) -> list[tuple[StepCounts, float]]:

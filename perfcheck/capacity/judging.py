@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from perfcheck.capacity.engine.blocks import LoadBlock
-from perfcheck.capacity.model import Block
+from perfcheck.capacity.model import Block, Judged
 
 _LARGEST_LAG = 0.5  # as a share of a limit
 
@@ -19,12 +19,16 @@ def judge_block(block: LoadBlock, limits_ms: Mapping[str, float]) -> Block:
     """
     counts = block.counts.items()
     smallest_ms = min((limits_ms.get(endpoint, math.inf) for endpoint, _ in counts), default=math.inf)
+    judged = {
+        endpoint: Judged(count.requests, count.over(limits_ms.get(endpoint, math.inf))) for endpoint, count in counts
+    }
     return Block(
-        requests=sum(count.requests for _, count in counts),
-        over=sum(count.over(limits_ms.get(endpoint, math.inf)) for endpoint, count in counts),
+        requests=sum(endpoint.requests for endpoint in judged.values()),
+        over=sum(endpoint.over for endpoint in judged.values()),
         failed=sum(count.failed for _, count in counts),
         lag_ms=block.lag_ms,
         is_void=bool(block.missing)
         or any(count.generator_errors for _, count in counts)
         or block.lag_ms > smallest_ms * _LARGEST_LAG,
+        endpoints=judged if len(limits_ms) > 1 else {},
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -10,12 +11,14 @@ from perfcheck.capacity.engine.blocks import LoadBlock
 from perfcheck.capacity.engine.counts import merged
 from perfcheck.capacity.engine.engine import Engine
 from perfcheck.capacity.engine.histogram import LatencyHistogram
+from perfcheck.capacity.evidence import AllowedShares, is_kept, summed
 from perfcheck.capacity.judging import judge_block
 from perfcheck.capacity.model import BLOCK_S, Attempt, Block, Capacity
 from perfcheck.capacity.search import Search
 from perfcheck.model import CapacityStep
 
 _P95 = 0.95
+_NEAR = 0.1  # a logarithm of the load
 
 
 @dataclass(slots=True)
@@ -26,11 +29,8 @@ class MeasuredStep:
     settling: list[tuple[LoadBlock, Block]] = field(default_factory=list)
     judged: list[tuple[LoadBlock, Block]] = field(default_factory=list)
 
-    def summary(self, over: float, failed: float) -> CapacityStep:
-        """``over`` and ``failed`` are the shares of its requests that are allowed.
-
-        Where nothing is judged, as of a service that collapsed at once, by what there is.
-        """
+    def summary(self, allowed: AllowedShares) -> CapacityStep:
+        """Where nothing is judged, as of a service that collapsed at once, by what there is."""
         parts = self.judged or self.settling
         requests = sum(block.requests for _, block in parts)
         latency = LatencyHistogram()
@@ -47,8 +47,15 @@ class MeasuredStep:
             p95_ms=latency.quantile_ms(_P95),
             over=share_over,
             failed=share_failed,
-            holds=(share_over or 0.0) <= over and (share_failed or 0.0) <= failed if is_known else None,
+            holds=is_kept([block for _, block in self.judged], allowed) if is_known else None,
         )
+
+
+def over_near(steps: Sequence[MeasuredStep], load: float) -> dict[str, float]:
+    """The shares of requests over their limits, by endpoint, in steps near a load; empty where there is only one."""
+    near = [step for step in steps if abs(math.log(step.load / load)) < _NEAR]
+    judged = summed(block.endpoints for step in near for _, block in step.judged)
+    return {name: counts.over / counts.requests for name, counts in judged.items() if counts.requests}
 
 
 class CapacityMeasurement:

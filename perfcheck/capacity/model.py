@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 BLOCK_S = 0.5  # the time that one attempt keeps its load for, and one block counts
 
@@ -19,6 +21,13 @@ class Attempt:
     so_far: tuple[float, float] | None = None  # the interval of the capacity, once there is one
 
 
+class Judged(NamedTuple):
+    """Requests to one endpoint."""
+
+    requests: int
+    over: int  # longer than its limit
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """What happened in one half second, by the intended start of the requests."""
@@ -28,6 +37,7 @@ class Block:
     failed: int  # failed, or shed by the open model's pool
     lag_ms: float = 0.0  # the generator's own scheduling lag, the largest
     is_void: bool = False  # not to be judged: generator lag, or a worker's part is missing
+    endpoints: Mapping[str, Judged] = field(default_factory=dict)  # each by itself, where there are several
 
 
 class Ending(StrEnum):
@@ -54,6 +64,7 @@ class LoadStep:
     blocks: int  # that were judged
     void_blocks: int
     is_overload: bool  # it was cut short, since it was clearly too much
+    endpoints: Mapping[str, Judged] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +78,4 @@ class Capacity:
     steps: tuple[LoadStep, ...]
     seconds: float  # of load
     seconds_needed: float | None = None  # about how long a search has to be to be precise, where this one was not
+    first: str | None = None  # the endpoint that leaves its limit at the lowest load; None: all of them together

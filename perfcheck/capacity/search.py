@@ -12,8 +12,15 @@ import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
-from perfcheck.capacity.evidence import clear_side, is_collapse, is_gross, sum_of
-from perfcheck.capacity.fit import Crossing, StepCounts, find_crossing
+from perfcheck.capacity.evidence import (
+    AllowedShares,
+    FirstCrossing,
+    first_crossing,
+    is_collapse,
+    is_gross,
+    side_of,
+    sum_of,
+)
 from perfcheck.capacity.model import BLOCK_S, Attempt, Block, Capacity, Ending, LoadStep
 from perfcheck.model import LoadModel
 
@@ -39,11 +46,10 @@ _QUANTILE, _WEIGHT = 2.3, 0.7  # of Student's distribution, and of a request in 
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """What the search is for, and within which bounds. Shares are between 0 and 1, neither included."""
+    """What the search is for, and within which bounds."""
 
     model: LoadModel
-    share: float  # of the requests that may be over their limit: 0.05 for a p95
-    failed_share: float  # of the requests that may fail
+    allowed: AllowedShares  # over their limits: 0.05 for a p95
     lowest: float  # load: users, or requests a second
     highest: float
     cycle_s: float  # think time and latency, about: what a service takes to settle is counted in these
@@ -81,6 +87,7 @@ class _Course:
 
     def __init__(self, plan: SearchPlan) -> None:
         self._plan = plan
+        self._allowed = plan.allowed
         self._blocks = 0  # of load, all of them
         self._steps: list[LoadStep] = []
         self._drains = False
@@ -90,7 +97,7 @@ class _Course:
         self._spread = _OFFSETS[1]
         self._side = -1
         self._ceiling = math.inf  # the lowest load at which the service collapsed
-        self._crossing: Crossing | None = None
+        self._crossing: FirstCrossing | None = None
         settling_s = max(_LEAST_SETTLING_S, _SETTLING_CYCLES * plan.cycle_s)
         self._settling = math.ceil(settling_s / BLOCK_S)
 
@@ -146,7 +153,7 @@ class _Course:
                     void += attempts > settling
                 elif attempts > settling or collapsed:
                     judged.append(block)
-                    too_much = len(judged) > 1 and is_gross(judged, self._plan.share)
+                    too_much = len(judged) > 1 and is_gross(judged, self._allowed)
         finally:
             self._steps.append(sum_of(load, judged, void, is_overload=collapsed or too_much))
         self._drains = collapsed or too_much
@@ -184,26 +191,19 @@ class _Course:
 
     def _last_is_too_much(self) -> bool:
         step = self._steps[-1]
-        return step.is_overload or self._void_steps > 0 or self._verdict(step.over, step.failed, step.requests) > 0
-
-    def _verdict(self, over: int, failed: int, requests: int) -> int:
-        """Clearly more than allowed: 1. Clearly less, of both: -1. Otherwise 0."""
-        return max(
-            clear_side(over, requests, self._plan.share),
-            clear_side(failed, requests, self._plan.failed_share),
-        )
+        return step.is_overload or self._void_steps > 0 or side_of([step], self._allowed) > 0
 
     def estimate(self) -> None:
         """Move the estimate to where the steps put it; raises when the search can end."""
         last, before = self._steps[-1], self._estimate
         if last.is_overload or self._void_steps:
             self._estimate = min(before, math.log(last.load)) - _DOWN
-        self._crossing = self._find_crossing()
+        self._crossing = first_crossing(self._steps, self._allowed, self._estimate)
         if self._crossing is None:
-            self._estimate -= _AT_MOST * self._verdict(last.over, last.failed, last.requests)
+            self._estimate -= _AT_MOST * side_of([last], self._allowed)
         elif not self._void_steps:
             self._estimate = max(before - _AT_MOST, min(before + _AT_MOST, self._crossing.log_load))
-            self._spread = self._crossing.half_width / 2
+            self._spread = (self._crossing.high - self._crossing.low) / 4
         for bound, side, reason in (
             (self._plan.highest, -1, Ending.HOLDS),
             (self._plan.lowest, 1, Ending.FAILS),
@@ -213,21 +213,9 @@ class _Course:
         if self._full_steps >= _LEAST_STEPS and self._is_precise():
             raise _EndedError(Ending.PRECISE)
 
-    def _find_crossing(self) -> Crossing | None:
-        """Of latencies or of failures, whichever comes at a lower load."""
-        steps = [step for step in self._steps if not is_collapse(step.failed, step.requests)]
-        over = [StepCounts(math.log(step.load), step.requests, step.over) for step in steps]
-        crossings = [find_crossing(over, self._plan.share, self._estimate)]
-        if any(step.failed for step in steps):
-            failed = [StepCounts(math.log(step.load), step.requests, step.failed) for step in steps]
-            crossings.append(find_crossing(failed, self._plan.failed_share, self._estimate))
-        return min((each for each in crossings if each), key=lambda each: each.log_load, default=None)
-
     def _is_shown_at(self, bound: float, side: int) -> bool:
         steps = [step for step in self._steps if step.load == bound and step.requests]
-        over, failed = sum(step.over for step in steps), sum(step.failed for step in steps)
-        requests = sum(step.requests for step in steps)
-        return len(steps) > _STEPS_AT_BOUND and self._verdict(over, failed, requests) == side
+        return len(steps) > _STEPS_AT_BOUND and side_of(steps, self._allowed) == side
 
     def _shown_side(self, load: float) -> int:
         """-1 where the steps show that a load is held, 1 that it is too much, and 0 where they do not, or show both.
@@ -239,13 +227,12 @@ class _Course:
         return self._is_shown_by(below, 1) - self._is_shown_by(above, -1)
 
     def _is_shown_by(self, steps: Sequence[LoadStep], side: int) -> bool:
-        over = failed = requests = blocks = 0
-        for step in steps:
-            over, failed, requests = over + step.over, failed + step.failed, requests + step.requests
-            blocks += step.blocks
-            if (blocks >= _STEP_BLOCKS or step.is_overload) and self._verdict(over, failed, requests) == side:
-                return True
-        return False
+        beginnings = (steps[: count + 1] for count in range(len(steps)))
+        return any(
+            (sum(step.blocks for step in some) >= _STEP_BLOCKS or some[-1].is_overload)
+            and side_of(some, self._allowed) == side
+            for some in beginnings
+        )
 
     # --- The answer
 
@@ -307,13 +294,15 @@ class _Course:
             steps,
             seconds,
             None if reason is Ending.PRECISE else self._seconds_needed(),
+            self._crossing.criterion.endpoint if self._crossing else None,
         )
 
     def _seconds_needed(self) -> float | None:
         """About how long a search takes to be precise, by slope, overdispersion and requests a second so far."""
-        requests = sum(step.requests for step in self._steps)
+        requests = self._crossing.criterion.requests if self._crossing else 0
         if self._crossing is None or not requests:
             return None
-        share, seconds = self._plan.share, self._blocks * BLOCK_S
-        needed = self._crossing.dispersion * (_QUANTILE / _NARROW / self._crossing.slope) ** 2 / (share * (1 - share))
+        share, seconds = self._crossing.criterion.share, self._blocks * BLOCK_S
+        fit = self._crossing.crossing
+        needed = fit.dispersion * (_QUANTILE / _NARROW / fit.slope) ** 2 / (share * (1 - share))
         return max(seconds, needed / _WEIGHT * seconds / requests)

@@ -20,9 +20,10 @@ from perfcheck.model import (
     Verdict,
     verdict_of,
 )
-from perfcheck.units import format_about, format_load
+from perfcheck.units import format_about, format_load, format_ms, format_percentage
 
-_LONGEST_S = 3600.0  # that anybody would wait for an answer
+_LONGEST_S = 1800.0  # of a forecast: longer ones are too short by a factor of 2 to 3
+_CLEARLY_BEFORE = 1.5  # times as many are over as of all requests
 _MORE_TIME = "give it more time (--max-time)"
 _MORE_WORKERS = "add workers (--workers), or run it on another machine than the service"
 
@@ -70,6 +71,7 @@ def _is_below(result: CapacityResult) -> bool:
 def _findings(result: CapacityResult, line: int) -> Iterator[Finding]:
     if _is_known(result):
         yield _answer(result, line)
+    yield from _first_to_leave(result)
     yield from _of_the_search(result)
     if result.before is not None:
         yield _change(result, result.before)
@@ -96,6 +98,17 @@ def _answer(result: CapacityResult, line: int) -> Finding:
         remedy="find what became slower, enlarge the service, or lower capacity.at_least",
         line=line or None,
     )
+
+
+def _first_to_leave(result: CapacityResult) -> Iterator[Finding]:
+    """Where an endpoint does so clearly before the others."""
+    total = sum(result.mix.values())
+    of_all = sum(result.mix[name] / total * share for name, share in result.over.items())
+    share = result.over.get(result.first or "", 0.0)
+    if result.first and result.value is not None and share > _CLEARLY_BEFORE * of_all:
+        limit = f"{format_percentage(share)} of its requests are over {format_ms(result.limits_ms[result.first])}"
+        at = f"near {_load(result, result.value)} {limit}, and {format_percentage(of_all)} of all are over theirs"
+        yield Finding.note(Rule.CAPACITY, f"{result.first} leaves its limit first: {at}")
 
 
 def _of_the_search(result: CapacityResult) -> Iterator[Finding]:

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from perfcheck.capacity.engine.engine import Engine, require_locust
 from perfcheck.capacity.engine.remote import RemoteWorkers, worker_count
-from perfcheck.capacity.measure import CapacityMeasurement
+from perfcheck.capacity.evidence import AllowedShares
+from perfcheck.capacity.measure import CapacityMeasurement, over_near
 from perfcheck.capacity.model import Attempt, Ending
 from perfcheck.capacity.search import SearchPlan, search
 from perfcheck.capacity.verdict import judge_capacity
@@ -162,8 +163,10 @@ def _result(
         think_time=goals.think_time,
         workers=worker_count(workers),
         seconds=capacity.seconds if capacity else 0.0,
-        steps=tuple(step.summary(1 - mix.within, goals.error_rate) for step in steps),
+        steps=tuple(step.summary(_search_plan(goals, mix).allowed) for step in steps),
         seconds_needed=capacity.seconds_needed if capacity else None,
+        first=capacity.first if capacity else None,
+        over=over_near(steps, capacity.answer) if capacity and capacity.answer else {},
     )
 
 
@@ -216,11 +219,10 @@ def _search_plan(goals: CapacityGoals, mix: Mix) -> SearchPlan:
     think_s = goals.think_s if goals.model is LoadModel.USERS else 0.0
     return SearchPlan(
         model=goals.model,
-        share=1 - mix.within,
+        allowed=AllowedShares(goals.error_rate, mix.allowed_over),
         lowest=goals.lowest,
         highest=goals.highest or _MOST,
         cycle_s=think_s + max(mix.limits_ms.values()) / 1e3 + max(endpoint.pauses_s for endpoint in mix.endpoints),
         max_s=goals.max_time_s,
-        failed_share=goals.error_rate,
         at_least=goals.at_least,
     )

@@ -20,7 +20,12 @@ class Mix:
 
     endpoints: tuple[Endpoint, ...]
     limits_ms: dict[str, float]  # by endpoint
-    within: float  # share of all requests
+    within: dict[str, float]  # share of the requests to each endpoint
+
+    @property
+    def allowed_over(self) -> dict[str, float]:
+        """The share of the requests to each endpoint that may be over its limit."""
+        return {name: 1 - within for name, within in self.within.items()}
 
 
 def mix_of(baseline: Baseline) -> Mix:
@@ -30,8 +35,8 @@ def mix_of(baseline: Baseline) -> Mix:
     if not endpoints:
         raise UsageError("no endpoint of the baseline can be requested under load", "name some in capacity.mix")
     limits_ms = {endpoint.name: goals.limit_ms or endpoint.limits.warning_ms for endpoint in endpoints}
-    strictest = max(_QUANTILES.get(endpoint.metric, _OF_THE_MEAN) for endpoint in endpoints)
-    return Mix(endpoints, limits_ms, goals.within or strictest)
+    within = {endpoint.name: goals.within or _QUANTILES.get(endpoint.metric, _OF_THE_MEAN) for endpoint in endpoints}
+    return Mix(endpoints, limits_ms, within)
 
 
 def load_plan(baseline: Baseline, mix: Mix, client: Client) -> LoadPlan:

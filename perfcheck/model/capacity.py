@@ -112,7 +112,7 @@ class CapacityResult:
     interval: tuple[float | None, float | None]  # 95%; None where it is open
     at_least: float | None
     ended: str  # why the search did
-    within: float  # share of the requests that has to keep the limits
+    within: dict[str, float]  # share of the requests to each endpoint that has to keep its limit
     error_rate: float  # share that may fail
     mix: dict[str, float]
     limits_ms: dict[str, float]  # by endpoint
@@ -123,15 +123,23 @@ class CapacityResult:
     steps: tuple[CapacityStep, ...]
     seconds_needed: float | None = None  # about, for a precise answer
     before: EarlierCapacity | None = None
+    first: str | None = None  # the endpoint that leaves its limit at the lowest load; None: all together, or failures
+    over: dict[str, float] = field(default_factory=dict)  # share over the limit near this load, by endpoint
+
+    @property
+    def allowed_over(self) -> float:
+        """The share of all requests that is over a limit where each endpoint just keeps its own."""
+        total = sum(self.mix.values())
+        return sum(weight * (1 - self.within[name]) for name, weight in self.mix.items()) / total
 
     @property
     def conditions(self) -> dict[str, str]:
         """What has to be the same in two searches whose capacities are compared, by what it is called."""
         total = sum(self.mix.values())
-        limits = {name: f"{self.limits_ms[name]:g}" for name in sorted(self.limits_ms)}
+        limits = {name: f"{self.limits_ms[name]:g} {self.within[name]:g}" for name in sorted(self.limits_ms)}
         return {
             "model": str(self.model),
             "mix": str({name: f"{self.mix[name] / total:.4g}" for name in sorted(self.mix)}),
             "think time": "" if self.think_s is None else f"{self.think_time} {self.think_s:g}",
-            "limits": f"{self.within:g} {self.error_rate:g} {limits}",
+            "limits": f"{self.error_rate:g} {limits}",
         }

@@ -37,7 +37,7 @@ def _row(result: CapacityResult, step: CapacityStep) -> Row:
         format_rate(step.requests_per_s, digits=3) if step.requests_per_s else "-",
         format_ms(step.median_ms),
         format_ms(step.p95_ms),
-        _share(step.over, 1 - result.within),
+        _share(step.over, result.allowed_over),
         _share(step.failed, result.error_rate),
         outcomes[step.holds],
     )

@@ -34,8 +34,9 @@ def certainty(run: Run) -> str:
 
 
 def _of_a_capacity(result: CapacityResult) -> str:
-    held = f"{format_percentage(result.within)} of all requests keep their limits"
-    failures = f"at most {format_percentage(result.error_rate)} of them fail"
+    shares = " to ".join(format_percentage(share) for share in sorted({*result.within.values()}))
+    held = f"{shares} of the requests to each endpoint keep its limit"
+    failures = f"at most {format_percentage(result.error_rate)} of all fail"
     return f"A load holds if {held} and {failures}. The interval is 95% confident."
 
 

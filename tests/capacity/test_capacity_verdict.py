@@ -116,6 +116,21 @@ def test_compared_with_an_earlier_run(
     assert findings[-1].message.startswith(words)
 
 
+@pytest.mark.parametrize(
+    ("over", "first"),
+    [({"videos.list": 0.002, "videos.get": 0.06}, "videos.get"), ({"videos.list": 0.049, "videos.get": 0.06}, None)],
+)
+def test_the_endpoint_that_leaves_its_limit_first_is_named_where_it_clearly_does(
+    over: dict[str, float], first: str | None
+) -> None:
+    _, findings, _ = judge_capacity(replace(found(), first="videos.get", over=over), None, CRITICAL, 0)
+    note = (
+        "videos.get leaves its limit first: near 42 users 6% of its requests are over 75 ms, and 1.65% of all are over "
+        "theirs"
+    )
+    assert [finding.message for finding in findings[1:]] == ([note] if first else [])
+
+
 def test_a_rate_is_shown_as_one_and_every_finding_has_its_figures() -> None:
     result = replace(found(212.4, (200.0, 225.0), at_least=300.0), model=LoadModel.RATE)
     _, (finding,), _ = judge_capacity(result, None, CRITICAL, 12)

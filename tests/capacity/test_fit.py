@@ -49,7 +49,7 @@ def test_more_variable_steps_have_a_wider_interval() -> None:
     assert steady.half_width < 0.01
     assert restless.half_width > 3 * steady.half_width
     assert restless.dispersion > 20
-    assert restless.low < math.log(100) < restless.high
+    assert restless.low < math.log(100) < restless.high()
 
 
 def test_a_flat_curve_does_not_pass_for_a_steep_one() -> None:

@@ -10,7 +10,7 @@ from perfcheck.capacity.engine.blocks import LoadBlock
 from perfcheck.capacity.engine.counts import EndpointCounts, GeneratorError
 from perfcheck.capacity.engine.histogram import LatencyHistogram
 from perfcheck.capacity.judging import judge_block
-from perfcheck.capacity.model import Block
+from perfcheck.capacity.model import Block, Judged
 from perfcheck.model import Failure
 
 LIMITS_MS = {"videos": 450.0, "settings": 150.0}
@@ -29,13 +29,14 @@ def block(lag_ms: float = 0.0, missing: frozenset[int] = frozenset(), **by_endpo
 
 def test_each_endpoint_has_its_own_limit() -> None:
     measured = block(videos=counts(0.2, 0.3, 0.5), settings=counts(0.1, 0.2), others=counts(9.0))
-    assert judge_block(measured, LIMITS_MS) == Block(requests=6, over=2, failed=0)
+    endpoints = {"videos": Judged(3, 1), "settings": Judged(2, 1), "others": Judged(1, 0)}
+    assert judge_block(measured, LIMITS_MS) == Block(requests=6, over=2, failed=0, endpoints=endpoints)
 
 
 def test_timeouts_are_over_and_what_was_shed_has_failed() -> None:
     failures = Counter({Failure.TIMEOUT: 2, Failure.STATUS: 1})
     measured = block(videos=counts(0.1, failures=failures, shed=4, pending=3))
-    assert judge_block(measured, LIMITS_MS) == Block(requests=11, over=5, failed=7)
+    assert judge_block(measured, {"videos": 450.0}) == Block(requests=11, over=5, failed=7)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from perfcheck.capacity.engine.blocks import LoadBlock
 from perfcheck.capacity.engine.counts import EndpointCounts
 from perfcheck.capacity.engine.engine import Engine
 from perfcheck.capacity.engine.plan import LoadPlan
+from perfcheck.capacity.evidence import AllowedShares
 from perfcheck.capacity.measure import CapacityMeasurement, MeasuredStep
 from perfcheck.capacity.model import Attempt, Block, Capacity, Ending
 from perfcheck.model import Failure, LoadModel
@@ -47,6 +48,10 @@ def test_a_search_is_sent_the_blocks_of_the_load_that_it_attempts() -> None:
     assert [step.load for step in measurement.steps] == [2, 5]
 
 
+def allowed(over: float, failed: float = 0.01) -> AllowedShares:
+    return AllowedShares(failed, {"videos": over})
+
+
 def part(latencies_ms: Sequence[float], *, failed: int = 0, over: int = 0) -> tuple[LoadBlock, Block]:
     counts = EndpointCounts(failures=Counter({Failure.STATUS: failed}))
     for latency_ms in latencies_ms:
@@ -58,18 +63,18 @@ def part(latencies_ms: Sequence[float], *, failed: int = 0, over: int = 0) -> tu
 def test_a_step_is_the_sum_of_its_judged_half_seconds() -> None:
     step = MeasuredStep(20.0, settling=[part([900.0] * 5, over=5)])
     step.judged += [part([10.0] * 60, failed=1), part([10.0] * 30 + [50.0] * 10, over=9)]
-    summary = step.summary(0.1, 0.01)
+    summary = step.summary(allowed(0.1))
     assert (summary.load, summary.requests, summary.requests_per_s) == (20.0, 101, 101.0)
     assert summary.median_ms == pytest.approx(10, rel=0.0025)
     assert summary.p95_ms == pytest.approx(50, rel=0.0025)
     assert (summary.over, summary.failed, summary.holds) == (9 / 101, 1 / 101, True)
-    assert step.summary(0.05, 0.01).holds is step.summary(0.1, 0.001).holds is False
+    assert step.summary(allowed(0.05)).holds is step.summary(allowed(0.1, 0.001)).holds is False
 
 
 def test_a_step_that_was_not_judged_shows_what_there_was() -> None:
-    collapsed = MeasuredStep(20.0, settling=[part([], failed=30)]).summary(0.5, 0.01)
+    collapsed = MeasuredStep(20.0, settling=[part([], failed=30)]).summary(allowed(0.5))
     assert (collapsed.requests, collapsed.failed, collapsed.holds) == (30, 1.0, None)
-    nothing = MeasuredStep(20.0).summary(0.5, 0.01)
+    nothing = MeasuredStep(20.0).summary(allowed(0.5))
     assert (nothing.requests, nothing.requests_per_s, nothing.over, nothing.holds) == (0, 0.0, None, None)
 
 

@@ -10,15 +10,17 @@ import pytest
 from simulation.queues import ClosedQueue
 from simulation.searching import FOUR, SITUATIONS, Situation, attempt_search, drive, outcomes
 
+from perfcheck.capacity.evidence import AllowedShares
 from perfcheck.capacity.model import Attempt, Block, Capacity, Ending
 from perfcheck.capacity.search import SearchPlan, search
 from perfcheck.model import LoadModel
 
 USERS = 44.97  # that FOUR holds its p95 for, with 100 ms of thought: between 44 and 45
+ALLOWED = AllowedShares(0.01, {"videos": 0.05})
 
 
 def plan(lowest: float = 2, highest: float = 4000, max_s: float = 180.0, at_least: float | None = None) -> SearchPlan:
-    return SearchPlan(LoadModel.USERS, 0.05, 0.01, lowest, highest, cycle_s=0.15, max_s=max_s, at_least=at_least)
+    return SearchPlan(LoadModel.USERS, ALLOWED, lowest, highest, cycle_s=0.15, max_s=max_s, at_least=at_least)
 
 
 def found_on_queue(searched: SearchPlan, change: Callable[[Attempt, Block], Block | None] | None = None) -> Capacity:
@@ -48,6 +50,14 @@ def test_the_answer_is_that_of_theory_and_the_interval_holds_it(situation: Situa
     assert found.within == 1.0
     assert found.covers == 1.0
     assert found.p95_s <= 182
+
+
+def test_the_first_endpoint_to_leave_its_limit_sets_the_capacity_however_few_requests_it_gets() -> None:
+    (situation,) = (each for each in SITUATIONS if each.name.startswith("closed") and each.servers.mix)
+    (found,) = (each.capacity for each in [attempt_search(situation, 1)])
+    assert found.answer is not None
+    assert abs(found.answer / 32 - 1) < 0.1  # all together would hold for 43
+    assert found.first == "1"
 
 
 def test_users_are_whole_and_so_is_the_answer() -> None:
@@ -184,7 +194,7 @@ def test_a_service_that_fails_at_the_lower_bound() -> None:
 
 def test_at_low_rates_no_answer_but_how_long_one_takes() -> None:
     rng = random.Random("rare")
-    low_rates = SearchPlan(LoadModel.RATE, 0.05, 0.01, 0.5, 1000, cycle_s=1.0)
+    low_rates = SearchPlan(LoadModel.RATE, ALLOWED, 0.5, 1000, cycle_s=1.0)
 
     def rare(attempt: Attempt) -> Block:
         requests = math.floor(attempt.load / 2 + rng.random())

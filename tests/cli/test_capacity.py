@@ -75,7 +75,7 @@ def test_what_the_time_does_not_suffice_for_is_not_known(service: LoadService, t
     assert "trying 1/s" in done.stderr
     capacity = saved(tmp_path)["capacity"]
     assert (capacity["model"], capacity["value"], capacity["seconds"]) == ("rate", None, 2.0)
-    assert (capacity["within"], capacity["think_s"]) == (0.95, None)
+    assert (capacity["within"], capacity["think_s"]) == ({"videos.list": 0.95}, None)
     assert " in .perfcheck/history.sqlite" in done.stderr
     (listed,) = json.loads(perfcheck("history", "list", "--json", cwd=tmp_path).stdout)["runs"]
     assert (listed["source"], listed["verdict"]) == ("load", "not measured")

@@ -96,7 +96,7 @@ def test_only_searches_of_the_same_kind_are_compared(tmp_path: Path) -> None:
         replace(like, mix={"videos.list": 1.0}),
         replace(like, think_s=0.5),
         replace(like, think_time=ThinkTime.EXPONENTIAL),
-        replace(like, within=0.5),
+        replace(like, within={**like.within, "videos.get": 0.5}),
         replace(like, limits_ms={"videos.list": 300.0, "videos.get": 75.0}),
     ]
     same = replace(like, mix={"videos.get": 2.0, "videos.list": 6.0}, at_least=45, workers=4)

@@ -37,7 +37,7 @@ def found(
         interval=interval,
         at_least=at_least,
         ended=str(ended),
-        within=0.95,
+        within={"videos.list": 0.95, "videos.get": 0.95},
         error_rate=0.01,
         mix={"videos.list": 3.0, "videos.get": 1.0},
         limits_ms={"videos.list": 150.0, "videos.get": 75.0},

@@ -53,7 +53,7 @@ def shares_over_load(result: CapacityResult) -> Svg | None:
         return None
     y = Log(_SHARES[0], 1.0)
     lines = [(_BOTTOM - y(share) * _PLOT, format_percentage(share)) for share in _SHARES]
-    allowed = [horizontal(0, 1, _BOTTOM - y(1 - result.within) * _PLOT, "target")]
+    allowed = [horizontal(0, 1, _BOTTOM - y(result.allowed_over) * _PLOT, "target")]
     x = _loads(result, steps)
     points = {
         "before": [(x(step.load), 1 - y(step.failed)) for step in steps if step.failed is not None],
