@@ -195,7 +195,7 @@ class Joining:
         while len(self.processes) < self.count:
             self.start()
 
-    def start(self, key: str = KEY, connect_s: float = 10) -> None:
+    def start(self, key: str = KEY, connect_s: float = 60) -> None:
         command = [sys.executable, "-c", WORKER, *map(str, (self.port, self.lost_s, connect_s))]
         env = environment(PERFCHECK_WORKERS_KEY=key)
         self.processes.append(subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True))

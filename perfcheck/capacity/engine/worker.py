@@ -45,12 +45,14 @@ from perfcheck.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_NOT_MEASURED, EXIT
 
 LOST_S = 15.0  # after so long without a message, the other side is taken to have ended
 LAST_MESSAGE_S = 0.1  # that a message has to be sent before the process exits
-_CONNECT_TIMEOUT_S = 10.0
+_CONNECT_TIMEOUT_S = 30.0
 _SILENT_S = 2.0
 _TICK_S = 0.01  # between two looks at the lag of a worker
 _TIMER_S = 0.001  # gevent's timers may be late by this much, which delays no request
 _TICKS_A_REPORT = 10
 _LONGEST_TICK_S = 0.1  # that counts as silence of the master: it is not silent while this process waits for a CPU
+
+runners.MASTER_HEARTBEAT_TIMEOUT = sys.maxsize  # of Locust's own, which would leave a process that sends nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,6 @@ class _Ending:
     reason: str = ""
     remedy: str | None = None
 
-
-runners.MASTER_HEARTBEAT_TIMEOUT = sys.maxsize  # of Locust's own, which would leave a process that sends nothing
 
 _LOST = _Ending(EXIT_NOT_MEASURED, f"the master did not send anything for {LOST_S:g} s")
 
