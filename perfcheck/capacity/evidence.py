@@ -43,14 +43,14 @@ def clear_side(count: int, requests: int, share: float) -> int:
     return 1 if count > share * requests else -1
 
 
-def side_of(steps: Sequence[LoadStep], allowed: AllowedShares) -> int:
+def side_of(steps: Sequence[LoadStep], allowed: AllowedShares, *, of_each: bool = False) -> int:
     """1 where they have clearly more of anything than allowed, -1 where clearly less of everything; otherwise 0.
 
-    An endpoint with few requests can show the former alone.
+    Unless ``of_each``, an endpoint with few requests does not have to show the latter, if only it has no more.
     """
     everything, failures, *endpoints = _criteria(steps, allowed)
-    sides = [everything.side, failures.side, *(each.side for each in endpoints if each.side > 0 or each.has_enough)]
-    return max(sides)
+    shown = [each.side for each in endpoints if of_each or each.has_enough or not each.is_kept]
+    return max([everything.side, failures.side, *shown])
 
 
 def is_gross(blocks: Sequence[Block], allowed: AllowedShares) -> bool:
@@ -76,7 +76,7 @@ def is_kept(blocks: Sequence[Block], allowed: AllowedShares) -> bool:
     """By the counts as they are; an endpoint with few requests is judged with all others only."""
     everything, failures, *endpoints = _criteria([sum_of(1.0, blocks, 0, is_overload=False)], allowed)
     criteria = [everything, failures, *(each for each in endpoints if each.share * each.requests >= _FEW)]
-    return all(each.count <= each.share * each.requests for each in criteria)
+    return all(each.is_kept for each in criteria)
 
 
 # --- The first of several limits -------------------------------------------------------------------------------------
@@ -101,6 +101,11 @@ class Criterion:
     @property
     def has_enough(self) -> bool:
         return self.requests * self.share * (1 - self.share) >= _ENOUGH
+
+    @property
+    def is_kept(self) -> bool:
+        """By the counts as they are."""
+        return self.count <= self.share * self.requests
 
     @property
     def side(self) -> int:

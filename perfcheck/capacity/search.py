@@ -36,6 +36,7 @@ _OFFSETS = (0.02, 0.12)  # of a step from the estimate, as a logarithm
 _FIRST_GUESS = 0.6  # of the way up to a load that was too much
 _AT_MOST = 0.25  # that the estimate moves in one step
 _DOWN = 0.08  # that it moves at least after an overload
+_WITH_ANSWER = {Ending.PRECISE, Ending.TIME, Ending.STOPPED}
 _STEPS_AT_BOUND = 3
 _RECOVERY_BLOCKS = 40
 _RECOVERED = 2  # blocks without a failure
@@ -54,7 +55,6 @@ class SearchPlan:
     highest: float
     cycle_s: float  # think time and latency, about: what a service takes to settle is counted in these
     max_s: float = 180.0  # of load
-    at_least: float | None = None  # the load that has to hold: may be proven where the capacity is not
 
 
 Search = Generator[Attempt, Block | None, Capacity]
@@ -218,7 +218,7 @@ class _Course:
         return len(steps) > _STEPS_AT_BOUND and side_of(steps, self._allowed) == side
 
     def _shown_side(self, load: float) -> int:
-        """-1 where the steps show that a load is held, 1 that it is too much, and 0 where they do not, or show both.
+        """-1 where the steps show that a load is held, 1 that it is too much, and 0 where they show neither, or both.
 
         What is held at a larger load is held, too; and a few seconds at the edge of an overload show nothing.
         """
@@ -226,11 +226,18 @@ class _Course:
         below = sorted((step for step in self._steps if step.load <= load), key=lambda step: -step.load)
         return self._is_shown_by(below, 1) - self._is_shown_by(above, -1)
 
+    def _shown_bounds(self) -> tuple[float | None, float | None]:
+        """The largest load that clearly holds, and the smallest that clearly does not."""
+        sides = {step.load: self._shown_side(step.load) for step in self._steps}
+        held = max((load for load, side in sides.items() if side < 0), default=None)
+        too_much = min((load for load, side in sides.items() if side > 0), default=None)
+        return held, too_much
+
     def _is_shown_by(self, steps: Sequence[LoadStep], side: int) -> bool:
         beginnings = (steps[: count + 1] for count in range(len(steps)))
         return any(
             (sum(step.blocks for step in some) >= _STEP_BLOCKS or some[-1].is_overload)
-            and side_of(some, self._allowed) == side
+            and side_of(some, self._allowed, of_each=True) == side
             for some in beginnings
         )
 
@@ -272,24 +279,16 @@ class _Course:
             return Capacity(None, self._plan.highest, None, reason, steps, seconds)
         if reason is Ending.FAILS:
             return Capacity(None, None, self._plan.lowest, reason, steps, seconds)
-        interval = self._interval()
-        at_least = self._plan.at_least
-        shown = 0 if at_least is None else self._shown_side(at_least)
-        if interval is None:
-            reason = Ending.RARE if reason is Ending.TIME else reason
-            held, too_much = (at_least if shown == side else None for side in (-1, 1))
-            return Capacity(None, held, too_much, reason, steps, seconds)
-        at, low, high = interval
-        is_useful = (high - low) / 2 <= _USEFUL and reason in (Ending.PRECISE, Ending.TIME, Ending.STOPPED)
-        if reason is Ending.TIME and not is_useful:
+        at, low, high = self._interval() or (None, -math.inf, math.inf)
+        answer = self._load(at) if at is not None and (high - low) / 2 <= _USEFUL and reason in _WITH_ANSWER else None
+        if reason is Ending.TIME and answer is None:
             reason = Ending.RARE
-        lowest = self._load(low) if low >= math.log(self._plan.lowest) else None
-        if at_least is not None and shown < 0 and at >= math.log(at_least):
-            lowest = max(lowest or at_least, at_least)
+        held, too_much = self._shown_bounds() if answer is None and reason is not Ending.COLLAPSE else (None, None)
+        lowest, highest = self._load(low), self._load(high)
         return Capacity(
-            self._load(at) if is_useful else None,
-            lowest,
-            self._load(high) if high <= math.log(self._plan.highest) else None,
+            answer,
+            max(lowest, held or 0.0) if held or lowest >= self._plan.lowest else None,
+            min(highest, too_much or math.inf) if too_much or high <= math.log(self._plan.highest) else None,
             reason,
             steps,
             seconds,

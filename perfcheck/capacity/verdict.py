@@ -61,11 +61,11 @@ def _is_enough(result: CapacityResult) -> bool:
 
 
 def _is_below(result: CapacityResult) -> bool:
-    low, high = result.interval
+    high = result.interval[1]
     if result.at_least is None or high is None:
         return False
-    is_open = low is None and result.value is None  # less than the upper end, which is too much by itself
-    return high < result.at_least or (is_open and high == result.at_least)
+    is_too_much = result.value is None  # the upper end itself
+    return high < result.at_least or (is_too_much and high == result.at_least)
 
 
 def _findings(result: CapacityResult, line: int) -> Iterator[Finding]:

@@ -224,5 +224,4 @@ def _search_plan(goals: CapacityGoals, mix: Mix) -> SearchPlan:
         highest=goals.highest or _MOST,
         cycle_s=think_s + max(mix.limits_ms.values()) / 1e3 + max(endpoint.pauses_s for endpoint in mix.endpoints),
         max_s=goals.max_time_s,
-        at_least=goals.at_least,
     )

@@ -19,8 +19,8 @@ USERS = 44.97  # that FOUR holds its p95 for, with 100 ms of thought: between 44
 ALLOWED = AllowedShares(0.01, {"videos": 0.05})
 
 
-def plan(lowest: float = 2, highest: float = 4000, max_s: float = 180.0, at_least: float | None = None) -> SearchPlan:
-    return SearchPlan(LoadModel.USERS, ALLOWED, lowest, highest, cycle_s=0.15, max_s=max_s, at_least=at_least)
+def plan(lowest: float = 2, highest: float = 4000, max_s: float = 180.0) -> SearchPlan:
+    return SearchPlan(LoadModel.USERS, ALLOWED, lowest, highest, cycle_s=0.15, max_s=max_s)
 
 
 def found_on_queue(searched: SearchPlan, change: Callable[[Attempt, Block], Block | None] | None = None) -> Capacity:
@@ -217,16 +217,12 @@ def test_what_is_known_when_the_time_is_up() -> None:
     assert found.seconds_needed is not None
 
 
-@pytest.mark.parametrize(
-    ("at_least", "max_s", "low", "high"),
-    [(22, 33, 22, None), (44, 33, None, None), (70, 36, None, 70)],
-)
-def test_a_load_that_has_to_hold_may_be_shown_to_before_the_capacity_is_known(
-    at_least: float, max_s: float, low: float | None, high: float | None
+@pytest.mark.parametrize(("max_s", "low", "high"), [(16, None, None), (20, 12, 84), (33, 32, 79), (36, 32, 57)])
+def test_what_the_steps_clearly_show_is_known_before_the_capacity_is(
+    max_s: float, low: float | None, high: float | None
 ) -> None:
-    found = found_on_queue(plan(max_s=max_s, at_least=at_least))
-    assert (found.low, found.high) == (low, high)
-    assert found.reason is Ending.RARE
+    found = found_on_queue(plan(max_s=max_s))
+    assert (found.reason, found.answer, found.low, found.high) == (Ending.RARE, None, low, high)
 
 
 def test_an_attempt_has_the_interval_so_far() -> None:
