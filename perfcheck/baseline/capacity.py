@@ -177,7 +177,7 @@ def _mix(context: Context, entries: Entries, endpoints: dict[str, Endpoint]) -> 
     """The fields of the model: the mix that is written, or of all that can be requested under load."""
     mix: dict[str, Weight] | None = value_of(entries, "mix")
     if mix is None:
-        safe = [endpoint for endpoint in endpoints.values() if _is_safe(endpoint) or endpoint.steps]
+        safe = [endpoint for endpoint in endpoints.values() if _is_safe(endpoint) or endpoint.steps or endpoint.is_page]
         left_out = {
             endpoint.name: reason
             for endpoint in safe

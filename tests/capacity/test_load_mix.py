@@ -11,6 +11,7 @@ import pytest
 from apps.load_service import LoadService, load_service
 from support.baselines import load
 
+from perfcheck.baseline import load_baseline
 from perfcheck.capacity.engine.connection import LoadConnection
 from perfcheck.capacity.engine.engine import Engine
 from perfcheck.capacity.engine.plan import LoadPlan
@@ -92,3 +93,35 @@ def test_rows_are_used_in_turn_by_all_workers(tmp_path: Path) -> None:
                 assert worker.take(plan.requests[0], connections)[1] is None
         connections[0].close()
     assert set(service.requests) == {f"/videos/v{number % 3}/{number + 1}" for number in range(6)}
+
+
+def test_without_a_mix_what_may_change_something_is_left_out_and_each_endpoint_has_its_share(
+    tmp_path: Path,
+) -> None:
+    text = """
+version: 1
+service: {base_url: http://127.0.0.1:1}
+endpoints:
+  videos.list: {path: /videos, target: 100ms}
+  videos.get: {path: "/videos/${uuid}", target: 100ms, metric: p95}
+  videos.save: {path: /videos, method: POST, repeatable: true, target: 1s}
+  browse: {target: 1s, steps: {list: {path: /videos}, get: {path: /videos/1}}}
+  checkout: {target: 1s, repeatable: true, steps: {add: {path: /cart, method: POST}}}
+  home: {kind: page, path: /, target: 2s}
+"""
+    baseline = load(tmp_path, text)
+    assert baseline.capacity.mix == {"videos.list": 1.0, "videos.get": 1.0, "browse": 1.0}
+    assert list(baseline.capacity.left_out) == ["checkout", "home"]
+    assert "capacity.mix has to name it" in baseline.capacity.left_out["checkout"]
+    assert mix_of(baseline).within == {"videos.list": 0.5, "videos.get": 0.95, "browse": 0.5}
+
+
+def test_a_request_is_planned_as_the_client_sends_it(tmp_path: Path) -> None:
+    endpoint = '\n  a: {path: /a, query: {q: "x y"}, method: POST, repeatable: true, json: {a: 1}, target: 1s}\n'
+    with load_service() as service:
+        plan = plan_of(tmp_path, service, "mix: {a: 1}", endpoint)
+        baseline = load_baseline(tmp_path / "baselines.yaml", {})
+        with Client(baseline.service, redact=Redactor()) as client:
+            client.send(baseline.endpoints[0])
+    (head,) = service.heads
+    assert plan.requests[0].data == head + b"\r\n\r\n" + b'{"a": 1}'
