@@ -1,4 +1,4 @@
-"""One browser for all tests of a module: each load has a context of its own."""
+"""One browser for all tests: each load has a context of its own."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from support.page_loads import Loads
 from perfcheck.browser.program import VARIABLE
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def loads() -> Iterator[Loads]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, browser_path())
-        with Loads() as running:
-            yield running
+        running = Loads()
+    with running:
+        yield running

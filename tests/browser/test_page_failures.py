@@ -24,7 +24,7 @@ from apps.faulty_server import (
     server,
     wait_for_the_client_to_leave,
 )
-from apps.pages import html, page_service
+from apps.pages import Page, html, page_service, script
 from support.baselines import load
 from support.browser import browser_path
 from support.page_loads import Loads, baseline_of
@@ -105,23 +105,37 @@ def test_a_script_that_never_ends(own_loads: Loads, page: str) -> None:
     assert (sample.failure, sample.latency_ms, sample.detail) == (Failure.TIMEOUT, math.inf, "not loaded within 2 s")
 
 
-def test_it_costs_its_own_endpoint_alone(tmp_path: Path) -> None:
-    pages = {"/": html("ok"), "/hangs": HANGS, "/data": "{}"}
+def test_in_a_check_it_costs_its_own_endpoint_alone(tmp_path: Path) -> None:
+    """And a workflow is judged as one and by step."""
+    pages: dict[str, Page] = {
+        "/": html("<a href=/item>The first</a>"),
+        "/item": html("<h1>The item</h1>"),
+        "/hangs": script("", after_s=30.0),
+        "/data": "{}",
+    }
     with page_service(pages) as service:
         text = f"""version: 1
 service: {{base_url: {service.url}}}
 sampling: {{errors: quick, confirm: 0, warmup: 0}}
 endpoints:
-  hangs: {{kind: page, path: /hangs, target: 1s, timeout: 2s}}
-  page: {{kind: page, path: /, target: 60s, timeout: 90s}}
+  hangs: {{kind: page, path: /hangs, target: 100ms, timeout: 500ms}}
+  shop:
+    target: 60s
+    timeout: 90s
+    steps:
+      search: {{goto: /}}
+      open: {{click: a, until: h1, target: 1ms}}
   data: {{path: /data, target: 30s, timeout: 90s}}
 """
         results = check(load(tmp_path, text), seed=1, max_requests=5).run.endpoints
     assert {result.name: result.verdict for result in results} == {
         "hangs": Verdict.CRITICAL,
-        "page": Verdict.OK,
+        "shop": Verdict.CRITICAL,
         "data": Verdict.OK,
     }
+    (shop,) = (result for result in results if result.steps)
+    assert {step.name: step.verdict for step in shop.steps} == {"search": Verdict.OK, "open": Verdict.CRITICAL}
+    assert shop.page is not None
 
 
 def below(pid: int, word: str) -> list[int]:

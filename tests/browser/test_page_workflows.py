@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from apps.pages import Answer, Page, Request, html, page_service, script
 from support.baselines import load
-from support.page_loads import Loads, baseline_of
+from support.page_loads import Loads
 
-from perfcheck.engine.check import check
-from perfcheck.model import Failure, Sample, Verdict
+from perfcheck.model import Failure, Sample
 
 PASSWORD = "a-password-of-mine"
 SEARCH = "<form action=/found><input name=q><button>Search</button></form>"
@@ -46,11 +45,11 @@ SHOP: dict[str, Page] = {
     "/data": script("{}", after_s=0.3),
 }
 WORKFLOW = """
-    target: {target}
+    target: 9s
     steps:
-      search: {{goto: /, fill: {{"[name=q]": "love & peace"}}, click: text=Search}}
-      open: {{click: "#first", until: "h1", target: {of_open}}}
-      log in: {{goto: /sign-in, fill: {{"[name=user]": me, "[name=password]": "${{PASSWORD}}"}}, click: button}}
+      search: {goto: /, fill: {"[name=q]": "love & peace"}, click: text=Search}
+      open: {click: "#first", until: "h1"}
+      log in: {goto: /sign-in, fill: {"[name=user]": me, "[name=password]": "${PASSWORD}"}, click: button}
 """
 
 
@@ -61,27 +60,13 @@ def steps(text: str, **keys: str) -> str:
 
 def test_search_open_and_log_in(loads: Loads) -> None:
     with page_service(SHOP) as service:
-        sample = loads.one(service.url, WORKFLOW.format(target="9s", of_open="9s"), env={"PASSWORD": PASSWORD})
+        sample = loads.one(service.url, WORKFLOW, env={"PASSWORD": PASSWORD})
         assert (sample.failure, sample.detail) == (None, None)
         assert service.paths() == ["/", "/found?q=love+%26+peace", "/item", "/sign-in", "/login", "/home"]
     assert [step.status for step in sample.steps] == [200, 200, 200]
     assert sample.latency_ms == pytest.approx(sum(step.latency_ms or 0.0 for step in sample.steps))
     assert sample.page is not None
     assert sample.page.figures["requests"] >= 4
-
-
-def test_it_is_judged_as_one_and_by_step(tmp_path: Path) -> None:
-    text = WORKFLOW.format(target="60s", of_open="1ms") + "sampling: {errors: quick, confirm: 0, warmup: 0}"
-    with page_service(SHOP) as service:
-        baseline = baseline_of(service.url, text, env={"PASSWORD": PASSWORD})
-        (result,) = check(baseline, seed=1, max_requests=5).run.endpoints
-    assert result.verdict is Verdict.CRITICAL
-    assert {step.name: step.verdict for step in result.steps} == {
-        "search": Verdict.OK,
-        "open": Verdict.CRITICAL,
-        "log in": Verdict.OK,
-    }
-    assert result.page is not None
 
 
 def test_a_click_that_loads_no_document_lasts_until_the_element_is_visible(loads: Loads) -> None:
@@ -116,14 +101,14 @@ def failed_step(sample: Sample) -> tuple[Failure | None, str | None]:
     ("step", "failure", "detail"),
     [
         ("{timeout: 1s, click: '#absent'}", Failure.WRONG_ANSWER, "no visible element for '#absent' within 1 s"),
-        ("{timeout: 8s, click: a, until: i}", Failure.WRONG_ANSWER, "no visible element for 'i' within 8 s"),
+        ("{timeout: 3s, click: a, until: i}", Failure.WRONG_ANSWER, "no visible element for 'i' within 3 s"),
         ("{fill: {h1: text}, click: a}", Failure.WRONG_ANSWER, "'h1': Element is not an <input>"),
         ("{click: '[['}", Failure.WRONG_ANSWER, "'[[': Unexpected token"),
         ("{click: '#nowhere'}", Failure.STATUS, "status 404"),
-        ("{timeout: 8s, click: '#nowhere', until: i}", Failure.STATUS, "status 404"),
+        ("{timeout: 3s, click: '#nowhere', until: i}", Failure.STATUS, "status 404"),
         ("{goto: /nowhere}", Failure.STATUS, "status 404"),
         ("{goto: /nowhere, expect: 404}", None, None),
-        ("{timeout: 8s, click: '#hangs'}", Failure.TIMEOUT, "not loaded within 8 s"),
+        ("{timeout: 2s, click: '#hangs'}", Failure.TIMEOUT, "not loaded within 2 s"),
         ("{click: '#tab'}", Failure.WRONG_ANSWER, "the click opened another page, which is not measured"),
         ("{click: h1}", Failure.WRONG_ANSWER, "the click loaded nothing into the page: 'until' names what it shows"),
         ("{click: '#file'}", Failure.WRONG_ANSWER, "no document came: it is a download, or empty"),
