@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.command import PERFCHECK
 from support.repositories import PAUSING_APP, commit, git, repository
 from support.steps import EXPRESSION, ROOT, Done, load, path_with, run_step, step_named, steps_of
 
@@ -30,14 +31,6 @@ endpoints:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Done:
-    """The one real installation; it is what takes the time here."""
-    folder = tmp_path_factory.mktemp("install")
-    env = {"PATH": path_with(Path(sys.executable).parent), "PIP_NO_COMPILE": "1"}  # little of it is imported
-    return run_step(INSTALL, folder, env=env, timeout=300)
-
-
-@pytest.fixture(scope="module")
 def sample_service() -> Iterator[str]:
     with running_demo() as url:
         yield url
@@ -52,18 +45,21 @@ def check(folder: Path, command: str, *, target: str = "2s", **inputs: str) -> D
     return run_step(CHECK, folder, values={**DEFAULTS, **values, "steps.install.outputs.command": command})
 
 
-def test_it_installs_into_an_environment_of_its_own(installed: Done) -> None:
+def test_it_installs_into_an_environment_of_its_own_once_in_a_job(sample_service: str, tmp_path: Path) -> None:
+    """The one real installation, which takes the time here; other tests use the command of this environment."""
+    folder, own = tmp_path / "install", tmp_path / "own"
+    folder.mkdir()
+    own.mkdir()
+    env = {"PATH": path_with(Path(sys.executable).parent), "PIP_NO_COMPILE": "1"}  # little of it is imported
+    installed = run_step(INSTALL, folder, env=env, timeout=300)
     assert installed.code == 0, installed.log
     command = Path(installed.outputs["command"])
-    assert command.parent.parent.parent.name == "runner"  # RUNNER_TEMP
+    assert command.parents[2] == folder / "runner"  # RUNNER_TEMP
     assert f"perfcheck {__version__}\n" in installed.log
-
-
-def test_a_second_use_in_the_same_job_installs_nothing(installed: Done, tmp_path: Path) -> None:
-    runner = Path(installed.outputs["command"]).parents[2]
-    env = {"RUNNER_TEMP": str(runner), "PIP_NO_INDEX": "1", "PATH": path_with(Path(sys.executable).parent)}
-    again = run_step(INSTALL, tmp_path, env=env)
+    again = run_step(INSTALL, own, env={"RUNNER_TEMP": str(folder / "runner"), "PIP_NO_INDEX": "1", **env})
     assert (again.code, again.outputs) == (0, installed.outputs)
+    done = check(own, str(command), base_url=sample_service, names="health")
+    assert (done.code, done.outputs["verdict"]) == (0, "OK"), done.log
 
 
 def test_a_python_that_is_too_old_is_an_error(tmp_path: Path) -> None:
@@ -76,8 +72,8 @@ def test_a_python_that_is_too_old_is_an_error(tmp_path: Path) -> None:
     assert not done.outputs
 
 
-def test_a_healthy_service(installed: Done, sample_service: str, tmp_path: Path) -> None:
-    done = check(tmp_path, installed.outputs["command"], base_url=sample_service, label="a release")
+def test_a_healthy_service(sample_service: str, tmp_path: Path) -> None:
+    done = check(tmp_path, PERFCHECK, base_url=sample_service, label="a release")
     assert done.code == 0, done.log
     found = done.outputs
     assert (found["verdict"], found["exit-code"], found["ok"], found["critical"]) == ("OK", "0", "2", "0")
@@ -90,28 +86,20 @@ def test_a_healthy_service(installed: Done, sample_service: str, tmp_path: Path)
     assert (work / found["run-file"]).exists()
     assert "perfcheck" in done.summary
     assert "2 endpoints" in done.log or "settings.get" in done.log
-
-
-def test_every_output_of_the_action_is_one_that_the_step_writes(
-    installed: Done, sample_service: str, tmp_path: Path
-) -> None:
-    done = check(tmp_path, installed.outputs["command"], base_url=sample_service)
     assert ACTION["outputs"]["command"]["value"] == "${{ steps.install.outputs.command }}"
     for name, output in ACTION["outputs"].items():
-        if name == "command":
-            continue
-        (expression,) = EXPRESSION.findall(output["value"])
-        assert expression == f"steps.run.outputs.{name}"
-        assert name in done.outputs
+        if name != "command":
+            assert EXPRESSION.findall(output["value"]) == [f"steps.run.outputs.{name}"]
+            assert name in found
 
 
-def test_a_breach_fails_the_step_and_leaves_its_outputs(installed: Done, sample_service: str, tmp_path: Path) -> None:
-    first = check(tmp_path, installed.outputs["command"], base_url=sample_service)
+def test_a_breach_fails_the_step_and_leaves_its_outputs(sample_service: str, tmp_path: Path) -> None:
+    first = check(tmp_path, PERFCHECK, base_url=sample_service)
     assert first.code == 0, first.log
     (tmp_path / "work" / "perfcheck-reports" / "run.json").rename(tmp_path / "work" / "before.json")
     done = check(
         tmp_path,
-        installed.outputs["command"],
+        PERFCHECK,
         target="1us",
         base_url=sample_service,
         compare_to="before.json",
@@ -122,19 +110,18 @@ def test_a_breach_fails_the_step_and_leaves_its_outputs(installed: Done, sample_
     assert re.search(r"^::error file=baselines\.yaml,line=\d+", done.log, re.MULTILINE)
 
 
-def test_two_services_are_compared(installed: Done, sample_service: str, tmp_path: Path) -> None:
-    command = installed.outputs["command"]
-    done = check(tmp_path, command, base_url=sample_service, before_url=sample_service, args="--max-pairs=20")
+def test_two_services_are_compared(sample_service: str, tmp_path: Path) -> None:
+    done = check(tmp_path, PERFCHECK, base_url=sample_service, before_url=sample_service, args="--max-pairs=20")
     assert done.code == 0, done.log
     assert (done.outputs["verdict"], done.outputs["exit-code"]) == ("OK", "0")
     run = json.loads((tmp_path / "work" / "perfcheck-reports" / "run.json").read_text())
     assert run["against"]["how"] == "live"
-    alone = check(tmp_path, command, before_url=sample_service)
+    alone = check(tmp_path, PERFCHECK, before_url=sample_service)
     assert alone.code == 2
     assert "before-url needs base-url" in alone.log
 
 
-def test_a_pull_request_is_compared_with_its_base(installed: Done, tmp_path: Path) -> None:
+def test_a_pull_request_is_compared_with_its_base(tmp_path: Path) -> None:
     work = repository(tmp_path / "work", {"app.py": PAUSING_APP, "baselines.yaml": BASELINE % "2s"})
     git(work, "switch", "-q", "-c", "feature")
     commit(work, {"app.py": PAUSING_APP.replace("PAUSE_S = 0", "PAUSE_S = 0.05")})
@@ -145,37 +132,36 @@ def test_a_pull_request_is_compared_with_its_base(installed: Done, tmp_path: Pat
         "setup": "touch set-up",
         "start": f"[ -e set-up ] && exec {sys.executable} app.py",
     }
-    done = check(tmp_path, installed.outputs["command"], **inputs, args="--max-pairs=10", names="health")
+    done = check(tmp_path, PERFCHECK, **inputs, args="--max-pairs=10", names="health")
     assert done.code == 1, done.log
     assert (done.outputs["verdict"], done.outputs["critical"]) == ("CRITICAL", "1")
     assert f"HEAD^1 ({git(work, 'rev-parse', 'main')[:10]})" in done.log
-    alone = check(tmp_path, installed.outputs["command"], before_ref="HEAD^1", base_url="http://localhost:1")
+    alone = check(tmp_path, PERFCHECK, before_ref="HEAD^1", base_url="http://localhost:1")
     assert alone.code == 2
     assert "before-ref excludes before-url and base-url" in alone.log
 
 
-def test_a_service_that_is_not_there(installed: Done, tmp_path: Path) -> None:
+def test_a_service_that_is_not_there(tmp_path: Path) -> None:
     baseline = tmp_path / "work" / "b.yaml"
     baseline.parent.mkdir()
     baseline.write_text(BASELINE.replace("ready:", "ready_timeout: 100ms, ready:") % "1s")
-    done = check(tmp_path, installed.outputs["command"], baseline="b.yaml", base_url="http://127.0.0.1:9")
+    done = check(tmp_path, PERFCHECK, baseline="b.yaml", base_url="http://127.0.0.1:9")
     assert done.code == 3
 
 
-def test_names_and_groups_narrow_it(installed: Done, sample_service: str, tmp_path: Path) -> None:
-    command = installed.outputs["command"]
-    by_name = check(tmp_path, command, base_url=sample_service, names="\n  settings.*  \n\n")
-    by_group = check(tmp_path, command, base_url=sample_service, groups="core\nother\n")
+def test_names_and_groups_narrow_it(sample_service: str, tmp_path: Path) -> None:
+    by_name = check(tmp_path, PERFCHECK, base_url=sample_service, names="\n  settings.*  \n\n")
+    by_group = check(tmp_path, PERFCHECK, base_url=sample_service, groups="core\nother\n")
     assert (by_name.outputs["ok"], by_group.outputs["ok"]) == ("1", "2")
 
 
-def test_it_runs_in_the_working_directory(installed: Done, sample_service: str, tmp_path: Path) -> None:
+def test_it_runs_in_the_working_directory(sample_service: str, tmp_path: Path) -> None:
     deep = tmp_path / "work" / "a folder"
     deep.mkdir(parents=True)
     (deep / "own.yaml").write_text(BASELINE % "1s")
     done = check(
         tmp_path,
-        installed.outputs["command"],
+        PERFCHECK,
         base_url=sample_service,
         baseline="own.yaml",
         working_directory="a folder",
@@ -232,8 +218,8 @@ def test_what_an_input_holds_is_never_run(tmp_path: Path, value: str, before: st
 
 
 @pytest.mark.parametrize("name", ["names", "groups", "base_url", "reports", "fail_on", "budget"])
-def test_a_hostile_value_is_a_usage_error_of_perfcheck(installed: Done, tmp_path: Path, name: str) -> None:
-    done = check(tmp_path, installed.outputs["command"], **{name: "$(touch pwned); touch pwned"})
+def test_a_hostile_value_is_a_usage_error_of_perfcheck(tmp_path: Path, name: str) -> None:
+    done = check(tmp_path, PERFCHECK, **{name: "$(touch pwned); touch pwned"})
     assert done.code == 2, done.log
     assert not list(tmp_path.rglob("pwned"))
 
