@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import subprocess
 import sys
@@ -11,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.command import environment, run_pytest
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PERFCHECK"))}
 SHOP = """
 import time
 
@@ -63,9 +62,11 @@ def api_raises() -> None:
 BASELINE = """
 version: 1
 service: {base_url: "http://localhost:5001"}
+sampling: {confirm: 0}
 endpoints:
   videos.list: {path: /api/videos/, target: 2s}
   videos.slow: {path: /api/slow, target: 5ms}
+  failing: {path: /api/raises, target: 1s}
 """
 
 
@@ -81,16 +82,8 @@ class Project:
             (self.folder / f"{name}{suffix}").write_text(text, encoding="utf-8")
 
     def run(self, *options: str, **variables: str) -> Session:
-        command = [sys.executable, "-m", "pytest", "-p", "perfcheck.pytest", *options]
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**ENVIRONMENT, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": "200", **variables},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": "200", **variables}
+        done = run_pytest("-p", "perfcheck.pytest", *options, cwd=self.folder, env=env)
         return Session(done.returncode, done.stdout + done.stderr)
 
     def test(self, body: str, *options: str, **variables: str) -> Session:
@@ -152,6 +145,7 @@ def test_list(perfcheck):
 
 @Apps
 def test_a_slow_endpoint_fails_its_test_with_the_explanation(project: Project, app: str) -> None:
+    project.write(baselines=BASELINE.replace("confirm: 0", "confirm: 1"))
     session = project.test(f'def test_slow(perfcheck):\n    perfcheck.check("videos.slow", app={app})\n')
     assert (session.exit_code, session.outcomes) == (1, "1 failed"), session.output
     for part in (
@@ -159,7 +153,7 @@ def test_a_slow_endpoint_fails_its_test_with_the_explanation(project: Project, a
         r"  request   GET http://testserver/api/slow$",
         r"  why       median [\d.]+ ms, over 2x its target of 5 ms \(limit 10 ms\)$",
         r"  evidence  \d+ requests, then \d+ to confirm; ",
-        r"  baseline  baselines\.yaml:6$",
+        r"  baseline  baselines\.yaml:7$",
         r"  note      in process: latencies are the time that the application takes, without network, ",
     ):
         assert re.search("^" + part, session.output, re.MULTILINE), session.output
@@ -174,17 +168,17 @@ def test_a_slow_endpoint_fails_its_test_with_the_explanation(project: Project, a
 def test_a_warning_passes_and_is_shown_unless_it_is_to_fail(project: Project) -> None:
     session = project.test(
         """
-REQUEST = dict(app=shop, target="1ms", warning="2ms", critical="10s")
+REQUEST = dict(app=shop, warning="10ms", critical="10s")
 
 def test_passes(perfcheck):
-    assert perfcheck.check("/api/slow", **REQUEST).verdict == "WARNING"
+    assert perfcheck.check("videos.slow", **REQUEST).verdict == "WARNING"
 
 def test_fails(perfcheck):
-    perfcheck.check("/api/slow", fail_on="warning", **REQUEST)
+    perfcheck.check("videos.slow", fail_on="warning", **REQUEST)
 
 @pytest.mark.perfcheck(fail_on="never")
 def test_never_fails(perfcheck):
-    assert perfcheck.check("/api/slow", app=shop, target="1ms").verdict == "CRITICAL"
+    assert perfcheck.check("videos.slow", app=shop, target="1ms").verdict == "CRITICAL"
 """
     )
     assert session.outcomes == "1 failed, 2 passed", session.output
@@ -193,13 +187,11 @@ def test_never_fails(perfcheck):
 
 
 @pytest.mark.parametrize(("app", "error"), [("shop", "KeyError: 'title'"), ("api", "LookupError: no title")])
-def test_a_handler_that_raises_fails_the_test_with_its_traceback_once(
-    project: Project, app: str, error: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CI", "true")  # there pytest repeats the whole message of a failure in its summary
-    session = project.test(f'def test_it(perfcheck):\n    perfcheck.check("/api/raises", app={app}, target="1s")\n')
+def test_a_handler_that_raises_fails_the_test_with_its_traceback_once(project: Project, app: str, error: str) -> None:
+    body = f'def test_it(perfcheck):\n    perfcheck.check("failing", app={app})\n'
+    session = project.test(body, CI="true")  # there pytest repeats the whole message of a failure in its summary
     assert session.outcomes == "1 failed", session.output
-    assert "perfcheck: CRITICAL GET /api/raises: 100% of requests failed\n" in session.output
+    assert "perfcheck: CRITICAL failing: 100% of requests failed\n" in session.output
     assert session.output.count("Traceback (most recent call last)") == 1, session.output
     assert session.output.count(f"\n{error}\n") == 1, session.output
     assert "in raises" in session.output or "in api_raises" in session.output
@@ -273,7 +265,7 @@ WRONG = {  # the arguments of a call -> what is wrong, and the remedy
     "'videos.*', app=shop": ("'videos.*' matches 2 endpoints", "name one of them"),
     "'videos.list', app=shop, expect=404": (
         "'expect' cannot be given with the name of an endpoint",
-        "write it in baselines.yaml:5",
+        "write it in baselines.yaml:6",
     ),
     "'videos.list', app=shop, traget='1s'": (
         "'traget' cannot be given with the name of an endpoint",
@@ -345,7 +337,7 @@ def test_it(perfcheck):
 
 def test_what_was_not_measured_or_not_confirmed_does_not_pass(project: Project) -> None:
     for name, budget in {"none": "10ms", "short": "2s"}.items():
-        text = BASELINE.replace("version: 1", f"version: 1\nsampling: {{budget: {budget}}}")
+        text = BASELINE.replace("confirm: 0", f"budget: {budget}")
         (project.folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     session = project.test(
         """
@@ -445,7 +437,7 @@ def test_installing_the_package_is_enough(project: Project, tmp_path: Path) -> N
     )
     command = [sys.executable, "-m", "pytest", "test_it.py"]
     # Coverage would count the copy as well.
-    kept = {name: value for name, value in ENVIRONMENT.items() if not name.startswith("COVERAGE")}
+    kept = {name: value for name, value in environment().items() if not name.startswith("COVERAGE")}
     variables = {**kept, "PYTHONPATH": str(folder)}
     done = subprocess.run(
         command, cwd=project.folder, env=variables, capture_output=True, text=True, timeout=120, check=False

@@ -1,4 +1,4 @@
-"""The command, run as a process, as a user runs it."""
+"""The command, and pytest with its plugin, run as processes, as a user runs them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from support.forks import Forked, Forks
 
+Running: TypeAlias = subprocess.Popen[bytes] | Forked
 PERFCHECK = str(Path(sys.executable).with_name("perfcheck"))
 _CAN_FORK = sys.platform == "linux"  # macOS forbids much to a forked process
-_forks: list[Forks] = []
+_PYTEST = str(Path(sys.executable).with_name("pytest"))
+_PYTEST_IMPORTS = ("pytest", "perfcheck.engine.check", "flask", "fastapi")  # what its tests need, and take a second
+_forks: dict[tuple[str, ...], Forks] = {}  # by what they have imported
 
 
 def environment(**variables: str) -> dict[str, str]:
     """This process's environment without what would change the result: our own options, colour, CI systems."""
     left_out = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "CI", "GITHUB_ACTIONS", "LC_ALL", "LC_CTYPE"}
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("PERFCHECK_") and k not in left_out}
+    own = ("PERFCHECK_", "PYTEST_")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(own) and k not in left_out}
     return {**kept, "LANG": "C.UTF-8", **variables}
 
 
@@ -28,8 +33,29 @@ def perfcheck(
     *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
     """Run it to its end. A traceback is a defect wherever it appears, so every call looks for one."""
+
+    def start_it(streams: Sequence[int]) -> Running:
+        return start(arguments, streams, cwd=cwd, env=environment(**(env or {})))
+
+    code, out, err = _run(start_it, timeout)
+    assert "Traceback" not in out + err
+    return subprocess.CompletedProcess([PERFCHECK, *arguments], code, out, err)
+
+
+def run_pytest(*arguments: str, cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run it to its end in a project of its own."""
+
+    def start_it(streams: Sequence[int]) -> Running:
+        argv = [_PYTEST, *arguments]
+        return _start(argv, streams, cwd, environment(**env), _PYTEST_IMPORTS, "pytest:main")
+
+    code, out, err = _run(start_it, 300)
+    return subprocess.CompletedProcess(["pytest", *arguments], code, out, err)
+
+
+def _run(start_it: Callable[[Sequence[int]], Running], timeout: float) -> tuple[int, str, str]:
     stdin, (stdout, our_stdout), (stderr, our_stderr) = os.open(os.devnull, os.O_RDONLY), os.pipe(), os.pipe()
-    process = start(arguments, (stdin, our_stdout, our_stderr), cwd=cwd, env=environment(**(env or {})))
+    process = start_it((stdin, our_stdout, our_stderr))
     for fd in (stdin, our_stdout, our_stderr):
         os.close(fd)
     try:
@@ -39,20 +65,27 @@ def perfcheck(
         process.kill()
         os.close(stdout)
         os.close(stderr)
-    assert "Traceback" not in out + err
-    return subprocess.CompletedProcess([PERFCHECK, *arguments], code, out, err)
+    return code, out, err
 
 
-def start(
-    arguments: Sequence[str], streams: Sequence[int], *, cwd: Path | None, env: Mapping[str, str]
-) -> subprocess.Popen[bytes] | Forked:
+def start(arguments: Sequence[str], streams: Sequence[int], *, cwd: Path | None, env: Mapping[str, str]) -> Running:
     """Start the command with these as its stdin, stdout and stderr: forked, where that makes no difference to it."""
-    argv = [PERFCHECK, *arguments]
+    return _start([PERFCHECK, *arguments], streams, cwd, env, (), "perfcheck.__main__:main")
+
+
+def _start(
+    argv: Sequence[str],
+    streams: Sequence[int],
+    cwd: Path | None,
+    env: Mapping[str, str],
+    imports: tuple[str, ...],
+    main: str,
+) -> Running:
+    """``main``: the function that ``argv`` calls, for a fork of a process with these ``imports``."""
     if _CAN_FORK:
-        if not _forks:
-            _forks.append(Forks(environment()))
-        if _forks[0].can_start(env):
-            return _forks[0].start(argv, cwd or Path.cwd(), env, streams)
+        forks = _forks.get(imports) or _forks.setdefault(imports, Forks(environment(), imports))
+        if forks.can_start(env):
+            return forks.start(argv, cwd or Path.cwd(), env, streams, main)
     stdin, stdout, stderr = streams
     return subprocess.Popen(argv, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr)
 
@@ -60,7 +93,7 @@ def start(
 def stop_forks() -> None:
     """When the last test has ended."""
     while _forks:
-        _forks.pop().close()
+        _forks.popitem()[1].close()
 
 
 def _read_all(pipes: Sequence[int], timeout: float) -> list[str]:

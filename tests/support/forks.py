@@ -5,7 +5,8 @@ them. What is forked has a process, streams, a folder, an environment and an end
 has. What an interpreter reads only as it starts (``PYTHONPATH``, the locale) is for the installed command, and so is
 what one command may import: tests of that start it.
 
-``python forks.py FD`` is the process that forks; FD is the socket on which it is called.
+``python forks.py FD MODULE...`` is the process that forks; FD is the socket on which it is called. With modules it
+imports these, and not perfcheck: a program of somebody else has its imports in the forks alone.
 """
 
 from __future__ import annotations
@@ -64,13 +65,13 @@ class Forked:
 class Forks:
     """The process that forks, as its caller sees it."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], modules: Sequence[str] = ()) -> None:
         self._environment = dict(environment)
         self._calls, theirs = socket.socketpair()
         self._sending = threading.Lock()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", __file__, str(theirs.fileno())],
+                [sys.executable, "-P", __file__, str(theirs.fileno()), *modules],
                 env=self._environment,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -80,9 +81,19 @@ class Forks:
         """Whether an interpreter that starts in this environment would be like the one that forks."""
         return _of_the_interpreter(environment) == _of_the_interpreter(self._environment)
 
-    def start(self, argv: Sequence[str], cwd: Path, environment: Mapping[str, str], streams: Sequence[int]) -> Forked:
-        """``argv`` begins with the command's name; ``streams``: stdin, stdout and stderr, which stay the caller's."""
-        call = json.dumps({"argv": list(argv), "cwd": str(cwd), "env": dict(environment)}).encode()
+    def start(
+        self,
+        argv: Sequence[str],
+        cwd: Path,
+        environment: Mapping[str, str],
+        streams: Sequence[int],
+        main: str,
+    ) -> Forked:
+        """``argv`` begins with the command's name; ``streams``: stdin, stdout and stderr, which stay the caller's.
+
+        ``main`` is what it calls, as an entry point of a package: ``module:function``.
+        """
+        call = json.dumps({"argv": list(argv), "cwd": str(cwd), "env": dict(environment), "main": main}).encode()
         reports, theirs = socket.socketpair()
         with theirs, self._sending:
             socket.send_fds(self._calls, [_LENGTH.pack(len(call))], [*streams, theirs.fileno()])
@@ -156,7 +167,8 @@ def _be_the_command(call: Mapping[str, Any], streams: Sequence[int]) -> NoReturn
     sys.argv = call["argv"]
     code = 1
     try:
-        importlib.import_module("perfcheck.__main__").main()
+        module, _, main = call["main"].partition(":")
+        code = getattr(importlib.import_module(module), main)() or 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0
     except BaseException:  # noqa: BLE001 - as Python shows it
@@ -187,11 +199,15 @@ def _open_streams() -> None:
         setattr(sys, f"__{name}__", stream)
 
 
-def _import_everything() -> None:
+def _modules_of_the_package() -> list[str]:
     package = importlib.import_module("perfcheck")
-    for module in pkgutil.walk_packages(package.__path__, "perfcheck.", onerror=lambda _: None):
-        if not module.name.startswith(_NOT_IMPORTED):
-            importlib.import_module(module.name)
+    names = [each.name for each in pkgutil.walk_packages(package.__path__, "perfcheck.", onerror=lambda _: None)]
+    return [name for name in names if not name.startswith(_NOT_IMPORTED)]
+
+
+def _import(modules: Sequence[str]) -> None:
+    for module in modules:
+        importlib.import_module(module)
     if "coverage" in sys.modules:  # so that not every fork writes the lines of the imports again
         current = sys.modules["coverage"].Coverage.current()
         if current:
@@ -201,6 +217,6 @@ def _import_everything() -> None:
 
 
 if __name__ == "__main__":
-    _import_everything()
+    _import(sys.argv[2:] or _modules_of_the_package())
     with socket.socket(fileno=int(sys.argv[1])) as listening:
         _serve(listening)
