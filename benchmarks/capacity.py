@@ -3,7 +3,7 @@
     python benchmarks/capacity.py --simulated [--tries 200]
     python benchmarks/capacity.py --engine
 
-``--simulated``: the search on simulated queues of known capacity; a quarter of an hour on two cores.
+``--simulated``: the search on simulated queues of known capacity; twenty minutes on two cores.
 ``--engine``: requests a second of one process next to Locust's own users, and latencies next to wrk's.
 """
 

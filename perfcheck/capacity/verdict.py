@@ -101,14 +101,17 @@ def _answer(result: CapacityResult, line: int) -> Finding:
 
 
 def _first_to_leave(result: CapacityResult) -> Iterator[Finding]:
-    """Where an endpoint does so clearly before the others."""
-    total = sum(result.mix.values())
-    of_all = sum(result.mix[name] / total * share for name, share in result.over.items())
-    share = result.over.get(result.first or "", 0.0)
-    if result.first and result.value is not None and share > _CLEARLY_BEFORE * of_all:
-        limit = f"{format_percentage(share)} of its requests are over {format_ms(result.limits_ms[result.first])}"
-        at = f"near {_load(result, result.value)} {limit}, and {format_percentage(of_all)} of all are over theirs"
-        yield Finding.note(Rule.CAPACITY, f"{result.first} leaves its limit first: {at}")
+    """Where an endpoint does so clearly before the others; or is over it the most, where no load holds."""
+    first, load = result.first, result.value
+    if result.ended == Ending.FAILS and result.over:
+        first = max(result.over, key=lambda name: result.over[name] / (1 - result.within[name]))
+        load = result.interval[1]
+    share, total = result.over.get(first or "", 0.0), sum(result.mix.values())
+    of_all = sum(result.mix[name] / total * over for name, over in result.over.items())
+    if first and load is not None and share > _CLEARLY_BEFORE * of_all:
+        limit = f"{format_percentage(share)} of its requests are over {format_ms(result.limits_ms[first])}"
+        at = f"near {_load(result, load)} {limit}, and {format_percentage(of_all)} of all are over theirs"
+        yield Finding.note(Rule.CAPACITY, f"{first} leaves its limit first: {at}")
 
 
 def _of_the_search(result: CapacityResult) -> Iterator[Finding]:

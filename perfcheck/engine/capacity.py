@@ -148,6 +148,7 @@ def _result(
 ) -> CapacityResult:
     """Not judged yet."""
     steps, capacity = (measurement.steps, measurement.capacity) if measurement else ([], None)
+    load = capacity and (capacity.high if capacity.reason is Ending.FAILS else capacity.answer)
     return CapacityResult(
         model=goals.model,
         verdict=Verdict.NOT_MEASURED,
@@ -166,7 +167,7 @@ def _result(
         steps=tuple(step.summary(_search_plan(goals, mix).allowed) for step in steps),
         seconds_needed=capacity.seconds_needed if capacity else None,
         first=capacity.first if capacity else None,
-        over=over_near(steps, capacity.answer) if capacity and capacity.answer else {},
+        over=over_near(steps, load) if load else {},
     )
 
 

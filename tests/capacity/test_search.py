@@ -54,7 +54,7 @@ def test_the_answer_is_that_of_theory_and_the_interval_holds_it(situation: Situa
 
 def test_the_first_endpoint_to_leave_its_limit_sets_the_capacity_however_few_requests_it_gets() -> None:
     (situation,) = (each for each in SITUATIONS if each.name.startswith("closed") and each.servers.mix)
-    (found,) = (each.capacity for each in [attempt_search(situation, 1)])
+    found = attempt_search(situation, 1).capacity
     assert found.answer is not None
     assert abs(found.answer / 32 - 1) < 0.1  # all together would hold for 43
     assert found.first == "1"
