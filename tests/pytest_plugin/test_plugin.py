@@ -168,7 +168,7 @@ def test_a_slow_endpoint_fails_its_test_with_the_explanation(project: Project, a
 def test_a_warning_passes_and_is_shown_unless_it_is_to_fail(project: Project) -> None:
     session = project.test(
         """
-REQUEST = dict(app=shop, warning="10ms", critical="10s")
+REQUEST = dict(app=shop, target="1ms", warning="2ms", critical="10s")
 
 def test_passes(perfcheck):
     assert perfcheck.check("videos.slow", **REQUEST).verdict == "WARNING"
