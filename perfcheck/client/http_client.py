@@ -193,15 +193,15 @@ class HttpClient(ABC, Generic[Opened]):
         """One timed request. Failures are in the sample; only UsageError and KeyboardInterrupt are raised."""
         return self.loop.run(self._turn(endpoint))
 
-    def template(self, endpoint: Endpoint) -> tuple[Origin, RequestTemplate]:
-        """The request as ``send`` would send it now, with its login, for another program to send, and where to.
+    def template(self, endpoint: Endpoint) -> tuple[Origin, RequestTemplate, bytes | None]:
+        """The request for another program to send, where to, and the cookies that ``send`` would send with it now.
 
         Raises UsageError for what makes no request, RequestFailedError for a value that cannot be inserted.
         """
         plan = RequestPlan(self._service, endpoint, self._proxy)
         template = plan.template.with_known(self._setup.values)
         cookies = self._logins.cookies(endpoint, plan.url, template.headers)
-        return Origin.of(plan.url), template.with_header(b"Cookie", cookies) if cookies else template
+        return Origin.of(plan.url), template, cookies
 
     def fetch(self, endpoint: Endpoint) -> Fetched:
         """One request for its body, not its latency. Failures are in what is returned; raises as ``send`` does."""

@@ -59,7 +59,7 @@ class RequestTemplate:
             headers = tuple((name, b"%d" % len(content) if _is_length(name) else pieces) for name, pieces in headers)
         return RequestTemplate(self.method, target, headers, content)
 
-    def with_header(self, name: bytes, value: bytes) -> RequestTemplate:
+    def with_header(self, name: bytes, value: Pieces) -> RequestTemplate:
         return RequestTemplate(self.method, self.target, (*self.headers, (name, value)), self.content)
 
     def _headers_with(self, values: Mapping[str, str], content: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 
-from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
+from perfcheck.capacity.engine.plan import COOKIES, LoadPlan, PlannedRequest
 from perfcheck.client.client import Client
 from perfcheck.errors import UsageError
 from perfcheck.model import Baseline, Endpoint, Metric
@@ -45,8 +45,8 @@ def load_plan(baseline: Baseline, mix: Mix, client: Client) -> LoadPlan:
     if client.has_proxy:
         message = "load is sent directly, and the environment has a proxy for the service"
         raise UsageError(message, "set NO_PROXY to the host of the service")
-    requests = [_planned(endpoint, client) for endpoint in mix.endpoints]
-    origin, _ = client.template(mix.endpoints[0].steps[0] if mix.endpoints[0].steps else mix.endpoints[0])
+    requests = [_planned(endpoint, client, keeps_cookies=service.cookies) for endpoint in mix.endpoints]
+    origin, *_ = client.template(mix.endpoints[0].steps[0] if mix.endpoints[0].steps else mix.endpoints[0])
     host, port = service.connect_to or (origin.host, origin.port)
     return LoadPlan(
         host=host,
@@ -64,13 +64,19 @@ def load_plan(baseline: Baseline, mix: Mix, client: Client) -> LoadPlan:
     )
 
 
-def _planned(endpoint: Endpoint, client: Client) -> PlannedRequest:
-    """An endpoint of the mix, or a step of one."""
+def _planned(endpoint: Endpoint, client: Client, *, keeps_cookies: bool, is_step: bool = False) -> PlannedRequest:
+    """An endpoint of the mix, or a step of one, which ``keeps_cookies`` of the steps before it."""
     if endpoint.steps:
-        steps = [_planned(step, client) for step in endpoint.steps]
+        steps = [_planned(step, client, keeps_cookies=keeps_cookies, is_step=True) for step in endpoint.steps]
         steps[-1] = replace(steps[-1], think_s=0.0)  # what follows is the pause of the user
         return PlannedRequest(endpoint.name, rows=endpoint.data, steps=tuple(steps))
-    _, template = client.template(endpoint)
+    _, template, cookies = client.template(endpoint)
+    has_own = endpoint.is_anonymous or any(name.lower() == b"cookie" for name, _ in template.headers)
+    keeps_cookies = keeps_cookies and is_step and not has_own
+    if keeps_cookies:
+        template = template.with_header(b"Cookie", (COOKIES,))
+    elif cookies:
+        template = template.with_header(b"Cookie", cookies)
     return PlannedRequest(
         endpoint.name,
         template.data({}) if template.is_static else template,
@@ -79,6 +85,7 @@ def _planned(endpoint: Endpoint, client: Client) -> PlannedRequest:
         endpoint.timeout_s,
         answer=endpoint.answer,
         captures=endpoint.captures,
+        cookies=(cookies or b"").decode("latin-1") if keeps_cookies else None,
         rows=endpoint.data,
         think_s=endpoint.think_s,
     )

@@ -57,6 +57,8 @@ class LoadService:
                     connection.sendall(response(b"", f"Location: {self.redirect_to}", status="302 Found"))
                 case ["reset"]:
                     reset(connection)
+                case ["cookie", *cookies]:
+                    connection.sendall(response(b"{}", *(f"Set-Cookie: {cookie}; Path=/" for cookie in cookies)))
                 case ["token"]:
                     connection.sendall(response(b'{"token": "t/%d"}' % self.requests[path]))
                 case ["never"]:

@@ -31,10 +31,10 @@ CHECKOUT = """
 """
 
 
-def plan_of(folder: Path, service: LoadService, capacity: str, endpoints: str) -> LoadPlan:
+def plan_of(folder: Path, service: LoadService, capacity: str, endpoints: str, more: str = "") -> LoadPlan:
     """As it arrives at a worker."""
     address = f"http://127.0.0.1:{service.port}"
-    text = f"version: 1\nservice: {{base_url: {address}}}\ncapacity: {{{capacity}}}\nendpoints:{endpoints}"
+    text = f"version: 1\nservice: {{base_url: {address}{more}}}\ncapacity: {{{capacity}}}\nendpoints:{endpoints}"
     baseline = load(folder, text)
     with Client(baseline.service, redact=Redactor()) as client:
         plan = load_plan(baseline, mix_of(baseline), client)
@@ -80,6 +80,31 @@ def test_a_step_that_fails_fails_the_workflow_and_is_the_last(
         connections[0].close()
     assert error is failure
     assert service.requests["/then"] == (failure is None)
+
+
+@pytest.mark.parametrize(
+    ("headers", "cookie"), [("", "Cookie: a=3; b=2"), (", headers: {Cookie: own=1}", "Cookie: own=1")]
+)
+def test_the_cookies_of_a_step_are_sent_with_the_later_ones_of_its_turn(
+    headers: str, cookie: str, tmp_path: Path
+) -> None:
+    steps = "{first: {path: /cookie/a=1/b=2}, then: {path: /cookie/a=3}, last: {path: /last" + headers + "}}"
+    connections: list[LoadConnection] = []
+    with load_service() as service:
+        plan = plan_of(
+            tmp_path,
+            service,
+            "mix: {checkout: 1}",
+            f"\n  checkout: {{target: 1s, steps: {steps}}}\n",
+            ", cookies: true",
+        )
+        for _ in range(2):
+            assert UserTurns(plan).take(plan.requests[0], connections)[1] is None
+        connections[0].close()
+    heads = {head.split()[1]: head.decode() for head in service.heads}
+    assert cookie in heads[b"/last"].splitlines()
+    assert "Cookie: a=1; b=2" in heads[b"/cookie/a=3"].splitlines()
+    assert "Cookie" not in heads[b"/cookie/a=1/b=2"]
 
 
 def test_rows_are_used_in_turn_by_all_workers(tmp_path: Path) -> None:

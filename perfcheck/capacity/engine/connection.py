@@ -76,12 +76,11 @@ class LoadConnection:
         if self._socket is None:
             self._socket = _connect(self._plan)
         self._socket.sendall(data)
-        is_read = request.answer is not None or request.captures
-        received = (HTTPSocketResponse if is_read else _Unread)(self._socket, method=request.method)
+        received = (HTTPSocketResponse if request.is_read else _Unread)(self._socket, method=request.method)
         body = received.read()
         if received.should_close():
             self.close()
-        return received.status_code, _as_response(received, body) if is_read else None
+        return received.status_code, _as_response(received, body) if request.is_read else None
 
 
 class _Unread(HTTPSocketResponse):

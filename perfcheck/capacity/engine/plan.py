@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 
-from perfcheck.client.request_template import RequestTemplate
+from perfcheck.client.request_template import Inserted, RequestTemplate
 from perfcheck.errors import UsageError
 from perfcheck.hosts import check_load_target, is_loopback
-from perfcheck.model import Capture, DataFile, Expectations, LoadModel, ThinkTime, Tls
+from perfcheck.model import Capture, DataFile, Encoding, Expectations, LoadModel, ThinkTime, Tls
+
+COOKIES = Inserted("Cookie:", Encoding.PLAIN)  # no value of a baseline has such a name
 
 
 class Arrivals(StrEnum):
@@ -35,8 +37,14 @@ class PlannedRequest:
     answer: Expectations | None = None
     captures: tuple[Capture, ...] = ()
     rows: DataFile | None = None  # which it uses in turn, or its steps do
+    cookies: str | None = None  # of a step that sends those of the responses before it: what it has from the setup
     think_s: float = 0.0  # of a step: the pause before the next one
     steps: tuple[PlannedRequest, ...] = ()
+
+    @property
+    def is_read(self) -> bool:
+        """Whether more of its response than the status is of interest."""
+        return self.answer is not None or bool(self.captures) or self.cookies is not None
 
     @property
     def pauses_s(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
 from time import perf_counter
 
@@ -10,7 +11,7 @@ import gevent
 from perfcheck.answers.answer_check import AnswerCheck
 from perfcheck.capacity.engine.connection import LoadConnection
 from perfcheck.capacity.engine.counts import GeneratorError
-from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
+from perfcheck.capacity.engine.plan import COOKIES, LoadPlan, PlannedRequest
 from perfcheck.client.capture import captured
 from perfcheck.client.exchange import RequestFailedError
 from perfcheck.client.response import Response
@@ -44,11 +45,14 @@ class UserTurns:
 
         A step that fails is the last. Between two steps the user thinks, which counts as no time.
         """
+        cookies: dict[str, str] = {}
         values = RequestValues(self._generators[id(request)].value, next(self._numbers[id(request)]), {})
         spent_s = 0.0
         for step in request.steps or (request,):
             connection = connections.pop() if connections else LoadConnection(self._plan)
-            took_s, error = self._send(step, connection, values)
+            if header := _cookie_header(step, cookies):
+                values.capture(COOKIES.name, header)
+            took_s, error = self._send(step, connection, values, cookies)
             connections.append(connection)
             spent_s += took_s
             if error is not None:
@@ -58,7 +62,7 @@ class UserTurns:
         return spent_s, None
 
     def _send(
-        self, step: PlannedRequest, connection: LoadConnection, values: RequestValues
+        self, step: PlannedRequest, connection: LoadConnection, values: RequestValues, cookies: dict[str, str]
     ) -> tuple[float, Failure | GeneratorError | None]:
         took_s = 0.0
         try:
@@ -68,6 +72,7 @@ class UserTurns:
             took_s = perf_counter() - start_s
             if not isinstance(outcome, Response):
                 return took_s, outcome
+            cookies.update(_cookies_of(outcome))
             self._read(step, outcome, values)
         except RequestFailedError as error:
             return took_s, error.failure
@@ -81,3 +86,21 @@ class UserTurns:
             raise RequestFailedError(Failure.WRONG_ANSWER, problem)
         for capture in step.captures:
             values.capture(capture.name, captured(capture, response, body))
+
+
+def _cookies_of(response: Response) -> Iterator[tuple[str, str]]:
+    """As the turn sends them until its end, to all paths of the service; a removed one has no value."""
+    for header, text in response.headers:
+        if header == b"set-cookie":
+            pair, _, attributes = text.decode("latin-1").partition(";")
+            name, equals, value = pair.partition("=")
+            if equals:
+                is_removed = "max-age=0" in attributes.lower().replace(" ", "").split(";")
+                yield name.strip(), "" if is_removed else value.strip()
+
+
+def _cookie_header(step: PlannedRequest, cookies: dict[str, str]) -> str:
+    """What the setup left, and what the responses of the turn have set since."""
+    before = (pair.partition("=") for pair in (step.cookies or "").split("; ") if pair)
+    pairs = {**{name: value for name, _, value in before}, **cookies}
+    return "; ".join(f"{name}={value}" for name, value in pairs.items() if value)
