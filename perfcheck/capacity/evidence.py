@@ -73,9 +73,10 @@ def is_collapse(failed: int, requests: int) -> bool:
 
 
 def is_kept(blocks: Sequence[Block], allowed: AllowedShares) -> bool:
-    """By the counts as they are; an endpoint with few requests is judged with all others only."""
+    """By the counts as they are; an endpoint with few requests counts only where it is clearly over."""
     everything, failures, *endpoints = _criteria([sum_of(1.0, blocks, 0, is_overload=False)], allowed)
-    criteria = [everything, failures, *(each for each in endpoints if each.share * each.requests >= _FEW)]
+    shown = (each for each in endpoints if each.share * each.requests >= _FEW or each.side > 0)
+    criteria = [everything, failures, *shown]
     return all(each.is_kept for each in criteria)
 
 
