@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from perfcheck.client.exchange import RequestFailedError
 from perfcheck.model import ENCODERS, Encoding, Failure
+
+_LENGTH = b"content-length"
 
 
 class Inserted(NamedTuple):
@@ -42,7 +44,14 @@ class RequestTemplate:
         """
         with _insertable():
             target, content = _joined(self.target, values), _joined(self.content, values)
-            headers = list(self._headers_with(values, content))
+            length = None if content is self.content else b"%d" % len(content)
+            headers: Headers = []
+            for name, pieces in self.headers:
+                if not isinstance(pieces, bytes):
+                    with suppress(KeyError):
+                        headers.append((name, _joined(pieces, values).strip()))
+                else:
+                    headers.append((name, length if length is not None and _is_length(name) else pieces))
         return target, headers, content
 
     def data(self, values: Mapping[str, str]) -> bytes:
@@ -61,18 +70,6 @@ class RequestTemplate:
 
     def with_header(self, name: bytes, value: Pieces) -> RequestTemplate:
         return RequestTemplate(self.method, self.target, (*self.headers, (name, value)), self.content)
-
-    def _headers_with(self, values: Mapping[str, str], content: bytes) -> Iterator[tuple[bytes, bytes]]:
-        for name, pieces in self.headers:
-            if not isinstance(pieces, bytes):
-                try:
-                    yield name, _joined(pieces, values).strip()
-                except KeyError:
-                    continue
-            elif content is not self.content and _is_length(name):
-                yield name, b"%d" % len(content)
-            else:
-                yield name, pieces
 
 
 def as_http1(method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]], content: bytes) -> bytes:
@@ -101,7 +98,7 @@ def _stripped(pieces: Pieces) -> Pieces:
 
 
 def _is_length(header: bytes) -> bool:
-    return header.lower() == b"content-length"
+    return len(header) == len(_LENGTH) and header.lower() == _LENGTH
 
 
 @contextmanager
