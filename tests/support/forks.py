@@ -2,8 +2,9 @@
 
 An interpreter and its imports take longer than most commands take for their work, and the tests start a thousand of
 them. What is forked has a process, streams, a folder, an environment and an end of its own, as the installed command
-has. What an interpreter reads only as it starts (``PYTHONPATH``, the locale) is for the installed command, and so is
-what one command may import: tests of that start it.
+has. Only its pauses are shorter, which spread the requests of an endpoint over time and took the tests minutes. What
+an interpreter reads only as it starts (``PYTHONPATH``, the locale) is for the installed command, and so is what one
+command may import: tests of that start it.
 
 ``python forks.py FD MODULE...`` is the process that forks; FD is the socket on which it is called. With modules it
 imports these, and not perfcheck: a program of somebody else has its imports in the forks alone.
@@ -31,6 +32,11 @@ _LENGTH = struct.Struct("!I")
 _STREAMS = 3
 # For services, with frameworks of their own; and what patches the process that it is imported by.
 _NOT_IMPORTED = ("perfcheck.monitor", "perfcheck.demo", "perfcheck.capacity.engine")
+_PAUSES = {
+    "perfcheck.sampling.pauses": ("_SHORT_PAUSE_S", "_PAUSE_S", "_GAP_S", "_FIRST_GAP_S", "_LATER_GAP_S"),
+    "perfcheck.engine.first_look": ("_PAUSE_S",),
+}
+_SHORTER = 0.05  # than they are
 _FLUSH_FAILED = 120  # what Python exits with when the last flush of its streams fails
 
 
@@ -208,6 +214,10 @@ def _modules_of_the_package() -> list[str]:
 def _import(modules: Sequence[str]) -> None:
     for module in modules:
         importlib.import_module(module)
+    for name, pauses in _PAUSES.items():
+        pausing = importlib.import_module(name)
+        for pause in pauses:
+            setattr(pausing, pause, _SHORTER * getattr(pausing, pause))
     if "coverage" in sys.modules:  # so that not every fork writes the lines of the imports again
         current = sys.modules["coverage"].Coverage.current()
         if current:
