@@ -9,7 +9,8 @@ Serves on a free port, which it prints, from these CPUs only, until its standard
 - ``lock``: sleeps, half of the time under one lock;
 - ``one-thread``: an event loop that every request blocks: one request after the other, over connections that stay open;
 - ``gunicorn``: one synchronous worker: one request after the other, each on a new connection;
-- ``gunicorn-mixed``: the same, but half of the time is computing.
+- ``gunicorn-mixed``: the same, but half of the time is computing;
+- ``sample-WORKERS-SLOWER``: the sample service instead, in so many workers of gunicorn, slower by this share (0.2).
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ GUNICORN: dict[str, Callable[[float], None]] = {"gunicorn": time.sleep, "gunicor
 
 def wsgi(kind: str) -> Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]:
     """The application that gunicorn serves."""
-    _end_with_stdin()
+    end_with_stdin()
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         GUNICORN[kind](latency_s(environ["PATH_INFO"]))
@@ -129,7 +130,7 @@ async def _serve(listener: socket.socket, work: Work) -> None:
     await server.serve_forever()
 
 
-def _end_with_stdin() -> None:
+def end_with_stdin() -> None:
     """End all processes of the service, a session of their own, when whoever started it ends, in whatever way."""
 
     def watch() -> None:
@@ -139,11 +140,11 @@ def _end_with_stdin() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _exec_gunicorn(kind: str, listener: socket.socket) -> None:
+def _exec_gunicorn(application: str, listener: socket.socket, workers: str = "1") -> None:
     listener.set_inheritable(True)
     bind = ["--bind", f"fd://{listener.fileno()}", "--no-control-socket"]
-    worker = ["--workers", "1", "--worker-class", "sync", "--log-level", "error"]
-    where = ["--chdir", str(Path(__file__).parent), f"services:wsgi('{kind}')"]
+    worker = ["--workers", workers, "--worker-class", "sync", "--log-level", "error"]
+    where = ["--chdir", str(Path(__file__).parent), application]
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *bind, *worker, *where])
 
 
@@ -153,11 +154,14 @@ def main(kind: str, cpus: Collection[int]) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
     if kind in GUNICORN:
-        _exec_gunicorn(kind, listener)
+        _exec_gunicorn(f"services:wsgi('{kind}')", listener)
+    if kind.startswith("sample-"):
+        _, workers, os.environ["SLOWER_BY"] = kind.split("-")
+        _exec_gunicorn("sample_wsgi:application", listener, workers)
     for _ in range(len(cpus) - 1 if kind == "cpu" else 0):
         if os.fork() == 0:
             break
-    _end_with_stdin()
+    end_with_stdin()
     asyncio.run(_serve(listener, ASYNC[kind]))
 
 
