@@ -1,4 +1,4 @@
-"""The sample service as a WSGI application; with ``SLOWER_BY=0.2`` in the environment a request takes a fifth longer."""
+"""The sample service as a WSGI application. With ``SLOWER_BY=0.2`` in the environment a request takes 20% longer."""
 
 from __future__ import annotations
 
