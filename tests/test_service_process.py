@@ -17,7 +17,7 @@ from support.waiting import eventually
 
 from perfcheck import supervisor
 from perfcheck.errors import CouldNotMeasureError
-from perfcheck.service_process import ServiceProcess, accepts_connections
+from perfcheck.service_process import ServiceProcess, ShellCommand, accepts_connections
 from perfcheck.text import Redactor
 
 # It writes this when it gets SIGTERM, and goes on.
@@ -149,23 +149,20 @@ def test_what_goes_on_in_the_background_ends_when_the_command_does(tmp_path: Pat
         assert not any(map(is_running, written_pids(tmp_path, 1)))
 
 
-def test_a_command_that_ignores_the_request_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perfcheck.service_process._GRACE_S", 0.2)
-    with ServiceProcess() as process:
+def test_a_command_that_ignores_the_request_is_killed(tmp_path: Path) -> None:
+    with ShellCommand(grace_s=0.2) as process:
         process.start(STUBBORN)
         pids = written_pids(tmp_path, 1)
     assert (tmp_path / "terminated").exists()
     assert not any(map(is_running, pids))
 
 
-def test_an_interruption_ends_the_grace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perfcheck.service_process._GRACE_S", 1000.0)
-
+def test_an_interruption_ends_the_grace(tmp_path: Path) -> None:
     def interrupt() -> None:
         eventually((tmp_path / "terminated").exists)
         os.kill(os.getpid(), signal.SIGINT)
 
-    with ServiceProcess() as process:
+    with ShellCommand(grace_s=1000.0) as process:
         process.start(STUBBORN)
         pids = written_pids(tmp_path, 1)
         thread = threading.Thread(target=interrupt)

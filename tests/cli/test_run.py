@@ -89,7 +89,7 @@ def test_1_when_an_endpoint_is_critical(
 def test_a_latency_between_the_limits_is_a_warning(tmp_path: Path) -> None:
     """Its limits lie so far apart that a loaded machine keeps between them."""
     with service({"/a": slow(0.65)}) as url:
-        baseline(tmp_path, url, "  a: {path: /a, target: 400ms}\n", sampling=UNCONFIRMED)
+        baseline(tmp_path, url, "  a: {path: /a, target: 400ms}\n", sampling="{confirm: 0, errors: quick}")
         done = perfcheck("run", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "1 warning" in done.stdout
@@ -488,7 +488,7 @@ def test_escapes_and_markup_of_a_service_stay_text(tmp_path: Path) -> None:
 
 
 def test_demo_passes(tmp_path: Path) -> None:
-    done = perfcheck("run", "--demo", cwd=tmp_path)
+    done = perfcheck("run", "--demo", "--errors", "quick", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "exit 0: passed" in done.stdout
     assert not list(tmp_path.iterdir())
@@ -496,7 +496,7 @@ def test_demo_passes(tmp_path: Path) -> None:
 
 def test_demo_with_a_regression_names_the_slow_endpoint_and_not_the_other(tmp_path: Path) -> None:
     regression = ("--demo", "--regress", "n-plus-one")
-    done = perfcheck("run", *regression, "videos.list", "health", "-o", "r.json", cwd=tmp_path)
+    done = perfcheck("run", *regression, "--errors", "quick", "videos.list", "health", "-o", "r.json", cwd=tmp_path)
     assert done.returncode == 1
     verdicts = {one["name"]: one["verdict"] for one in json.loads((tmp_path / "r.json").read_text())["endpoints"]}
     assert verdicts == {"videos.list": "CRITICAL", "health": "OK"}
@@ -654,7 +654,7 @@ def test_a_hang_does_not_eat_the_budget_of_the_others(tmp_path: Path) -> None:
             "  hang: {path: /hang, target: 20ms, timeout: 400ms}\n  tail: {path: /tail, target: 2s, metric: p95}\n"
         )
         baseline(tmp_path, url, endpoints)
-        done = perfcheck("run", "--budget", "12s", "--report", "json", cwd=tmp_path)
+        done = perfcheck("run", "--budget", "6s", "--report", "json", cwd=tmp_path)
     verdicts = {one["name"]: (one["verdict"], one["decided"]) for one in json.loads(done.stdout)["endpoints"]}
     assert verdicts["tail"] == ("OK", True)
     assert verdicts["hang"][0] == "CRITICAL"

@@ -338,7 +338,9 @@ def test_a_startup_that_ends_the_process() -> None:
     assert error.value.message == "the application did not start: SystemExit: no settings"
 
 
-def test_a_startup_that_hangs() -> None:
+def test_a_startup_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perfcheck.client.asgi._STOP_S", 0.2)
+
     async def application(scope: Message, receive: Receive, send: Send) -> None:
         await asyncio.sleep(3600)
 
