@@ -24,8 +24,9 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 _LENGTH = struct.Struct("!I")
@@ -38,6 +39,13 @@ _PAUSES = {
 }
 _SHORTER = 0.05  # than they are
 _FLUSH_FAILED = 120  # what Python exits with when the last flush of its streams fails
+
+
+def short_pauses() -> Iterator[tuple[ModuleType, str, float]]:
+    """The pauses of a run: the module and the name of each, and how long it is in tests, which do not look at it."""
+    for module, names in _PAUSES.items():
+        pausing = importlib.import_module(module)
+        yield from ((pausing, name, _SHORTER * getattr(pausing, name)) for name in names)
 
 
 class Forked:
@@ -212,12 +220,10 @@ def _modules_of_the_package() -> list[str]:
 
 
 def _import(modules: Sequence[str]) -> None:
-    for module in modules:
-        importlib.import_module(module)
-    for name, pauses in _PAUSES.items():
-        pausing = importlib.import_module(name)
-        for pause in pauses:
-            setattr(pausing, pause, _SHORTER * getattr(pausing, pause))
+    for each in modules:
+        importlib.import_module(each)
+    for module, name, pause_s in short_pauses():
+        setattr(module, name, pause_s)
     if "coverage" in sys.modules:  # so that not every fork writes the lines of the imports again
         current = sys.modules["coverage"].Coverage.current()
         if current:
