@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import cycle, islice
 
-from perfcheck.judge.verdict import judge_endpoint, judge_run
+from perfcheck.judge.run_verdict import judge_run
+from perfcheck.judge.verdict import judge_endpoint
 from perfcheck.model import (
     BaselineInfo,
     Decision,

@@ -28,14 +28,14 @@ from perfcheck.engine.session import (
     wait_for,
 )
 from perfcheck.judge.monitored_service import alongside_a_run, without_a_monitor
-from perfcheck.judge.verdict import (
+from perfcheck.judge.run_verdict import (
     failures_under_load,
-    judge_endpoint,
     judge_run,
     no_target_findings,
     partial_findings,
     service_findings,
 )
+from perfcheck.judge.verdict import judge_endpoint
 from perfcheck.model import Baseline, EndpointResult, Finding, Run, Service, Verdict, single_requests
 from perfcheck.sampling.sampler import Sampler
 from perfcheck.text import Redactor

@@ -13,7 +13,7 @@ from perfcheck.engine.selection import select_results
 from perfcheck.engine.session import Outcome
 from perfcheck.errors import EXIT_INTERRUPTED, EXIT_NOT_MEASURED, EXIT_OK, UsageError
 from perfcheck.judge.compare_runs import compare_runs, nothing_compared
-from perfcheck.judge.verdict import judge_run
+from perfcheck.judge.run_verdict import judge_run
 from perfcheck.model import CompareLimits, Rule, Run, Verdict
 from perfcheck.runfile import read_run
 

@@ -20,8 +20,8 @@ from perfcheck.errors import (
     PerfcheckError,
     caused_by_the_machine,
 )
+from perfcheck.judge.run_verdict import excluded_failure_rates
 from perfcheck.judge.runner import rate_limit_findings, runner_findings
-from perfcheck.judge.verdict import excluded_failure_rates
 from perfcheck.model import (
     Against,
     Baseline,

@@ -15,7 +15,7 @@ from perfcheck.judge.monitored_endpoint import (
     repetitions,
     shown_name,
 )
-from perfcheck.judge.verdict import judge_run
+from perfcheck.judge.run_verdict import judge_run
 from perfcheck.model import (
     Counts,
     Endpoint,

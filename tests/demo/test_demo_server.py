@@ -18,7 +18,7 @@ from perfcheck.demo.catalogue import STATUSES
 from perfcheck.demo.database import POOL_SIZE
 from perfcheck.demo.demo_server import base_url_of, create_server
 from perfcheck.demo.service import ROUTES, SampleService
-from perfcheck.judge.verdict import parse_descriptions, parse_server_timing
+from perfcheck.judge.server_timing import parse_descriptions, parse_server_timing
 
 QUERIES = {"/api/videos/search": "q=love", "/api/videos/universal-search": "q=love"}
 PATHS = [route.replace("{id}", "7") for route in ROUTES]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcheck.judge.verdict import parse_descriptions, parse_server_timing
+from perfcheck.judge.server_timing import parse_descriptions, parse_server_timing
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 from simulation.runs import decision, endpoint, failed, result, samples, spread
 
-from perfcheck.judge.verdict import (
+from perfcheck.judge.run_verdict import (
     excluded_failure_rates,
     failures_under_load,
-    judge_endpoint,
     judge_run,
     partial_findings,
     service_findings,
 )
+from perfcheck.judge.verdict import judge_endpoint
 from perfcheck.model import (
     NOT_CAPTURED,
     PROOF,

@@ -23,7 +23,7 @@ from django.test import RequestFactory, override_settings
 from support.waiting import eventually
 
 import perfcheck.monitor
-from perfcheck.judge.verdict import parse_descriptions, parse_server_timing
+from perfcheck.judge.server_timing import parse_descriptions, parse_server_timing
 from perfcheck.monitor import configure, statistics
 from perfcheck.monitor.asgi import Monitor as AsgiMonitor
 from perfcheck.monitor.django import middleware

@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 from support.waiting import eventually
 
 import perfcheck.monitor
-from perfcheck.judge.verdict import parse_descriptions, parse_server_timing
+from perfcheck.judge.server_timing import parse_descriptions, parse_server_timing
 from perfcheck.monitor import configure, statistics
 from perfcheck.monitor import fastapi as monitor_fastapi
 from perfcheck.monitor.statistics import EndpointStatistics, Snapshot

@@ -19,7 +19,7 @@ from support.waiting import eventually
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 import perfcheck.monitor
-from perfcheck.judge.verdict import parse_descriptions, parse_server_timing
+from perfcheck.judge.server_timing import parse_descriptions, parse_server_timing
 from perfcheck.monitor import configure, statistics
 from perfcheck.monitor import flask as monitor_flask
 from perfcheck.monitor.statistics import EndpointStatistics, Snapshot

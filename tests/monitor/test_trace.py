@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcheck.judge.verdict import parse_descriptions, parse_server_timing
+from perfcheck.judge.server_timing import parse_descriptions, parse_server_timing
 from perfcheck.monitor import lifecycle
 from perfcheck.monitor.registry import default
 from perfcheck.monitor.request_trace import Trace

@@ -17,7 +17,7 @@ from support.phrases import wrong_phrases
 
 from perfcheck.judge.compare_runs import compare_runs
 from perfcheck.judge.monitored_endpoint import judge_monitored
-from perfcheck.judge.verdict import judge_run, no_target_findings, partial_findings, service_findings
+from perfcheck.judge.run_verdict import judge_run, no_target_findings, partial_findings, service_findings
 from perfcheck.model import (
     ComparedHow,
     CompareLimits,

@@ -13,7 +13,7 @@ import xmlschema
 from rich.console import Console
 from simulation.runs import decision, endpoint, failed, result, run, samples, spread
 
-from perfcheck.judge.verdict import judge_run, partial_findings
+from perfcheck.judge.run_verdict import judge_run, partial_findings
 from perfcheck.model import EndpointResult, Finding, Rule, Run, Verdict
 from perfcheck.report import csv as csv_report
 from perfcheck.report import github, html, junit, markdown, openmetrics

@@ -8,7 +8,7 @@ from statistics import median
 from simulation.runs import HOSTILE_NAME, decision, endpoint, failed, hostile_run, result, run, samples, spread
 
 from perfcheck.judge.compare_runs import compare_runs
-from perfcheck.judge.verdict import judge_run
+from perfcheck.judge.run_verdict import judge_run
 from perfcheck.model import ComparedHow, CompareLimits, EndpointResult, Environment, Run, ServiceInfo, Verdict
 
 _LIMITS = CompareLimits()
