@@ -28,7 +28,8 @@ from perfcheck.engine.session import (
     wait_for,
 )
 from perfcheck.engine.sides import Side, of_side
-from perfcheck.judge.compare_endpoint import EndpointPair, cannot_tell, compared_alone, comparison_of, noise_findings
+from perfcheck.judge.change_findings import EndpointPair
+from perfcheck.judge.compare_endpoint import cannot_tell, compared_alone, comparison_of, noise_findings
 from perfcheck.judge.compare_runs import added_and_removed
 from perfcheck.judge.run_verdict import judge_run
 from perfcheck.judge.verdict import judge_endpoint

@@ -9,14 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from perfcheck.judge.compare_endpoint import (
-    EndpointPair,
-    cannot_tell,
-    compared_alone,
-    compared_with_targets,
-    comparison_of,
-    request_change,
-)
+from perfcheck.judge.change_findings import EndpointPair, request_change
+from perfcheck.judge.compare_endpoint import cannot_tell, compared_alone, compared_with_targets, comparison_of
 from perfcheck.judge.rules import finite
 from perfcheck.judge.runner import runner_findings
 from perfcheck.model import (

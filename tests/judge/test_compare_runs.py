@@ -9,14 +9,8 @@ from statistics import median
 import pytest
 from simulation.runs import decision, endpoint, failed, result, run, samples, spread
 
-from perfcheck.judge.compare_endpoint import (
-    EndpointPair,
-    compared_alone,
-    limits_from,
-    noise_findings,
-    request_change,
-    resolution,
-)
+from perfcheck.judge.change_findings import EndpointPair, limits_from, request_change
+from perfcheck.judge.compare_endpoint import compared_alone, noise_findings, resolution
 from perfcheck.judge.compare_runs import compare_runs, differences, time_between
 from perfcheck.model import (
     Changed,
