@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import NamedTuple
 
 from perfcheck.model import (
     CapacityResult,
     EarlierRun,
     EndpointChange,
     EndpointResult,
-    MetricOf,
-    PageSummary,
     Reference,
     Rule,
     Run,
@@ -20,7 +17,7 @@ from perfcheck.model import (
     Unit,
 )
 from perfcheck.report import capacity
-from perfcheck.report.causes import Sums, after_the_first_byte, longest_first, slow_step, subject_of, sums_of
+from perfcheck.report.causes import Sums, subject_of, sums_of
 from perfcheck.report.claims import certainty
 from perfcheck.report.columns import Column, Report, columns_of
 from perfcheck.report.explain import ExplanationLine, Label, details, doubt, reasons
@@ -28,24 +25,21 @@ from perfcheck.report.figures import change_text, compared_text, is_within_ideal
 from perfcheck.report.fold import Block, explain_block, first_rows, fold, title
 from perfcheck.report.html import run_charts
 from perfcheck.report.html.axes import Knee, Linear, Log
+from perfcheck.report.html.bars import bars
 from perfcheck.report.html.capacity_charts import latency_over_load, shares_over_load
 from perfcheck.report.html.endpoint_charts import distribution, over_time, sparkline
-from perfcheck.report.html.svg import CSS, Svg, decoration, rect
+from perfcheck.report.html.facts import Fact, about, subject, summary_facts
+from perfcheck.report.html.svg import CSS, Svg
 from perfcheck.report.run_summary import (
-    before_and_now,
     changes_to_show,
     compared_with,
     counts_by_verdict,
-    effort,
-    exit_meaning,
     in_order,
     split_by_attention,
     summary,
 )
 from perfcheck.text import clean
-from perfcheck.times import parse_time, rfc3339
 from perfcheck.units import format_ms, format_percentage, format_size
-from perfcheck.words import minute, plural, short_commit
 
 _MOST_ROWS = 40  # of the overview
 _MOST_SIMILAR_ROWS = 10  # of endpoints with one cause
@@ -54,40 +48,12 @@ _MOST_CHARTS = 10  # endpoints of one card whose requests are drawn
 _MOST_TABLE_ROWS = 25  # that are open from the start
 _LONGEST_NAME = 120
 _LONGEST_NAME_OF_A_ROW = 60
-_NOTABLE = 0.001  # share of the time: below it, digits mean nothing
-_BAR = 12  # pixels
-_MOST_SPANS = 6
-_LONGEST_SPAN_NAME = 40
+_LONGEST_NAME_OF_A_STEP = 40
 _HEAVIEST_FIRST = (Severity.CRITICAL, Severity.WARNING, Severity.NOTE)
-_SPAN = {1: "service:", 2: "of which"}
-_MINOR = 0.01  # of the longest: a phase below it explains nothing
-_MILESTONES = (  # of the load of a page
-    MetricOf.FIRST_BYTE,
-    MetricOf.FIRST_CONTENTFUL_PAINT,
-    MetricOf.LARGEST_CONTENTFUL_PAINT,
-    MetricOf.LOAD,
-)
 _CSS_OF_COLUMN = dict.fromkeys(("target", "before", "requests"), "n wide") | {
     "interval": "n wide dim",
     "spread": "spread",
 }
-
-
-class Fact(NamedTuple):
-    label: str
-    text: str
-    machine: str = ""  # the same as a machine reads it, of a time
-    code: bool = False
-
-
-class Bar(NamedTuple):
-    """One phase of a request, or one span of the service."""
-
-    name: str
-    figure: str
-    picture: Svg
-    depth: int = 0  # what it is a part of stands above it
-    is_slow: bool = False  # the step of a workflow that makes it slow
 
 
 class Page:
@@ -100,15 +66,15 @@ class Page:
         columns = columns_of(run, Report.HTML, since)
         self.columns = [column for column in columns if with_spread or column.key != "spread"]
         self.css = CSS
-        self.title = f"{run.verdict}: {_subject(run)}"
+        self.title = f"{run.verdict}: {subject(run)}"
         self.summary = summary(run)
         self.certainty = certainty(run)
         self.compared_with = "" if run.is_comparison else compared_with(run, since)  # among the facts, if it is one
         self.counts = counts_by_verdict(run)
         of_run = {severity: [one for one in run.findings if one.severity is severity] for severity in _HEAVIEST_FIRST}
         self.run_findings = [(severity, findings) for severity, findings in of_run.items() if findings]
-        self.facts = [fact for fact in _summary_facts(run) if clean(fact.text)]
-        self.about = [fact for fact in _about(run) if clean(fact.text)]
+        self.facts = [fact for fact in summary_facts(run) if clean(fact.text)]
+        self.about = [fact for fact in about(run) if clean(fact.text)]
         self.timeline = run_charts.run_timeline(run)
         attention, fine = split_by_attention(run)
         blocks = fold(attention)
@@ -239,7 +205,7 @@ class Page:
     def relation(self, result: EndpointResult) -> str:
         """Of the figure, to what it is compared with: ``1.72x its target of 300 ms``."""
         if result.value_ms is not None and (step := _step_to_blame(result)):
-            return f"{clean(part_name(step), _LONGEST_SPAN_NAME)}: {run_charts.relation_to_reference(step)}"
+            return f"{clean(part_name(step), _LONGEST_NAME_OF_A_STEP)}: {run_charts.relation_to_reference(step)}"
         return run_charts.relation_to_reference(result)
 
     def is_by_change(self, result: EndpointResult) -> bool:
@@ -293,35 +259,7 @@ class Page:
     distribution = staticmethod(distribution)
     over_time = staticmethod(over_time)
 
-    @staticmethod
-    def bars(result: EndpointResult) -> list[Bar]:
-        """Waiting, what the service did meanwhile, each from 0 since the order is not known, and the download.
-
-        Of a workflow its steps, one after the other, with what the service did in the slow one; of a page when it
-        reached each of its times.
-        """
-        if result.is_workflow:
-            return _bars_of_steps(result)
-        if result.page is not None:
-            return _bars_of_page(result.page)
-        phases = result.phases_ms
-        wait, download = phases.wait or 0.0, phases.download or 0.0
-        spans = longest_first(result)[:_MOST_SPANS]
-        longest = max([wait + download, *(ms for _, ms in spans)], default=0.0)
-        if longest <= 0:
-            return []
-        is_nested = sums_of(result) is Sums.NESTED
-        bars = [("waiting for the first byte", wait, 0.0, "wait", 0)]
-        for i, (name, ms) in enumerate(spans):
-            depth = 2 if i and is_nested else 1
-            bars.append((f"{_SPAN[depth]} {clean(name, _LONGEST_SPAN_NAME)}", ms, 0.0, "span", depth))
-        bars.append((after_the_first_byte(result), download, wait, "down", 0))
-        scale = Linear(0, longest)
-        return [
-            Bar(name, format_ms(ms), _bar(scale(start), scale(start + ms), css), depth)
-            for name, ms, start, css, depth in bars
-            if depth or ms > _MINOR * longest
-        ]
+    bars = staticmethod(bars)
 
     @staticmethod
     def overlap(result: EndpointResult) -> bool:
@@ -353,87 +291,5 @@ def _step_to_blame(result: EndpointResult) -> EndpointResult | None:
     return next((step for step in result.steps if step.name == name), None)
 
 
-def _bars_of_steps(result: EndpointResult) -> list[Bar]:
-    slow = slow_step(result)
-    total = sum(step.value_ms or 0.0 for step in result.steps)
-    if not total:
-        return []
-    scale, start, bars = Linear(0, total), 0.0, []
-    for step in result.steps:
-        name, ms = clean(step.name, _LONGEST_SPAN_NAME), step.value_ms or 0.0
-        css = "wait" if step is slow else "down"
-        bars.append(Bar(name, format_ms(step.value_ms), _bar(scale(start), scale(start + ms), css), 0, step is slow))
-        for span, part_ms in longest_first(step)[:_MOST_SPANS] if step is slow else ():
-            end = min(start + part_ms, total)
-            picture = _bar(scale(start), scale(end), "span")
-            bars.append(Bar(f"{_SPAN[1]} {clean(span, _LONGEST_SPAN_NAME)}", format_ms(part_ms), picture, 1))
-        start += ms
-    return bars
-
-
-def _bars_of_page(page: PageSummary) -> list[Bar]:
-    times = {of: page.figures[of] for of in _MILESTONES if of in page.figures}
-    scale = Linear(0, max(times.values(), default=0.0))
-    return [Bar(of.label, format_ms(ms), _bar(0, scale(ms), "down")) for of, ms in times.items()]
-
-
 def _without_value(block: Block) -> Block:
     return tuple(result for result in block if result.value_ms is None)
-
-
-def _bar(left: float, right: float, css: str) -> Svg:
-    return decoration(_BAR, [rect(0, 1, 5, 2, "rail"), rect(left, max(right, left + 0.004), 0, _BAR, css)], "bar")
-
-
-# --- Facts ---------------------------------------------------------------------------------------------------------
-
-
-def _subject(run: Run) -> str:
-    """Label or address; of a comparison both labels."""
-    subject = clean(run.label or run.service.base_url, _LONGEST_NAME)
-    before = run.against.label if run.is_comparison and run.against else None
-    return f"{clean(before, _LONGEST_NAME)} -> {subject}" if before else subject
-
-
-def _summary_facts(run: Run) -> list[Fact]:
-    """When and where it was made, and what of: for the head of the page."""
-    environment = run.environment
-    commit = short_commit(environment.commit or "") + (" (with uncommitted changes)" if environment.dirty else "")
-    started = parse_time(run.started_at)
-    before, now = before_and_now(run) if run.is_comparison else ("", "")
-    return [
-        Fact("Before", before),
-        Fact("Now", now),
-        Fact("Service", "" if run.is_comparison else run.service.base_url),
-        Fact("Label", "" if run.is_comparison else run.label or ""),
-        Fact("Commit", commit if environment.commit else "", code=True),
-        Fact("Branch", environment.branch or "", code=True),
-        Fact("Started", minute(run.started_at), machine=rfc3339(started) if started else ""),
-        Fact("Read" if run.is_of_monitor else "Measured", effort(run)),
-        Fact("Result", exit_meaning(run)),
-    ]
-
-
-def _share(share: float) -> str:
-    return format_percentage(share) if share >= _NOTABLE or not share else f"under {format_percentage(_NOTABLE)}"
-
-
-def _about(run: Run) -> list[Fact]:
-    """For the foot: enough to make the run again, and to judge the machine that made it."""
-    environment, runner = run.environment, run.runner
-    shares = [("waited for a CPU", runner.run_queue_share), ("taken by the hypervisor", runner.steal_share)]
-    health = [f"{name} {_share(share)} of the time" for name, share in shares if share is not None]
-    if runner.cpu_ms_per_request is not None:
-        health.insert(0, f"own CPU {format_ms(runner.cpu_ms_per_request)} per request")
-    if runner.load_average is not None:
-        health.append(f"load average {runner.load_average:.2f}")
-    return [
-        Fact("perfcheck", f"{run.tool.version}, {run.tool.client}, Python {run.tool.python}"),
-        Fact("Machine", f"{environment.platform}, {plural(environment.cpus, 'CPU')}"),
-        Fact("CI", environment.ci or ""),
-        Fact("Runner", ", ".join(health)),
-        Fact("Baseline", clean(run.baseline.file, _LONGEST_NAME), code=True),
-        Fact("Baseline SHA-256", run.baseline.sha256, code=True),
-        Fact("Seed", str(run.seed), code=True),
-        Fact("Run", run.id, code=True),
-    ]
