@@ -14,7 +14,7 @@ from support.postgres import postgres_server
 
 # The duration of an example depends on the machine more than on the code: no test is timed. Each run draws new
 # examples: few before every commit find more than many now and then.
-settings.register_profile("untimed", deadline=None, max_examples=50)
+settings.register_profile("untimed", deadline=None, max_examples=25)
 settings.load_profile("untimed")
 
 

@@ -20,7 +20,7 @@ TEXTS = [
     for file in sorted((Path(__file__).parent / "edit").glob("*.yaml"))
     if file.stat().st_size < 5000
 ]
-SEVERAL = settings(max_examples=80)
+SEVERAL = settings(max_examples=40)
 
 comments = st.sampled_from(["", "", " # target: 300ms", "   #", "  # ideal: '1s' {é, 🎬}", " # a: &b *c | >"])
 lines_between = st.lists(st.sampled_from(["", "   ", "# target: 300ms", "      # deeper", " # 目標"]), max_size=2)

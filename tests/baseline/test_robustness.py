@@ -19,7 +19,7 @@ from perfcheck.baseline.tree import compose
 from perfcheck.model import Baseline
 
 GOOD = (Path(__file__).parents[2] / "baselines.yaml").read_text(encoding="utf-8")
-ANY_FOLDER = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANY_FOLDER = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def load(folder: Path, content: bytes) -> Baseline | BaselineError:

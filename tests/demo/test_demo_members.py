@@ -343,7 +343,7 @@ def test_no_query_for_graphql_is_a_400(client: httpx.Client, method: str, target
     assert client.request(method, target, content=body).status_code == 400
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from(["/api/login", "/oauth/token", "/api/search", "/graphql"]),
     st.binary()
