@@ -28,7 +28,7 @@ from perfcheck.monitor.registry import default
 from perfcheck.monitor.statistics import Snapshot
 from perfcheck.monitor.worker_directory import Membership, decode_snapshot, encode_snapshot
 
-CLIENTS, REQUESTS = 4, 1000  # of each
+CLIENTS, REQUESTS = 4, 400  # of each
 API = "/api/performance"
 
 
@@ -245,7 +245,7 @@ def test_four_workers_of_gunicorn_count_exactly(options: list[str], tmp_path: Pa
     env = {"PERFCHECK_MONITOR_DIR": str(folder), "TEST_RECORDS": str(records)}
     seen: list[Counter[tuple[str, int]]] = [Counter() for _ in range(CLIENTS)]
     # Workers are replaced in the middle, as production does it.
-    with gunicorn("apps.bare_apps:wsgi", "-w", "4", "--max-requests", "350", *options, env=env) as url:
+    with gunicorn("apps.bare_apps:wsgi", "-w", "4", "--max-requests", "150", *options, env=env) as url:
         threads = [threading.Thread(target=ask, args=(url, i, REQUESTS, seen[i])) for i in range(CLIENTS)]
         for thread in threads:
             thread.start()
