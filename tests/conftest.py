@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 from support.command import stop_forks
+from support.forks import pauses_of_tests
 from support.postgres import postgres_server
 
 # The duration of an example depends on the machine more than on the code: no test is timed. Each run draws new
@@ -47,6 +48,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def _forks() -> Iterator[None]:
     yield
     stop_forks()
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs in this process pause as briefly as those of forked commands."""
+    for module, name, pause_s in pauses_of_tests():
+        monkeypatch.setattr(module, name, pause_s)
 
 
 @pytest.fixture(scope="session")

@@ -352,6 +352,7 @@ def test_what_was_made_ahead_with_an_old_token_is_made_anew(tmp_path: Path) -> N
     ]
 
 
+@pytest.mark.usefixtures("short_pauses")
 def test_secret_columns_are_in_no_output(tmp_path: Path) -> None:
     (tmp_path / "users.csv").write_text("".join(["user,password\n", *(f"u{n},hunter/{n}/hunter\n" for n in range(40))]))
     with recording() as service:

@@ -189,6 +189,7 @@ def test_a_schema_that_has_gone_since_is_a_usage_error(tmp_path: Path) -> None:
         ask(endpoint, response())
 
 
+@pytest.mark.usefixtures("short_pauses")
 def test_a_run_reports_it_with_its_remedy(tmp_path: Path) -> None:
     with server(every_request(response(b'{"total": 0}', JSON))) as running:
         (tmp_path / "baselines.yaml").write_text(f"""version: 1

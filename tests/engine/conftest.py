@@ -1,12 +1,10 @@
-"""Runs in the process of the tests pause as briefly as those of forked commands."""
+"""Runs of these tests pause briefly."""
 
 from __future__ import annotations
 
 import pytest
-from support.forks import short_pauses
 
 
 @pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, name, pause_s in short_pauses():
-        monkeypatch.setattr(module, name, pause_s)
+def _short_pauses(short_pauses: None) -> None:
+    """For every test of the folder."""

@@ -41,7 +41,7 @@ _SHORTER = 0.05  # than they are
 _FLUSH_FAILED = 120  # what Python exits with when the last flush of its streams fails
 
 
-def short_pauses() -> Iterator[tuple[ModuleType, str, float]]:
+def pauses_of_tests() -> Iterator[tuple[ModuleType, str, float]]:
     """The pauses of a run: the module and the name of each, and how long it is in tests, which do not look at it."""
     for module, names in _PAUSES.items():
         pausing = importlib.import_module(module)
@@ -222,7 +222,7 @@ def _modules_of_the_package() -> list[str]:
 def _import(modules: Sequence[str]) -> None:
     for each in modules:
         importlib.import_module(each)
-    for module, name, pause_s in short_pauses():
+    for module, name, pause_s in pauses_of_tests():
         setattr(module, name, pause_s)
     if "coverage" in sys.modules:  # so that not every fork writes the lines of the imports again
         current = sys.modules["coverage"].Coverage.current()
