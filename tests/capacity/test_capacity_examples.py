@@ -10,7 +10,7 @@ from typing import Any
 import click
 import yaml
 
-from perfcheck.cli.capacity import command
+from perfcheck.cli.app import cli
 
 FOLDER = Path(__file__).parents[2] / "examples" / "capacity"
 COMPOSE = FOLDER / "compose.yaml"
@@ -19,10 +19,11 @@ KUBERNETES = FOLDER / "kubernetes.yaml"
 
 def parsed(arguments: list[str]) -> dict[str, Any]:
     """The options of a command line, which perfcheck accepts."""
-    name, *options = arguments
-    assert name == command.name
-    assert isinstance(command, click.Command)
-    return command.make_context(name, options).params
+    context = click.Context(cli, info_name="perfcheck", **cli.context_settings)
+    name, command, options = cli.resolve_command(context, arguments)
+    assert name == "capacity"
+    assert command is not None
+    return command.make_context(name, options, parent=context).params
 
 
 def check_pair(search: dict[str, Any], worker: dict[str, Any], master: str, count: int) -> None:
