@@ -67,6 +67,6 @@ def baseline(url: str) -> Json:
     return {
         "version": 1,
         "service": {"base_url": url},
-        "endpoints": {"search": {"path": "/api/videos/search?q=night", "target": "100ms"}},
+        "endpoints": {"settings": {"path": "/api/settings/", "target": "100ms"}},
         "capacity": {"think": {"exponential": "500ms"}, "within": "95%", "max_time": f"{_MAX_TIME_S}s"},
     }
