@@ -138,9 +138,7 @@ def test_server_timing_is_sent_when_it_is_switched_on(client: httpx.Client) -> N
     assert "server-timing" not in client.get("/api/v1/n-plus-one").headers
     configure(server_timing=True)
     header = client.get("/api/v1/n-plus-one").headers["server-timing"]
-    assert (
-        parse_descriptions(header)["db"] == "25 queries, 25 identical"
-    )  # next to a statement that is slow
+    assert parse_descriptions(header)["db"] == "25 queries, 25 identical"  # next to a statement that is slow
     spans = parse_server_timing(client.get("/api/v1/named").headers["server-timing"])
     assert spans["fetch"] > 5  # it sleeps 10 ms, and event loops wake up a little early
     assert spans["app"] >= spans["fetch"]
