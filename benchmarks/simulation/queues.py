@@ -6,12 +6,16 @@ half second counts those that began in it, as the generator of load does. Determ
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
+from itertools import repeat
 
 from perfcheck.capacity.model import BLOCK_S, Block, Judged
+
+_PERSISTENCE, _SAME_PACE = 0.7, 500  # correlation of one pace with the next, and requests that are served at a pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +27,21 @@ class Servers:
     limit_s: float
     is_fixed: bool = False
     mix: tuple[tuple[float, float], ...] = ()  # weight and limit of each endpoint; none: there is only one
+    unsteady: float = 0.0  # standard deviation of the logarithm of a fixed service time, from pace to pace
 
     def draw(self, rng: random.Random) -> Callable[[], float]:
         """What draws service times."""
         service_s, rate, exponential = self.service_s, 1 / self.service_s, rng.expovariate
+        if self.unsteady:
+            return self._paces(rng).__next__
         return (lambda: service_s) if self.is_fixed else (lambda: exponential(rate))
+
+    def _paces(self, rng: random.Random) -> Iterator[float]:
+        """As on a machine that other work slows now and then, for some seconds."""
+        pace = 0.0
+        while True:
+            pace = _PERSISTENCE * pace + self.unsteady * math.sqrt(1 - _PERSISTENCE**2) * rng.gauss(0, 1)
+            yield from repeat(self.service_s * math.exp(pace), _SAME_PACE)
 
 
 class ClosedQueue:

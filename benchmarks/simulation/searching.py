@@ -50,11 +50,19 @@ class Situation:
 
 
 FOUR = Servers(4, 0.010, 0.050)
+WORKERS = Servers(4, 0.0145, 0.150, is_fixed=True)  # about those of a web server, whose limit leaves much room
 ONE_IN_TEN = ((9, 0.050), (1, 0.035))  # weights and limits
 SITUATIONS = (
     Situation("closed, exponential, think 100 ms, p95 50 ms", FOUR, 0.05, think_s=0.1),
     Situation("closed, exponential, think 1 s, p95 50 ms", FOUR, 0.05, think_s=1.0),
     Situation("closed, fixed, think 100 ms, p95 50 ms", Servers(4, 0.010, 0.050, is_fixed=True), 0.05, think_s=0.1),
+    Situation("closed, fixed 14.5 ms, think 500 ms, p95 150 ms", WORKERS, 0.05, think_s=0.5),
+    Situation(
+        "closed, fixed 14.5 ms, think 500 ms, p95 150 ms, unsteady by 5%",
+        replace(WORKERS, unsteady=0.05),
+        0.05,
+        think_s=0.5,
+    ),
     Situation("M/M/4, p95 50 ms", FOUR, 0.05),
     Situation("M/D/4, p95 20 ms", Servers(4, 0.010, 0.020, is_fixed=True), 0.05, is_steep=False),
     Situation("closed, exponential, think 100 ms, median 30 ms", Servers(4, 0.010, 0.030), 0.5, 0.1, is_steep=False),

@@ -4,14 +4,17 @@ The share of requests over a latency limit grows with the load along a convex cu
 and for thinking users its quadratic term at a share of 5% is 0.18 to 0.21 times the square of the slope; a straight
 line would put the crossing 1% too low. So that term is part of the curve, and only level and slope are fitted.
 
-Neighbouring half seconds are correlated, the more the nearer a queue is to saturation. So the unit is the step: the
-variance is that of a binomial times the overdispersion between steps, by Pearson's chi-square (McCullagh and Nelder
-1989, section 4.5), with Student's quantile for as many steps. With a variance estimated from the half seconds instead,
-intervals that state 95% covered 61 to 86%.
+Neighbouring half seconds are correlated, the more the nearer a queue is to saturation. So the unit is the step. What a
+service holds varies from step to step, by its queue and by the machine, as if the curve moved sideways: logits of
+different steps have a variance beyond a binomial's, estimated by Pearson's chi-square (Williams 1982, "Extra-binomial
+variation in logistic linear models", model III), with Student's quantile for as many steps. With one factor for all
+variances instead (McCullagh and Nelder 1989, section 4.5), a step with nearly all requests over the limit makes one
+with nearly none look uncertain, and intervals were half as wide again on a machine whose speed varies by 5%. With a
+variance estimated from the half seconds instead, intervals that state 95% covered 61 to 86%.
 
 The interval is that of the delta method, the error of the level over the slope. For the slope stands one standard
 error less: without that, intervals are too narrow where the curve is flatter than expected (M/M/1 at 20 requests/s:
-75%). How many of 200 intervals cover the truth on each of eight simulated services: docs/benchmarks.md, "Capacity".
+75%). How many of 200 intervals cover the truth on each of the simulated services: docs/benchmarks.md, "Capacity".
 """
 
 from __future__ import annotations
@@ -24,18 +27,22 @@ from perfcheck.stats.ranks import t_quantile
 
 _WINDOWS = (0.22, 0.45)  # half of their width, in logarithms of the load: the narrow one where it has steps enough
 _ENOUGH, _LEAST = 7, 3  # steps in the window
-_SLOPE, _SLOPE_SPREAD = 8.0, 5.0  # what is expected of the slope before anything is known: a normal distribution
+_SLOPE, _SLOPE_SPREAD = 8.0, 10.0  # what is expected of the slope before anything is known: a normal distribution
 _LEVEL_SPREAD = 3.0  # around the limit
 _LEAST_SLOPE = 1.5  # more load makes nothing faster
 _BEND = 0.2  # the quadratic term, in squares of the slope
 _CENTRINGS, _SCORINGS = 8, 30  # iterations at most
 _FARTHEST = 0.3  # that the centre moves in one of them
 _EPSILON = 1e-6
-_LEAST_VARIANCE = 0.5  # of a count: a single request where none was expected is no sign of overdispersion
+_LEAST_VARIANCE = 0.5  # of a count: a single request where none was expected is no sign of variation between steps
+# A step without a request over the limit may have missed a backlog by chance. It does not vary less than one at which
+# half as many are over as may be.
+_LEAST_EXCESS = 0.5
+_HALVINGS = 20
 _TAIL = 0.025
 # A search ends when its interval is narrow, and so rather when it happens to come out too narrow. This factor on the
 # standard error makes up for that.
-_EARLY_END = 1.1
+_EARLY_END = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ class Crossing:
     error: float  # the standard error
     degrees: float  # of freedom
     slope: float  # of the logit
-    dispersion: float  # variance in multiples of a binomial's
+    dispersion: float  # variance of a step there, in multiples of a binomial's
 
     @property
     def half_width(self) -> float:
@@ -90,13 +97,13 @@ def find_crossing(steps: Sequence[StepCounts], share: float, near: float) -> Cro
 
     ``near`` is the logarithm of the load where the search for it begins.
     """
-    centre, slope, dispersion = near, _SLOPE, 1.0
+    centre, slope, excess = near, _SLOPE, 0.0
     for _ in range(_CENTRINGS):
         weighted = _around(centre, steps)
         if len(weighted) < _LEAST:
             return None
-        curve = _fit(weighted, share, centre, _BEND * slope, dispersion)
-        slope, dispersion = curve.slope, _dispersion(weighted, curve)
+        curve = _fit(weighted, share, centre, _BEND * slope, excess)
+        slope, excess = curve.slope, _excess(weighted, share, curve)
         offset = (_logit(share) - curve.level) / slope
         if abs(offset) < _EPSILON:
             break
@@ -104,6 +111,8 @@ def find_crossing(steps: Sequence[StepCounts], share: float, near: float) -> Cro
     degrees = max(1.0, sum(weight for _, weight in weighted) - 2)
     least_slope = max(_LEAST_SLOPE, slope - math.sqrt(curve.slope_variance))
     error = math.sqrt(curve.level_variance) / least_slope
+    requests = sum(step.requests for step, _ in weighted) / len(weighted)
+    dispersion = _dispersion(requests, share, share, excess)
     return Crossing(curve.centre + offset, error, degrees, slope, dispersion)
 
 
@@ -121,7 +130,7 @@ def _around(centre: float, steps: Sequence[StepCounts]) -> list[tuple[StepCounts
 
 
 def _fit(
-    weighted: Sequence[tuple[StepCounts, float]], share: float, centre: float, bend: float, dispersion: float
+    weighted: Sequence[tuple[StepCounts, float]], share: float, centre: float, bend: float, excess: float
 ) -> _Curve:
     """Fisher scoring of a quasi-likelihood (McCullagh and Nelder 1989, sections 2.5 and 9.2).
 
@@ -135,8 +144,9 @@ def _fit(
         for step, weight in weighted:
             d = _bent(step.log_load - centre, bend)
             expected = _logistic(level + slope * d)
-            residual = weight / dispersion * (step.over - step.requests * expected)
-            information = weight / dispersion * step.requests * expected * (1 - expected)
+            precision = weight / _dispersion(step.requests, expected, share, excess)
+            residual = precision * (step.over - step.requests * expected)
+            information = precision * step.requests * expected * (1 - expected)
             level_score += residual
             slope_score += residual * d
             level_information += information
@@ -153,14 +163,34 @@ def _fit(
     return _Curve(centre, bend, level, slope, slope_information / determinant, level_information / determinant)
 
 
-def _dispersion(weighted: Sequence[tuple[StepCounts, float]], curve: _Curve) -> float:
-    """Pearson's chi-square over its degrees of freedom, at least 1: requests are not more regular than chance."""
-    square = 0.0
-    for step, weight in weighted:
-        share = curve.share(step.log_load)
-        variance = max(_LEAST_VARIANCE, step.requests * share * (1 - share))
-        square += weight * (step.over - step.requests * share) ** 2 / variance
-    return max(1.0, square / max(1.0, sum(weight for _, weight in weighted) - 2))
+def _dispersion(requests: float, expected: float, share: float, excess: float) -> float:
+    """Variance of a step's count in multiples of a binomial's, where its logit varies by ``excess``, a variance."""
+    return 1 + requests * excess * max(expected * (1 - expected), _LEAST_EXCESS * share * (1 - share))
+
+
+def _excess(weighted: Sequence[tuple[StepCounts, float]], share: float, curve: _Curve) -> float:
+    """The variance of logits between steps with which Pearson's chi-square is as large as its degrees of freedom."""
+    degrees = max(1.0, sum(weight for _, weight in weighted) - 2)
+    expected = [(step, weight, curve.share(step.log_load)) for step, weight in weighted]
+
+    def is_too_small(excess: float) -> bool:
+        square = 0.0
+        for step, weight, over in expected:
+            variance = max(_LEAST_VARIANCE, step.requests * over * (1 - over))
+            variance *= _dispersion(step.requests, over, share, excess)
+            square += weight * (step.over - step.requests * over) ** 2 / variance
+        return square > degrees
+
+    if not is_too_small(0.0):
+        return 0.0
+    high = 1e-4
+    while is_too_small(high):
+        high *= 2
+    low = high / 2
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if is_too_small(middle) else (low, middle)
+    return high
 
 
 def _bent(distance: float, bend: float) -> float:

@@ -20,8 +20,8 @@ def convex(load: float, slope: float = 10.0, at: float = 100.0, share: float = 0
     return 1 / (1 + math.exp(-logit))
 
 
-def crossing_of(steps: list[StepCounts], share: float = 0.05) -> Crossing:
-    found = find_crossing(steps, share, math.log(80))
+def crossing_of(steps: list[StepCounts], share: float = 0.05, near: float = 80) -> Crossing:
+    found = find_crossing(steps, share, math.log(near))
     assert found is not None
     return found
 
@@ -50,6 +50,24 @@ def test_more_variable_steps_have_a_wider_interval() -> None:
     assert restless.half_width > 3 * steady.half_width
     assert restless.dispersion > 20
     assert restless.low < math.log(100) < restless.high()
+
+
+def test_steps_on_a_web_server_show_how_steep_its_curve_is() -> None:
+    """Counted with four workers of gunicorn: of 1,600 requests none is over with 144 users, and six in ten with 167."""
+    counted = (
+        (135, 383, 0), (202, 265, 265), (137, 1540, 0), (180, 269, 264), (130, 1463, 0), (170, 1569, 278),
+        (144, 1599, 0), (167, 269, 164), (133, 1496, 0), (172, 527, 343), (135, 1457, 0), (166, 1577, 91),
+        (139, 1543, 0), (167, 1579, 647), (142, 1045, 0),
+    )  # fmt: skip
+    found = crossing_of([StepCounts(math.log(load), requests, over) for load, requests, over in counted], near=150)
+    assert 155 < math.exp(found.log_load) < 165
+    assert found.half_width < 0.07
+    assert found.slope > 20
+
+
+def test_a_single_request_at_each_load_shows_nothing() -> None:
+    found = crossing_of([StepCounts(math.log(load), 1, load % 2) for load in (80, 85, 90, 95, 100, 105, 110)])
+    assert found.half_width > 0.5
 
 
 def test_a_flat_curve_does_not_pass_for_a_steep_one() -> None:
