@@ -41,8 +41,9 @@ _LEAST_EXCESS = 0.5
 _HALVINGS = 20
 _TAIL = 0.025
 # A search ends when its interval is narrow, and so rather when it happens to come out too narrow. This factor on the
-# standard error makes up for that.
-_EARLY_END = 1.2
+# standard error makes up for that. It is larger for the lower end: steps that miss a backlog by chance put the crossing
+# too high, and vary little.
+_EARLY_END_BELOW, _EARLY_END_ABOVE = 1.4, 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +66,12 @@ class Crossing:
     dispersion: float  # variance of a step there, in multiples of a binomial's
 
     @property
-    def half_width(self) -> float:
-        return self.error * _EARLY_END * t_quantile(1 - _TAIL, self.degrees)
-
-    @property
     def low(self) -> float:
-        return self.log_load - self.half_width
+        return self.log_load - self.error * _EARLY_END_BELOW * t_quantile(1 - _TAIL, self.degrees)
 
     def high(self, comparisons: int = 1) -> float:
         """The upper end; where it is the lowest of several that counts, by Bonferroni's inequality."""
-        return self.log_load + self.error * _EARLY_END * t_quantile(1 - _TAIL / comparisons, self.degrees)
+        return self.log_load + self.error * _EARLY_END_ABOVE * t_quantile(1 - _TAIL / comparisons, self.degrees)
 
 
 @dataclass(frozen=True, slots=True)
