@@ -163,14 +163,21 @@ def _check_loads(context: Context, entries: Entries, loads: dict[str, Load], mod
     if is_wrong(entries, "model") or any(load.model is not model for load in loads.values()):
         return
     amounts = {key: load.amount for key, load in loads.items()}
-    lowest, highest = amounts.get("from", 0.0), amounts.get("to", math.inf)
-    if lowest >= highest:
+    if amounts.get("from", 0.0) >= amounts.get("to", math.inf):
         context.error(entries["from"].node, "capacity.from is not below capacity.to", "lower it, or raise 'to'")
-    elif not lowest <= amounts.get("at_least", lowest) <= highest:
-        bound = "to" if amounts["at_least"] > highest else "from"
-        limit = format_load(amounts[bound], is_rate=model is LoadModel.RATE)
-        message = f"capacity.at_least is beyond the {limit} of '{bound}', so it would never be tried"
-        context.error(entries["at_least"].node, message, f"change '{bound}', or remove it")
+    elif never_tried := why_never_tried(amounts.get("at_least"), amounts.get("from", 1.0), amounts.get("to"), model):
+        context.error(entries["at_least"].node, f"capacity.at_least is {never_tried[0]}", never_tried[1])
+
+
+def why_never_tried(
+    at_least: float | None, lowest: float, highest: float | None, model: LoadModel
+) -> tuple[str, str] | None:
+    """How ``at_least`` lies beyond the loads that are tried, and the remedy; None where it is one of them."""
+    if at_least is None or lowest <= at_least <= (math.inf if highest is None else highest):
+        return None
+    key, bound, change = ("from", lowest, "lower") if at_least < lowest else ("to", highest or 0.0, "raise")
+    limit = format_load(bound, is_rate=model is LoadModel.RATE)
+    return f"beyond the {limit} of '{key}', so it would never be tried", f"{change} capacity.{key}"
 
 
 def _mix(context: Context, entries: Entries, endpoints: dict[str, Endpoint]) -> dict[str, Any]:

@@ -24,8 +24,17 @@ from perfcheck.units import format_about, format_load, format_ms, format_percent
 
 _LONGEST_S = 1800.0  # of a forecast: longer ones are too short by a factor of 2 to 3
 _CLEARLY_BEFORE = 1.5  # times as many are over as of all requests
-_MORE_TIME = "give it more time (--max-time)"
-_MORE_WORKERS = "add workers (--workers), or run it on another machine than the service"
+_TOO_MUCH = {Ending.FAILS, Ending.COLLAPSE}  # then the upper end was tried; another one is the last that may hold
+_BEYOND = {Ending.HOLDS, Ending.FAILS}  # what may be tried
+_PROVEN = {CapacityChange.LOWER, CapacityChange.HIGHER}
+_REMEDIES: dict[str, str] = {  # of an answer that does not decide; what is not here takes more time
+    Ending.PRECISE: "lower capacity.at_least, or make the service faster: more time cannot decide it",
+    Ending.HOLDS: "raise capacity.to",
+    Ending.FAILS: "'perfcheck run' shows which endpoint is slow",
+    Ending.GENERATOR: "add workers (--workers), or run it on another machine than the service",
+    Ending.COLLAPSE: "see its log; restart it before the next search",
+    Ending.STOPPED: "run it again, to its end",
+}
 
 
 def judge_capacity(
@@ -50,9 +59,10 @@ def judge_capacity(
 
 
 def _is_known(result: CapacityResult) -> bool:
-    """Whether there is an answer, or an interval that lies beyond what is needed, or beyond what may be tried."""
-    beyond = {Ending.HOLDS, Ending.FAILS}
-    return result.value is not None or _is_enough(result) or _is_below(result) or result.ended in beyond
+    """Whether there is an answer, or an interval that lies beyond what is needed, may be tried, or was found before."""
+    has_changed = result.before is not None and result.before.changed in _PROVEN
+    is_beyond = _is_enough(result) or _is_below(result) or result.ended in _BEYOND
+    return result.value is not None or is_beyond or has_changed
 
 
 def _is_enough(result: CapacityResult) -> bool:
@@ -64,8 +74,7 @@ def _is_below(result: CapacityResult) -> bool:
     high = result.interval[1]
     if result.at_least is None or high is None:
         return False
-    is_too_much = result.value is None  # the upper end itself
-    return high < result.at_least or (is_too_much and high == result.at_least)
+    return high < result.at_least or (high == result.at_least and result.ended in _TOO_MUCH)
 
 
 def _findings(result: CapacityResult, line: int) -> Iterator[Finding]:
@@ -79,23 +88,28 @@ def _findings(result: CapacityResult, line: int) -> Iterator[Finding]:
 
 def _answer(result: CapacityResult, line: int) -> Finding:
     """In words, with which the findings begin."""
-    held = f"the limits hold for {_shown(result, result.value, result.interval)}"
+    held, fails = f"the limits hold for {_found(result)}", result.ended == Ending.FAILS
+    if fails and result.interval[1] is not None:
+        held = f"the limits do not hold even for {_load(result, result.interval[1])}, the smallest load"
     if result.at_least is None:
+        if fails:
+            return Finding.warning(Rule.CAPACITY, held, remedy=_remedy(result))
         return Finding.note(Rule.CAPACITY, held)
     needed = f"at least {_load(result, result.at_least)}"
     if _is_enough(result):
-        return Finding.note(Rule.CAPACITY, f"{held}; {needed} are needed")
+        return Finding.note(Rule.CAPACITY, f"{held}; needed: {needed}")
     if not _is_below(result):
         message = f"{held}, which does not prove that they hold for {needed}"
-        return Finding.warning(Rule.UNDECIDED, message, remedy=_MORE_TIME, line=line or None)
+        return Finding.warning(Rule.UNDECIDED, message, remedy=_remedy(result), line=line or None)
+    slower = "find what became slower, enlarge the service, or lower capacity.at_least"
     return Finding(
         Rule.CAPACITY,
         Severity.CRITICAL,
         value=result.interval[1] if result.value is None else result.value,
         limit=result.at_least,
         unit=result.model.unit,
-        message=f"{held}; {needed} are needed",
-        remedy="find what became slower, enlarge the service, or lower capacity.at_least",
+        message=f"{held}; needed: {needed}",
+        remedy=_remedy(result) if fails else slower,
         line=line or None,
     )
 
@@ -116,37 +130,43 @@ def _first_to_leave(result: CapacityResult) -> Iterator[Finding]:
 
 def _of_the_search(result: CapacityResult) -> Iterator[Finding]:
     """Why there is no answer, or none with a narrow interval."""
-    longer = _MORE_TIME
-    needed_s = result.seconds_needed or 0.0
-    if needed_s > _LONGEST_S:
-        longer = "its steps differ too much: measure on a quiet machine, or with more requests"
-    elif needed_s:
-        longer = f"it takes about {format_about(needed_s)}: --max-time {math.ceil(needed_s / 60)}m"
-    known = "" if result.interval == (None, None) else f": {_shown(result, None, result.interval)}"
+    remedy, is_known = _remedy(result), _is_known(result)
+    so_far = "" if is_known or result.interval == (None, None) else f": {_found(result)}"
     match result.ended:
         case Ending.GENERATOR:
             message = "the generator of the load was the limit, so the capacity of the service is not known"
-            yield Finding.warning(Rule.RUNNER, message, remedy=_MORE_WORKERS)
+            yield Finding.warning(Rule.RUNNER, message, remedy=remedy)
         case Ending.COLLAPSE:
-            message = f"the service did not recover from an overload, though the load was taken off{known}"
-            yield Finding.warning(Rule.SERVICE, message, remedy="see its log; restart it before the next search")
+            message = f"the service did not recover from an overload, though the load was taken off{so_far}"
+            yield Finding.warning(Rule.SERVICE, message, remedy=remedy)
+        case Ending.RARE if is_known:
+            yield Finding.note(Rule.CAPACITY, "the largest load is not known in this time", remedy=remedy)
         case Ending.RARE:
-            if _is_known(result):
-                yield Finding.note(Rule.CAPACITY, "the largest load is not known in this time", remedy=longer)
-            else:
-                yield Finding.warning(Rule.CAPACITY, f"cannot tell in this time{known}", remedy=longer)
+            yield Finding.warning(Rule.CAPACITY, f"cannot tell in this time{so_far}", remedy=remedy)
         case Ending.TIME:
-            yield Finding.note(Rule.CAPACITY, "the time was up before the interval was narrow", remedy=longer)
+            yield Finding.note(Rule.CAPACITY, "the time was up before the interval was narrow", remedy=remedy)
+        case Ending.STOPPED:
+            lacking = "the capacity was known" if result.value is None else "the interval was narrow"
+            yield Finding.note(Rule.CAPACITY, f"the search was stopped before {lacking}{so_far}", remedy=remedy)
         case Ending.HOLDS:
-            yield Finding.note(Rule.CAPACITY, "that is the largest load that was allowed", remedy="raise capacity.to")
-        case Ending.FAILS:
-            message = "they do not hold even for the smallest load"
-            yield Finding.warning(Rule.CAPACITY, message, remedy="'perfcheck run' shows which endpoint is slow")
+            yield Finding.note(Rule.CAPACITY, "that is the largest load that was allowed", remedy=remedy)
+
+
+def _remedy(result: CapacityResult) -> str:
+    """What leads to an answer, or to one that decides."""
+    needed_s = result.seconds_needed or 0.0
+    if remedy := _REMEDIES.get(result.ended):
+        return remedy
+    if needed_s > _LONGEST_S:
+        return "the steps differ too much: measure on a quiet machine, or with more requests"
+    if needed_s:
+        return f"a precise answer takes about {format_about(needed_s)}: --max-time {math.ceil(needed_s / 60)}m"
+    return "give it more time (--max-time)"
 
 
 def _change(result: CapacityResult, before: EarlierCapacity) -> Finding:
     earlier = before.label or "the earlier run"
-    was, now = _shown(result, before.value, before.interval), _shown(result, result.value, result.interval)
+    was, now = _shown(result, before.value, before.interval), _found(result)
     match before.changed:
         case CapacityChange.LOWER:
             return Finding(
@@ -162,7 +182,8 @@ def _change(result: CapacityResult, before: EarlierCapacity) -> Finding:
         case CapacityChange.NO_CHANGE:
             return Finding.note(Rule.CAPACITY, f"no change since {earlier}, which had {was}: the intervals overlap")
     message = f"cannot be compared with {earlier}: {now}, before {was}"
-    return Finding.warning(Rule.UNDECIDED, message, remedy=_MORE_TIME)
+    remedy = _remedy(result) if result.value is None else "compare it with a run whose capacity is known"
+    return Finding.warning(Rule.UNDECIDED, message, remedy=remedy)
 
 
 def _earlier(result: CapacityResult, run: Run) -> EarlierCapacity | None:
@@ -188,8 +209,15 @@ def _load(result: CapacityResult, amount: float) -> str:
     return format_load(amount, is_rate=result.model is LoadModel.RATE)
 
 
-def _shown(result: CapacityResult, value: float | None, interval: tuple[float | None, float | None]) -> str:
-    """``42 users (39 to 45 users)``; ``at least 39 users`` where no value is known."""
+def _found(result: CapacityResult) -> str:
+    """What the search did; ``less than 64 users`` where those were tried, and were too much."""
+    return _shown(result, result.value, result.interval, below="less than" if result.ended in _TOO_MUCH else "at most")
+
+
+def _shown(
+    result: CapacityResult, value: float | None, interval: tuple[float | None, float | None], *, below: str = "at most"
+) -> str:
+    """``42 users (39 to 45 users)``; ``at least 39 users`` where no value is known; ``below`` is for its other side."""
     low, high = interval
     if low is not None and high is not None:
         first = f"{low:,.0f}" if result.model is LoadModel.USERS else _load(result, low)
@@ -197,7 +225,7 @@ def _shown(result: CapacityResult, value: float | None, interval: tuple[float | 
     elif low is not None:
         ends = f"at least {_load(result, low)}"
     else:
-        ends = "an unknown load" if high is None else f"less than {_load(result, high)}"
+        ends = "an unknown load" if high is None else f"{below} {_load(result, high)}"
     if value is None:
         return ends
     return _load(result, value) if low is high is None else f"{_load(result, value)} ({ends})"

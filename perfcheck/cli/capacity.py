@@ -14,8 +14,8 @@ from perfcheck.cli.measuring import Frame, Options, base_url_option, carry_out, 
 from perfcheck.cli.services import service_of
 from perfcheck.cli.ui.commands import Command, exit_codes
 from perfcheck.cli.ui.completers import complete_runs
-from perfcheck.cli.ui.options import Parsed, duration, history_option, option, save_option, start_option
-from perfcheck.cli.ui.terminal import status_line, waiting_line
+from perfcheck.cli.ui.options import Parsed, history_option, option, save_option, start_option
+from perfcheck.cli.ui.terminal import show_note, status_line, waiting_line
 from perfcheck.errors import UsageError
 from perfcheck.model import Baseline, Load, LoadModel, Run
 from perfcheck.units import format_about, format_load
@@ -44,6 +44,13 @@ def _load(text: str) -> Load:
     return parse_load(text)
 
 
+def _time(text: str) -> float:
+    """In seconds, as in the baseline."""
+    from perfcheck.baseline.value_types import TIMEOUT
+
+    return float(TIMEOUT.parse(text))
+
+
 @click.command(
     "capacity", cls=Command, epilog=_EXAMPLES + exit_codes(not_measured="not known, or not proven in this time")
 )
@@ -63,7 +70,7 @@ def _load(text: str) -> Load:
 )
 @option(
     "--max-time",
-    type=duration(),
+    type=Parsed("duration", _time),
     help="End the search after this time of load. Default: as in the baseline, else 3m.",
 )
 @worker_options
@@ -147,15 +154,29 @@ def _earlier(reference: str, history: str | None) -> Run:
 
 def _with_options(baseline: Baseline, model: str | None, at_least: Load | None, max_time_s: float | None) -> Baseline:
     """What was typed counts in place of the baseline's. Raises UsageError where the two contradict each other."""
+    from perfcheck.baseline.capacity import why_never_tried
+
     goals = baseline.capacity
     kind = LoadModel(model) if model else at_least.model if at_least else goals.model
     if at_least and at_least.model is not kind:
         raise UsageError(f"--at-least is not of --model {kind}", "write '50 users' of users, 200/s of a rate")
     if kind is not goals.model:  # the loads of the baseline are in the other unit
+        _note_ignored({"at_least": None if at_least else goals.at_least, "to": goals.highest}, kind)
         goals = replace(goals, model=kind, at_least=None, lowest=1.0, highest=None)
     if at_least:
         goals = replace(goals, at_least=at_least.amount, line=0)
-    return replace(baseline, capacity=replace(goals, max_time_s=max_time_s or goals.max_time_s))
+        if never_tried := why_never_tried(goals.at_least, goals.lowest, goals.highest, kind):
+            raise UsageError(f"--at-least is {never_tried[0]}", f"{never_tried[1]} in {baseline.file}")
+    return replace(baseline, capacity=goals if max_time_s is None else replace(goals, max_time_s=max_time_s))
+
+
+def _note_ignored(loads: dict[str, float | None], model: LoadModel) -> None:
+    """``at_least`` fails a build, and ``to`` protects the service: neither is to be missing silently."""
+    means = {"at_least": "--at-least sets what has to hold", "to": "the load grows until it is too much"}
+    ignored = [key for key, load in loads.items() if load is not None]
+    if ignored:
+        names = " and ".join(f"capacity.{key}" for key in ignored)
+        show_note(f"not used with the model {model}: {names}", "; ".join(means[key] for key in ignored))
 
 
 def _show_joined(show: Callable[[str], None], remote: RemoteWorkers, port: int, joined: int) -> None:

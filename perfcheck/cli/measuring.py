@@ -226,7 +226,8 @@ def carry_out(options: Options, session: Session, work: Callable[[Frame], Outcom
     with Interrupts() as interrupts:
         outcome = work(Frame(options, session, interrupts, reporting.github))
         error = outcome.error
-        unreached = isinstance(error, CouldNotMeasureError)
+        has_steps = outcome.run.capacity is not None and outcome.run.capacity.steps  # up to an error of the generator
+        unreached = isinstance(error, CouldNotMeasureError) and not has_steps
         if isinstance(error, CouldNotMeasureError) and error.is_down and not options.require_service:
             return _skipped(error, annotate=reporting.github)
         written = reporting.write(outcome.run, on_screen=not unreached)  # where the error says it all

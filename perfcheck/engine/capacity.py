@@ -89,7 +89,7 @@ def check_capacity(
         (),
         (result.verdict, _NOT_COUNTED, exit_code),
         findings=(
-            *(findings if execution.error is None else ()),
+            *(findings if result.steps else ()),
             *_left_out(goals),
             *of_workers,
             *ended_early(process, execution),
@@ -118,18 +118,20 @@ def _measured(
     """What was measured stays, whatever ends it early."""
     goals = baseline.capacity
     started_at, started_s = datetime.now(UTC), time.perf_counter()
-    interrupted = False
+    interrupted, of_error = False, Rule.SERVICE
     measurement: CapacityMeasurement | None = None
     try:
         if error is None:
             try:
                 client.set_up(baseline.setup)
+                of_error = Rule.RUNNER  # from here on the generator reports what the service does as figures
                 with Engine(load_plan(baseline, mix, client), workers, redact) as engine:
                     measurement = CapacityMeasurement(engine, mix.limits_ms, trying)
                     measurement.run(search(_search_plan(goals, mix)))
             finally:
                 callbacks.measured()
     except KeyboardInterrupt:
+        callbacks.measured()  # in case the interruption came in the line before it
         interrupted = True
     except UsageError:
         raise
@@ -137,7 +139,14 @@ def _measured(
         error = caused_by_the_machine(failure) or failure
     duration_ms = (time.perf_counter() - started_s) * 1000
     execution = Execution(
-        started_at, started_s, duration_ms, RunnerHealth(), interrupted=interrupted, error=error, limits=(None,)
+        started_at,
+        started_s,
+        duration_ms,
+        RunnerHealth(),
+        interrupted=interrupted,
+        error=error,
+        limits=(None,),
+        could_not_measure=of_error,
     )
     of_workers = list(_worker_findings(measurement.engine)) if measurement else []
     return execution, _result(goals, mix, workers, measurement), of_workers

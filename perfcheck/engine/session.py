@@ -92,6 +92,7 @@ class Execution:
     interrupted: bool  # by the user
     error: Exception | None  # what ended it early, or kept it from starting
     limits: tuple[RateLimit | None, ...] = ()  # what each service made the requests wait for
+    could_not_measure: Rule = Rule.SERVICE  # what an error of this kind is about
 
     @property
     def is_whole(self) -> bool:
@@ -115,7 +116,7 @@ class Execution:
         if self.interrupted:
             yield Finding.warning(Rule.INTERRUPTED, "interrupted: these are the measurements up to then")
         if isinstance(self.error, CouldNotMeasureError):
-            yield Finding.warning(Rule.SERVICE, self.error.message)
+            yield Finding.warning(self.could_not_measure, self.error.message)
         elif isinstance(self.error, PerfcheckError):
             yield Finding.warning(Rule.INTERRUPTED, f"{self.error.message}: these are the measurements up to then")
         elif self.error is not None:

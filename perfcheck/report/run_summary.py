@@ -266,7 +266,9 @@ def _why_not_passed(run: Run) -> str:
         return "a breach could not be confirmed in time"
     if any(finding.rule is Rule.NOT_COMPARED for finding in run.findings):
         return "no endpoint could be compared"
+    if run.capacity is not None and run.verdict is Verdict.NOT_MEASURED:
+        return "the capacity is not known"
     if run.capacity is not None:
-        return "the capacity is not known" if run.verdict is Verdict.NOT_MEASURED else "it is not proven"
+        return "it is not proven" if run.complete else "the search did not come to its end"
     how_much = "nothing" if run.counts.not_measured == len(run.endpoints) else "not everything"
     return f"{how_much} could be {'compared' if run.is_comparison else 'measured'}"

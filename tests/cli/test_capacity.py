@@ -51,7 +51,9 @@ def test_a_service_that_fails_holds_less_than_the_smallest_load(service: LoadSer
     baseline(tmp_path, service, FAILING, "{at_least: 50 users, think: 50ms}")
     done = perfcheck("capacity", "-o", "run.json", cwd=tmp_path)
     assert done.returncode == 1, done.stderr
-    assert "CRITICAL The limits hold for less than 1 user; at least 50 users are needed." in done.stdout
+    assert (
+        "CRITICAL The limits do not hold even for 1 user, the smallest load; needed: at least 50 users." in done.stdout
+    )
     run = saved(tmp_path)
     assert (run["verdict"], run["exit_code"], run["endpoints"]) == ("CRITICAL", 1, [])
     capacity = run["capacity"]
@@ -86,7 +88,7 @@ def test_the_load_has_the_login_of_the_setup_and_no_secret_is_shown(service: Loa
     baseline(tmp_path, service, FAILING, "{think: 50ms}", more)
     done = perfcheck("capacity", "-o", "run.json", cwd=tmp_path, env={"TOKEN": "hunter2-hunter2"})
     assert done.returncode == 0, done.stderr
-    assert "WARNING They do not hold even for the smallest load." in done.stdout
+    assert "WARNING The limits do not hold even for 1 user, the smallest load." in done.stdout
     heads = [head for head in service.heads if b"/status/500" in head]
     assert heads
     assert all(b"Authorization: Bearer hunter2-hunter2" in head for head in heads)
@@ -109,6 +111,43 @@ def test_an_interruption_ends_the_load_and_keeps_what_is_known(service: LoadServ
     run = saved(tmp_path)
     assert (run["exit_code"], run["complete"], run["capacity"]["ended"]) == (130, False, "stopped")
     assert run["capacity"]["steps"]
+
+
+def test_what_was_measured_is_shown_where_the_generator_fails(service: LoadService, tmp_path: Path) -> None:
+    baseline(tmp_path, service, WORKING, "{think: 20ms}")
+    command = [PERFCHECK, "capacity", "-o", "run.json"]
+    pipes: dict[str, Any] = {"env": environment(), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=tmp_path, **pipes) as process:
+        assert eventually(lambda: service.requests["/quick"] > 100)
+        for pid in descendants(process.pid):
+            if pid != process.pid:
+                os.kill(pid, signal.SIGKILL)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 3, err
+    assert "1 user " in out
+    assert "note run: the search was stopped before the capacity was known" in out
+    run = saved(tmp_path)
+    assert (run["verdict"], run["findings"][-1]["rule"]) == ("not measured", "runner")
+    assert run["capacity"]["steps"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--max-time", "0s"), "a duration must be more than 0"),
+        (("--at-least", "50 users"), "--at-least is beyond the 20 users of 'to', so it would never be tried"),
+        (("--model", "rate"), "not used with the model rate: capacity.at_least and capacity.to"),
+        (("--at-least", "9/s"), "not used with the model rate: capacity.to\n"),
+    ],
+)
+def test_the_command_line_is_checked_as_the_baseline_is(
+    tmp_path: Path, arguments: tuple[str, ...], message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "baselines.yaml"
+    capacity, address = "{at_least: 10 users, to: 20 users}", "http://192.0.2.1:1"  # which is refused in any case
+    file.write_text(f"version: 1\nservice: {{base_url: '{address}'}}\ncapacity: {capacity}\nendpoints:\n  {WORKING}\n")
+    assert run_command_line(["capacity", "-f", str(file), *arguments]) == 2
+    assert message in capfd.readouterr().err
 
 
 def test_another_machine_takes_a_promise(service: LoadService, tmp_path: Path) -> None:
@@ -181,7 +220,7 @@ def test_a_remote_worker_makes_the_load_of_a_search(service: LoadService, tmp_pa
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert re.fullmatch(rf"waiting for the master at 127\.0\.0\.1:{port}, .*\njoined as worker 1 of 1\n", done.stderr)
     assert search.returncode == 0, err
-    assert "They do not hold even for the smallest load." in out
+    assert "The limits do not hold even for 1 user, the smallest load." in out
     assert service.requests["/status/500"] > 0
 
 

@@ -77,7 +77,7 @@ def test_a_capacity_that_became_lower(tmp_path: Path) -> None:
     assert (report.new, report.gone) == ((), ())
     page = markdown.render(report)
     for expected in (
-        "The endpoint is within its limits now. The capacity is 38 users now, and 39 users are needed.",
+        "The endpoint is within its limits now. The capacity is 38 users now; needed: 39 users.",
         "user capacity 50 -> 38 users, 23% lower",
         "not resolved: 38 users now, 24% lower than before",
     ):

@@ -72,7 +72,7 @@ def test_csv() -> None:
         "target_ms": "50",
         "ratio": "0.84",
         "requests_judged": "2030",
-        "reason": "the limits hold for 42 users (39 to 45 users); at least 50 users are needed",
+        "reason": "the limits hold for 42 users (39 to 45 users); needed: at least 50 users",
         "metric_of": "user capacity",
         "unit": "users",
     }
@@ -116,6 +116,11 @@ def test_a_run_file_without_one_is_read_as_before() -> None:
     values = json.loads(encode_run(replace(capacity_run(), capacity=None)))
     del values["capacity"]
     assert decode_run(json.dumps(values).encode(), "run.json").capacity is None
+
+
+def test_an_error_of_the_generator_does_not_make_a_verdict_unproven() -> None:
+    run = replace(capacity_run(OK), exit_code=3, complete=False)
+    assert exit_meaning(run) == "exit 3: the search did not come to its end"
 
 
 def pages(run: Run) -> str:

@@ -141,10 +141,10 @@ def _state_now(report: PeriodReport) -> Iterator[str]:
 
 
 def _capacity_now(report: PeriodReport) -> Iterator[str]:
-    """``The capacity is 42 users now, and 50 users are needed.`` Of each series that goes on."""
+    """``The capacity is 42 users now; needed: 50 users.`` Of each series that goes on."""
     for summary in report.endpoints:
         if summary.unit.is_load and summary.is_current and summary.end_ms is not None:
-            needed = f", and {format_figure(summary.target_ms, summary.unit)} are needed" if summary.target_ms else ""
+            needed = f"; needed: {format_figure(summary.target_ms, summary.unit)}" if summary.target_ms else ""
             machine = f" on {clean(summary.machine, LONGEST_NAME)}" if len(report.machines) > 1 else ""
             yield f"The capacity{machine} is {format_figure(summary.end_ms, summary.unit)} now{needed}."
 
