@@ -8,6 +8,7 @@ from typing import NamedTuple
 from perfcheck.model import CapacityResult, CapacityStep, LoadModel, ThinkTime
 from perfcheck.text import clean
 from perfcheck.units import format_load, format_ms, format_percentage, format_rate
+from perfcheck.words import plural
 
 HEADINGS = ("load", "requests", "median", "p95", "over limit", "failed", "")
 _MOST_NAMED = 5
@@ -57,7 +58,7 @@ def facts(result: CapacityResult) -> Iterator[tuple[str, str]]:
         varies = ", exponential" if result.think_time is ThinkTime.EXPONENTIAL else ""
         yield "think time", f"{format_ms(result.think_s * 1e3)}{varies}"
     yield "limits", limits_shown(result)
-    yield "search", f"{result.seconds:.0f} s of load, {len(result.steps)} steps; {result.ended}"
+    yield "search", f"{result.seconds:.0f} s of load, {plural(len(result.steps), 'step')}; {result.ended}"
 
 
 def limits_shown(result: CapacityResult) -> str:
