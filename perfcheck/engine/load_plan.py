@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 
-from perfcheck.capacity.engine.plan import COOKIES, LoadPlan, PlannedRequest
+from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
 from perfcheck.client.client import Client
 from perfcheck.errors import UsageError
 from perfcheck.model import Baseline, Endpoint, Metric
@@ -73,19 +73,17 @@ def _planned(endpoint: Endpoint, client: Client, *, keeps_cookies: bool, is_step
     _, template, cookies = client.template(endpoint)
     has_own = endpoint.is_anonymous or any(name.lower() == b"cookie" for name, _ in template.headers)
     keeps_cookies = keeps_cookies and is_step and not has_own
-    if keeps_cookies:
-        template = template.with_header(b"Cookie", (COOKIES,))
-    elif cookies:
+    if cookies and not keeps_cookies:
         template = template.with_header(b"Cookie", cookies)
     return PlannedRequest(
         endpoint.name,
-        template.data({}) if template.is_static else template,
+        template.data({}) if template.is_static and not keeps_cookies else template,
         endpoint.method,
         endpoint.expect,
         endpoint.timeout_s,
         answer=endpoint.answer,
         captures=endpoint.captures,
-        cookies=(cookies or b"").decode("latin-1") if keeps_cookies else None,
+        cookies=(cookies or b"") if keeps_cookies else None,
         rows=endpoint.data,
         think_s=endpoint.think_s,
     )

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import unquote
 
 from apps.faulty_server import read_request, reset, response, server, wait_for_the_client_to_leave
 
@@ -57,7 +58,8 @@ class LoadService:
                     connection.sendall(response(b"", f"Location: {self.redirect_to}", status="302 Found"))
                 case ["reset"]:
                     reset(connection)
-                case ["cookie", *cookies]:
+                case ["cookie", *quoted]:
+                    cookies = [unquote(cookie, "latin-1") for cookie in quoted]
                     connection.sendall(response(b"{}", *(f"Set-Cookie: {cookie}; Path=/" for cookie in cookies)))
                 case ["token"]:
                     connection.sendall(response(b'{"token": "t/%d"}' % self.requests[path]))

@@ -94,8 +94,8 @@ class _Unread(HTTPSocketResponse):
 
 
 def _as_response(received: HTTPSocketResponse, body: bytes) -> Response:
-    """Raises RequestFailedError for a body that is too large."""
-    headers = [(name.lower().encode(), value.encode()) for name, value in received.items()]
+    """With the bytes of the headers, as which Latin-1 is decoded. Raises RequestFailedError for a body too large."""
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in received.items()]
     response = Response(received.status_code, b"", headers, "HTTP/1.1")
     response.add(body)
     return response

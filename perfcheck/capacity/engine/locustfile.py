@@ -45,12 +45,11 @@ class WorkerLoad:
         self.planned_s = math.inf  # the next intended start of the open model
         self.vacant: list[int] = []  # places of users that are about to begin
         self.places: set[int] = set()  # of all users: those at or over the level leave before their next request
-        self.most_in_flight = max(1, plan.most_in_flight // workers)
+        self._workers = workers
+        self._pool_size = 0.0
         self._paused_s: float | None = None  # since when
         self._runner = runner
         self._weights = list(accumulate(request.weight for request in plan.requests))
-        pauses_s = sum(request.weight * request.pauses_s for request in plan.requests)
-        self._mean_pauses_s = pauses_s / (self._weights[-1] or 1)
         if plan.model is LoadModel.RATE:
             runner.spawn_users({Dispatcher.__name__: 1})
 
@@ -85,6 +84,7 @@ class WorkerLoad:
 
     def _set_level(self, level: float, now: float) -> None:
         self.level = level
+        self._pool_size = self.plan.pool_size(level, self._workers)
         self.planned_s = now
         self.changes += 1
         self.wake.set()
@@ -97,8 +97,8 @@ class WorkerLoad:
 
     @property
     def is_full(self) -> bool:
-        """Whether what begins now is shed; users who think, in a workflow, wait for no response."""
-        return self.recorder.in_flight >= self.most_in_flight + self.level * self._mean_pauses_s
+        """Whether what begins now is shed."""
+        return self.recorder.in_flight >= self._pool_size
 
 
 class LoadUser(User):
@@ -199,7 +199,13 @@ class Dispatcher(LoadUser):
         if load.is_full:
             load.recorder.shed(load.choose(), intended_s)
         else:
-            gevent.spawn(self.send, load.recorder.start(load.choose(), intended_s), from_start=True)
+            gevent.spawn(self._send, load.recorder.start(load.choose(), intended_s))
+
+    def _send(self, sent: InFlight) -> None:
+        try:
+            self.send(sent, from_start=True)
+        except Exception as error:  # noqa: BLE001 - Locust reports those of users alone, and this is no user
+            self.environment.events.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)
 
     def _gap_s(self) -> float:
         rate = self.load.level

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from perfcheck.client.request_template import Inserted, RequestTemplate
+from perfcheck.client.request_template import RequestTemplate
 from perfcheck.errors import UsageError
 from perfcheck.hosts import check_load_target, is_loopback
-from perfcheck.model import Capture, DataFile, Encoding, Expectations, LoadModel, ThinkTime, Tls
+from perfcheck.model import Capture, DataFile, Expectations, LoadModel, ThinkTime, Tls
 
-COOKIES = Inserted("Cookie:", Encoding.PLAIN)  # no value of a baseline has such a name
+_LIMITS = 4  # many a limit is that of a median, and the mean latency may be several times as long
 
 
 class Arrivals(StrEnum):
@@ -37,7 +37,7 @@ class PlannedRequest:
     answer: Expectations | None = None
     captures: tuple[Capture, ...] = ()
     rows: DataFile | None = None  # which it uses in turn, or its steps do
-    cookies: str | None = None  # of a step that sends those of the responses before it: what it has from the setup
+    cookies: bytes | None = None  # of a step that sends those of the responses before it: what it has from the setup
     think_s: float = 0.0  # of a step: the pause before the next one
     steps: tuple[PlannedRequest, ...] = ()
 
@@ -51,6 +51,11 @@ class PlannedRequest:
         """In a workflow; no part of its latency."""
         return sum(step.think_s for step in self.steps)
 
+    @property
+    def longest_s(self) -> float:
+        """A turn takes no longer, whatever the service does."""
+        return sum(step.timeout_s for step in self.steps or (self,)) + self.pauses_s
+
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
@@ -63,11 +68,22 @@ class LoadPlan:
     think_s: float = 0.0  # mean pause of a user
     think_time: ThinkTime = ThinkTime.EXPONENTIAL
     arrivals: Arrivals = Arrivals.POISSON
-    most_in_flight: int = 1000  # of the open model, all workers together: what would go beyond is shed
+    smallest_pool: int = 1000  # requests in flight that the open model allows at any rate, all workers together
     unix_socket: str | None = None  # in place of host and port
     tls: Tls | None = None  # None: plain HTTP
     server_name: str = ""  # that the certificate has
     seed: int = 0  # of the values that requests insert
+
+    def pool_size(self, rate: float, workers: int) -> float:
+        """The requests that one worker of the open model may have in flight, at its rate: what exceeds that is shed.
+
+        A service that holds the load needs as many as arrive within its mean latency (Little's law). Users who pause,
+        in a workflow, wait for no response.
+        """
+        limit_s = max((request.limit_ms or 0.0 for request in self.requests), default=0.0) / 1e3
+        pauses_s = sum(request.weight * request.pauses_s for request in self.requests)
+        mean_pauses_s = pauses_s / (sum(request.weight for request in self.requests) or 1)
+        return max(1.0, self.smallest_pool / workers, rate * _LIMITS * limit_s) + rate * mean_pauses_s
 
     def check_target(self, master: str, *, owns_host: bool) -> None:
         """Raises UsageError where a worker of this ``master`` must not send this load, or would send it elsewhere."""

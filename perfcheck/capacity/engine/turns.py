@@ -11,7 +11,7 @@ import gevent
 from perfcheck.answers.answer_check import AnswerCheck
 from perfcheck.capacity.engine.connection import LoadConnection
 from perfcheck.capacity.engine.counts import GeneratorError
-from perfcheck.capacity.engine.plan import COOKIES, LoadPlan, PlannedRequest
+from perfcheck.capacity.engine.plan import LoadPlan, PlannedRequest
 from perfcheck.client.capture import captured
 from perfcheck.client.exchange import RequestFailedError
 from perfcheck.client.response import Response
@@ -45,13 +45,11 @@ class UserTurns:
 
         A step that fails is the last. Between two steps the user thinks, which counts as no time.
         """
-        cookies: dict[str, str] = {}
+        cookies: dict[bytes, bytes] = {}
         values = RequestValues(self._generators[id(request)].value, next(self._numbers[id(request)]), {})
         spent_s = 0.0
         for step in request.steps or (request,):
             connection = connections.pop() if connections else LoadConnection(self._plan)
-            if header := _cookie_header(step, cookies):
-                values.capture(COOKIES.name, header)
             took_s, error = self._send(step, connection, values, cookies)
             connections.append(connection)
             spent_s += took_s
@@ -62,11 +60,11 @@ class UserTurns:
         return spent_s, None
 
     def _send(
-        self, step: PlannedRequest, connection: LoadConnection, values: RequestValues, cookies: dict[str, str]
+        self, step: PlannedRequest, connection: LoadConnection, values: RequestValues, cookies: dict[bytes, bytes]
     ) -> tuple[float, Failure | GeneratorError | None]:
         took_s = 0.0
         try:
-            data = step.data if isinstance(step.data, bytes) else step.data.data(values)
+            data = _data(step, values, cookies)
             start_s = perf_counter()
             outcome = connection.send(step, data)
             took_s = perf_counter() - start_s
@@ -88,19 +86,29 @@ class UserTurns:
             values.capture(capture.name, captured(capture, response, body))
 
 
-def _cookies_of(response: Response) -> Iterator[tuple[str, str]]:
+def _data(step: PlannedRequest, values: RequestValues, cookies: dict[bytes, bytes]) -> bytes:
+    """Raises RequestFailedError for a value that cannot be inserted."""
+    template = step.data
+    if isinstance(template, bytes):
+        return template
+    if step.cookies is not None and (header := _cookie_header(step.cookies, cookies)):
+        template = template.with_header(b"Cookie", header)
+    return template.data(values)
+
+
+def _cookies_of(response: Response) -> Iterator[tuple[bytes, bytes]]:
     """As the turn sends them until its end, to all paths of the service; a removed one has no value."""
     for header, text in response.headers:
         if header == b"set-cookie":
-            pair, _, attributes = text.decode("latin-1").partition(";")
-            name, equals, value = pair.partition("=")
+            pair, _, attributes = text.partition(b";")
+            name, equals, value = pair.partition(b"=")
             if equals:
-                is_removed = "max-age=0" in attributes.lower().replace(" ", "").split(";")
-                yield name.strip(), "" if is_removed else value.strip()
+                is_removed = b"max-age=0" in attributes.lower().replace(b" ", b"").split(b";")
+                yield name.strip(), b"" if is_removed else value.strip()
 
 
-def _cookie_header(step: PlannedRequest, cookies: dict[str, str]) -> str:
+def _cookie_header(from_setup: bytes, cookies: dict[bytes, bytes]) -> bytes:
     """What the setup left, and what the responses of the turn have set since."""
-    before = (pair.partition("=") for pair in (step.cookies or "").split("; ") if pair)
+    before = (pair.partition(b"=") for pair in from_setup.split(b"; ") if pair)
     pairs = {**{name: value for name, _, value in before}, **cookies}
-    return "; ".join(f"{name}={value}" for name, value in pairs.items() if value)
+    return b"; ".join(b"%b=%b" % (name, value) for name, value in pairs.items() if value)

@@ -98,11 +98,13 @@ def main(host: str, port: int, *, owns_host: bool, quiet: bool) -> NoReturn:
         gevent.signal_handler(number, ending.set, _Ending(EXIT_INTERRUPTED, "it was interrupted"))
     message = f"no master of a capacity search answered at {host}:{port}"
     no_master = _Ending(EXIT_NOT_MEASURED, message, f"set {KEY_VARIABLE} to the master's, and check --master")
-    runner = None
-    with gevent.Timeout(_CONNECT_TIMEOUT_S, exception=False):
-        runner = _runner(host, port)
-    if runner is None:
+    connecting = gevent.spawn(_runner, host, port)
+    gevent.wait([connecting, ending], timeout=_CONNECT_TIMEOUT_S, count=1)
+    if ending.ready():
+        _exit(ending.get())
+    if not connecting.ready():
         _exit(no_master)
+    runner = connecting.get()
     index: list[int] = []  # once the master has sent it
 
     def begin(data: dict[str, Any]) -> None:
