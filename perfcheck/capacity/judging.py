@@ -26,7 +26,6 @@ def judge_block(block: LoadBlock, limits_ms: Mapping[str, float]) -> Block:
         requests=sum(endpoint.requests for endpoint in judged.values()),
         over=sum(endpoint.over for endpoint in judged.values()),
         failed=sum(count.failed for _, count in counts),
-        lag_ms=block.lag_ms,
         is_void=bool(block.missing)
         or any(count.generator_errors for _, count in counts)
         or block.lag_ms > smallest_ms * _LARGEST_LAG,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 
 from perfcheck.capacity.engine.blocks import LoadBlock
-from perfcheck.capacity.engine.counts import merged
+from perfcheck.capacity.engine.counts import EndpointCounts
 from perfcheck.capacity.engine.engine import Engine
-from perfcheck.capacity.engine.histogram import LatencyHistogram
 from perfcheck.capacity.evidence import AllowedShares, is_kept, summed
 from perfcheck.capacity.judging import judge_block
 from perfcheck.capacity.model import BLOCK_S, Attempt, Block, Capacity
@@ -29,13 +29,19 @@ class MeasuredStep:
     settling: list[tuple[LoadBlock, Block]] = field(default_factory=list)
     judged: list[tuple[LoadBlock, Block]] = field(default_factory=list)
 
+    def amend(self, engine: Engine) -> None:
+        """Latencies of requests that were over their limits, and in flight, when their half second was judged."""
+        for parts in (self.settling, self.judged):
+            parts[:] = [(engine.amended(measured), block) for measured, block in parts]
+
     def summary(self, allowed: AllowedShares) -> CapacityStep:
         """Where nothing is judged, as of a service that collapsed at once, by what there is."""
         parts = self.judged or self.settling
         requests = sum(block.requests for _, block in parts)
-        latency = LatencyHistogram()
-        for counts in merged(part.counts for part, _ in parts).values():
-            latency.update(counts.latency)
+        total = EndpointCounts()
+        for part, _ in parts:
+            for counts in part.counts.values():
+                total.merge(counts)
         share_over = sum(block.over for _, block in parts) / requests if requests else None
         share_failed = sum(block.failed for _, block in parts) / requests if requests else None
         is_known = self.judged and share_over is not None and share_failed is not None
@@ -43,8 +49,9 @@ class MeasuredStep:
             load=self.load,
             requests=requests,
             requests_per_s=requests / (len(parts) * BLOCK_S) if parts else 0.0,
-            median_ms=latency.quantile_ms(0.5),
-            p95_ms=latency.quantile_ms(_P95),
+            median_ms=total.latency.quantile_ms(0.5, total.unanswered),
+            p95_ms=total.latency.quantile_ms(_P95, total.unanswered),
+            p95_uncorrected_ms=total.uncorrected.quantile_ms(_P95, total.unanswered),
             over=share_over,
             failed=share_failed,
             holds=is_kept([block for _, block in self.judged], allowed) if is_known else None,
@@ -79,21 +86,19 @@ class CapacityMeasurement:
         the load of a step goes on.
         """
         block: Block | None = None
-        error: BaseException | None = None
-        with closing(search):
-            attempt = next(search)
-            while error is None:
-                try:
-                    block = self._measured(attempt)
-                except BaseException as failure:  # noqa: BLE001 - of any kind, and raised again
-                    block, error = None, failure  # None ends the search with what is known
-                try:
-                    attempt = search.send(block)
-                except StopIteration as end:
-                    self.capacity = end.value
-                    break
-        if error is not None:
-            raise error
+        # The search has a thread, in which no interrupt is raised: it would end it without what it knows.
+        with closing(search), ThreadPoolExecutor(1) as thread:
+            try:
+                while True:
+                    block = self._measured(thread.submit(search.send, block).result())
+            except StopIteration as end:
+                self.capacity = end.value
+            except BaseException:
+                self.capacity = thread.submit(_stopped, search).result()
+                raise
+            finally:
+                for step in self.steps:
+                    step.amend(self.engine)
 
     def _measured(self, attempt: Attempt) -> Block:
         self._observe(attempt)
@@ -108,3 +113,13 @@ class CapacityMeasurement:
             step = self.steps[-1]
             (step.settling if attempt.settles else step.judged).append((measured, block))
         return block
+
+
+def _stopped(search: Search) -> Capacity | None:
+    """What it knows; None where it has not begun, or has failed."""
+    try:
+        search.send(None)
+    except StopIteration as end:
+        capacity: Capacity | None = end.value
+        return capacity
+    return None

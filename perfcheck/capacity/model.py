@@ -35,7 +35,6 @@ class Block:
     requests: int  # completed, failed or shed
     over: int  # longer than their limit (each endpoint has its own), timeouts included
     failed: int  # failed, or shed by the open model's pool
-    lag_ms: float = 0.0  # the generator's own scheduling lag, the largest
     is_void: bool = False  # not to be judged: generator lag, or a worker's part is missing
     endpoints: Mapping[str, Judged] = field(default_factory=dict)  # each by itself, where there are several
 

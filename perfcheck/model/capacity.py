@@ -80,6 +80,7 @@ class CapacityStep:
     over: float | None  # share of the requests over their limits, or timed out
     failed: float | None  # share of the requests
     holds: bool | None  # whether both shares are allowed; None without requests
+    p95_uncorrected_ms: float | None = None  # open model: from the real start of each request, not from when it was due
 
 
 class CapacityChange(StrEnum):

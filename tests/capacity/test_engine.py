@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from copy import deepcopy
+from io import BytesIO
 from itertools import islice
 
 import pytest
@@ -27,9 +28,10 @@ from perfcheck.capacity.engine.engine import Engine
 from perfcheck.capacity.engine.plan import Arrivals, LoadPlan, PlannedRequest
 from perfcheck.capacity.engine.recorder import BlockPart
 from perfcheck.capacity.engine.remote import RemoteWorkers, await_master, key_for
+from perfcheck.client.request_template import Inserted, RequestTemplate
 from perfcheck.engine.capacity import _worker_findings
 from perfcheck.errors import CouldNotMeasureError, UsageError
-from perfcheck.model import Failure, LoadModel, ThinkTime
+from perfcheck.model import Encoding, Failure, LoadModel, ThinkTime
 
 SECRET = "s3cret-of-the-service"
 
@@ -109,8 +111,8 @@ def test_a_redirect_is_a_failure_and_is_not_followed(service: LoadService) -> No
 
 
 def test_the_open_model_counts_from_the_intended_start_and_sheds_what_is_too_much(service: LoadService) -> None:
-    request = planned("one at a time", "/alone/50", limit_ms=200)
-    plan = plan_of(service, request, model=LoadModel.RATE, arrivals=Arrivals.EVEN, most_in_flight=20)
+    request = planned("one at a time", "/alone/50", limit_ms=50)
+    plan = plan_of(service, request, model=LoadModel.RATE, arrivals=Arrivals.EVEN, smallest_pool=20)
     with Engine(plan) as engine:
         step = engine.step(100)
         (*_, last) = blocks(engine, step, 4)
@@ -266,6 +268,16 @@ def test_a_remote_worker_has_the_key_of_its_master_and_ends_when_that_is_gone(
     assert "the master did not send anything for 15 s" in err
 
 
+def test_a_remote_worker_can_be_interrupted_while_it_connects(joining: Joining) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as no_master:
+        joining.port = no_master.getsockname()[1]
+        joining.start()
+        connection, _ = no_master.accept()
+        with connection:
+            joining.processes[0].send_signal(signal.SIGTERM)
+            assert joining.ended(0) == (130, "error: it was interrupted\n")
+
+
 def test_the_run_has_a_note_for_each_worker_that_was_silent_or_lost(service: LoadService) -> None:
     engine = Engine(plan_of(service), workers=3)
     engine.silences[2] = 2
@@ -331,14 +343,36 @@ def test_without_a_worker_there_is_no_load(service: LoadService) -> None:
             list(engine.blocks(step))
 
 
-def test_a_request_that_cannot_be_sent_ends_the_load_with_its_reason(service: LoadService) -> None:
-    with Engine(plan_of(service, planned("bad", "/", weight=0))) as engine:
-        step = engine.step(1)
+@pytest.mark.parametrize("model", LoadModel)
+def test_a_request_that_cannot_be_sent_ends_the_load_with_its_reason(service: LoadService, model: LoadModel) -> None:
+    template = RequestTemplate(b"GET", (b"/", Inserted("data.missing", Encoding.PLAIN)), ())
+    with Engine(plan_of(service, PlannedRequest("bad", template), model=model)) as engine:
+        step = engine.step(5)
         with pytest.raises(CouldNotMeasureError) as raised:
             list(engine.blocks(step))
     assert raised.value.exit_code == 3
-    assert "ValueError: Total of weights must be greater than zero" in raised.value.output
+    assert "KeyError: 'missing'" in raised.value.output
     assert not service.requests
+
+
+def test_a_request_that_never_ends_is_not_waited_for(service: LoadService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "_DRAIN_GRACE_S", 0.0)
+    plan = plan_of(service, planned("quick", "/quick", timeout_s=0.0))
+    engine = Engine(plan)
+    engine._commands = BytesIO()
+    for step in (1, 1, 1):
+        engine._events.put({"event": "report", "worker": 0, "step": step, "in_flight": 1, "parts": []})
+    with pytest.raises(CouldNotMeasureError, match="requests are in flight 0 s after the load has ended"):
+        engine.drain()
+
+
+def test_a_report_that_the_end_of_the_master_cuts_off_is_its_end(service: LoadService) -> None:
+    engine = Engine(plan_of(service))
+    reports, end = os.pipe()
+    os.write(end, b'{"event": "ready"}\n{"event": "rep')
+    os.close(end)
+    engine._read(reports)
+    assert [engine._events.get_nowait(), engine._events.get_nowait()] == [{"event": "ready"}, None]
 
 
 def test_without_locust_the_extra_is_named(service: LoadService, monkeypatch: pytest.MonkeyPatch) -> None:

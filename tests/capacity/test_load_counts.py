@@ -55,6 +55,12 @@ def test_what_is_clearly_over_a_limit_counts_and_what_is_clearly_below_does_not(
     assert over <= sum(latency_s * 1e3 > limit_ms / 1.003 for latency_s in latencies_s)
 
 
+def test_the_unanswered_are_longer_than_all_others() -> None:
+    latencies = histogram([0.1] * 6)
+    assert latencies.quantile_ms(0.5, 6) == latencies.quantile_ms(0.5)
+    assert latencies.quantile_ms(0.5, 7) is None
+
+
 def test_nothing_has_no_quantile_and_no_latency_is_too_small() -> None:
     assert LatencyHistogram().quantile_ms(0.5) is None
     assert histogram([0.0, -1.0]).total() == 2
@@ -202,7 +208,9 @@ def test_the_half_second_of_two_workers_is_the_sum_of_its_parts(
         assembler.add(worker, BlockPart(1, 0, counts, lag_ms=worker + 1.0))
     for counts in amendments:
         assembler.add(0, BlockPart(1, 0, counts, is_amendment=True))
-    assert assembler.next_of(1) == LoadBlock(1, 0, merged(parts), 2.0, frozenset())
+    block = assembler.next_of(1)
+    assert block == LoadBlock(1, 0, merged(parts), 2.0, frozenset())
+    assert assembler.amended(block).counts == merged([*parts, *amendments])
     assert assembler.totals(1) == merged([*parts, *amendments])
     assert assembler.totals(2) == {}
 
@@ -234,3 +242,22 @@ def test_a_plan_arrives_as_it_was_sent() -> None:
     secure = replace(plan, tls=Tls(ca="ca.pem", verify=False), server_name="localhost")
     for sent in (plan, secure):
         assert LoadPlan.from_json(json.loads(json.dumps(sent.to_json()))) == sent
+
+
+@pytest.mark.parametrize(
+    ("rate", "workers", "limit_ms", "pause_s", "size"),
+    [
+        (10.0, 1, 100.0, 0.0, 1000),
+        (10.0, 4, 100.0, 0.0, 250),
+        (3000.0, 1, 1500.0, 0.0, 18_000),  # a mean latency of 1 s needs 3,000
+        (100.0, 1, 100.0, 10.0, 2000),
+        (5.0, 2, None, 0.0, 500),
+    ],
+)
+def test_the_open_model_has_as_many_requests_in_flight_as_its_limit_needs(
+    rate: float, workers: int, limit_ms: float | None, pause_s: float, size: float
+) -> None:
+    steps = PlannedRequest("first", think_s=pause_s), PlannedRequest("last", timeout_s=3.0)
+    request = PlannedRequest("checkout", limit_ms=limit_ms, steps=steps)
+    assert LoadPlan("::1", 443, LoadModel.RATE, (request,)).pool_size(rate, workers) == size
+    assert request.longest_s == 13 + pause_s

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from _thread import interrupt_main
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from itertools import count
+from typing import Any
 
 import pytest
 from apps.load_service import load_service, planned
@@ -11,6 +15,7 @@ from apps.load_service import load_service, planned
 from perfcheck.capacity.engine.blocks import LoadBlock
 from perfcheck.capacity.engine.counts import EndpointCounts
 from perfcheck.capacity.engine.engine import Engine
+from perfcheck.capacity.engine.histogram import LatencyHistogram
 from perfcheck.capacity.engine.plan import LoadPlan
 from perfcheck.capacity.evidence import AllowedShares
 from perfcheck.capacity.measure import CapacityMeasurement, MeasuredStep
@@ -78,24 +83,48 @@ def test_a_step_that_was_not_judged_shows_what_there_was() -> None:
     assert (nothing.requests, nothing.requests_per_s, nothing.over, nothing.holds) == (0, 0.0, None, None)
 
 
-def test_what_is_known_is_kept_when_it_is_interrupted() -> None:
+def test_what_is_over_its_limit_and_not_answered_is_longer_than_all_latencies() -> None:
+    fast = part([10.0] * 20)
+    fast[0].counts["videos"].pending = 10
+    half = MeasuredStep(20.0, judged=[fast]).summary(allowed(0.1))
+    assert half.median_ms == pytest.approx(10, rel=0.0025)
+    assert half.p95_ms is half.p95_uncorrected_ms is None
+
+
+class ScriptedEngine:
+    """Answers every request of the first half second after the search has judged it."""
+
+    def step(self, _: float) -> int:
+        return 1
+
+    def blocks(self, step: int) -> Iterator[LoadBlock]:
+        return (LoadBlock(step, index, {"quick": EndpointCounts(pending=1)}, 0.0, frozenset()) for index in count())
+
+    def amended(self, block: LoadBlock) -> LoadBlock:
+        answered = LatencyHistogram()
+        answered.add(0.9)
+        return replace(block, counts={"quick": EndpointCounts(answered)})
+
+
+@pytest.mark.parametrize("in_search", [False, True])
+def test_what_is_known_is_kept_when_it_is_interrupted(*, in_search: bool) -> None:
     seen: list[Block | None] = []
 
     def search() -> Generator[Attempt, Block | None, Capacity]:
         seen.append((yield Attempt(2, is_fresh=True, drains=False)))
+        if in_search:
+            interrupt_main()
         seen.append((yield Attempt(2, is_fresh=False, drains=False)))
         return FOUND
 
     def interrupt(attempt: Attempt) -> None:
-        if not attempt.is_fresh:
+        if not attempt.is_fresh and not in_search:
             raise KeyboardInterrupt
 
-    with load_service() as service:
-        plan = LoadPlan("127.0.0.1", service.port, LoadModel.USERS, (planned("quick", "/quick"),), think_s=0.02)
-        with Engine(plan) as engine:
-            measurement = CapacityMeasurement(engine, {"quick": 500.0}, interrupt)
-            with pytest.raises(KeyboardInterrupt):
-                measurement.run(search())
+    engine: Any = ScriptedEngine()
+    measurement = CapacityMeasurement(engine, {"quick": 500.0}, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        measurement.run(search())
     assert measurement.capacity == FOUND
-    assert seen[0] is not None
-    assert seen[1:] == [None]
+    assert seen == [Block(1, 1, 0), None]
+    assert measurement.steps[0].summary(allowed(0.5)).median_ms == pytest.approx(900, rel=0.0025)

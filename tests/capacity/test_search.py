@@ -121,7 +121,7 @@ def test_void_blocks_are_not_judged() -> None:
 
 
 def test_a_generator_that_cannot_make_the_load_is_never_a_capacity() -> None:
-    found = drive(search(plan()), lambda attempt: Block(400, 0, 0, lag_ms=80, is_void=attempt.load > 20))
+    found = drive(search(plan()), lambda attempt: Block(400, 0, 0, is_void=attempt.load > 20))
     assert (found.reason, found.answer, found.low, found.high) == (Ending.GENERATOR, None, None, None)
     assert found.seconds < 120
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perfcheck.capacity.engine.counts import EndpointCounts, merged
 from perfcheck.capacity.engine.recorder import BlockPart
@@ -27,7 +28,7 @@ class BlockAssembler:
     def __init__(self) -> None:
         self._workers: dict[int, frozenset[int]] = {}  # of each step
         self._parts: dict[tuple[int, int], dict[int, BlockPart]] = {}
-        self._amendments: list[BlockPart] = []
+        self._amendments: dict[tuple[int, int], list[dict[str, EndpointCounts]]] = defaultdict(list)
         self._next: dict[int, int] = {}  # block of each step
 
     def begin(self, step: int, workers: Iterable[int]) -> None:
@@ -36,7 +37,7 @@ class BlockAssembler:
 
     def add(self, worker: int, part: BlockPart) -> None:
         if part.is_amendment:
-            self._amendments.append(part)
+            self._amendments[part.step, part.block].append(part.counts)
         else:
             self._parts.setdefault((part.step, part.block), {})[worker] = part
 
@@ -51,7 +52,14 @@ class BlockAssembler:
         counts = merged(part.counts for part in parts.values())
         return LoadBlock(step, index, counts, max(part.lag_ms for part in parts.values()), missing)
 
+    def amended(self, block: LoadBlock) -> LoadBlock:
+        """With what has become, by now, of the requests that were in flight when it was complete."""
+        return replace(block, counts=merged([block.counts, *self._amendments.get((block.step, block.index), [])]))
+
     def totals(self, step: int) -> dict[str, EndpointCounts]:
         """All requests of the step that have been reported, those of half seconds that are not complete, too."""
-        parts = [part for (of_step, _), parts in self._parts.items() if of_step == step for part in parts.values()]
-        return merged(part.counts for part in [*parts, *(part for part in self._amendments if part.step == step)])
+        parts = [
+            part.counts for (of_step, _), parts in self._parts.items() if of_step == step for part in parts.values()
+        ]
+        later = (amendments for (of_step, _), amendments in self._amendments.items() if of_step == step)
+        return merged([*parts, *(counts for amendments in later for counts in amendments)])

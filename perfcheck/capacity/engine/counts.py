@@ -40,9 +40,14 @@ class EndpointCounts:
         """All but those that the generator itself could not send."""
         return self.latency.total() + self.failed + self.pending
 
+    @property
+    def unanswered(self) -> int:
+        """Whose latency is not known, but that it is long."""
+        return self.pending + self.failures[Failure.TIMEOUT]
+
     def over(self, limit_ms: float) -> int:
         """Longer than the limit, with those that were still in flight then, and timeouts."""
-        return self.latency.over(limit_ms) + self.pending + self.failures[Failure.TIMEOUT]
+        return self.latency.over(limit_ms) + self.unanswered
 
     def merge(self, other: Self) -> None:
         self.latency.update(other.latency)

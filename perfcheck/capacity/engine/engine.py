@@ -30,6 +30,7 @@ _PROCESS = "perfcheck.capacity.engine.process"
 _START_TIMEOUT_S = 60.0
 _KEEP_ALIVE_S = 0.5  # without a command for 2 s the workers pause, as when this process is stopped by Ctrl-Z
 _SILENCE_TIMEOUT_S = 15.0  # of the master, which reports ten times a second
+_DRAIN_GRACE_S = 15.0
 _STOP_TIMEOUT_S = 1.0
 _GRACE_S = 1.0
 
@@ -97,10 +98,22 @@ class Engine:
                 self._await_event(_SILENCE_TIMEOUT_S)
 
     def drain(self) -> None:
-        """End all load, and wait until no request is in flight; that takes no longer than the longest timeout."""
-        step = self.step(0)
+        """End all load, and wait until no request is in flight.
+
+        Raises CouldNotMeasureError where that takes longer than the longest turn, in the time that this process runs.
+        """
+        step, waited_s = self.step(0), 0.0
+        longest_s = max((request.longest_s for request in self._plan.requests), default=0.0) + _DRAIN_GRACE_S
         while any(self._idle_in.get(worker, 0) < step for worker in self._live):
+            before_s = monotonic()
             self._await_event(_SILENCE_TIMEOUT_S)
+            waited_s += min(monotonic() - before_s, _KEEP_ALIVE_S)
+            if waited_s > longest_s:
+                raise self._error(f"requests are in flight {format_about(longest_s)} after the load has ended")
+
+    def amended(self, block: LoadBlock) -> LoadBlock:
+        """With what has become of its requests that were in flight when it was complete."""
+        return self._assembler.amended(block)
 
     def totals(self, step: int) -> dict[str, EndpointCounts]:
         """What has become of all requests of a step so far, by endpoint."""
@@ -165,10 +178,13 @@ class Engine:
 
     def _read(self, reports: int) -> None:
         """In a thread of its own, so that the engine never waits for this process."""
-        with os.fdopen(reports, "rb") as lines:
-            for line in lines:
-                self._events.put(json.loads(line))
-        self._events.put(None)
+        try:
+            with os.fdopen(reports, "rb") as lines:
+                for line in lines:
+                    if line.endswith(b"\n"):  # not cut off by the end of the master
+                        self._events.put(json.loads(line))
+        finally:
+            self._events.put(None)
 
     def _await_event(self, timeout_s: float) -> str:
         """Takes note of the next event; its kind."""

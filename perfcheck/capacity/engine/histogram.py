@@ -19,9 +19,12 @@ class LatencyHistogram(Counter[int]):
         """How many took longer: those of buckets whose middle does, so the limit is met within 0.25%."""
         return sum(count for bucket, count in self.items() if _middle_ms(bucket) > limit_ms)
 
-    def quantile_ms(self, p: float) -> float | None:
-        """The sample quantile of rank ceil(p n) (type 1 of Hyndman and Fan 1996), within 0.25%; None of nothing."""
-        rank = max(1, math.ceil(p * self.total() - 1e-9))
+    def quantile_ms(self, p: float, unanswered: int = 0) -> float | None:
+        """The sample quantile of rank ceil(p n) (type 1 of Hyndman and Fan 1996), within 0.25%.
+
+        ``unanswered`` are longer than all that are counted. None of nothing, and where it is one of these.
+        """
+        rank = max(1, math.ceil(p * (self.total() + unanswered) - 1e-9))
         for bucket in sorted(self):
             rank -= self[bucket]
             if rank <= 0:
