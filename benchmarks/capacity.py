@@ -7,7 +7,7 @@
 
 ``--simulated``: the search on simulated queues of known capacity; twenty minutes on two cores.
 ``--service``: the search as a command, on a real service of known capacity; half an hour with four at once.
-``--gunicorn``: the sample service with 1, 2 and 4 workers of gunicorn, and with a slower handler; 8 minutes.
+``--gunicorn``: the sample service with 1, 2 and 4 workers of gunicorn, and with a slower handler; 13 minutes.
 ``--engine``: requests a second of one process next to Locust's own users, and latencies next to wrk's.
 """
 

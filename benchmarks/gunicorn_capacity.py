@@ -17,7 +17,7 @@ from services import service
 
 WORKERS = (1, 2, 4)
 SLOWER_BY = 0.2
-_MAX_TIME_S = 120
+_MAX_TIME_S = 180
 _TIMEOUT_S = 3 * _MAX_TIME_S
 
 Json = dict[str, Any]

@@ -12,7 +12,7 @@ from perfcheck.stats.sequential import divergence
 
 _CLEAR = 12.0  # nats of evidence; correlated requests have several times less than independent ones
 _GROSS = (4.0, 0.6, 0.85)  # an overload in times the allowed share, and the least and largest share it can be
-_COLLAPSED = 0.5  # of the requests fail
+_COLLAPSED, _FEWEST_FAILURES = 0.5, 5  # of the requests fail, and how many at least: one request proves nothing
 _ENOUGH = 20.0  # variance of a count, for an endpoint to be judged by itself: 420 requests for a p95
 _FEW = 5.0  # over the limit, of as many as are allowed: fewer say nothing by themselves
 _NEAR = 0.15  # a logarithm of the load
@@ -69,7 +69,17 @@ def _is_gross(judged: Judged, share: float) -> bool:
 
 
 def is_collapse(failed: int, requests: int) -> bool:
-    return failed > _COLLAPSED * requests
+    return failed >= _FEWEST_FAILURES and failed > _COLLAPSED * requests
+
+
+def has_collapsed(blocks: Sequence[Block]) -> bool:
+    """Whether most requests fail from some block on."""
+    failed = requests = 0
+    for block in reversed(blocks):
+        failed, requests = failed + block.failed, requests + block.requests
+        if is_collapse(failed, requests):
+            return True
+    return False
 
 
 def is_kept(blocks: Sequence[Block], allowed: AllowedShares) -> bool:

@@ -16,7 +16,7 @@ from perfcheck.capacity.evidence import (
     AllowedShares,
     FirstCrossing,
     first_crossing,
-    is_collapse,
+    has_collapsed,
     is_gross,
     side_of,
     sum_of,
@@ -38,7 +38,8 @@ _AT_MOST = 0.25  # that the estimate moves in one step
 _DOWN = 0.08  # that it moves at least after an overload
 _WITH_ANSWER = {Ending.PRECISE, Ending.TIME, Ending.STOPPED}
 _STEPS_AT_BOUND = 3
-_RECOVERY_BLOCKS = 40
+_RECOVERY_S, _RECOVERY_CYCLES = 20.0, 2  # for which a service is waited for after a collapse
+_RECOVERY_RATE, _RECOVERY_LOAD = 2.0, 1 / 8  # requests a second about, and at most this part of what was too much
 _RECOVERED = 2  # blocks without a failure
 _VOID = 2  # times as many void blocks as are to be judged make a step void
 _VOID_STEPS = 3  # in a row
@@ -127,7 +128,7 @@ class _Course:
         offset = self._side * max(_OFFSETS[0], min(_OFFSETS[1], self._spread))
         load = self._whole(math.exp(self._estimate + offset), up=self._side > 0)
         if load >= self._ceiling:
-            load = self._whole(math.sqrt(self._held() * self._ceiling), up=False)
+            load = self._whole(math.sqrt(self._below_collapse() * self._ceiling), up=False)
         return min(max(load, self._plan.lowest), self._plan.highest)
 
     def _whole(self, load: float, *, up: bool) -> float:
@@ -135,23 +136,26 @@ class _Course:
             return load
         return math.ceil(load - 1e-9) if up else math.floor(load + 1e-9)
 
-    def _held(self) -> float:
+    def _below_collapse(self) -> float:
         """The largest load below a collapse at which the service did not collapse."""
         return max((step.load for step in self._steps if step.load < self._ceiling), default=self._plan.lowest)
 
     def _step(self, load: float, settling: int, length: int) -> _Part:
         """Keep a load until ``length`` blocks are judged, it is clearly too much, or most of them are void."""
         judged: list[Block] = []
+        counted: list[Block] = []  # all that are not void
         attempts = void = 0
         collapsed = too_much = False
         try:
             while len(judged) < length and void < _VOID * length and not collapsed and not too_much:
                 block = yield from self._attempt(load, is_fresh=attempts == 0, settles=attempts < settling)
                 attempts += 1
-                collapsed = not block.is_void and is_collapse(block.failed, block.requests)
                 if block.is_void:
                     void += attempts > settling
-                elif attempts > settling or collapsed:
+                    continue
+                counted.append(block)
+                collapsed = has_collapsed(counted)
+                if attempts > settling or collapsed:
                     judged.append(block)
                     too_much = len(judged) > 1 and is_gross(judged, self._allowed)
         finally:
@@ -174,12 +178,15 @@ class _Course:
         return block
 
     def _recovery(self) -> _Part:
-        """The lowest load, until requests succeed again."""
-        if self._ceiling <= self._plan.lowest:
+        """A small load, until requests succeed again."""
+        plan = self._plan
+        if self._ceiling <= plan.lowest:
             raise _EndedError(Ending.FAILS)
+        enough = _RECOVERY_RATE * (plan.cycle_s if plan.model is LoadModel.USERS else 1)
+        load = max(plan.lowest, self._whole(min(enough, _RECOVERY_LOAD * self._ceiling), up=False))
         in_a_row = 0
-        for attempt in range(_RECOVERY_BLOCKS):
-            block = yield from self._attempt(self._plan.lowest, is_fresh=attempt == 0, settles=True)
+        for attempt in range(math.ceil((_RECOVERY_S + _RECOVERY_CYCLES * plan.cycle_s) / BLOCK_S)):
+            block = yield from self._attempt(load, is_fresh=attempt == 0, settles=True)
             if block.requests:
                 in_a_row = 0 if block.failed else in_a_row + 1
             if in_a_row == _RECOVERED:
@@ -210,7 +217,7 @@ class _Course:
         ):
             if self._is_shown_at(bound, side):
                 raise _EndedError(reason)
-        if self._full_steps >= _LEAST_STEPS and self._is_precise():
+        if self._is_exact() or (self._full_steps >= _LEAST_STEPS and self._is_precise()):
             raise _EndedError(Ending.PRECISE)
 
     def _is_shown_at(self, bound: float, side: int) -> bool:
@@ -243,29 +250,36 @@ class _Course:
 
     # --- The answer
 
-    def _interval(self) -> tuple[float, float, float] | None:
-        """Estimate and ends as logarithms; below a collapse, the largest load that held, and the collapse."""
+    def _interval(self) -> tuple[float | None, float, float]:
+        """Estimate and ends as logarithms; below a collapse, the largest load that clearly held, and the collapse."""
         crossing = self._crossing
         if self._ceiling == math.inf:
-            return None if crossing is None else (crossing.log_load, crossing.low, crossing.high)
-        held, ceiling = math.log(self._held()), math.log(self._ceiling)
-        if crossing is None:
-            return held, held, ceiling
-        return min(crossing.log_load, held), min(crossing.low, held), min(crossing.high, ceiling)
+            return (None, -math.inf, math.inf) if crossing is None else (crossing.log_load, crossing.low, crossing.high)
+        ceiling = math.log(self._ceiling)
+        if crossing is not None:
+            last = math.log(self._below_collapse())
+            return min(crossing.log_load, last), min(crossing.low, last), min(crossing.high, ceiling)
+        held, _ = self._shown_bounds()
+        return (None, -math.inf, ceiling) if held is None else (math.log(held), math.log(held), ceiling)
 
     def _so_far(self) -> tuple[float, float] | None:
         """As loads."""
-        interval = self._interval()
-        return interval and (self._load(interval[1]), self._load(interval[2]))
+        _, low, high = self._interval()
+        return (self._load(low), self._load(high)) if low > -math.inf and high < math.inf else None
 
     def _is_precise(self) -> bool:
-        interval = self._interval()
-        if interval is None:
+        at, low, high = self._interval()
+        if at is None or self._load(at) < self._plan.lowest:
             return False
-        _, low, high = interval
         return (high - low) / 2 <= _NARROW or (
             self._plan.model is LoadModel.USERS and high < math.inf and self._load(high) - self._load(low) <= 1
         )
+
+    def _is_exact(self) -> bool:
+        """Whether so many users clearly hold, and one more clearly does not: a few, whose curve is a staircase."""
+        held, too_much = self._shown_bounds()
+        is_whole = self._plan.model is LoadModel.USERS
+        return is_whole and held is not None and too_much is not None and 0 < too_much - held <= 1
 
     def _load(self, log_load: float) -> float:
         """As a load within the bounds; whole users."""
@@ -279,11 +293,18 @@ class _Course:
             return Capacity(None, self._plan.highest, None, reason, steps, seconds)
         if reason is Ending.FAILS:
             return Capacity(None, None, self._plan.lowest, reason, steps, seconds)
-        at, low, high = self._interval() or (None, -math.inf, math.inf)
+        first = self._crossing.criterion.endpoint if self._crossing else None
+        held, too_much = self._shown_bounds()
+        if reason is Ending.PRECISE and self._is_exact():
+            return Capacity(held, held, held, reason, steps, seconds, first=first)
+        at, low, high = self._interval()
         answer = self._load(at) if at is not None and (high - low) / 2 <= _USEFUL and reason in _WITH_ANSWER else None
+        if answer is not None and answer < self._plan.lowest:
+            answer = None
         if reason is Ending.TIME and answer is None:
             reason = Ending.RARE
-        held, too_much = self._shown_bounds() if answer is None and reason is not Ending.COLLAPSE else (None, None)
+        if answer is not None or reason is Ending.COLLAPSE:
+            held = too_much = None
         lowest, highest = self._load(low), self._load(high)
         return Capacity(
             answer,
@@ -293,7 +314,7 @@ class _Course:
             steps,
             seconds,
             None if reason is Ending.PRECISE else self._seconds_needed(),
-            self._crossing.criterion.endpoint if self._crossing else None,
+            first,
         )
 
     def _seconds_needed(self) -> float | None:
