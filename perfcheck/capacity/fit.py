@@ -27,7 +27,7 @@ from perfcheck.stats.ranks import t_quantile
 
 _WINDOWS = (0.22, 0.45)  # half of their width, in logarithms of the load: the narrow one where it has steps enough
 _ENOUGH, _LEAST = 7, 3  # steps in the window
-_SLOPE, _SLOPE_SPREAD = 9.0, 0.5  # what is expected of the slope before anything is known: a log-normal distribution
+_SLOPE, _SLOPE_SPREAD = 8.0, 0.7  # what is expected of the slope before anything is known: a log-normal distribution
 _LEVEL_SPREAD = 3.0  # around the limit
 _LEAST_SLOPE = 1.5  # more load makes nothing faster
 _BEND = 0.2  # the quadratic term, in squares of the slope

@@ -31,6 +31,7 @@ _LEAST_SETTLING_S, _SETTLING_CYCLES = 1.5, 3
 _LARGE_JUMP, _MORE_SETTLING = 0.3, 2  # a logarithm, blocks
 _LEAST_STEPS = 10  # after the ramp
 _NARROW = 0.035  # half of the interval: then the search ends
+_FEW_USERS = 6  # so few that one more is a load beyond what a machine varies by
 _USEFUL = 0.5  # half of it, at most, for an answer when the time is up
 _OFFSETS = (0.02, 0.12)  # of a step from the estimate, as a logarithm
 _FIRST_GUESS = 0.6  # of the way up to a load that was too much
@@ -276,10 +277,11 @@ class _Course:
         )
 
     def _is_exact(self) -> bool:
-        """Whether so many users clearly hold, and one more clearly does not: a few, whose curve is a staircase."""
+        """Whether a few users clearly hold, and one more clearly does not: then there is no load between the two."""
+        if self._plan.model is not LoadModel.USERS or self._estimate > math.log(_FEW_USERS + 1):
+            return False
         held, too_much = self._shown_bounds()
-        is_whole = self._plan.model is LoadModel.USERS
-        return is_whole and held is not None and too_much is not None and 0 < too_much - held <= 1
+        return held is not None and held <= _FEW_USERS and too_much == held + 1
 
     def _load(self, log_load: float) -> float:
         """As a load within the bounds; whole users."""
