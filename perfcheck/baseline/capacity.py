@@ -163,8 +163,12 @@ def _check_loads(context: Context, entries: Entries, loads: dict[str, Load], mod
     if is_wrong(entries, "model") or any(load.model is not model for load in loads.values()):
         return
     amounts = {key: load.amount for key, load in loads.items()}
-    if amounts.get("from", 0.0) >= amounts.get("to", math.inf):
-        context.error(entries["from"].node, "capacity.from is not below capacity.to", "lower it, or raise 'to'")
+    if amounts.get("from", 1.0) >= amounts.get("to", math.inf):
+        if "from" in amounts:
+            context.error(entries["from"].node, "capacity.from is not below capacity.to", "lower it, or raise 'to'")
+        else:
+            message = "capacity.to is not above 1, where a search begins without 'from'"
+            context.error(entries["to"].node, message, "raise it, or add a smaller 'from'")
     elif never_tried := why_never_tried(amounts.get("at_least"), amounts.get("from", 1.0), amounts.get("to"), model):
         context.error(entries["at_least"].node, f"capacity.at_least is {never_tried[0]}", never_tried[1])
 
