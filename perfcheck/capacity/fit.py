@@ -27,8 +27,8 @@ from perfcheck.stats.ranks import t_quantile
 
 _WINDOWS = (0.22, 0.45)  # half of their width, in logarithms of the load: the narrow one where it has steps enough
 _ENOUGH, _LEAST = 7, 3  # steps in the window
-# What is expected of the slope before anything is known: a log-normal distribution. Queues have 5 to 40. With a spread of
-# 0.5, 83 to 89% of intervals were right where few requests a second were over in proportion to the load or its square.
+# What is expected of the slope before anything is known: a log-normal distribution. Queues have 5 to 40. With a spread
+# of 0.5, 83 to 89% of intervals were right where the share of few requests grew like the load or its square.
 _SLOPE, _SLOPE_SPREAD = 8.0, 0.7
 _LEVEL_SPREAD = 3.0  # around the limit
 _LEAST_SLOPE = 1.5  # more load makes nothing faster

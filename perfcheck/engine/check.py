@@ -128,21 +128,25 @@ def check(
         from_monitor: tuple[Finding, ...] = ()
         operations = Operations()
         if execution.is_whole:
-            results, from_monitor = _with_the_monitor(
-                baseline, results, client, redact, with_coverage=against is not None and bool(baseline.file)
-            )
-            if known_operations and baseline.service.openapi and len(baseline.endpoints) == len(endpoints):
-                from perfcheck.engine.new_operations import look_for_slow_operations
-
-                operations = look_for_slow_operations(
-                    baseline,
-                    results,
-                    client,
-                    redact,
-                    known=partial(known_operations, environment.branch or ""),
-                    started_s=execution.started_s,
+            try:
+                results, from_monitor = _with_the_monitor(
+                    baseline, results, client, redact, with_coverage=against is not None and bool(baseline.file)
                 )
-                results = (*results, *operations.slow)
+                if known_operations and baseline.service.openapi and len(baseline.endpoints) == len(endpoints):
+                    from perfcheck.engine.new_operations import look_for_slow_operations
+
+                    operations = look_for_slow_operations(
+                        baseline,
+                        results,
+                        client,
+                        redact,
+                        known=partial(known_operations, environment.branch or ""),
+                        started_s=execution.started_s,
+                    )
+                    results = (*results, *operations.slow)
+            except KeyboardInterrupt:
+                callbacks.measured()
+                execution = replace(execution, interrupted=True)
     results = execution.as_it_ended(results)
     of_service = service_findings(results)
     _, counts, _ = judged = judge_run(results, fail_on, of_service, allow_partial=allow_partial)

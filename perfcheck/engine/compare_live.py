@@ -41,6 +41,7 @@ from perfcheck.model import (
     Comparison,
     Endpoint,
     EndpointResult,
+    Failure,
     Finding,
     Metric,
     Rule,
@@ -226,9 +227,13 @@ def _compared(before: EndpointResult, after: EndpointResult, outcome: ChangeOutc
 
 
 def _is_new(after: EndpointResult, pair: PairMeasurement) -> bool:
-    """Whether the service before has no such endpoint, and the one after has: no failure of either."""
-    answers = {sample.status for _, sample in pair.before.samples}
-    return bool(answers) and answers <= _NO_SUCH_ENDPOINT and after.requests.succeeded > 0
+    """Whether the service before has no such endpoint, and the one after has: no failure of either.
+
+    A status that the endpoint is expected to have is no failure, and one that both have is no news.
+    """
+    before = [sample for _, sample in pair.before.samples]
+    is_absent = all(s.failure is Failure.STATUS and s.status in _NO_SUCH_ENDPOINT for s in before)
+    return bool(before) and is_absent and after.requests.succeeded > 0
 
 
 def _comparison(before: EndpointResult, after: EndpointResult, outcome: ChangeOutcome, pairs: int) -> Comparison | None:

@@ -116,11 +116,7 @@ def override(
     return replace(
         baseline,
         endpoints=tuple(
-            replace(
-                endpoint,
-                metric=metric or endpoint.metric,
-                min_requests=max(endpoint.min_requests, min_requests or 0),
-            )
+            replace(_judged_by(endpoint, metric), min_requests=max(endpoint.min_requests, min_requests or 0))
             for endpoint in baseline.endpoints
         ),
         sampling=replace(
@@ -137,4 +133,16 @@ def override(
             tls=replace(service.tls, verify=service.tls.verify and not insecure),
             ready_timeout_s=min(service.ready_timeout_s, ready_timeout_s or math.inf),
         ),
+    )
+
+
+def _judged_by(endpoint: Endpoint, metric: Metric | None) -> Endpoint:
+    """With its steps and figures, which are judged by the same requests."""
+    if metric is None:
+        return endpoint
+    return replace(
+        endpoint,
+        metric=metric,
+        steps=tuple(_judged_by(step, metric) for step in endpoint.steps),
+        figures=tuple(_judged_by(figure, metric) for figure in endpoint.figures),
     )

@@ -92,6 +92,7 @@ def compared_alone(pair: EndpointPair, limits: CompareLimits) -> EndpointResult:
         after,
         verdict=_verdict(pair, findings),
         decided=_is_decided(pair, findings),
+        unconfirmed=None,  # that was a breach of a limit, and here there is none
         target_ms=target_ms,
         ideal_ms=None,
         warning_ms=warning_ms,
@@ -107,12 +108,25 @@ def compared_alone(pair: EndpointPair, limits: CompareLimits) -> EndpointResult:
 
 
 def compared_with_targets(pair: EndpointPair, limits: CompareLimits) -> EndpointResult:
-    """The result of a check against targets, with the change as one more reason for its verdict."""
-    changes = [*change_findings(pair, limits.of(pair.after.metric_of)), *slower_steps(pair)]
-    findings = heaviest_first([*pair.after.findings, *changes])
-    verdict = worst([pair.after.verdict, verdict_of(changes)])
-    steps = tuple(compared_with_targets(step, limits) for step in pair.steps) or pair.after.steps
-    return replace(pair.after, verdict=verdict, findings=findings, comparison=pair.comparison, steps=steps)
+    """The result of a check against targets, with the change as one more reason for its verdict.
+
+    A measurement that could not be repeated in time makes neither CRITICAL.
+    """
+    after, unconfirmed = pair.after, pair.after.unconfirmed
+    changes = [*change_findings(pair, limits.of(after.metric_of)), *slower_steps(pair)]
+    if unconfirmed is not None:
+        unconfirmed = worst([unconfirmed, verdict_of(changes)])
+        changes = [
+            replace(each, severity=Severity.WARNING) if each.severity is Severity.CRITICAL else each for each in changes
+        ]
+    return replace(
+        after,
+        verdict=worst([after.verdict, verdict_of(changes)]),
+        unconfirmed=unconfirmed,
+        findings=heaviest_first([*after.findings, *changes]),
+        comparison=pair.comparison,
+        steps=tuple(compared_with_targets(step, limits) for step in pair.steps) or after.steps,
+    )
 
 
 def _before_was_broken(pair: EndpointPair) -> bool:

@@ -30,6 +30,7 @@ from perfcheck.model import (
     heaviest_first,
     worst,
 )
+from perfcheck.stats.sequential import MOST_LOOKS
 from perfcheck.text import clean
 from perfcheck.units import format_figure, format_ms, format_multiple, format_percentage, format_size
 from perfcheck.words import plural
@@ -89,6 +90,8 @@ def _latency_findings(
         if over_timeout:
             timeout = format_ms(endpoint.timeout_s * 1000)
             message = f"{endpoint.metric_name} over the timeout of {timeout}; the limit is {format_figure(limit, unit)}"
+            if unit is not Unit.TIME:
+                message = f"{endpoint.metric_name} not known: most loads took longer than the timeout of {timeout}"
         remedy = None if over_timeout else _latency_remedy(endpoint, judged)
         line = line_of(endpoint, rule)
         yield Finding(rule, severity, value=value, limit=limit, unit=unit, message=message, remedy=remedy, line=line)
@@ -141,15 +144,18 @@ def _undecided(endpoint: Endpoint, decision: Decision) -> Finding:
         Stop.DECIDED: "it could not be confirmed",
     }
     value, _ = shown_value(endpoint, decision)
-    message = f"undecided after {plural(decision.requests, 'request')}: {reasons[decision.stop]}"
+    reason, more = reasons[decision.stop], decision.more_requests
+    how = "run it again" if decision.stop is Stop.INTERRUPTED else "raise --budget"
+    if decision.stop is Stop.MAX_REQUESTS:
+        needed = decision.requests + (more or 100)
+        how = f"set 'min_requests: {needed}' on this endpoint, and no lower --max-requests"
+        if needed > MOST_LOOKS:
+            how, more = "change the target: it is as good as at the limit", None
+    elif decision.stop is Stop.DECIDED and decision.latency_decided and not decision.is_unconfirmed:
+        reason, how = "too few to judge its failure rate", "'errors: strict' under 'sampling' takes the time it needs"
+    message = f"undecided after {plural(decision.requests, 'request')}: {reason}"
     if decision.is_unconfirmed:
-        message = f"unconfirmed: measured once, and {reasons[decision.stop]} before it was measured again"
-    more = decision.more_requests
-    how = {
-        Stop.MAX_REQUESTS: f"set 'min_requests: {decision.requests + (more or 100)}' on this endpoint, "
-        "and no lower --max-requests",
-        Stop.INTERRUPTED: "run it again",
-    }.get(decision.stop, "raise --budget")
+        message = f"unconfirmed: measured once, and {reason} before it was measured again"
     remedy = f"about {plural(more, 'more request')} would settle it: {how}" if more else how
     return Finding.note(Rule.UNDECIDED, message, value=value, unit=endpoint.unit, remedy=remedy, line=endpoint.line)
 

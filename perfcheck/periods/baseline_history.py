@@ -106,8 +106,12 @@ def revisions(file: Path, since: str, until: str) -> Iterator[Revision]:
 
 
 def _log(file: Path) -> list[Revision]:
-    """Every commit that changed the file, in the order of time, without its content."""
-    arguments = ["log", f"--max-count={_MAX_COMMITS}", "--no-color", "--format=%H%x09%cI%x09%s", "-z", "--", file.name]
+    """Every commit that changed the file, in the order of time, without its content.
+
+    Of a merge, what it changed in its first parent: next to each other, commits of two branches would undo each other.
+    """
+    arguments = ["log", "--first-parent", f"--max-count={_MAX_COMMITS}", "--no-color", "--format=%H%x09%cI%x09%s", "-z"]
+    arguments += ["--", file.name]
     output = git(file.absolute().parent, *arguments).decode("utf-8", "replace")
     log, boundary = [], _boundary(file.absolute().parent)
     for line in output.split("\0"):

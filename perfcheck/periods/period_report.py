@@ -98,7 +98,7 @@ def _ends(kind: PeriodKind, since: str | None, until: str | None, now: datetime)
     if kind in _LENGTHS:
         return end - _LENGTHS[kind], end
     if until is None:
-        return _first_of_month(end), end
+        return _first_of_month(end - _RESOLUTION), end
     begin = _first_of_month(end - _RESOLUTION)
     return begin, _first_of_month(begin + timedelta(days=32))
 

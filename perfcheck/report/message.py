@@ -19,6 +19,7 @@ from perfcheck.words import short_commit
 _MOST_ENDPOINTS = 8
 _LONGEST_TITLE = 150  # a header in Slack
 _LONGEST_LINE = 200
+_LONGEST_SECTION = 3000  # in Slack, escaped
 _LONGEST_FACT = 200
 _SIGNS = {Verdict.OK: "🟢", Verdict.WARNING: "🟡", Verdict.CRITICAL: "🔴", Verdict.NOT_MEASURED: "⚪"}
 _TEAMS_COLOURS = {Verdict.OK: "Good", Verdict.WARNING: "Warning", Verdict.CRITICAL: "Attention"}
@@ -31,6 +32,8 @@ Body = dict[str, Any]
 def slack(run: Run, before: Verdict | None) -> Body:
     """Blocks of Block Kit; ``text`` is for notifications. Also for Mattermost and Rocket.Chat."""
     escaped = [_for_slack(line) for line in _lines(run)]
+    while len("\n".join(escaped)) > _LONGEST_SECTION:
+        escaped[-2:] = ["..."]
     facts = " · ".join(f"{name} {_for_slack(value)}" for name, value in _facts(run))
     title = _title(run, before)
     return {

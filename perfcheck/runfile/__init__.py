@@ -88,6 +88,9 @@ def _implausible(run: Run) -> str | None:
     for number, result in enumerate(run.endpoints):
         for error in _errors_in_endpoint(result):
             return f"endpoints[{number}].{error}"
+    if run.capacity is not None:
+        loads = (run.capacity.value, *run.capacity.interval, run.capacity.at_least)
+        return next(_errors_in_figures("capacity", loads), None)
     return None
 
 
@@ -98,6 +101,10 @@ def _errors_in_endpoint(result: EndpointResult) -> Iterator[str]:
             yield f"{name} is {limit}"
     if result.concurrency < 1:
         yield f"concurrency is {result.concurrency}"
+    if not 0 <= (result.error_rate or 0.0) <= 1:
+        yield f"error_rate is {result.error_rate}"
+    if not all(0 <= count <= _MOST for count in astuple(result.requests)):
+        yield "requests is out of range"
     if not all(_TRACE_ID.fullmatch(trace.trace_id) for trace in result.traces):
         yield "traces has an id that is none"
     values_by_name = {
@@ -152,8 +159,8 @@ def write_atomically(path: Path, content: bytes, *, keep_mode: bool = False) -> 
     """Write to a temporary file next to ``path`` and rename it, so that no reader ever sees half a file.
 
     An open file (/dev/fd/3), a device and a named pipe are written to as they are, and a link is followed, since a
-    rename would replace them. ``keep_mode``: who may read and write the file stays as it is. Raises OSError,
-    with nothing left behind; also for a pipe that nobody reads.
+    rename would replace them. ``keep_mode``: who may read and write the file stays as it is, and whose it is where that
+    is allowed. Raises OSError, with nothing left behind; also for a pipe that nobody reads.
     """
     descriptor = descriptor_of(path)
     real = Path(os.path.realpath(path))
@@ -164,7 +171,7 @@ def write_atomically(path: Path, content: bytes, *, keep_mode: bool = False) -> 
         os.set_blocking(handle, True)
         _write_to(handle, content)
     else:
-        _replace(real, content, stat.S_IMODE(real.stat().st_mode) if keep_mode and real.exists() else None)
+        _replace(real, content, real.stat() if keep_mode and real.exists() else None)
 
 
 def _write_to(handle: int, content: bytes) -> None:
@@ -172,14 +179,17 @@ def _write_to(handle: int, content: bytes) -> None:
         file.write(content)
 
 
-def _replace(path: Path, content: bytes, mode: int | None) -> None:
-    mode = 0o666 & ~_umask() if mode is None else mode
+def _replace(path: Path, content: bytes, before: os.stat_result | None) -> None:
+    mode = 0o666 & ~_umask() if before is None else stat.S_IMODE(before.st_mode)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".perfcheck-", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if before is not None:
+            with contextlib.suppress(PermissionError):
+                os.chown(temporary, before.st_uid, before.st_gid)
         os.chmod(temporary, mode)  # noqa: PTH101 - mkstemp gives 0600, which hides a report from others
         os.replace(temporary, path)  # noqa: PTH105
     except BaseException:

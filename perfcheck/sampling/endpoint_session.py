@@ -268,7 +268,7 @@ class EndpointSession:
         fails = decision.errors is Verdict.CRITICAL and not self._is_failing
         if fails and self._sampling.confirm:
             self._confirm_errors(now)
-        elif decision.slowest in BREACHES and self._left and not self._is_failing:
+        elif decision.slowest in BREACHES and self._left and self._is_new(decision):
             self._left -= 1
             self._begin_confirmation(now)
         elif decision.verdict in {Verdict.CRITICAL, Verdict.NOT_MEASURED} or self._is_proven():
@@ -276,6 +276,12 @@ class EndpointSession:
         else:
             self.phase = Phase.PROOF
             self.not_before = now
+
+    def _is_new(self, decision: Decision) -> bool:
+        """Whether a breach was not there before: what is measured again for its failures may show one first."""
+        if not self._is_failing:
+            return True
+        return decision.errors is not Verdict.CRITICAL and self._decisions[-2].slowest not in BREACHES
 
     def _prove(self, now: float, *, failed: bool, width: int) -> None:
         self._errors.add(failed=failed)

@@ -179,8 +179,12 @@ class PairSession:
         """Whether it is known, too, that only one side fails; or that more requests would not help."""
         if self._judged < LEAST_SAMPLES:
             return False
-        fewer, more = sorted(errors.failures for errors in self._errors)
-        return chance_of_as_many(fewer, self._judged, more, self._judged) < RISE_ERROR or self._judged >= EXTENDED
+        return any(map(self._rose, self._errors)) or self._judged >= EXTENDED
+
+    def _rose(self, errors: ErrorTest) -> bool:
+        """Whether one side fails more often than the other, by Fisher's exact test."""
+        fewest = min(each.failures for each in self._errors)
+        return chance_of_as_many(fewest, self._judged, errors.failures, self._judged) < RISE_ERROR
 
     @property
     def suspicion(self) -> float:
@@ -312,12 +316,15 @@ class PairSession:
         return [test.outcome() for test in tests]
 
     def _measurement_of(self, side: int, samples: list[tuple[int, Sample]], stop: Stop) -> Measurement:
-        errors = self._errors[side]
+        errors, other = self._errors[side], self._errors[1 - side]
+        verdict = errors.verdict(None)
+        if verdict is Verdict.CRITICAL and not other.failures and self._judged >= EXTENDED and not self._rose(errors):
+            verdict = Verdict.WARNING  # a few failures in a row, and none since: a check would have confirmed them
         # A stage may have enough for its own side while the pairs do not.
         decision = replace(
             self._sides[side].decision(),
             stop=stop,
-            errors=errors.verdict(None),
+            errors=verdict,
             errors_decided=errors.is_settled(None),
             concurrency=self._concurrency,
         )

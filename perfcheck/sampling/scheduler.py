@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
@@ -210,7 +210,7 @@ class Scheduler(Generic[S]):
         pending = [session for session in self._alone if session.phase is not Phase.PROOF]
         in_reach = [session for session in pending if session.need_s < _IN_REACH * (deadline - now)]
         if in_reach and now + self._need_alone_s(in_reach) >= deadline:
-            return in_reach[:_MOST_ALONE], 1  # the rest of the time is theirs
+            return [*in_reach[:_MOST_ALONE], *self._fillers(in_reach, now)], 1  # the rest of the time is theirs
         if self.width > 1 and (self._open or self._queue) and not (self._alone_first and pending):
             return [*self._in_window(), *self._ramp.watched], self.width
         if self._alone or self._open or self._queue:
@@ -218,6 +218,12 @@ class Scheduler(Generic[S]):
             return [*_first(self._alone, _MOST_ALONE), *in_first_stage, *_first(self._proving, _WINDOW)], 1
         self._widen_for_proof()
         return _first(self._proving, self.width + _WINDOW), self.width
+
+    def _fillers(self, pending: Sequence[S], now: float) -> Iterator[S]:
+        """Whose turn is over before any of these has its next one."""
+        idle_s = min(session.not_before for session in pending) - now
+        window = self._in_window() if idle_s > 0 else ()
+        return (session for session in window if (session.typical_s or session.expected_s) < idle_s)
 
     def _end_screening(self) -> None:
         if self._is_screening and not (self._open or self._queue):

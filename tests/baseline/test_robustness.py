@@ -210,7 +210,7 @@ def test_an_error_behind_aliases_is_reported_once(tmp_path: Path) -> None:
 
 
 def test_garbage_collection_is_left_as_it_was(tmp_path: Path) -> None:
-    assert gc.isenabled()
+    gc.enable()  # a command that another test ran in this process may have turned it off
     load(tmp_path, b"[")
     assert gc.isenabled()
     gc.disable()

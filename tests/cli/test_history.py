@@ -351,6 +351,11 @@ def test_export_and_import_are_exact(folder: Path, history: Console) -> None:
         assert copy.past_run("00000031-0000").label is None
     history("export v9 v1.2.3 --output some/")
     assert len(list((folder / "some").iterdir())) == 2
+    for run_id in ("build/7", "build_7"):
+        (folder / "run.json").write_bytes(encode_run(replace(on_day(31), id=run_id)))
+        history("import run.json")
+    history("export build/7 build_7 -o alike")
+    assert len(list((folder / "alike").iterdir())) == 2
     history("export --since 2026-10-29 --until 2026-10-31 -o span")
     assert len(list((folder / "span").iterdir())) == 2
 

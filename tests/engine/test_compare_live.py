@@ -79,6 +79,21 @@ def test_an_endpoint_that_only_one_service_has(tmp_path: Path) -> None:
     assert run.endpoints[1].verdict is Verdict.OK
 
 
+def test_an_answer_that_is_expected_is_compared_whatever_its_status(tmp_path: Path) -> None:
+    def gone() -> Answer:
+        return 410, {}, b"{}"
+
+    def gone_slowly() -> Answer:
+        return 410, {}, slow(0.06)()[2]
+
+    text = TEXT.replace("b: {path: /b,", "b: {path: /b, expect: [410],")
+    with service({"/a": ok(), "/b": gone}) as one, service({"/a": ok(), "/b": gone_slowly}) as other:
+        before, after = (load(tmp_path, text, base_url=url) for url in (one, other))
+        run = compare_live(before, after, names=["b"]).run
+    assert run.against is not None
+    assert (run.verdict, run.against.added) == (Verdict.CRITICAL, ())
+
+
 def test_more_pairs_are_suggested_than_were_sent(tmp_path: Path) -> None:
     """Also where the last endpoint gave none, since it fails."""
     calls = count()

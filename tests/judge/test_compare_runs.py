@@ -27,6 +27,7 @@ from perfcheck.model import (
     Severity,
     Tool,
     Verdict,
+    verdict_of,
 )
 from perfcheck.stats.error_rate import chance_of_as_many
 from perfcheck.units import format_ms, format_slower
@@ -77,6 +78,19 @@ def test_by_how_much(factor: float, changed: Changed, verdict: Verdict, rule: tu
         *limits_from(one.comparison.before_ms, LIMITS),
     )
     assert (one.ideal_ms, one.ceiling_ms) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("with_targets", "verdict", "unconfirmed"),
+    [(False, Verdict.CRITICAL, None), (True, Verdict.WARNING, Verdict.CRITICAL)],
+)
+def test_what_was_measured_once_is_critical_only_where_no_limit_had_to_be_confirmed(
+    *, with_targets: bool, verdict: Verdict, unconfirmed: Verdict | None
+) -> None:
+    once = replace(measured("a", 320, seed=2), verdict=Verdict.WARNING, decided=False, unconfirmed=Verdict.WARNING)
+    one = compared([measured("a", 200)], [once], with_targets=with_targets)["a"]
+    assert (one.verdict, one.unconfirmed) == (verdict, unconfirmed)
+    assert verdict_of(one.findings) is verdict
 
 
 def test_the_targets_of_the_baseline_do_not_matter() -> None:

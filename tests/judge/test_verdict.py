@@ -97,6 +97,21 @@ def test_undecided_critical_by_policy(policy: UndecidedPolicy, expected: Verdict
     assert "about 120 more requests" in (one.findings[-1].remedy or "")
 
 
+@pytest.mark.parametrize(("more", "remedy"), [(7000, "'min_requests: 7200' on"), (20_000, "change the target")])
+def test_no_more_requests_are_proposed_than_a_baseline_may_ask_for(more: int, remedy: str) -> None:
+    near = decision(Verdict.WARNING, 620.0, requests=200, decided=False, stop=Stop.MAX_REQUESTS)
+    (*_, undecided) = result(LIST, SLOW, replace(near, more_requests=more)).findings
+    assert remedy in (undecided.remedy or "")
+    assert ("more requests" in (undecided.remedy or "")) == (more < 10_000)
+
+
+def test_a_failure_rate_that_was_not_shown_in_time_is_no_breach_to_confirm() -> None:
+    in_time = replace(decision(Verdict.OK, 100.0, failures=1), errors_decided=False)
+    (*_, undecided) = result(LIST, samples(1, spread(100)), in_time).findings
+    assert undecided.message == "undecided after 5 requests: too few to judge its failure rate"
+    assert "errors: strict" in (undecided.remedy or "")
+
+
 def test_errors_are_critical_and_reported_by_kind() -> None:
     one = result(
         LIST, samples(1, [40.0]) + failed(1, 4), decision(Verdict.OK, 40.0, failures=4, errors=Verdict.CRITICAL)
@@ -152,6 +167,9 @@ def test_over_the_timeout() -> None:
     assert one.samples_ms == (None,) * 5
     assert one.timeline.outcome == (str(Failure.TIMEOUT),) * 5
     assert one.latency_ms.max is None
+    of_bytes = replace(LIST, metric_of=MetricOf.BYTES)
+    one = result(of_bytes, samples(1, [math.inf] * 5), decision(Verdict.CRITICAL, math.inf, failures=5))
+    assert one.findings[0].message.endswith("not known: most loads took longer than the timeout of 10 s")
 
 
 @pytest.mark.parametrize("decisions", [(), (decision(Verdict.NOT_MEASURED, None, requests=2, decided=False),)])

@@ -58,6 +58,18 @@ def test_a_file_that_was_removed_for_a_while(tmp_path: Path) -> None:
     assert contents(list(revisions(tmp_path / "baselines.yaml", *ALL))) == [b"one\n", None, b"two\n"]
 
 
+def test_of_a_merge_what_it_brought_to_its_branch(file: Path) -> None:
+    """By their times, commits of the two branches alternate, and next to each other seem to undo each other."""
+    folder = file.parent
+    run_git(folder, "checkout", "-q", "-b", "feature", "HEAD~1")
+    commit_baseline(folder, "feature\n", "2026-06-10T12:00:00Z", "Feature")
+    run_git(folder, "checkout", "-q", "-")
+    run_git(folder, "merge", "-q", "-s", "ours", "--no-commit", "feature", when="2026-08-10T12:00:00Z")
+    file.write_bytes(b"merged\n")
+    run_git(folder, "commit", "-q", "-a", "-m", "Merge", when="2026-08-10T12:00:00Z")
+    assert contents(list(revisions(file, *ALL))) == [*(b"version %d\n" % number for number in range(1, 5)), b"merged\n"]
+
+
 def test_hostile_subjects_are_one_clean_line(tmp_path: Path) -> None:
     commit_baseline(tmp_path, "one\n", "2026-01-10T12:00:00Z", "\x1b[31mred\x1b[0m\ttab")
     (found,) = revisions(tmp_path / "baselines.yaml", *ALL)

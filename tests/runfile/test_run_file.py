@@ -227,6 +227,8 @@ def _umask() -> int:
         (("alpha",), 0, "alpha is 0"),
         (("endpoints", 0, "concurrency"), 0, "endpoints[0].concurrency is 0"),
         (("excluded_failure_rate",), 1.5, "excluded_failure_rate is 1.5"),
+        (("endpoints", 0, "error_rate"), -0.1, "endpoints[0].error_rate is -0.1"),
+        (("endpoints", 0, "requests", "sent"), 2**63 - 1, "endpoints[0].requests is out of range"),
     ],
 )
 def test_what_cannot_have_been_measured_is_refused(

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulation.noise import endpoint
 
-from perfcheck.model import Failure, Measurement, Sample, Sampling, Stop
+from perfcheck.model import Failure, Measurement, Sample, Sampling, Stop, Verdict
 from perfcheck.sampling import endpoint_session, stage
 from perfcheck.sampling.endpoint_session import EndpointSession
 from perfcheck.stats import error_rate
@@ -102,6 +102,17 @@ MEASURED_AGAIN = [
     EndpointSession.measure_again,
     *(taken(FAST, 1, number) for number in range(8, 18)),
 ]
+
+
+@pytest.mark.parametrize(("then", "verdict"), [(VERY_SLOW, Verdict.CRITICAL), (FAST, Verdict.OK)])
+def test_a_breach_that_is_first_seen_while_failures_are_confirmed_is_measured_again(
+    then: float, verdict: Verdict
+) -> None:
+    failing = [FAST, FAILED, FAILED, FAILED, FAST, FAST]
+    latencies = [*failing, *[VERY_SLOW] * 11, *[then] * 60]
+    found = fed([taken(latency_ms, 1, number) for number, latency_ms in enumerate(latencies)]).measurement(Stop.DECIDED)
+    stages = [decision.latency for decision in found.decisions]
+    assert stages == [Verdict.NOT_MEASURED, Verdict.CRITICAL, verdict]
 
 
 @pytest.mark.parametrize("events", [SCREENED_AND_FAILING, SLOW_AND_CONFIRMED, FAILING_LATE, MEASURED_AGAIN])

@@ -208,6 +208,13 @@ def test_failures_of_both_sides_take_more_requests() -> None:
     assert found.before.decisions[0].failures > 5
 
 
+def test_a_few_failures_at_first_and_none_since_are_a_warning() -> None:
+    outcomes: list[Outcome] = [Failure.STATUS] * 4
+    found = compare(always(50.0), lambda: outcomes.pop() if outcomes else 50.0)
+    (decision,) = found.after.decisions
+    assert (decision.failures, decision.requests, decision.errors) == (3, 40, Verdict.WARNING)
+
+
 def test_a_service_that_dies_before_gets_no_more_requests() -> None:
     answers: list[Outcome] = [Failure.REFUSED] * 100 + [50.0] * 8
     found = compare(answers.pop, always(55.0))

@@ -432,6 +432,15 @@ def test_a_budget_too_short_for_anything(budget_s: float) -> None:
     assert sampler.forecast().budget_left_s == 0.0
 
 
+def test_the_pauses_of_a_confirmation_are_not_idle() -> None:
+    latencies = similar(20, 50.0) | {"broken": 40.0}
+    transport = service(latencies, workers=1)
+    transport.behaviours["broken"] = Behaviour(40.0, failure_rate=1.0)
+    _, measurements = check(with_targets(latencies), transport, Sampling(budget_s=10.0))
+    assert verdicts(measurements) == {OK: 20, CRITICAL: 1}
+    assert all_decided(measurements)
+
+
 @pytest.mark.parametrize(("workers", "budget_s"), [(None, 30.0), (None, 20.0), (1, 80.0)])
 def test_time_is_kept_for_confirmations(workers: int | None, budget_s: float) -> None:
     """There is no time for all, and yet what is slow is measured again."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,7 +129,10 @@ def _write_all(store: History, names: Sequence[str], since: str | None, until: s
 def _name(run: PastRun) -> str:
     """Sorts by time, and differs for each run; an id from elsewhere may hold any character."""
     time = run.started_at.partition(".")[0].replace("-", "").replace(":", "")
-    return f"{time}Z-{''.join(char if char.isalnum() or char == '-' else '_' for char in run.id)[:64]}.json"
+    name = re.sub(r"[^0-9A-Za-z-]", "_", run.id)[:64]
+    if name != run.id:
+        name += f"-{hashlib.sha256(run.id.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
+    return f"{time}Z-{name}.json"
 
 
 def _write(path: Path, content: bytes) -> None:

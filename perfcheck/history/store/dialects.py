@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, Engine, Executable, Table, create_engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from perfcheck.errors import UsageError
-from perfcheck.text import Redactor
+from perfcheck.text import Redactor, clean
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 _WRITES = "perfcheck_writes"
@@ -134,6 +134,9 @@ class HistoryLocation:
             raise self._usage_error(error) from error
         except OSError as error:
             raise UsageError(f"cannot use the history {self.shown}: {error.strerror}", _ELSEWHERE) from error
+        except (OverflowError, UnicodeEncodeError) as error:
+            message = f"the history {self.shown} cannot hold a number this large, or a text that is not Unicode"
+            raise UsageError(f"{message}: {clean(str(error))}", "correct the name, or the run file") from error
 
     def damaged(self, error: str) -> UsageError:
         remedy = "restore it from a backup; readable runs can still be exported: perfcheck history export RUN"

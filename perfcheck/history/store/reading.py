@@ -78,8 +78,9 @@ def select_last_times(**filters: Unpack[MeasurementFilter]) -> Select[Any]:
 
 
 def select_count(**filters: Unpack[MeasurementFilter]) -> Select[Any]:
+    """Of the rows that have a value."""
     query = select(func.count()).select_from(measurements).join(runs, _IN_RUN)
-    return _filtered(query, measurements, filters)
+    return _filtered(query, measurements, filters).where(measurements.c.value_ms.is_not(None))
 
 
 def select_branches(endpoint: str | None, **filters: Unpack[RunFilter]) -> Select[Any]:
