@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 import warnings
 from collections.abc import Callable
@@ -29,7 +30,9 @@ class CookieStore:
 
     def receive(self, request: httpx.Request, response: Response) -> None:
         """Keep the cookies of ``response`` to ``request``."""
-        headers = [(name, value) for name, value in response.headers if name == b"set-cookie" and _is_usable(value)]
+        host = request.url.raw_host
+        usable = [value for name, value in response.headers if name == b"set-cookie" and _is_usable(value)]
+        headers = [(b"set-cookie", _without_own_domain(value, host)) for value in usable]
         if headers:
             with warnings.catch_warnings(action="ignore"):  # http.cookiejar's of what it cannot read
                 self._cookies.extract_cookies(httpx.Response(response.status, headers=headers, request=request))
@@ -62,3 +65,10 @@ class CookieStore:
 def _is_usable(header: bytes) -> bool:
     """Whether it can be sent back."""
     return len(header) <= _LONGEST and header.isascii() and header.decode("ascii").isprintable()
+
+
+def _without_own_domain(header: bytes, host: bytes) -> bytes:
+    """http.cookiejar ignores cookies with ``Domain=localhost``; browsers keep them, for that host alone."""
+    if b"." in host:
+        return header
+    return re.sub(rb";\s*domain\s*=\s*\.?%b\s*(?=;|$)" % re.escape(host), b"", header, flags=re.IGNORECASE)

@@ -54,7 +54,8 @@ class Logins:
 
     def renew_headers(self, endpoint: Endpoint, following: httpx.Request) -> None:
         """Of the request that a redirect leads to: cookies by its address, a signature unless it is cross-origin."""
-        if self._cookies is not None and not endpoint.is_anonymous and (cookies := self._cookies.header(following)):
+        own = [(name.encode(), value) for name, value in endpoint.headers]
+        if cookies := self.cookies(endpoint, following.url, own):
             following.headers["Cookie"] = cookies.decode("latin-1")
         digest = self._digest(endpoint)
         if digest is not None and "authorization" in following.headers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
@@ -268,8 +268,12 @@ class Redirects:
     received already, and returns the request that it would send next.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._secret_headers = [name for name, value in endpoint.headers if not isinstance(value, str)]
+    def __init__(self, prepared: PreparedRequest) -> None:
+        headers = prepared.endpoint.headers
+        self._secret_headers = [name for name, value in headers if not isinstance(value, str)]
+        self._origin = prepared.wire_request.origin
+        has_cookies = any(name.lower() == "cookie" for name, _ in headers)  # not only those that responses set
+        self._cookies = _cookies(prepared.headers) if has_cookies else b""
         self._http = httpx.Client(transport=httpx.MockTransport(lambda _: self._received), trust_env=False)
 
     def following(self, request: httpx.Request, response: Response) -> httpx.Request | None:
@@ -292,7 +296,22 @@ class Redirects:
         if Origin.of(request.url) != Origin.of(following.url):
             for name in self._secret_headers:
                 following.headers.pop(name, None)
+        if self._cookies and Origin.of(following.url) == self._origin:
+            following.headers = _with_cookies(self._cookies, following.headers)
         return following
+
+
+def _cookies(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"; ".join(value for name, value in headers if name.lower() == b"cookie")
+
+
+def _with_cookies(own: bytes, headers: httpx.Headers) -> httpx.Headers:
+    """``headers`` has only the cookies that the redirects set, which replace those of the same name."""
+    newer = _cookies(headers.raw)
+    names = {pair.partition(b"=")[0].strip() for pair in newer.split(b";")}
+    older = [pair.strip() for pair in own.split(b";") if pair.partition(b"=")[0].strip() not in names]
+    others = [header for header in headers.raw if header[0].lower() != b"cookie"]
+    return httpx.Headers([*others, (b"Cookie", b"; ".join(filter(None, [*older, newer])))])
 
 
 def _is_sendable(header: tuple[bytes, bytes]) -> bool:

@@ -47,7 +47,7 @@ class Sender(Generic[Opened]):
                     self.protocol, hop.earlier = hop.version, earlier
                     following = None
                     if prepared.endpoint.follow_redirects and hop.status in REDIRECTS:
-                        redirects = redirects or Redirects(prepared.endpoint)
+                        redirects = redirects or Redirects(prepared)
                         following = redirects.following(request or prepared.request, hop)
                     if following is None:
                         response = hop
