@@ -22,6 +22,9 @@ from perfcheck.model import Failure
 _WINDOW_BYTES = 2**24
 _LONGEST_HEAD = 64 * 1024
 _STATUS_DIGITS = 3
+_FRAME_HEAD = 9  # bytes (RFC 9113, section 4.1)
+_LONGEST_FRAME = 2**14
+_GOAWAY = 7
 _OF_HTTP1 = {b"host", b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
 
 
@@ -39,7 +42,10 @@ class Http2Connection(SocketConnection):
         self._h2.increment_flow_control_window(_WINDOW_BYTES)
         self._stream = 0
         self._events: deque[Event] = deque()  # of the current stream, not looked at yet
-        self._terminated = False
+        self._is_last = False  # the service takes no stream after the current one
+        self._terminated = False  # nor does it respond to that
+        self._held = b""  # the beginning of a frame, until it is known whether h2 is to read it
+        self._ahead = 0  # bytes of the current frame that h2 is still to read
 
     def is_idle(self) -> bool:
         try:
@@ -47,7 +53,7 @@ class Http2Connection(SocketConnection):
                 self._take(data)
         except (OSError, RequestFailedError):
             return False
-        return data is None and not self._terminated
+        return data is None and not self._is_last
 
     def head(self, request: WireRequest, exchange: Exchange) -> Steps[Response]:
         self.reusable = False
@@ -89,7 +95,7 @@ class Http2Connection(SocketConnection):
             except (ProtocolError, RequestFailedError):
                 return  # the connection is lost, and with it the rest that nobody needs
         stream = self._h2.streams.get(self._stream)
-        self.reusable = not self._terminated and self._unsendable is None and (stream is None or stream.closed)
+        self.reusable = not self._is_last and self._unsendable is None and (stream is None or stream.closed)
 
     def _send_body(self, unsent: memoryview, exchange: Exchange) -> Steps[None]:
         """As the service takes it, or until it has responded."""
@@ -131,8 +137,9 @@ class Http2Connection(SocketConnection):
 
     def _take(self, data: bytes) -> None:
         try:
-            for event in self._h2.receive_data(data):
-                self._terminated = self._terminated or isinstance(event, ConnectionTerminated)
+            for event in self._h2.receive_data(self._without_graceful_goaway(data)):
+                if isinstance(event, ConnectionTerminated):
+                    self._is_last = self._terminated = True
                 if isinstance(event, DataReceived) and event.flow_controlled_length and event.stream_id:
                     self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
                 if getattr(event, "stream_id", None) == self._stream and isinstance(
@@ -141,3 +148,29 @@ class Http2Connection(SocketConnection):
                     self._events.append(event)
         except Exception as error:
             raise not_http(error) from error
+
+    def _without_graceful_goaway(self, data: bytes) -> bytes:
+        """After any GOAWAY h2 rejects what follows, though the current stream is completed (RFC 9113, section 6.8)."""
+        data, self._held = self._held + data, b""
+        kept, at = [], 0
+        while at < len(data):
+            if not self._ahead:
+                head = data[at : at + _FRAME_HEAD]
+                size = _FRAME_HEAD + int.from_bytes(head[:3], "big")
+                is_goaway = head[3:4] == bytes([_GOAWAY]) and size <= _FRAME_HEAD + _LONGEST_FRAME
+                if len(head) < _FRAME_HEAD or (is_goaway and len(data) < at + size):
+                    self._held = data[at:]
+                    break
+                if is_goaway and self._is_graceful(data[at + _FRAME_HEAD : at + size]):
+                    self._is_last = True
+                    at += size
+                    continue
+                self._ahead = size
+            kept.append(data[at : at + self._ahead])
+            at += len(kept[-1])
+            self._ahead -= len(kept[-1])
+        return b"".join(kept)
+
+    def _is_graceful(self, goaway: bytes) -> bool:
+        last_stream, error = int.from_bytes(goaway[:4], "big") & 0x7FFFFFFF, goaway[4:8]
+        return error == bytes(4) and last_stream >= self._stream

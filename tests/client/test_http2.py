@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import socket
 import ssl
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +14,11 @@ import pytest
 import trustme
 from apps.faulty_server import Conversation, Server, every_request, once, response, server
 from apps.http2_server import http2
+from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import DataReceived, Event, RequestReceived, StreamEnded
+from hyperframe.frame import GoAwayFrame
 
 from perfcheck.client.client import Client
 from perfcheck.errors import UsageError
@@ -59,6 +63,28 @@ def answer_once(state: H2Connection, stream: int, event: Event) -> None:
     if stream > 1:
         raise ConnectionAbortedError
     answer(state, stream, event)
+
+
+def going_away(*packets: str) -> Conversation:
+    """Sends GOAWAY with or within the first response of a connection, and instead of the second."""
+
+    def converse(connection: socket.socket) -> None:
+        state = H2Connection(H2Configuration(client_side=False, header_encoding=None))
+        state.initiate_connection()
+        goaway = GoAwayFrame(0, last_stream_id=1).serialize()
+        while data := connection.recv(65536):
+            requests = [event for event in state.receive_data(data) if isinstance(event, RequestReceived)]
+            connection.sendall(state.data_to_send())
+            for stream in (request.stream_id or 0 for request in requests):
+                state.send_headers(stream, [(":status", "200")])
+                head = state.data_to_send()
+                state.send_data(stream, b"hello" * 1000, end_stream=True)
+                parts = {"head": head, "body": state.data_to_send(), "go": goaway[:12], "away": goaway[12:]}
+                for packet in packets if stream == 1 else ["go+away"]:
+                    connection.sendall(b"".join(parts[part] for part in packet.split("+")))
+                    time.sleep(0.01)
+
+    return converse
 
 
 def client_of(running: Server) -> Client:
@@ -118,6 +144,24 @@ def test_a_connection_closed_just_when_it_is_used_again_is_no_failure() -> None:
         with client_of(running) as client:
             assert [client.send(IT).failure for _ in range(3)] == [None] * 3
         assert running.connections == 3
+
+
+@pytest.mark.parametrize(
+    "packets",
+    [
+        ("head+body",),
+        ("go+away", "head+body"),
+        ("go+away+head+body",),
+        ("head", "go+away", "body"),
+        ("head+go", "away+body"),
+        ("head+body+go+away",),
+    ],
+)
+def test_a_service_that_goes_away_completes_its_response(packets: tuple[str, ...]) -> None:
+    with server(going_away(*packets)) as running, client_of(running) as client:
+        samples = [client.send(IT) for _ in range(2)]
+        assert running.connections == 2
+    assert [(sample.failure, sample.body_bytes) for sample in samples] == [(None, 5000)] * 2
 
 
 def test_a_large_body_is_sent_as_the_service_takes_it() -> None:
