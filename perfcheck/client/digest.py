@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import httpx
 
 from perfcheck.client.response import Response
@@ -16,6 +14,7 @@ class DigestLogin:
     """The challenge of a service that came last; requests are signed by it before they are sent."""
 
     def __init__(self, login: Digest) -> None:
+        self._login = login
         self._auth = httpx.DigestAuth(login.username, login.password)
         self._first: tuple[str, httpx.URL, bytes] | None = None  # the request that was challenged, and its header
         self.challenges = 0
@@ -35,11 +34,17 @@ class DigestLogin:
         flow = self._auth.auth_flow(httpx.Request(request.method, request.url))
         next(flow)
         headers = [(name, value) for name, value in response.headers if name == b"www-authenticate"]
-        with suppress(StopIteration, httpx.HTTPError, NotImplementedError, KeyError, ValueError):
+        try:
             answered = flow.send(httpx.Response(_STATUS, headers=headers, request=request))
-            self._first = request.method, request.url, _authorization(answered)
-            self.challenges += 1
-            self.is_stale = "stale=true" in response.header(b"www-authenticate").lower().replace('"', "")
+        except StopIteration:
+            return
+        except (httpx.HTTPError, NotImplementedError, KeyError, ValueError):
+            # httpx has kept it all the same, and would raise again with each request.
+            self._auth, self.challenges = httpx.DigestAuth(self._login.username, self._login.password), 0
+            return
+        self._first = request.method, request.url, _authorization(answered)
+        self.challenges += 1
+        self.is_stale = "stale=true" in response.header(b"www-authenticate").lower().replace('"', "")
 
 
 def _authorization(request: httpx.Request) -> bytes:

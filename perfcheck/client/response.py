@@ -5,7 +5,6 @@ from __future__ import annotations
 import email.utils
 import http.client
 import importlib
-import importlib.util
 import re
 import time
 import zlib
@@ -198,16 +197,20 @@ def _inflate(stream: Iterable[bytes], coding: str, window_bits: Callable[[int], 
                 decoder = zlib.decompressobj(window_bits(data[0]))
             if decoder.eof:
                 break  # padding
-            try:
-                yield decoder.decompress(data, _PIECE)
-            except zlib.error as error:
-                raise _garbage(coding, error) from None
+            yield _decompressed(decoder, data, coding)
             data = decoder.unconsumed_tail or decoder.unused_data
     while decoder is not None and not decoder.eof:
-        rest = decoder.decompress(b"", _PIECE)
+        rest = _decompressed(decoder, b"", coding)
         if not rest:
             raise _garbage(coding, "it ends too early")
         yield rest
+
+
+def _decompressed(decoder: Any, data: bytes, coding: str) -> bytes:
+    try:
+        return bytes(decoder.decompress(data, _PIECE))
+    except zlib.error as error:
+        raise _garbage(coding, error) from None
 
 
 def _unbrotli(stream: Iterable[bytes]) -> Iterator[bytes]:
@@ -224,10 +227,18 @@ def _unbrotli(stream: Iterable[bytes]) -> Iterator[bytes]:
         raise _garbage("brotli", "it ends too early")
 
 
+def has_brotli() -> bool:
+    """Before version 1.2 it decodes without a limit, so that a small body could fill the memory."""
+    try:
+        return hasattr(importlib.import_module("brotli").Decompressor, "can_accept_more_data")
+    except ImportError:
+        return False
+
+
 _DECODERS: dict[str, Callable[[Iterable[bytes]], Iterator[bytes]]] = {
     "gzip": _gunzip,
     "x-gzip": _gunzip,
     "deflate": _deflate,
-    **({"br": _unbrotli} if importlib.util.find_spec("brotli") else {}),
+    **({"br": _unbrotli} if has_brotli() else {}),
 }
 ACCEPTED_CODINGS = ", ".join(name for name in _DECODERS if name != "x-gzip")

@@ -30,7 +30,8 @@ class WsgiApplication:
                 reply.begin(int(code), reason, [(n.encode("latin-1"), v.encode("latin-1")) for n, v in headers])
                 if exc_info:
                     reply.raised = exc_info[1]
-                return start_response(status, [])
+                start_response(status, [])
+                return reply.add
 
             # As PEP 3333 wants it: bytes, each as the character of that number.
             environ["PATH_INFO"] = environ["PATH_INFO"].encode().decode("latin-1")
@@ -47,5 +48,5 @@ class WsgiApplication:
                 reply.end()
             finally:
                 stream.close()  # type: ignore[union-attr]
-        except Exception as error:  # noqa: BLE001 - whatever the application raises is its failure
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the application raises is its failure
             reply.fail(error)

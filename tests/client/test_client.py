@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import brotli  # type: ignore[import-untyped]
 import pytest
@@ -21,6 +22,7 @@ from apps.faulty_server import Conversation, every_request, once, read_request, 
 
 from perfcheck import __version__
 from perfcheck.client.client import Client
+from perfcheck.client.response import has_brotli
 from perfcheck.errors import UsageError
 from perfcheck.model import Endpoint, Failure, Sample, Secret, Service
 from perfcheck.text import Redactor
@@ -280,6 +282,13 @@ TEXT = b"a body that repeats itself, " * 1000
 def test_the_size_is_that_of_the_decoded_body(coding: str, packed: bytes) -> None:
     sample = sample_of(every_request(response(packed, f"Content-Encoding: {coding}")))
     assert (sample.failure, sample.body_bytes) == (None, len(TEXT))
+
+
+def test_a_brotli_without_limits_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert has_brotli()
+    for module in (SimpleNamespace(Decompressor=object), None):  # as before version 1.2, and not installed
+        monkeypatch.setitem(sys.modules, "brotli", module)
+        assert not has_brotli()
 
 
 def test_a_large_body_is_decoded_in_pieces() -> None:

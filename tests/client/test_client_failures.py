@@ -23,7 +23,7 @@ from apps.faulty_server import (
 )
 
 from perfcheck.client.client import Client
-from perfcheck.model import Endpoint, Failure, Sample, Service
+from perfcheck.model import Digest, Endpoint, Failure, Sample, Service
 from perfcheck.text import Redactor
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -370,6 +370,12 @@ def test_what_pads_a_gzip_body_is_not() -> None:
     assert answer_to(every_request(response(gzip.compress(b"hello") + bytes(99), GZIP))).body_bytes == 5
 
 
+def invalid_at_the_end() -> bytes:
+    """Raw deflate: all of its output fills one piece, and what follows is no block."""
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return (compressor.compress(b"a" * 65536) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-6] + bytes([216])
+
+
 @pytest.mark.parametrize(
     ("coding", "packed"),
     [
@@ -378,11 +384,20 @@ def test_what_pads_a_gzip_body_is_not() -> None:
         ("br", b"nor is this brotli, however long it goes on"),
         ("gzip", gzip.compress(b"hello " * 100, mtime=0)[:-9]),
         ("br", brotli.compress(b"hello " * 100)[:-3]),
+        ("deflate", invalid_at_the_end()),
         ("gzip, gzip, gzip, gzip, gzip", b"too much"),
     ],
 )
 def test_a_body_that_cannot_be_decoded(coding: str, packed: bytes) -> None:
     failed(answer_to(every_request(response(packed, f"Content-Encoding: {coding}"))), Failure.DECODING, "")
+
+
+@pytest.mark.parametrize("keys", ['qop="auth-int"', "algorithm=SHA3"])
+def test_a_digest_challenge_that_cannot_be_answered_is_a_failure_each_time(keys: str) -> None:
+    challenge = response(b"", f'WWW-Authenticate: Digest realm="r", nonce="n", {keys}', status="401 Unauthorized")
+    endpoint = Endpoint(name="it", path="/it", line=1, digest=Digest("user", "password"))
+    with server(every_request(challenge)) as running, Client(Service(running.url()), redact=Redactor()) as client:
+        assert [client.send(endpoint).detail for _ in range(3)] == ["401 Unauthorized"] * 3
 
 
 # --- What the service sends is not to be trusted -------------------------------------------------------------------

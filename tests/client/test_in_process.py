@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import math
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
@@ -113,6 +114,22 @@ def test_the_response_to_head_has_no_body() -> None:
 
 def test_a_compressed_body_is_decoded() -> None:
     assert sample_of(wsgi(gzip.compress(b"x" * 1000), headers=[("Content-Encoding", "gzip")])).body_bytes == 1000
+
+
+def test_what_the_application_writes_comes_before_what_it_returns() -> None:
+    def application(_: object, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        write = start_response("404 Gone", [("Content-Type", "text/plain")])
+        write(b"written, ")
+        return [b"returned"]
+
+    assert sample_of(application).body_excerpt == "written, returned"
+
+
+def test_an_application_that_exits_has_failed() -> None:
+    def application(_environ: object, _start_response: object) -> Iterable[bytes]:
+        sys.exit("no settings")
+
+    assert sample_of(application).body_excerpt == "SystemExit: no settings"
 
 
 def test_what_the_application_raises_is_status_500_and_passed_on() -> None:
