@@ -69,7 +69,7 @@ class MadeAnew(Client):
     """Without a plan."""
 
     def send(self, endpoint: Endpoint) -> Sample:
-        self._plans = RequestPlans(self._service, None, self.loop)
+        self._plans = RequestPlans(self._service, lambda _: None, self.loop)
         return super().send(endpoint)
 
 

@@ -13,7 +13,7 @@ from perfcheck.client.http1 import SocketConnection
 from perfcheck.client.http_client import HttpClient
 from perfcheck.client.loop import Loop
 from perfcheck.client.prepared_request import Origin, without_password
-from perfcheck.client.proxies import proxy_for
+from perfcheck.client.proxies import Proxies
 from perfcheck.client.readiness import Probe, wait_until_ready
 from perfcheck.errors import CouldNotMeasureError, UsageError
 from perfcheck.model import Endpoint, Finding, Rule, Service
@@ -34,10 +34,11 @@ class Client(HttpClient[SocketConnection]):
     ) -> None:
         """``seed`` as of HttpClient. Raises UsageError."""
         self._base = _base_url(service, redact)
-        proxy = None if service.unix_socket or service.connect_to else proxy_for(self._base)
+        proxies = Proxies(service, Origin.of(self._base))
+        self._proxy = proxies.of_service
         self._bypass = f"set NO_PROXY={self._base.raw_host.decode('ascii')} to bypass it"
-        self._connector = Connector(service, proxy)
-        super().__init__(service, self._connector, redact=redact, proxy=proxy, now=now, loop=loop, seed=seed)
+        self._connector = Connector(service, proxies.of)
+        super().__init__(service, self._connector, redact=redact, proxy_of=proxies.of, now=now, loop=loop, seed=seed)
 
     @property
     def description(self) -> str:

@@ -20,6 +20,7 @@ from perfcheck.client.exchange import IS_IT_TLS, Exchange, RequestFailedError, t
 from perfcheck.client.http1 import Http1Connection, SocketConnection
 from perfcheck.client.loop import READ, WRITE, Steps, Wait, pause
 from perfcheck.client.prepared_request import Origin, proxy_headers, serialise
+from perfcheck.client.proxies import ProxyOf
 from perfcheck.client.tls import tls_context
 from perfcheck.client.transport import Layer, Socket, TlsLayer, stamp_arrivals
 from perfcheck.errors import UsageError
@@ -35,13 +36,12 @@ _NOT_CONNECTED = 300  # from here on, the status of a CONNECT request
 class Connector:
     """Opens the connections of one service, and keeps those that can be used again."""
 
-    def __init__(self, service: Service, proxy: httpx.Proxy | None) -> None:
+    def __init__(self, service: Service, proxy_of: ProxyOf) -> None:
         """Raises UsageError when the baseline requires what is not available."""
         if service.http2 and importlib.util.find_spec("h2") is None:
             raise UsageError("service.http2 needs the package h2", "pip install 'perfcheck[http2]'")
         self._service = service
-        self._proxy = proxy
-        self._peer = Origin.of(proxy.url) if proxy else None  # of every socket, where there is a proxy
+        self._proxy_of = proxy_of
         self._service_origin = Origin.of(httpx.URL(service.base_url))
         self._idle: list[SocketConnection] = []
         self.has_excess = False  # a connection had more than was requested
@@ -82,21 +82,22 @@ class Connector:
 
     def connect(self, origin: Origin, exchange: Exchange) -> Steps[SocketConnection]:
         """A new connection. Raises RequestFailedError."""
+        proxy = self._proxy_of(origin)
         sock = yield from self._connect(origin, exchange)
         layer: Layer = Socket(sock)
         try:
-            if self._proxy is not None and self._peer is not None:
-                if self._peer.scheme == "https":
-                    layer = yield from _start_tls(layer, self._proxy_context, self._peer.host, exchange)
+            if proxy is not None:
+                if proxy.url.scheme == "https":
+                    layer = yield from _start_tls(layer, self._proxy_context, Origin.of(proxy.url).host, exchange)
                 if origin.scheme == "https":
-                    yield from _open_tunnel(layer, origin, self._proxy, exchange)
+                    yield from _open_tunnel(layer, origin, proxy, exchange)
             if origin.scheme == "https":
                 layer = yield from _start_tls(layer, self._context, origin.host, exchange)
         except BaseException:
             sock.close()
             raise
         # Without TLS there is no negotiation, so the service gets HTTP/2 at once (RFC 9113, section 3.3).
-        at_once = self._service.http2 and self._proxy is None and origin == self._service_origin
+        at_once = self._service.http2 and proxy is None and origin == self._service_origin
         if layer.protocol == "h2" if isinstance(layer, TlsLayer) and origin.scheme == "https" else at_once:
             from perfcheck.client.http2 import Http2Connection  # noqa: PLC0415 - an extra
 
@@ -114,7 +115,7 @@ class Connector:
 
     def speaks_tls(self, origin: Origin, timeout_s: float) -> Steps[bool]:
         """Whether the port of an http:// address takes a TLS handshake."""
-        if origin.scheme == "https" or self._proxy is not None:
+        if origin.scheme == "https" or self._proxy_of(origin) is not None:
             return False
         exchange = Exchange(timeout_s)
         try:
@@ -131,7 +132,8 @@ class Connector:
             with exchange.setting_up("connect"):
                 return (yield from _connect_to_any([(socket.AF_UNIX, path)], path, exchange))
         if self._service.connect_to is None or is_elsewhere:
-            return (yield from _connect_to_peer(self._peer or origin, exchange))
+            proxy = self._proxy_of(origin)
+            return (yield from _connect_to_peer(Origin.of(proxy.url) if proxy else origin, exchange))
         peer = Origin(origin.scheme, *self._service.connect_to)
         try:
             return (yield from _connect_to_peer(peer, exchange))

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Generic, Protocol, Self
 
-import httpx
-
 from perfcheck.client.answer_reader import AnswerReader
 from perfcheck.client.connection import Connections, Opened
 from perfcheck.client.excerpt import excerpt
@@ -21,11 +19,11 @@ from perfcheck.client.loop import Loop, Steps, pause
 from perfcheck.client.prepared_request import (
     Origin,
     PreparedRequest,
-    RequestPlan,
     prepare,
     url_shown,
     without_password,
 )
+from perfcheck.client.proxies import ProxyOf
 from perfcheck.client.request_plans import RequestPlans
 from perfcheck.client.request_template import RequestTemplate
 from perfcheck.client.response import REDIRECTS, Response
@@ -67,7 +65,7 @@ class HttpClient(ABC, Generic[Opened]):
         connections: Connections[Opened],
         *,
         redact: Redactor,
-        proxy: httpx.Proxy | None = None,
+        proxy_of: ProxyOf = lambda _: None,
         now: Callable[[], float] = time.perf_counter,
         loop: Loop | None = None,
         seed: int = 0,
@@ -78,17 +76,16 @@ class HttpClient(ABC, Generic[Opened]):
         self._service = service
         self._connections = connections
         self._redact = redact
-        self._proxy = proxy
         self._now = now
         self._seed = seed
         self._generators: dict[int, Generator] = {}  # by the id of the endpoint, which is kept
         self.numbers = Numbers()
         self._owns_loop = loop is None
         self.loop = loop or Loop()
-        self._plans = RequestPlans(service, proxy, self.loop)
+        self._plans = RequestPlans(service, proxy_of, self.loop)
         self._logins = Logins(service, self._send_for_setup, redact, self._plans.forget)
         self._setup = self._logins.setup
-        self._sender = Sender(connections, proxy, self._logins, protocol="HTTP/2" if service.http2 else "HTTP/1.1")
+        self._sender = Sender(connections, proxy_of, self._logins, protocol="HTTP/2" if service.http2 else "HTTP/1.1")
         self._answers = AnswerReader(redact)
         self._by_kernel = HAS_KERNEL_STAMPS and not service.unix_socket
         self._is_set_up = False
@@ -198,7 +195,7 @@ class HttpClient(ABC, Generic[Opened]):
 
         Raises UsageError for what makes no request, RequestFailedError for a value that cannot be inserted.
         """
-        plan = RequestPlan(self._service, endpoint, self._proxy)
+        plan = self._plans.plan(endpoint)
         template = plan.template.with_known(self._setup.values)
         cookies = self._logins.cookies(endpoint, plan.url, template.headers)
         return Origin.of(plan.url), template, cookies
@@ -256,7 +253,7 @@ class HttpClient(ABC, Generic[Opened]):
     def _document(self, step: Endpoint, values: RequestValues) -> PreparedRequest | None:
         if step.page is None or not step.page.goto:
             return None
-        return self._logins.with_cookies(prepare(self._service, replace(step, method="GET"), self._proxy, values))
+        return self._logins.with_cookies(prepare(self._service, replace(step, method="GET"), None, values))
 
     def _send_for_setup(self, request: Endpoint, known: Mapping[str, str]) -> Steps[tuple[Sample, Mapping[str, str]]]:
         values = self._values(request, known, kind="setup")
@@ -324,7 +321,7 @@ class HttpClient(ABC, Generic[Opened]):
         self._logins.refresh()
         response, failed, body = None, None, b""
         try:
-            prepared = self._logins.with_cookies(prepare(self._service, endpoint, self._proxy, values))
+            prepared = self._logins.with_cookies(self._plans.plan(endpoint).prepared(values))
             exchange = Exchange(endpoint.timeout_s, endpoint.metric_of)
             response, failed = yield from self._sender.send(self._logins.signed(prepared), exchange)
             body = b"".join(response.decoded()) if response else b""

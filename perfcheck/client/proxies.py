@@ -5,28 +5,53 @@ from __future__ import annotations
 import ipaddress
 import os
 import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 
 import httpx
 
+from perfcheck.client.exchange import RequestFailedError
+from perfcheck.client.prepared_request import Origin
 from perfcheck.errors import UsageError
 from perfcheck.hosts import address_of, is_this_machine
+from perfcheck.model import Failure, Service
 
+ProxyOf = Callable[[Origin], httpx.Proxy | None]
 _LAST_PORT = 65535
 
 
-def proxy_for(url: httpx.URL) -> httpx.Proxy | None:
-    """The proxy in force for ``url``, or None. Raises UsageError for one that cannot be used.
+class Proxies:
+    """Of one service: a login or a redirect may lead to another origin, which has another proxy, or none."""
+
+    def __init__(self, service: Service, origin: Origin) -> None:
+        """``origin`` is that of the service. Raises UsageError for a proxy that cannot be used."""
+        self._is_direct = bool(service.unix_socket or service.connect_to)
+        self.of_service = None if self._is_direct else proxy_for(origin)
+        self._known = {origin: self.of_service}
+
+    def of(self, origin: Origin) -> httpx.Proxy | None:
+        """Raises RequestFailedError for one that cannot be used."""
+        if self._is_direct:
+            return None
+        if origin not in self._known:
+            try:
+                self._known[origin] = proxy_for(origin)
+            except UsageError as error:
+                raise RequestFailedError(Failure.CONNECT, error.message, error.remedy) from error
+        return self._known[origin]
+
+
+def proxy_for(origin: Origin) -> httpx.Proxy | None:
+    """The proxy in force for ``origin``, or None. Raises UsageError for one that cannot be used.
 
     Requests to this machine never go through a proxy, for which "localhost" is another machine.
     """
-    host = url.raw_host.decode("ascii").rstrip(".")
-    port = url.port or (443 if url.scheme == "https" else 80)
+    host = origin.host.rstrip(".")
     proxies = urllib.request.getproxies_environment()
     exceptions = proxies.get("no", "").lower().replace(",", " ").split()
-    if is_this_machine(host) or any(_excepts(entry, host, port) for entry in exceptions):
+    if is_this_machine(host) or any(_excepts(entry, host, origin.port) for entry in exceptions):
         return None
-    kind = url.scheme if proxies.get(url.scheme) else "all"
+    kind = origin.scheme if proxies.get(origin.scheme) else "all"
     address = proxies.get(kind, "").strip()
     if not address:
         return None

@@ -5,12 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import partial
 
-import httpx
-
 from perfcheck.client.exchange import RequestFailedError
 from perfcheck.client.logins import Logins
 from perfcheck.client.loop import Loop
-from perfcheck.client.prepared_request import PreparedRequest, RequestPlan
+from perfcheck.client.prepared_request import Origin, PreparedRequest, RequestPlan
+from perfcheck.client.proxies import ProxyOf
 from perfcheck.client.setup import Setup
 from perfcheck.client.values import RequestValues
 from perfcheck.model import Endpoint, Service
@@ -19,13 +18,19 @@ from perfcheck.model import Endpoint, Service
 class RequestPlans:
     """By the ids of endpoints, which are kept with them."""
 
-    def __init__(self, service: Service, proxy: httpx.Proxy | None, loop: Loop) -> None:
+    def __init__(self, service: Service, proxy_of: ProxyOf, loop: Loop) -> None:
         self._service = service
-        self._proxy = proxy
+        self._proxy_of = proxy_of
         self._loop = loop
         self._plans: dict[int, RequestPlan] = {}
         self._prepared: dict[int, PreparedRequest] = {}  # with all that they insert
         self.ahead: dict[int, tuple[int, PreparedRequest]] = {}  # with the number of the request
+
+    def plan(self, endpoint: Endpoint) -> RequestPlan:
+        """Of any endpoint, not kept. Raises UsageError as RequestPlan does, RequestFailedError as Proxies does."""
+        plan = RequestPlan(self._service, endpoint, None)  # which origin it has is known from now on
+        proxy = self._proxy_of(Origin.of(plan.url))
+        return RequestPlan(self._service, endpoint, proxy) if proxy else plan
 
     def prepare(
         self, endpoint: Endpoint, values: RequestValues, logins: Logins, *, may_be_ahead: bool
@@ -50,7 +55,7 @@ class RequestPlans:
         """
         key = id(endpoint)
         if key not in self._plans:
-            self._plans[key] = RequestPlan(self._service, endpoint, self._proxy)
+            self._plans[key] = self.plan(endpoint)
         plan = self._plans[key]
         number, ahead = self.ahead.pop(key, (0, None))
         prepared = ahead if ahead and number == values.number else plan.prepared(values)

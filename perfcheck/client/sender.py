@@ -10,7 +10,8 @@ from perfcheck.client.connection import Connection, Connections, Opened
 from perfcheck.client.exchange import Exchange, RequestFailedError
 from perfcheck.client.logins import Logins
 from perfcheck.client.loop import Steps
-from perfcheck.client.prepared_request import PreparedRequest, Redirects, WireRequest, wire_request
+from perfcheck.client.prepared_request import Origin, PreparedRequest, Redirects, WireRequest, wire_request
+from perfcheck.client.proxies import ProxyOf
 from perfcheck.client.response import REDIRECTS, Response
 from perfcheck.model import Failure, MetricOf
 
@@ -22,12 +23,10 @@ _REQUEST_TIMEOUT = 408
 class Sender(Generic[Opened]):
     """Of one service. ``protocol`` is that of the last response, such as HTTP/1.1."""
 
-    def __init__(
-        self, connections: Connections[Opened], proxy: httpx.Proxy | None, logins: Logins, *, protocol: str
-    ) -> None:
+    def __init__(self, connections: Connections[Opened], proxy_of: ProxyOf, logins: Logins, *, protocol: str) -> None:
         """``protocol``: until a response has come."""
         self._connections = connections
-        self._proxy = proxy
+        self._proxy_of = proxy_of
         self._logins = logins
         self.protocol = protocol
 
@@ -59,7 +58,8 @@ class Sender(Generic[Opened]):
                 if following is None:
                     return hop, hop.problem(prepared.endpoint.expect, None)
                 self._logins.renew_headers(prepared.endpoint, following)
-                earlier, request, on_wire = hop, following, wire_request(following, self._proxy)
+                earlier, request = hop, following
+                on_wire = wire_request(following, self._proxy_of(Origin.of(following.url)))
                 exchange.begin_next()
         except RequestFailedError as error:
             return response, response.problem(prepared.endpoint.expect, error) if response else error

@@ -8,12 +8,12 @@ import ssl
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 import trustme
 from apps.faulty_server import Conversation, every_request, once, read_request, response, server
 
 from perfcheck.client.client import Client
+from perfcheck.client.prepared_request import Origin
 from perfcheck.client.proxies import proxy_for
 from perfcheck.errors import UsageError
 from perfcheck.model import Endpoint, Failure, Service, Severity, Tls
@@ -100,6 +100,36 @@ def test_a_redirect_goes_through_the_proxy_too(no_proxies: pytest.MonkeyPatch) -
                 sample = client.send(replace(IT, follow_redirects=True))
     assert (sample.failure, sample.body_bytes) == (None, len(b"arrived"))
     assert proxy.asked == ["GET http://service.invalid:81/it HTTP/1.1", "GET http://[2001:db8::1]:8080/there HTTP/1.1"]
+
+
+def test_what_leads_to_this_machine_goes_directly(no_proxies: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+
+    def converse(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            lines.append(request.decode().split("\r\n")[0])
+            moved = response(b"", f"Location: {running.url()}/there", status="302 Found")
+            connection.sendall(moved if b"/it " in request else response(b"arrived"))
+
+    with server(converse) as running, server(Proxy(running.port)) as proxying:
+        no_proxies.setenv("http_proxy", proxying.url())
+        with Client(Service(base_url="http://service.invalid"), redact=Redactor()) as client:
+            redirected = client.send(replace(IT, follow_redirects=True))
+            login = client.send(replace(IT, path=f"{running.url()}/login"))
+    assert (redirected.failure, login.failure) == (None, None)
+    assert lines == ["GET http://service.invalid/it HTTP/1.1", "GET /there HTTP/1.1", "GET /login HTTP/1.1"]
+
+
+def test_a_redirect_to_a_proxy_that_cannot_be_used_fails(no_proxies: pytest.MonkeyPatch) -> None:
+    no_proxies.setenv("https_proxy", "socks5://proxy.invalid")
+    moved = response(b"", "Location: https://service.invalid", status="302 Found")
+    with (
+        server(every_request(moved)) as running,
+        Client(Service(base_url=running.url()), redact=Redactor()) as client,
+    ):
+        sample = client.send(replace(IT, follow_redirects=True))
+    assert sample.failure is Failure.CONNECT
+    assert (sample.detail or "").startswith("https_proxy is a SOCKS proxy, which is not supported: ")
 
 
 @pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH\r\n\r\n"], ids=["closed", "garbage"])
@@ -222,7 +252,7 @@ def test_a_proxy_that_cannot_be_used(no_proxies: pytest.MonkeyPatch, address: st
 
 def test_a_blank_variable_is_no_proxy(no_proxies: pytest.MonkeyPatch) -> None:
     no_proxies.setenv("http_proxy", " ")
-    assert proxy_for(httpx.URL("http://service.invalid")) is None
+    assert proxy_for(Origin("http", "service.invalid", 80)) is None
 
 
 def test_a_socks_proxy_is_refused(no_proxies: pytest.MonkeyPatch) -> None:
