@@ -208,6 +208,10 @@ def _named(name: str, limit: int, without: str) -> str:
     safe = clean(name, limit)
     if safe == name and safe and not any(char in safe for char in without):
         return safe
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_DIGITS]
     short = clean(name, limit - len(_HASH_MARK) - _HASH_DIGITS).translate({ord(char): "_" for char in without})
-    return f"{short or 'unnamed'}{_HASH_MARK}{digest}"
+    return f"{short or 'unnamed'}{_HASH_MARK}{short_hash(name)}"
+
+
+def short_hash(name: str) -> str:
+    """Digits that differ between two names, and are the same on every machine."""
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_DIGITS]

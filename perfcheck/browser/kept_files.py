@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
 from perfcheck.errors import UsageError
-from perfcheck.text import MASK, Redactor, sounds_secret
+from perfcheck.text import MASK, Redactor, short_hash, sounds_secret
 
+_COOKIES = {"cookie", "set-cookie"}
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
+_PARAMETER = re.compile(r"(?<=[?&#])([^=&#?\s]+)=[^&#\s]+")  # in any URL: of a request, a Referer, a Location
+_SHORTEST_FOUND_ELSEWHERE = 6  # characters; a shorter value would be found in words that are no secrets
 
 
 class KeptFiles:
@@ -25,6 +29,7 @@ class KeptFiles:
         self._folder = folder
         self._redact = redact
         self._slowest: dict[str, float] = {}  # by the name of the endpoint
+        self._endpoints: dict[str, str] = {}  # by the name of their files
         try:
             folder.mkdir(parents=True, exist_ok=True)
             TemporaryFile(dir=folder).close()
@@ -40,7 +45,12 @@ class KeptFiles:
         if latency_ms is None or latency_ms <= self._slowest.get(endpoint, -1.0):
             return ()
         self._slowest[endpoint] = latency_ms
-        return tuple(self._moved(_NOT_IN_NAMES.sub("-", endpoint), recorded))
+        return tuple(self._moved(self._file_name(endpoint), recorded))
+
+    def _file_name(self, endpoint: str) -> str:
+        name = _NOT_IN_NAMES.sub("-", endpoint)
+        owner = self._endpoints.setdefault(name.lower(), endpoint)  # some file systems ignore the case
+        return name if owner == endpoint else f"{name}-{short_hash(endpoint)}"
 
     def _moved(self, name: str, recorded: str) -> Iterator[str]:
         for suffix in (".png", ".har"):
@@ -55,14 +65,35 @@ class KeptFiles:
 
     def _without_secrets(self, har: bytes) -> bytes:
         recorded: dict[str, Any] = msgspec.json.decode(har)
+        secrets: set[str] = set()  # as they are without those of the baseline, which are masked first
         for entry in recorded["log"]["entries"]:
-            for message in (entry["request"], entry["response"]):
-                for pair in (*message["headers"], *message.get("queryString", ())):
-                    if pair["name"].lower() in _COOKIES or sounds_secret(pair["name"]):
-                        pair["value"] = MASK
-                for cookie in message["cookies"]:
-                    cookie["value"] = MASK
-        return self._redact(msgspec.json.format(msgspec.json.encode(recorded), indent=2).decode()).encode()
+            for pair in (*_secret_pairs(entry["request"]), *_secret_pairs(entry["response"])):
+                if pair["name"].lower() not in _COOKIES:  # each cookie is a pair of its own, too
+                    value = self._redact(pair["value"])
+                    secrets |= {value, value.rpartition(" ")[2]}  # what follows "Bearer"
+                pair["value"] = MASK
+        found = Redactor(secret for secret in secrets if len(secret) >= _SHORTEST_FOUND_ELSEWHERE)
+        masked = _with_texts(recorded, lambda text: found(self._redact(_PARAMETER.sub(_masked, text))))
+        return msgspec.json.format(msgspec.json.encode(masked), indent=2)
 
 
-_COOKIES = {"cookie", "set-cookie"}
+def _secret_pairs(message: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """Cookies, and what has the name of a secret among headers, parameters and the fields of a form."""
+    yield from message["cookies"]
+    fields = message.get("postData", {}).get("params", ())
+    for pair in (*message["headers"], *message.get("queryString", ()), *fields):
+        if pair["name"].lower() in _COOKIES or sounds_secret(pair["name"]):
+            yield pair
+
+
+def _masked(parameter: re.Match[str]) -> str:
+    return f"{parameter[1]}={MASK}" if sounds_secret(unquote(parameter[1])) else parameter[0]
+
+
+def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """The same with every text in it changed: changed as a whole, it might no longer be JSON."""
+    if isinstance(value, dict):
+        return {key: _with_texts(each, change) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_texts(each, change) for each in value]
+    return change(value) if isinstance(value, str) else value

@@ -15,7 +15,7 @@ from support.page_loads import Loads, baseline_of
 from perfcheck.browser.kept_files import KeptFiles
 from perfcheck.browser.program import VARIABLE
 from perfcheck.errors import UsageError
-from perfcheck.text import Redactor
+from perfcheck.text import Redactor, short_hash
 
 TOKEN = "a-token/of the service"
 PASSWORD = "a pass&word=of mine"
@@ -56,6 +56,47 @@ def test_of_the_slowest_load_without_secrets(tmp_path: Path, monkeypatch: pytest
     secrets = {"TOKEN": TOKEN, "PASSWORD": PASSWORD, "session": SESSION, "header": "not-a-variable"}
     forms = {name: {secret, quote(secret), quote_plus(secret)} for name, secret in secrets.items()}
     assert [name for name, each in forms.items() if any(form in recorded for form in each)] == []
+
+
+def test_what_a_script_sent_is_masked_wherever_it_occurs(tmp_path: Path) -> None:
+    sent = {
+        "url": "http://s/api?access_token=SEKRET1&page=2&pin=7",
+        "headers": pairs(Referer="http://s/?Token=SEKRET2#a", Authorization="Bearer SEKRET3"),
+        "queryString": pairs(access_token="SEKRET1", page="2", pin="7"),
+        "cookies": pairs(whatever="SEKRET4"),
+        "postData": {"mimeType": "", "text": "", "params": pairs(csrf_token="SEKRET5", password="pw", q="love")},
+    }
+    received = {
+        "headers": pairs(Location="/cb?next=%2Fof%2FSEKRET5#session=SEKRET6", ETag="SEKRET3"),
+        "cookies": pairs(seen="123456"),
+        "redirectURL": "http://s/SEKRET4?session=pw",
+    }
+    entry = {"request": sent, "response": received, "time": 123456}
+    (tmp_path / "load.har").write_text(json.dumps({"log": {"entries": [entry]}}), encoding="utf-8")
+    KeptFiles(tmp_path, Redactor(["love"])).keep("it", 1.0, str(tmp_path / "load"))
+    recorded = (tmp_path / "it.har").read_text(encoding="utf-8")
+    assert "SEKRET" not in recorded
+    assert '"pw"' not in recorded
+    (kept,) = json.loads(recorded)["log"]["entries"]
+    assert kept["request"]["url"] == "http://s/api?access_token=***&page=2&pin=7"
+    assert kept["response"]["redirectURL"] == "http://s/***?session=***"
+    assert kept["request"]["postData"]["params"] == pairs(csrf_token="***", password="***", q="***")
+    assert kept["time"] == 123456
+
+
+def pairs(**values: str) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def test_two_pages_have_files_of_their_own(tmp_path: Path) -> None:
+    kept = KeptFiles(tmp_path, Redactor())
+
+    def keep(endpoint: str, latency_ms: float) -> tuple[str, ...]:
+        (tmp_path / "load.png").write_bytes(b"")
+        return tuple(Path(file).name for file in kept.keep(endpoint, latency_ms, str(tmp_path / "load")))
+
+    assert keep("GET /a/b", 1.0) == keep("GET /a/b", 2.0) == ("GET-a-b.png",)
+    assert keep("GET /a-b", 1.0) == keep("GET /a-b", 2.0) == (f"GET-a-b-{short_hash('GET /a-b')}.png",)
 
 
 @pytest.mark.parametrize("folder", ["/proc", "/dev/null", "/dev/null/below"])
