@@ -59,7 +59,9 @@ class Settings:
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
-_current: Settings | None = None
+# By one key. A dict, since its setdefault never replaces what another thread configures while the environment is read.
+_current: dict[str, Settings] = {}
+_KEY = "settings"
 _listeners: list[Callable[[], None]] = []
 
 
@@ -68,7 +70,7 @@ def on_change(listener: Callable[[], None]) -> None:
 
 
 def settings() -> Settings:
-    return _current or configure()
+    return _current.get(_KEY) or _current.setdefault(_KEY, from_environment(os.environ))
 
 
 def configure(**changes: Any) -> Settings:
@@ -76,19 +78,17 @@ def configure(**changes: Any) -> Settings:
 
     Raises TypeError for an unknown name or a wrong type, and ValueError for an invalid value.
     """
-    global _current  # noqa: PLW0603 - one process, one set of settings
     if isinstance(changes.get("variants"), list):
         changes["variants"] = tuple(changes["variants"])
-    _current = replace(_current or from_environment(os.environ), **changes)
+    _current[_KEY] = changed = replace(settings(), **changes)
     for listener in _listeners:
         listener()
-    return _current
+    return changed
 
 
 def restore_defaults() -> None:
     """Forget what was configured; the environment is read again. For tests."""
-    global _current  # noqa: PLW0603
-    _current = None
+    _current.clear()
     for listener in _listeners:
         listener()
 

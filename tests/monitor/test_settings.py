@@ -28,6 +28,20 @@ def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings().slow_s == 0.25
 
 
+def test_what_is_configured_while_the_environment_is_read_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Configures(logging.Handler):
+        """In the middle of the first use, as another thread may."""
+
+        def emit(self, _: logging.LogRecord) -> None:
+            log.removeHandler(self)
+            configure(token="given")
+
+    log = logging.getLogger("perfcheck.monitor")
+    log.addHandler(Configures())
+    monkeypatch.setenv("PERFCHECK_MONITOR_WINDOW", "many")  # which is logged
+    assert settings().token == settings().token == "given"
+
+
 def test_every_setting_has_its_variable() -> None:
     read = from_environment(
         {
