@@ -98,7 +98,7 @@ def test_undecided_critical_by_policy(policy: UndecidedPolicy, expected: Verdict
 
 
 @pytest.mark.parametrize(("more", "remedy"), [(7000, "'min_requests: 7200' on"), (20_000, "change the target")])
-def test_no_more_requests_are_proposed_than_a_baseline_may_ask_for(more: int, remedy: str) -> None:
+def test_no_more_requests_are_proposed_than_a_baseline_may_have(more: int, remedy: str) -> None:
     near = decision(Verdict.WARNING, 620.0, requests=200, decided=False, stop=Stop.MAX_REQUESTS)
     (*_, undecided) = result(LIST, SLOW, replace(near, more_requests=more)).findings
     assert remedy in (undecided.remedy or "")
