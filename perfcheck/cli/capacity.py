@@ -196,7 +196,7 @@ def _trying(baseline: Baseline, show: Callable[[str], None]) -> Callable[[Attemp
         if attempt.is_fresh:
             tried.append(attempt.load)
             so_far = f", so far {' to '.join(map(shown, attempt.so_far))}" if attempt.so_far else ""
-            steps = f", step {len(tried)}, at most {format_about(goals.max_time_s)} in all"
+            steps = f", step {len(tried)}, at most {format_about(goals.max_time_s)} of load"
             show(f"trying {shown(attempt.load)}{so_far}{steps}")
 
     return trying
