@@ -39,7 +39,7 @@ def section(tries: int, at_once: int) -> Iterator[str | Criterion]:
         with ThreadPoolExecutor(at_once) as pool:
             found = list(pool.map(searched, [situation] * tries))
         known = sorted(each["value"] for each in found if each["value"] is not None)
-        intervals = [each["interval"] for each in found if each["interval"][0] is not None]
+        intervals = [each["interval"] for each in found if None not in each["interval"]]
         within = sum(abs(value / truth - 1) <= TOLERANCE for value in known)
         cover = sum(low <= truth <= high for low, high in intervals)
         answers = f"{known[0]:.4g} to {known[-1]:.4g}" if known else "none"
