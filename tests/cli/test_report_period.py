@@ -181,8 +181,9 @@ def test_periods(kind: str, since: str | None, until: str | None, begin: str, en
 
 
 def test_the_first_moment_of_a_month() -> None:
+    """Nothing of that month is over: it is the end of the one before."""
     now = datetime(2026, 11, 1, tzinfo=UTC)
-    with pytest.raises(UsageError, match="ends before it begins"):
-        period_of(PeriodKind.MONTH, None, None, now)
+    period = period_of(PeriodKind.MONTH, None, None, now)
+    assert (period.since, period.until) == ("2026-10-01T00:00:00.000Z", "2026-11-01T00:00:00.000Z")
     period = period_of(PeriodKind.MONTH, None, None, now + timedelta(milliseconds=1))
     assert period.since == "2026-11-01T00:00:00.000Z"
