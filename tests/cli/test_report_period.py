@@ -13,7 +13,6 @@ from simulation.year import STEP_FIXED, baseline_text, commit_baseline, commit_o
 from support import histories
 from support.command import perfcheck
 
-from perfcheck.errors import UsageError
 from perfcheck.history.store import open_history
 from perfcheck.periods.model import Period, PeriodKind
 from perfcheck.periods.period_report import period_of
