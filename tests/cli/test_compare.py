@@ -236,7 +236,7 @@ def uneven(*seconds: float) -> Handler:
 def test_a_budget_ends_it_and_says_so(tmp_path: Path) -> None:
     before, after = uneven(0.03, 0.08), uneven(0.08, 0.03, 0.03, 0.08, 0.08)  # over a hundred pairs would settle it
     with two_services(tmp_path, {"/a": before, "/b": before}, {"/a": after, "/b": after}) as (one, other):
-        done = perfcheck("compare", one, other, "--budget", "6s", cwd=tmp_path)  # ample for five pairs of each
+        done = perfcheck("compare", one, other, "a", "--budget", "6s", cwd=tmp_path)  # ample for five pairs
     assert done.returncode == 0, done.stderr
     assert "inconclusive" in done.stdout
     assert "raise --budget" in " ".join(done.stdout.split())
