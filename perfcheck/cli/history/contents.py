@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from perfcheck.cli.ui.output import as_json, write_to_stdout
 from perfcheck.cli.ui.terminal import show_error
 from perfcheck.errors import EXIT_OK, EXIT_USAGE, UsageError
 from perfcheck.runfile import write_atomically
+from perfcheck.text import short_hash
 from perfcheck.words import plural
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _name(run: PastRun) -> str:
     time = run.started_at.partition(".")[0].replace("-", "").replace(":", "")
     name = re.sub(r"[^0-9A-Za-z-]", "_", run.id)[:64]
     if name != run.id:
-        name += f"-{hashlib.sha256(run.id.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
+        name += f"-{short_hash(run.id)}"
     return f"{time}Z-{name}.json"
 
 
